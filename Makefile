@@ -1,0 +1,41 @@
+# Two commands are for everybody: `make demo` and `make test`. Neither needs anything but Python and make.
+
+PY := .venv/bin/python
+
+.PHONY: demo test lint unit wheel-test lock clean
+
+demo: .venv/demo
+	@$(PY) examples/demo.py
+
+test: .venv/test
+	@$(MAKE) --no-print-directory lint unit wheel-test
+
+lint: .venv/test
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+unit: .venv/test
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not wheel"
+
+wheel-test: .venv/test
+	$(PY) -m pytest -m wheel
+
+# An environment is as good as the lock it was made from, so the locks are its prerequisites.
+.venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh
+	@scripts/make_venv.sh locks/demo.txt
+	@touch $@
+
+.venv/test: locks/test.txt pyproject.toml scripts/make_venv.sh
+	@scripts/make_venv.sh locks/test.txt
+	@touch .venv/demo $@
+
+# Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
+lock:
+	uv pip compile pyproject.toml --all-extras --group dev --group build \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/test.txt
+	uv pip compile pyproject.toml --group build -c locks/test.txt \
+		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/demo.txt
+
+clean:
+	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache

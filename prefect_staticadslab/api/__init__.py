@@ -1,0 +1,1 @@
+"""The floor that speaks HTTP. It knows neither Prefect nor pandas."""

@@ -1,0 +1,503 @@
+"""The client: a method per endpoint, and one place through which every request goes."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import httpx_sse
+import pydantic
+import stamina
+
+from prefect_staticadslab._version import __version__
+from prefect_staticadslab.api.connection import DEFAULT_BASE_URL, check_api_key, check_base_url
+from prefect_staticadslab.api.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    BadRequestError,
+    ErrorDetail,
+    IdempotencyConflictError,
+    RateLimitError,
+    ServerError,
+    StaticAdsLabError,
+    UnreadableAnswerError,
+    error_class,
+)
+from prefect_staticadslab.api.events import (
+    HEARTBEAT_SECONDS,
+    Complete,
+    Failed,
+    ImageAdEvent,
+    parse_event,
+)
+from prefect_staticadslab.api.models import (
+    MAX_IDS_PER_READ,
+    Account,
+    Audience,
+    Brand,
+    CreatedImageAd,
+    DesignTemplate,
+    ImageAd,
+    ImageAdRequest,
+    Product,
+    ProductVariant,
+    Resource,
+)
+from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Resource)
+
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 30.0
+"""A create is answered at once, with the job still to run; half a minute is a dead connection."""
+
+DEFAULT_ATTEMPTS: Final = 8
+FIRST_BACKOFF_SECONDS: Final = 0.5
+LONGEST_BACKOFF_SECONDS: Final = 15.0
+"""Eight attempts half a second to 15 s apart ride out about a minute of trouble."""
+
+RATE_LIMIT_PATIENCE_SECONDS: Final = 1800.0
+"""429 is no failure; but a request that is refused for half an hour has no limit to wait for."""
+
+PAGE_SIZE: Final = 100
+
+_TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
+"""A proxy's HTML with any other status says nothing about the request, and is tried again."""
+
+_RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, IdempotencyConflictError)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    data: Any
+    has_more: bool
+    replayed: bool
+    status: int
+    request_id: str | None
+
+
+class _RetryPolicy:
+    """Decides, for one request, whether an error is worth another attempt, and when."""
+
+    def __init__(self, attempts: int) -> None:
+        self._left = attempts - 1
+        self._refused_since: float | None = None
+
+    def __call__(self, error: Exception) -> bool | float:
+        if isinstance(error, RateLimitError):
+            # The limiter makes everyone wait, this request too; here there is nothing to add.
+            now = time.monotonic()
+            self._refused_since = self._refused_since or now
+            return 0.0 if now - self._refused_since < RATE_LIMIT_PATIENCE_SECONDS else False
+        if not isinstance(error, _RETRIED) or self._left <= 0:
+            return False
+        self._left -= 1
+        logger.info("Trying again after: %s", error)
+        if isinstance(error, APIStatusError) and error.retry_after is not None:
+            return error.retry_after
+        return True
+
+
+class StaticAdsLabClient:
+    """An asynchronous client of the Static Ads Lab API. Use it as an async context manager.
+
+    Every request waits its turn at the key's rate limiter, has time-outs, and is repeated with the
+    same idempotency key after 429, 5xx, time-outs, dropped connections and answers that are not
+    JSON. What remains is raised as a `StaticAdsLabError` (see `prefect_staticadslab.api.errors`).
+
+    Args:
+        api_key: The key, `sal_…`.
+        base_url: Where the API is.
+        attempts: How often a request is sent at most; refusals with 429 do not count.
+        connect_seconds: How long a connection may take.
+        read_seconds: How long an answer may be silent.
+        limiter: The rate limiter; by default the one that all clients of this process share for
+            this key and base URL.
+        transport: An httpx transport, for tests.
+
+    Raises:
+        InvalidAPIKeyError, InvalidBaseURLError: See `prefect_staticadslab.api.connection`.
+
+    Example:
+        ```python
+        import asyncio, os
+        from prefect_staticadslab import StaticAdsLabClient
+
+        async def main():
+            async with StaticAdsLabClient(
+                os.environ["SAL_API_KEY"], os.environ["SAL_BASE_URL"]
+            ) as client:
+                account = await client.get_account()
+                print(account.organization_name)
+
+        asyncio.run(main())
+        ```
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        attempts: int = DEFAULT_ATTEMPTS,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+        limiter: RateLimiter | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        api_key = check_api_key(api_key)
+        self.base_url = check_base_url(base_url)
+        self.limiter = limiter or shared_limiter(self.base_url, api_key)
+        self._attempts = attempts
+        self._http = httpx.AsyncClient(
+            base_url=self.base_url,
+            headers={
+                "X-API-Key": api_key,
+                "Accept": "application/json",
+                "User-Agent": f"prefect-staticadslab/{__version__}",
+            },
+            timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
+            transport=transport,
+        )
+
+    def __repr__(self) -> str:
+        return f"StaticAdsLabClient(base_url={self.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    # The account
+
+    async def get_account(self) -> Account:
+        """Whose key this is, and its scopes."""
+        return _parse(Account, await self._request("GET", "/v1/account"))
+
+    # Image ads
+
+    async def create_image_ad(
+        self,
+        request: ImageAdRequest,
+        *,
+        idempotency_key: str | None = None,
+        on_send: Callable[[], None] | None = None,
+    ) -> CreatedImageAd:
+        """Asks for an image ad; it starts as `processing`.
+
+        Args:
+            request: Which ad.
+            idempotency_key: The same key and request within 24 hours give the same ad, however
+                often they are sent. Without one, a key is drawn for this call.
+            on_send: Called each time right before the request goes out, after the wait for the
+                rate limit. What it raises keeps the request from being sent, and comes out here.
+
+        Raises:
+            InsufficientBalanceError: The wallet is empty.
+            BadRequestError, NotFoundError, UnprocessableError: The request cannot succeed.
+            StaticAdsLabError: See `prefect_staticadslab.api.errors`. After anything that is
+                "retried" there, nobody knows whether the ad was created: ask again with the key.
+        """
+        answer = await self._request(
+            "POST",
+            "/v1/image-ads",
+            json=request.body(),
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+            leave_room_for_reads=True,
+            on_send=on_send,
+        )
+        return CreatedImageAd(image_ad=_parse(ImageAd, answer), replayed=answer.replayed)
+
+    async def get_image_ad(self, image_ad_id: str) -> ImageAd:
+        """One image ad as it is now.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        return _parse(ImageAd, await self._request("GET", f"/v1/image-ads/{_quoted(image_ad_id)}"))
+
+    async def get_image_ads(self, image_ad_ids: Sequence[str]) -> list[ImageAd]:
+        """Many image ads, up to 100 in one request.
+
+        Returns:
+            Those that the API answered, in any order and each once. One that it left out may
+            exist all the same.
+        """
+        ids = list(dict.fromkeys(image_ad_ids))
+        found: dict[str, ImageAd] = {}
+        for start in range(0, len(ids), MAX_IDS_PER_READ):
+            for ad in await self._read_batch(ids[start : start + MAX_IDS_PER_READ]):
+                found[ad.id] = ad
+        return [found[i] for i in ids if i in found]
+
+    async def _read_batch(self, ids: list[str]) -> list[ImageAd]:
+        # How many ids fit is not documented; and one bad id must not hide the others.
+        try:
+            answer = await self._request(
+                "GET", "/v1/image-ads?ids=" + ",".join(_quoted(i) for i in ids)
+            )
+        except BadRequestError:
+            if len(ids) == 1:
+                return []
+            middle = len(ids) // 2
+            return [*await self._read_batch(ids[:middle]), *await self._read_batch(ids[middle:])]
+        return _parse_list(ImageAd, answer)
+
+    def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
+        """All image ads that match, page by page.
+
+        Args:
+            filters: `status`, `brand_id`, `product_id`, `product_variant_id`,
+                `design_template_id`, `batch_id`, `editable`, `sku_code`.
+        """
+        return self._pages(ImageAd, "/v1/image-ads", filters)
+
+    async def stream_image_ad(self, image_ad_id: str) -> AsyncIterator[ImageAdEvent]:
+        """The events of a running job, until it ends or the stream does.
+
+        An answer that is the ad itself and no stream, as a finished one may give, becomes the
+        event that it amounts to.
+
+        Raises:
+            APIConnectionError: The stream dropped; `APITimeoutError` if it was silent for more
+                than two heartbeats.
+            StaticAdsLabError: The stream was refused.
+        """
+        # A stream that was opened once is not reopened here: its watcher decides what to do.
+        request = self._http.build_request(
+            "GET",
+            f"/v1/image-ads/{_quoted(image_ad_id)}",
+            headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
+            timeout=httpx.Timeout(2 * HEARTBEAT_SECONDS + 1, connect=CONNECT_SECONDS),
+        )
+        try:
+            async with self.limiter.turn() as turn:
+                response = await self._http.send(request, stream=True)
+                turn.answered(
+                    RateLimitHeaders.parse(response.headers),
+                    refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+                )
+            try:
+                kind = response.headers.get("content-type", "")
+                if response.is_success and "text/event-stream" in kind:
+                    async for sse in httpx_sse.EventSource(response).aiter_sse():
+                        event = parse_event(sse.event, sse.data)
+                        if event is not None:
+                            yield event
+                        if isinstance(event, Complete | Failed):
+                            return
+                    return
+                await response.aread()
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise _connection_error(error, "GET", request.url.path) from None
+        ad = _parse(ImageAd, _read_answer(response))
+        if ad.is_completed:
+            yield Complete(ad.id)
+        elif ad.is_failed:
+            yield Failed(*_reason(ad))
+
+    # The catalogue
+
+    def list_brands(self) -> AsyncIterator[Brand]:
+        """All brands of the organization."""
+        return self._pages(Brand, "/v1/brands", {})
+
+    def list_products(self, **filters: str) -> AsyncIterator[Product]:
+        """All products, or those of a `brand_id`."""
+        return self._pages(Product, "/v1/products", filters)
+
+    def list_product_variants(self, **filters: str) -> AsyncIterator[ProductVariant]:
+        """All product variants, or those of a `product_id`."""
+        return self._pages(ProductVariant, "/v1/product-variants", filters)
+
+    def list_audiences(self, **filters: str) -> AsyncIterator[Audience]:
+        """All audiences, or those of a `product_id`."""
+        return self._pages(Audience, "/v1/audiences", filters)
+
+    def list_design_templates(self, **filters: str) -> AsyncIterator[DesignTemplate]:
+        """All design templates, or those of a `status`, `industry` or `ad_format`."""
+        return self._pages(DesignTemplate, "/v1/design-templates", filters)
+
+    async def _pages(
+        self, kind: type[R], path: str, filters: Mapping[str, str | bool]
+    ) -> AsyncIterator[R]:
+        params: dict[str, str] = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in filters.items()
+        }
+        params["limit"] = str(PAGE_SIZE)
+        while True:
+            answer = await self._request("GET", path, params=params)
+            page = _parse_list(kind, answer)
+            for item in page:
+                yield item
+            last: str = getattr(page[-1], "id", "") if page else ""
+            if not answer.has_more or not last or params.get("starting_after") == last:
+                return
+            params["starting_after"] = last
+
+    # Every request
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        idempotency_key: str | None = None,
+        leave_room_for_reads: bool = False,
+        on_send: Callable[[], None] | None = None,
+    ) -> _Answer:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        policy = _RetryPolicy(self._attempts)
+        async for attempt in stamina.retry_context(
+            on=policy,
+            attempts=None,
+            timeout=None,
+            wait_initial=FIRST_BACKOFF_SECONDS,
+            wait_max=LONGEST_BACKOFF_SECONDS,
+        ):
+            with attempt:
+                async with self.limiter.turn(reserve=leave_room_for_reads) as turn:
+                    if on_send is not None:
+                        on_send()
+                    try:
+                        response = await self._http.request(
+                            method, path, params=params, json=json, headers=headers
+                        )
+                    except httpx.HTTPError as error:
+                        # `from None`: httpx's error holds the request, and that the key.
+                        raise _connection_error(error, method, path) from None
+                    turn.answered(
+                        RateLimitHeaders.parse(response.headers),
+                        refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+                    )
+                answer = _read_answer(response)
+                logger.debug("%s %s: %s, request %s", method, path, answer.status, answer.request_id)
+                return answer
+        raise AssertionError("a retry loop ends with an answer or an error")
+
+
+def _quoted(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+def _connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConnectionError:
+    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+    path = path.partition("?")[0]
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return kind(f"{method} {path} got no answer ({reason})")
+
+
+def _read_answer(response: httpx.Response) -> _Answer:
+    """The envelope of an answer, or the error that it amounts to."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    meta = body.get("meta") if isinstance(body, dict) else None
+    meta = meta if isinstance(meta, dict) else {}
+    request_id = meta.get("request_id") or response.headers.get("x-request-id")
+    request_id = None if request_id is None else str(request_id)
+    if response.is_success and isinstance(body, dict) and "data" in body:
+        return _Answer(
+            data=body["data"],
+            has_more=bool(body.get("has_more", meta.get("has_more", False))),
+            replayed=response.headers.get("idempotent-replayed", "").lower() == "true",
+            status=response.status_code,
+            request_id=request_id,
+        )
+    raise _error(response, body, request_id)
+
+
+def _error(response: httpx.Response, body: Any, request_id: str | None) -> StaticAdsLabError:
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        if not isinstance(body, dict) and response.status_code not in _TELLING_WITHOUT_A_BODY:
+            return _unreadable(response.status_code, request_id, response)
+        error = {}
+    if response.is_success:
+        return _unreadable(response.status_code, request_id, response)
+    code = str(error.get("code") or "")
+    details = error.get("details")
+    return error_class(response.status_code, code)(
+        str(error.get("message") or response.reason_phrase),
+        status=response.status_code,
+        code=code,
+        details=tuple(
+            ErrorDetail(str(d.get("field") or ""), str(d.get("message") or ""))
+            for d in (details if isinstance(details, list) else [])
+            if isinstance(d, dict)
+        ),
+        request_id=request_id,
+        retry_after=RateLimitHeaders.parse(response.headers).retry_after,
+    )
+
+
+def _unreadable(
+    status: int, request_id: str | None, response: httpx.Response
+) -> UnreadableAnswerError:
+    kind = response.headers.get("content-type", "no content type").partition(";")[0]
+    request = f", request {request_id}" if request_id else ""
+    return UnreadableAnswerError(
+        f"The answer was not the API's JSON, perhaps a proxy's ({status}, {kind}{request})",
+        status=status,
+        request_id=request_id,
+    )
+
+
+def _parse(kind: type[R], answer: _Answer) -> R:
+    try:
+        return kind.model_validate(answer.data)
+    except pydantic.ValidationError as error:
+        raise _misshapen(kind, answer, error) from None
+
+
+def _parse_list(kind: type[R], answer: _Answer) -> list[R]:
+    """The items that make sense; one that does not must not hide the others."""
+    items: list[R] = []
+    for item in answer.data if isinstance(answer.data, list) else []:
+        try:
+            items.append(kind.model_validate(item))
+        except pydantic.ValidationError as error:
+            logger.warning("%s", _misshapen(kind, answer, error))
+    return items
+
+
+def _misshapen(
+    kind: type[Resource], answer: _Answer, error: pydantic.ValidationError
+) -> UnreadableAnswerError:
+    fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors()}))
+    request = f", request {answer.request_id}" if answer.request_id else ""
+    return UnreadableAnswerError(
+        f"The API's {kind.__name__} makes no sense to us: {fields} ({answer.status}{request})",
+        status=answer.status,
+        request_id=answer.request_id,
+    )
+
+
+def _reason(ad: ImageAd) -> tuple[str, str]:
+    return (ad.error.code, ad.error.message) if ad.error else ("", "")

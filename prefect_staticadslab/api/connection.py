@@ -1,0 +1,94 @@
+"""Where the API is, and what a key looks like."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from prefect_staticadslab.api.errors import InvalidAPIKeyError, InvalidBaseURLError
+
+DEFAULT_BASE_URL: Final = "https://api.staticadslab.com"
+API_KEY_VARIABLE: Final = "SAL_API_KEY"
+BASE_URL_VARIABLE: Final = "SAL_BASE_URL"
+KEY_PREFIX: Final = "sal_"
+
+
+def check_api_key(key: str) -> str:
+    """Returns `key` if it looks like one of the API's, `sal_live_…`.
+
+    Raises:
+        InvalidAPIKeyError: It does not. The message gives a hint, and never the key.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.connection import check_api_key
+
+        assert check_api_key("sal_live_simulator") == "sal_live_simulator"
+        ```
+    """
+    if not key.strip():
+        raise InvalidAPIKeyError("The API key is empty.")
+    if key.strip().lower().startswith("bearer"):
+        raise InvalidAPIKeyError(
+            "The API key starts with 'Bearer'. Leave that word out: "
+            f"the key itself starts with {KEY_PREFIX!r}."
+        )
+    if any(character.isspace() for character in key):
+        raise InvalidAPIKeyError(
+            "The API key holds a space or a line break. Was something else copied along with it?"
+        )
+    if not key.isascii() or not key.isprintable() or key.strip("'\"") != key:
+        raise InvalidAPIKeyError(
+            "The API key holds quotes or characters that no key has. Copy it once more."
+        )
+    if not key.startswith(KEY_PREFIX) or key == KEY_PREFIX:
+        raise InvalidAPIKeyError(
+            f"The API key does not start with {KEY_PREFIX!r}. "
+            "Copy it from the Static Ads Lab dashboard; it looks like sal_live_…"
+        )
+    return key
+
+
+def check_base_url(url: str) -> str:
+    """Returns `url` without a trailing slash or `/v1`, if the key may be sent there.
+
+    Raises:
+        InvalidBaseURLError: It is no http(s) URL, or plain http to something else than this
+            machine's loopback, where anybody on the way could read the key.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.connection import check_base_url
+
+        assert check_base_url("http://127.0.0.1:8000/v1/") == "http://127.0.0.1:8000"
+        ```
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        raise InvalidBaseURLError(
+            f"The base URL must look like {DEFAULT_BASE_URL}; this one does not."
+        )
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise InvalidBaseURLError(
+            "The base URL must hold a host and nothing secret: no user, password, ? or #."
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise InvalidBaseURLError(
+            f"The base URL would send the API key to {host} unencrypted. Use https://; "
+            "plain http:// is only for this machine itself (127.0.0.1 or localhost)."
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

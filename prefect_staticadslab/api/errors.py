@@ -1,0 +1,234 @@
+"""What can go wrong between us and the API, as types.
+
+    StaticAdsLabError
+    ├── InvalidAPIKeyError          the key cannot be one; nothing was sent   (also a ValueError)
+    ├── InvalidBaseURLError         the key must not be sent there            (also a ValueError)
+    ├── APIConnectionError          no answer: refused, dropped, cut           retried
+    │   └── APITimeoutError         no answer in time                          retried
+    ├── APIStatusError              an answer that says no
+    │   ├── BadRequestError         400  VALIDATION_ERROR
+    │   ├── AuthenticationError     401  UNAUTHORIZED
+    │   ├── InsufficientBalanceError 402 INSUFFICIENT_BALANCE
+    │   ├── PermissionDeniedError   403  FORBIDDEN
+    │   ├── NotFoundError           404  NOT_FOUND
+    │   ├── ConflictError           409  CONFLICT
+    │   │   └── IdempotencyConflictError  409  IDEMPOTENCY_CONFLICT            retried
+    │   ├── PayloadTooLargeError    413
+    │   ├── UnprocessableError      422  relationship errors
+    │   ├── RateLimitError          429  RATE_LIMIT_EXCEEDED                   retried
+    │   └── ServerError             5xx                                        retried
+    ├── UnreadableAnswerError       a body that is not the API's JSON          retried
+    ├── ImageAdFailedError          the job ran and failed; it is free
+    └── WaitTimeoutError            the job was still running when patience ended
+
+"Retried" is what `StaticAdsLabClient` does by itself, before such an error reaches its caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorDetail:
+    """One entry of an error's `details`: what is wrong with which field."""
+
+    field: str
+    message: str
+
+
+class StaticAdsLabError(Exception):
+    """The base of every error that this package raises about the API."""
+
+
+class InvalidAPIKeyError(StaticAdsLabError, ValueError):
+    """The key does not look like one. The message says how, and never holds the key."""
+
+
+class InvalidBaseURLError(StaticAdsLabError, ValueError):
+    """The base URL is none, or would send the key in the clear over a network."""
+
+
+class APIConnectionError(StaticAdsLabError):
+    """The request got no answer: refused, dropped, or cut in the middle."""
+
+
+class APITimeoutError(APIConnectionError):
+    """The request got no answer in time."""
+
+
+class UnreadableAnswerError(StaticAdsLabError):
+    """The answer was not the API's JSON; usually a proxy's HTML page.
+
+    Attributes:
+        status: The HTTP status that came with it.
+        request_id: The `X-Request-Id` header, where the answer had one.
+    """
+
+    def __init__(self, message: str, *, status: int, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class APIStatusError(StaticAdsLabError):
+    """The API answered with an error.
+
+    Attributes:
+        status: The HTTP status.
+        code: The API's own code, such as `VALIDATION_ERROR`.
+        api_message: The API's own sentence, without what `str()` adds to it.
+        details: One `ErrorDetail` per field that the API complains of.
+        request_id: What support asks for.
+        retry_after: Seconds that the server asked to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str = "",
+        details: tuple[ErrorDetail, ...] = (),
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.api_message = message
+        self.details = details
+        self.request_id = request_id
+        self.retry_after = retry_after
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        sentence = self.api_message or "no message"
+        if self.details:
+            sentence += ": " + "; ".join(f"{d.field}: {d.message}" for d in self.details)
+        label = f"{self.status} {self.code}".strip()
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{sentence} ({label}{request})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class BadRequestError(APIStatusError):
+    """400: a field is wrong; `details` say which."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is unknown or was revoked."""
+
+
+class InsufficientBalanceError(APIStatusError):
+    """402: the wallet is empty."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the key lacks a scope."""
+
+
+class NotFoundError(APIStatusError):
+    """404: the request names something that does not exist."""
+
+
+class ConflictError(APIStatusError):
+    """409: the resource is in a state that does not allow this."""
+
+
+class IdempotencyConflictError(ConflictError):
+    """409: the first request with this key still runs, or had another body."""
+
+
+class PayloadTooLargeError(APIStatusError):
+    """413: a file of more than 15 MB."""
+
+
+class UnprocessableError(APIStatusError):
+    """422: things that do not belong together, or a template that is not ready."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests in the window; wait `retry_after`."""
+
+
+class ServerError(APIStatusError):
+    """5xx: the API's trouble, or a proxy's."""
+
+
+class ImageAdFailedError(StaticAdsLabError):
+    """The job ended as `failed`. It costs nothing; trying again is a new create.
+
+    Attributes:
+        image_ad_id: The ad that failed.
+        code: The API's code, such as `PIPELINE_ERROR`.
+    """
+
+    def __init__(self, image_ad_id: str, code: str, message: str) -> None:
+        super().__init__(f"{image_ad_id} failed: {message or 'no reason given'} ({code})")
+        self.image_ad_id = image_ad_id
+        self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class WaitTimeoutError(StaticAdsLabError, TimeoutError):
+    """Patience ended before the job did. It goes on at the API; ask again later.
+
+    Attributes:
+        image_ad_ids: The ads that were still `processing`.
+    """
+
+    def __init__(self, image_ad_ids: tuple[str, ...], seconds: float) -> None:
+        shown = ", ".join(image_ad_ids[:3]) + (", …" if len(image_ad_ids) > 3 else "")  # noqa: PLR2004
+        super().__init__(
+            f"{len(image_ad_ids)} image ad(s) still processing after {seconds:g} s: {shown}"
+        )
+        self.image_ad_ids = image_ad_ids
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[StaticAdsLabError], args: tuple[object, ...], state: dict[str, object]
+) -> StaticAdsLabError:
+    """Unpickles an error with keyword attributes (errors cross processes under Dask and Ray)."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+_BY_STATUS: Mapping[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientBalanceError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: PayloadTooLargeError,
+    422: UnprocessableError,
+    429: RateLimitError,
+}
+
+_SERVER_ERRORS = 500
+
+
+def error_class(status: int, code: str) -> type[APIStatusError]:
+    """The type for an answer, by its status and, for 409, its code."""
+    if code == "IDEMPOTENCY_CONFLICT":
+        return IdempotencyConflictError
+    if status >= _SERVER_ERRORS:
+        return ServerError
+    return _BY_STATUS.get(status, APIStatusError)
+
+
+CAMPAIGN_STOPPERS = (AuthenticationError, PermissionDeniedError, InsufficientBalanceError)
+"""Errors after which no further create of the same key can succeed."""

@@ -1,0 +1,102 @@
+"""What a stream of `GET /v1/image-ads/{id}` says, as types. Text in, events out; no network.
+
+The stream's events are named `started`, `progress`, `complete`, `error` and `heartbeat`; each
+carries JSON or nothing (the vendor's guide to async jobs).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+HEARTBEAT_SECONDS: Final = 15.0
+"""How often the API says that a stream is alive."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The stream is connected, and the job is queued."""
+
+    image_ad_id: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The pipeline went a step further. `percentage` is between 0 and 1, or None."""
+
+    step: str
+    message: str
+    percentage: float | None
+
+
+@dataclass(frozen=True)
+class Complete:
+    """The job is done. The picture's URL is not in the stream: read the ad."""
+
+    image_ad_id: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job failed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """The connection is alive, and there is no news."""
+
+
+ImageAdEvent: TypeAlias = Started | Progress | Complete | Failed | Heartbeat
+
+
+def parse_event(name: str, data: str) -> ImageAdEvent | None:
+    """The typed event for an SSE event's name and data, or None for one that we do not know.
+
+    Data that is missing or is no JSON object leaves the fields empty: the end of a job is told by
+    the event's name, and that must not be lost for a garbled text.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.events import Progress, parse_event
+
+        assert parse_event("progress", '{"step": "copy", "message": "Writing", "percentage": 0.5}') \\
+            == Progress("copy", "Writing", 0.5)
+        ```
+    """
+    fields = _json_object(data)
+    match name:
+        case "started":
+            return Started(_text(fields, "id"))
+        case "progress":
+            percentage = fields.get("percentage")
+            number = isinstance(percentage, int | float) and not isinstance(percentage, bool)
+            return Progress(
+                _text(fields, "step"),
+                _text(fields, "message"),
+                min(1.0, max(0.0, float(percentage))) if number else None,
+            )
+        case "complete":
+            return Complete(_text(fields, "id"))
+        case "error":
+            return Failed(_text(fields, "code"), _text(fields, "message"))
+        case "heartbeat":
+            return Heartbeat()
+        case _:
+            return None
+
+
+def _json_object(data: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return "" if value is None else str(value)

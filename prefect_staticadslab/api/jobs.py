@@ -1,0 +1,182 @@
+"""Following jobs to their end: by polling one, by polling many, or by watching one's stream."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    CAMPAIGN_STOPPERS,
+    ImageAdFailedError,
+    NotFoundError,
+    StaticAdsLabError,
+    WaitTimeoutError,
+)
+from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
+from prefect_staticadslab.api.models import ImageAd
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 4.0
+SHORTEST_POLL_SECONDS: Final = 2.0
+"""The vendor advises a poll every 4 s, and never one under 2 s."""
+
+ONE_AD_TIMEOUT_SECONDS: Final = 300.0
+BATCH_TIMEOUT_SECONDS: Final = 600.0
+"""The vendor's advice: five minutes for one ad, ten for a batch."""
+
+STREAM_TRIES: Final = 3
+"""Streams that end without a result before polling takes over."""
+
+_HOPELESS = (*CAMPAIGN_STOPPERS, NotFoundError)
+
+
+async def wait_for_image_ad(
+    client: StaticAdsLabClient,
+    image_ad_id: str,
+    *,
+    timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
+) -> ImageAd:
+    """Polls one ad until it is completed.
+
+    Raises:
+        ImageAdFailedError: The job failed.
+        WaitTimeoutError: It still runs after `timeout_seconds`.
+        NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
+    while True:
+        ad = await _read(client, image_ad_id)
+        if ad is not None and ad.is_finished:
+            return _completed(ad)
+        if time.monotonic() + poll_seconds > deadline:
+            raise WaitTimeoutError((image_ad_id,), timeout_seconds)
+        await asyncio.sleep(poll_seconds)
+
+
+async def wait_for_image_ads(
+    client: StaticAdsLabClient,
+    image_ad_ids: Sequence[str],
+    *,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
+) -> list[ImageAd]:
+    """Polls many ads, up to 100 in one request, until all have ended or time is up.
+
+    Returns:
+        The ads in the order of `image_ad_ids`: completed, failed, or as they were last seen. An
+        ad that the API never answered is there with the status `processing`.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
+    ads = {i: ImageAd(id=i) for i in image_ad_ids}
+    while running := [i for i, ad in ads.items() if not ad.is_finished]:
+        try:
+            ads.update({ad.id: ad for ad in await client.get_image_ads(running) if ad.id in ads})
+        except _HOPELESS:
+            raise
+        except StaticAdsLabError as error:
+            logger.warning("Polling %d image ads: %s", len(running), error)
+        if all(ad.is_finished for ad in ads.values()) or time.monotonic() + poll_seconds > deadline:
+            break
+        await asyncio.sleep(poll_seconds)
+    return [ads[i] for i in image_ad_ids]
+
+
+async def watch_image_ad(
+    client: StaticAdsLabClient,
+    image_ad_id: str,
+    on_event: Callable[[ImageAdEvent], object] | None = None,
+    *,
+    timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
+) -> ImageAd:
+    """Streams one ad's events to `on_event`, and returns the completed ad.
+
+    The stream never carries the picture's URL, so after its end, whatever the reason, the ad is
+    read once. A stream that breaks is opened again; after three, polling takes over.
+
+    Args:
+        client: The client.
+        image_ad_id: Which ad.
+        on_event: Called with each event; may be a coroutine function.
+        timeout_seconds: How long to watch at most.
+        poll_seconds: The interval, should it come to polling.
+
+    Raises:
+        ImageAdFailedError: The job failed.
+        WaitTimeoutError: It still runs after `timeout_seconds`.
+        NotFoundError, AuthenticationError, PermissionDeniedError: There is nothing to watch.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    for attempt in range(STREAM_TRIES):
+        ended = await _stream(client, image_ad_id, on_event, deadline)
+        ad = await _read(client, image_ad_id)
+        if ad is not None and ad.is_finished:
+            return _completed(ad)
+        if ended or time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(min(2**attempt, max(0.0, deadline - time.monotonic())))
+    try:
+        return await wait_for_image_ad(
+            client,
+            image_ad_id,
+            timeout_seconds=max(0.0, deadline - time.monotonic()),
+            poll_seconds=poll_seconds,
+        )
+    except WaitTimeoutError:
+        raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
+
+
+async def _stream(
+    client: StaticAdsLabClient,
+    image_ad_id: str,
+    on_event: Callable[[ImageAdEvent], object] | None,
+    deadline: float,
+) -> bool:
+    """Passes on one stream's events. Returns whether it told the job's end."""
+    limit = asyncio.timeout(max(0.0, deadline - time.monotonic()))
+    try:
+        async with limit:
+            async for event in client.stream_image_ad(image_ad_id):
+                if on_event is not None:
+                    called = on_event(event)
+                    if inspect.isawaitable(called):
+                        await called
+                if isinstance(event, Complete | Failed):
+                    return True
+    except _HOPELESS:
+        raise
+    except StaticAdsLabError as error:
+        logger.info("The stream of %s ended early: %s", image_ad_id, error)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    return False
+
+
+async def _read(client: StaticAdsLabClient, image_ad_id: str) -> ImageAd | None:
+    """The ad, or None if this read did not succeed and a later one may."""
+    try:
+        return await client.get_image_ad(image_ad_id)
+    except _HOPELESS:
+        raise
+    except StaticAdsLabError as error:
+        logger.warning("Reading %s: %s", image_ad_id, error)
+        return None
+
+
+def _completed(ad: ImageAd) -> ImageAd:
+    if ad.is_failed:
+        error = ad.error
+        raise ImageAdFailedError(
+            ad.id, error.code if error else "", error.message if error else ""
+        )
+    return ad

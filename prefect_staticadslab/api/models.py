@@ -1,0 +1,265 @@
+"""The API's resources, as far as we read them.
+
+Every model ignores fields that it does not know, because the API may add some at any time, and
+takes nothing for granted but an id: the rest has a default.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+FLAT_IMAGE_AD: Final = "flat_image_ad"
+EDITABLE_IMAGE_AD: Final = "editable_image_ad"
+
+PRICE_USD: Final = {FLAT_IMAGE_AD: Decimal("1.00"), EDITABLE_IMAGE_AD: Decimal("4.00")}
+"""USD per image ad, billed when it completes. From the vendor's price list."""
+
+MAX_IDS_PER_READ: Final = 100
+"""Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
+
+
+T = TypeVar("T")
+
+
+def _text(value: object) -> object:
+    return "" if value is None else str(value)
+
+
+def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""Text for people: a null or a number in its place is no reason to fail."""
+
+Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
+"""A field that we can do without: a value that makes no sense counts as none.
+
+An ad that was paid for must not be lost because its `width` is suddenly a text.
+"""
+
+
+class Resource(BaseModel):
+    """What all answers have in common: unknown fields are ignored, and nothing can be changed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Account(Resource):
+    """`GET /v1/account`: whose key this is, and what it may do.
+
+    The shape of `organization` is not documented; a name and an object with a name are both read.
+    """
+
+    organization: Any = None
+    scopes: Maybe[tuple[str, ...]] = None
+
+    @property
+    def organization_name(self) -> str:
+        """The organization's name, or an empty string if the API did not say."""
+        if isinstance(self.organization, dict):
+            return str(self.organization.get("name") or "")
+        return str(self.organization or "")
+
+
+class JobProgress(Resource):
+    """A hint for people about a running job. `percentage` is between 0 and 1."""
+
+    step: Text = ""
+    message: Text = ""
+    percentage: Maybe[float] = None
+
+
+class JobError(Resource):
+    """Why a job failed."""
+
+    code: Text = ""
+    message: Text = ""
+
+
+class ImageAdOptions(Resource):
+    """What the pipeline may invent by itself. None leaves it to the API's default."""
+
+    generate_ai_images: bool | None = None
+    generate_copy: bool | None = None
+
+
+class ImageAdRequest(BaseModel):
+    """The body of `POST /v1/image-ads`: which ad to make.
+
+    Example:
+        ```python
+        from prefect_staticadslab import ImageAdRequest
+
+        request = ImageAdRequest(
+            design_template_id="dt_3f9a", brand_id="brand_71c0",
+            product_id="prod_b2d4", audience_id="aud_58e1",
+            prompt="Summer sale, beach at noon",
+        )
+        assert request.price_usd == 1
+        ```
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    design_template_id: str = Field(
+        title="Design template", description="The template to render, dt_….", pattern="^dt_.+"
+    )
+    brand_id: str = Field(
+        title="Brand", description="The brand to advertise, brand_….", pattern="^brand_.+"
+    )
+    product_id: str = Field(
+        title="Product", description="A product of that brand, prod_….", pattern="^prod_.+"
+    )
+    audience_id: str = Field(
+        title="Audience", description="An audience of that product, aud_….", pattern="^aud_.+"
+    )
+    product_variant_id: str | None = Field(
+        default=None,
+        title="Product variant",
+        description="A variant of that product, pv_….",
+        pattern="^pv_.+",
+    )
+    prompt: str | None = Field(
+        default=None, title="Prompt", description="What the picture and the copy should say."
+    )
+    editable: bool = Field(
+        default=False,
+        title="Editable",
+        description="Whether the ad can be revised later. 4.00 USD instead of 1.00.",
+    )
+    options: ImageAdOptions | None = Field(
+        default=None, title="Options", description="What the pipeline may invent by itself."
+    )
+    node_overrides: dict[str, dict[str, Any]] | None = Field(
+        default=None,
+        title="Node overrides",
+        description="Texts and pictures by the template's node id: "
+        '{"NODE_ID": {"characters": "…"}} or {"NODE_ID": {"imageFillUrl": "…"}}.',
+    )
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What the ad costs in USD, if it completes."""
+        return PRICE_USD[EDITABLE_IMAGE_AD if self.editable else FLAT_IMAGE_AD]
+
+    def body(self) -> dict[str, Any]:
+        """The JSON to send: only what was set, always in the same order."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class ImageAd(Resource):
+    """An image ad. `image_url` is None until `status` is `completed`.
+
+    `width` and `height` are in pixels, `duration_ms` in milliseconds.
+    """
+
+    id: str
+    status: Text = "processing"
+    design_template_id: Maybe[str] = None
+    brand_id: Maybe[str] = None
+    product_id: Maybe[str] = None
+    audience_id: Maybe[str] = None
+    product_variant_id: Maybe[str] = None
+    prompt: Maybe[str] = None
+    editable: Maybe[bool] = None
+    sku_code: Maybe[str] = None
+    progress: Maybe[JobProgress] = None
+    image_url: Maybe[str] = None
+    width: Maybe[int] = None
+    height: Maybe[int] = None
+    error: Maybe[JobError] = None
+    duration_ms: Maybe[float] = None
+    created_at: Maybe[datetime] = None
+    completed_at: Maybe[datetime] = None
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the picture is there: `completed`, and with a URL to prove it."""
+        return self.status == "completed" and bool(self.image_url)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the job ended without a picture."""
+        return self.status == "failed"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen. Unknown states count as still processing."""
+        return self.is_completed or self.is_failed
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What a completed ad of this kind is billed, in USD."""
+        if self.sku_code in PRICE_USD:
+            return PRICE_USD[self.sku_code]
+        return PRICE_USD[EDITABLE_IMAGE_AD if self.editable else FLAT_IMAGE_AD]
+
+
+class CreatedImageAd(Resource):
+    """The answer to a create: the ad, and whether the API had answered the same key before."""
+
+    image_ad: ImageAd
+    replayed: bool = False
+
+
+class Brand(Resource):
+    """A brand: who advertises."""
+
+    id: str
+    name: Text = ""
+    description: Maybe[str] = None
+
+
+class Product(Resource):
+    """A product of a brand."""
+
+    id: str
+    brand_id: Maybe[str] = None
+    name: Text = ""
+    description: Maybe[str] = None
+
+
+class ProductVariant(Resource):
+    """A variant of a product, such as "Red / Large"."""
+
+    id: str
+    product_id: Maybe[str] = None
+    name: Text = ""
+
+
+class Audience(Resource):
+    """An audience of a product."""
+
+    id: str
+    product_id: Maybe[str] = None
+    name: Text = ""
+    description: Maybe[str] = None
+
+
+class DesignTemplate(Resource):
+    """A design template. Only a `completed` one can be used for an ad."""
+
+    id: str
+    status: Text = "processing"
+    aspect_ratio: Maybe[str] = None
+    industry: Maybe[str] = None
+    ad_format: Maybe[str] = None
+    preview_url: Maybe[str] = None
+    width: Maybe[int] = None
+    height: Maybe[int] = None

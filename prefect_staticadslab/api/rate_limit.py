@@ -1,0 +1,292 @@
+"""The limiter: how many requests may go now, and how long the next one has to wait.
+
+The API allows so many requests in any rolling window, counts every request of the key, whoever
+sends it, and says where it stands in the headers of every answer (`RateLimit-Limit`,
+`RateLimit-Remaining`, `RateLimit-Reset`, `Retry-After`). `RateLimitState` turns times and headers
+into decisions and knows neither clocks nor sleep; `RateLimiter` is the thin part that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+FIRST_GUESS_LIMIT: Final = 100
+FIRST_GUESS_WINDOW: Final = 60.0
+"""What the vendor documents; used until the first answer says what holds for this key."""
+
+RESERVED_SHARE: Final = 0.05
+"""The part of a window that creates leave to reads, so that polls get through while creates wait."""
+
+LONGEST_WAIT: Final = 300.0
+"""A server that asks for more seconds than this is asked again after this many."""
+
+SHORTEST_REFUSAL_WAIT: Final = 1.0
+"""After a 429 whose `Retry-After` is missing or makes no sense."""
+
+
+@dataclass(frozen=True)
+class RateLimitHeaders:
+    """What one answer said about the limit; None where it said nothing, or nonsense.
+
+    `reset` and `retry_after` are in seconds.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, str], now: datetime | None = None) -> RateLimitHeaders:
+        """Reads the headers of an answer. `now` is for a `Retry-After` that is a date.
+
+        Example:
+            ```python
+            from prefect_staticadslab.api.rate_limit import RateLimitHeaders
+
+            headers = RateLimitHeaders.parse({"RateLimit-Limit": "100", "Retry-After": "soon"})
+            assert headers == RateLimitHeaders(limit=100)
+            ```
+        """
+        names = {name.lower(): value for name, value in headers.items()}
+        limit = _number(names.get("ratelimit-limit"))
+        remaining = _number(names.get("ratelimit-remaining"))
+        reset = _number(names.get("ratelimit-reset"))
+        return cls(
+            limit=int(limit) if limit is not None and limit >= 1 else None,
+            remaining=int(remaining) if remaining is not None and remaining >= 0 else None,
+            reset=reset if reset is not None and 0 < reset <= LONGEST_WAIT else None,
+            retry_after=_retry_after(names.get("retry-after"), now),
+        )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _retry_after(text: str | None, now: datetime | None) -> float | None:
+    seconds = _number(text)
+    if seconds is None and text:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    if seconds is None or seconds <= 0:
+        return None
+    return min(seconds, LONGEST_WAIT)
+
+
+@dataclass
+class RateLimitState:
+    """The window as far as we can know it. Times are seconds on any one clock that only goes on.
+
+    A request occupies a slot from its start until one window after its answer: the server may have
+    counted it at any moment in between. Slots that others took are known only from `Remaining`
+    being lower than our own requests explain; they are held for a window from when they were seen.
+    """
+
+    limit: int | None = None
+    window: float | None = None
+    in_flight: int = 0
+    blocked_until: float = -math.inf
+    _answered: deque[float] = field(default_factory=deque)
+    _foreign: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def delay(self, now: float, *, reserve: bool = False) -> float:
+        """Seconds until a request may start; 0 for now, infinite for "when an answer comes".
+
+        Args:
+            now: The time on the caller's clock, in seconds.
+            reserve: Whether to leave the part of the window that is kept for reads.
+        """
+        if now < self.blocked_until:
+            return self.blocked_until - now
+        if self.limit is None:
+            # One request goes ahead and brings the limit back; the others wait for its answer.
+            return math.inf if self.in_flight else 0.0
+        self._forget(now)
+        free = self.limit - self._used()
+        needed = 1 + (self._reserved() if reserve else 0)
+        if free >= needed:
+            return 0.0
+        return self._until_freed(needed - free, now)
+
+    def start(self) -> None:
+        """A request goes out."""
+        self.in_flight += 1
+
+    def finish(self, now: float, headers: RateLimitHeaders, *, refused: bool = False) -> None:
+        """An answer came at `now`; `refused` if it was a 429, which takes no slot."""
+        self.in_flight -= 1
+        self._learn(headers, first=not self._answered)
+        if refused:
+            wait = headers.retry_after or SHORTEST_REFUSAL_WAIT
+            self.blocked_until = max(self.blocked_until, now + wait)
+        else:
+            self._answered.append(now)
+        self._forget(now)
+        if headers.remaining is not None and self.limit is not None:
+            self._reconcile(now, self.limit - headers.remaining)
+
+    def no_answer(self, now: float) -> None:
+        """A request failed without an answer: it may have been counted, so its slot is held."""
+        self.in_flight -= 1
+        self._answered.append(now)
+
+    def seconds_for(self, requests: int) -> float:
+        """How long it takes at least until so many more creates have started, from a full window."""
+        limit = self.limit or FIRST_GUESS_LIMIT
+        per_window = max(1, limit - self._reserved())
+        return max(0, math.ceil(requests / per_window) - 1) * (self.window or FIRST_GUESS_WINDOW)
+
+    def seconds_per_read(self) -> float:
+        """How far apart reads are that live on the part of the window which creates leave them."""
+        return (self.window or FIRST_GUESS_WINDOW) / max(1, self._reserved())
+
+    def _learn(self, headers: RateLimitHeaders, *, first: bool) -> None:
+        if headers.limit is not None:
+            self.limit = headers.limit
+        elif self.limit is None:
+            self.limit = FIRST_GUESS_LIMIT
+        # `Reset` counts down to some slot's return, so the window is the longest one seen.
+        if headers.reset is not None:
+            self.window = max(self.window or 0.0, headers.reset)
+        elif first and self.window is None:
+            self.window = FIRST_GUESS_WINDOW
+
+    def _reconcile(self, now: float, used_at_server: int) -> None:
+        """Makes the slots that others hold explain what the server counts.
+
+        Requests of ours in flight may or may not be in the server's count, so that there is a
+        least and a most that others can have.
+        """
+        least = used_at_server - len(self._answered) - self.in_flight
+        most = max(0, used_at_server - len(self._answered) + self.in_flight)
+        foreign = self._foreign_slots()
+        if least > foreign:
+            self._foreign.append((now, least - foreign))
+        while foreign > most and self._foreign:
+            since, count = self._foreign.popleft()
+            foreign -= count
+            if foreign < most:
+                self._foreign.appendleft((since, most - foreign))
+                foreign = most
+
+    def _forget(self, now: float) -> None:
+        horizon = now - (self.window or FIRST_GUESS_WINDOW)
+        while self._answered and self._answered[0] <= horizon:
+            self._answered.popleft()
+        while self._foreign and self._foreign[0][0] <= horizon:
+            self._foreign.popleft()
+
+    def _foreign_slots(self) -> int:
+        return sum(count for _, count in self._foreign)
+
+    def _used(self) -> int:
+        return self.in_flight + len(self._answered) + self._foreign_slots()
+
+    def _reserved(self) -> int:
+        limit = self.limit or FIRST_GUESS_LIMIT
+        return max(1, round(limit * RESERVED_SHARE)) if limit > 1 else 0
+
+    def _until_freed(self, slots: int, now: float) -> float:
+        """Seconds until so many of the slots in use are free; infinite if that hangs on answers."""
+        returns = sorted([(t, 1) for t in self._answered] + list(self._foreign))
+        for since, count in returns:
+            slots -= count
+            if slots <= 0:
+                return max(0.0, since + (self.window or FIRST_GUESS_WINDOW) - now)
+        return math.inf
+
+
+class RateLimiter:
+    """Makes requests wait their turn; shared by all that uses one key, in any thread or loop."""
+
+    # A turn can also come because an answer elsewhere gave slots back, so nobody sleeps for longer.
+    _LONGEST_SLEEP: Final = 0.25
+    _SHORTEST_SLEEP: Final = 0.005
+    _ANSWER_CHECK: Final = 0.02
+
+    def __init__(self) -> None:
+        self._state = RateLimitState()
+        self._lock = threading.Lock()
+
+    @asynccontextmanager
+    async def turn(self, *, reserve: bool = False) -> AsyncIterator[Turn]:
+        """Waits until a request may start, and holds its slot while the body sends it.
+
+        The body calls `Turn.answered`; if it does not, the slot is held as if it had been counted.
+
+        Args:
+            reserve: Whether to leave the part of the window that is kept for reads.
+        """
+        while True:
+            with self._lock:
+                delay = self._state.delay(time.monotonic(), reserve=reserve)
+                if delay <= 0:
+                    self._state.start()
+                    break
+            if math.isinf(delay):
+                delay = self._ANSWER_CHECK
+            await asyncio.sleep(min(max(delay, self._SHORTEST_SLEEP), self._LONGEST_SLEEP))
+        turn = Turn()
+        try:
+            yield turn
+        finally:
+            now = time.monotonic()
+            with self._lock:
+                if turn.headers is None:
+                    self._state.no_answer(now)
+                else:
+                    self._state.finish(now, turn.headers, refused=turn.refused)
+
+    def seconds_for(self, requests: int) -> float:
+        """How long it takes at least until so many more creates have started."""
+        with self._lock:
+            return self._state.seconds_for(requests)
+
+    def seconds_per_read(self) -> float:
+        """How far apart reads are that leave the rest of the window to creates."""
+        with self._lock:
+            return self._state.seconds_per_read()
+
+
+class Turn:
+    """One request's slot."""
+
+    headers: RateLimitHeaders | None = None
+    refused = False
+
+    def answered(self, headers: RateLimitHeaders, *, refused: bool = False) -> None:
+        """Tells the limiter what the answer said."""
+        self.headers = headers
+        self.refused = refused
+
+
+_limiters: dict[tuple[str, str], RateLimiter] = {}
+_limiters_lock = threading.Lock()
+
+
+def shared_limiter(base_url: str, api_key: str) -> RateLimiter:
+    """The one limiter of this process for a key at a base URL."""
+    identity = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
+    with _limiters_lock:
+        return _limiters.setdefault(identity, RateLimiter())

@@ -1,0 +1,514 @@
+"""The pipeline: requests in, results out. Creates go out as the rate limit allows, and what runs is
+polled in batches, wherever in the process it was created.
+
+A `Session` is what everything that uses one key in one event loop shares: the client, the room for
+open creates, and the `Poller`. `generate` takes a chunk of planned ads through a session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import weakref
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final, Protocol
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    CAMPAIGN_STOPPERS,
+    APIStatusError,
+    IdempotencyConflictError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    StaticAdsLabError,
+    WaitTimeoutError,
+)
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS, POLL_SECONDS
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd, ImageAdRequest
+from prefect_staticadslab.campaign.results import AdState, RowStatus
+from prefect_staticadslab.campaign.rows import idempotency_key
+
+logger = logging.getLogger(__name__)
+
+OPEN_CREATES: Final = 8
+"""Creates under way at once; the vendor's advice."""
+
+SENDING_CHUNKS: Final = 2
+"""Chunks that send at once: one whose last creates are under way, and the next one."""
+
+GRACE_SECONDS: Final = 5.0
+"""How long a cancelled chunk waits for the answers to what it has already sent."""
+
+MISSES_BEFORE_ASKING: Final = 3
+"""Batch reads that leave an id out before it is asked for by itself."""
+
+
+@dataclass(frozen=True)
+class PlannedAd:
+    """One ad to bring to its end.
+
+    Attributes:
+        position: The caller's own number for it, such as the row's place in the table.
+        request: What to create.
+        campaign, identity: What its idempotency keys are made of.
+        state: What is known about it so far; an ad that was created already is only followed.
+    """
+
+    position: int
+    request: ImageAdRequest
+    campaign: str
+    identity: str
+    state: AdState = field(default_factory=AdState)
+
+    def key(self, attempt: int) -> str:
+        """The idempotency key of an attempt, the first being 1."""
+        return idempotency_key(self.campaign, self.identity, attempt)
+
+
+@dataclass(frozen=True)
+class ImageAdResult:
+    """What became of a planned ad.
+
+    Attributes:
+        position: The planned ad's.
+        state: What is known about it in the end.
+        replayed: Whether the API answered the create from an earlier run.
+        stopped_by: Why it was not created, if something stopped all creates of the key.
+    """
+
+    position: int
+    state: AdState
+    replayed: bool = False
+    stopped_by: str | None = None
+
+
+class Journal(Protocol):
+    """Where the pipeline writes down what it knows, as it learns it."""
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+        """These are about to be sent; returns once that is safely written down."""
+
+    def update(self, position: int, state: AdState) -> None:
+        """This is now known."""
+
+
+class _NoJournal:
+    """For ads that nobody keeps a table of: their derived keys are record enough."""
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+        """Nothing to write."""
+
+    def update(self, position: int, state: AdState) -> None:
+        """Nothing to write."""
+
+
+class _NotSentError(Exception):
+    """Raised in place of sending a create, once creates have been stopped."""
+
+
+class Poller:
+    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop."""
+
+    def __init__(self, client: StaticAdsLabClient, pause: Callable[[], float]) -> None:
+        self._client = client
+        self._pause = pause
+        self._followed: dict[str, asyncio.Future[ImageAd]] = {}
+        self._misses: dict[str, int] = {}
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def finished(self, image_ad_id: str, timeout_seconds: float) -> ImageAd:
+        """The ad, once it is completed or failed.
+
+        Raises:
+            WaitTimeoutError: It still runs after `timeout_seconds`.
+            NotFoundError: The API does not know it.
+            AuthenticationError, PermissionDeniedError: No poll can succeed.
+        """
+        future = self._followed.get(image_ad_id)
+        if future is None:
+            future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
+        if self._loop_task is None or self._loop_task.done():
+            self._loop_task = asyncio.create_task(self._poll())
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
+        finally:
+            self._followed.pop(image_ad_id, None)
+            self._misses.pop(image_ad_id, None)
+
+    async def close(self) -> None:
+        """Stops polling."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+
+    async def _poll(self) -> None:
+        while self._followed:
+            await asyncio.sleep(self._pause())
+            ids = list(self._followed)
+            for start in range(0, len(ids), MAX_IDS_PER_READ):
+                await self._read(ids[start : start + MAX_IDS_PER_READ])
+
+    async def _read(self, ids: list[str]) -> None:
+        try:
+            ads = {ad.id: ad for ad in await self._client.get_image_ads(ids)}
+        except CAMPAIGN_STOPPERS as error:
+            for image_ad_id in ids:
+                self._settle(image_ad_id, error)
+            return
+        except StaticAdsLabError as error:
+            logger.warning("Polling %d image ads: %s", len(ids), error)
+            return
+        for image_ad_id in ids:
+            ad = ads.get(image_ad_id)
+            if ad is None:
+                await self._missed(image_ad_id)
+            else:
+                self._misses.pop(image_ad_id, None)
+                if ad.is_finished:
+                    self._settle(image_ad_id, ad)
+
+    async def _missed(self, image_ad_id: str) -> None:
+        """A batch read may leave out what exists; only being asked for it alone is an answer."""
+        self._misses[image_ad_id] = misses = self._misses.get(image_ad_id, 0) + 1
+        if misses < MISSES_BEFORE_ASKING:
+            return
+        self._misses[image_ad_id] = 0
+        try:
+            ad = await self._client.get_image_ad(image_ad_id)
+        except NotFoundError as error:
+            self._settle(image_ad_id, error)
+        except StaticAdsLabError as error:
+            logger.warning("Reading %s: %s", image_ad_id, error)
+        else:
+            if ad.is_finished:
+                self._settle(image_ad_id, ad)
+
+    def _settle(self, image_ad_id: str, outcome: ImageAd | StaticAdsLabError) -> None:
+        future = self._followed.get(image_ad_id)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, ImageAd):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)
+
+
+class Session:
+    """What all work with one key in one event loop shares."""
+
+    def __init__(self, client: StaticAdsLabClient) -> None:
+        self.client = client
+        self.poller = Poller(client, self._poll_pause)
+        self.open_creates = asyncio.Semaphore(OPEN_CREATES)
+        self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
+        self.creates_waiting = 0
+        self.stopped_by: str | None = None
+
+    def stop_creating(self, reason: str) -> None:
+        """From now on no create of this session is sent. The first reason counts."""
+        self.stopped_by = self.stopped_by or reason
+
+    def _poll_pause(self) -> float:
+        """Seconds until the next poll: rare while creates need the limit, then as advised."""
+        if not self.creates_waiting:
+            return POLL_SECONDS
+        return max(POLL_SECONDS, self.client.limiter.seconds_per_read())
+
+
+_sessions: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, dict[tuple[str, str], tuple[Session, int]]
+] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
+    """The session of this event loop for a key; the last one to leave closes it."""
+    sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
+    name = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
+    if name in sessions:
+        session, users = sessions[name]
+    else:
+        session, users = Session(StaticAdsLabClient(api_key, base_url)), 0
+    sessions[name] = (session, users + 1)
+    try:
+        yield session
+    finally:
+        session, users = sessions[name]
+        if users > 1:
+            sessions[name] = (session, users - 1)
+        else:
+            del sessions[name]
+            await session.poller.close()
+            await session.client.aclose()
+
+
+async def generate(
+    session: Session,
+    planned: Sequence[PlannedAd],
+    *,
+    journal: Journal | None = None,
+    attempts: int = 2,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    wait: bool = True,
+) -> list[ImageAdResult]:
+    """Brings a chunk of ads to their end: creates what is not created, follows what is.
+
+    One ad's failure is that ad's alone. What no ad can survive (a rejected key, an empty wallet)
+    stops all creates of the session; what was created before is still collected.
+
+    Args:
+        session: The shared session.
+        planned: The ads.
+        journal: Where to write down what becomes known.
+        attempts: How many jobs to try for an ad in this run; a failed job is free.
+        timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
+        wait: Whether to follow the ads, or to end once they are created.
+
+    Returns:
+        A result for each planned ad, in the same order.
+    """
+    chunk = _Chunk(session, journal or _NoJournal(), attempts, timeout_seconds, wait)
+    return await chunk.run(planned)
+
+
+class _Chunk:
+    """One call of `generate`."""
+
+    def __init__(
+        self,
+        session: Session,
+        journal: Journal,
+        attempts: int,
+        timeout_seconds: float,
+        wait: bool,
+    ) -> None:
+        self._session = session
+        self._journal = journal
+        self._attempts = attempts
+        self._timeout_seconds = timeout_seconds
+        self._wait = wait
+        self._sending: set[asyncio.Task[None]] = set()
+        self._stop_reason: str | None = None
+
+    async def run(self, planned: Sequence[PlannedAd]) -> list[ImageAdResult]:
+        ads = [_Ad(plan) for plan in planned]
+        to_create = [ad for ad in ads if ad.wants_create]
+        self._session.creates_waiting += len(to_create)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for ad in ads:
+                    if ad.is_processing:
+                        group.create_task(self._finish(ad))
+                if to_create:
+                    await self._send_chunk(to_create, group)
+        except asyncio.CancelledError:
+            await self._wind_up("The run was cancelled.")
+            raise
+        except BaseExceptionGroup as group_error:
+            await self._wind_up("The run broke down.")
+            raise group_error.exceptions[0] from None
+        finally:
+            self._session.creates_waiting -= sum(not ad.create_ended.is_set() for ad in to_create)
+        return [ad.result(self._session.stopped_by) for ad in ads]
+
+    async def _send_chunk(self, ads: list[_Ad], group: asyncio.TaskGroup) -> None:
+        # Chunks send one after another, so that rows go out in the table's order, and the rows
+        # that are marked as submitting are the next ones and not all.
+        async with self._session.sending_chunks:
+            if self._session.stopped_by is None:
+                for ad in ads:
+                    ad.begin_attempt()
+                await self._journal.before_send({ad.position: ad.state for ad in ads})
+            for ad in ads:
+                group.create_task(self._finish(ad))
+            for ad in ads:
+                await ad.create_ended.wait()
+
+    async def _finish(self, ad: _Ad) -> None:
+        """Takes one ad as far as it goes."""
+        while True:
+            if not ad.is_processing:
+                try:
+                    await self._create(ad)
+                finally:
+                    if not ad.create_ended.is_set():
+                        ad.create_ended.set()
+                        self._session.creates_waiting -= 1
+            if not self._wait or not ad.is_processing:
+                return
+            await self._follow(ad)
+            if ad.state.status is not RowStatus.FAILED or ad.jobs >= self._attempts:
+                return
+            ad.begin_attempt()
+            self._note(ad)
+
+    async def _create(self, ad: _Ad) -> None:
+        if self._stop_reason is not None or self._session.stopped_by is not None:
+            ad.withdraw(self._session.stopped_by)
+            self._note(ad)
+            return
+        async with self._session.open_creates:
+            # A task of its own: what is sent is paid for, so a cancellation must not tear it from
+            # its answer. `_wind_up` waits for it.
+            sending = asyncio.create_task(self._send(ad))
+            self._sending.add(sending)
+            sending.add_done_callback(self._sending.discard)
+            await asyncio.shield(sending)
+
+    async def _send(self, ad: _Ad) -> None:
+        def check_may_send() -> None:
+            if self._stop_reason is not None or self._session.stopped_by is not None:
+                raise _NotSentError
+            ad.sent = True
+
+        try:
+            created = await self._session.client.create_image_ad(
+                ad.plan.request,
+                idempotency_key=ad.plan.key(ad.state.attempts),
+                on_send=check_may_send,
+            )
+        except _NotSentError:
+            if not ad.sent:
+                ad.withdraw(self._session.stopped_by)
+        except CAMPAIGN_STOPPERS as error:
+            self._session.stop_creating(str(error))
+            ad.withdraw(str(error))
+        except APIStatusError as error:
+            if isinstance(error, _UNDECIDED_STATUS):
+                ad.state = replace(ad.state, error=str(error))
+            else:
+                ad.fail(str(error))
+        except StaticAdsLabError as error:
+            ad.state = replace(ad.state, error=str(error))
+        else:
+            ad.replayed = created.replayed
+            ad.jobs += 1
+            ad.state = replace(
+                seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC)
+            )
+        self._note(ad)
+
+    async def _follow(self, ad: _Ad) -> None:
+        image_ad_id = ad.state.image_ad_id or ""
+        try:
+            finished = await self._session.poller.finished(image_ad_id, self._timeout_seconds)
+        except WaitTimeoutError:
+            error = (
+                f"Still rendering after {self._timeout_seconds:g} s. "
+                "Run the same command again to collect it."
+            )
+            ad.state = replace(ad.state, error=error)
+        except NotFoundError as error:
+            ad.fail(f"The API does not know this ad any more. {error}")
+        except StaticAdsLabError as error:
+            self._session.stop_creating(str(error))
+            ad.state = replace(ad.state, error=str(error))
+        else:
+            ad.state = seen(ad.state, finished)
+        self._note(ad)
+
+    async def _wind_up(self, reason: str) -> None:
+        """Sends nothing more, and waits a bounded time for the answers to what was sent."""
+        self._stop_reason = reason
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=GRACE_SECONDS)
+        for sending in self._sending:
+            sending.cancel()
+
+    def _note(self, ad: _Ad) -> None:
+        self._journal.update(ad.plan.position, ad.state)
+
+
+_UNDECIDED_STATUS = (ServerError, RateLimitError, IdempotencyConflictError)
+"""Answers after which an ad may exist or may still be made with the same key."""
+
+
+class _Ad:
+    """A planned ad under way."""
+
+    def __init__(self, plan: PlannedAd) -> None:
+        self.plan = plan
+        self.state = plan.state
+        self.replayed = False
+        self.sent = False
+        self.jobs = 0
+        self.create_ended = asyncio.Event()
+        self._before = plan.state
+
+    @property
+    def position(self) -> int:
+        return self.plan.position
+
+    @property
+    def is_processing(self) -> bool:
+        return self.state.status is RowStatus.PROCESSING and self.state.image_ad_id is not None
+
+    @property
+    def wants_create(self) -> bool:
+        return not self.is_processing and self.state.status is not RowStatus.COMPLETED
+
+    def begin_attempt(self) -> None:
+        """Marks the ad as about to be sent. One that may have been sent keeps its key."""
+        self._before = self.state
+        self.sent = False
+        again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
+        attempts = self.state.attempts if again else self.state.attempts + 1
+        self.state = AdState(status=RowStatus.SUBMITTING, attempts=attempts)
+
+    def withdraw(self, reason: str | None) -> None:
+        """Takes the mark back: this attempt was certainly not taken by the API."""
+        before = self._before
+        if before.status is RowStatus.SUBMITTING:
+            # An earlier run's create may have come through; this one says nothing about that.
+            self.state = replace(before, error=reason)
+        else:
+            self.state = AdState(attempts=before.attempts, error=reason)
+
+    def fail(self, reason: str) -> None:
+        """Nothing will come of this attempt, and it costs nothing."""
+        self.state = replace(
+            self.state, status=RowStatus.FAILED, error=reason, cost_usd=Decimal(0)
+        )
+
+    def result(self, stopped_by: str | None) -> ImageAdResult:
+        unsent = self.state.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
+        return ImageAdResult(
+            position=self.plan.position,
+            state=self.state,
+            replayed=self.replayed,
+            stopped_by=stopped_by if unsent else None,
+        )
+
+
+def seen(state: AdState, ad: ImageAd) -> AdState:
+    """What is known about a row once its ad looks like this."""
+    state = replace(state, image_ad_id=ad.id, error=None)
+    if ad.is_completed:
+        return replace(
+            state,
+            status=RowStatus.COMPLETED,
+            image_url=ad.image_url,
+            cost_usd=ad.price_usd,
+            width=ad.width,
+            height=ad.height,
+            completed_at=ad.completed_at or datetime.now(UTC),
+        )
+    if ad.is_failed:
+        reason = f"{ad.error.message} ({ad.error.code})" if ad.error else "The job failed."
+        return replace(
+            state,
+            status=RowStatus.FAILED,
+            error=reason,
+            cost_usd=Decimal(0),
+            completed_at=ad.completed_at or datetime.now(UTC),
+        )
+    return replace(state, status=RowStatus.PROCESSING)

@@ -1,0 +1,106 @@
+"""What a run would do and what it may cost, before it does anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+
+
+class BudgetError(CampaignError):
+    """The campaign would cost more than it may."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign's plan.
+
+    Attributes:
+        rows: All rows.
+        completed: Rows that an earlier run completed.
+        following: Rows whose ad was created and is still to be collected.
+        flat, editable: Ads to create, by kind.
+        spent_usd: What the completed rows have cost.
+        committed_usd: What the ads that are still to be collected will cost.
+        new_usd: What the ads to create will cost, if all of them complete.
+    """
+
+    rows: int
+    completed: int
+    following: int
+    flat: int
+    editable: int
+    spent_usd: Decimal
+    committed_usd: Decimal
+    new_usd: Decimal
+
+    @classmethod
+    def of(cls, table: ResultTable) -> Plan:
+        """The plan for a table as it stands.
+
+        A row that may have been sent counts as one to create: if it was, its key gives the same
+        ad again, and the plan was dearer than the bill.
+        """
+        completed = following = flat = editable = 0
+        committed = new = Decimal(0)
+        for row, state in zip(table.rows, table.states, strict=True):
+            if state.status is RowStatus.COMPLETED:
+                completed += 1
+            elif state.status is RowStatus.PROCESSING and state.image_ad_id:
+                following += 1
+                committed += row.request.price_usd
+            else:
+                flat += not row.request.editable
+                editable += row.request.editable
+                new += row.request.price_usd
+        return cls(
+            rows=len(table.rows),
+            completed=completed,
+            following=following,
+            flat=flat,
+            editable=editable,
+            spent_usd=table.cost_usd(),
+            committed_usd=committed,
+            new_usd=new,
+        )
+
+    @property
+    def creates(self) -> int:
+        """How many ads are to be created."""
+        return self.flat + self.editable
+
+    @property
+    def total_usd(self) -> Decimal:
+        """What the whole campaign costs if every row completes, earlier runs included."""
+        return self.spent_usd + self.committed_usd + self.new_usd
+
+    def check_budget(self, max_spend_usd: float) -> None:
+        """Raises if the whole campaign costs more than `max_spend_usd`; 0 is no limit.
+
+        Raises:
+            BudgetError: It does.
+        """
+        if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
+            raise BudgetError(
+                f"The campaign costs up to {self.total_usd:.2f} USD, and may cost "
+                f"{max_spend_usd:.2f}. Nothing was created. "
+                "Raise --max-spend-usd, or take rows out."
+            )
+
+    def describe(self) -> str:
+        """The plan in words, a line per fact."""
+        lines = [f"Rows:              {self.rows}"]
+        if self.completed:
+            lines.append(f"Already completed: {self.completed} of {self.rows}")
+        if self.following:
+            lines.append(f"Still rendering:   {self.following}, created by an earlier run")
+        lines.append(f"To create:         {self.creates} ({self.flat} flat, {self.editable} editable)")
+        lines.append(f"New cost:          up to {self.new_usd:.2f} USD, billed as ads complete")
+        if self.total_usd != self.new_usd:
+            lines.append(
+                f"In all:            up to {self.total_usd:.2f} USD, "
+                f"{self.spent_usd:.2f} of it spent already"
+            )
+        return "\n".join(lines)

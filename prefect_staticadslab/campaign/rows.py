@@ -1,0 +1,210 @@
+"""From a spreadsheet's rows to requests: every row is checked before anything is created."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pydantic
+
+from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.spreadsheet import Spreadsheet, cell_text, normalized, shortened
+
+ID_COLUMNS: Final = {
+    "design_template_id": ("dt_", "a design template"),
+    "brand_id": ("brand_", "a brand"),
+    "product_id": ("prod_", "a product"),
+    "audience_id": ("aud_", "an audience"),
+    "product_variant_id": ("pv_", "a product variant"),
+}
+REQUIRED_COLUMNS: Final = ("design_template_id", "brand_id", "product_id", "audience_id")
+BOOLEAN_COLUMNS: Final = ("editable", "generate_ai_images", "generate_copy")
+INPUT_COLUMNS: Final = (*ID_COLUMNS, "prompt", *BOOLEAN_COLUMNS, "node_overrides")
+ROW_ID_COLUMN: Final = "row_id"
+KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
+
+_ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
+_TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
+_FALSE: Final = frozenset(("false", "no", "n", "0"))
+
+
+@dataclass(frozen=True)
+class CampaignRow:
+    """One row that can be sent.
+
+    Attributes:
+        number: The row's number as a spreadsheet program shows it.
+        request: The ad that it asks for.
+        identity: What makes it the same row in the next run: its `row_id` if it has one, else its
+            occurrence number among equal rows, together with all that is sent. So rows may be
+            moved, added and removed between runs, two equal rows are two ads, and a row whose ad
+            was changed is a new one.
+    """
+
+    number: int
+    request: ImageAdRequest
+    identity: str
+
+
+def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
+    """The key of a create: the same for the same campaign, row and attempt, whoever sends it.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows import idempotency_key
+
+        first = idempotency_key("file:///results.csv", "a row", 1)
+        assert first == idempotency_key("file:///results.csv", "a row", 1)
+        assert first != idempotency_key("file:///results.csv", "a row", 2)
+        ```
+    """
+    return _digest(campaign, identity, str(attempt))
+
+
+def read_rows(spreadsheet: Spreadsheet) -> list[CampaignRow]:
+    """The spreadsheet's rows as requests.
+
+    Raises:
+        SpreadsheetError: With all problems of all rows, in the rows' order.
+    """
+    columns, problems = _columns(spreadsheet)
+    if problems:
+        raise SpreadsheetError(problems)
+    rows: list[CampaignRow] = []
+    row_ids: dict[str, int] = {}
+    occurrences: Counter[str] = Counter()
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+        cells = {name: line[position] for name, position in columns.items()}
+        request, wrong = _request(number, cells)
+        row_id = cell_text(cells.get(ROW_ID_COLUMN)).strip()
+        if row_id and row_ids.setdefault(row_id, number) != number:
+            wrong.append(
+                Problem(f"{row_id!r} is also in row {row_ids[row_id]}.", number, ROW_ID_COLUMN)
+            )
+        problems += wrong
+        if request is not None:
+            sent = json.dumps(request.body(), sort_keys=True)
+            occurrences[sent] += 1
+            which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[sent]}"
+            rows.append(CampaignRow(number, request, _digest(which, sent)))
+    if problems:
+        raise SpreadsheetError(problems)
+    return rows
+
+
+def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
+    """Where the columns that we read are. Names are compared without case and outer space."""
+    positions: dict[str, int] = {}
+    problems: list[Problem] = []
+    names = [str(name) for name in spreadsheet.frame.columns]
+    for position, name in enumerate(names):
+        known = normalized(name)
+        if known not in KNOWN_COLUMNS:
+            continue
+        if known in positions:
+            problems.append(
+                Problem(
+                    f"is there twice, as {names[positions[known]]!r} and {name!r}. Rename one.",
+                    row=1,
+                    column=known,
+                )
+            )
+        else:
+            positions[known] = position
+    missing = [name for name in REQUIRED_COLUMNS if name not in positions]
+    problems += [
+        Problem(f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
+                f"{ID_COLUMNS[name][0]}….", row=1)
+        for name in missing
+    ]
+    if missing:
+        problems.append(Problem("The spreadsheet's columns are: " + ", ".join(names), row=1))
+    return positions, problems
+
+
+def _request(
+    number: int, cells: Mapping[str, Any]
+) -> tuple[ImageAdRequest | None, list[Problem]]:
+    problems: list[Problem] = []
+    fields: dict[str, Any] = {}
+    for name in ID_COLUMNS:
+        if name in cells:
+            text = cell_text(cells[name]).strip()
+            message = _id_problem(name, text)
+            if message:
+                problems.append(Problem(message, number, name))
+            fields[name] = text or None
+    booleans: dict[str, bool | None] = {}
+    for name in BOOLEAN_COLUMNS:
+        text = cell_text(cells.get(name)).strip().casefold()
+        if text and text not in _TRUE | _FALSE:
+            message = f"{shortened(text)!r} is neither true nor false. Leave it empty for the default."
+            problems.append(Problem(message, number, name))
+        booleans[name] = text in _TRUE if text else None
+    overrides, message = _node_overrides(cell_text(cells.get("node_overrides")))
+    if message:
+        problems.append(Problem(message, number, "node_overrides"))
+    if problems:
+        return None, problems
+    prompt = cell_text(cells.get("prompt"))
+    options = {name: booleans[name] for name in BOOLEAN_COLUMNS[1:] if booleans[name] is not None}
+    try:
+        request = ImageAdRequest(
+            **fields,
+            prompt=prompt if prompt.strip() else None,
+            editable=bool(booleans["editable"]),
+            options=ImageAdOptions(**options) if options else None,
+            node_overrides=overrides,
+        )
+    except pydantic.ValidationError as error:
+        return None, [
+            Problem(e["msg"], number, str(e["loc"][0]) if e["loc"] else None)
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+    return request, []
+
+
+def _id_problem(name: str, text: str) -> str | None:
+    prefix, thing = ID_COLUMNS[name]
+    if not text:
+        if name not in REQUIRED_COLUMNS:
+            return None
+        return f"is empty. It needs the id of {thing}, {prefix}…."
+    if text.startswith(prefix) and len(text) > len(prefix):
+        if _ID.fullmatch(text):
+            return None
+        return f"{shortened(text)!r} holds characters that no id has."
+    others = [(c, what) for c, (p, what) in ID_COLUMNS.items() if text.startswith(p)]
+    if others:
+        column, what = others[0]
+        return (
+            f"{shortened(text)!r} is the id of {what}, not of {thing} ({prefix}…). "
+            f"Was it meant for {column}?"
+        )
+    return f"{shortened(text)!r} is not the id of {thing}; that starts with {prefix}."
+
+
+def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
+    if not text.strip():
+        return None, None
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        return None, f"is no JSON: {error}. It looks like {_OVERRIDES_EXAMPLE}"
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        return None, f"must be a JSON object of objects, such as {_OVERRIDES_EXAMPLE}"
+    return value or None, None
+
+
+_OVERRIDES_EXAMPLE: Final = '{"NODE_ID": {"characters": "Sale"}}'
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

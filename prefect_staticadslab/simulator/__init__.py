@@ -1,0 +1,18 @@
+"""An offline Static Ads Lab API: the same calls, statuses, headers, limits, failures and bill.
+
+Start it with `python -m prefect_staticadslab.simulator`, or within a program:
+
+```python
+import httpx
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+
+with SimulatorServer(speed=20) as server:
+    answer = httpx.get(f"{server.url}/v1/account", headers={"X-API-Key": SIMULATOR_API_KEY})
+    assert answer.json()["data"]["organization"]["name"] == "Simulated Shops"
+```
+"""
+
+from prefect_staticadslab.simulator.server import SimulatorServer
+from prefect_staticadslab.simulator.world import SIMULATOR_API_KEY, Settings
+
+__all__ = ["SIMULATOR_API_KEY", "Settings", "SimulatorServer"]

@@ -1,0 +1,65 @@
+"""`python -m prefect_staticadslab.simulator`: the simulator as a server of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from prefect_staticadslab.simulator.server import SimulatorServer
+from prefect_staticadslab.simulator.world import (
+    FAILURE_WORD,
+    ONE_FAILURE_WORD,
+    SIMULATOR_API_KEY,
+    Settings,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the simulator until it is interrupted."""
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m prefect_staticadslab.simulator",
+        description="An offline Static Ads Lab API. No ad is real, and nothing is billed.",
+        epilog=f"The key is {SIMULATOR_API_KEY}. A prompt with the word {FAILURE_WORD} fails; "
+        f"with {ONE_FAILURE_WORD} it fails once and then succeeds.",
+    )
+    option = parser.add_argument
+    option("--port", type=int, default=8321, help="0 takes a free one (default: %(default)s)")
+    option("--speed", type=float, default=default.speed, help="10 makes jobs take a tenth")
+    option("--rate-limit", type=int, default=default.rate_limit, help="requests per window")
+    option("--rate-window", type=float, default=default.rate_window_seconds, help="in seconds")
+    option("--wallet-usd", type=float, default=default.wallet_usd, help="what can be spent")
+    option("--failure-rate", type=float, default=0.0, help="share of jobs that fail, 0 to 1")
+    option("--key-seconds", type=float, default=default.key_seconds, help="age of lost keys")
+    option("--answer-seconds", type=float, default=0.0, help="how long a create takes")
+    option("--seed", type=int, default=0, help="of everything random")
+    given = parser.parse_args(arguments)
+    if given.speed <= 0 or given.rate_limit < 1 or given.rate_window <= 0:
+        parser.error("--speed, --rate-limit and --rate-window must be above 0")
+    try:
+        server = SimulatorServer(
+            port=given.port,
+            speed=given.speed,
+            rate_limit=given.rate_limit,
+            rate_window_seconds=given.rate_window,
+            wallet_usd=given.wallet_usd,
+            failure_rate=given.failure_rate,
+            key_seconds=given.key_seconds,
+            answer_seconds=given.answer_seconds,
+            seed=given.seed,
+        )
+    except OSError as error:
+        print(f"Port {given.port} cannot be had: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+    print("Static Ads Lab SIMULATOR: no ad is real, and nothing is billed.", flush=True)  # noqa: T201
+    print(f"Key: {SIMULATOR_API_KEY}. Stop it with Ctrl-C.", flush=True)  # noqa: T201
+    print(server.url, flush=True)  # noqa: T201
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

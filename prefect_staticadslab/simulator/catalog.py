@@ -1,0 +1,174 @@
+"""The simulated organization's brands, products, variants, audiences and design templates.
+
+Ids are made from names, so they are the same in every simulator, and examples can use them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+CREATED_AT: Final = "2026-01-05T09:00:00Z"
+
+
+def make_id(prefix: str, *names: str) -> str:
+    """A stable id for names, such as `brand_5f0c2a9e31b7`."""
+    return f"{prefix}_{hashlib.sha256('/'.join(names).encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class _BrandSeed:
+    name: str
+    description: str
+    colors: tuple[str, str, str]
+    products: dict[str, tuple[str, ...]]
+    audiences: tuple[str, ...]
+
+
+_BRANDS: Final = (
+    _BrandSeed(
+        "Harbor Roast",
+        "Small-batch coffee from a harbour town",
+        ("#2B1D14", "#C8773A", "#F6E9DA"),
+        {
+            "Morning Tide Espresso": ("250 g", "1 kg"),
+            "Cold Brew Kit": (),
+            "Lighthouse Decaf": ("250 g",),
+        },
+        ("Commuters", "Home baristas", "Night-shift workers"),
+    ),
+    _BrandSeed(
+        "Fernweh Outdoor",
+        "Light gear for long walks",
+        ("#12372A", "#7FB069", "#FBFADA"),
+        {
+            "Ridge 32 Backpack": ("Moss", "Slate"),
+            "Trail Wool Socks": ("S/M", "L/XL"),
+            "Two-Person Tent": (),
+        },
+        ("Weekend hikers", "Thru-hikers", "Families"),
+    ),
+    _BrandSeed(
+        "Lumière Skincare",
+        "Five ingredients, nothing else",
+        ("#4A2545", "#E8A0BF", "#FFF4F7"),
+        {
+            "Crème de Nuit": ("30 ml", "50 ml"),
+            "Vitamin C Serum": (),
+            "Rosé Lip Balm": (),
+        },
+        ("Sensitive skin", "Over forty", "Gift buyers"),
+    ),
+    _BrandSeed(
+        "Pawsome Pantry",
+        "Food that dogs would buy themselves",
+        ("#16324F", "#F4A259", "#FDF6EC"),
+        {
+            "Salmon Kibble": ("2 kg", "10 kg"),
+            "Peanut Butter Biscuits": (),
+            "Puppy Starter Box": (),
+        },
+        ("New puppy owners", "Senior dogs", "Picky eaters"),
+    ),
+)
+
+_TEMPLATES: Final = (
+    ("Bold headline", "Bold", "1:1", "ecommerce", "completed"),
+    ("Seasonal sale", "Sale", "4:5", "ecommerce", "completed"),
+    ("Customer voice", "Testimonial", "4:5", "beauty", "completed"),
+    ("Product hero", "Product", "9:16", "food", "completed"),
+    ("Still in the works", "Bold", "1:1", "ecommerce", "processing"),
+)
+
+_PIXELS: Final = {"1:1": (1080, 1080), "4:5": (1080, 1350), "9:16": (1080, 1920)}
+
+
+@dataclass
+class Catalog:
+    """All resources by id, each as the API answers it."""
+
+    brands: dict[str, dict[str, Any]] = field(default_factory=dict)
+    products: dict[str, dict[str, Any]] = field(default_factory=dict)
+    product_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
+    audiences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    design_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def seeded_catalog() -> Catalog:
+    """The catalogue that every simulator starts with."""
+    catalog = Catalog()
+    for seed in _BRANDS:
+        _add_brand(catalog, seed)
+    for name, ad_format, aspect_ratio, industry, status in _TEMPLATES:
+        template_id = make_id("dt", name)
+        width, height = _PIXELS[aspect_ratio]
+        catalog.design_templates[template_id] = _stamped(
+            id=template_id,
+            reference_image_url=None,
+            status=status,
+            error=None,
+            current_json_tree=_tree(name, width, height),
+            preview_url=None,
+            width=width,
+            height=height,
+            aspect_ratio=aspect_ratio,
+            industry=industry,
+            ad_format=ad_format,
+            json_tree_version=1,
+            duration_ms=9000 if status == "completed" else None,
+        )
+    return catalog
+
+
+def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
+    brand_id = make_id("brand", seed.name)
+    catalog.brands[brand_id] = _stamped(
+        id=brand_id,
+        name=seed.name,
+        description=seed.description,
+        color_palettes=[{"name": "Brand", "colors": list(seed.colors)}],
+        fonts=[{"name": "Inter"}],
+        logo_image_ids=[],
+        details={},
+    )
+    for product, variants in seed.products.items():
+        product_id = make_id("prod", seed.name, product)
+        catalog.products[product_id] = _stamped(
+            id=product_id, brand_id=brand_id, name=product, description="", details={}
+        )
+        for order, variant in enumerate(variants):
+            variant_id = make_id("pv", seed.name, product, variant)
+            catalog.product_variants[variant_id] = _stamped(
+                id=variant_id, product_id=product_id, name=variant, sort_order=order, image_ids=[]
+            )
+        for audience in seed.audiences:
+            audience_id = make_id("aud", seed.name, product, audience)
+            catalog.audiences[audience_id] = _stamped(
+                id=audience_id, product_id=product_id, name=audience, description="", details={}
+            )
+
+
+def _stamped(**fields: Any) -> dict[str, Any]:
+    return {**fields, "created_at": CREATED_AT, "updated_at": CREATED_AT}
+
+
+def _tree(name: str, width: int, height: int) -> dict[str, Any]:
+    """A small tree of nodes, as templates hold them."""
+
+    def node_id(part: str) -> str:
+        digest = hashlib.sha256(f"{name}/{part}".encode()).hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+    return {
+        "id": node_id("root"),
+        "type": "FRAME",
+        "name": name,
+        "width": width,
+        "height": height,
+        "children": [
+            {"id": node_id("headline"), "type": "TEXT", "characters": "Headline", "fontSize": 96},
+            {"id": node_id("body"), "type": "TEXT", "characters": "Body copy", "fontSize": 40},
+            {"id": node_id("cta"), "type": "TEXT", "characters": "Shop now", "fontSize": 40},
+        ],
+    }

@@ -1,0 +1,68 @@
+"""The simulator on a socket of this machine, in a thread of this process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Final, Self
+
+import uvicorn
+
+from prefect_staticadslab.simulator.app import make_app
+from prefect_staticadslab.simulator.world import Settings, World
+
+HOST: Final = "127.0.0.1"
+
+
+class SimulatorServer:
+    """Runs a simulator while the `with` block does.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        **settings: See `Settings`.
+
+    Attributes:
+        url: Its base URL, such as `http://127.0.0.1:8321`.
+        world: What it knows; tests read the truth here.
+    """
+
+    def __init__(self, *, port: int = 0, **settings: Any) -> None:
+        self.world = World(Settings(**settings))
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((HOST, port))
+        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(self.world),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._socket.listen(2048)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def serve_forever(self) -> None:
+        """Runs it in this thread, until it is interrupted."""
+        self._socket.listen(2048)
+        self._run()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
