@@ -1,0 +1,334 @@
+"""A spreadsheet becomes a table of image URLs: the flow, and the command that runs it.
+
+    python flows/campaign.py examples/campaign.csv results.csv --simulate
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+
+import pydantic
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.settings import (
+    PREFECT_SERVER_ANALYTICS_ENABLED,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import (
+    StaticAdsLabCredentials,
+    StaticAdsLabError,
+    generate_image_ads,
+)
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.api.rate_limit import shared_limiter
+from prefect_staticadslab.artifacts import create_summary_artifact
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.pictures import download_pictures
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
+from prefect_staticadslab.campaign.run import Campaign, check_key
+
+COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses of the command."""
+
+SIMULATOR_SPEED = 20.0
+RATE_WINDOW_SECONDS = 60.0
+"""`--simulate` shows in seconds what takes minutes: jobs and the rate limit's window alike."""
+
+TEMPORARY_SERVER = {
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 180,
+    PREFECT_SERVER_ANALYTICS_ENABLED: False,
+}
+"""For the server that Prefect starts if none is configured: the first start on a slow machine
+takes longer than its 20 s, and it should tell nobody about it."""
+
+REFUSED_STATE = "Refused"
+"""The name of a flow run's state if nothing was created, because something was wrong."""
+
+
+@flow(
+    name="campaign",
+    description="Turns a campaign spreadsheet into a table of image URLs.",
+    flow_run_name="campaign {output}",
+)
+async def campaign(
+    spreadsheet: str,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    campaign_name: str = "",
+    sheet: str = "",
+    dry_run: bool = False,
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    wait: bool = True,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    download_images: str = "",
+) -> State[None]:
+    """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
+
+    Args:
+        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a path or a URL.
+        output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL. The same output
+            goes on with the same campaign; a new one is a new campaign.
+        credentials: The API key to use.
+        campaign_name: A name for the campaign, if its output's name should not be it.
+        sheet: Which sheet of an .xlsx; the first if empty.
+        dry_run: Only check the rows and say what would be created and what it would cost.
+        max_spend_usd: Refuse to start if the campaign would cost more than this; 0 is no limit.
+        attempts: How often to try an ad whose rendering fails. A failed one is free.
+        wait: Wait for the pictures. Otherwise end once all ads are created; a later run of the
+            same output collects them.
+        timeout_seconds: How long to wait for one ad before it is left for a later run.
+        download_images: A folder to download the pictures to; none if empty.
+
+    Returns:
+        Completed if every row is; Failed, with the count and the table in its message, if not.
+    """
+    logger = get_run_logger()
+    started = time.monotonic()
+    try:
+        current = Campaign.open(
+            spreadsheet,
+            output,
+            sheet=sheet,
+            name=campaign_name,
+            base_url=credentials.base_url,
+        )
+        plan = Plan.of(current.table)
+        plan.check_budget(max_spend_usd)
+        if dry_run:
+            logger.info("Dry run, nothing is created.\n%s", plan.describe())
+            return Completed(message="Dry run: nothing was created.")
+        async with credentials.get_client(attempts=3) as client:
+            account = await check_key(client)
+        current.table.save_now()
+    except CampaignError as error:
+        logger.error("Nothing was created.\n%s", error)
+        return Failed(name=REFUSED_STATE, message=str(error))
+
+    logger.info(
+        "%d of %d already completed; %d to create, up to %.2f USD, for %s",
+        plan.completed,
+        plan.rows,
+        plan.creates,
+        plan.new_usd,
+        account.organization_name or "an organization without a name",
+    )
+    limiter = shared_limiter(credentials.base_url, credentials.api_key.get_secret_value())
+    async with (
+        current.table.checkpoints(),
+        show_progress(current.table, limiter.seconds_for, logger.info),
+    ):
+        chunks = await asyncio.gather(
+            *(
+                generate_image_ads(
+                    credentials, chunk, attempts, timeout_seconds, wait, current.table
+                )
+                for chunk in current.chunks()
+            )
+        )
+        results = [result for chunk in chunks for result in chunk]
+        current.collect(results)
+        missing = await download_pictures(current.table, download_images) if download_images else 0
+
+    summary = current.summarize(
+        results,
+        already_completed=plan.completed,
+        seconds=time.monotonic() - started,
+        contact_sheet=write_contact_sheet(current.table, f"Campaign {spreadsheet}"),
+        pictures=download_images,
+        pictures_missing=missing,
+    )
+    await create_summary_artifact(current, summary)
+    message = "\n".join([f"{summary.headline()}. Table: {output}", *summary.notes()])
+    return Completed(message=message) if summary.is_complete else Failed(message=message)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        with contextlib.ExitStack() as stack:
+            credentials = _credentials(given, stack)
+            if given.dry_run:
+                print(_open(given, credentials).describe())
+                print("Dry run: nothing was created.")
+                return COMPLETED
+            if credentials is None:
+                credentials = StaticAdsLabCredentials.from_environment()
+            # The flow checks the same; but here a mistake is told before Prefect starts a server.
+            _open(given, credentials)
+            if sys.stderr.isatty():
+                stack.enter_context(terminal_progress())
+                _quiet_prefect()
+            stack.enter_context(temporary_settings(TEMPORARY_SERVER))
+            return _run(given, credentials)
+    except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
+        print(f"Nothing was created.\n{_explained(error)}", file=sys.stderr)
+        return REFUSED
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print(
+            f"Interrupted. What is known is in {given.output}; the same command goes on.",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="campaign",
+        description="Turns a campaign spreadsheet into a table of image URLs. "
+        "The same command with the same output goes on where the last run stopped.",
+        epilog="Exit status: 0 every row completed; 1 finished, and some rows are not completed; "
+        "2 refused before anything was created; 130 interrupted, with everything recorded. "
+        f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
+    )
+    option = parser.add_argument
+    option("spreadsheet", metavar="SPREADSHEET", help=".csv, .tsv or .xlsx; a path or a URL")
+    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
+    option("--simulate", action="store_true", help="no account needed: no ad is real")
+    option("--credentials", metavar="BLOCK", help="a saved credentials block")
+    option("--dry-run", action="store_true", help="only check, and print the plan")
+    option("--max-spend-usd", type=_not_negative, default=0.0, metavar="X", help="refuse above it")
+    option("--attempts", type=_at_least_one, default=2, metavar="N", help="jobs per ad (2)")
+    option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
+    option("--no-wait", action="store_true", help="end once all ads are created; collect later")
+    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
+    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
+    option(
+        "--timeout-seconds",
+        type=_not_negative,
+        default=BATCH_TIMEOUT_SECONDS,
+        metavar="S",
+        help="how long to wait for one ad (%(default)g)",
+    )
+    return parser
+
+
+def _not_negative(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return value
+
+
+def _at_least_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
+    return value
+
+
+def _credentials(
+    given: argparse.Namespace, stack: contextlib.ExitStack
+) -> StaticAdsLabCredentials | None:
+    """The credentials that the command names; None if they are to come from the environment."""
+    if given.simulate:
+        from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+
+        if given.dry_run:
+            return None
+        server = stack.enter_context(
+            SimulatorServer(
+                speed=SIMULATOR_SPEED, rate_window_seconds=RATE_WINDOW_SECONDS / SIMULATOR_SPEED
+            )
+        )
+        if not given.download_images:
+            # Its pictures are gone with it.
+            given.download_images = storage.sibling(given.output, "-pictures")
+        print(
+            f"SIMULATION, {SIMULATOR_SPEED:g} times faster than the API: "
+            "no ad is real, and nothing is billed.",
+            file=sys.stderr,
+        )
+        return StaticAdsLabCredentials(
+            api_key=pydantic.SecretStr(SIMULATOR_API_KEY), base_url=server.url
+        )
+    if given.credentials:
+        try:
+            return StaticAdsLabCredentials.load(given.credentials)
+        except ValueError as error:
+            raise CampaignError(
+                f"The credentials block {given.credentials} cannot be loaded: {error}"
+            ) from error
+    return None
+
+
+def _open(given: argparse.Namespace, credentials: StaticAdsLabCredentials | None) -> Plan:
+    """Checks what can be checked without the API."""
+    current = Campaign.open(
+        given.spreadsheet,
+        given.output,
+        sheet=given.sheet,
+        name=given.campaign,
+        base_url=credentials.base_url if credentials else "",
+    )
+    plan = Plan.of(current.table)
+    plan.check_budget(given.max_spend_usd)
+    return plan
+
+
+def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int:
+    async def run() -> State[None]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
+                loop.add_signal_handler(number, task.cancel)
+        return await campaign(
+            given.spreadsheet,
+            given.output,
+            credentials,
+            campaign_name=given.campaign,
+            sheet=given.sheet,
+            max_spend_usd=given.max_spend_usd,
+            attempts=given.attempts,
+            wait=not given.no_wait,
+            timeout_seconds=given.timeout_seconds,
+            download_images=given.download_images,
+            return_state=True,
+        )
+
+    state = asyncio.run(run())
+    if state.is_cancelled() or state.is_crashed():
+        raise asyncio.CancelledError
+    if state.name == REFUSED_STATE:
+        print(f"Nothing was created.\n{state.message}", file=sys.stderr)
+        return REFUSED
+    print(state.message)
+    print(f"Table:         {given.output}")
+    print(f"Contact sheet: {storage.sibling(given.output, '.html')}")
+    if given.download_images:
+        print(f"Pictures:      {given.download_images}")
+    return COMPLETED if state.is_completed() else INCOMPLETE
+
+
+def _quiet_prefect() -> None:
+    """Keeps Prefect's log lines out of a live display; they still go to its server."""
+    for name in ("", "prefect"):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, PrefectConsoleHandler):
+                handler.setLevel(logging.WARNING if name == "" else logging.CRITICAL)
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        return "\n".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+    return str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What a campaign leaves in Prefect's UI: its summary, as a Markdown artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from typing import Final
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from prefect_staticadslab.campaign.results import RowStatus
+from prefect_staticadslab.campaign.run import Campaign, Summary
+
+LISTED_ROWS: Final = 20
+"""Artifacts are kept whole in the server's database, so they are short and point to the table."""
+
+_LONGEST_CELL: Final = 200
+
+
+async def create_summary_artifact(campaign: Campaign, summary: Summary) -> None:
+    """Keeps a campaign's summary as an artifact; its key is the same for all runs of a campaign."""
+    await acreate_markdown_artifact(
+        key=artifact_key(campaign.name),
+        markdown=summary_markdown(campaign, summary),
+        description=f"Static Ads Lab campaign: {summary.headline()}",
+    )
+
+
+def artifact_key(campaign: str) -> str:
+    """A key as Prefect wants it, lower case and dashes, that differs where campaigns do.
+
+    Example:
+        ```python
+        from prefect_staticadslab.artifacts import artifact_key
+
+        assert artifact_key("file:///ads/Summer Sale.csv").startswith("campaign-summer-sale-csv-")
+        ```
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", campaign.rsplit("/", 1)[-1].lower()).strip("-")[:40]
+    digest = hashlib.sha256(campaign.encode()).hexdigest()[:8]
+    return "-".join(part for part in ("campaign", slug, digest) if part)
+
+
+def summary_markdown(campaign: Campaign, summary: Summary) -> str:
+    """The summary in Markdown. What comes from a cell or from the API is escaped."""
+    facts = [
+        ("Rows", str(summary.rows)),
+        *((str(status).capitalize(), str(count)) for status, count in summary.counts.items()),
+        ("Cost", f"{summary.cost_usd:.2f} USD"),
+        ("Time", f"{summary.seconds:.1f} s"),
+        ("Table", summary.output),
+        ("Contact sheet", summary.contact_sheet or ""),
+        ("Pictures", summary.pictures or ""),
+    ]
+    lines = ["| | |", "|---|---|"]
+    lines += [f"| {name} | {_cell(value)} |" for name, value in facts if value not in ("", "0")]
+    lines += ["", *(f"- {_cell(note)}" for note in summary.notes())]
+    table = campaign.table
+    open_rows = [
+        f"| {row.number} | {state.status} | {_cell(state.image_ad_id or '')} "
+        f"| {_cell(state.error or '')} |"
+        for row, state in zip(table.rows, table.states, strict=True)
+        if state.status is not RowStatus.COMPLETED
+    ]
+    if open_rows:
+        lines += ["", "| Row | Status | Image ad | Error |", "|---|---|---|---|"]
+        lines += open_rows[:LISTED_ROWS]
+        if len(open_rows) > LISTED_ROWS:
+            lines += ["", f"and {len(open_rows) - LISTED_ROWS} more in the table."]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Text for a Markdown table: one line, no markup, not too long."""
+    text = " ".join(text.split())
+    text = text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(text))

@@ -1,0 +1,168 @@
+"""Progress: a live line on a terminal, and a log line now and then where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+
+TERMINAL_SECONDS: Final = 0.25
+LOG_SECONDS: Final = 15.0
+
+_on_terminal: ContextVar[bool] = ContextVar("on_terminal", default=False)
+
+
+@contextmanager
+def terminal_progress() -> Iterator[None]:
+    """Campaigns within this block show their progress live, and not as log lines."""
+    token = _on_terminal.set(True)
+    try:
+        yield
+    finally:
+        _on_terminal.reset(token)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A campaign at one moment. `seconds_left` is None as long as nobody can say."""
+
+    rows: int
+    created: int
+    rendering: int
+    completed: int
+    failed: int
+    cost_usd: Decimal
+    seconds_left: float | None
+
+    def line(self) -> str:
+        """The tally in one line."""
+        left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
+        return (
+            f"{self.created} of {self.rows} created, {self.rendering} rendering, "
+            f"{self.completed} done, {self.failed} failed, {self.cost_usd:.2f} USD{left}"
+        )
+
+
+class _Observer:
+    """Tallies a table, and learns from it how long a job takes."""
+
+    def __init__(self, table: ResultTable, seconds_for: Callable[[int], float]) -> None:
+        self._table = table
+        self._seconds_for = seconds_for
+        self._known = self._finished()
+        self._job_seconds: list[float] = []
+
+    def tally(self) -> Tally:
+        counts = self._table.counts()
+        unsent = counts[RowStatus.PENDING] + counts[RowStatus.SUBMITTING]
+        return Tally(
+            rows=len(self._table.rows),
+            created=len(self._table.rows) - unsent,
+            rendering=counts[RowStatus.PROCESSING],
+            completed=counts[RowStatus.COMPLETED],
+            failed=counts[RowStatus.FAILED],
+            cost_usd=self._table.cost_usd(),
+            seconds_left=self._seconds_left(unsent),
+        )
+
+    def _seconds_left(self, unsent: int) -> float | None:
+        now = datetime.now(UTC)
+        for position in self._finished() - self._known:
+            submitted = self._table.states[position].submitted_at
+            if submitted is not None:
+                self._job_seconds.append((now - submitted).total_seconds())
+            self._known.add(position)
+        running = [
+            (now - s.submitted_at).total_seconds()
+            for s in self._table.states
+            if s.status is RowStatus.PROCESSING and s.submitted_at is not None
+        ]
+        if not unsent and not running:
+            return 0.0
+        if not self._job_seconds:
+            return None
+        # The last job to be sent is the last to end: it starts when the limit lets it.
+        longest = max(self._job_seconds)
+        age = 0.0 if unsent else min(running)
+        return self._seconds_for(unsent) + max(0.0, longest - age)
+
+    def _finished(self) -> set[int]:
+        return {p for p, s in enumerate(self._table.states) if s.status is RowStatus.COMPLETED}
+
+
+@asynccontextmanager
+async def show_progress(
+    table: ResultTable, seconds_for: Callable[[int], float], log: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Shows how a table fills while the body runs.
+
+    Args:
+        table: The table.
+        seconds_for: How long the rate limit takes for so many more creates, in seconds.
+        log: Where log lines go, if this is no terminal.
+    """
+    observer = _Observer(table, seconds_for)
+    show = _on_the_terminal if _on_terminal.get() else _as_log_lines
+    shower = asyncio.create_task(show(observer, log))
+    try:
+        yield
+    finally:
+        shower.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await shower
+
+
+async def _as_log_lines(observer: _Observer, log: Callable[[str], None]) -> None:
+    last = ""
+    while True:
+        await asyncio.sleep(LOG_SECONDS)
+        line = observer.tally().line()
+        if line != last:
+            log(line)
+        last = line
+
+
+async def _on_the_terminal(observer: _Observer, _log: Callable[[str], None]) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
+        tally = observer.tally()
+        bar = display.add_task(tally.line(), total=tally.rows)
+        try:
+            while True:
+                tally = observer.tally()
+                display.update(
+                    bar, completed=tally.completed + tally.failed, description=tally.line()
+                )
+                await asyncio.sleep(TERMINAL_SECONDS)
+        finally:
+            tally = observer.tally()
+            display.update(bar, completed=tally.completed + tally.failed, description=tally.line())
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `45 s`, `3 min`, `1 h 10 min`.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.progress import duration
+
+        assert [duration(s) for s in (44.6, 200, 4200)] == ["45 s", "3 min", "1 h 10 min"]
+        ```
+    """
+    minutes = round(seconds / 60)
+    if seconds < 90:  # noqa: PLR2004
+        return f"{round(seconds)} s"
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,135 @@
+"""The block that holds the API key."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from prefect.blocks.abstract import CredentialsBlock
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr, field_validator, model_validator
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import (
+    API_KEY_VARIABLE,
+    BASE_URL_VARIABLE,
+    DEFAULT_BASE_URL,
+    check_api_key,
+    check_base_url,
+)
+from prefect_staticadslab.api.errors import InvalidAPIKeyError
+
+
+class StaticAdsLabCredentials(CredentialsBlock):
+    """
+    Block used to authenticate with the Static Ads Lab API.
+
+    A key that cannot be one, and a base URL that would send it unencrypted over a network, are
+    refused when the block is made.
+
+    Attributes:
+        api_key: The API key, `sal_live_…`.
+        base_url: Where the API is.
+
+    Example:
+        Load a stored block and see whose key it is:
+        ```python
+        import asyncio
+        from prefect_staticadslab import StaticAdsLabCredentials
+
+        credentials = StaticAdsLabCredentials.load("BLOCK_NAME")
+
+        async def main():
+            async with credentials.get_client() as client:
+                account = await client.get_account()
+                print(account.organization_name, account.scopes)
+
+        asyncio.run(main())
+        ```
+    """
+
+    _block_type_name: ClassVar[str] = "Static Ads Lab Credentials"
+    _block_type_slug: ClassVar[str] = "static-ads-lab-credentials"
+    _logo_url: ClassVar[HttpUrl] = HttpUrl(
+        "https://raw.githubusercontent.com/prefect-staticadslab/prefect-staticadslab/main/docs/logo.png"
+    )
+    _documentation_url: ClassVar[HttpUrl] = HttpUrl(
+        "https://pypi.org/project/prefect-staticadslab/"
+    )
+
+    # A wrong key is often a right one with something around it, so it must not be quoted back.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_key: SecretStr = Field(
+        title="API key",
+        description="The API key from the Static Ads Lab dashboard; it starts with sal_.",
+    )
+    base_url: str = Field(
+        default=DEFAULT_BASE_URL,
+        title="Base URL",
+        description="Where the API is; only a simulator is somewhere else.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hide_api_key(cls, values: object) -> object:
+        # From here on, an error about the key can only show asterisks.
+        if isinstance(values, dict) and isinstance(values.get("api_key"), str):
+            return {**values, "api_key": SecretStr(values["api_key"])}
+        return values
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _check_api_key(cls, value: SecretStr) -> SecretStr:
+        check_api_key(value.get_secret_value())
+        return value
+
+    @field_validator("base_url", mode="after")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        return check_base_url(value)
+
+    @classmethod
+    def from_environment(cls) -> StaticAdsLabCredentials:
+        """Credentials from `SAL_API_KEY` and, if set, `SAL_BASE_URL`.
+
+        Raises:
+            InvalidAPIKeyError: `SAL_API_KEY` is not set.
+            pydantic.ValidationError: The key or the URL is wrong; the message says how.
+
+        Example:
+            ```python
+            from prefect_staticadslab import StaticAdsLabCredentials
+
+            credentials = StaticAdsLabCredentials.from_environment()
+            assert "sal_" not in repr(credentials)
+            ```
+        """
+        key = os.environ.get(API_KEY_VARIABLE, "").strip()
+        if not key:
+            raise InvalidAPIKeyError(
+                f"No API key: set the environment variable {API_KEY_VARIABLE}, "
+                "or name a credentials block."
+            )
+        url = os.environ.get(BASE_URL_VARIABLE, "").strip()
+        return cls(api_key=SecretStr(key), base_url=url or DEFAULT_BASE_URL)
+
+    def get_client(self, **options: Any) -> StaticAdsLabClient:
+        """An asynchronous client with this key; use it as an async context manager.
+
+        Args:
+            **options: Further arguments of `StaticAdsLabClient`, such as `read_seconds`.
+
+        Example:
+            ```python
+            import asyncio
+            from prefect_staticadslab import StaticAdsLabCredentials
+
+            async def main():
+                async with StaticAdsLabCredentials.from_environment().get_client() as client:
+                    async for brand in client.list_brands():
+                        print(brand.id, brand.name)
+
+            asyncio.run(main())
+            ```
+        """
+        return StaticAdsLabClient(self.api_key.get_secret_value(), self.base_url, **options)
