@@ -1,6 +1,6 @@
 """A spreadsheet becomes a table of image URLs: the flow, and the command that runs it.
 
-    python flows/campaign.py examples/campaign.csv results.csv --simulate
+python flows/campaign.py examples/campaign.csv results.csv --simulate
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 import time
+from typing import Any
 
 import pydantic
 from prefect import flow, get_run_logger
@@ -148,7 +149,7 @@ async def campaign(
         results,
         already_completed=plan.completed,
         seconds=time.monotonic() - started,
-        contact_sheet=write_contact_sheet(current.table, f"Campaign {spreadsheet}"),
+        contact_sheet=write_contact_sheet(current.table, storage.name(spreadsheet)),
         pictures=download_images,
         pictures_missing=missing,
     )
@@ -259,7 +260,7 @@ def _credentials(
         )
     if given.credentials:
         try:
-            return StaticAdsLabCredentials.load(given.credentials)
+            return StaticAdsLabCredentials.load_saved(given.credentials)
         except ValueError as error:
             raise CampaignError(
                 f"The credentials block {given.credentials} cannot be loaded: {error}"
@@ -282,7 +283,7 @@ def _open(given: argparse.Namespace, credentials: StaticAdsLabCredentials | None
 
 
 def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int:
-    async def run() -> State[None]:
+    async def run() -> State[Any]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -113,6 +113,17 @@ class StaticAdsLabCredentials(CredentialsBlock):
         url = os.environ.get(BASE_URL_VARIABLE, "").strip()
         return cls(api_key=SecretStr(key), base_url=url or DEFAULT_BASE_URL)
 
+    @classmethod
+    def load_saved(cls, name: str) -> StaticAdsLabCredentials:
+        """The saved block of this name, from code that is not async.
+
+        Raises:
+            ValueError: There is none.
+        """
+        loaded = cls.load(name)
+        assert isinstance(loaded, cls)  # noqa: S101 - load() is typed for async code, too
+        return loaded
+
     def get_client(self, **options: Any) -> StaticAdsLabClient:
         """An asynchronous client with this key; use it as an async context manager.
 

@@ -396,7 +396,9 @@ class StaticAdsLabClient:
                         refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                     )
                 answer = _read_answer(response)
-                logger.debug("%s %s: %s, request %s", method, path, answer.status, answer.request_id)
+                logger.debug(
+                    "%s %s: %s, request %s", method, path, answer.status, answer.request_id
+                )
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
 

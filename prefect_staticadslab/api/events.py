@@ -63,8 +63,8 @@ def parse_event(name: str, data: str) -> ImageAdEvent | None:
         ```python
         from prefect_staticadslab.api.events import Progress, parse_event
 
-        assert parse_event("progress", '{"step": "copy", "message": "Writing", "percentage": 0.5}') \\
-            == Progress("copy", "Writing", 0.5)
+        data = '{"step": "copy", "message": "Writing", "percentage": 0.5}'
+        assert parse_event("progress", data) == Progress("copy", "Writing", 0.5)
         ```
     """
     fields = _json_object(data)
@@ -72,12 +72,8 @@ def parse_event(name: str, data: str) -> ImageAdEvent | None:
         case "started":
             return Started(_text(fields, "id"))
         case "progress":
-            percentage = fields.get("percentage")
-            number = isinstance(percentage, int | float) and not isinstance(percentage, bool)
             return Progress(
-                _text(fields, "step"),
-                _text(fields, "message"),
-                min(1.0, max(0.0, float(percentage))) if number else None,
+                _text(fields, "step"), _text(fields, "message"), _share(fields, "percentage")
             )
         case "complete":
             return Complete(_text(fields, "id"))
@@ -95,6 +91,13 @@ def _json_object(data: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _share(fields: dict[str, Any], name: str) -> float | None:
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return min(1.0, max(0.0, float(value)))
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -176,7 +176,5 @@ async def _read(client: StaticAdsLabClient, image_ad_id: str) -> ImageAd | None:
 def _completed(ad: ImageAd) -> ImageAd:
     if ad.is_failed:
         error = ad.error
-        raise ImageAdFailedError(
-            ad.id, error.code if error else "", error.message if error else ""
-        )
+        raise ImageAdFailedError(ad.id, error.code if error else "", error.message if error else "")
     return ad

@@ -26,7 +26,7 @@ FIRST_GUESS_WINDOW: Final = 60.0
 """What the vendor documents; used until the first answer says what holds for this key."""
 
 RESERVED_SHARE: Final = 0.05
-"""The part of a window that creates leave to reads, so that polls get through while creates wait."""
+"""The part of a window that creates leave to reads: polls get through while creates wait."""
 
 LONGEST_WAIT: Final = 300.0
 """A server that asks for more seconds than this is asked again after this many."""
@@ -152,7 +152,7 @@ class RateLimitState:
         self._answered.append(now)
 
     def seconds_for(self, requests: int) -> float:
-        """How long it takes at least until so many more creates have started, from a full window."""
+        """Seconds until so many more creates have started, at least, from a free window."""
         limit = self.limit or FIRST_GUESS_LIMIT
         per_window = max(1, limit - self._reserved())
         return max(0, math.ceil(requests / per_window) - 1) * (self.window or FIRST_GUESS_WINDOW)

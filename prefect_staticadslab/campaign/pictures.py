@@ -33,6 +33,20 @@ def picture_name(row: int, product_id: str, image_ad_id: str) -> str:
     return f"{row:04d}-{safe[0]}-{safe[1]}.png"
 
 
+def make_folder(folder: str) -> Path:
+    """A local folder for pictures, made if it is not there.
+
+    Raises:
+        CampaignError: It cannot be made.
+    """
+    place = Path(folder).expanduser()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CampaignError(f"There can be no folder {folder}: {error.strerror}.") from None
+    return place
+
+
 async def download_pictures(table: ResultTable, folder: str) -> int:
     """Downloads the completed rows' pictures, save those that are there already.
 
@@ -46,11 +60,7 @@ async def download_pictures(table: ResultTable, folder: str) -> int:
     Raises:
         CampaignError: The folder cannot be made.
     """
-    place = Path(folder).expanduser()
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CampaignError(f"There can be no folder {folder}: {error.strerror}.") from None
+    place = make_folder(folder)
     room = asyncio.Semaphore(OPEN_DOWNLOADS)
 
     async def fetch(downloader: PictureDownloader, position: int) -> bool:

@@ -392,9 +392,7 @@ class _Chunk:
         else:
             ad.replayed = created.replayed
             ad.jobs += 1
-            ad.state = replace(
-                seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC)
-            )
+            ad.state = replace(seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC))
         self._note(ad)
 
     async def _follow(self, ad: _Ad) -> None:
@@ -475,9 +473,7 @@ class _Ad:
 
     def fail(self, reason: str) -> None:
         """Nothing will come of this attempt, and it costs nothing."""
-        self.state = replace(
-            self.state, status=RowStatus.FAILED, error=reason, cost_usd=Decimal(0)
-        )
+        self.state = replace(self.state, status=RowStatus.FAILED, error=reason, cost_usd=Decimal(0))
 
     def result(self, stopped_by: str | None) -> ImageAdResult:
         unsent = self.state.status in (RowStatus.PENDING, RowStatus.SUBMITTING)

@@ -96,7 +96,9 @@ class Plan:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
-        lines.append(f"To create:         {self.creates} ({self.flat} flat, {self.editable} editable)")
+        lines.append(
+            f"To create:         {self.creates} ({self.flat} flat, {self.editable} editable)"
+        )
         lines.append(f"New cost:          up to {self.new_usd:.2f} USD, billed as ads complete")
         if self.total_usd != self.new_usd:
             lines.append(

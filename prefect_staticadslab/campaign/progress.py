@@ -134,7 +134,12 @@ async def _on_the_terminal(observer: _Observer, _log: Callable[[str], None]) -> 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        BarColumn(24),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
         tally = observer.tally()
         bar = display.add_task(tally.line(), total=tally.rows)

@@ -120,8 +120,11 @@ def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
             positions[known] = position
     missing = [name for name in REQUIRED_COLUMNS if name not in positions]
     problems += [
-        Problem(f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
-                f"{ID_COLUMNS[name][0]}….", row=1)
+        Problem(
+            f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
+            f"{ID_COLUMNS[name][0]}….",
+            row=1,
+        )
         for name in missing
     ]
     if missing:
@@ -129,9 +132,7 @@ def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
     return positions, problems
 
 
-def _request(
-    number: int, cells: Mapping[str, Any]
-) -> tuple[ImageAdRequest | None, list[Problem]]:
+def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | None, list[Problem]]:
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
     for name in ID_COLUMNS:
@@ -145,7 +146,9 @@ def _request(
     for name in BOOLEAN_COLUMNS:
         text = cell_text(cells.get(name)).strip().casefold()
         if text and text not in _TRUE | _FALSE:
-            message = f"{shortened(text)!r} is neither true nor false. Leave it empty for the default."
+            message = (
+                f"{shortened(text)!r} is neither true nor false. Leave it empty for the default."
+            )
             problems.append(Problem(message, number, name))
         booleans[name] = text in _TRUE if text else None
     overrides, message = _node_overrides(cell_text(cells.get("node_overrides")))

@@ -147,8 +147,7 @@ async def check_key(client: StaticAdsLabClient) -> Account:
         account = await client.get_account()
     except (AuthenticationError, PermissionDeniedError) as error:
         raise KeyRefusedError(
-            f"The API does not accept the key: {error}. "
-            "Check it in the Static Ads Lab dashboard."
+            f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
         ) from error
     except StaticAdsLabError as error:
         raise KeyRefusedError(f"The API at {client.base_url} did not answer: {error}") from error

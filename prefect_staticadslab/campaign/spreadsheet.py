@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -131,23 +132,17 @@ def cell_text(value: Any) -> str:
         assert [cell_text(v) for v in (None, 20.0, True, "007")] == ["", "20", "true", "007"]
         ```
     """
-    match value:
-        case str():
-            return value
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float():
-            if value != value:  # NaN
-                return ""
-            return str(int(value)) if value.is_integer() else repr(value)
-        case datetime():
-            return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-        case date() | time():
-            return value.isoformat()
-        case _:
-            return "" if pd.isna(value) else str(value)
+    if _blank(value):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
 
 
 def shortened(text: str) -> str:
@@ -246,8 +241,10 @@ def _parse_text(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
             message = f"cannot be read as CSV: {error}."
         raise SpreadsheetError([Problem(message, row=row)]) from None
     header = records[0]
-    while header and not header[-1].strip() and all(
-        len(r) < len(header) or not r[len(header) - 1] for r in records[1:]
+    while (
+        header
+        and not header[-1].strip()
+        and all(len(r) < len(header) or not r[len(header) - 1] for r in records[1:])
     ):
         header.pop()
     return header, records[1:]
@@ -270,7 +267,11 @@ def _read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
 
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise SpreadsheetError(
-            [Problem("The file is protected by a password, or an old .xls. Save it as plain .xlsx.")]
+            [
+                Problem(
+                    "The file is protected by a password, or an old .xls. Save it as plain .xlsx."
+                )
+            ]
         )
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
@@ -284,18 +285,13 @@ def _read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
             raise SpreadsheetError(
                 [Problem(f"There is no sheet {sheet!r}. There are: {', '.join(names)}.")]
             )
-        records = [
-            list(line)
-            for line in book[sheet or names[0]].iter_rows(values_only=True)
-        ]
+        records = [list(line) for line in book[sheet or names[0]].iter_rows(values_only=True)]
     finally:
         book.close()
     if not records:
         raise SpreadsheetError([Problem("The sheet is empty.")])
     header = [cell_text(v) for v in records[0]]
-    width = max(
-        (i + 1 for line in records for i, v in enumerate(line) if not _blank(v)), default=0
-    )
+    width = max((i + 1 for line in records for i, v in enumerate(line) if not _blank(v)), default=0)
     header = (header + [""] * width)[:width]
     lines, numbers = [], []
     for number, line in enumerate(records[1:], FIRST_ROW):
@@ -380,12 +376,7 @@ def _need_pyarrow() -> None:
 
     if find_spec("pyarrow") is None:
         raise SpreadsheetError(
-            [
-                Problem(
-                    "Parquet needs one more package: "
-                    "pip install 'prefect-staticadslab[parquet]'"
-                )
-            ]
+            [Problem("Parquet needs one more package: pip install 'prefect-staticadslab[parquet]'")]
         )
 
 
@@ -416,4 +407,8 @@ def _frame(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFram
 
 
 def _blank(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and value != value)
+    return value is None or value is pd.NA or value is pd.NaT or value == "" or _not_a_number(value)
+
+
+def _not_a_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

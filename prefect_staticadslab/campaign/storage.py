@@ -19,10 +19,15 @@ def is_url(location: str) -> bool:
     return "://" in location
 
 
+def name(location: str) -> str:
+    """The file's name, without folders and a URL's query."""
+    path = urlsplit(location).path if is_url(location) else Path(location).name
+    return PurePosixPath(path).name
+
+
 def suffix(location: str) -> str:
     """The file's ending in lower case, such as `.csv`; without a URL's query."""
-    path = urlsplit(location).path if is_url(location) else location
-    return PurePosixPath(path).suffix.lower()
+    return PurePosixPath(name(location)).suffix.lower()
 
 
 def canonical(location: str) -> str:

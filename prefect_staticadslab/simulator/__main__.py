@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from prefect_staticadslab.simulator.server import SimulatorServer
@@ -54,10 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
     print("Static Ads Lab SIMULATOR: no ad is real, and nothing is billed.", flush=True)  # noqa: T201
     print(f"Key: {SIMULATOR_API_KEY}. Stop it with Ctrl-C.", flush=True)  # noqa: T201
     print(server.url, flush=True)  # noqa: T201
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
     return 0
 
 

@@ -88,9 +88,7 @@ def make_app(world: World) -> Starlette:
     )
 
 
-async def _answer(
-    request: Request, world: World, handler: Handler, scope: str | None
-) -> Response:
+async def _answer(request: Request, world: World, handler: Handler, scope: str | None) -> Response:
     """Admits a request, answers it, and puts refusals into the API's form."""
     headers: dict[str, str] = {}
     key = request.headers.get("x-api-key", "")

@@ -182,7 +182,9 @@ class World:
 
     # Image ads
 
-    def recall(self, key: str, idempotency_key: str, body: Any, now: float) -> dict[str, Any] | None:
+    def recall(
+        self, key: str, idempotency_key: str, body: Any, now: float
+    ) -> dict[str, Any] | None:
         """The answer that this idempotency key had, or None for the first time, which is noted.
 
         Raises:
@@ -197,7 +199,9 @@ class World:
         if known.fingerprint != fingerprint:
             raise Refusal(409, "IDEMPOTENCY_CONFLICT", "This key was used with another body.")
         if known.answer is None:
-            raise Refusal(409, "IDEMPOTENCY_CONFLICT", "The first request with this key still runs.")
+            raise Refusal(
+                409, "IDEMPOTENCY_CONFLICT", "The first request with this key still runs."
+            )
         return known.answer
 
     def remember(self, key: str, idempotency_key: str, answer: dict[str, Any] | None) -> None:
