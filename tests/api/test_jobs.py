@@ -1,0 +1,174 @@
+"""Following jobs: one, many, and live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import stamina
+
+from prefect_staticadslab import (
+    Complete,
+    Failed,
+    Heartbeat,
+    ImageAdEvent,
+    Progress,
+    Started,
+    StaticAdsLabClient,
+)
+from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    ImageAdFailedError,
+    NotFoundError,
+    WaitTimeoutError,
+)
+from prefect_staticadslab.api.rate_limit import RateLimiter
+from tests.conftest import MakeRequest
+from tests.scripted import DROP, answer, data, error, scripted, stream
+
+DONE = {"id": "ia_1", "status": "completed", "image_url": "https://cdn/1.png"}
+RUNNING = {"id": "ia_1", "status": "processing"}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.01)
+    with stamina.set_testing(True, attempts=50):
+        yield
+
+
+def client_of(url: str) -> StaticAdsLabClient:
+    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), attempts=1)
+
+
+async def test_one_ad_is_polled_to_its_end(
+    client: StaticAdsLabClient, make_request: MakeRequest
+) -> None:
+    ad = (await client.create_image_ad(make_request())).image_ad
+    finished = await jobs.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
+    assert finished.is_completed
+    assert (finished.image_url or "").endswith(f"{ad.id}.png")
+
+
+async def test_a_failed_job_raises_with_its_reason(
+    client: StaticAdsLabClient, make_request: MakeRequest
+) -> None:
+    ad = (await client.create_image_ad(make_request("SIMULATE_FAILURE"))).image_ad
+    with pytest.raises(ImageAdFailedError, match="PIPELINE_ERROR"):
+        await jobs.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
+
+
+async def test_patience_ends_with_an_error_of_its_own() -> None:
+    async with scripted([data(RUNNING)]) as server, client_of(server.url) as client:
+        with pytest.raises(WaitTimeoutError) as raised:
+            await jobs.wait_for_image_ad(client, "ia_1", timeout_seconds=0.1, poll_seconds=0.05)
+    assert raised.value.image_ad_ids == ("ia_1",)
+
+
+async def test_trouble_while_polling_is_no_reason_to_give_up() -> None:
+    script = [data(RUNNING), error(500, "INTERNAL"), DROP, answer("<html>", 502), data(DONE)]
+    async with scripted(script) as server, client_of(server.url) as client:
+        assert (await jobs.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [(error(404, "NOT_FOUND"), NotFoundError), (error(401, "UNAUTHORIZED"), AuthenticationError)],
+)
+async def test_what_cannot_succeed_is_given_up_at_once(
+    reply: bytes, kind: type[Exception]
+) -> None:
+    async with scripted([reply]) as server, client_of(server.url) as client:
+        with pytest.raises(kind):
+            await jobs.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)
+        with pytest.raises(kind):
+            await jobs.watch_image_ad(client, "ia_1", poll_seconds=0.01)
+
+
+async def test_many_come_back_in_order_whatever_became_of_them(
+    client: StaticAdsLabClient, make_request: MakeRequest
+) -> None:
+    prompts = ["a", "SIMULATE_FAILURE", "b"]
+    ids = [(await client.create_image_ad(make_request(p))).image_ad.id for p in prompts]
+    ads = await jobs.wait_for_image_ads(client, [*ids, "ia_x"], timeout_seconds=3, poll_seconds=0.3)
+    assert [ad.id for ad in ads] == [*ids, "ia_x"]
+    assert [ad.status for ad in ads] == ["completed", "failed", "completed", "processing"]
+
+
+async def test_a_watched_ad_tells_its_story(
+    client: StaticAdsLabClient, make_request: MakeRequest
+) -> None:
+    events: list[ImageAdEvent] = []
+    ad = (await client.create_image_ad(make_request())).image_ad
+    finished = await jobs.watch_image_ad(client, ad.id, events.append)
+    assert finished.is_completed
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Complete)
+    assert [e.step for e in events if isinstance(e, Progress)][-1] == "render"
+
+
+async def test_a_watched_failure_raises_and_a_callback_may_be_a_coroutine_function(
+    client: StaticAdsLabClient, make_request: MakeRequest
+) -> None:
+    events: list[ImageAdEvent] = []
+
+    async def note(event: ImageAdEvent) -> None:
+        events.append(event)
+
+    ad = (await client.create_image_ad(make_request("SIMULATE_FAILURE"))).image_ad
+    with pytest.raises(ImageAdFailedError):
+        await jobs.watch_image_ad(client, ad.id, note)
+    assert isinstance(events[-1], Failed)
+
+
+COMPLETE = 'event: complete\ndata: {"id": "ia_1"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("first_answers", "seen"),
+    [
+        pytest.param([stream(COMPLETE)], [Complete("ia_1")], id="complete at once"),
+        pytest.param(
+            [stream(": hi\r\n\r\nevent: heartbeat\r\ndata:\r\n\r\n" + COMPLETE)],
+            [Heartbeat(), Complete("ia_1")],
+            id="CRLF and a comment",
+        ),
+        pytest.param([stream("")], [], id="a drop before the first event"),
+        pytest.param([stream('event: complete\ndata: {"id": "ia_1"}')], [], id="no final newline"),
+        pytest.param([DROP], [], id="no answer"),
+        pytest.param([answer("<html>", 502)], [], id="an HTML error page"),
+        pytest.param([error(406, "NOT_ACCEPTABLE")], [], id="streams are refused"),
+        pytest.param([data(DONE)], [Complete("ia_1")], id="the ad instead of a stream"),
+    ],
+)
+async def test_however_the_stream_ends_one_read_tells(
+    first_answers: list[bytes], seen: list[ImageAdEvent]
+) -> None:
+    events: list[ImageAdEvent] = []
+    async with (
+        scripted([*first_answers, data(DONE)]) as server,
+        client_of(server.url) as client,
+    ):
+        ad = await jobs.watch_image_ad(client, "ia_1", events.append)
+    assert ad.image_url == "https://cdn/1.png"
+    assert events == seen
+    assert "text/event-stream" not in server.received[-1].headers["accept"]
+
+
+async def test_polling_takes_over_if_no_stream_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "STREAM_TRIES", 2)
+    no_stream = error(406, "NOT_ACCEPTABLE")
+    script = [no_stream, data(RUNNING), no_stream, data(RUNNING), data(RUNNING), data(DONE)]
+    async with scripted(script) as server, client_of(server.url) as client:
+        assert (await jobs.watch_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
+    assert len(server.received) == len(script)
+
+
+async def test_a_stream_that_never_ends_is_left_when_time_is_up() -> None:
+    async def slow() -> None:
+        async with scripted([b"HANG"]) as server, client_of(server.url) as client:
+            await jobs.watch_image_ad(client, "ia_1", timeout_seconds=0.3, poll_seconds=0.05)
+
+    with pytest.raises(WaitTimeoutError):
+        await slow()

@@ -1,0 +1,151 @@
+"""The limiter's decisions: times and headers in, delays out. Nothing here sleeps."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from prefect_staticadslab.api.rate_limit import (
+    LONGEST_WAIT,
+    RateLimitHeaders,
+    RateLimitState,
+    shared_limiter,
+)
+
+
+def answered(state: RateLimitState, now: float, **headers: float) -> None:
+    """A request that was sent and answered at once."""
+    state.start()
+    state.finish(now, RateLimitHeaders(**headers))  # type: ignore[arg-type]
+
+
+def learned(limit: int = 100, window: float = 60.0, now: float = 0.0) -> RateLimitState:
+    """A state that knows the limit from one answer."""
+    state = RateLimitState()
+    answered(state, now, limit=limit, remaining=limit - 1, reset=window)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("headers", "parsed"),
+    [
+        (
+            {"RateLimit-Limit": "100", "ratelimit-remaining": "7", "RateLimit-Reset": "12.5"},
+            RateLimitHeaders(100, 7, 12.5),
+        ),
+        ({}, RateLimitHeaders()),
+        ({"RateLimit-Limit": "0", "RateLimit-Remaining": "-3"}, RateLimitHeaders()),
+        ({"RateLimit-Limit": "many", "RateLimit-Reset": "soon"}, RateLimitHeaders()),
+        ({"RateLimit-Reset": "0"}, RateLimitHeaders()),
+        ({"RateLimit-Reset": "1763900000"}, RateLimitHeaders()),
+        ({"RateLimit-Limit": "nan", "RateLimit-Reset": "inf"}, RateLimitHeaders()),
+        ({"Retry-After": "3"}, RateLimitHeaders(retry_after=3)),
+        ({"Retry-After": "0"}, RateLimitHeaders()),
+        ({"Retry-After": "-5"}, RateLimitHeaders()),
+        ({"Retry-After": "999999"}, RateLimitHeaders(retry_after=LONGEST_WAIT)),
+        ({"Retry-After": "a while"}, RateLimitHeaders()),
+        ({"Retry-After": "Wed, 01 Jan 2025 00:00:30 GMT"}, RateLimitHeaders(retry_after=30)),
+        ({"Retry-After": "Wed, 01 Jan 2025 00:00:00 GMT"}, RateLimitHeaders()),
+    ],
+)
+def test_headers_say_what_makes_sense_and_nothing_else(
+    headers: dict[str, str], parsed: RateLimitHeaders
+) -> None:
+    assert RateLimitHeaders.parse(headers, datetime(2025, 1, 1, tzinfo=UTC)) == parsed
+
+
+def test_at_first_contact_one_request_goes_ahead() -> None:
+    state = RateLimitState()
+    assert state.delay(0) == 0
+    state.start()
+    assert state.delay(0) == math.inf
+    state.finish(0.1, RateLimitHeaders(limit=100, remaining=99, reset=60))
+    assert state.delay(0.1) == 0
+
+
+def test_a_full_window_opens_one_window_after_its_first_answer() -> None:
+    state = learned(limit=3, window=60, now=10)
+    answered(state, 11, limit=3, remaining=1, reset=59)
+    answered(state, 12, limit=3, remaining=0, reset=58)
+    assert state.delay(13) == pytest.approx(57)
+    assert state.delay(70) == 0
+
+
+def test_a_request_in_flight_takes_a_slot() -> None:
+    state = learned(limit=2)
+    state.start()
+    assert state.delay(1) == pytest.approx(59)
+
+
+def test_creates_leave_a_twentieth_of_the_window_to_reads() -> None:
+    state = learned(limit=100)
+    for sent in range(2, 96):
+        answered(state, 1, limit=100, remaining=100 - sent, reset=60)
+    assert state.delay(2, reserve=True) > 0
+    assert state.delay(2) == 0
+
+
+def test_slots_that_others_took_are_not_ours() -> None:
+    state = learned(limit=100)
+    answered(state, 1, limit=100, remaining=2, reset=60)
+    answered(state, 2, limit=100, remaining=0, reset=60)
+    assert state.delay(3) > 0
+    assert state.delay(62.1) == 0
+
+
+def test_slots_that_others_gave_back_are_ours_again() -> None:
+    state = learned(limit=100)
+    answered(state, 1, limit=100, remaining=0, reset=60)
+    assert state.delay(2) > 0
+    answered(state, 3, limit=100, remaining=97, reset=60)
+    assert state.delay(3) == 0
+
+
+def test_a_refusal_blocks_everyone_for_as_long_as_it_says() -> None:
+    state = learned()
+    state.start()
+    state.finish(5, RateLimitHeaders(limit=100, remaining=0, retry_after=7), refused=True)
+    assert state.delay(6) == pytest.approx(6)
+
+
+def test_a_refusal_without_a_time_blocks_for_a_second() -> None:
+    state = learned()
+    state.start()
+    state.finish(5, RateLimitHeaders(), refused=True)
+    assert state.delay(5) == pytest.approx(1)
+
+
+def test_a_limit_that_changes_is_followed_with_the_next_answer() -> None:
+    state = learned(limit=100)
+    answered(state, 1, limit=2, remaining=0, reset=60)
+    assert state.delay(2) > 0
+    answered(state, 3, limit=400, remaining=397, reset=60)
+    assert state.delay(3) == 0
+
+
+def test_a_request_without_an_answer_keeps_its_slot() -> None:
+    state = learned(limit=2)
+    state.start()
+    state.no_answer(5)
+    assert state.delay(6) == pytest.approx(54)
+
+
+def test_a_server_that_says_nothing_gets_what_is_documented() -> None:
+    state = RateLimitState()
+    for _ in range(100):
+        answered(state, 1)
+    assert state.delay(2) == pytest.approx(59)
+
+
+def test_the_time_for_creates_counts_full_windows() -> None:
+    state = learned(limit=100, window=60)
+    assert [state.seconds_for(n) for n in (0, 1, 95, 96, 950)] == [0, 0, 0, 60, 540]
+
+
+def test_one_limiter_per_key_and_place() -> None:
+    one = shared_limiter("https://a", "sal_1")
+    assert shared_limiter("https://a", "sal_1") is one
+    assert shared_limiter("https://b", "sal_1") is not one
+    assert shared_limiter("https://a", "sal_2") is not one
