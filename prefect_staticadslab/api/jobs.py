@@ -33,6 +33,9 @@ BATCH_TIMEOUT_SECONDS: Final = 600.0
 STREAM_TRIES: Final = 3
 """Streams that end without a result before polling takes over."""
 
+LAST_READ_SECONDS: Final = 5.0
+"""What a read gets at least, however little time is left: it may be the one that tells."""
+
 _HOPELESS = (*CAMPAIGN_STOPPERS, NotFoundError)
 
 
@@ -53,7 +56,7 @@ async def wait_for_image_ad(
     deadline = time.monotonic() + timeout_seconds
     poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
     while True:
-        ad = await _read(client, image_ad_id)
+        ad = await _read(client, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
             return _completed(ad)
         if time.monotonic() + poll_seconds > deadline:
@@ -118,7 +121,7 @@ async def watch_image_ad(
     deadline = time.monotonic() + timeout_seconds
     for attempt in range(STREAM_TRIES):
         ended = await _stream(client, image_ad_id, on_event, deadline)
-        ad = await _read(client, image_ad_id)
+        ad = await _read(client, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
             return _completed(ad)
         if ended or time.monotonic() >= deadline:
@@ -162,13 +165,14 @@ async def _stream(
     return False
 
 
-async def _read(client: StaticAdsLabClient, image_ad_id: str) -> ImageAd | None:
+async def _read(client: StaticAdsLabClient, image_ad_id: str, deadline: float) -> ImageAd | None:
     """The ad, or None if this read did not succeed and a later one may."""
     try:
-        return await client.get_image_ad(image_ad_id)
+        async with asyncio.timeout(max(LAST_READ_SECONDS, deadline - time.monotonic())):
+            return await client.get_image_ad(image_ad_id)
     except _HOPELESS:
         raise
-    except StaticAdsLabError as error:
+    except (StaticAdsLabError, TimeoutError) as error:
         logger.warning("Reading %s: %s", image_ad_id, error)
         return None
 

@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pandas as pd
@@ -251,11 +252,15 @@ def _parse_text(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=dialect.delimiter, lineterminator=dialect.line_end)
+    lines: list[str] = []
+    # The writer quotes a cell with a carriage return only if its own line end has one.
+    writer = csv.writer(
+        SimpleNamespace(write=lines.append), delimiter=dialect.delimiter, lineterminator="\r\n"
+    )
     writer.writerow(frame.columns)
     writer.writerows([cell_text(v) for v in line] for line in frame.itertuples(index=False))
-    return out.getvalue().encode("utf-8-sig" if dialect.byte_order_mark else "utf-8")
+    text = "".join(line[:-2] + dialect.line_end for line in lines)
+    return text.encode("utf-8-sig" if dialect.byte_order_mark else "utf-8")
 
 
 # XLSX

@@ -176,7 +176,9 @@ async def test_a_read_only_key_is_told_which_scope_it_lacks(
         pytest.param(error(409, "IDEMPOTENCY_CONFLICT"), id="409, still running"),
         pytest.param(DROP, id="dropped"),
         pytest.param(data(AD, 202)[:-20], id="cut"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\n{", id="cut chunk"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\n{", id="cut chunk"
+        ),
         pytest.param(b"nonsense\r\n\r\n", id="no HTTP"),
     ],
 )

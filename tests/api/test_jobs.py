@@ -25,7 +25,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from tests.conftest import MakeRequest
-from tests.scripted import DROP, answer, data, error, scripted, stream
+from tests.scripted import DROP, HANG, answer, data, error, scripted, stream
 
 DONE = {"id": "ia_1", "status": "completed", "image_url": "https://cdn/1.png"}
 RUNNING = {"id": "ia_1", "status": "processing"}
@@ -76,9 +76,7 @@ async def test_trouble_while_polling_is_no_reason_to_give_up() -> None:
     ("reply", "kind"),
     [(error(404, "NOT_FOUND"), NotFoundError), (error(401, "UNAUTHORIZED"), AuthenticationError)],
 )
-async def test_what_cannot_succeed_is_given_up_at_once(
-    reply: bytes, kind: type[Exception]
-) -> None:
+async def test_what_cannot_succeed_is_given_up_at_once(reply: bytes, kind: type[Exception]) -> None:
     async with scripted([reply]) as server, client_of(server.url) as client:
         with pytest.raises(kind):
             await jobs.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)
@@ -165,10 +163,10 @@ async def test_polling_takes_over_if_no_stream_can_be_had(monkeypatch: pytest.Mo
     assert len(server.received) == len(script)
 
 
-async def test_a_stream_that_never_ends_is_left_when_time_is_up() -> None:
-    async def slow() -> None:
-        async with scripted([b"HANG"]) as server, client_of(server.url) as client:
+async def test_a_stream_that_never_ends_is_left_when_time_is_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jobs, "LAST_READ_SECONDS", 0.1)
+    async with scripted([HANG]) as server, client_of(server.url) as client:
+        with pytest.raises(WaitTimeoutError):
             await jobs.watch_image_ad(client, "ia_1", timeout_seconds=0.3, poll_seconds=0.05)
-
-    with pytest.raises(WaitTimeoutError):
-        await slow()

@@ -1,0 +1,262 @@
+"""The pipeline against the simulator and against answers that no honest API gives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+
+from prefect_staticadslab import AdState, ImageAdResult, PlannedAd, RowStatus
+from prefect_staticadslab.campaign import pipeline
+from prefect_staticadslab.campaign.pipeline import Session, generate, shared_session
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from tests.conftest import MakeRequest
+from tests.scripted import answer, data, error, scripted
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "POLL_SECONDS", 0.3)
+
+
+@dataclass
+class Notes:
+    """A journal that remembers what was written into it."""
+
+    sent: list[set[int]] = field(default_factory=list)
+    states: dict[int, list[AdState]] = field(default_factory=dict)
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+        self.sent.append(set(changes))
+        for position, state in changes.items():
+            self.update(position, state)
+
+    def update(self, position: int, state: AdState) -> None:
+        self.states.setdefault(position, []).append(state)
+
+
+@asynccontextmanager
+async def session_of(url: str, key: str = SIMULATOR_API_KEY) -> AsyncIterator[Session]:
+    async with shared_session(key, url) as session:
+        yield session
+
+
+def planned(
+    make_request: MakeRequest, *prompts: str, states: Mapping[int, AdState] | None = None
+) -> list[PlannedAd]:
+    return [
+        PlannedAd(i, make_request(prompt), "campaign", str(i), (states or {}).get(i, AdState()))
+        for i, prompt in enumerate(prompts)
+    ]
+
+
+def statuses(results: Sequence[ImageAdResult]) -> list[str]:
+    return [str(result.state.status) for result in results]
+
+
+async def test_ads_are_created_followed_and_collected(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    notes = Notes()
+    async with session_of(simulator.url) as session:
+        results = await generate(session, planned(make_request, "a", "b"), journal=notes)
+    assert statuses(results) == ["completed", "completed"]
+    assert all(r.state.image_url and r.state.cost_usd == 1 for r in results)
+    assert notes.sent == [{0, 1}]
+    assert [str(s.status) for s in notes.states[0]] == ["submitting", "processing", "completed"]
+    assert len(simulator.world.jobs) == 2
+
+
+async def test_one_rows_failure_is_that_rows_alone(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    ads = planned(make_request, "fine", "SIMULATE_FAILURE", "x", "SIMULATE_ONE_FAILURE")
+    unknown = make_request("x", brand_id="brand_unknown")
+    ads[2] = PlannedAd(2, unknown, "campaign", "2")
+    async with session_of(simulator.url) as session:
+        results = await generate(session, ads, attempts=2)
+    assert statuses(results) == ["completed", "failed", "failed", "completed"]
+    assert [r.state.attempts for r in results] == [1, 2, 1, 2]
+    assert "PIPELINE_ERROR" in (results[1].state.error or "")
+    assert "404 NOT_FOUND" in (results[2].state.error or "")
+    assert sum(r.state.cost_usd or Decimal(0) for r in results) == 2
+
+
+async def test_the_same_plan_again_gives_the_same_ads(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    ads = planned(make_request, "a", "b")
+    async with session_of(simulator.url) as session:
+        first = await generate(session, ads, wait=False)
+        again = await generate(session, ads)
+    assert statuses(first) == ["processing", "processing"]
+    assert [r.state.image_ad_id for r in again] == [r.state.image_ad_id for r in first]
+    assert all(r.replayed for r in again)
+    assert len(simulator.world.jobs) == 2
+
+
+async def test_an_ad_that_was_created_is_only_followed(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url) as session:
+        ad = (await session.client.create_image_ad(make_request("a"))).image_ad
+        known = AdState(RowStatus.PROCESSING, image_ad_id=ad.id, attempts=1)
+        (result,) = await generate(session, planned(make_request, "a", states={0: known}))
+    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+    assert len(simulator.world.jobs) == 1
+
+
+async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    (plan,) = planned(make_request, "a")
+    async with session_of(simulator.url) as session:
+        lost = await session.client.create_image_ad(plan.request, idempotency_key=plan.key(1))
+        submitting = {0: AdState(RowStatus.SUBMITTING, attempts=1)}
+        (result,) = await generate(session, planned(make_request, "a", states=submitting))
+    assert result.state.image_ad_id == lost.image_ad.id
+    assert result.state.attempts == 1
+
+
+async def test_a_row_that_failed_before_gets_a_new_attempt(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    failed = {0: AdState(RowStatus.FAILED, error="no", attempts=3)}
+    async with session_of(simulator.url) as session:
+        (result,) = await generate(session, planned(make_request, "a", states=failed))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 4)
+
+
+async def test_an_empty_wallet_stops_all_creates_and_collects_the_rest(
+    make_request: MakeRequest,
+) -> None:
+    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
+        async with session_of(simulator.url) as session:
+            chunks = [
+                [
+                    PlannedAd(100 * chunk + i, make_request(), "c", f"{chunk}-{i}")
+                    for i in range(100)
+                ]
+                for chunk in range(3)
+            ]
+            results = [
+                result
+                for chunk in await asyncio.gather(*(generate(session, c) for c in chunks))
+                for result in chunk
+            ]
+        assert statuses(results).count("completed") == 30
+        assert statuses(results).count("pending") == 270
+        assert all("402" in (r.stopped_by or "") for r in results if r.state.image_url is None)
+        assert {r.state.attempts for r in results if r.state.image_url is None} == {0}
+        assert simulator.world.counts["402"] <= pipeline.OPEN_CREATES
+
+
+async def test_a_key_that_may_not_create_creates_nothing(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url, READ_ONLY_API_KEY) as session:
+        results = await generate(session, planned(make_request, *"abcdefghijklmnop"))
+    assert set(statuses(results)) == {"pending"}
+    assert "image_ads:write" in (results[0].stopped_by or "")
+    assert simulator.world.counts["403"] <= pipeline.OPEN_CREATES
+
+
+async def test_an_ad_that_outlives_the_timeout_stays_processing(
+    make_request: MakeRequest,
+) -> None:
+    with SimulatorServer(speed=1) as simulator:
+        async with session_of(simulator.url) as session:
+            (result,) = await generate(session, planned(make_request, "slow"), timeout_seconds=0.5)
+    assert result.state.status is RowStatus.PROCESSING
+    assert result.state.image_ad_id
+    assert "Run the same command again" in (result.state.error or "")
+
+
+async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
+    make_request: MakeRequest,
+) -> None:
+    notes = Notes()
+    with SimulatorServer(speed=1, rate_limit=10_000, answer_seconds=0.3) as simulator:
+        async with session_of(simulator.url) as session:
+            work = asyncio.create_task(
+                generate(session, planned(make_request, *map(str, range(100))), journal=notes)
+            )
+            while len(simulator.world.jobs) < 10:
+                await asyncio.sleep(0.05)
+            work.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await work
+        known = {s[-1].image_ad_id for s in notes.states.values() if s[-1].image_ad_id}
+        assert known == set(simulator.world.jobs)
+        assert len(known) < 40
+
+
+RUNNING = {"id": "ia_1", "status": "processing"}
+DONE = {"id": "ia_1", "status": "completed", "image_url": "https://cdn/1.png"}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param([data(RUNNING), data([]), data([DONE])], id="left out once"),
+        pytest.param(
+            [data(RUNNING), data([]), data([]), data([]), data(DONE)], id="left out always"
+        ),
+        pytest.param([data(RUNNING), data([{"id": "ia_9"}, DONE, DONE])], id="others, and twice"),
+        pytest.param(
+            [data(RUNNING), data([{**DONE, "image_url": None}]), data([DONE])],
+            id="completed without a URL",
+        ),
+        pytest.param(
+            [data(RUNNING), data([{**RUNNING, "status": "dreaming"}]), data([DONE])],
+            id="unknown status",
+        ),
+        pytest.param(
+            [data(RUNNING), answer("<html>", 502), data([DONE])], id="an HTML page for a poll"
+        ),
+        pytest.param([data(DONE)], id="finished at once"),
+    ],
+)
+async def test_strange_answers_lose_no_ad(script: list[bytes], make_request: MakeRequest) -> None:
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"), timeout_seconds=20)
+    assert result.state.status is RowStatus.COMPLETED
+    assert result.state.image_url == "https://cdn/1.png"
+
+
+async def test_an_ad_that_the_api_does_not_know_any_more_has_failed(
+    make_request: MakeRequest,
+) -> None:
+    known = {0: AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)}
+    script = [data([]), data([]), data([]), error(404, "NOT_FOUND")]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a", states=known), attempts=0)
+    assert result.state.status is RowStatus.FAILED
+    assert "does not know" in (result.state.error or "")
+
+
+async def test_a_create_of_unknown_outcome_stays_submitting(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.client.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.client.LONGEST_BACKOFF_SECONDS", 0.01)
+    async with scripted([error(503, "UNAVAILABLE")]) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert result.state.status is RowStatus.SUBMITTING
+    assert result.state.attempts == 1
+    assert "503" in (result.state.error or "")
+
+
+async def test_chunks_of_one_key_share_a_session_and_its_polls(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url) as one, session_of(simulator.url) as two:
+        assert one is two
+        ads = planned(make_request, *map(str, range(90)))
+        await asyncio.gather(*(generate(one, ads[i : i + 10]) for i in range(0, 90, 10)))
+    assert simulator.world.counts["batch reads"] < 15

@@ -1,0 +1,168 @@
+"""The result table: columns, resumption, and what it leaves alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import GONE, RESULT_COLUMNS, OutputError, ResultTable
+from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+
+HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
+
+
+def line(prompt: str, extra: str = "") -> str:
+    return f"dt_1,brand_1,prod_1,aud_1,{prompt}{extra}"
+
+
+def write_input(folder: Path, *prompts: str) -> str:
+    file = folder / "in.csv"
+    file.write_text("\n".join([HEADER, *map(line, prompts)]) + "\n")
+    return str(file)
+
+
+def opened(folder: Path, *prompts: str, output: str = "out.csv") -> ResultTable:
+    return Campaign.open(write_input(folder, *prompts), str(folder / output)).table
+
+
+def completed(number: int) -> AdState:
+    return AdState(
+        status=RowStatus.COMPLETED,
+        image_ad_id=f"ia_{number}",
+        image_url=f"https://cdn/{number}.png",
+        cost_usd=Decimal(1),
+        attempts=1,
+        width=1080,
+        height=1350,
+    )
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.tsv", "out.xlsx", "out.parquet"])
+def test_a_table_is_resumed_in_every_format(tmp_path: Path, output: str) -> None:
+    table = opened(tmp_path, "a", "b", "c", output=output)
+    table.update(0, completed(1))
+    table.update(1, AdState(RowStatus.PROCESSING, image_ad_id="ia_2", attempts=2))
+    table.save_now()
+
+    again = opened(tmp_path, "a", "b", "c", output=output)
+    assert again.resumed
+    assert again.states == table.states
+
+    names = list(read_spreadsheet(str(tmp_path / output)).frame.columns)
+    assert names == [*HEADER.split(","), *RESULT_COLUMNS]
+
+
+def test_states_follow_their_rows_wherever_these_go(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a", "b", "b")
+    for position in range(3):
+        table.update(position, completed(position))
+    table.save_now()
+    again = opened(tmp_path, "new", "b", "a", "b")
+    assert [s.image_ad_id for s in again.states] == [None, "ia_1", "ia_0", "ia_2"]
+
+
+def test_an_ad_whose_row_is_gone_stays_after_the_others_and_comes_back(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a", "b")
+    table.update(0, completed(1))
+    table.update(1, completed(2))
+    table.save_now()
+
+    edited = opened(tmp_path, "a but better", "b")
+    edited.save_now()
+    frame = read_spreadsheet(str(tmp_path / "out.csv"), known_columns=frozenset()).frame
+    assert frame["prompt"].tolist() == ["a but better", "b", "a"]
+    assert frame["image_ad_id"].tolist() == ["", "ia_2", "ia_1"]
+    assert frame["error"].tolist() == ["", "", GONE]
+
+    back = opened(tmp_path, "a", "b")
+    assert back.states[0] == completed(1)
+    assert back.gone is None
+
+
+def test_a_column_that_is_called_like_ours_gets_a_prefix(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(
+        f"{HEADER},Status,image_url\n{line('a', ',active,https://shop/1.png')}\n"
+    )
+    table = Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table
+    table.save_now()
+    frame = read_spreadsheet(str(tmp_path / "out.csv")).frame
+    assert frame["input_Status"].tolist() == ["active"]
+    assert frame["input_image_url"].tolist() == ["https://shop/1.png"]
+    assert frame["status"].tolist() == ["pending"]
+    assert Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table.resumed
+
+
+@pytest.mark.parametrize(
+    "content", ["", "a,b\n1,2\n", "status,image_ad_id\npending,\n", f"{HEADER}\n{line('x')}\n"]
+)
+def test_what_is_not_our_table_is_left_alone(tmp_path: Path, content: str) -> None:
+    (tmp_path / "out.csv").write_text(content)
+    with pytest.raises(OutputError, match="left alone"):
+        opened(tmp_path, "a")
+    assert (tmp_path / "out.csv").read_text() == content
+
+
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"must end in one of: \.csv"):
+        opened(tmp_path, "a", output="out.pdf")
+    with pytest.raises(OutputError, match="the spreadsheet itself"):
+        opened(tmp_path, "a", output="../" + tmp_path.name + "/in.csv")
+    with pytest.raises(CampaignError, match="There is no folder"):
+        opened(tmp_path, "a", output="none/out.csv").save_now()
+
+
+def test_a_simulators_table_does_not_pass_for_real(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a")
+    simulated = AdState(RowStatus.COMPLETED, "ia_1", "http://127.0.0.1:1/p.png")
+    table.update(0, simulated)
+    table.save_now()
+    place = str(tmp_path / "in.csv"), str(tmp_path / "out.csv")
+    with pytest.raises(OutputError, match="made with a simulator"):
+        Campaign.open(*place, base_url="https://api.staticadslab.com")
+    assert Campaign.open(*place, base_url="http://127.0.0.1:2").table.resumed
+
+
+async def test_a_checkpoint_is_on_disk_before_anything_is_sent(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a", "b")
+    await table.before_send({1: AdState(RowStatus.SUBMITTING, attempts=1)})
+    assert opened(tmp_path, "a", "b").states[1].status is RowStatus.SUBMITTING
+
+
+async def test_the_table_is_saved_whatever_ends_the_run(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a")
+
+    async def run() -> None:
+        async with table.checkpoints():
+            table.update(0, completed(1))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await run()
+    assert opened(tmp_path, "a").states == [completed(1)]
+
+
+states = st.builds(
+    AdState,
+    status=st.sampled_from(RowStatus),
+    image_ad_id=st.none() | st.from_regex(r"ia_[a-z0-9]{1,8}", fullmatch=True),
+    image_url=st.none() | st.just("https://cdn/1.png"),
+    error=st.none() | st.sampled_from(["no, never", 'a "quoted"\nreason', "ö"]),
+    cost_usd=st.none() | st.sampled_from([Decimal(0), Decimal(1), Decimal("0.25"), Decimal(4)]),
+    attempts=st.integers(0, 9),
+    width=st.none() | st.integers(1, 9000),
+    height=st.none() | st.integers(1, 9000),
+    submitted_at=st.none() | st.datetimes().map(lambda d: d.replace(microsecond=0).astimezone()),
+)
+
+
+@given(states)
+def test_a_state_survives_its_cells(state: AdState) -> None:
+    back = AdState.from_cells(dict(zip(RESULT_COLUMNS, state.cells(), strict=True)))
+    assert back == state
