@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import stamina
@@ -297,13 +298,13 @@ async def test_a_batch_that_is_refused_is_read_in_halves() -> None:
     async with scripted(script) as server, client_of(server.url) as client:
         ads = await client.get_image_ads(["ia_1", "ia_2", "ia_3"])
     assert [ad.id for ad in ads] == ["ia_1", "ia_2", "ia_3"]
-    assert [r.path for r in server.received][0] == "/v1/image-ads?ids=ia_1,ia_2,ia_3"
+    assert server.received[0].path == "/v1/image-ads?ids=ia_1,ia_2,ia_3"
 
 
 @pytest.mark.parametrize("where", ["top", "meta"])
 async def test_more_pages_may_be_announced_in_either_place(where: str) -> None:
     def page(identifier: str, more: bool) -> bytes:
-        body = {"data": [{"id": identifier}], "meta": {}}
+        body: dict[str, Any] = {"data": [{"id": identifier}], "meta": {}}
         body |= {"has_more": more} if where == "top" else {"meta": {"has_more": more}}
         return answer(body)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import httpx
@@ -77,5 +78,5 @@ def decoded(pieces: list[bytes]) -> list[ImageAdEvent | None]:
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_events_are_the_same_in_whatever_pieces_they_arrive(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    pieces = [STREAM[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    pieces = [STREAM[a:b] for a, b in itertools.pairwise(edges) if a < b]
     assert decoded(pieces) == EVENTS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -19,14 +21,14 @@ GOOD = {
 }
 
 
-def sheet(*rows: dict[str, object]) -> Spreadsheet:
+def sheet(*rows: Mapping[str, object]) -> Spreadsheet:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [[row.get(name, "") for name in columns] for row in rows]
     frame = pd.DataFrame(lines, columns=columns, dtype=object)
     return Spreadsheet(frame, tuple(range(2, 2 + len(rows))))
 
 
-def problems(*rows: dict[str, object]) -> list[Problem]:
+def problems(*rows: Mapping[str, object]) -> list[Problem]:
     with pytest.raises(SpreadsheetError) as refused:
         read_rows(sheet(*rows))
     return list(refused.value.problems)
