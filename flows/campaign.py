@@ -12,6 +12,8 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pydantic
@@ -35,6 +37,7 @@ from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.artifacts import create_summary_artifact
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures import download_pictures
 from prefect_staticadslab.campaign.plan import Plan
@@ -55,6 +58,10 @@ TEMPORARY_SERVER = {
 }
 """For the server that Prefect starts if none is configured: the first start on a slow machine
 takes longer than its 20 s, and it should tell nobody about it."""
+
+_when_running: ContextVar[Callable[[], None]] = ContextVar("when_running", default=lambda: None)
+"""The command's signal handlers. They replace the one that Prefect sets for SIGTERM when a flow
+starts: it raises in the middle of whatever is being done, which workers need and a command not."""
 
 REFUSED_STATE = "Refused"
 """The name of a flow run's state if nothing was created, because something was wrong."""
@@ -98,6 +105,7 @@ async def campaign(
     Returns:
         Completed if every row is; Failed, with the count and the table in its message, if not.
     """
+    _when_running.get()()
     logger = get_run_logger()
     started = time.monotonic()
     try:
@@ -133,13 +141,9 @@ async def campaign(
         current.table.checkpoints(),
         show_progress(current.table, limiter.seconds_for, logger.info),
     ):
-        chunks = await asyncio.gather(
-            *(
-                generate_image_ads(
-                    credentials, chunk, attempts, timeout_seconds, wait, current.table
-                )
-                for chunk in current.chunks()
-            )
+        chunks = await all_of(
+            generate_image_ads(credentials, chunk, attempts, timeout_seconds, wait, current.table)
+            for chunk in current.chunks()
         )
         results = [result for chunk in chunks for result in chunk]
         current.collect(results)
@@ -286,9 +290,18 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
     async def run() -> State[Any]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
-                loop.add_signal_handler(number, task.cancel)
+
+        def interrupt() -> None:
+            # Prefect calls it a crash; it is none.
+            _quiet_prefect()
+            task.cancel()
+
+        def handle_signals() -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
+                    loop.add_signal_handler(number, interrupt)
+
+        _when_running.set(handle_signals)
         return await campaign(
             given.spreadsheet,
             given.output,
@@ -318,11 +331,10 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
 
 
 def _quiet_prefect() -> None:
-    """Keeps Prefect's log lines out of a live display; they still go to its server."""
-    for name in ("", "prefect"):
-        for handler in logging.getLogger(name).handlers:
-            if isinstance(handler, PrefectConsoleHandler):
-                handler.setLevel(logging.WARNING if name == "" else logging.CRITICAL)
+    """Keeps Prefect's log lines off the terminal; they still go to its server."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(lambda record: record.name.partition(".")[0] != "prefect")
 
 
 def _explained(error: Exception) -> str:

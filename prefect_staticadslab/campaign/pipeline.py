@@ -135,6 +135,7 @@ class Poller:
             future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
         if self._loop_task is None or self._loop_task.done():
             self._loop_task = asyncio.create_task(self._poll())
+            self._loop_task.add_done_callback(self._ended)
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await asyncio.shield(future)
@@ -149,6 +150,13 @@ class Poller:
         if self._loop_task is not None:
             self._loop_task.cancel()
             await asyncio.gather(self._loop_task, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Whatever broke the polling breaks the waiting, too."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            for image_ad_id in list(self._followed):
+                self._settle(image_ad_id, error)
 
     async def _poll(self) -> None:
         while self._followed:
@@ -192,7 +200,7 @@ class Poller:
             if ad.is_finished:
                 self._settle(image_ad_id, ad)
 
-    def _settle(self, image_ad_id: str, outcome: ImageAd | StaticAdsLabError) -> None:
+    def _settle(self, image_ad_id: str, outcome: ImageAd | BaseException) -> None:
         future = self._followed.get(image_ad_id)
         if future is None or future.done():
             return
@@ -311,10 +319,10 @@ class _Chunk:
                 if to_create:
                     await self._send_chunk(to_create, group)
         except asyncio.CancelledError:
-            await self._wind_up("The run was cancelled.")
+            await self._wind_up(ads, "The run was cancelled.")
             raise
         except BaseExceptionGroup as group_error:
-            await self._wind_up("The run broke down.")
+            await self._wind_up(ads, "The run broke down.")
             raise group_error.exceptions[0] from None
         finally:
             self._session.creates_waiting -= sum(not ad.create_ended.is_set() for ad in to_create)
@@ -414,13 +422,17 @@ class _Chunk:
             ad.state = seen(ad.state, finished)
         self._note(ad)
 
-    async def _wind_up(self, reason: str) -> None:
+    async def _wind_up(self, ads: Sequence[_Ad], reason: str) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._stop_reason = reason
         if self._sending:
             await asyncio.wait(self._sending, timeout=GRACE_SECONDS)
         for sending in self._sending:
             sending.cancel()
+        for ad in ads:
+            if ad.state.status is RowStatus.SUBMITTING and not ad.sent:
+                ad.withdraw(None)
+                self._note(ad)
 
     def _note(self, ad: _Ad) -> None:
         self._journal.update(ad.plan.position, ad.state)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.results import ResultTable, RowStatus
 
 TERMINAL_SECONDS: Final = 0.25
@@ -111,13 +111,8 @@ async def show_progress(
     """
     observer = _Observer(table, seconds_for)
     show = _on_the_terminal if _on_terminal.get() else _as_log_lines
-    shower = asyncio.create_task(show(observer, log))
-    try:
+    async with in_background(show(observer, log)):
         yield
-    finally:
-        shower.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await shower
 
 
 async def _as_log_lines(observer: _Observer, log: Callable[[str], None]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
 from prefect_staticadslab.campaign.spreadsheet import (
@@ -263,23 +263,20 @@ class ResultTable:
     async def checkpoints(self) -> AsyncIterator[None]:
         """Keeps the table on disk up to date while the body runs, and whatever ends the body."""
 
-        async def keep() -> None:
-            while True:
-                pause = max(CHECKPOINT_SECONDS, self._last_write_seconds / CHECKPOINT_SHARE)
-                await asyncio.sleep(pause)
-                try:
-                    await self.save()
-                except CampaignError as error:
-                    logger.warning("The table could not be saved, trying again: %s", error)
-
-        keeper = asyncio.create_task(keep())
         try:
-            yield
+            async with in_background(self._keep_saved()):
+                yield
         finally:
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
             self.save_now()
+
+    async def _keep_saved(self) -> None:
+        while True:
+            pause = max(CHECKPOINT_SECONDS, self._last_write_seconds / CHECKPOINT_SHARE)
+            await asyncio.sleep(pause)
+            try:
+                await self.save()
+            except CampaignError as error:
+                logger.warning("The table could not be saved, trying again: %s", error)
 
     def to_frame(self) -> pd.DataFrame:
         """The table: the input's columns, then `RESULT_COLUMNS`, a line per input row."""

@@ -193,6 +193,8 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
                 await work
         known = {s[-1].image_ad_id for s in notes.states.values() if s[-1].image_ad_id}
         assert known == set(simulator.world.jobs)
+        last = [s[-1].status for s in notes.states.values()]
+        assert last.count(RowStatus.PENDING) == 100 - len(known)
         assert len(known) < 40
 
 

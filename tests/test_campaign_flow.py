@@ -1,0 +1,222 @@
+"""The campaign flow on Prefect's test server: states, artifacts, and a key that never shows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+    LogFilter,
+    TaskRunFilter,
+)
+from prefect.client.schemas.objects import State
+
+from flows.campaign import campaign
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.artifacts import artifact_key
+from prefect_staticadslab.campaign import pipeline, storage
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from tests.conftest import ROOT, simulated_ids
+
+pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect_server")]
+
+IDS = simulated_ids()
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "POLL_SECONDS", 0.3)
+
+
+def write_campaign(folder: Path, *prompts: str) -> str:
+    lines = [",".join([*IDS, "prompt"]), *(",".join([*IDS.values(), p]) for p in prompts)]
+    (folder / "in.csv").write_text("\n".join(lines) + "\n")
+    return str(folder / "in.csv")
+
+
+def contents(folder: Path) -> list[str]:
+    return [f.read_text(errors="replace") for f in folder.rglob("*") if f.is_file()]
+
+
+async def run(
+    spreadsheet: str, output: Path, credentials: StaticAdsLabCredentials, **options: Any
+) -> State[None]:
+    state: Any = await campaign(spreadsheet, str(output), credentials, return_state=True, **options)
+    return cast(State[None], state)
+
+
+async def test_the_example_campaign_completes(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    example = str(ROOT / "examples" / "campaign.csv")
+    state = await run(example, tmp_path / "out.csv", credentials)
+    assert state.is_completed()
+    assert "25 of 25 rows completed, 25.00 USD" in (state.message or "")
+    before, after = read_spreadsheet(example).frame, read_spreadsheet(str(tmp_path / "out.csv"))
+    assert after.frame[list(before.columns)].equals(before)
+    assert set(after.frame["status"]) == {"completed"}
+    assert set(after.frame["image_ad_id"]) == set(simulator.world.jobs)
+    assert len(simulator.world.jobs) == 25
+
+
+async def test_a_shops_export_comes_out_cell_for_cell(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    example = str(ROOT / "examples" / "shop_export.csv")
+    assert (await run(example, tmp_path / "out.csv", credentials)).is_completed()
+    before = read_spreadsheet(example)
+    after = read_spreadsheet(str(tmp_path / "out.csv"))
+    columns = ["input_Status" if name == "Status" else name for name in before.frame.columns]
+    assert after.frame[columns].to_numpy().tolist() == before.frame.to_numpy().tolist()
+    assert after.dialect == before.dialect
+
+
+async def test_failed_rows_fail_the_run_with_everything_recorded(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    place = write_campaign(tmp_path, "a", "SIMULATE_FAILURE", "b", "SIMULATE_FAILURE <b>|*x*")
+    output = tmp_path / "out.csv"
+    state = await run(place, output, credentials, attempts=1)
+    assert state.is_failed()
+    assert "2 of 4 rows completed (2 failed), 2.00 USD" in (state.message or "")
+    assert str(output) in (state.message or "")
+    frame = read_spreadsheet(str(output)).frame
+    assert frame["status"].tolist() == ["completed", "failed", "completed", "failed"]
+    assert "PIPELINE_ERROR" in frame["error"][1]
+
+    async with get_client() as client:
+        key = artifact_key(storage.canonical(str(output)))
+        (artifact,) = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        )
+    text = str(artifact.data)
+    assert "| Completed | 2 |" in text
+    assert "| Failed | 2 |" in text
+    assert "| 3 | failed |" in text
+    assert "2.00 USD" in text
+
+
+async def test_the_same_call_again_goes_on_where_it_stopped(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "SIMULATE_ONE_FAILURE", "c")
+    output = tmp_path / "out.csv"
+    assert (await run(place, output, credentials, attempts=1)).is_failed()
+    state = await run(place, output, credentials, attempts=1)
+    assert state.is_completed()
+    assert "2 were completed by an earlier run" in (state.message or "")
+    assert len(simulator.world.jobs) == 4
+
+
+async def test_without_waiting_a_run_ends_once_all_is_created(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "b")
+    state = await run(place, tmp_path / "out.xlsx", credentials, wait=False)
+    assert "0 of 2 rows completed (2 processing)" in (state.message or "")
+    assert (await run(place, tmp_path / "out.xlsx", credentials)).is_completed()
+    assert len(simulator.world.jobs) == 2
+
+
+async def test_one_task_run_per_hundred_rows(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    place = write_campaign(tmp_path, *map(str, range(250)))
+    state = await run(place, tmp_path / "out.csv", credentials)
+    assert state.is_completed()
+    run_id = state.state_details.flow_run_id
+    assert run_id is not None
+    async with get_client() as client:
+        runs = await client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])),
+            task_run_filter=TaskRunFilter(),
+        )
+    assert [r.state_name for r in runs] == ["Completed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "says"),
+    [
+        (["a\nbad,row"], {}, "Row 3: has 2 cells"),
+        ([], {}, "no rows"),
+        (["a", "b"], {"max_spend_usd": 1.5}, "costs up to 2.00 USD"),
+    ],
+)
+async def test_what_is_wrong_is_told_and_nothing_is_sent(
+    tmp_path: Path,
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+    rows: list[str],
+    options: dict[str, Any],
+    says: str,
+) -> None:
+    place = write_campaign(tmp_path, *rows)
+    state = await run(place, tmp_path / "out.csv", credentials, **options)
+    assert (state.is_failed(), state.name) == (True, "Refused")
+    assert says in (state.message or "")
+    assert simulator.world.counts["creates"] == 0
+    assert not (tmp_path / "out.csv").exists()
+
+
+async def test_a_key_without_the_scope_is_refused_by_its_name(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    credentials = StaticAdsLabCredentials.model_validate(
+        {"api_key": READ_ONLY_API_KEY, "base_url": simulator.url}
+    )
+    state = await run(write_campaign(tmp_path, "a"), tmp_path / "out.csv", credentials)
+    assert state.name == "Refused"
+    assert "image_ads:write" in (state.message or "")
+    assert simulator.world.counts["creates"] == 0
+
+
+async def test_a_dry_run_creates_nothing(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "b")
+    state = await run(place, tmp_path / "out.csv", credentials, dry_run=True)
+    assert state.is_completed()
+    assert not (tmp_path / "out.csv").exists()
+    assert simulator.world.counts["requests"] == 0
+
+
+async def test_the_key_shows_nowhere(
+    tmp_path: Path, simulator: SimulatorServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in logs, nor in what was written, nor in anything that Prefect's server was told."""
+    caplog.set_level(logging.DEBUG)
+    secret = "sal_live_THESECRET"
+    simulator.world.scopes[secret] = list(simulator.world.scopes[READ_ONLY_API_KEY])
+    simulator.world.scopes[secret].append("image_ads:write")
+    credentials = StaticAdsLabCredentials.model_validate(
+        {"api_key": secret, "base_url": simulator.url}
+    )
+    place = write_campaign(tmp_path, "a", "SIMULATE_FAILURE")
+    pictures = tmp_path / "pictures"
+    state = await run(
+        place, tmp_path / "out.csv", credentials, download_images=str(pictures), attempts=1
+    )
+    told = [caplog.text, repr(state), state.message or ""]
+    told += contents(tmp_path)
+    assert len(told) > 6
+    run_id = state.state_details.flow_run_id
+    assert run_id is not None
+    async with get_client() as client:
+        flow_run = await client.read_flow_run(run_id)
+        told.append(flow_run.model_dump_json())
+        told += [json.dumps(flow_run.parameters, default=str)]
+        told += [a.model_dump_json() for a in await client.read_artifacts()]
+        told += [r.model_dump_json() for r in await client.read_task_runs()]
+        told += [entry.message for entry in await client.read_logs(LogFilter())]
+    assert any("already completed" in text for text in told)
+    assert not [text[:200] for text in told if "THESECRET" in text]
