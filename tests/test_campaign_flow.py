@@ -1,4 +1,4 @@
-"""The campaign flow on Prefect's test server: states, artifacts, and a key that never shows."""
+"""The campaign flow on a real Prefect server: states, artifacts, and a key that never shows."""
 
 from __future__ import annotations
 

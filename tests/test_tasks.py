@@ -1,4 +1,4 @@
-"""The tasks in flows of both kinds, on Prefect's test server and a simulator."""
+"""The tasks in flows of both kinds, on a real Prefect server and a simulator."""
 
 from __future__ import annotations
 

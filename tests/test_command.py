@@ -1,0 +1,240 @@
+"""The campaign command as people run it: exit statuses, messages, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import pytest
+
+from flows.campaign import main
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.conftest import ROOT, simulated_ids
+
+IDS = simulated_ids()
+EXAMPLE = str(ROOT / "examples" / "campaign.csv")
+
+
+def write_campaign(folder: Path, *prompts: str) -> str:
+    lines = [",".join([*IDS, "prompt"]), *(",".join([*IDS.values(), p]) for p in prompts)]
+    (folder / "in.csv").write_text("\n".join(lines) + "\n")
+    return str(folder / "in.csv")
+
+
+# Refused before Prefect is even asked
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key, and an API that nobody answers for: whatever is refused here was refused by us."""
+    monkeypatch.setenv("SAL_API_KEY", "sal_live_x")
+    monkeypatch.setenv("SAL_BASE_URL", "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("no_network")
+def test_all_problems_are_listed_with_row_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.csv").write_text(
+        "design_template_id,brand_id,product_id,audience_id,editable\n"
+        "dt_1,brand_1,prod_1,aud_1,\n"
+        "dt_1,,prod_1,aud_1,maybe\n"
+        "brand_2,brand_1,prod_1,aud_1,yes\n"
+    )
+    assert main([str(tmp_path / "in.csv"), str(tmp_path / "out.csv")]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "Nothing was created."
+    assert [line.split(":")[0] for line in told[1:]] == [
+        "Row 3, column brand_id",
+        "Row 3, column editable",
+        "Row 4, column design_template_id",
+    ]
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize(
+    ("spreadsheet", "output", "options", "says"),
+    [
+        ("none.csv", "out.csv", [], "There is no file"),
+        ("in.csv", "in.csv", [], "the spreadsheet itself"),
+        ("in.csv", "out.doc", [], "must end in"),
+        ("in.csv", "foreign.csv", [], "left alone"),
+        ("in.csv", "out.csv", ["--max-spend-usd", "1"], "up to 2.00 USD"),
+        ("in.csv", "out.csv", ["--sheet", "Two"], "Only an .xlsx"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_2(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    spreadsheet: str,
+    output: str,
+    options: list[str],
+    says: str,
+) -> None:
+    write_campaign(tmp_path, "a", "b")
+    (tmp_path / "foreign.csv").write_text("my,own\n1,2\n")
+    assert main([str(tmp_path / spreadsheet), str(tmp_path / output), *options]) == 2
+    assert says in capsys.readouterr().err
+    assert (tmp_path / "foreign.csv").read_text() == "my,own\n1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "says"),
+    [
+        ("", "", "SAL_API_KEY"),
+        ("Bearer sal_live_SECRET", "", "Bearer"),
+        ("sal_live_SECRET", "http://api.staticadslab.com", "unencrypted"),
+    ],
+)
+def test_a_wrong_key_or_url_is_refused_with_2_and_not_quoted(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    url: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv("SAL_API_KEY", key)
+    monkeypatch.setenv("SAL_BASE_URL", url)
+    assert main([write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]) == 2
+    told = capsys.readouterr()
+    assert says in told.err
+    assert "SECRET" not in told.err + told.out
+
+
+@pytest.mark.parametrize("options", [["--attempts", "0"], ["--max-spend-usd", "-1"], ["--what"]])
+def test_options_that_make_no_sense_are_refused_with_2(tmp_path: Path, options: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main([write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"), *options])
+    assert refused.value.code == 2
+
+
+def test_a_dry_run_needs_no_key_and_tells_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SAL_API_KEY", raising=False)
+    assert main([EXAMPLE, str(tmp_path / "out.csv"), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "To create:         25 (25 flat, 0 editable)" in told
+    assert "up to 25.00 USD" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+# The real command, in a process of its own, with a real Prefect server
+
+
+def command(
+    arguments: Sequence[str], prefect_server: dict[str, str], simulator: SimulatorServer | None
+) -> subprocess.Popen[str]:
+    environment = dict(prefect_server)
+    if simulator is not None:
+        environment |= {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+    return subprocess.Popen(
+        [sys.executable, "flows/campaign.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=90)
+    assert "Traceback" not in err, err
+    assert "Warning" not in err, err
+    return process.returncode, out, err
+
+
+def table(folder: Path) -> list[dict[Hashable, str]]:
+    return read_spreadsheet(str(folder / "out.csv")).frame.to_dict("records")
+
+
+@pytest.mark.xdist_group("commands")
+def test_a_simulated_campaign_leaves_a_table_pictures_and_a_contact_sheet(
+    tmp_path: Path, prefect_server: dict[str, str]
+) -> None:
+    arguments = [EXAMPLE, str(tmp_path / "out.csv"), "--simulate"]
+    status, out, err = finished(command(arguments, prefect_server, None))
+    assert status == 0
+    assert "SIMULATION" in err
+    assert out.splitlines()[-3:] == [
+        f"Table:         {tmp_path / 'out.csv'}",
+        f"Contact sheet: {tmp_path / 'out.html'}",
+        f"Pictures:      {tmp_path / 'out-pictures'}",
+    ]
+    rows = table(tmp_path)
+    assert {row["status"] for row in rows} == {"completed"}
+    for row in rows:
+        picture = Path(row["image_path"])
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert f'src="out-pictures/{picture.name}"' in (tmp_path / "out.html").read_text()
+
+
+@pytest.mark.xdist_group("commands")
+def test_rows_that_are_not_completed_end_with_1(
+    tmp_path: Path, prefect_server: dict[str, str], simulator: SimulatorServer
+) -> None:
+    arguments = [write_campaign(tmp_path, "a", "SIMULATE_FAILURE"), str(tmp_path / "out.csv")]
+    status, out, _ = finished(command([*arguments, "--attempts", "1"], prefect_server, simulator))
+    assert status == 1
+    assert out.startswith("1 of 2 rows completed (1 failed), 1.00 USD")
+    assert "PIPELINE_ERROR" in out
+
+
+@pytest.mark.xdist_group("commands")
+def test_a_rejected_key_ends_with_2_and_nothing_is_created(
+    tmp_path: Path, prefect_server: dict[str, str], simulator: SimulatorServer
+) -> None:
+    simulator.world.scopes.clear()
+    arguments = [write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]
+    status, _, err = finished(command(arguments, prefect_server, simulator))
+    assert status == 2
+    assert "does not accept the key" in err
+    assert simulator.world.counts["creates"] == 0
+
+
+@pytest.mark.xdist_group("commands")
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_records_everything(
+    tmp_path: Path, prefect_server: dict[str, str], number: signal.Signals
+) -> None:
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+        place = write_campaign(tmp_path, *map(str, range(130)))
+        arguments = [place, str(tmp_path / "out.csv")]
+        process = command(arguments, prefect_server, simulator)
+        while len(simulator.world.jobs) < 10:
+            time.sleep(0.02)
+        process.send_signal(number)
+        status, _, err = finished(process)
+        assert status == 130
+        assert "the same command goes on" in err
+        created = set(simulator.world.jobs)
+        assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == created
+        assert len(created) < 130
+
+
+@pytest.mark.xdist_group("commands")
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_a_killed_command_goes_on_and_pays_for_each_row_once(
+    tmp_path: Path, prefect_server: dict[str, str]
+) -> None:
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+        arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
+        process = command(arguments, prefect_server, simulator)
+        while len(simulator.world.jobs) < 12:
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        status, _, _ = finished(command(arguments, prefect_server, simulator))
+        assert status == 0
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
+        assert len(simulator.world.jobs) == 40

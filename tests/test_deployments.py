@@ -1,0 +1,156 @@
+"""Blocks and deployments as code, against a real Prefect server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+
+from blocks.credentials import main as credentials_command
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.xdist_group("commands")
+
+Environment = dict[str, str]
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    prefect_server: Environment, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> Environment:
+    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    return prefect_server
+
+
+def prefect(environment: Environment, *arguments: str) -> str:
+    """Prefect's command line, in a process that knows nothing of the key."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", *arguments],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
+    """Runs the command. Returns its status and all that it told."""
+    status = credentials_command(list(arguments))
+    told = capsys.readouterr()
+    assert SIMULATOR_API_KEY not in told.out + told.err
+    return status, told.out + told.err
+
+
+def test_the_block_type_can_be_registered(environment: Environment) -> None:
+    told = prefect(environment, "block", "register", "-m", "prefect_staticadslab")
+    assert "Static Ads Lab Credentials" in told
+
+
+def test_the_credentials_block_is_checked_saved_and_not_overwritten(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, told = save_block(capsys, "--name", "mine")
+    assert status == 0
+    assert "Simulated Shops" in told
+    assert "image_ads:write" in told
+    assert "Saved as block 'mine'" in told
+    assert "the same" in save_block(capsys, "--name", "mine")[1]
+
+    with SimulatorServer() as other:
+        monkeypatch.setenv("SAL_BASE_URL", other.url)
+        status, told = save_block(capsys, "--name", "mine")
+        assert (status, "--overwrite" in told) == (1, True)
+        assert "Replaced block 'mine'" in save_block(capsys, "--name", "mine", "--overwrite")[1]
+        assert StaticAdsLabCredentials.load_saved("mine").base_url == other.url
+
+
+@pytest.mark.parametrize(
+    ("key", "says"), [("sal_live_wrong", "does not accept the key"), ("Bearer sal_x", "Bearer")]
+)
+def test_a_key_that_is_wrong_is_not_saved(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, key: str, says: str
+) -> None:
+    monkeypatch.setenv("SAL_API_KEY", key)
+    status, told = save_block(capsys, "--name", "wrong")
+    assert (status, says in told) == (2, True)
+    with pytest.raises(ValueError, match="Unable to find"):
+        StaticAdsLabCredentials.load_saved("wrong")
+
+
+@pytest.fixture
+def served(environment: Environment, tmp_path: Path, capsys: Capture) -> Iterator[None]:
+    """`deployments/serve.py`, running; it gets the key from the saved block only."""
+    assert save_block(capsys, "--overwrite")[0] == 0
+    with (tmp_path / "serve.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "deployments/serve.py"],
+            env=environment,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def triggered(**parameters: str) -> FlowRun:
+    """A run of the deployment, started as the UI does it and waited for."""
+    for _ in range(60):
+        try:
+            run = run_deployment(
+                "campaign/campaign", parameters=parameters, timeout=90, poll_interval=1
+            )
+        except ObjectNotFound:
+            time.sleep(0.5)  # it is not served yet
+        else:
+            assert isinstance(run, FlowRun)
+            return run
+    raise AssertionError("the deployment was never served")
+
+
+@pytest.mark.usefixtures("served")
+def test_a_served_campaign_runs_with_the_saved_block(tmp_path: Path) -> None:
+    output = str(tmp_path / "out.csv")
+    run = triggered(spreadsheet=str(ROOT / "examples" / "shop_export.csv"), output=output)
+    assert run.state is not None
+    assert run.state.is_completed(), run.state
+    assert "5 of 5 rows completed" in (run.state.message or "")
+    assert set(read_spreadsheet(output).frame["status"]) == {"completed"}
+
+
+async def test_the_flow_can_be_deployed_to_a_work_pool(
+    environment: Environment, capsys: Capture
+) -> None:
+    async with get_client() as client:
+        await client.create_work_pool(WorkPoolCreate(name="ads", type="process"), overwrite=True)
+        prefect(
+            environment,
+            *("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
+        )
+        deployment = await client.read_deployment_by_name("campaign/campaign")
+    assert deployment.work_pool_name == "ads"
+    assert deployment.tags == ["static-ads-lab"]
+    assert deployment.parameters["credentials"] == {
+        "$ref": {"block_document_slug": "static-ads-lab-credentials/static-ads-lab"}
+    }
