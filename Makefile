@@ -16,10 +16,10 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not wheel"
+	$(PY) -m pytest -q -n 2 --dist loadgroup -m "not wheel"
 
 wheel-test: .venv/test
-	$(PY) -m pytest -m wheel
+	$(PY) -m pytest -q -m wheel
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh

@@ -18,21 +18,20 @@ def main() -> int:
     # The state of an earlier demo would make this one a resumed run with nothing to do.
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    command = [
-        "flows/campaign.py",
-        "examples/campaign.csv",
-        str(FOLDER / "results.csv"),
-        "--simulate",
-        "--download-images",
-        str(FOLDER / "pictures"),
-    ]
-    print(f"$ python {' '.join(command)}", flush=True)
+    table, pictures = FOLDER / "results.csv", FOLDER / "pictures"
+    command = ["flows/campaign.py", "examples/campaign.csv", str(table)]
+    options = ["--simulate", "--download-images", str(pictures)]
+    print("$", " ".join(["python", *command, *options]), flush=True)
     # A Prefect server of its own, whatever this machine has configured.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     environment["PREFECT_HOME"] = str(ROOT / ".venv" / "demo-prefect")
-    status = subprocess.run([sys.executable, *command], env=environment, check=False).returncode
+    status = subprocess.run(
+        [sys.executable, *command, *options], env=environment, check=False
+    ).returncode
     if status == 0:
-        print(f"Open {FOLDER / 'results.html'} in a browser: {(FOLDER / 'results.html').resolve()}")
+        print()
+        print(f"The table:    {table.resolve()}")
+        print(f"The pictures: {table.with_suffix('.html').resolve()} (open it in a browser)")
     return status
 
 

@@ -158,7 +158,7 @@ async def campaign(
         pictures_missing=missing,
     )
     await create_summary_artifact(current, summary)
-    message = "\n".join([f"{summary.headline()}. Table: {output}", *summary.notes()])
+    message = "\n".join([summary.headline(), *summary.notes(), f"Table:         {output}"])
     return Completed(message=message) if summary.is_complete else Failed(message=message)
 
 
@@ -323,7 +323,6 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
         print(f"Nothing was created.\n{state.message}", file=sys.stderr)
         return REFUSED
     print(state.message)
-    print(f"Table:         {given.output}")
     print(f"Contact sheet: {storage.sibling(given.output, '.html')}")
     if given.download_images:
         print(f"Pictures:      {given.download_images}")

@@ -32,6 +32,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     It takes 10 s and more to start, so there is one per session. Gives the environment in which
     other processes find it.
     """
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     home = tmp_path_factory.mktemp("prefect")
@@ -46,6 +48,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
         wait_for_server(f"{url}/health", server, home / "server.log")
         with temporary_settings({PREFECT_API_URL: url}):
             yield environment
+            # What is still to be told to the server is told while it is there.
+            APILogWorker.instance().drain()
+            EventsWorker.drain_all()
     finally:
         server.terminate()
         try:

@@ -1,0 +1,101 @@
+"""The contact sheet: complete, self-contained, and no place for markup from a cell."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign.contact_sheet import contact_sheet, write_contact_sheet
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.run import Campaign
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str, attribute: str) -> list[str | None]:
+        return [attributes.get(attribute) for name, attributes in self.tags if name == tag]
+
+
+def opened(folder: Path, *prompts: str, title: str = "Shirt") -> ResultTable:
+    quoted = ['"' + p.replace('"', '""') + '"' for p in prompts]
+    lines = [f"dt_1,brand_1,prod_1,aud_1,{p},{title}" for p in quoted]
+    header = "design_template_id,brand_id,product_id,audience_id,prompt,Title"
+    (folder / "in.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return Campaign.open(str(folder / "in.csv"), str(folder / "out.csv")).table
+
+
+def test_every_row_has_a_card_with_its_picture_prompt_status_and_error(tmp_path: Path) -> None:
+    table = opened(tmp_path, "Sun & sea", "Größe 🎁", "third")
+    (tmp_path / "pictures").mkdir()
+    local = tmp_path / "pictures" / "a b.png"
+    local.write_bytes(b"")
+    url = "https://cdn/1.png"
+    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", url, image_path=str(local)))
+    table.update(1, AdState(RowStatus.COMPLETED, "ia_2", "https://cdn/2.png?a=1&b=2"))
+    table.update(2, AdState(RowStatus.FAILED, error="No picture (PIPELINE_ERROR)"))
+    place = write_contact_sheet(table, "Summer")
+    assert place == str(tmp_path / "out.html")
+    page = Page(Path(place).read_text(encoding="utf-8"))
+    assert page.all("article", "data-status") == ["completed", "completed", "failed"]
+    assert page.all("img", "src") == ["pictures/a%20b.png", "https://cdn/2.png?a=1&b=2"]
+    assert set(page.all("img", "loading")) == {"lazy"}
+    for said in ("Sun & sea", "Größe 🎁", "No picture (PIPELINE_ERROR)", "Row 4", "ia_2", "Shirt"):
+        assert said in page.text
+
+
+def test_the_page_needs_nothing_but_the_pictures(tmp_path: Path) -> None:
+    page = Page(contact_sheet(opened(tmp_path, "a"), "out.html", "Summer"))
+    assert page.all("link", "href") == []
+    assert page.all("script", "src") == [None]
+    (policy,) = [c for c in page.all("meta", "content") if c and "default-src" in c]
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+HOSTILE = "</p><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }}"
+
+
+def test_nothing_in_a_cell_becomes_markup(tmp_path: Path) -> None:
+    table = opened(tmp_path, HOSTILE, title="'\" onload=alert(3) <b>")
+    table.update(
+        0,
+        AdState(
+            RowStatus.COMPLETED,
+            image_ad_id='"><i>',
+            image_url="https://cdn/x.png\"onerror='alert(4)",
+            error=HOSTILE,
+        ),
+    )
+    page = Page(contact_sheet(table, "out.html", HOSTILE))
+    harmless = Page(contact_sheet(opened(tmp_path, "a"), "out.html", "a"))
+    shown = {"p", "a", "img", "div"}
+    assert {t for t, _ in page.tags} - shown == {t for t, _ in harmless.tags} - shown
+    assert len(page.all("script", "src")) == 1
+    assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+    assert "{{ 7*7 }}" in page.text
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"])
+def test_only_web_addresses_become_links(tmp_path: Path, url: str) -> None:
+    table = opened(tmp_path, "a")
+    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", url))
+    page = Page(contact_sheet(table, "out.html", "a"))
+    assert page.all("img", "src") == []
+    assert page.all("a", "href") == []
