@@ -1,14 +1,16 @@
 # Two commands are for everybody: `make demo` and `make test`. Neither needs anything but Python and make.
 
 PY := .venv/bin/python
+# Four workers, because half of the tests wait for something most of the time.
+PYTEST := $(PY) -m pytest -q -n 4 --dist loadgroup
 
-.PHONY: demo test lint unit wheel-test lock clean
+.PHONY: demo test lint unit lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
 
-test: .venv/test
-	@$(MAKE) --no-print-directory lint unit wheel-test
+test: lint
+	$(PYTEST)
 
 lint: .venv/test
 	$(PY) -m ruff check .
@@ -16,10 +18,7 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PY) -m pytest -q -n 2 --dist loadgroup -m "not wheel"
-
-wheel-test: .venv/test
-	$(PY) -m pytest -q -m wheel
+	$(PYTEST) -m "not wheel"
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh

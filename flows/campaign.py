@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import logging
 import signal
 import sys
 import time
@@ -19,7 +18,6 @@ from typing import Any
 import pydantic
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import (
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
@@ -44,6 +42,7 @@ from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
 from prefect_staticadslab.campaign.run import Campaign, check_key
+from prefect_staticadslab.console import hide_prefect_logs
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the command."""
@@ -178,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
             _open(given, credentials)
             if sys.stderr.isatty():
                 stack.enter_context(terminal_progress())
-                _quiet_prefect()
+                hide_prefect_logs()
             stack.enter_context(temporary_settings(TEMPORARY_SERVER))
             return _run(given, credentials)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
@@ -293,7 +292,7 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
 
         def interrupt() -> None:
             # Prefect calls it a crash; it is none.
-            _quiet_prefect()
+            hide_prefect_logs()
             task.cancel()
 
         def handle_signals() -> None:
@@ -327,13 +326,6 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
     if given.download_images:
         print(f"Pictures:      {given.download_images}")
     return COMPLETED if state.is_completed() else INCOMPLETE
-
-
-def _quiet_prefect() -> None:
-    """Keeps Prefect's log lines off the terminal; they still go to its server."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(lambda record: record.name.partition(".")[0] != "prefect")
 
 
 def _explained(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import subprocess
@@ -76,6 +77,8 @@ def environment(
 def test_a_command_of_the_readme_prints_what_it_says(
     command: str, printed: list[str], environment: dict[str, str], simulator: SimulatorServer
 ) -> None:
+    with contextlib.suppress(ValueError):
+        StaticAdsLabCredentials.delete("static-ads-lab")
     done = subprocess.run(
         command,
         shell=True,
