@@ -18,7 +18,7 @@ from prefect_staticadslab import StaticAdsLabCredentials, StaticAdsLabError
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import check_key
-from prefect_staticadslab.console import hide_prefect_logs
+from prefect_staticadslab.console import PREFECT, hide_logs_of
 
 DEFAULT_NAME = "static-ads-lab"
 
@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", default=DEFAULT_NAME, help="the block's name (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace a block that differs")
     given = parser.parse_args(arguments)
-    hide_prefect_logs()
+    hide_logs_of(PREFECT)
     try:
         credentials = StaticAdsLabCredentials.from_environment()
         print(asyncio.run(check(credentials)))

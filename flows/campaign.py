@@ -42,7 +42,7 @@ from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
 from prefect_staticadslab.campaign.run import Campaign, check_key
-from prefect_staticadslab.console import hide_prefect_logs
+from prefect_staticadslab.console import PREFECT, PREFECT_WORKERS, hide_logs_of
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the command."""
@@ -164,6 +164,7 @@ async def campaign(
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit status."""
     given = _parser().parse_args(arguments)
+    hide_logs_of(PREFECT_WORKERS)
     try:
         with contextlib.ExitStack() as stack:
             credentials = _credentials(given, stack)
@@ -177,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
             _open(given, credentials)
             if sys.stderr.isatty():
                 stack.enter_context(terminal_progress())
-                hide_prefect_logs()
+                hide_logs_of(PREFECT)
             stack.enter_context(temporary_settings(TEMPORARY_SERVER))
             return _run(given, credentials)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
@@ -206,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--simulate", action="store_true", help="no account needed: no ad is real")
     option("--credentials", metavar="BLOCK", help="a saved credentials block")
     option("--dry-run", action="store_true", help="only check, and print the plan")
-    option("--max-spend-usd", type=_not_negative, default=0.0, metavar="X", help="refuse above it")
+    option("--max-spend-usd", type=_positive, default=0.0, metavar="X", help="refuse above it")
     option("--attempts", type=_at_least_one, default=2, metavar="N", help="jobs per ad (2)")
     option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
     option("--no-wait", action="store_true", help="end once all ads are created; collect later")
@@ -214,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option(
         "--timeout-seconds",
-        type=_not_negative,
+        type=_positive,
         default=BATCH_TIMEOUT_SECONDS,
         metavar="S",
         help="how long to wait for one ad (%(default)g)",
@@ -222,18 +223,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
-    return value
+def _positive(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
 def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
-    return value
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
 
 
 def _credentials(
@@ -292,7 +293,7 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
 
         def interrupt() -> None:
             # Prefect calls it a crash; it is none.
-            hide_prefect_logs()
+            hide_logs_of(PREFECT)
             task.cancel()
 
         def handle_signals() -> None:
@@ -322,7 +323,9 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
         print(f"Nothing was created.\n{state.message}", file=sys.stderr)
         return REFUSED
     print(state.message)
-    print(f"Contact sheet: {storage.sibling(given.output, '.html')}")
+    sheet = storage.sibling(given.output, ".html")
+    if storage.exists(sheet):
+        print(f"Contact sheet: {sheet}")
     if given.download_images:
         print(f"Pictures:      {given.download_images}")
     return COMPLETED if state.is_completed() else INCOMPLETE

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from prefect.logging.handlers import PrefectConsoleHandler
 
+PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
+"""What tells at the end of a process that the last events and log lines take a moment to send."""
 
-def hide_prefect_logs() -> None:
-    """Keeps Prefect's own log lines off this process's console; its server still gets them."""
+PREFECT: Final = PREFECT_WORKERS | {"prefect"}
+
+
+def hide_logs_of(loggers: frozenset[str]) -> None:
+    """Keeps these loggers' lines off this process's console; Prefect's server still gets them."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(lambda record: record.name.partition(".")[0] not in _PREFECT)
-
-
-_PREFECT = frozenset(("prefect", "EventsWorker", "APILogWorkerThread"))
+            handler.addFilter(lambda record: record.name.partition(".")[0] not in loggers)

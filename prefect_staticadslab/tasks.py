@@ -1,7 +1,7 @@
 """One task per step of the API, and `generate_image_ads` for a chunk of them.
 
-All are async tasks: `await` them in async flows, `.submit()` or `.map()` them in either kind. None
-is cached, because two equal requests are two ads.
+All are async tasks: `await` them in async flows, `.submit()` or `.map()` them in either kind (with
+`prefect.unmapped(credentials)`). None is cached, because two equal requests are two ads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from prefect.tasks import Task, exponential_backoff
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
-    IdempotencyConflictError,
+    ConflictError,
     RateLimitError,
     ServerError,
     UnreadableAnswerError,
@@ -37,10 +37,10 @@ from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 _PASSING = (
     APIConnectionError,
+    ConflictError,
     UnreadableAnswerError,
     ServerError,
     RateLimitError,
-    IdempotencyConflictError,
 )
 
 
@@ -73,7 +73,8 @@ async def create_image_ad(
     """Creates one image ad; it starts as `processing`.
 
     A retried task run never creates a second ad: its key is derived from the task run, which keeps
-    its id across retries.
+    its id across retries. A flow that is retried as a whole has new task runs; give an
+    `idempotency_key` of your own where that must not create the ad again.
 
     Args:
         credentials: Whose key to use.

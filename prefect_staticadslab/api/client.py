@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import logging
 import time
 import uuid
@@ -14,7 +15,6 @@ from urllib.parse import quote
 import httpx
 import httpx_sse
 import pydantic
-import stamina
 
 from prefect_staticadslab._version import __version__
 from prefect_staticadslab.api.connection import DEFAULT_BASE_URL, check_api_key, check_base_url
@@ -23,8 +23,8 @@ from prefect_staticadslab.api.errors import (
     APIStatusError,
     APITimeoutError,
     BadRequestError,
+    ConflictError,
     ErrorDetail,
-    IdempotencyConflictError,
     RateLimitError,
     ServerError,
     StaticAdsLabError,
@@ -52,6 +52,7 @@ from prefect_staticadslab.api.models import (
     Resource,
 )
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
+from prefect_staticadslab.api.retries import retrying
 
 logger = logging.getLogger(__name__)
 
@@ -62,19 +63,19 @@ READ_SECONDS: Final = 30.0
 """A create is answered at once, with the job still to run; half a minute is a dead connection."""
 
 DEFAULT_ATTEMPTS: Final = 8
-FIRST_BACKOFF_SECONDS: Final = 0.5
-LONGEST_BACKOFF_SECONDS: Final = 15.0
-"""Eight attempts half a second to 15 s apart ride out about a minute of trouble."""
+"""With the pauses between them, they ride out about a minute of trouble."""
 
 RATE_LIMIT_PATIENCE_SECONDS: Final = 1800.0
 """429 is no failure; but a request that is refused for half an hour has no limit to wait for."""
 
 PAGE_SIZE: Final = 100
 
+REDACTED: Final = "sal_…"
+
 _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
 """A proxy's HTML with any other status says nothing about the request, and is tried again."""
 
-_RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, IdempotencyConflictError)
+_RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictError)
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,11 @@ class _RetryPolicy:
     def __init__(self, attempts: int) -> None:
         self._left = attempts - 1
         self._refused_since: float | None = None
+        self._undecided = False
 
     def __call__(self, error: Exception) -> bool | float:
+        if isinstance(error, StaticAdsLabError):
+            error.undecided = self._undecided = self._undecided or isinstance(error, _RETRIED)
         if isinstance(error, RateLimitError):
             # The limiter makes everyone wait, this request too; here there is nothing to add.
             now = time.monotonic()
@@ -158,6 +162,7 @@ class StaticAdsLabClient:
         api_key = check_api_key(api_key)
         self.base_url = check_base_url(base_url)
         self.limiter = limiter or shared_limiter(self.base_url, api_key)
+        self._api_key = api_key
         self._attempts = attempts
         self._http = httpx.AsyncClient(
             base_url=self.base_url,
@@ -312,7 +317,7 @@ class StaticAdsLabClient:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _connection_error(error, "GET", request.url.path) from None
-        ad = _parse(ImageAd, _read_answer(response))
+        ad = _parse(ImageAd, self._read(response))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:
@@ -373,13 +378,7 @@ class StaticAdsLabClient:
     ) -> _Answer:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         policy = _RetryPolicy(self._attempts)
-        async for attempt in stamina.retry_context(
-            on=policy,
-            attempts=None,
-            timeout=None,
-            wait_initial=FIRST_BACKOFF_SECONDS,
-            wait_max=LONGEST_BACKOFF_SECONDS,
-        ):
+        async for attempt in retrying(policy):
             with attempt:
                 async with self.limiter.turn(reserve=leave_room_for_reads) as turn:
                     if on_send is not None:
@@ -395,12 +394,24 @@ class StaticAdsLabClient:
                         RateLimitHeaders.parse(response.headers),
                         refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                     )
-                answer = _read_answer(response)
+                answer = self._read(response)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id
                 )
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
+
+    def _read(self, response: httpx.Response) -> _Answer:
+        """The envelope of an answer, or the error that it amounts to.
+
+        What comes back goes into logs and tables, so a key that is quoted in it is blotted out.
+        """
+        content = response.content.replace(self._api_key.encode(), REDACTED.encode())
+        try:
+            body = json_module.loads(content)
+        except (ValueError, RecursionError):
+            body = None
+        return _read_answer(response, body)
 
 
 def _quoted(identifier: str) -> str:
@@ -414,12 +425,7 @@ def _connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConn
     return kind(f"{method} {path} got no answer ({reason})")
 
 
-def _read_answer(response: httpx.Response) -> _Answer:
-    """The envelope of an answer, or the error that it amounts to."""
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
+def _read_answer(response: httpx.Response, body: Any) -> _Answer:
     meta = body.get("meta") if isinstance(body, dict) else None
     meta = meta if isinstance(meta, dict) else {}
     request_id = meta.get("request_id") or response.headers.get("x-request-id")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import stamina
 
 from prefect_staticadslab.api.client import CONNECT_SECONDS, READ_SECONDS
 from prefect_staticadslab.api.errors import APIConnectionError, UnreadableAnswerError
+from prefect_staticadslab.api.retries import retrying
 
 ATTEMPTS: Final = 4
 
@@ -41,8 +41,8 @@ class PictureDownloader:
             UnreadableAnswerError: What is there is no PNG, JPEG, WebP or GIF.
             OSError: It could not be written.
         """
-        async for attempt in stamina.retry_context(
-            on=(APIConnectionError, UnreadableAnswerError), attempts=ATTEMPTS, timeout=None
+        async for attempt in retrying(
+            (APIConnectionError, UnreadableAnswerError), attempts=ATTEMPTS
         ):
             with attempt:
                 await self._download_once(url, path)

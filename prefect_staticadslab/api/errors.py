@@ -11,7 +11,7 @@
     │   ├── InsufficientBalanceError 402 INSUFFICIENT_BALANCE
     │   ├── PermissionDeniedError   403  FORBIDDEN
     │   ├── NotFoundError           404  NOT_FOUND
-    │   ├── ConflictError           409  CONFLICT
+    │   ├── ConflictError           409  CONFLICT                              retried
     │   │   └── IdempotencyConflictError  409  IDEMPOTENCY_CONFLICT            retried
     │   ├── PayloadTooLargeError    413
     │   ├── UnprocessableError      422  relationship errors
@@ -39,7 +39,14 @@ class ErrorDetail:
 
 
 class StaticAdsLabError(Exception):
-    """The base of every error that this package raises about the API."""
+    """The base of every error that this package raises about the API.
+
+    Attributes:
+        undecided: Whether this request may have been taken by the API all the same: one of its
+            tries, not necessarily the last, ended without an answer that decides it.
+    """
+
+    undecided: bool = False
 
 
 class InvalidAPIKeyError(StaticAdsLabError, ValueError):
@@ -138,7 +145,7 @@ class NotFoundError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """409: the resource is in a state that does not allow this."""
+    """409: the first request with this key still runs, or the resource does not allow this."""
 
 
 class IdempotencyConflictError(ConflictError):

@@ -155,7 +155,7 @@ async def _stream(
                         await called
                 if isinstance(event, Complete | Failed):
                     return True
-    except _HOPELESS:
+    except CAMPAIGN_STOPPERS:
         raise
     except StaticAdsLabError as error:
         logger.info("The stream of %s ended early: %s", image_ad_id, error)

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,18 +22,17 @@ from typing import Final, Protocol
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
-    APIStatusError,
-    IdempotencyConflictError,
+    BadRequestError,
     NotFoundError,
-    RateLimitError,
-    ServerError,
+    PayloadTooLargeError,
     StaticAdsLabError,
+    UnprocessableError,
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS, POLL_SECONDS
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.results import AdState, RowStatus
-from prefect_staticadslab.campaign.rows import idempotency_key
+from prefect_staticadslab.campaign.rows import idempotency_key, plain_text
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,9 @@ GRACE_SECONDS: Final = 5.0
 
 MISSES_BEFORE_ASKING: Final = 3
 """Batch reads that leave an id out before it is asked for by itself."""
+
+TIMES_UNKNOWN: Final = 3
+"""Answers in a row that there is no such ad before that is believed: a replica may lag behind."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,8 @@ class Poller:
         self._client = client
         self._pause = pause
         self._followed: dict[str, asyncio.Future[ImageAd]] = {}
-        self._misses: dict[str, int] = {}
+        self._misses: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
 
     async def finished(self, image_ad_id: str, timeout_seconds: float) -> ImageAd:
@@ -143,7 +147,7 @@ class Poller:
             raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
         finally:
             self._followed.pop(image_ad_id, None)
-            self._misses.pop(image_ad_id, None)
+            self._forget_misses(image_ad_id)
 
     async def close(self) -> None:
         """Stops polling."""
@@ -180,25 +184,31 @@ class Poller:
             if ad is None:
                 await self._missed(image_ad_id)
             else:
-                self._misses.pop(image_ad_id, None)
+                self._forget_misses(image_ad_id)
                 if ad.is_finished:
                     self._settle(image_ad_id, ad)
 
     async def _missed(self, image_ad_id: str) -> None:
         """A batch read may leave out what exists; only being asked for it alone is an answer."""
-        self._misses[image_ad_id] = misses = self._misses.get(image_ad_id, 0) + 1
-        if misses < MISSES_BEFORE_ASKING:
+        self._misses[image_ad_id] += 1
+        if self._misses[image_ad_id] < MISSES_BEFORE_ASKING:
             return
-        self._misses[image_ad_id] = 0
         try:
             ad = await self._client.get_image_ad(image_ad_id)
         except NotFoundError as error:
-            self._settle(image_ad_id, error)
+            self._unknown[image_ad_id] += 1
+            if self._unknown[image_ad_id] >= TIMES_UNKNOWN:
+                self._settle(image_ad_id, error)
         except StaticAdsLabError as error:
             logger.warning("Reading %s: %s", image_ad_id, error)
         else:
+            self._forget_misses(image_ad_id)
             if ad.is_finished:
                 self._settle(image_ad_id, ad)
+
+    def _forget_misses(self, image_ad_id: str) -> None:
+        self._misses.pop(image_ad_id, None)
+        self._unknown.pop(image_ad_id, None)
 
     def _settle(self, image_ad_id: str, outcome: ImageAd | BaseException) -> None:
         future = self._followed.get(image_ad_id)
@@ -351,10 +361,9 @@ class _Chunk:
                     if not ad.create_ended.is_set():
                         ad.create_ended.set()
                         self._session.creates_waiting -= 1
-            if not self._wait or not ad.is_processing:
-                return
-            await self._follow(ad)
-            if ad.state.status is not RowStatus.FAILED or ad.jobs >= self._attempts:
+            if self._wait and ad.is_processing:
+                await self._follow(ad)
+            if not ad.job_failed or ad.jobs >= self._attempts:
                 return
             ad.begin_attempt()
             self._note(ad)
@@ -374,9 +383,11 @@ class _Chunk:
 
     async def _send(self, ad: _Ad) -> None:
         def check_may_send() -> None:
-            if self._stop_reason is not None or self._session.stopped_by is not None:
+            # What was sent once is asked for again even then: its answer is what is missing.
+            stopped = self._stop_reason is not None or self._session.stopped_by is not None
+            if stopped and not ad.sends:
                 raise _NotSentError
-            ad.sent = True
+            ad.sends += 1
 
         try:
             created = await self._session.client.create_image_ad(
@@ -385,20 +396,20 @@ class _Chunk:
                 on_send=check_may_send,
             )
         except _NotSentError:
-            if not ad.sent:
-                ad.withdraw(self._session.stopped_by)
+            ad.withdraw(self._session.stopped_by)
         except CAMPAIGN_STOPPERS as error:
             self._session.stop_creating(str(error))
-            ad.withdraw(str(error))
-        except APIStatusError as error:
-            if isinstance(error, _UNDECIDED_STATUS):
+            if error.undecided:
                 ad.state = replace(ad.state, error=str(error))
             else:
-                ad.fail(str(error))
+                ad.withdraw(str(error))
+        except _REFUSED as error:
+            ad.fail(str(error))
         except StaticAdsLabError as error:
+            # An ad may exist, or may still be made with the same key: the next run asks with it.
             ad.state = replace(ad.state, error=str(error))
         else:
-            ad.replayed = created.replayed
+            ad.replayed = created.replayed and ad.sends == 1
             ad.jobs += 1
             ad.state = replace(seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC))
         self._note(ad)
@@ -414,7 +425,9 @@ class _Chunk:
             )
             ad.state = replace(ad.state, error=error)
         except NotFoundError as error:
-            ad.fail(f"The API does not know this ad any more. {error}")
+            # It was paid for, perhaps with another organization's key: no new one is made for it.
+            lost = f"The API does not know this ad with this key. {error}"
+            ad.state = replace(ad.state, error=lost)
         except StaticAdsLabError as error:
             self._session.stop_creating(str(error))
             ad.state = replace(ad.state, error=str(error))
@@ -430,16 +443,19 @@ class _Chunk:
         for sending in self._sending:
             sending.cancel()
         for ad in ads:
-            if ad.state.status is RowStatus.SUBMITTING and not ad.sent:
+            if ad.state.status is RowStatus.SUBMITTING and not ad.sends:
                 ad.withdraw(None)
                 self._note(ad)
 
     def _note(self, ad: _Ad) -> None:
+        if ad.state.error is not None:
+            # Whatever the API put into it, a table must be able to hold it.
+            ad.state = replace(ad.state, error=plain_text(ad.state.error))
         self._journal.update(ad.plan.position, ad.state)
 
 
-_UNDECIDED_STATUS = (ServerError, RateLimitError, IdempotencyConflictError)
-"""Answers after which an ad may exist or may still be made with the same key."""
+_REFUSED = (BadRequestError, NotFoundError, PayloadTooLargeError, UnprocessableError)
+"""Answers that say what is wrong with the request itself: it was not taken, and never will be."""
 
 
 class _Ad:
@@ -449,7 +465,7 @@ class _Ad:
         self.plan = plan
         self.state = plan.state
         self.replayed = False
-        self.sent = False
+        self.sends = 0
         self.jobs = 0
         self.create_ended = asyncio.Event()
         self._before = plan.state
@@ -463,13 +479,18 @@ class _Ad:
         return self.state.status is RowStatus.PROCESSING and self.state.image_ad_id is not None
 
     @property
+    def job_failed(self) -> bool:
+        """Whether there was a job, and it failed; a create that was refused has none."""
+        return self.state.status is RowStatus.FAILED and self.state.image_ad_id is not None
+
+    @property
     def wants_create(self) -> bool:
         return not self.is_processing and self.state.status is not RowStatus.COMPLETED
 
     def begin_attempt(self) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
         self._before = self.state
-        self.sent = False
+        self.sends = 0
         again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
         attempts = self.state.attempts if again else self.state.attempts + 1
         self.state = AdState(status=RowStatus.SUBMITTING, attempts=attempts)

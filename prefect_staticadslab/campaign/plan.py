@@ -85,8 +85,7 @@ class Plan:
         if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
             raise BudgetError(
                 f"The campaign costs up to {self.total_usd:.2f} USD, and may cost "
-                f"{max_spend_usd:.2f}. Nothing was created. "
-                "Raise --max-spend-usd, or take rows out."
+                f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
             )
 
     def describe(self) -> str:

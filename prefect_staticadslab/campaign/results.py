@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
@@ -36,6 +36,9 @@ CHECKPOINT_SECONDS: Final = 3.0
 
 CHECKPOINT_SHARE: Final = 0.05
 """The part of the time that writing the table may take; a long table is written less often."""
+
+_EARLIEST_YEAR: Final = 2000
+"""A date before it, or at the end of the calendar, is no date of an ad."""
 
 INPUT_PREFIX: Final = "input_"
 
@@ -194,6 +197,7 @@ class ResultTable:
                 raise OutputError(
                     f"The output {location} must end in one of: {', '.join(WRITABLE)}."
                 )
+            storage.check_folder(location)
             if storage.exists(location):
                 table._resume(_read_earlier(location))
         return table
@@ -201,7 +205,11 @@ class ResultTable:
     def _resume(self, earlier: Spreadsheet) -> None:
         self.resumed = True
         record = dict(
-            zip((row.identity for row in read_rows(earlier)), _states(earlier.frame), strict=True)
+            zip(
+                (row.identity for row in read_rows(earlier, unique_row_ids=False)),
+                _states(earlier.frame),
+                strict=True,
+            )
         )
         for position, row in enumerate(self.rows):
             state = record.get(row.identity)
@@ -209,13 +217,12 @@ class ResultTable:
                 self.states[position] = replace(state, error=None) if state.image_url else state
         wanted = {row.identity for row in self.rows}
         kept = [
-            identity not in wanted and state.image_ad_id is not None
+            identity not in wanted
+            and (state.image_ad_id is not None or state.status is RowStatus.SUBMITTING)
             for identity, state in record.items()
         ]
         if any(kept):
-            self.gone = earlier.frame[kept].reindex(
-                columns=[*self.frame.columns, *RESULT_COLUMNS], fill_value=None
-            )
+            self.gone = _aligned(earlier.frame[kept], [*self.frame.columns, *RESULT_COLUMNS])
             self.gone["error"] = GONE
 
     def update(self, position: int, state: AdState) -> None:
@@ -288,7 +295,8 @@ class ResultTable:
         table = pd.concat([self.frame, pd.DataFrame(added, dtype=object)], axis=1)
         if self.gone is None:
             return table
-        return pd.concat([table, self.gone], ignore_index=True)
+        lines = [*table.to_numpy().tolist(), *self.gone.to_numpy().tolist()]
+        return pd.DataFrame(lines, columns=table.columns, dtype=object)
 
     def counts(self) -> dict[RowStatus, int]:
         """How many rows have each status."""
@@ -304,10 +312,15 @@ class ResultTable:
 
 def _renamed(frame: pd.DataFrame) -> pd.DataFrame:
     """The input's columns; one that is called like one of ours gets a prefix."""
-    names = [
-        f"{INPUT_PREFIX}{name}" if normalized(str(name)) in RESULT_COLUMNS else str(name)
-        for name in frame.columns
-    ]
+    names = [str(name) for name in frame.columns]
+    taken = set(names)
+    for position, name in enumerate(names):
+        if normalized(name) in RESULT_COLUMNS:
+            renamed_to = f"{INPUT_PREFIX}{name}"
+            while renamed_to in taken:
+                renamed_to = f"{INPUT_PREFIX}{renamed_to}"
+            names[position] = renamed_to
+            taken.add(renamed_to)
     renamed = frame.copy(deep=False)
     renamed.columns = pd.Index(names, dtype=object)
     return renamed
@@ -327,6 +340,19 @@ def _read_earlier(location: str) -> Spreadsheet:
     )
 
 
+def _aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A frame's lines under other columns: found by name, the nth of a name as its nth."""
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(frame.columns):
+        positions.setdefault(str(name), []).append(position)
+    order = [positions[name].pop(0) if positions.get(name) else None for name in names]
+    lines = [
+        [None if position is None else line[position] for position in order]
+        for line in frame.itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
+
+
 def _states(table: pd.DataFrame) -> list[AdState]:
     """The states in a result table, line by line."""
     results = table.iloc[:, -len(RESULT_COLUMNS) :]
@@ -337,7 +363,7 @@ def _states(table: pd.DataFrame) -> list[AdState]:
 
 
 def _timestamp(moment: datetime | None) -> str | None:
-    if moment is None:
+    if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 

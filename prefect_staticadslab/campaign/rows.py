@@ -30,6 +30,7 @@ ROW_ID_COLUMN: Final = "row_id"
 KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
 
@@ -67,8 +68,13 @@ def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
     return _digest(campaign, identity, str(attempt))
 
 
-def read_rows(spreadsheet: Spreadsheet) -> list[CampaignRow]:
+def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[CampaignRow]:
     """The spreadsheet's rows as requests.
+
+    Args:
+        spreadsheet: What was read.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake. In a result table they
+            are not: a row that was edited is there with its old ad, too.
 
     Raises:
         SpreadsheetError: With all problems of all rows, in the rows' order.
@@ -84,7 +90,8 @@ def read_rows(spreadsheet: Spreadsheet) -> list[CampaignRow]:
         cells = {name: line[position] for name, position in columns.items()}
         request, wrong = _request(number, cells)
         row_id = cell_text(cells.get(ROW_ID_COLUMN)).strip()
-        if row_id and row_ids.setdefault(row_id, number) != number:
+        taken = row_ids.setdefault(row_id, number) != number
+        if row_id and taken and unique_row_ids:
             wrong.append(
                 Problem(f"{row_id!r} is also in row {row_ids[row_id]}.", number, ROW_ID_COLUMN)
             )
@@ -151,12 +158,12 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
             )
             problems.append(Problem(message, number, name))
         booleans[name] = text in _TRUE if text else None
-    overrides, message = _node_overrides(cell_text(cells.get("node_overrides")))
+    overrides, message = _node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
     if message:
         problems.append(Problem(message, number, "node_overrides"))
     if problems:
         return None, problems
-    prompt = cell_text(cells.get("prompt"))
+    prompt = plain_text(cell_text(cells.get("prompt")))
     options = {name: booleans[name] for name in BOOLEAN_COLUMNS[1:] if booleans[name] is not None}
     try:
         request = ImageAdRequest(
@@ -172,6 +179,23 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
             for e in error.errors(include_url=False, include_input=False)
         ]
     return request, []
+
+
+def plain_text(text: str) -> str:
+    """Text with one kind of line break and no control characters.
+
+    Some table formats cannot hold the others; and a row that was read back from its own result
+    table must ask for the same ad, or it would be paid for twice.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows import plain_text
+
+        assert plain_text("one\\r\\ntwo\\x07") == "one\\ntwo"
+        ```
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL_CHARACTERS.sub("", text)
 
 
 def _id_problem(name: str, text: str) -> str | None:

@@ -11,7 +11,6 @@ import codecs
 import csv
 import io
 import math
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
@@ -31,6 +30,9 @@ FIRST_ROW: Final = 2
 
 LONGEST_CELL: Final = 1_000_000
 """Characters. Excel's own limit is 32,767; more than a million is a broken file."""
+
+EXCEL_CELL: Final = 32_767
+"""Characters that a cell of an .xlsx holds."""
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _WIDEST_SHOWN: Final = 60
@@ -183,9 +185,9 @@ def _read_text(content: bytes, known_columns: frozenset[str], *, tab: bool) -> S
         problems.append(Problem("The spreadsheet has a header and no rows."))
     if problems:
         raise SpreadsheetError(problems)
-    return Spreadsheet(
-        _frame(header, lines), tuple(numbers), Dialect(delimiter, byte_order_mark, line_end)
-    )
+    # A .tsv's tabs are its format's; a .csv's separator is its own.
+    dialect = Dialect("," if tab else delimiter, byte_order_mark, line_end)
+    return Spreadsheet(_frame(header, lines), tuple(numbers), dialect)
 
 
 def _decode(content: bytes) -> tuple[str, bool]:
@@ -260,7 +262,7 @@ def _encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
     writer.writerow(frame.columns)
     writer.writerows([cell_text(v) for v in line] for line in frame.itertuples(index=False))
     text = "".join(line[:-2] + dialect.line_end for line in lines)
-    return text.encode("utf-8-sig" if dialect.byte_order_mark else "utf-8")
+    return text.encode("utf-8-sig" if dialect.byte_order_mark else "utf-8", errors="replace")
 
 
 # XLSX
@@ -268,7 +270,6 @@ def _encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
 
 def _read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise SpreadsheetError(
@@ -280,19 +281,22 @@ def _read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
         )
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError, ValueError) as error:
+        names = [s.title for s in book.worksheets]
+        chosen = sheet or names[0]
+        records = (
+            [list(line) for line in book[chosen].iter_rows(values_only=True)]
+            if chosen in names
+            else None
+        )
+        book.close()
+    except Exception as error:  # a broken file can break openpyxl anywhere
         raise SpreadsheetError(
             [Problem(f"The file is no .xlsx, or a broken one ({type(error).__name__}).")]
         ) from None
-    try:
-        names = [s.title for s in book.worksheets]
-        if sheet is not None and sheet not in names:
-            raise SpreadsheetError(
-                [Problem(f"There is no sheet {sheet!r}. There are: {', '.join(names)}.")]
-            )
-        records = [list(line) for line in book[sheet or names[0]].iter_rows(values_only=True)]
-    finally:
-        book.close()
+    if records is None:
+        raise SpreadsheetError(
+            [Problem(f"There is no sheet {sheet!r}. There are: {', '.join(names)}.")]
+        )
     if not records:
         raise SpreadsheetError([Problem("The sheet is empty.")])
     header = [cell_text(v) for v in records[0]]
@@ -317,13 +321,14 @@ def _encode_xlsx(frame: pd.DataFrame) -> bytes:
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Font
 
+    _refuse_longer_cells_than_excel(frame)
     book = Workbook(write_only=True)
     sheet = book.create_sheet("results")
     sheet.freeze_panes = "A2"
 
     def cell(value: Any) -> Any:
         if isinstance(value, str):
-            made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", value))
+            made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
             # A text that starts with = is a text, and not a formula.
             made.data_type = "s"
             return made
@@ -338,6 +343,23 @@ def _encode_xlsx(frame: pd.DataFrame) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _refuse_longer_cells_than_excel(frame: pd.DataFrame) -> None:
+    # openpyxl would cut them, and a row read back would not be the same row.
+    problems = [
+        Problem(
+            f"has {len(value):,} characters, and an .xlsx holds {EXCEL_CELL:,}. "
+            "Choose a .csv as the output.",
+            row=number,
+            column=str(name),
+        )
+        for number, line in enumerate(frame.itertuples(index=False), FIRST_ROW)
+        for name, value in zip(frame.columns, line, strict=True)
+        if isinstance(value, str) and len(value) > EXCEL_CELL
+    ]
+    if problems:
+        raise SpreadsheetError(problems)
 
 
 # Parquet
@@ -360,7 +382,9 @@ def _encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
     _need_pyarrow()
     columns: dict[str, Any] = {}
-    for position, name in enumerate(frame.columns):
+    for position, given in enumerate(frame.columns):
+        # Every column of a Parquet file needs a name of its own.
+        name = given if given and given not in columns else f"{given or 'column'}_{position + 1}"
         values = [None if _blank(v) else v for v in frame.iloc[:, position]]
         kinds = {type(v) for v in values if v is not None}
         if kinds and kinds <= {int}:

@@ -64,7 +64,7 @@ def read_bytes(location: str) -> bytes:
             content: bytes = file.read()
             return content
     except FileNotFoundError:
-        raise StorageError(f"There is no file {_shown(location)}.") from None
+        raise StorageError(f"There is nothing at {_shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own
         raise StorageError(f"{_shown(location)} cannot be read: {_reason(error)}.") from error
 
@@ -84,6 +84,16 @@ def exists(location: str) -> bool:
         return bool(filesystem.exists(path))
     except Exception as error:
         raise StorageError(f"{_shown(location)} cannot be reached: {_reason(error)}.") from error
+
+
+def check_folder(location: str) -> None:
+    """Raises if a local file cannot be at `location` because its folder is not there.
+
+    Raises:
+        StorageError: It is not, or is no folder.
+    """
+    if not is_url(location) and not (parent := Path(location).expanduser().parent).is_dir():
+        raise StorageError(f"There is no folder {parent} to write {name(location)} into.")
 
 
 def write_bytes(location: str, content: bytes) -> None:

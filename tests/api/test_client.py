@@ -109,7 +109,6 @@ async def test_the_catalogue_can_be_listed(client: StaticAdsLabClient) -> None:
         (402, "INSUFFICIENT_BALANCE", errors.InsufficientBalanceError),
         (403, "FORBIDDEN", errors.PermissionDeniedError),
         (404, "NOT_FOUND", errors.NotFoundError),
-        (409, "CONFLICT", errors.ConflictError),
         (413, "PAYLOAD_TOO_LARGE", errors.PayloadTooLargeError),
         (422, "RELATIONSHIP_ERROR", errors.UnprocessableError),
         (418, "TEAPOT", errors.APIStatusError),
@@ -175,6 +174,7 @@ async def test_a_read_only_key_is_told_which_scope_it_lacks(
         pytest.param(answer([1, 2], 200), id="a list"),
         pytest.param(answer("", 200), id="nothing"),
         pytest.param(error(409, "IDEMPOTENCY_CONFLICT"), id="409, still running"),
+        pytest.param(error(409, "CONFLICT"), id="409, by its other name"),
         pytest.param(DROP, id="dropped"),
         pytest.param(data(AD, 202)[:-20], id="cut"),
         pytest.param(
@@ -338,6 +338,14 @@ async def test_the_key_is_sent_and_never_shown(reply: bytes) -> None:
     seen += str(error_) + repr(error_) + repr(vars(error_)) + repr(error_.__cause__)
     assert "SECRET" not in seen
     assert error_.__suppress_context__ or error_.__context__ is None
+
+
+async def test_a_key_that_the_server_quotes_is_blotted_out() -> None:
+    reply = error(403, "FORBIDDEN", f"{KEY} may not")
+    async with scripted([reply]) as server, client_of(server.url) as client:
+        with pytest.raises(errors.PermissionDeniedError, match="sal_… may not") as raised:
+            await client.get_account()
+    assert "SECRET" not in repr(vars(raised.value))
 
 
 def test_errors_survive_a_trip_to_another_process() -> None:

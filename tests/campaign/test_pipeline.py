@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.pipeline import Session, generate, shared_ses
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
-from tests.scripted import answer, data, error, scripted
+from tests.scripted import DROP, answer, data, error, scripted
 
 
 @pytest.fixture(autouse=True)
@@ -231,22 +231,57 @@ async def test_strange_answers_lose_no_ad(script: list[bytes], make_request: Mak
     assert result.state.image_url == "https://cdn/1.png"
 
 
-async def test_an_ad_that_the_api_does_not_know_any_more_has_failed(
+async def test_an_ad_that_the_api_does_not_know_is_told_and_not_bought_again(
     make_request: MakeRequest,
 ) -> None:
     known = {0: AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)}
-    script = [data([]), data([]), data([]), error(404, "NOT_FOUND")]
+    script = [data([]), data([]), *[data([]), error(404, "NOT_FOUND")] * 3]
     async with scripted(script) as server, session_of(server.url) as session:
-        (result,) = await generate(session, planned(make_request, "a", states=known), attempts=0)
-    assert result.state.status is RowStatus.FAILED
+        (result,) = await generate(
+            session, planned(make_request, "a", states=known), timeout_seconds=20
+        )
+    assert (result.state.status, result.state.image_ad_id) == (RowStatus.PROCESSING, "ia_1")
     assert "does not know" in (result.state.error or "")
+    assert {r.method for r in server.received} == {"GET"}
 
 
-async def test_a_create_of_unknown_outcome_stays_submitting(
-    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("short_backoff")
+@pytest.mark.parametrize("stop", [error(402, "INSUFFICIENT_BALANCE"), error(401, "UNAUTHORIZED")])
+async def test_a_create_that_was_cut_and_then_refused_may_exist_all_the_same(
+    make_request: MakeRequest, stop: bytes
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.api.client.FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr("prefect_staticadslab.api.client.LONGEST_BACKOFF_SECONDS", 0.01)
+    async with scripted([DROP, stop]) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.SUBMITTING, 1)
+    assert result.stopped_by
+
+
+@pytest.mark.usefixtures("short_backoff")
+@pytest.mark.parametrize("code", ["CONFLICT", "IDEMPOTENCY_CONFLICT"])
+async def test_a_409_is_waited_out_with_the_same_key(make_request: MakeRequest, code: str) -> None:
+    script = [error(409, code), error(409, code), data(RUNNING, 202), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 1)
+    assert len({r.headers.get("idempotency-key") for r in server.received[:3]}) == 1
+    assert not result.replayed
+
+
+async def test_whatever_a_message_holds_a_table_can_hold_it(make_request: MakeRequest) -> None:
+    failed = {**RUNNING, "status": "failed", "error": {"code": "X", "message": "a\x00\ud83d b"}}
+    async with scripted([data(failed)]) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"), attempts=1)
+    assert result.state.error == "a b (X)"
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_a_create_of_unknown_outcome_stays_submitting(make_request: MakeRequest) -> None:
     async with scripted([error(503, "UNAVAILABLE")]) as server, session_of(server.url) as session:
         (result,) = await generate(session, planned(make_request, "a"))
     assert result.state.status is RowStatus.SUBMITTING

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -99,6 +101,66 @@ def test_a_column_that_is_called_like_ours_gets_a_prefix(tmp_path: Path) -> None
     assert Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table.resumed
 
 
+def test_a_row_with_a_row_id_can_be_edited_again_and_again(tmp_path: Path) -> None:
+    for number, prompt in enumerate(["a", "b", "c"]):
+        (tmp_path / "in.csv").write_text(f"row_id,{HEADER}\n1,{line(prompt)}\n")
+        table = Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table
+        assert table.states[0].image_ad_id is None
+        table.update(0, completed(number))
+        table.save_now()
+    ads = read_spreadsheet(str(tmp_path / "out.csv")).frame["image_ad_id"].tolist()
+    assert (ads[0], sorted(ads[1:])) == ("ia_2", ["ia_0", "ia_1"])
+
+
+def test_our_own_table_can_be_an_input_again_and_again(tmp_path: Path) -> None:
+    (tmp_path / "0.csv").write_text(f"{HEADER},,\n{line('a', ',x,y')}\n")
+    for number in range(3):
+        for _ in range(2):
+            table = Campaign.open(
+                str(tmp_path / f"{number}.csv"), str(tmp_path / f"{number + 1}.csv")
+            ).table
+            table.save_now()
+    assert "input_input_status" in (tmp_path / "3.csv").read_text()
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.tsv", "out.xlsx", "out.parquet"])
+def test_no_format_makes_a_row_another_one(tmp_path: Path, output: str) -> None:
+    """Or it would be paid for again once its key has expired."""
+    prompts = [
+        "crlf\r\nx",
+        "cr\rx",
+        "bell\x07",
+        "vt\x0bx",
+        "=1+1",
+        " spaces ",
+        "_x0041_",
+        "x\u2028y",
+    ]
+    quoted = ['"' + prompt + '"' for prompt in prompts]
+    (tmp_path / "in.csv").write_bytes("\n".join([HEADER, *map(line, quoted)]).encode())
+    for _ in range(2):
+        table = Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / output)).table
+        if not table.resumed:
+            for position in range(len(prompts)):
+                table.update(position, completed(position))
+            table.save_now()
+    assert table.states == [completed(position) for position in range(len(prompts))]
+    assert table.gone is None
+
+
+def test_a_cell_that_an_xlsx_would_cut_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match="Row 2, column prompt: has 40,000 characters"):
+        opened(tmp_path, "x" * 40_000, output="out.xlsx").save_now()
+
+
+def test_a_date_that_is_none_costs_no_ad(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a")
+    long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    table.update(0, replace(completed(1), completed_at=long_ago))
+    table.save_now()
+    assert opened(tmp_path, "a").states == [completed(1)]
+
+
 @pytest.mark.parametrize(
     "content", ["", "a,b\n1,2\n", "status,image_ad_id\npending,\n", f"{HEADER}\n{line('x')}\n"]
 )
@@ -115,7 +177,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="the spreadsheet itself"):
         opened(tmp_path, "a", output="../" + tmp_path.name + "/in.csv")
     with pytest.raises(CampaignError, match="There is no folder"):
-        opened(tmp_path, "a", output="none/out.csv").save_now()
+        opened(tmp_path, "a", output="none/out.csv")
 
 
 def test_a_simulators_table_does_not_pass_for_real(tmp_path: Path) -> None:
@@ -158,7 +220,10 @@ states = st.builds(
     attempts=st.integers(0, 9),
     width=st.none() | st.integers(1, 9000),
     height=st.none() | st.integers(1, 9000),
-    submitted_at=st.none() | st.datetimes().map(lambda d: d.replace(microsecond=0).astimezone()),
+    submitted_at=st.none()
+    | st.datetimes(datetime(2000, 1, 2), datetime(9998, 1, 1)).map(
+        lambda d: d.replace(microsecond=0, tzinfo=UTC)
+    ),
 )
 
 
