@@ -31,8 +31,8 @@ from prefect_staticadslab.campaign.pipeline import (
     Journal,
     PlannedAd,
     generate,
-    shared_session,
 )
+from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 _PASSING = (

@@ -7,16 +7,15 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 import httpx_sse
-import pydantic
 
 from prefect_staticadslab._version import __version__
+from prefect_staticadslab.api.answers import Answer, parse, parse_list, read_answer
 from prefect_staticadslab.api.connection import DEFAULT_BASE_URL, check_api_key, check_base_url
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
@@ -24,12 +23,10 @@ from prefect_staticadslab.api.errors import (
     APITimeoutError,
     BadRequestError,
     ConflictError,
-    ErrorDetail,
     RateLimitError,
     ServerError,
     StaticAdsLabError,
     UnreadableAnswerError,
-    error_class,
 )
 from prefect_staticadslab.api.events import (
     HEARTBEAT_SECONDS,
@@ -72,19 +69,7 @@ PAGE_SIZE: Final = 100
 
 REDACTED: Final = "sal_…"
 
-_TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
-"""A proxy's HTML with any other status says nothing about the request, and is tried again."""
-
 _RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictError)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    data: Any
-    has_more: bool
-    replayed: bool
-    status: int
-    request_id: str | None
 
 
 class _RetryPolicy:
@@ -197,7 +182,7 @@ class StaticAdsLabClient:
 
     async def get_account(self) -> Account:
         """Whose key this is, and its scopes."""
-        return _parse(Account, await self._request("GET", "/v1/account"))
+        return parse(Account, await self._request("GET", "/v1/account"))
 
     # Image ads
 
@@ -231,7 +216,7 @@ class StaticAdsLabClient:
             leave_room_for_reads=True,
             on_send=on_send,
         )
-        return CreatedImageAd(image_ad=_parse(ImageAd, answer), replayed=answer.replayed)
+        return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
 
     async def get_image_ad(self, image_ad_id: str) -> ImageAd:
         """One image ad as it is now.
@@ -239,7 +224,7 @@ class StaticAdsLabClient:
         Raises:
             NotFoundError: There is none of this id.
         """
-        return _parse(ImageAd, await self._request("GET", f"/v1/image-ads/{_quoted(image_ad_id)}"))
+        return parse(ImageAd, await self._request("GET", f"/v1/image-ads/{_quoted(image_ad_id)}"))
 
     async def get_image_ads(self, image_ad_ids: Sequence[str]) -> list[ImageAd]:
         """Many image ads, up to 100 in one request.
@@ -266,7 +251,7 @@ class StaticAdsLabClient:
                 return []
             middle = len(ids) // 2
             return [*await self._read_batch(ids[:middle]), *await self._read_batch(ids[middle:])]
-        return _parse_list(ImageAd, answer)
+        return parse_list(ImageAd, answer)
 
     def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
         """All image ads that match, page by page.
@@ -317,7 +302,7 @@ class StaticAdsLabClient:
                 await response.aclose()
         except httpx.HTTPError as error:
             raise _connection_error(error, "GET", request.url.path) from None
-        ad = _parse(ImageAd, self._read(response))
+        ad = parse(ImageAd, self._read(response))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:
@@ -355,7 +340,7 @@ class StaticAdsLabClient:
         params["limit"] = str(PAGE_SIZE)
         while True:
             answer = await self._request("GET", path, params=params)
-            page = _parse_list(kind, answer)
+            page = parse_list(kind, answer)
             for item in page:
                 yield item
             last: str = getattr(page[-1], "id", "") if page else ""
@@ -375,7 +360,7 @@ class StaticAdsLabClient:
         idempotency_key: str | None = None,
         leave_room_for_reads: bool = False,
         on_send: Callable[[], None] | None = None,
-    ) -> _Answer:
+    ) -> Answer:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         policy = _RetryPolicy(self._attempts)
         async for attempt in retrying(policy):
@@ -401,7 +386,7 @@ class StaticAdsLabClient:
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
 
-    def _read(self, response: httpx.Response) -> _Answer:
+    def _read(self, response: httpx.Response) -> Answer:
         """The envelope of an answer, or the error that it amounts to.
 
         What comes back goes into logs and tables, so a key that is quoted in it is blotted out.
@@ -411,7 +396,7 @@ class StaticAdsLabClient:
             body = json_module.loads(content)
         except (ValueError, RecursionError):
             body = None
-        return _read_answer(response, body)
+        return read_answer(response, body)
 
 
 def _quoted(identifier: str) -> str:
@@ -423,88 +408,6 @@ def _connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConn
     path = path.partition("?")[0]
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return kind(f"{method} {path} got no answer ({reason})")
-
-
-def _read_answer(response: httpx.Response, body: Any) -> _Answer:
-    meta = body.get("meta") if isinstance(body, dict) else None
-    meta = meta if isinstance(meta, dict) else {}
-    request_id = meta.get("request_id") or response.headers.get("x-request-id")
-    request_id = None if request_id is None else str(request_id)
-    if response.is_success and isinstance(body, dict) and "data" in body:
-        return _Answer(
-            data=body["data"],
-            has_more=bool(body.get("has_more", meta.get("has_more", False))),
-            replayed=response.headers.get("idempotent-replayed", "").lower() == "true",
-            status=response.status_code,
-            request_id=request_id,
-        )
-    raise _error(response, body, request_id)
-
-
-def _error(response: httpx.Response, body: Any, request_id: str | None) -> StaticAdsLabError:
-    error = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        if not isinstance(body, dict) and response.status_code not in _TELLING_WITHOUT_A_BODY:
-            return _unreadable(response.status_code, request_id, response)
-        error = {}
-    if response.is_success:
-        return _unreadable(response.status_code, request_id, response)
-    code = str(error.get("code") or "")
-    details = error.get("details")
-    return error_class(response.status_code, code)(
-        str(error.get("message") or response.reason_phrase),
-        status=response.status_code,
-        code=code,
-        details=tuple(
-            ErrorDetail(str(d.get("field") or ""), str(d.get("message") or ""))
-            for d in (details if isinstance(details, list) else [])
-            if isinstance(d, dict)
-        ),
-        request_id=request_id,
-        retry_after=RateLimitHeaders.parse(response.headers).retry_after,
-    )
-
-
-def _unreadable(
-    status: int, request_id: str | None, response: httpx.Response
-) -> UnreadableAnswerError:
-    kind = response.headers.get("content-type", "no content type").partition(";")[0]
-    request = f", request {request_id}" if request_id else ""
-    return UnreadableAnswerError(
-        f"The answer was not the API's JSON, perhaps a proxy's ({status}, {kind}{request})",
-        status=status,
-        request_id=request_id,
-    )
-
-
-def _parse(kind: type[R], answer: _Answer) -> R:
-    try:
-        return kind.model_validate(answer.data)
-    except pydantic.ValidationError as error:
-        raise _misshapen(kind, answer, error) from None
-
-
-def _parse_list(kind: type[R], answer: _Answer) -> list[R]:
-    """The items that make sense; one that does not must not hide the others."""
-    items: list[R] = []
-    for item in answer.data if isinstance(answer.data, list) else []:
-        try:
-            items.append(kind.model_validate(item))
-        except pydantic.ValidationError as error:
-            logger.warning("%s", _misshapen(kind, answer, error))
-    return items
-
-
-def _misshapen(
-    kind: type[Resource], answer: _Answer, error: pydantic.ValidationError
-) -> UnreadableAnswerError:
-    fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "data" for e in error.errors()}))
-    request = f", request {answer.request_id}" if answer.request_id else ""
-    return UnreadableAnswerError(
-        f"The API's {kind.__name__} makes no sense to us: {fields} ({answer.status}{request})",
-        status=answer.status,
-        request_id=answer.request_id,
-    )
 
 
 def _reason(ad: ImageAd) -> tuple[str, str]:

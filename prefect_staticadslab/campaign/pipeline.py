@@ -1,25 +1,17 @@
 """The pipeline: requests in, results out. Creates go out as the rate limit allows, and what runs is
-polled in batches, wherever in the process it was created.
-
-A `Session` is what everything that uses one key in one event loop shares: the client, the room for
-open creates, and the `Poller`. `generate` takes a chunk of planned ads through a session.
+polled in batches, wherever in the process it was created. `generate` takes a chunk of planned ads
+through a `Session`, which all chunks of a key share.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
-import weakref
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
     BadRequestError,
@@ -29,27 +21,14 @@ from prefect_staticadslab.api.errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS, POLL_SECONDS
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd, ImageAdRequest
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.results import AdState, RowStatus
 from prefect_staticadslab.campaign.rows import idempotency_key, plain_text
-
-logger = logging.getLogger(__name__)
-
-OPEN_CREATES: Final = 8
-"""Creates under way at once; the vendor's advice."""
-
-SENDING_CHUNKS: Final = 2
-"""Chunks that send at once: one whose last creates are under way, and the next one."""
+from prefect_staticadslab.campaign.session import Session
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
-
-MISSES_BEFORE_ASKING: Final = 3
-"""Batch reads that leave an id out before it is asked for by itself."""
-
-TIMES_UNKNOWN: Final = 3
-"""Answers in a row that there is no such ad before that is believed: a replica may lag behind."""
 
 
 @dataclass(frozen=True)
@@ -113,160 +92,6 @@ class _NoJournal:
 
 class _NotSentError(Exception):
     """Raised in place of sending a create, once creates have been stopped."""
-
-
-class Poller:
-    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop."""
-
-    def __init__(self, client: StaticAdsLabClient, pause: Callable[[], float]) -> None:
-        self._client = client
-        self._pause = pause
-        self._followed: dict[str, asyncio.Future[ImageAd]] = {}
-        self._misses: Counter[str] = Counter()
-        self._unknown: Counter[str] = Counter()
-        self._loop_task: asyncio.Task[None] | None = None
-
-    async def finished(self, image_ad_id: str, timeout_seconds: float) -> ImageAd:
-        """The ad, once it is completed or failed.
-
-        Raises:
-            WaitTimeoutError: It still runs after `timeout_seconds`.
-            NotFoundError: The API does not know it.
-            AuthenticationError, PermissionDeniedError: No poll can succeed.
-        """
-        future = self._followed.get(image_ad_id)
-        if future is None:
-            future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
-        if self._loop_task is None or self._loop_task.done():
-            self._loop_task = asyncio.create_task(self._poll())
-            self._loop_task.add_done_callback(self._ended)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                return await asyncio.shield(future)
-        except TimeoutError:
-            raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
-        finally:
-            self._followed.pop(image_ad_id, None)
-            self._forget_misses(image_ad_id)
-
-    async def close(self) -> None:
-        """Stops polling."""
-        if self._loop_task is not None:
-            self._loop_task.cancel()
-            await asyncio.gather(self._loop_task, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """Whatever broke the polling breaks the waiting, too."""
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            for image_ad_id in list(self._followed):
-                self._settle(image_ad_id, error)
-
-    async def _poll(self) -> None:
-        while self._followed:
-            await asyncio.sleep(self._pause())
-            ids = list(self._followed)
-            for start in range(0, len(ids), MAX_IDS_PER_READ):
-                await self._read(ids[start : start + MAX_IDS_PER_READ])
-
-    async def _read(self, ids: list[str]) -> None:
-        try:
-            ads = {ad.id: ad for ad in await self._client.get_image_ads(ids)}
-        except CAMPAIGN_STOPPERS as error:
-            for image_ad_id in ids:
-                self._settle(image_ad_id, error)
-            return
-        except StaticAdsLabError as error:
-            logger.warning("Polling %d image ads: %s", len(ids), error)
-            return
-        for image_ad_id in ids:
-            ad = ads.get(image_ad_id)
-            if ad is None:
-                await self._missed(image_ad_id)
-            else:
-                self._forget_misses(image_ad_id)
-                if ad.is_finished:
-                    self._settle(image_ad_id, ad)
-
-    async def _missed(self, image_ad_id: str) -> None:
-        """A batch read may leave out what exists; only being asked for it alone is an answer."""
-        self._misses[image_ad_id] += 1
-        if self._misses[image_ad_id] < MISSES_BEFORE_ASKING:
-            return
-        try:
-            ad = await self._client.get_image_ad(image_ad_id)
-        except NotFoundError as error:
-            self._unknown[image_ad_id] += 1
-            if self._unknown[image_ad_id] >= TIMES_UNKNOWN:
-                self._settle(image_ad_id, error)
-        except StaticAdsLabError as error:
-            logger.warning("Reading %s: %s", image_ad_id, error)
-        else:
-            self._forget_misses(image_ad_id)
-            if ad.is_finished:
-                self._settle(image_ad_id, ad)
-
-    def _forget_misses(self, image_ad_id: str) -> None:
-        self._misses.pop(image_ad_id, None)
-        self._unknown.pop(image_ad_id, None)
-
-    def _settle(self, image_ad_id: str, outcome: ImageAd | BaseException) -> None:
-        future = self._followed.get(image_ad_id)
-        if future is None or future.done():
-            return
-        if isinstance(outcome, ImageAd):
-            future.set_result(outcome)
-        else:
-            future.set_exception(outcome)
-
-
-class Session:
-    """What all work with one key in one event loop shares."""
-
-    def __init__(self, client: StaticAdsLabClient) -> None:
-        self.client = client
-        self.poller = Poller(client, self._poll_pause)
-        self.open_creates = asyncio.Semaphore(OPEN_CREATES)
-        self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
-        self.creates_waiting = 0
-        self.stopped_by: str | None = None
-
-    def stop_creating(self, reason: str) -> None:
-        """From now on no create of this session is sent. The first reason counts."""
-        self.stopped_by = self.stopped_by or reason
-
-    def _poll_pause(self) -> float:
-        """Seconds until the next poll: rare while creates need the limit, then as advised."""
-        if not self.creates_waiting:
-            return POLL_SECONDS
-        return max(POLL_SECONDS, self.client.limiter.seconds_per_read())
-
-
-_sessions: weakref.WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[tuple[str, str], tuple[Session, int]]
-] = weakref.WeakKeyDictionary()
-
-
-@asynccontextmanager
-async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
-    """The session of this event loop for a key; the last one to leave closes it."""
-    sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
-    name = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
-    if name in sessions:
-        session, users = sessions[name]
-    else:
-        session, users = Session(StaticAdsLabClient(api_key, base_url)), 0
-    sessions[name] = (session, users + 1)
-    try:
-        yield session
-    finally:
-        session, users = sessions[name]
-        if users > 1:
-            sessions[name] = (session, users - 1)
-        else:
-            del sessions[name]
-            await session.poller.close()
-            await session.client.aclose()
 
 
 async def generate(

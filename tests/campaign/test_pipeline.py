@@ -11,8 +11,9 @@ from decimal import Decimal
 import pytest
 
 from prefect_staticadslab import AdState, ImageAdResult, PlannedAd, RowStatus
-from prefect_staticadslab.campaign import pipeline
-from prefect_staticadslab.campaign.pipeline import Session, generate, shared_session
+from prefect_staticadslab.campaign import session as sessions
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
@@ -21,7 +22,7 @@ from tests.scripted import DROP, answer, data, error, scripted
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(sessions, "POLL_SECONDS", 0.3)
 
 
 @dataclass
@@ -153,7 +154,7 @@ async def test_an_empty_wallet_stops_all_creates_and_collects_the_rest(
         assert statuses(results).count("pending") == 270
         assert all("402" in (r.stopped_by or "") for r in results if r.state.image_url is None)
         assert {r.state.attempts for r in results if r.state.image_url is None} == {0}
-        assert simulator.world.counts["402"] <= pipeline.OPEN_CREATES
+        assert simulator.world.counts["402"] <= sessions.OPEN_CREATES
 
 
 async def test_a_key_that_may_not_create_creates_nothing(
@@ -163,7 +164,7 @@ async def test_a_key_that_may_not_create_creates_nothing(
         results = await generate(session, planned(make_request, *"abcdefghijklmnop"))
     assert set(statuses(results)) == {"pending"}
     assert "image_ads:write" in (results[0].stopped_by or "")
-    assert simulator.world.counts["403"] <= pipeline.OPEN_CREATES
+    assert simulator.world.counts["403"] <= sessions.OPEN_CREATES
 
 
 async def test_an_ad_that_outlives_the_timeout_stays_processing(

@@ -1,0 +1,131 @@
+"""Following many ads with few requests, on behalf of everyone in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    CAMPAIGN_STOPPERS,
+    NotFoundError,
+    StaticAdsLabError,
+    WaitTimeoutError,
+)
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd
+
+logger = logging.getLogger(__name__)
+
+MISSES_BEFORE_ASKING: Final = 3
+"""Batch reads that leave an id out before it is asked for by itself."""
+
+TIMES_UNKNOWN: Final = 3
+"""Answers in a row that there is no such ad before that is believed: a replica may lag behind."""
+
+
+class Poller:
+    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop."""
+
+    def __init__(self, client: StaticAdsLabClient, pause: Callable[[], float]) -> None:
+        self._client = client
+        self._pause = pause
+        self._followed: dict[str, asyncio.Future[ImageAd]] = {}
+        self._misses: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        self._loop_task: asyncio.Task[None] | None = None
+
+    async def finished(self, image_ad_id: str, timeout_seconds: float) -> ImageAd:
+        """The ad, once it is completed or failed.
+
+        Raises:
+            WaitTimeoutError: It still runs after `timeout_seconds`.
+            NotFoundError: The API does not know it.
+            AuthenticationError, PermissionDeniedError: No poll can succeed.
+        """
+        future = self._followed.get(image_ad_id)
+        if future is None:
+            future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
+        if self._loop_task is None or self._loop_task.done():
+            self._loop_task = asyncio.create_task(self._poll())
+            self._loop_task.add_done_callback(self._ended)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
+        finally:
+            self._followed.pop(image_ad_id, None)
+            self._forget_misses(image_ad_id)
+
+    async def close(self) -> None:
+        """Stops polling."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Whatever broke the polling breaks the waiting, too."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            for image_ad_id in list(self._followed):
+                self._settle(image_ad_id, error)
+
+    async def _poll(self) -> None:
+        while self._followed:
+            await asyncio.sleep(self._pause())
+            ids = list(self._followed)
+            for start in range(0, len(ids), MAX_IDS_PER_READ):
+                await self._read(ids[start : start + MAX_IDS_PER_READ])
+
+    async def _read(self, ids: list[str]) -> None:
+        try:
+            ads = {ad.id: ad for ad in await self._client.get_image_ads(ids)}
+        except CAMPAIGN_STOPPERS as error:
+            for image_ad_id in ids:
+                self._settle(image_ad_id, error)
+            return
+        except StaticAdsLabError as error:
+            logger.warning("Polling %d image ads: %s", len(ids), error)
+            return
+        for image_ad_id in ids:
+            ad = ads.get(image_ad_id)
+            if ad is None:
+                await self._missed(image_ad_id)
+            else:
+                self._forget_misses(image_ad_id)
+                if ad.is_finished:
+                    self._settle(image_ad_id, ad)
+
+    async def _missed(self, image_ad_id: str) -> None:
+        """A batch read may leave out what exists; only being asked for it alone is an answer."""
+        self._misses[image_ad_id] += 1
+        if self._misses[image_ad_id] < MISSES_BEFORE_ASKING:
+            return
+        try:
+            ad = await self._client.get_image_ad(image_ad_id)
+        except NotFoundError as error:
+            self._unknown[image_ad_id] += 1
+            if self._unknown[image_ad_id] >= TIMES_UNKNOWN:
+                self._settle(image_ad_id, error)
+        except StaticAdsLabError as error:
+            logger.warning("Reading %s: %s", image_ad_id, error)
+        else:
+            self._forget_misses(image_ad_id)
+            if ad.is_finished:
+                self._settle(image_ad_id, ad)
+
+    def _forget_misses(self, image_ad_id: str) -> None:
+        self._misses.pop(image_ad_id, None)
+        self._unknown.pop(image_ad_id, None)
+
+    def _settle(self, image_ad_id: str, outcome: ImageAd | BaseException) -> None:
+        future = self._followed.get(image_ad_id)
+        if future is None or future.done():
+            return
+        if isinstance(outcome, ImageAd):
+            future.set_result(outcome)
+        else:
+            future.set_exception(outcome)

@@ -1,0 +1,69 @@
+"""What all work with one key in one event loop shares: client, room for creates, polls."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import weakref
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.jobs import POLL_SECONDS
+from prefect_staticadslab.campaign.poller import Poller
+
+OPEN_CREATES: Final = 8
+"""Creates under way at once; the vendor's advice."""
+
+SENDING_CHUNKS: Final = 2
+"""Chunks that send at once: one whose last creates are under way, and the next one."""
+
+
+class Session:
+    """What all work with one key in one event loop shares."""
+
+    def __init__(self, client: StaticAdsLabClient) -> None:
+        self.client = client
+        self.poller = Poller(client, self._poll_pause)
+        self.open_creates = asyncio.Semaphore(OPEN_CREATES)
+        self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
+        self.creates_waiting = 0
+        self.stopped_by: str | None = None
+
+    def stop_creating(self, reason: str) -> None:
+        """From now on no create of this session is sent. The first reason counts."""
+        self.stopped_by = self.stopped_by or reason
+
+    def _poll_pause(self) -> float:
+        """Seconds until the next poll: rare while creates need the limit, then as advised."""
+        if not self.creates_waiting:
+            return POLL_SECONDS
+        return max(POLL_SECONDS, self.client.limiter.seconds_per_read())
+
+
+_sessions: weakref.WeakKeyDictionary[
+    asyncio.AbstractEventLoop, dict[tuple[str, str], tuple[Session, int]]
+] = weakref.WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
+    """The session of this event loop for a key; the last one to leave closes it."""
+    sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
+    name = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
+    if name in sessions:
+        session, users = sessions[name]
+    else:
+        session, users = Session(StaticAdsLabClient(api_key, base_url)), 0
+    sessions[name] = (session, users + 1)
+    try:
+        yield session
+    finally:
+        session, users = sessions[name]
+        if users > 1:
+            sessions[name] = (session, users - 1)
+        else:
+            del sessions[name]
+            await session.poller.close()
+            await session.client.aclose()
