@@ -4,13 +4,12 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist loadgroup
 
-.PHONY: demo test lint unit lock clean
+.PHONY: demo test lint unit wheel-test lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
 
-test: lint
-	$(PYTEST)
+test: lint unit wheel-test
 
 lint: .venv/test
 	$(PY) -m ruff check .
@@ -19,6 +18,9 @@ lint: .venv/test
 
 unit: .venv/test
 	$(PYTEST) -m "not wheel"
+
+wheel-test: .venv/test
+	$(PY) -m pytest -q -m wheel
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh

@@ -41,7 +41,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     url = f"http://127.0.0.1:{port}/api"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     environment = {**kept, "PREFECT_HOME": str(home), "PREFECT_API_URL": url} | QUIET
-    command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
     try:

@@ -178,26 +178,36 @@ def test_a_simulated_campaign_leaves_a_table_pictures_and_a_contact_sheet(
         assert f'src="out-pictures/{picture.name}"' in (tmp_path / "out.html").read_text()
 
 
-@pytest.mark.xdist_group("commands")
-def test_rows_that_are_not_completed_end_with_1(
-    tmp_path: Path, prefect_server: dict[str, str], simulator: SimulatorServer
+@pytest.fixture
+def real_key(
+    simulator: SimulatorServer, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = [write_campaign(tmp_path, "a", "SIMULATE_FAILURE"), str(tmp_path / "out.csv")]
-    status, out, _ = finished(command([*arguments, "--attempts", "1"], prefect_server, simulator))
-    assert status == 1
+    """What a user has set for the real API, but for the base URL; and a Prefect server."""
+    assert prefect_server
+    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+
+
+@pytest.mark.xdist_group("commands")
+@pytest.mark.usefixtures("real_key")
+def test_rows_that_are_not_completed_end_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_campaign(tmp_path, "a", "SIMULATE_FAILURE")
+    assert main([place, str(tmp_path / "out.csv"), "--attempts", "1"]) == 1
+    out = capsys.readouterr().out
     assert out.startswith("1 of 2 rows completed (1 failed), 1.00 USD")
     assert "PIPELINE_ERROR" in out
 
 
 @pytest.mark.xdist_group("commands")
+@pytest.mark.usefixtures("real_key")
 def test_a_rejected_key_ends_with_2_and_nothing_is_created(
-    tmp_path: Path, prefect_server: dict[str, str], simulator: SimulatorServer
+    tmp_path: Path, simulator: SimulatorServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     simulator.world.scopes.clear()
-    arguments = [write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]
-    status, _, err = finished(command(arguments, prefect_server, simulator))
-    assert status == 2
-    assert "does not accept the key" in err
+    assert main([write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]) == 2
+    assert "does not accept the key" in capsys.readouterr().err
     assert simulator.world.counts["creates"] == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from tests.conftest import QUIET, ROOT
 
-pytestmark = [pytest.mark.wheel, pytest.mark.xdist_group("wheel")]
+pytestmark = pytest.mark.wheel
 
 
 def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
