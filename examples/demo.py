@@ -22,9 +22,10 @@ def main() -> int:
     command = ["flows/campaign.py", "examples/campaign.csv", str(table)]
     options = ["--simulate", "--download-images", str(pictures)]
     print("$", " ".join(["python", *command, *options]), flush=True)
-    # A Prefect server of its own, whatever this machine has configured.
+    # A Prefect server of its own, whatever this machine has configured, that tells nobody.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     environment["PREFECT_HOME"] = str(ROOT / ".venv" / "demo-prefect")
+    environment |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
     status = subprocess.run(
         [sys.executable, *command, *options], env=environment, check=False
     ).returncode

@@ -19,6 +19,7 @@ import pydantic
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.settings import (
+    PREFECT_API_URL,
     PREFECT_SERVER_ANALYTICS_ENABLED,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
     temporary_settings,
@@ -179,6 +180,8 @@ def main(arguments: list[str] | None = None) -> int:
             if sys.stderr.isatty():
                 stack.enter_context(terminal_progress())
                 hide_logs_of(PREFECT)
+                if not PREFECT_API_URL.value():
+                    print("Starting Prefect, which takes some seconds.", file=sys.stderr)
             stack.enter_context(temporary_settings(TEMPORARY_SERVER))
             return _run(given, credentials)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:

@@ -131,7 +131,7 @@ async def _on_the_terminal(observer: _Observer, _log: Callable[[str], None]) -> 
 
     columns = (
         SpinnerColumn(),
-        BarColumn(24),
+        BarColumn(12),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
