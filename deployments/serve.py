@@ -1,6 +1,6 @@
 """Serves the campaign flow from this process: no work pool, no worker.
 
-    prefect server start                 # in one terminal
+    prefect server start                 # in one terminal; PREFECT_API_URL says where it is
     python blocks/credentials.py         # once, with SAL_API_KEY set
     python deployments/serve.py          # in another
 

@@ -38,7 +38,7 @@ from prefect_staticadslab.artifacts import create_summary_artifact
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
-from prefect_staticadslab.campaign.pictures import download_pictures
+from prefect_staticadslab.campaign.pictures import download_pictures, make_folder
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
@@ -123,6 +123,8 @@ async def campaign(
             return Completed(message="Dry run: nothing was created.")
         async with credentials.get_client(attempts=3) as client:
             account = await check_key(client)
+        if download_images:
+            make_folder(download_images)
         current.table.save_now()
     except CampaignError as error:
         logger.error("Nothing was created.\n%s", error)

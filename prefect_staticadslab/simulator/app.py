@@ -177,15 +177,15 @@ async def _get_image_ad(request: Request, world: World, _: str) -> Response:
 
 async def _events(world: World, job: Job) -> AsyncIterator[str]:
     speed = world.settings.speed
-    last_step, last_sign = "", now()
+    last_step, last_heartbeat = "", now()
     yield _event("started", {"id": job.id})
     while job.status(now()) == "processing":
         progress = current_step(job.share_done(now()))
         if progress["step"] != last_step:
-            last_step, last_sign = progress["step"], now()
+            last_step = progress["step"]
             yield _event("progress", progress)
-        elif now() - last_sign >= HEARTBEAT_SECONDS / speed:
-            last_sign = now()
+        if now() - last_heartbeat >= HEARTBEAT_SECONDS / speed:
+            last_heartbeat = now()
             yield _event("heartbeat", None)
         await asyncio.sleep(STREAM_STEP_SECONDS / speed)
     if job.fails:
