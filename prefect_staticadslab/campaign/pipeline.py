@@ -263,10 +263,11 @@ class _Chunk:
     async def _wind_up(self, ads: Sequence[_Ad], reason: str) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._stop_reason = reason
-        if self._sending:
-            await asyncio.wait(self._sending, timeout=GRACE_SECONDS)
-        for sending in self._sending:
-            sending.cancel()
+        await _settled(self._sending)
+        # A loop that is shut down cancels even what was to be waited for here. Asking again with
+        # the same key gives the same ads.
+        unanswered = [ad for ad in ads if ad.state.status is RowStatus.SUBMITTING and ad.sends]
+        await _settled({asyncio.create_task(self._send(ad)) for ad in unanswered})
         for ad in ads:
             if ad.state.status is RowStatus.SUBMITTING and not ad.sends:
                 ad.withdraw(None)
@@ -281,6 +282,14 @@ class _Chunk:
 
 _REFUSED = (BadRequestError, NotFoundError, PayloadTooLargeError, UnprocessableError)
 """Answers that say what is wrong with the request itself: it was not taken, and never will be."""
+
+
+async def _settled(tasks: set[asyncio.Task[None]]) -> None:
+    """Waits a bounded time for tasks, and cancels those that take longer."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        for task in late:
+            task.cancel()
 
 
 class _Ad:

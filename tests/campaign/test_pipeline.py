@@ -178,8 +178,9 @@ async def test_an_ad_that_outlives_the_timeout_stays_processing(
     assert "Run the same command again" in (result.state.error or "")
 
 
+@pytest.mark.parametrize("shut_down", [False, True], ids=["the chunk", "the whole loop"])
 async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
-    make_request: MakeRequest,
+    make_request: MakeRequest, shut_down: bool
 ) -> None:
     notes = Notes()
     with SimulatorServer(speed=1, rate_limit=10_000, answer_seconds=0.3) as simulator:
@@ -189,7 +190,10 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
             )
             while len(simulator.world.jobs) < 10:  # noqa: ASYNC110 - another thread's work
                 await asyncio.sleep(0.05)
-            work.cancel()
+            here = asyncio.current_task()
+            for task in asyncio.all_tasks() if shut_down else [work]:
+                if task is not here:
+                    task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await work
         known = {s[-1].image_ad_id for s in notes.states.values() if s[-1].image_ad_id}
