@@ -19,6 +19,7 @@ from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIA
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import check_key
 from prefect_staticadslab.console import PREFECT, hide_logs_of
+from prefect_staticadslab.credentials import refusals
 
 DEFAULT_NAME = "static-ads-lab"
 
@@ -78,8 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Nothing was saved. {error}", file=sys.stderr)
         return REFUSED
     except pydantic.ValidationError as error:
-        reasons = "; ".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
-        print(f"Nothing was saved. {reasons}", file=sys.stderr)
+        print(f"Nothing was saved. {'; '.join(refusals(error))}", file=sys.stderr)
         return REFUSED
     done = save(credentials, given.name, overwrite=given.overwrite)
     if done is None:

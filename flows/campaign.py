@@ -44,6 +44,7 @@ from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
 from prefect_staticadslab.campaign.run import Campaign, check_key
 from prefect_staticadslab.console import PREFECT, PREFECT_WORKERS, hide_logs_of
+from prefect_staticadslab.credentials import refusals
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of the command."""
@@ -338,7 +339,7 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
 
 def _explained(error: Exception) -> str:
     if isinstance(error, pydantic.ValidationError):
-        return "\n".join(e["msg"].removeprefix("Value error, ") for e in error.errors())
+        return "\n".join(refusals(error))
     return str(error)
 
 

@@ -6,7 +6,15 @@ import os
 from typing import Any, ClassVar
 
 from prefect.blocks.abstract import CredentialsBlock
-from pydantic import ConfigDict, Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import (
@@ -144,3 +152,8 @@ class StaticAdsLabCredentials(CredentialsBlock):
             ```
         """
         return StaticAdsLabClient(self.api_key.get_secret_value(), self.base_url, **options)
+
+
+def refusals(error: ValidationError) -> list[str]:
+    """Why credentials were refused, a sentence each; for a person, and without the key."""
+    return [e["msg"].removeprefix("Value error, ") for e in error.errors()]

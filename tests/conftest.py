@@ -125,3 +125,11 @@ def simulated_ids() -> dict[str, str]:
         "product_id": product["id"],
         "audience_id": audience["id"],
     }
+
+
+def write_campaign(folder: Path, *prompts: str) -> str:
+    """Writes a campaign of one row per prompt, and returns where it is."""
+    ids = simulated_ids()
+    lines = [",".join([*ids, "prompt"]), *(",".join([*ids.values(), p]) for p in prompts)]
+    (folder / "in.csv").write_text("\n".join(lines) + "\n")
+    return str(folder / "in.csv")

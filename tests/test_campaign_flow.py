@@ -26,22 +26,14 @@ from prefect_staticadslab.campaign import session, storage
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import ROOT, write_campaign
 
 pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect_server")]
-
-IDS = simulated_ids()
 
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
-
-
-def write_campaign(folder: Path, *prompts: str) -> str:
-    lines = [",".join([*IDS, "prompt"]), *(",".join([*IDS.values(), p]) for p in prompts)]
-    (folder / "in.csv").write_text("\n".join(lines) + "\n")
-    return str(folder / "in.csv")
 
 
 def contents(folder: Path) -> list[str]:

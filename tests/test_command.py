@@ -15,16 +15,9 @@ import pytest
 from flows.campaign import main
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import ROOT, write_campaign
 
-IDS = simulated_ids()
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
-
-
-def write_campaign(folder: Path, *prompts: str) -> str:
-    lines = [",".join([*IDS, "prompt"]), *(",".join([*IDS.values(), p]) for p in prompts)]
-    (folder / "in.csv").write_text("\n".join(lines) + "\n")
-    return str(folder / "in.csv")
 
 
 # Refused before Prefect is even asked

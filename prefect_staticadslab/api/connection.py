@@ -77,7 +77,7 @@ def check_base_url(url: str) -> str:
         raise InvalidBaseURLError(
             "The base URL must hold a host and nothing secret: no user, password, ? or #."
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InvalidBaseURLError(
             f"The base URL would send the API key to {host} unencrypted. Use https://; "
             "plain http:// is only for this machine itself (127.0.0.1 or localhost)."
@@ -85,7 +85,8 @@ def check_base_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, so that what is sent to it crosses no network."""
     if host == "localhost":
         return True
     try:

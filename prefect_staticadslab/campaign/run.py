@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
     PermissionDeniedError,
@@ -130,11 +130,7 @@ def _check_same_api(table: ResultTable, base_url: str) -> None:
 
 
 def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 async def check_key(client: StaticAdsLabClient) -> Account:
