@@ -16,8 +16,8 @@ import pydantic
 
 from prefect_staticadslab import StaticAdsLabCredentials, StaticAdsLabError
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
+from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.run import check_key
 from prefect_staticadslab.console import PREFECT, hide_logs_of
 from prefect_staticadslab.credentials import refusals
 

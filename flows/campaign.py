@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -33,7 +34,7 @@ from prefect_staticadslab import (
 )
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.api.rate_limit import shared_limiter
+from prefect_staticadslab.api.rate_limit import RateLimiter, shared_limiter
 from prefect_staticadslab.artifacts import create_summary_artifact
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import all_of
@@ -41,9 +42,10 @@ from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures import download_pictures, make_folder
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.progress import show_progress, terminal_progress
-from prefect_staticadslab.campaign.run import Campaign, check_key
-from prefect_staticadslab.console import PREFECT, PREFECT_WORKERS, hide_logs_of
+from prefect_staticadslab.campaign.progress import duration, show_progress, terminal_progress
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.run import Campaign, Preflight
+from prefect_staticadslab.console import ALWAYS_SHOWN, PREFECT, PREFECT_WORKERS, hide_logs_of
 from prefect_staticadslab.credentials import refusals
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
@@ -85,6 +87,7 @@ async def campaign(
     wait: bool = True,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
+    preflight: bool = True,
 ) -> State[None]:
     """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
 
@@ -102,6 +105,8 @@ async def campaign(
             same output collects them.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to; none if empty.
+        preflight: Ask the API first whether the key is good, and whether every id of the
+            spreadsheet exists and belongs together.
 
     Returns:
         Completed if every row is; Failed, with the count and the table in its message, if not.
@@ -119,11 +124,13 @@ async def campaign(
         )
         plan = Plan.of(current.table)
         plan.check_budget(max_spend_usd)
+        limiter = shared_limiter(credentials.base_url, credentials.api_key.get_secret_value())
+        asked = await _preflight(current, credentials) if preflight else Preflight()
         if dry_run:
-            logger.info("Dry run, nothing is created.\n%s", plan.describe())
+            logger.info("Dry run, nothing is created.\n%s", plan.describe(limiter.seconds_for))
             return Completed(message="Dry run: nothing was created.")
         async with credentials.get_client(attempts=3) as client:
-            account = await check_key(client)
+            await current.adopt(client)
         if download_images:
             make_folder(download_images)
         current.table.save_now()
@@ -132,16 +139,18 @@ async def campaign(
         return Failed(name=REFUSED_STATE, message=str(error))
 
     logger.info(
-        "%d of %d already completed; %d to create, up to %.2f USD, for %s",
+        "%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
         plan.completed,
         plan.rows,
         plan.creates,
         plan.new_usd,
-        account.organization_name or "an organization without a name",
+        duration(plan.expected_seconds(limiter.seconds_for)),
+        f", for {asked.organization}" if asked.organization else "",
     )
-    limiter = shared_limiter(credentials.base_url, credentials.api_key.get_secret_value())
+    if asked.unchecked:
+        logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
     async with (
-        current.table.checkpoints(),
+        current.table.checkpoints(_say_unsaved),
         show_progress(current.table, limiter.seconds_for, logger.info),
     ):
         chunks = await all_of(
@@ -156,13 +165,35 @@ async def campaign(
         results,
         already_completed=plan.completed,
         seconds=time.monotonic() - started,
-        contact_sheet=write_contact_sheet(current.table, storage.name(spreadsheet)),
+        contact_sheet=_write_contact_sheet(current.table, storage.name(spreadsheet)),
         pictures=download_images,
         pictures_missing=missing,
     )
     await create_summary_artifact(current, summary)
-    message = "\n".join([summary.headline(), *summary.notes(), f"Table:         {output}"])
+    lines = [summary.headline(), *summary.notes()]
+    if unsaved := current.table.unsaved():
+        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
+        return Failed(message="\n".join(lines))
+    message = "\n".join([*lines, f"Table:         {output}"])
     return Completed(message=message) if summary.is_complete else Failed(message=message)
+
+
+async def _preflight(current: Campaign, credentials: StaticAdsLabCredentials) -> Preflight:
+    async with credentials.get_client(attempts=3) as client:
+        return await current.preflight(client)
+
+
+def _say_unsaved(message: str) -> None:
+    """For a run that is interrupted, this is the last chance to say it."""
+    get_run_logger().error(message, extra=ALWAYS_SHOWN)
+
+
+def _write_contact_sheet(table: ResultTable, title: str) -> str | None:
+    try:
+        return write_contact_sheet(table, title)
+    except CampaignError as error:
+        get_run_logger().warning("There is no contact sheet: %s", error)
+        return None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -172,14 +203,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             credentials = _credentials(given, stack)
-            if given.dry_run:
-                print(_open(given, credentials).describe())
-                print("Dry run: nothing was created.")
-                return COMPLETED
-            if credentials is None:
+            if credentials is None and not (given.dry_run and _no_key_wanted(given)):
                 credentials = StaticAdsLabCredentials.from_environment()
             # The flow checks the same; but here a mistake is told before Prefect starts a server.
-            _open(given, credentials)
+            current, plan = _open(given, credentials)
+            if given.dry_run or credentials is None:
+                _print_plan(given, credentials, current, plan)
+                return COMPLETED
             if sys.stderr.isatty():
                 stack.enter_context(terminal_progress())
                 hide_logs_of(PREFECT)
@@ -192,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(
-            f"Interrupted. What is known is in {given.output}; the same command goes on.",
+            f"Interrupted. The same command goes on with {given.output} where this one stopped.",
             file=sys.stderr,
         )
         return INTERRUPTED
@@ -217,6 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--attempts", type=_at_least_one, default=2, metavar="N", help="jobs per ad (2)")
     option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
     option("--no-wait", action="store_true", help="end once all ads are created; collect later")
+    option("--no-preflight", action="store_true", help="do not look up the ids first")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option(
@@ -278,7 +309,29 @@ def _credentials(
     return None
 
 
-def _open(given: argparse.Namespace, credentials: StaticAdsLabCredentials | None) -> Plan:
+def _no_key_wanted(given: argparse.Namespace) -> bool:
+    return given.simulate or given.no_preflight or not os.environ.get(API_KEY_VARIABLE)
+
+
+def _print_plan(
+    given: argparse.Namespace,
+    credentials: StaticAdsLabCredentials | None,
+    current: Campaign,
+    plan: Plan,
+) -> None:
+    if credentials is not None and not given.no_preflight:
+        asyncio.run(_preflight(current, credentials))
+        key = credentials.api_key.get_secret_value()
+        print(plan.describe(shared_limiter(credentials.base_url, key).seconds_for))
+    else:
+        print(plan.describe(RateLimiter().seconds_for))
+        print("The ids were not looked up: that needs a key.")
+    print("Dry run: nothing was created.")
+
+
+def _open(
+    given: argparse.Namespace, credentials: StaticAdsLabCredentials | None
+) -> tuple[Campaign, Plan]:
     """Checks what can be checked without the API."""
     current = Campaign.open(
         given.spreadsheet,
@@ -289,7 +342,7 @@ def _open(given: argparse.Namespace, credentials: StaticAdsLabCredentials | None
     )
     plan = Plan.of(current.table)
     plan.check_budget(given.max_spend_usd)
-    return plan
+    return current, plan
 
 
 def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int:
@@ -319,6 +372,7 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
             download_images=given.download_images,
+            preflight=not given.no_preflight,
             return_state=True,
         )
 

@@ -12,8 +12,8 @@ from prefect_staticadslab.api.events import (
     Started,
 )
 from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
-from prefect_staticadslab.campaign.pipeline import ImageAdResult, PlannedAd
-from prefect_staticadslab.campaign.results import AdState, RowStatus
+from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import (
     create_image_ad,

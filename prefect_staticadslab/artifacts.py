@@ -9,8 +9,8 @@ from typing import Final
 
 from prefect.artifacts import acreate_markdown_artifact
 
-from prefect_staticadslab.campaign.results import RowStatus
 from prefect_staticadslab.campaign.run import Campaign, Summary
+from prefect_staticadslab.campaign.states import RowStatus
 
 LISTED_ROWS: Final = 20
 """Artifacts are kept whole in the server's database, so they are short and point to the table."""
@@ -60,7 +60,7 @@ def summary_markdown(campaign: Campaign, summary: Summary) -> str:
     open_rows = [
         f"| {row.number} | {state.status} | {_cell(state.image_ad_id or '')} "
         f"| {_cell(state.error or '')} |"
-        for row, state in zip(table.rows, table.states, strict=True)
+        for _, row, state in table.wanted
         if state.status is not RowStatus.COMPLETED
     ]
     if open_rows:

@@ -12,9 +12,20 @@ PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
 
 PREFECT: Final = PREFECT_WORKERS | {"prefect"}
 
+_SHOWN: Final = "always_shown"
+ALWAYS_SHOWN: Final = {_SHOWN: True}
+"""What a log line that must be seen on any console says in its `extra`."""
+
 
 def hide_logs_of(loggers: frozenset[str]) -> None:
-    """Keeps these loggers' lines off this process's console; Prefect's server still gets them."""
+    """Keeps these loggers' lines off this process's console; Prefect's server still gets them.
+
+    Lines with `extra=ALWAYS_SHOWN` are shown all the same.
+    """
+
+    def is_shown(record: logging.LogRecord) -> bool:
+        return getattr(record, _SHOWN, False) or record.name.partition(".")[0] not in loggers
+
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(lambda record: record.name.partition(".")[0] not in loggers)
+            handler.addFilter(is_shown)

@@ -142,10 +142,11 @@ class StaticAdsLabCredentials(CredentialsBlock):
             ```python
             import asyncio
             from prefect_staticadslab import StaticAdsLabCredentials
+            from prefect_staticadslab.api.models import Brand
 
             async def main():
                 async with StaticAdsLabCredentials.from_environment().get_client() as client:
-                    async for brand in client.list_brands():
+                    async for brand in client.list_resources(Brand):
                         print(brand.id, brand.name)
 
             asyncio.run(main())

@@ -26,12 +26,8 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
-from prefect_staticadslab.campaign.pipeline import (
-    ImageAdResult,
-    Journal,
-    PlannedAd,
-    generate,
-)
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 

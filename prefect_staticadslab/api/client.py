@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_module
 import logging
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -19,14 +18,8 @@ from prefect_staticadslab.api.answers import Answer, parse, parse_list, read_ans
 from prefect_staticadslab.api.connection import DEFAULT_BASE_URL, check_api_key, check_base_url
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
-    APIStatusError,
     APITimeoutError,
     BadRequestError,
-    ConflictError,
-    RateLimitError,
-    ServerError,
-    StaticAdsLabError,
-    UnreadableAnswerError,
 )
 from prefect_staticadslab.api.events import (
     HEARTBEAT_SECONDS,
@@ -36,65 +29,30 @@ from prefect_staticadslab.api.events import (
     parse_event,
 )
 from prefect_staticadslab.api.models import (
+    ENDPOINTS,
     MAX_IDS_PER_READ,
     Account,
-    Audience,
-    Brand,
+    CatalogueResource,
     CreatedImageAd,
-    DesignTemplate,
     ImageAd,
     ImageAdRequest,
-    Product,
-    ProductVariant,
     Resource,
 )
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
-from prefect_staticadslab.api.retries import retrying
+from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
+C = TypeVar("C", bound=CatalogueResource)
 
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
 """A create is answered at once, with the job still to run; half a minute is a dead connection."""
 
-DEFAULT_ATTEMPTS: Final = 8
-"""With the pauses between them, they ride out about a minute of trouble."""
-
-RATE_LIMIT_PATIENCE_SECONDS: Final = 1800.0
-"""429 is no failure; but a request that is refused for half an hour has no limit to wait for."""
-
 PAGE_SIZE: Final = 100
 
 REDACTED: Final = "sal_…"
-
-_RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictError)
-
-
-class _RetryPolicy:
-    """Decides, for one request, whether an error is worth another attempt, and when."""
-
-    def __init__(self, attempts: int) -> None:
-        self._left = attempts - 1
-        self._refused_since: float | None = None
-        self._undecided = False
-
-    def __call__(self, error: Exception) -> bool | float:
-        if isinstance(error, StaticAdsLabError):
-            error.undecided = self._undecided = self._undecided or isinstance(error, _RETRIED)
-        if isinstance(error, RateLimitError):
-            # The limiter makes everyone wait, this request too; here there is nothing to add.
-            now = time.monotonic()
-            self._refused_since = self._refused_since or now
-            return 0.0 if now - self._refused_since < RATE_LIMIT_PATIENCE_SECONDS else False
-        if not isinstance(error, _RETRIED) or self._left <= 0:
-            return False
-        self._left -= 1
-        logger.info("Trying again after: %s", error)
-        if isinstance(error, APIStatusError) and error.retry_after is not None:
-            return error.retry_after
-        return True
 
 
 class StaticAdsLabClient:
@@ -310,25 +268,24 @@ class StaticAdsLabClient:
 
     # The catalogue
 
-    def list_brands(self) -> AsyncIterator[Brand]:
-        """All brands of the organization."""
-        return self._pages(Brand, "/v1/brands", {})
+    async def get_resource(self, kind: type[C], identifier: str) -> C:
+        """One `Brand`, `Product`, `ProductVariant`, `Audience` or `DesignTemplate`.
 
-    def list_products(self, **filters: str) -> AsyncIterator[Product]:
-        """All products, or those of a `brand_id`."""
-        return self._pages(Product, "/v1/products", filters)
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        path = f"{ENDPOINTS[kind]}/{_quoted(identifier)}"
+        return parse(kind, await self._request("GET", path))
 
-    def list_product_variants(self, **filters: str) -> AsyncIterator[ProductVariant]:
-        """All product variants, or those of a `product_id`."""
-        return self._pages(ProductVariant, "/v1/product-variants", filters)
+    def list_resources(self, kind: type[C], **filters: str) -> AsyncIterator[C]:
+        """All resources of a kind that match, page by page.
 
-    def list_audiences(self, **filters: str) -> AsyncIterator[Audience]:
-        """All audiences, or those of a `product_id`."""
-        return self._pages(Audience, "/v1/audiences", filters)
-
-    def list_design_templates(self, **filters: str) -> AsyncIterator[DesignTemplate]:
-        """All design templates, or those of a `status`, `industry` or `ad_format`."""
-        return self._pages(DesignTemplate, "/v1/design-templates", filters)
+        Args:
+            kind: `Brand`, `Product`, `ProductVariant`, `Audience` or `DesignTemplate`.
+            filters: `brand_id` for products; `product_id` for product variants and audiences;
+                `status`, `industry`, `ad_format` and `ids` for design templates.
+        """
+        return self._pages(kind, ENDPOINTS[kind], filters)
 
     async def _pages(
         self, kind: type[R], path: str, filters: Mapping[str, str | bool]
@@ -362,7 +319,7 @@ class StaticAdsLabClient:
         on_send: Callable[[], None] | None = None,
     ) -> Answer:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        policy = _RetryPolicy(self._attempts)
+        policy = RetryPolicy(self._attempts)
         async for attempt in retrying(policy):
             with attempt:
                 async with self.limiter.turn(reserve=leave_room_for_reads) as turn:

@@ -6,6 +6,7 @@ takes nothing for granted but an id: the rest has a default.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -218,44 +219,42 @@ class CreatedImageAd(Resource):
     replayed: bool = False
 
 
-class Brand(Resource):
+class CatalogueResource(Resource):
+    """What ads are made of: all of it has an id, and most of it a name."""
+
+    id: str
+    name: Text = ""
+
+
+class Brand(CatalogueResource):
     """A brand: who advertises."""
 
-    id: str
-    name: Text = ""
     description: Maybe[str] = None
 
 
-class Product(Resource):
+class Product(CatalogueResource):
     """A product of a brand."""
 
-    id: str
     brand_id: Maybe[str] = None
-    name: Text = ""
     description: Maybe[str] = None
 
 
-class ProductVariant(Resource):
+class ProductVariant(CatalogueResource):
     """A variant of a product, such as "Red / Large"."""
 
-    id: str
     product_id: Maybe[str] = None
-    name: Text = ""
 
 
-class Audience(Resource):
+class Audience(CatalogueResource):
     """An audience of a product."""
 
-    id: str
     product_id: Maybe[str] = None
-    name: Text = ""
     description: Maybe[str] = None
 
 
-class DesignTemplate(Resource):
+class DesignTemplate(CatalogueResource):
     """A design template. Only a `completed` one can be used for an ad."""
 
-    id: str
     status: Text = "processing"
     aspect_ratio: Maybe[str] = None
     industry: Maybe[str] = None
@@ -263,3 +262,13 @@ class DesignTemplate(Resource):
     preview_url: Maybe[str] = None
     width: Maybe[int] = None
     height: Maybe[int] = None
+
+
+ENDPOINTS: Final[Mapping[type[Resource], str]] = {
+    Brand: "/v1/brands",
+    Product: "/v1/products",
+    ProductVariant: "/v1/product-variants",
+    Audience: "/v1/audiences",
+    DesignTemplate: "/v1/design-templates",
+}
+"""Where the API keeps each kind of catalogue resource."""

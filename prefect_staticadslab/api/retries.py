@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Final, Protocol
 
 import stamina
+
+from prefect_staticadslab.api.errors import (
+    APIConnectionError,
+    APIStatusError,
+    ConflictError,
+    RateLimitError,
+    ServerError,
+    StaticAdsLabError,
+    UnreadableAnswerError,
+)
+
+logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 15.0
@@ -14,11 +27,52 @@ LONGEST_BACKOFF_SECONDS: Final = 15.0
 _NAME: Final = "prefect_staticadslab"
 
 
+DEFAULT_ATTEMPTS: Final = 8
+"""With the pauses between them, they ride out about a minute of trouble."""
+
+RATE_LIMIT_PATIENCE_SECONDS: Final = 1800.0
+"""429 is no failure; but a request that is refused for half an hour has no limit to wait for."""
+
+_RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictError)
+
+
+class RetryPolicy:
+    """Decides, for one request, whether an error is worth another attempt, and when."""
+
+    def __init__(self, attempts: int) -> None:
+        self._left = attempts - 1
+        self._refused_since: float | None = None
+        self._undecided = False
+
+    def __call__(self, error: Exception) -> bool | float:
+        if isinstance(error, StaticAdsLabError):
+            error.undecided = self._undecided = self._undecided or isinstance(error, _RETRIED)
+        if isinstance(error, RateLimitError):
+            # The limiter makes everyone wait, this request too; here there is nothing to add.
+            now = time.monotonic()
+            self._refused_since = self._refused_since or now
+            return 0.0 if now - self._refused_since < RATE_LIMIT_PATIENCE_SECONDS else False
+        if not isinstance(error, _RETRIED) or self._left <= 0:
+            return False
+        self._left -= 1
+        logger.info("Trying again after: %s", error)
+        if isinstance(error, APIStatusError) and error.retry_after is not None:
+            return error.retry_after
+        return True
+
+
+class Attempts(Protocol):
+    """Attempts to go through, with pauses that block the thread or only the task."""
+
+    def __iter__(self) -> Iterator[stamina.Attempt]: ...
+    def __aiter__(self) -> AsyncIterator[stamina.Attempt]: ...
+
+
 def retrying(
     on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool | float],
     *,
     attempts: int | None = None,
-) -> AsyncIterator[stamina.Attempt]:
+) -> Attempts:
     """Attempts at something, with growing pauses between them. See `stamina.retry_context`.
 
     Args:

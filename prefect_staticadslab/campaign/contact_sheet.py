@@ -14,7 +14,8 @@ from urllib.parse import quote, urlsplit
 import jinja2
 
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.states import RowStatus
 
 _FOLDER: Final = Path(__file__).parent
 
@@ -60,6 +61,7 @@ def contact_sheet(table: ResultTable, location: str, title: str) -> str:
         title=title,
         cards=cards,
         counts=counts,
+        rows=sum(counts.values()),
         cost=f"{table.cost_usd():.2f}",
         completed=counts.get(str(RowStatus.COMPLETED), 0),
         style=style,
@@ -100,7 +102,7 @@ def _picture(image_path: str | None, image_url: str | None, location: str) -> st
             return _web_address(image_url)
         if storage.is_url(location):
             return path.as_uri()
-        base = Path(location).expanduser().resolve().parent
+        base = storage.local_path(location).resolve().parent
         try:
             return quote(Path(os.path.relpath(path, base)).as_posix())
         except ValueError:  # another drive of a Windows machine

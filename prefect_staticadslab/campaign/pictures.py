@@ -12,7 +12,8 @@ from typing import Final
 from prefect_staticadslab.api.downloads import PictureDownloader
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.states import RowStatus
 
 logger = logging.getLogger(__name__)
 

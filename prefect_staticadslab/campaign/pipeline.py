@@ -7,77 +7,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
+    AuthenticationError,
     BadRequestError,
+    InsufficientBalanceError,
     NotFoundError,
     PayloadTooLargeError,
+    PermissionDeniedError,
     StaticAdsLabError,
     UnprocessableError,
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
-from prefect_staticadslab.campaign.results import AdState, RowStatus
-from prefect_staticadslab.campaign.rows import idempotency_key, plain_text
+from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd, seen
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.session import Session
+from prefect_staticadslab.campaign.states import AdState, RowStatus
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
-
-
-@dataclass(frozen=True)
-class PlannedAd:
-    """One ad to bring to its end.
-
-    Attributes:
-        position: The caller's own number for it, such as the row's place in the table.
-        request: What to create.
-        campaign, identity: What its idempotency keys are made of.
-        state: What is known about it so far; an ad that was created already is only followed.
-    """
-
-    position: int
-    request: ImageAdRequest
-    campaign: str
-    identity: str
-    state: AdState = field(default_factory=AdState)
-
-    def key(self, attempt: int) -> str:
-        """The idempotency key of an attempt, the first being 1."""
-        return idempotency_key(self.campaign, self.identity, attempt)
-
-
-@dataclass(frozen=True)
-class ImageAdResult:
-    """What became of a planned ad.
-
-    Attributes:
-        position: The planned ad's.
-        state: What is known about it in the end.
-        replayed: Whether the API answered the create from an earlier run.
-        stopped_by: Why it was not created, if something stopped all creates of the key.
-    """
-
-    position: int
-    state: AdState
-    replayed: bool = False
-    stopped_by: str | None = None
-
-
-class Journal(Protocol):
-    """Where the pipeline writes down what it knows, as it learns it."""
-
-    async def before_send(self, changes: Mapping[int, AdState]) -> None:
-        """These are about to be sent; returns once that is safely written down."""
-
-    def update(self, position: int, state: AdState) -> None:
-        """This is now known."""
 
 
 class _NoJournal:
@@ -140,7 +95,8 @@ class _Chunk:
         self._timeout_seconds = timeout_seconds
         self._wait = wait
         self._sending: set[asyncio.Task[None]] = set()
-        self._stop_reason: str | None = None
+        self._wound_up = False
+        self._unrecorded: str | None = None
 
     async def run(self, planned: Sequence[PlannedAd]) -> list[ImageAdResult]:
         ads = [_Ad(plan) for plan in planned]
@@ -154,27 +110,39 @@ class _Chunk:
                 if to_create:
                     await self._send_chunk(to_create, group)
         except asyncio.CancelledError:
-            await self._wind_up(ads, "The run was cancelled.")
+            await self._wind_up(ads)
             raise
         except BaseExceptionGroup as group_error:
-            await self._wind_up(ads, "The run broke down.")
+            await self._wind_up(ads)
             raise group_error.exceptions[0] from None
         finally:
             self._session.creates_waiting -= sum(not ad.create_ended.is_set() for ad in to_create)
-        return [ad.result(self._session.stopped_by) for ad in ads]
+        return [ad.result(self._stopped_by) for ad in ads]
+
+    @property
+    def _stopped_by(self) -> str | None:
+        """What keeps this chunk from creating, if something does."""
+        return self._session.stopped_by or self._unrecorded
 
     async def _send_chunk(self, ads: list[_Ad], group: asyncio.TaskGroup) -> None:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
         async with self._session.sending_chunks:
-            if self._session.stopped_by is None:
-                for ad in ads:
-                    ad.begin_attempt()
-                await self._journal.before_send({ad.position: ad.state for ad in ads})
+            if self._stopped_by is None:
+                await self._begin(ads)
             for ad in ads:
                 group.create_task(self._finish(ad))
             for ad in ads:
                 await ad.create_ended.wait()
+
+    async def _begin(self, ads: Sequence[_Ad]) -> None:
+        """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""
+        for ad in ads:
+            ad.begin_attempt()
+        try:
+            await self._journal.before_send({ad.position: ad.state for ad in ads})
+        except CampaignError as error:
+            self._unrecorded = str(error)
 
     async def _finish(self, ad: _Ad) -> None:
         """Takes one ad as far as it goes."""
@@ -188,14 +156,15 @@ class _Chunk:
                         self._session.creates_waiting -= 1
             if self._wait and ad.is_processing:
                 await self._follow(ad)
-            if not ad.job_failed or ad.jobs >= self._attempts:
+            if not (ad.job_failed and ad.plan.wanted and ad.jobs < self._attempts):
                 return
-            ad.begin_attempt()
-            self._note(ad)
+            if self._stopped_by is not None:
+                return
+            await self._begin([ad])
 
     async def _create(self, ad: _Ad) -> None:
-        if self._stop_reason is not None or self._session.stopped_by is not None:
-            ad.withdraw(self._session.stopped_by)
+        if self._wound_up or self._stopped_by is not None:
+            ad.withdraw(self._stopped_by)
             self._note(ad)
             return
         async with self._session.open_creates:
@@ -209,8 +178,7 @@ class _Chunk:
     async def _send(self, ad: _Ad) -> None:
         def check_may_send() -> None:
             # What was sent once is asked for again even then: its answer is what is missing.
-            stopped = self._stop_reason is not None or self._session.stopped_by is not None
-            if stopped and not ad.sends:
+            if (self._wound_up or self._stopped_by is not None) and not ad.sends:
                 raise _NotSentError
             ad.sends += 1
 
@@ -221,9 +189,9 @@ class _Chunk:
                 on_send=check_may_send,
             )
         except _NotSentError:
-            ad.withdraw(self._session.stopped_by)
+            ad.withdraw(self._stopped_by)
         except CAMPAIGN_STOPPERS as error:
-            self._session.stop_creating(str(error))
+            self._session.stop_creating(_with_advice(error))
             if error.undecided:
                 ad.state = replace(ad.state, error=str(error))
             else:
@@ -254,15 +222,15 @@ class _Chunk:
             lost = f"The API does not know this ad with this key. {error}"
             ad.state = replace(ad.state, error=lost)
         except StaticAdsLabError as error:
-            self._session.stop_creating(str(error))
+            self._session.stop_creating(_with_advice(error))
             ad.state = replace(ad.state, error=str(error))
         else:
             ad.state = seen(ad.state, finished)
         self._note(ad)
 
-    async def _wind_up(self, ads: Sequence[_Ad], reason: str) -> None:
+    async def _wind_up(self, ads: Sequence[_Ad]) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
-        self._stop_reason = reason
+        self._wound_up = True
         await _settled(self._sending)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
@@ -282,6 +250,18 @@ class _Chunk:
 
 _REFUSED = (BadRequestError, NotFoundError, PayloadTooLargeError, UnprocessableError)
 """Answers that say what is wrong with the request itself: it was not taken, and never will be."""
+
+
+def _with_advice(error: StaticAdsLabError) -> str:
+    """Why nothing more is created, and what mends it."""
+    if isinstance(error, InsufficientBalanceError):
+        return (
+            f"The wallet is empty: {error}. "
+            "Top it up at the billing page of the Static Ads Lab dashboard."
+        )
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
+    return str(error)
 
 
 async def _settled(tasks: set[asyncio.Task[None]]) -> None:
@@ -319,15 +299,21 @@ class _Ad:
 
     @property
     def wants_create(self) -> bool:
-        return not self.is_processing and self.state.status is not RowStatus.COMPLETED
+        if self.is_processing or not self.plan.wanted:
+            return False
+        return not self.state.is_completed
 
     def begin_attempt(self) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
         self._before = self.state
         self.sends = 0
         again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
-        attempts = self.state.attempts if again else self.state.attempts + 1
-        self.state = AdState(status=RowStatus.SUBMITTING, attempts=attempts)
+        self.state = AdState(
+            status=RowStatus.SUBMITTING,
+            attempts=self.state.attempts if again else self.state.attempts + 1,
+            # A key lives for a day from its first use, so that is the moment to keep.
+            submitted_at=(again and self.state.submitted_at) or datetime.now(UTC),
+        )
 
     def withdraw(self, reason: str | None) -> None:
         """Takes the mark back: this attempt was certainly not taken by the API."""
@@ -343,35 +329,9 @@ class _Ad:
         self.state = replace(self.state, status=RowStatus.FAILED, error=reason, cost_usd=Decimal(0))
 
     def result(self, stopped_by: str | None) -> ImageAdResult:
-        unsent = self.state.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
         return ImageAdResult(
             position=self.plan.position,
             state=self.state,
             replayed=self.replayed,
-            stopped_by=stopped_by if unsent else None,
+            stopped_by=stopped_by if self.state.is_unsent else None,
         )
-
-
-def seen(state: AdState, ad: ImageAd) -> AdState:
-    """What is known about a row once its ad looks like this."""
-    state = replace(state, image_ad_id=ad.id, error=None)
-    if ad.is_completed:
-        return replace(
-            state,
-            status=RowStatus.COMPLETED,
-            image_url=ad.image_url,
-            cost_usd=ad.price_usd,
-            width=ad.width,
-            height=ad.height,
-            completed_at=ad.completed_at or datetime.now(UTC),
-        )
-    if ad.is_failed:
-        reason = f"{ad.error.message} ({ad.error.code})" if ad.error else "The job failed."
-        return replace(
-            state,
-            status=RowStatus.FAILED,
-            error=reason,
-            cost_usd=Decimal(0),
-            completed_at=ad.completed_at or datetime.now(UTC),
-        )
-    return replace(state, status=RowStatus.PROCESSING)

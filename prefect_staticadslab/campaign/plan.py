@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+from prefect_staticadslab.campaign.progress import duration
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.states import RowStatus
+
+JOB_SECONDS: Final = 60.0
+"""The longest that the vendor says an ad takes."""
 
 
 class BudgetError(CampaignError):
@@ -47,16 +54,16 @@ class Plan:
         committed = new = Decimal(0)
         for row, state in zip(table.rows, table.states, strict=True):
             if state.status is RowStatus.COMPLETED:
-                completed += 1
+                completed += not row.gone
             elif state.status is RowStatus.PROCESSING and state.image_ad_id:
                 following += 1
                 committed += row.request.price_usd
-            else:
+            elif not row.gone:
                 flat += not row.request.editable
                 editable += row.request.editable
                 new += row.request.price_usd
         return cls(
-            rows=len(table.rows),
+            rows=len(table.wanted),
             completed=completed,
             following=following,
             flat=flat,
@@ -88,8 +95,16 @@ class Plan:
                 f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
             )
 
-    def describe(self) -> str:
-        """The plan in words, a line per fact."""
+    def expected_seconds(self, seconds_for: Callable[[int], float]) -> float:
+        """How long it takes: what the rate limit makes the creates wait, and the last job.
+
+        Args:
+            seconds_for: How long the rate limit takes for so many creates, in seconds.
+        """
+        return seconds_for(self.creates) + JOB_SECONDS if self.creates + self.following else 0.0
+
+    def describe(self, seconds_for: Callable[[int], float]) -> str:
+        """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
         lines = [f"Rows:              {self.rows}"]
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
@@ -104,4 +119,6 @@ class Plan:
                 f"In all:            up to {self.total_usd:.2f} USD, "
                 f"{self.spent_usd:.2f} of it spent already"
             )
+        seconds = self.expected_seconds(seconds_for)
+        lines.append(f"Expected time:     about {duration(seconds)}, under the key's rate limit")
         return "\n".join(lines)

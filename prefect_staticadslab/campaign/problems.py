@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 
 class CampaignError(Exception):
@@ -43,7 +43,37 @@ class SpreadsheetError(CampaignError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__("\n".join(_told(self.problems)))
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems,)
+
+
+def _told(problems: Iterable[Problem]) -> list[str]:
+    """A line per problem, where one that many rows have is a single line for all of them."""
+    rows: dict[Problem, list[int]] = {}
+    for problem in problems:
+        rows.setdefault(replace(problem, row=None), []).extend(
+            () if problem.row is None else (problem.row,)
+        )
+    lines = []
+    for problem, numbers in rows.items():
+        if len(numbers) < 2:  # noqa: PLR2004
+            lines.append(str(replace(problem, row=numbers[0] if numbers else None)))
+            continue
+        place = f"Rows {_ranges(numbers)}"
+        if problem.column is not None:
+            place += f", column {problem.column}"
+        lines.append(f"{place}: {problem.message}")
+    return lines
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Row numbers as people write them: `2-5, 9`."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)

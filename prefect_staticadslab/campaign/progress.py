@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Final
 
 from prefect_staticadslab.campaign.concurrency import in_background
-from prefect_staticadslab.campaign.results import ResultTable, RowStatus
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.states import RowStatus
 
 TERMINAL_SECONDS: Final = 0.25
 LOG_SECONDS: Final = 15.0
@@ -32,9 +33,18 @@ def terminal_progress() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Tally:
-    """A campaign at one moment. `seconds_left` is None as long as nobody can say."""
+    """A campaign at one moment.
+
+    Attributes:
+        rows: All rows.
+        already_completed: Rows that earlier runs had completed.
+        created, rendering, completed, failed: Rows that have an ad by now, and how these stand.
+        cost_usd: What the table's ads have cost.
+        seconds_left: How long it will take; None as long as nobody can say.
+    """
 
     rows: int
+    already_completed: int
     created: int
     rendering: int
     completed: int
@@ -45,8 +55,11 @@ class Tally:
     def line(self) -> str:
         """The tally in one line."""
         left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
+        found = ""
+        if self.already_completed:
+            found = f"{self.already_completed} of {self.rows} already completed; "
         return (
-            f"{self.created} of {self.rows} created, {self.rendering} rendering, "
+            f"{found}{self.created} of {self.rows} created, {self.rendering} rendering, "
             f"{self.completed} done, {self.failed} failed, {self.cost_usd:.2f} USD{left}"
         )
 
@@ -58,14 +71,16 @@ class _Observer:
         self._table = table
         self._seconds_for = seconds_for
         self._known = self._finished()
+        self._already_completed = table.counts()[RowStatus.COMPLETED]
         self._job_seconds: list[float] = []
 
     def tally(self) -> Tally:
         counts = self._table.counts()
         unsent = counts[RowStatus.PENDING] + counts[RowStatus.SUBMITTING]
         return Tally(
-            rows=len(self._table.rows),
-            created=len(self._table.rows) - unsent,
+            rows=sum(counts.values()),
+            already_completed=self._already_completed,
+            created=sum(counts.values()) - unsent,
             rendering=counts[RowStatus.PROCESSING],
             completed=counts[RowStatus.COMPLETED],
             failed=counts[RowStatus.FAILED],

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import MAXYEAR, UTC, datetime
-from decimal import Decimal, InvalidOperation
-from enum import StrEnum
-from typing import Any, Final
+from decimal import Decimal
+from typing import Final
 
 import pandas as pd
 
+from prefect_staticadslab.api.retries import retrying
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
 from prefect_staticadslab.campaign.spreadsheet import (
+    FIRST_ROW,
     WRITABLE,
     Dialect,
     Spreadsheet,
-    cell_text,
     encode_spreadsheet,
     normalized,
     read_spreadsheet,
 )
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
 
 logger = logging.getLogger(__name__)
 
@@ -37,109 +39,12 @@ CHECKPOINT_SECONDS: Final = 3.0
 CHECKPOINT_SHARE: Final = 0.05
 """The part of the time that writing the table may take; a long table is written less often."""
 
-_EARLIEST_YEAR: Final = 2000
-"""A date before it, or at the end of the calendar, is no date of an ad."""
+SAVE_ATTEMPTS: Final = 5
+"""Writes of the table, over about eight seconds, before it is said to be impossible."""
 
 INPUT_PREFIX: Final = "input_"
 
 GONE: Final = "This row is no longer in the spreadsheet; its ad is kept."
-
-
-class RowStatus(StrEnum):
-    """Where a row stands."""
-
-    PENDING = "pending"
-    """Not sent yet."""
-    SUBMITTING = "submitting"
-    """Perhaps sent; whether the API has it, only the API knows."""
-    PROCESSING = "processing"
-    """The API has it and works on it; `image_ad_id` says where."""
-    COMPLETED = "completed"
-    """The picture is there."""
-    FAILED = "failed"
-    """The API refused it, or the job failed. It costs nothing."""
-
-
-@dataclass(frozen=True)
-class AdState:
-    """What is known about one row's ad; the columns that the result table adds.
-
-    Attributes:
-        status: Where the row stands.
-        image_ad_id: The ad's id, once the API has answered.
-        image_url: The picture's URL, once completed.
-        error: Why it failed, or what stands in its way.
-        cost_usd: What it cost in USD: known once it completed, 0 if it failed.
-        attempts: How many creates, each with a key of its own, were begun for this row.
-        width, height: The picture's size in pixels.
-        submitted_at, completed_at: When, in UTC.
-        image_path: Where the picture was downloaded to.
-    """
-
-    status: RowStatus = RowStatus.PENDING
-    image_ad_id: str | None = None
-    image_url: str | None = None
-    error: str | None = None
-    cost_usd: Decimal | None = None
-    attempts: int = 0
-    width: int | None = None
-    height: int | None = None
-    submitted_at: datetime | None = None
-    completed_at: datetime | None = None
-    image_path: str | None = None
-
-    def cells(self) -> tuple[Any, ...]:
-        """The values of `RESULT_COLUMNS`."""
-        return (
-            str(self.status),
-            self.image_ad_id,
-            self.image_url,
-            self.error,
-            None if self.cost_usd is None else float(self.cost_usd),
-            self.attempts,
-            self.width,
-            self.height,
-            _timestamp(self.submitted_at),
-            _timestamp(self.completed_at),
-            self.image_path,
-        )
-
-    @classmethod
-    def from_cells(cls, cells: Mapping[str, Any]) -> AdState:
-        """What an earlier run wrote down. Cells that make no sense count as empty."""
-        text = {name: cell_text(cells.get(name)).strip() for name in RESULT_COLUMNS}
-        try:
-            status = RowStatus(text["status"].casefold())
-        except ValueError:
-            status = RowStatus.PENDING
-        return cls(
-            status=status,
-            image_ad_id=text["image_ad_id"] or None,
-            image_url=text["image_url"] or None,
-            error=text["error"] or None,
-            cost_usd=_decimal(text["cost_usd"]),
-            attempts=_integer(text["attempts"]) or 0,
-            width=_integer(text["width"]),
-            height=_integer(text["height"]),
-            submitted_at=_moment(text["submitted_at"]),
-            completed_at=_moment(text["completed_at"]),
-            image_path=text["image_path"] or None,
-        )
-
-
-RESULT_COLUMNS: Final = (
-    "status",
-    "image_ad_id",
-    "image_url",
-    "error",
-    "cost_usd",
-    "attempts",
-    "width",
-    "height",
-    "submitted_at",
-    "completed_at",
-    "image_path",
-)
 
 
 class OutputError(CampaignError):
@@ -152,27 +57,28 @@ class ResultTable:
 
     Attributes:
         location: Where the table is kept, or None for a campaign that keeps none.
-        frame: The input's columns, renamed where a result column has the same name.
+        frame: The input's columns, renamed where a result column has the same name; a line for
+            each of `rows`.
         dialect: How a text table is written.
-        rows: The rows as requests, in the input's order.
+        rows: The rows as requests, in the input's order. After them come the rows of an earlier
+            run that are no longer in the input and that have, or may have, an ad: they are kept
+            and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
-        gone: Lines of an earlier run's table whose row is no longer in the input and that hold an
-            ad; they stay in the table, after the others.
         resumed: Whether an earlier run's table was found.
     """
 
     location: str | None
     frame: pd.DataFrame
     dialect: Dialect
-    rows: Sequence[CampaignRow]
+    rows: list[CampaignRow]
     states: list[AdState]
-    gone: pd.DataFrame | None = None
     resumed: bool = False
 
     def __post_init__(self) -> None:
         self._changed = False
         self._writing = asyncio.Lock()
         self._last_write_seconds = 0.0
+        self._saved: list[AdState] = list(self.states)
 
     @classmethod
     def open(cls, location: str | None, spreadsheet: Spreadsheet) -> ResultTable:
@@ -204,34 +110,50 @@ class ResultTable:
 
     def _resume(self, earlier: Spreadsheet) -> None:
         self.resumed = True
-        record = dict(
-            zip(
-                (row.identity for row in read_rows(earlier, unique_row_ids=False)),
-                _states(earlier.frame),
-                strict=True,
+        recorded = {
+            row.identity: (line, row, state)
+            for line, (row, state) in enumerate(
+                zip(read_rows(earlier, unique_row_ids=False), _states(earlier.frame), strict=True)
             )
-        )
+        }
         for position, row in enumerate(self.rows):
-            state = record.get(row.identity)
-            if state is not None:
-                self.states[position] = replace(state, error=None) if state.image_url else state
-        wanted = {row.identity for row in self.rows}
+            if row.identity in recorded:
+                _, _, state = recorded.pop(row.identity)
+                self.states[position] = _back(state)
         kept = [
-            identity not in wanted
-            and (state.image_ad_id is not None or state.status is RowStatus.SUBMITTING)
-            for identity, state in record.items()
+            (line, row, state)
+            for line, row, state in recorded.values()
+            if state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
         ]
-        if any(kept):
-            self.gone = _aligned(earlier.frame[kept], [*self.frame.columns, *RESULT_COLUMNS])
-            self.gone["error"] = GONE
+        if kept:
+            lines = earlier.frame.iloc[[line for line, _, _ in kept]]
+            gone = _aligned(lines, list(self.frame.columns))
+            self.frame = pd.concat([self.frame, gone], ignore_index=True)
+        for _, row, state in kept:
+            self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, gone=True))
+            self.states.append(_marked(state))
+        self._saved = list(self.states)
+
+    @property
+    def wanted(self) -> list[tuple[int, CampaignRow, AdState]]:
+        """The rows of the input: position, row and what is known about it."""
+        return [
+            (position, row, state)
+            for position, (row, state) in enumerate(zip(self.rows, self.states, strict=True))
+            if not row.gone
+        ]
 
     def update(self, position: int, state: AdState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
-        self.states[position] = state
+        self.states[position] = _marked(state) if self.rows[position].gone else state
         self._changed = True
 
     async def before_send(self, changes: Mapping[int, AdState]) -> None:
-        """Notes what is about to be sent, and returns once that is on disk."""
+        """Notes what is about to be sent, and returns once that is on disk.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
         for position, state in changes.items():
             self.update(position, state)
         await self.save()
@@ -240,26 +162,37 @@ class ResultTable:
         """Writes the table, if anything changed since it was last written.
 
         Raises:
-            StorageError: It cannot be written.
+            StorageError: It cannot be written, also when tried again.
         """
         async with self._writing:
             if not self._changed or self.location is None:
                 return
             self._changed = False
-            frame = self.to_frame()
+            frame, states = self.to_frame(), list(self.states)
             started = time.perf_counter()
             try:
-                await asyncio.to_thread(self._write, frame)
+                async for attempt in retrying(storage.StorageError, attempts=SAVE_ATTEMPTS):
+                    with attempt:
+                        await asyncio.to_thread(self._write, frame)
             except BaseException:
                 self._changed = True
                 raise
+            self._saved = states
             self._last_write_seconds = time.perf_counter() - started
 
-    def save_now(self) -> None:
-        """Writes the table before anything else happens; for the start and the very end."""
-        if self.location is not None:
-            self._write(self.to_frame())
-            self._changed = False
+    def save_now(self, attempts: int = 1) -> None:
+        """Writes the table before anything else happens; for the start and the very end.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        if self.location is None:
+            return
+        for attempt in retrying(storage.StorageError, attempts=attempts):
+            with attempt:
+                self._write(self.to_frame())
+        self._saved = list(self.states)
+        self._changed = False
 
     def _write(self, frame: pd.DataFrame) -> None:
         assert self.location is not None  # noqa: S101
@@ -267,14 +200,22 @@ class ResultTable:
         storage.write_bytes(self.location, encode_spreadsheet(ending, frame, self.dialect))
 
     @asynccontextmanager
-    async def checkpoints(self) -> AsyncIterator[None]:
-        """Keeps the table on disk up to date while the body runs, and whatever ends the body."""
+    async def checkpoints(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Keeps the table on disk up to date while the body runs, and whatever ends the body.
 
+        Args:
+            tell: Is told what could not be saved, if the table cannot be written in the end;
+                `unsaved` then says it again.
+        """
         try:
             async with in_background(self._keep_saved()):
                 yield
         finally:
-            self.save_now()
+            # Not awaited: a loop that shuts down would cancel that.
+            try:
+                self.save_now(attempts=SAVE_ATTEMPTS)
+            except storage.StorageError as error:
+                tell(f"{error}\nWhat could not be saved:\n{self.unsaved()}")
 
     async def _keep_saved(self) -> None:
         while True:
@@ -285,29 +226,49 @@ class ResultTable:
             except CampaignError as error:
                 logger.warning("The table could not be saved, trying again: %s", error)
 
+    def unsaved(self) -> str:
+        """What is known and not on disk, as lines of CSV; an empty text if there is nothing."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for row, state, saved in zip(self.rows, self.states, self._saved, strict=True):
+            if state != saved:
+                writer.writerow(
+                    [row.number, state.status, state.image_ad_id, state.image_url, state.error]
+                )
+        lines = text.getvalue()
+        return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
+
     def to_frame(self) -> pd.DataFrame:
-        """The table: the input's columns, then `RESULT_COLUMNS`, a line per input row."""
+        """The table: the input's columns, then `RESULT_COLUMNS`; a line for each of `rows`."""
         cells = zip(*(state.cells() for state in self.states), strict=True)
         added = {
             name: pd.Series(list(values), dtype=object, index=self.frame.index)
             for name, values in zip(RESULT_COLUMNS, cells, strict=True)
         }
-        table = pd.concat([self.frame, pd.DataFrame(added, dtype=object)], axis=1)
-        if self.gone is None:
-            return table
-        lines = [*table.to_numpy().tolist(), *self.gone.to_numpy().tolist()]
-        return pd.DataFrame(lines, columns=table.columns, dtype=object)
+        return pd.concat([self.frame, pd.DataFrame(added, dtype=object)], axis=1)
 
     def counts(self) -> dict[RowStatus, int]:
-        """How many rows have each status."""
+        """How many rows of the input have each status."""
         counts = dict.fromkeys(RowStatus, 0)
-        for state in self.states:
-            counts[state.status] += 1
+        for row, state in zip(self.rows, self.states, strict=True):
+            counts[state.status] += not row.gone
         return counts
 
     def cost_usd(self) -> Decimal:
-        """What the rows have cost so far, in USD."""
+        """What all ads of the table have cost so far, in USD."""
         return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
+
+
+def _marked(state: AdState) -> AdState:
+    """The state of a row that is gone, which says so."""
+    error = state.error or ""
+    return state if error.startswith(GONE) else replace(state, error=f"{GONE} {error}".strip())
+
+
+def _back(state: AdState) -> AdState:
+    """The state of a row that is in the spreadsheet, perhaps again."""
+    error = (state.error or "").removeprefix(GONE).strip()
+    return replace(state, error=None if state.image_url else error or None)
 
 
 def _renamed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -360,31 +321,3 @@ def _states(table: pd.DataFrame) -> list[AdState]:
         AdState.from_cells(dict(zip(RESULT_COLUMNS, line, strict=True)))
         for line in results.itertuples(index=False, name=None)
     ]
-
-
-def _timestamp(moment: datetime | None) -> str | None:
-    if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _integer(text: str) -> int | None:
-    try:
-        return int(float(text))
-    except ValueError:
-        return None
-
-
-def _decimal(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None

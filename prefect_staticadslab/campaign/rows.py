@@ -46,11 +46,13 @@ class CampaignRow:
             occurrence number among equal rows, together with all that is sent. So rows may be
             moved, added and removed between runs, two equal rows are two ads, and a row whose ad
             was changed is a new one.
+        gone: Whether it is only in the result table, and no longer in the spreadsheet.
     """
 
     number: int
     request: ImageAdRequest
     identity: str
+    gone: bool = False
 
 
 def idempotency_key(campaign: str, identity: str, attempt: int) -> str:

@@ -4,37 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import is_loopback
-from prefect_staticadslab.api.errors import (
-    AuthenticationError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
-from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.pipeline import ImageAdResult, PlannedAd
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import OutputError, ResultTable, RowStatus
+from prefect_staticadslab.campaign.adoption import Adoption, adopt
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
+from prefect_staticadslab.campaign.results import OutputError, ResultTable
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import RowStatus
 
 CHUNK_ROWS: Final = 100
 """Rows per task run: one batch poll's worth, and few enough runs for any Prefect server."""
 
 LISTED_FAILURES: Final = 5
 """Kinds of failure that a summary names; the table has them all."""
-
-NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
-
-
-class KeyRefusedError(CampaignError):
-    """The API does not accept the key, or not for this."""
 
 
 @dataclass
@@ -44,10 +36,12 @@ class Campaign:
     Attributes:
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
+        adoption: What became of rows that an interrupted run may have sent long ago.
     """
 
     name: str
     table: ResultTable
+    adoption: Adoption = field(default_factory=Adoption)
 
     @classmethod
     def open(
@@ -73,14 +67,45 @@ class Campaign:
             _check_same_api(table, base_url)
         return cls(name or storage.canonical(output), table)
 
+    async def preflight(self, client: StaticAdsLabClient) -> Preflight:
+        """Asks the API about the key and every id of the rows that are to be created.
+
+        Raises:
+            KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
+            SpreadsheetError: Ids are wrong; the message lists all of them.
+        """
+        account = await check_key(client)
+        rows = [
+            row
+            for _, row, state in self.table.wanted
+            if state.image_ad_id is None or state.status is RowStatus.FAILED
+        ]
+        unchecked = await check_catalogue(client, account, rows)
+        return Preflight(account.organization_name, unchecked)
+
+    async def adopt(self, client: StaticAdsLabClient) -> None:
+        """Finds the ads of rows that an interrupted run may have sent a day ago or earlier.
+
+        Raises:
+            KeyRefusedError: The API could not be asked, so nothing must be created.
+        """
+        try:
+            self.adoption = await adopt(client, self.table)
+        except StaticAdsLabError as error:
+            raise KeyRefusedError(
+                "Rows of an earlier run may have been sent, and the API could not be asked for "
+                f"their ads: {error}"
+            ) from error
+
     def chunks(self) -> list[list[PlannedAd]]:
         """The rows that are not completed, in the table's order, a hundred at a time."""
         planned = [
-            PlannedAd(position, row.request, self.name, row.identity, state)
+            PlannedAd(position, row.request, self.name, row.identity, state, wanted=not row.gone)
             for position, (row, state) in enumerate(
                 zip(self.table.rows, self.table.states, strict=True)
             )
-            if state.status is not RowStatus.COMPLETED
+            if position not in self.adoption.held
+            and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
         ]
         return [planned[i : i + CHUNK_ROWS] for i in range(0, len(planned), CHUNK_ROWS)]
 
@@ -101,10 +126,18 @@ class Campaign:
     ) -> Summary:
         """How a run ended, given its chunks' results."""
         failures = Counter(
-            state.error or "" for state in self.table.states if state.status is RowStatus.FAILED
+            state.error or ""
+            for _, _, state in self.table.wanted
+            if state.status is RowStatus.FAILED
         )
+        left = Plan.of(self.table)
         return Summary(
-            rows=len(self.table.rows),
+            rows=left.rows,
+            unsent=sum(s.is_unsent for _, _, s in self.table.wanted),
+            unsent_usd=sum(
+                (r.request.price_usd for _, r, s in self.table.wanted if s.is_unsent), Decimal(0)
+            ),
+            adoption=self.adoption,
             counts=self.table.counts(),
             already_completed=already_completed,
             replayed=sum(result.replayed for result in results),
@@ -133,27 +166,12 @@ def _is_local(url: str) -> bool:
     return is_loopback(urlsplit(url).hostname or "")
 
 
-async def check_key(client: StaticAdsLabClient) -> Account:
-    """Asks the API whose key this is, before anything is created with it.
+@dataclass(frozen=True)
+class Preflight:
+    """What the API said: whose key it is, and how many ids could not be looked up cheaply."""
 
-    Raises:
-        KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
-    """
-    try:
-        account = await client.get_account()
-    except (AuthenticationError, PermissionDeniedError) as error:
-        raise KeyRefusedError(
-            f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
-        ) from error
-    except StaticAdsLabError as error:
-        raise KeyRefusedError(f"The API at {client.base_url} did not answer: {error}") from error
-    missing = [s for s in NEEDED_SCOPES if account.scopes and s not in account.scopes]
-    if missing:
-        raise KeyRefusedError(
-            f"The key lacks the scope {' and '.join(missing)}. "
-            "Give it that in the Static Ads Lab dashboard, or use another key."
-        )
-    return account
+    organization: str = ""
+    unchecked: int = 0
 
 
 @dataclass(frozen=True)
@@ -165,7 +183,9 @@ class Summary:
         counts: How many rows have each status.
         already_completed: Rows that earlier runs had completed.
         replayed: Creates that the API answered from an earlier run.
-        cost_usd: What the table's rows have cost, earlier runs included, in USD.
+        unsent: Rows that are still to be created.
+        unsent_usd: What these will cost, in USD.
+        cost_usd: What the table's ads have cost, earlier runs included, in USD.
         seconds: How long this run took.
         output: Where the table is.
         contact_sheet: Where the contact sheet is, if there is one.
@@ -173,9 +193,12 @@ class Summary:
         pictures_missing: Pictures that could not be downloaded.
         stopped_by: What stopped all creates, if something did.
         failures: Failed rows by what failed them, the most frequent first.
+        adoption: What became of rows that an interrupted run may have sent long ago.
     """
 
     rows: int
+    unsent: int
+    unsent_usd: Decimal
     counts: dict[RowStatus, int]
     already_completed: int
     replayed: int
@@ -187,6 +210,7 @@ class Summary:
     pictures_missing: int = 0
     stopped_by: str | None = None
     failures: tuple[tuple[str, int], ...] = ()
+    adoption: Adoption = field(default_factory=Adoption)
 
     @property
     def completed(self) -> int:
@@ -215,13 +239,23 @@ class Summary:
         notes = []
         if self.stopped_by:
             notes.append(
-                f"Creating stopped: {self.stopped_by} "
-                "Once that is mended, the same command goes on."
+                f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
+                f"up to {self.unsent_usd:.2f} USD; once that is mended, the same command goes on."
             )
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:
             notes.append(f"{self.replayed} creates were answered from an earlier run.")
+        if self.adoption.looked_for:
+            notes.append(
+                f"{self.adoption.looked_for} rows may have been sent by an earlier run: "
+                f"{self.adoption.found} were found and adopted."
+            )
+        if self.adoption.held:
+            notes.append(
+                f"{_rows(len(self.adoption.held))} left alone, because nobody can say which ad is "
+                "theirs; see their errors in the table."
+            )
         notes += [f"{count} × {reason}" for reason, count in self.failures]
         if self.pictures_missing:
             notes.append(
@@ -229,3 +263,7 @@ class Summary:
                 "the same command tries again."
             )
         return notes
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"

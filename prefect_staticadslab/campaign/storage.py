@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from prefect_staticadslab.campaign.problems import CampaignError
 
@@ -15,14 +17,37 @@ class StorageError(CampaignError):
 
 
 def is_url(location: str) -> bool:
-    """Whether `location` is a URL and not a path."""
-    return "://" in location
+    """Whether `location` is a URL of something that is not a file of this machine."""
+    return "://" in location and not location.startswith(_LOCAL)
+
+
+_LOCAL = ("file://", "local://")
+
+
+def local_path(location: str) -> Path:
+    """The path of a local file, which may be given as a `file://` URL."""
+    if location.startswith(_LOCAL):
+        return Path(url2pathname(urlsplit(location).path))
+    return Path(location).expanduser()
+
+
+def _remote(url: str) -> tuple[Any, str]:
+    """What fsspec opens for a URL: a filesystem and a path in it, with nothing remembered."""
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(url)
+    # A listing from a minute ago would say that there is no table where there is one by now.
+    filesystem.invalidate_cache()
+    return filesystem, path
 
 
 def name(location: str) -> str:
     """The file's name, without folders and a URL's query."""
-    path = urlsplit(location).path if is_url(location) else Path(location).name
-    return PurePosixPath(path).name
+    return (
+        PurePosixPath(urlsplit(location).path).name
+        if is_url(location)
+        else local_path(location).name
+    )
 
 
 def suffix(location: str) -> str:
@@ -32,7 +57,7 @@ def suffix(location: str) -> str:
 
 def canonical(location: str) -> str:
     """The full name of a place: a URL as it is, a path made absolute."""
-    return location if is_url(location) else Path(location).expanduser().resolve().as_uri()
+    return location if is_url(location) else local_path(location).resolve().as_uri()
 
 
 def sibling(location: str, ending: str) -> str:
@@ -50,19 +75,17 @@ def read_bytes(location: str) -> bytes:
     """
     if not is_url(location):
         try:
-            return Path(location).expanduser().read_bytes()
+            return local_path(location).read_bytes()
         except FileNotFoundError:
             raise StorageError(f"There is no file {location}.") from None
         except IsADirectoryError:
             raise StorageError(f"{location} is a folder, not a spreadsheet.") from None
         except OSError as error:
             raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
-    import fsspec
-
     try:
-        with fsspec.open(location, "rb") as file:
-            content: bytes = file.read()
-            return content
+        filesystem, path = _remote(location)
+        content: bytes = filesystem.cat_file(path)
+        return content
     except FileNotFoundError:
         raise StorageError(f"There is nothing at {_shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own
@@ -76,24 +99,32 @@ def exists(location: str) -> bool:
         StorageError: Nobody can say.
     """
     if not is_url(location):
-        return Path(location).expanduser().exists()
-    import fsspec
-
+        return local_path(location).exists()
     try:
-        filesystem, path = fsspec.core.url_to_fs(location)
-        return bool(filesystem.exists(path))
+        filesystem, path = _remote(location)
+        # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that cannot be
+        # reached must not be taken for a new campaign.
+        filesystem.info(path)
+        return True
+    except FileNotFoundError:
+        return False
     except Exception as error:
         raise StorageError(f"{_shown(location)} cannot be reached: {_reason(error)}.") from error
 
 
 def check_folder(location: str) -> None:
-    """Raises if a local file cannot be at `location` because its folder is not there.
+    """Raises if a local file cannot be at `location`, because of its folder.
 
     Raises:
-        StorageError: It is not, or is no folder.
+        StorageError: The folder is not there, or may not be written to.
     """
-    if not is_url(location) and not (parent := Path(location).expanduser().parent).is_dir():
+    if is_url(location):
+        return
+    parent = local_path(location).parent
+    if not parent.is_dir():
         raise StorageError(f"There is no folder {parent} to write {name(location)} into.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise StorageError(f"The folder {parent} cannot be written to.")
 
 
 def write_bytes(location: str, content: bytes) -> None:
@@ -103,17 +134,16 @@ def write_bytes(location: str, content: bytes) -> None:
         StorageError: It cannot be written.
     """
     if is_url(location):
-        import fsspec
-
         try:
-            with fsspec.open(location, "wb") as file:
-                file.write(content)
+            filesystem, remote_path = _remote(location)
+            # One PUT: a file that is opened and broken off could be left there in half.
+            filesystem.pipe_file(remote_path, content)
         except Exception as error:
             raise StorageError(
                 f"{_shown(location)} cannot be written: {_reason(error)}."
             ) from error
         return
-    path = Path(location).expanduser()
+    path = local_path(location)
     try:
         _replace(path, content)
     except FileNotFoundError:

@@ -11,9 +11,16 @@ import stamina
 
 from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient, StaticAdsLabError
 from prefect_staticadslab.api import errors
-from prefect_staticadslab.api.client import _RetryPolicy
 from prefect_staticadslab.api.errors import ErrorDetail
+from prefect_staticadslab.api.models import (
+    Audience,
+    Brand,
+    DesignTemplate,
+    Product,
+    ProductVariant,
+)
 from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.api.retries import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
@@ -88,13 +95,18 @@ async def test_lists_are_read_to_their_end(
 
 
 async def test_the_catalogue_can_be_listed(client: StaticAdsLabClient) -> None:
-    brands = [brand async for brand in client.list_brands()]
+    brands = [brand async for brand in client.list_resources(Brand)]
     assert {"Harbor Roast", "Lumière Skincare"} <= {brand.name for brand in brands}
-    products = [p async for p in client.list_products(brand_id=brands[0].id)]
+    products = [p async for p in client.list_resources(Product, brand_id=brands[0].id)]
     assert {p.brand_id for p in products} == {brands[0].id}
-    assert [a.product_id async for a in client.list_audiences(product_id=products[0].id)]
-    assert [v.product_id async for v in client.list_product_variants()]
-    statuses = {t.status async for t in client.list_design_templates()}
+    assert [a.product_id async for a in client.list_resources(Audience, product_id=products[0].id)]
+    assert [
+        v.product_id
+        async for v in client.list_resources(
+            ProductVariant,
+        )
+    ]
+    statuses = {t.status async for t in client.list_resources(DesignTemplate)}
     assert statuses == {"completed", "processing"}
 
 
@@ -227,7 +239,7 @@ async def test_429_is_a_wait_and_takes_no_attempt(make_request: MakeRequest) -> 
 
 
 def test_what_the_server_asks_to_wait_is_waited() -> None:
-    policy = _RetryPolicy(attempts=2)
+    policy = RetryPolicy(attempts=2)
     busy = errors.ServerError("Busy.", status=503, retry_after=7)
     assert policy(busy) == 7
     assert policy(busy) is False
@@ -312,14 +324,14 @@ async def test_more_pages_may_be_announced_in_either_place(where: str) -> None:
         scripted([page("brand_1", True), page("brand_2", False)]) as server,
         client_of(server.url) as client,
     ):
-        assert [b.id async for b in client.list_brands()] == ["brand_1", "brand_2"]
+        assert [b.id async for b in client.list_resources(Brand)] == ["brand_1", "brand_2"]
     assert "starting_after=brand_1" in server.received[1].path
 
 
 async def test_a_page_that_repeats_itself_ends_the_list() -> None:
     page = answer({"data": [{"id": "brand_1"}], "has_more": True})
     async with scripted([page]) as server, client_of(server.url) as client:
-        assert [b.id async for b in client.list_brands()] == ["brand_1", "brand_1"]
+        assert [b.id async for b in client.list_resources(Brand)] == ["brand_1", "brand_1"]
 
 
 # The key

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import GONE, RESULT_COLUMNS, OutputError, ResultTable
+from prefect_staticadslab.campaign.results import GONE, OutputError, ResultTable
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 
@@ -85,7 +86,7 @@ def test_an_ad_whose_row_is_gone_stays_after_the_others_and_comes_back(tmp_path:
 
     back = opened(tmp_path, "a", "b")
     assert back.states[0] == completed(1)
-    assert back.gone is None
+    assert not any(row.gone for row in back.rows)
 
 
 def test_a_column_that_is_called_like_ours_gets_a_prefix(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_no_format_makes_a_row_another_one(tmp_path: Path, output: str) -> None:
                 table.update(position, completed(position))
             table.save_now()
     assert table.states == [completed(position) for position in range(len(prompts))]
-    assert table.gone is None
+    assert not any(row.gone for row in table.rows)
 
 
 def test_a_cell_that_an_xlsx_would_cut_is_refused(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ async def test_the_table_is_saved_whatever_ends_the_run(tmp_path: Path) -> None:
     table = opened(tmp_path, "a")
 
     async def run() -> None:
-        async with table.checkpoints():
+        async with table.checkpoints(print):
             table.update(0, completed(1))
             raise KeyError
 

@@ -1,0 +1,94 @@
+"""What goes into the pipeline and what comes out of it: one ad at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
+from prefect_staticadslab.campaign.rows import idempotency_key
+from prefect_staticadslab.campaign.states import AdState, RowStatus
+
+
+@dataclass(frozen=True)
+class PlannedAd:
+    """One ad to bring to its end.
+
+    Attributes:
+        position: The caller's own number for it, such as the row's place in the table.
+        request: What to create.
+        campaign, identity: What its idempotency keys are made of.
+        state: What is known about it so far; an ad that was created already is only followed.
+        wanted: Whether it may be created. An ad that is no longer wanted is followed to its end,
+            because it is paid for, and never made again.
+    """
+
+    position: int
+    request: ImageAdRequest
+    campaign: str
+    identity: str
+    state: AdState = field(default_factory=AdState)
+    wanted: bool = True
+
+    def key(self, attempt: int) -> str:
+        """The idempotency key of an attempt, the first being 1."""
+        return idempotency_key(self.campaign, self.identity, attempt)
+
+
+@dataclass(frozen=True)
+class ImageAdResult:
+    """What became of a planned ad.
+
+    Attributes:
+        position: The planned ad's.
+        state: What is known about it in the end.
+        replayed: Whether the API answered the create from an earlier run.
+        stopped_by: Why it was not created, if something stopped all creates of the key.
+    """
+
+    position: int
+    state: AdState
+    replayed: bool = False
+    stopped_by: str | None = None
+
+
+class Journal(Protocol):
+    """Where the pipeline writes down what it knows, as it learns it."""
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+        """These are about to be sent; returns once that is safely written down.
+
+        Raises:
+            CampaignError: It cannot be written, so nothing must be sent.
+        """
+
+    def update(self, position: int, state: AdState) -> None:
+        """This is now known."""
+
+
+def seen(state: AdState, ad: ImageAd) -> AdState:
+    """What is known about a row once its ad looks like this."""
+    state = replace(state, image_ad_id=ad.id, error=None)
+    if ad.is_completed:
+        return replace(
+            state,
+            status=RowStatus.COMPLETED,
+            image_url=ad.image_url,
+            cost_usd=ad.price_usd,
+            width=ad.width,
+            height=ad.height,
+            completed_at=ad.completed_at or datetime.now(UTC),
+        )
+    if ad.is_failed:
+        reason = f"{ad.error.message} ({ad.error.code})" if ad.error else "The job failed."
+        return replace(
+            state,
+            status=RowStatus.FAILED,
+            error=reason,
+            cost_usd=Decimal(0),
+            completed_at=ad.completed_at or datetime.now(UTC),
+        )
+    return replace(state, status=RowStatus.PROCESSING)

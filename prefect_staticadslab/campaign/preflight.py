@@ -1,0 +1,232 @@
+"""What is asked of the API before the first create: is the key good, and do the ids exist?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.api.client import PAGE_SIZE, StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+)
+from prefect_staticadslab.api.models import (
+    Account,
+    Audience,
+    Brand,
+    CatalogueResource,
+    DesignTemplate,
+    Product,
+    ProductVariant,
+)
+from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.rows import CampaignRow
+
+NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
+
+FEW: Final = 2
+"""So many ids or parents are asked for one by one; more are looked for in lists."""
+
+LEAST_REQUESTS: Final = 10
+ROWS_PER_REQUEST: Final = 100
+"""What each kind of id may cost: ten requests, and one more per hundred rows. What is not known by
+then is left to the API, which refuses a wrong row by itself and for free."""
+
+CONFIRMATIONS: Final = 5
+"""Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
+
+
+class KeyRefusedError(CampaignError):
+    """The API does not accept the key, or not for this; or it cannot be reached."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    column: str
+    resource: type[CatalogueResource]
+    thing: str
+    scope: str
+    parent: str | None = None
+
+
+_KINDS: Final = (
+    _Kind("design_template_id", DesignTemplate, "design template", "design_templates:read"),
+    _Kind("brand_id", Brand, "brand", "brands:read"),
+    _Kind("product_id", Product, "product", "products:read", parent="brand_id"),
+    _Kind("audience_id", Audience, "audience", "audiences:read", parent="product_id"),
+    _Kind(
+        "product_variant_id",
+        ProductVariant,
+        "product variant",
+        "products:read",
+        parent="product_id",
+    ),
+)
+
+
+async def check_key(client: StaticAdsLabClient) -> Account:
+    """Asks the API whose key this is, before anything is created with it.
+
+    Raises:
+        KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
+    """
+    try:
+        account = await client.get_account()
+    except (AuthenticationError, PermissionDeniedError) as error:
+        raise KeyRefusedError(
+            f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
+        ) from error
+    except StaticAdsLabError as error:
+        raise _no_answer(client, error) from error
+    missing = [s for s in NEEDED_SCOPES if account.scopes and s not in account.scopes]
+    if missing:
+        raise KeyRefusedError(
+            f"The key lacks the scope {' and '.join(missing)}. "
+            "Give it that in the Static Ads Lab dashboard, or use another key."
+        )
+    return account
+
+
+async def check_catalogue(
+    client: StaticAdsLabClient, account: Account, rows: Sequence[CampaignRow]
+) -> int:
+    """Looks up every distinct id of the rows, in a handful of requests.
+
+    Kinds that the key has no scope to read are left out.
+
+    Args:
+        client: Whom to ask.
+        account: The key's scopes.
+        rows: The rows whose ads are to be created.
+
+    Returns:
+        How many ids could not be looked up in the requests that this may take.
+
+    Raises:
+        SpreadsheetError: Ids that do not exist, do not belong together, or name a design template
+            that is not completed; all of them.
+        KeyRefusedError: The API did not answer.
+    """
+    if not rows:
+        return 0
+    known: dict[str, dict[str, CatalogueResource | None]] = {}
+    unchecked = 0
+    for kind in _KINDS:
+        known[kind.column] = {}
+        if account.scopes and kind.scope not in account.scopes:
+            continue
+        lookup = _Lookup(client, kind, rows)
+        try:
+            known[kind.column] = await lookup.run()
+        except PermissionDeniedError:
+            continue
+        except StaticAdsLabError as error:
+            raise _no_answer(client, error) from error
+        unchecked += len(lookup.open)
+    problems = [problem for row in rows for problem in _problems(row, known)]
+    if problems:
+        raise SpreadsheetError(problems)
+    return unchecked
+
+
+def _no_answer(client: StaticAdsLabClient, error: StaticAdsLabError) -> KeyRefusedError:
+    return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}")
+
+
+class _Lookup:
+    """Looks up the ids of one column with few requests."""
+
+    def __init__(
+        self, client: StaticAdsLabClient, kind: _Kind, rows: Sequence[CampaignRow]
+    ) -> None:
+        self._client = client
+        self._kind = kind
+        self._ids = {i: None for row in rows if (i := getattr(row.request, kind.column))}
+        parents = {getattr(row.request, kind.parent) for row in rows} if kind.parent else set()
+        self._parents = sorted(parents)
+        self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
+        self._found: dict[str, CatalogueResource | None] = {}
+
+    @property
+    def open(self) -> list[str]:
+        """The ids of which nothing is known yet."""
+        return [i for i in self._ids if i not in self._found]
+
+    async def run(self) -> dict[str, CatalogueResource | None]:
+        """What each id is; None if there is none of this id. An id that is left out is unknown."""
+        lists_are_complete = False
+        if self._kind.resource is DesignTemplate:
+            for start in range(0, len(self._ids), PAGE_SIZE):
+                ids = list(self._ids)[start : start + PAGE_SIZE]
+                await self._read_list(ids=",".join(ids))
+        elif len(self.open) > FEW:
+            if self._kind.parent and len(self._parents) <= FEW:
+                for parent in self._parents:
+                    await self._read_list(**{self._kind.parent: parent})
+            if len(self.open) > FEW:
+                lists_are_complete = await self._read_list()
+        await self._ask_for_each(lists_are_complete)
+        return self._found
+
+    async def _read_list(self, **filters: str) -> bool:
+        """Notes what a list has, until it has all. Returns whether all of it was read."""
+        number = 0
+        async for item in self._client.list_resources(self._kind.resource, **filters):
+            if number % PAGE_SIZE == 0 and not self._may_ask():
+                return False
+            number += 1
+            if item.id in self._ids:
+                self._found[item.id] = item
+            if not self.open:
+                return False
+        return True
+
+    async def _ask_for_each(self, lists_are_complete: bool) -> None:
+        # One that a list left out may exist all the same.
+        unknown = 0
+        for identifier in self.open:
+            if lists_are_complete and unknown == CONFIRMATIONS:
+                self._found |= dict.fromkeys(self.open)
+            if identifier in self._found or not self._may_ask():
+                return
+            try:
+                found = await self._client.get_resource(self._kind.resource, identifier)
+                self._found[identifier] = found
+                lists_are_complete = False
+            except NotFoundError:
+                self._found[identifier] = None
+                unknown += 1
+
+    def _may_ask(self) -> bool:
+        self._requests_left -= 1
+        return self._requests_left >= 0
+
+
+def _problems(
+    row: CampaignRow, known: dict[str, dict[str, CatalogueResource | None]]
+) -> Iterator[Problem]:
+    for kind in _KINDS:
+        identifier = getattr(row.request, kind.column)
+        if identifier not in known[kind.column]:
+            continue
+        found = known[kind.column][identifier]
+        if found is None:
+            message = f"There is no {kind.thing} {identifier} in this organization."
+            yield Problem(message, row.number, kind.column)
+            continue
+        if isinstance(found, DesignTemplate) and found.status != "completed":
+            message = (
+                f"{identifier} is {found.status}; only a completed design template can be used."
+            )
+            yield Problem(message, row.number, kind.column)
+        if kind.parent:
+            parent, wanted = getattr(found, kind.parent), getattr(row.request, kind.parent)
+            if parent and parent != wanted:
+                thing = kind.parent.removesuffix("_id")
+                message = (
+                    f"{identifier} ({found.name}) belongs to the {thing} {parent}, not to {wanted}."
+                )
+                yield Problem(message, row.number, kind.column)
