@@ -179,7 +179,8 @@ async def test_a_dry_run_creates_nothing(
     state = await run(place, tmp_path / "out.csv", credentials, dry_run=True)
     assert state.is_completed()
     assert not (tmp_path / "out.csv").exists()
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.world.counts["creates"] == 0
+    assert simulator.world.counts["requests"] == 5
 
 
 async def test_the_key_shows_nowhere(

@@ -220,7 +220,7 @@ def test_an_interrupted_command_records_everything(
         process.send_signal(number)
         status, _, err = finished(process)
         assert status == 130
-        assert "the same command goes on" in err
+        assert "The same command goes on" in err
         created = set(simulator.world.jobs)
         assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == created
         assert len(created) < 130

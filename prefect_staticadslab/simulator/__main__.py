@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     option("--failure-rate", type=float, default=0.0, help="share of jobs that fail, 0 to 1")
     option("--key-seconds", type=float, default=default.key_seconds, help="age of lost keys")
     option("--answer-seconds", type=float, default=0.0, help="how long a create takes")
+    option("--fault-rate", type=float, default=0.0, help="share of requests that fail, 0 to 1")
     option("--seed", type=int, default=0, help="of everything random")
     given = parser.parse_args(arguments)
     if given.speed <= 0 or given.rate_limit < 1 or given.rate_window <= 0:
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             failure_rate=given.failure_rate,
             key_seconds=given.key_seconds,
             answer_seconds=given.answer_seconds,
+            fault_rate=given.fault_rate,
             seed=given.seed,
         )
     except OSError as error:

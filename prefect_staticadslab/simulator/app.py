@@ -52,6 +52,13 @@ def make_app(world: World) -> Starlette:
     async def stats(_: Request) -> Response:
         return JSONResponse(_stats(world))
 
+    async def ads(_: Request) -> Response:
+        return JSONResponse(_all_ads(world))
+
+    async def age(request: Request) -> Response:
+        world.age(float(request.query_params["seconds"]))
+        return JSONResponse({})
+
     async def picture(request: Request) -> Response:
         job = world.jobs.get(request.path_params["image_ad_id"])
         if job is None or job.status(now()) != "completed":
@@ -77,6 +84,8 @@ def make_app(world: World) -> Starlette:
         routes=[
             Route("/", banner),
             Route("/_simulator/stats", stats),
+            Route("/_simulator/ads", ads),
+            Route("/_simulator/age", age, methods=["POST"]),
             Route("/pictures/{image_ad_id}.png", picture),
             api("/v1/account", _account, None),
             api("/v1/image-ads", _create_image_ad, "image_ads:write", "POST"),
@@ -135,7 +144,7 @@ async def _create_image_ad(request: Request, world: World, key: str) -> Response
             return _data(earlier, 202, {"Idempotent-Replayed": "true"})
     try:
         await asyncio.sleep(world.settings.answer_seconds)
-        answer = _with_host(request, world.create_image_ad(body, now()))
+        answer = _with_host(request, world.create_image_ad(body, now(), idempotency_key))
     except BaseException:
         if idempotency_key is not None:
             world.remember(key, idempotency_key, None)
@@ -263,6 +272,21 @@ def _page(items: list[dict[str, Any]], *, has_more: bool) -> Response:
 
 def _meta() -> dict[str, str]:
     return {"request_id": f"req_{uuid.uuid4().hex[:16]}", "timestamp": timestamp(now())}
+
+
+def _all_ads(world: World) -> list[dict[str, Any]]:
+    """Every ad there is, without a limit or a fault: for tests that want the truth."""
+    moment = now()
+    return [
+        {
+            "id": job.id,
+            "status": job.status(moment),
+            "prompt": job.body.get("prompt"),
+            "price_usd": float(job.price),
+            "idempotency_key": job.idempotency_key,
+        }
+        for job in world.jobs.values()
+    ]
 
 
 def _stats(world: World) -> dict[str, Any]:

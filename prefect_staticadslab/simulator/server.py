@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import uvicorn
 
 from prefect_staticadslab.simulator.app import make_app
+from prefect_staticadslab.simulator.faults import Faults, Protocol
 from prefect_staticadslab.simulator.world import Settings, World
 
 HOST: Final = "127.0.0.1"
@@ -36,7 +37,8 @@ class SimulatorServer:
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(self.world),
+                Faults(make_app(self.world), self.world),
+                http=Protocol,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import math
 import random
@@ -37,6 +38,20 @@ HEARTBEAT_SECONDS: Final = 15.0
 KEY_SECONDS: Final = 24 * 3600.0
 PRICES: Final = {False: ("flat_image_ad", Decimal(1)), True: ("editable_image_ad", Decimal(4))}
 
+FAULTS: Final = (
+    "dropped before",
+    "dropped after",
+    "cut",
+    "slow",
+    "429",
+    "500",
+    "503",
+    "HTML before",
+    "HTML after",
+)
+"""What can happen to a request: "before" and the statuses keep it from being taken, "after" and
+"cut" only its answer."""
+
 STEPS: Final = (
     (0.0, "queued", "Waiting for a renderer"),
     (0.1, "copy", "Writing the copy"),
@@ -58,6 +73,7 @@ class Settings:
         failure_rate: Share of jobs that fail on their own.
         key_seconds: How long an idempotency key is remembered.
         answer_seconds: How long a create takes to be answered.
+        fault_rate: Share of requests that meet with a fault, drawn from `FAULTS`.
         seed: Of everything random.
     """
 
@@ -68,6 +84,7 @@ class Settings:
     failure_rate: float = 0.0
     key_seconds: float = KEY_SECONDS
     answer_seconds: float = 0.0
+    fault_rate: float = 0.0
     seed: int = 0
 
 
@@ -102,6 +119,7 @@ class Job:
     fails: bool
     width: int
     height: int
+    idempotency_key: str | None = None
 
     def share_done(self, now: float) -> float:
         return min(1.0, (now - self.created) / self.seconds)
@@ -138,6 +156,9 @@ class World:
         self._windows: dict[str, deque[float]] = {}
         self._remembered: dict[tuple[str, str], _Remembered] = {}
         self._bodies: Counter[str] = Counter()
+        self._faults = random.Random(self.settings.seed + 1)
+        self._committed = Decimal(0)
+        self._failing: list[tuple[float, Decimal]] = []
         every = [f"{resource}:{verb}" for resource in RESOURCES for verb in ("read", "write")]
         self.scopes: dict[str, list[str]] = {
             SIMULATOR_API_KEY: every,
@@ -211,7 +232,9 @@ class World:
         else:
             self._remembered[key, idempotency_key].answer = answer
 
-    def create_image_ad(self, body: Any, now: float) -> dict[str, Any]:
+    def create_image_ad(
+        self, body: Any, now: float, idempotency_key: str | None = None
+    ) -> dict[str, Any]:
         """Begins a job.
 
         Raises:
@@ -220,8 +243,9 @@ class World:
         self._check_body(body)
         self._check_relations(body)
         price = PRICES[bool(body.get("editable"))][1]
-        committed = sum((j.price for j in self.jobs.values() if j.status(now) != "failed"), price)
-        if committed > Decimal(str(self.settings.wallet_usd)):
+        while self._failing and self._failing[0][0] <= now:
+            self._committed -= heapq.heappop(self._failing)[1]
+        if self._committed + price > Decimal(str(self.settings.wallet_usd)):
             raise Refusal(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this image ad.")
         template = self.catalog.design_templates[body["design_template_id"]]
         low, high = JOB_SECONDS
@@ -233,7 +257,11 @@ class World:
             fails=self._will_fail(body),
             width=template["width"],
             height=template["height"],
+            idempotency_key=idempotency_key,
         )
+        self._committed += price
+        if job.fails:
+            heapq.heappush(self._failing, (now + job.seconds, price))
         self.jobs[job.id] = job
         self.counts["created"] += 1
         return self.image_ad(job, now)
@@ -274,6 +302,22 @@ class World:
         return sum(
             (job.price for job in self.jobs.values() if job.status(now) == "completed"), Decimal(0)
         )
+
+    def next_fault(self) -> str | None:
+        """What this request meets with; None for nothing."""
+        if self._faults.random() >= self.settings.fault_rate:
+            return None
+        fault = self._faults.choice(FAULTS)
+        self.counts["faults"] += 1
+        self.counts[f"fault: {fault}"] += 1
+        return fault
+
+    def age(self, seconds: float) -> None:
+        """Makes all that has happened so many seconds older: keys expire, jobs end."""
+        for remembered in self._remembered.values():
+            remembered.at -= seconds
+        for job in self.jobs.values():
+            job.created -= seconds
 
     def _will_fail(self, body: dict[str, Any]) -> bool:
         chance = self._random.random()

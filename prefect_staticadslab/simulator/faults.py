@@ -1,0 +1,95 @@
+"""Faults, as networks, proxies and overloaded servers have them; for tests of clients."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from prefect_staticadslab.simulator.world import World
+
+SLOW_SECONDS: Final = 0.3
+
+_STATUS: Final = {
+    "429": "RATE_LIMIT_EXCEEDED",
+    "500": "INTERNAL_ERROR",
+    "503": "SERVICE_UNAVAILABLE",
+}
+_PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+class Faults:
+    """Puts faults between an application and its clients, as often as the world's settings say."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        faulty = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        fault = self._world.next_fault() if faulty else None
+        match fault:
+            case None:
+                await self._app(scope, receive, send)
+            case "slow":
+                await asyncio.sleep(SLOW_SECONDS / self._world.settings.speed)
+                await self._app(scope, receive, send)
+            case "dropped before":
+                await _drop(scope)
+            case "dropped after":
+                await self._app(scope, receive, _nowhere)
+                await _drop(scope)
+            case "cut":
+                await self._app(scope, receive, _half(send))
+                await _drop(scope)
+            case "HTML before":
+                await HTMLResponse(_PAGE, 502)(scope, receive, send)
+            case "HTML after":
+                await self._app(scope, receive, _nowhere)
+                await HTMLResponse(_PAGE, 502)(scope, receive, send)
+            case _:
+                error = {"error": {"code": _STATUS[fault], "message": "Simulated."}}
+                headers = {"Retry-After": "0"} if fault == "429" else {}
+                await JSONResponse(error, int(fault), headers)(scope, receive, send)
+
+
+class Protocol(H11Protocol):
+    """Tells the application its connection, so that a fault can break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app: Any = self.app
+
+        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "transport": transport}, receive, send)
+
+        self.app = with_transport
+
+
+async def _drop(scope: Scope) -> None:
+    scope["transport"].abort()
+    # Until the server has seen that the client is gone, and does not answer in our place.
+    await asyncio.sleep(0.01)
+
+
+async def _nowhere(_message: Message) -> None:
+    """Keeps an answer from its client."""
+
+
+def _half(send: Send) -> Send:
+    """Sends the head of an answer and half of its first piece."""
+    cut = False
+
+    async def send_half(message: Message) -> None:
+        nonlocal cut
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif not cut:
+            cut = True
+            body = message.get("body", b"")
+            await send({**message, "body": body[: len(body) // 2], "more_body": True})
+
+    return send_half
