@@ -59,7 +59,7 @@ def uses(path: Path, module: str) -> bool:
     ],
 )
 def test_a_floor_imports_only_what_is_below_it(floor: str, forbidden: list[str]) -> None:
-    files = sorted((PACKAGE / floor).glob("*.py"))
+    files = sorted((PACKAGE / floor).rglob("*.py"))
     assert files
     climbing = [(f.name, module) for f in files for module in forbidden if uses(f, module)]
     assert climbing == []

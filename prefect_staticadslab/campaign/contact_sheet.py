@@ -14,10 +14,14 @@ from urllib.parse import quote, urlsplit
 import jinja2
 
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.states import RowStatus
 
 _FOLDER: Final = Path(__file__).parent
+
+_GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab">'
+"""Tells our pages from other people's, which are not overwritten."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def contact_sheet(table: ResultTable, location: str, title: str) -> str:
     style, script = _asset("contact_sheet.css"), _asset("contact_sheet.js")
     return _template().render(
         title=title,
+        generator=_GENERATOR,
         cards=cards,
         counts=counts,
         rows=sum(counts.values()),
@@ -72,10 +77,16 @@ def contact_sheet(table: ResultTable, location: str, title: str) -> str:
 
 
 def write_contact_sheet(table: ResultTable, title: str) -> str | None:
-    """Writes the page beside the table, and returns where; None if the table is kept nowhere."""
+    """Writes the page beside the table, and returns where; None if the table is kept nowhere.
+
+    Raises:
+        CampaignError: It cannot be written, or there is another page of that name.
+    """
     if table.location is None:
         return None
     location = storage.sibling(table.location, ".html")
+    if storage.exists(location) and _GENERATOR.encode() not in storage.read_bytes(location):
+        raise CampaignError(f"{location} is a page of somebody else's, and is left alone.")
     storage.write_bytes(location, contact_sheet(table, location, title).encode())
     return location
 

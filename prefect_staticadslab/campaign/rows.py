@@ -14,7 +14,7 @@ import pydantic
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.spreadsheet import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
 
 ID_COLUMNS: Final = {
     "design_template_id": ("dt_", "a design template"),
@@ -31,6 +31,7 @@ KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_TITLE_LINES: Final = 10
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
 
@@ -53,6 +54,19 @@ class CampaignRow:
     request: ImageAdRequest
     identity: str
     gone: bool = False
+
+
+def campaign_id(name: str) -> str:
+    """What stands for a campaign's name in keys and tables: 16 hexadecimal digits.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows import campaign_id
+
+        assert campaign_id("file:///ads/summer.csv") == "574dba472459f7f1"
+        ```
+    """
+    return _digest(name)[:16]
 
 
 def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
@@ -137,8 +151,21 @@ def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
         for name in missing
     ]
     if missing:
-        problems.append(Problem("The spreadsheet's columns are: " + ", ".join(names), row=1))
+        shown = ", ".join(name for name in names if name.strip())
+        problems.append(Problem(f"The spreadsheet's columns are: {shortened(shown, 300)}", row=1))
+        problems += _header_further_down(spreadsheet)
     return positions, problems
+
+
+def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
+    """A hint, if there is a title above the columns' names."""
+    first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
+        known = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
+        if len(known) > 1:
+            hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
+            return [Problem(hint, row=number)]
+    return []
 
 
 def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | None, list[Problem]]:

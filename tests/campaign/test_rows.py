@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.rows import read_rows
-from prefect_staticadslab.campaign.spreadsheet import Spreadsheet
+from prefect_staticadslab.campaign.sheet import Spreadsheet
 
 GOOD = {
     "design_template_id": "dt_1",

@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.problems import SpreadsheetError
+from prefect_staticadslab.campaign.sheet import Dialect, cell_text
 from prefect_staticadslab.campaign.spreadsheet import (
-    Dialect,
-    cell_text,
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,

@@ -1,0 +1,107 @@
+"""What every spreadsheet is to us, whatever its format: a frame of cells, and how it was written.
+
+A cell keeps its value: a text is a text, whatever it looks like, and no library guesses. So frames
+are of dtype `object`, one value per cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any, Final
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.problems import Problem
+
+FIRST_ROW: Final = 2
+"""The number that a spreadsheet program shows for the first row under the header."""
+
+LONGEST_CELL: Final = 1_000_000
+"""Characters. Excel's own limit is 32,767; more than a million is a broken file."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file was written, so that its result table can be written alike."""
+
+    delimiter: str = ","
+    byte_order_mark: bool = False
+    line_end: str = "\n"
+
+
+@dataclass(frozen=True)
+class Spreadsheet:
+    """A table as it was read.
+
+    Attributes:
+        frame: One line per row that is not blank; dtype `object`, blank cells are "" or None.
+        row_numbers: For each line of `frame`, its number in a spreadsheet program.
+        dialect: How it was written, if it was text.
+    """
+
+    frame: pd.DataFrame
+    row_numbers: tuple[int, ...]
+    dialect: Dialect = field(default_factory=Dialect)
+
+
+def cell_text(value: Any) -> str:
+    """A cell's value as text, the way people type it: no `.0`, no `None`, no midnight.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.sheet import cell_text
+
+        assert [cell_text(v) for v in (None, 20.0, True, "007")] == ["", "20", "true", "007"]
+        ```
+    """
+    if is_blank(value):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def shortened(text: str, widest: int = 60) -> str:
+    """A cell's text for a message: on one line, and not longer than `widest` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= widest else text[: widest - 1] + "…"
+
+
+def normalized(name: str) -> str:
+    """A column's name as it is compared: without case and surrounding space."""
+    return name.strip().casefold()
+
+
+def header_problems(header: Sequence[str]) -> list[Problem]:
+    seen: set[str] = set()
+    problems = []
+    if not any(name.strip() for name in header):
+        problems.append(Problem("The first row must hold the columns' names.", row=1))
+    for name in header:
+        if name and name in seen:
+            problems.append(
+                Problem("there are two columns of this name. Rename one.", row=1, column=name)
+            )
+        seen.add(name)
+    return problems
+
+
+def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame(list(lines), columns=pd.Index(list(header), dtype=object), dtype=object)
+
+
+def is_blank(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value == "" or _not_a_number(value)
+
+
+def _not_a_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
