@@ -131,6 +131,7 @@ async def campaign(
             return Completed(message="Dry run: nothing was created.")
         async with credentials.get_client(attempts=3) as client:
             await current.adopt(client)
+        plan = Plan.of(current.table)
         if download_images:
             make_folder(download_images)
         current.table.save_now()
@@ -174,7 +175,12 @@ async def campaign(
     if unsaved := current.table.unsaved():
         lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
         return Failed(message="\n".join(lines))
-    message = "\n".join([*lines, f"Table:         {output}"])
+    lines.append(f"Table:         {output}")
+    if summary.contact_sheet:
+        lines.append(f"Contact sheet: {summary.contact_sheet}")
+    if summary.pictures:
+        lines.append(f"Pictures:      {summary.pictures}")
+    message = "\n".join(lines)
     return Completed(message=message) if summary.is_complete else Failed(message=message)
 
 
@@ -383,11 +389,6 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
         print(f"Nothing was created.\n{state.message}", file=sys.stderr)
         return REFUSED
     print(state.message)
-    sheet = storage.sibling(given.output, ".html")
-    if storage.exists(sheet):
-        print(f"Contact sheet: {sheet}")
-    if given.download_images:
-        print(f"Pictures:      {given.download_images}")
     return COMPLETED if state.is_completed() else INCOMPLETE
 
 

@@ -2,10 +2,10 @@
 
 Each campaign runs in processes of its own against a simulator in which requests meet with faults
 (dropped, cut, slow, refused, answered with HTML). The processes are killed or terminated at random
-moments, two may run at once, the spreadsheet is edited in between, and sometimes more than a day
-goes by, so that idempotency keys expire. Afterwards the server's own list of ads is held against
-the result table. What is decided by chance comes from the seed; which request meets a kill is up
-to the machine.
+moments, two may run at once, and in between the spreadsheet is edited, the table is moved, and
+sometimes more than a day goes by, so that idempotency keys expire. Afterwards the server's own list
+of ads is held against the result table. What is decided by chance comes from the seed; which
+request meets a kill is up to the machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from typing import Any
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
 from prefect_staticadslab.campaign import pipeline, results, session
+from prefect_staticadslab.campaign import run as campaigns
 from prefect_staticadslab.campaign.concurrency import all_of
+from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.conftest import ROOT, simulated_ids
@@ -42,6 +44,7 @@ from tests.conftest import ROOT, simulated_ids
 COMPRESSED: dict[Any, dict[str, float]] = {
     session: {"POLL_SECONDS": 0.1},
     results: {"CHECKPOINT_SECONDS": 0.1},
+    campaigns: {"CHUNK_ROWS": 5},
     pipeline: {"GRACE_SECONDS": 1.0},
     retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
     rate_limit: {"SHORTEST_REFUSAL_WAIT": 0.02},
@@ -134,18 +137,21 @@ class _Trial:
         for run in range(MOST_RUNS):
             in_danger = run < RUNS_IN_DANGER
             if run and in_danger:
-                self._between_runs()
+                self._between_runs(run)
             _write(self._input, self._rows)
             if (trouble := self._run_once(in_danger)) is not None:
                 return [trouble]
             table = self._table()
-            ended = all(row["status"] in ("completed", "failed") for row in table)
-            wanted = table[: len(self._rows)]
-            if not in_danger and ended and all(row["status"] == "completed" for row in wanted):
+            wanted, gone = table[: len(self._rows)], table[len(self._rows) :]
+            ended = all(row["status"] == "completed" for row in wanted)
+            ended = ended and all(row["status"] != "processing" for row in gone)
+            if not in_danger and ended:
                 return self._violations()
-        return [f"not finished after {MOST_RUNS} runs"]
+        open_rows = [row for row in self._table() if row["status"] != "completed"]
+        told = {f"{row['status']}: {row['error']}" for row in open_rows}
+        return [f"not finished after {MOST_RUNS} runs: {told}"]
 
-    def _between_runs(self) -> None:
+    def _between_runs(self, run: int) -> None:
         chance = self._chance.random()
         if chance < 0.2:
             self._chance.shuffle(self._rows)
@@ -155,6 +161,8 @@ class _Trial:
             self._rows.pop(self._chance.randrange(len(self._rows)))
         elif chance < 0.5:
             self._chance.choice(self._rows)["prompt"] += " (edited)"
+        elif chance < 0.6 and self._output.exists():
+            self._output = self._output.rename(self._output.with_name(f"out-{run}.csv"))
         else:
             return
         self._counts["edits"] += 1
@@ -241,7 +249,7 @@ class _Trial:
 def _campaign(spreadsheet: str, output: str, url: str) -> None:
     """What the campaign flow does, without a Prefect server for each of hundreds of runs."""
 
-    async def run() -> None:
+    async def collected() -> None:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
@@ -261,8 +269,8 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
             campaign.collect([result for chunk in chunks for result in chunk])
 
     # A campaign that is terminated or refused is one of the things that happen.
-    with contextlib.suppress(asyncio.CancelledError, results.CampaignError):
-        asyncio.run(run())
+    with contextlib.suppress(asyncio.CancelledError, CampaignError):
+        asyncio.run(collected())
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def read_answer(response: httpx.Response, body: Any) -> Answer:
         return Answer(
             data=body["data"],
             has_more=bool(body.get("has_more", meta.get("has_more", False))),
-            replayed=response.headers.get("idempotent-replayed", "").lower() == "true",
+            replayed=_is_replayed(response),
             status=response.status_code,
             request_id=request_id,
         )
@@ -80,7 +80,13 @@ def _error(response: httpx.Response, body: Any, request_id: str | None) -> Stati
         ),
         request_id=request_id,
         retry_after=RateLimitHeaders.parse(response.headers).retry_after,
+        replayed=_is_replayed(response),
     )
+
+
+def _is_replayed(response: httpx.Response) -> bool:
+    told: str = response.headers.get("idempotent-replayed", "")
+    return told.lower() == "true"
 
 
 def _unreadable(

@@ -92,6 +92,7 @@ class APIStatusError(StaticAdsLabError):
         details: One `ErrorDetail` per field that the API complains of.
         request_id: What support asks for.
         retry_after: Seconds that the server asked to wait, or None.
+        replayed: Whether this is the answer that an earlier request with the same key had.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class APIStatusError(StaticAdsLabError):
         details: tuple[ErrorDetail, ...] = (),
         request_id: str | None = None,
         retry_after: float | None = None,
+        replayed: bool = False,
     ) -> None:
         self.status = status
         self.code = code
@@ -110,6 +112,7 @@ class APIStatusError(StaticAdsLabError):
         self.details = details
         self.request_id = request_id
         self.retry_after = retry_after
+        self.replayed = replayed
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:

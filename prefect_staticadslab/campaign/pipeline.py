@@ -34,6 +34,10 @@ from prefect_staticadslab.campaign.states import AdState, RowStatus
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
 
+STALE_ANSWERS: Final = 3
+"""Keys to try for an ad whose keys the API answers with what is of no use by now: a refusal of
+another day, or another row's ad."""
+
 
 class _NoJournal:
     """For ads that nobody keeps a table of: their derived keys are record enough."""
@@ -43,6 +47,10 @@ class _NoJournal:
 
     def update(self, position: int, state: AdState) -> None:
         """Nothing to write."""
+
+    def has_ad(self, image_ad_id: str, position: int) -> bool:
+        """Nobody knows."""
+        return False
 
 
 class _NotSentError(Exception):
@@ -185,12 +193,15 @@ class _Chunk:
         try:
             created = await self._session.client.create_image_ad(
                 ad.plan.request,
-                idempotency_key=ad.plan.key(ad.state.attempts),
+                idempotency_key=ad.key,
                 on_send=check_may_send,
             )
         except _NotSentError:
             ad.withdraw(self._stopped_by)
         except CAMPAIGN_STOPPERS as error:
+            if error.replayed and ad.stale_answers < STALE_ANSWERS:
+                await self._send_with_next_key(ad)
+                return
             self._session.stop_creating(_with_advice(error))
             if error.undecided:
                 ad.state = replace(ad.state, error=str(error))
@@ -202,10 +213,20 @@ class _Chunk:
             # An ad may exist, or may still be made with the same key: the next run asks with it.
             ad.state = replace(ad.state, error=str(error))
         else:
+            known = created.replayed and self._journal.has_ad(created.image_ad.id, ad.position)
+            if known and ad.stale_answers < STALE_ANSWERS:
+                # Somebody took lines out of the table, so that equal rows were counted anew.
+                await self._send_with_next_key(ad)
+                return
             ad.replayed = created.replayed and ad.sends == 1
             ad.jobs += 1
             ad.state = replace(seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC))
         self._note(ad)
+
+    async def _send_with_next_key(self, ad: _Ad) -> None:
+        ad.take_next_key()
+        self._note(ad)
+        await self._send(ad)
 
     async def _follow(self, ad: _Ad) -> None:
         image_ad_id = ad.state.image_ad_id or ""
@@ -281,12 +302,17 @@ class _Ad:
         self.replayed = False
         self.sends = 0
         self.jobs = 0
+        self.stale_answers = 0
         self.create_ended = asyncio.Event()
         self._before = plan.state
 
     @property
     def position(self) -> int:
         return self.plan.position
+
+    @property
+    def key(self) -> str:
+        return self.plan.key(self.state.attempts, self.state.campaign)
 
     @property
     def is_processing(self) -> bool:
@@ -313,6 +339,15 @@ class _Ad:
             attempts=self.state.attempts if again else self.state.attempts + 1,
             # A key lives for a day from its first use, so that is the moment to keep.
             submitted_at=(again and self.state.submitted_at) or datetime.now(UTC),
+            campaign=(again and self.state.campaign) or self.plan.campaign,
+        )
+
+    def take_next_key(self) -> None:
+        """Leaves a key behind that the API only ever answers with the same old refusal."""
+        self.stale_answers += 1
+        self.sends = 0
+        self.state = replace(
+            self.state, attempts=self.state.attempts + 1, campaign=self.plan.campaign
         )
 
     def withdraw(self, reason: str | None) -> None:
@@ -326,7 +361,13 @@ class _Ad:
 
     def fail(self, reason: str) -> None:
         """Nothing will come of this attempt, and it costs nothing."""
-        self.state = replace(self.state, status=RowStatus.FAILED, error=reason, cost_usd=Decimal(0))
+        self.state = replace(
+            self.state,
+            status=RowStatus.FAILED,
+            error=reason,
+            cost_usd=Decimal(0),
+            campaign=None,
+        )
 
     def result(self, stopped_by: str | None) -> ImageAdResult:
         return ImageAdResult(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, FLAT_IMAGE_AD, PRICE_USD
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration
 from prefect_staticadslab.campaign.results import ResultTable
@@ -110,9 +111,15 @@ class Plan:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
-        lines.append(
-            f"To create:         {self.creates} ({self.flat} flat, {self.editable} editable)"
-        )
+        lines.append(f"To create:         {self.creates}")
+        for kind, count, sku in (
+            ("flat", self.flat, FLAT_IMAGE_AD),
+            ("editable", self.editable, EDITABLE_IMAGE_AD),
+        ):
+            if count:
+                price = PRICE_USD[sku]
+                cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
+                lines.append(f"  {kind + ':':17}{cost}")
         lines.append(f"New cost:          up to {self.new_usd:.2f} USD, billed as ads complete")
         if self.total_usd != self.new_usd:
             lines.append(

@@ -33,9 +33,14 @@ class PlannedAd:
     state: AdState = field(default_factory=AdState)
     wanted: bool = True
 
-    def key(self, attempt: int) -> str:
-        """The idempotency key of an attempt, the first being 1."""
-        return idempotency_key(self.campaign, self.identity, attempt)
+    def key(self, attempt: int, campaign: str | None = None) -> str:
+        """The idempotency key of an attempt, the first being 1.
+
+        Args:
+            attempt: Which attempt.
+            campaign: The campaign that the attempt was begun for, if not this one.
+        """
+        return idempotency_key(campaign or self.campaign, self.identity, attempt)
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,13 @@ class Journal(Protocol):
     def update(self, position: int, state: AdState) -> None:
         """This is now known."""
 
+    def has_ad(self, image_ad_id: str, position: int) -> bool:
+        """Whether an ad is another one's than the one at `position`."""
+
 
 def seen(state: AdState, ad: ImageAd) -> AdState:
     """What is known about a row once its ad looks like this."""
-    state = replace(state, image_ad_id=ad.id, error=None)
+    state = replace(state, image_ad_id=ad.id, error=None, campaign=None)
     if ad.is_completed:
         return replace(
             state,

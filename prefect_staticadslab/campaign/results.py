@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,16 +21,13 @@ from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
+from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet, normalized
 from prefect_staticadslab.campaign.spreadsheet import (
-    FIRST_ROW,
     WRITABLE,
-    Dialect,
-    Spreadsheet,
     encode_spreadsheet,
-    normalized,
     read_spreadsheet,
 )
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus, further
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +49,19 @@ class OutputError(CampaignError):
     """The result table cannot be written where it should be. The message says why."""
 
 
+@dataclass(frozen=True)
+class _Snapshot:
+    number: int
+    frame: pd.DataFrame
+    states: list[AdState]
+
+
 @dataclass
 class ResultTable:
     """A campaign's rows and what is known about each, in memory and at `location`.
+
+    Two runs of one campaign may write the same table: each takes in what the other wrote before it
+    writes, so that neither's last word is lost.
 
     Attributes:
         location: Where the table is kept, or None for a campaign that keeps none.
@@ -77,8 +85,13 @@ class ResultTable:
     def __post_init__(self) -> None:
         self._changed = False
         self._writing = asyncio.Lock()
+        self._exchanging = threading.Lock()
+        self._snapshots = 0
         self._last_write_seconds = 0.0
-        self._saved: list[AdState] = list(self.states)
+        self._saved = list(self.states)
+        self._version: str | None = None
+        self._elsewhere: dict[int, AdState] = {}
+        self._owners: dict[str, int] = {}
 
     @classmethod
     def open(cls, location: str | None, spreadsheet: Spreadsheet) -> ResultTable:
@@ -104,35 +117,38 @@ class ResultTable:
                     f"The output {location} must end in one of: {', '.join(WRITABLE)}."
                 )
             storage.check_folder(location)
-            if storage.exists(location):
-                table._resume(_read_earlier(location))
+            table._version = storage.version(location)
+            if table._version is not None:
+                table.resumed = True
+                table._take_in(_read_earlier(location))
+                table._saved = list(table.states)
+                table._elsewhere.clear()
         return table
 
-    def _resume(self, earlier: Spreadsheet) -> None:
-        self.resumed = True
+    def _take_in(self, written: Spreadsheet) -> None:
+        """Adds what another run wrote down, where it knows more than this one."""
         recorded = {
             row.identity: (line, row, state)
             for line, (row, state) in enumerate(
-                zip(read_rows(earlier, unique_row_ids=False), _states(earlier.frame), strict=True)
+                zip(read_rows(written, unique_row_ids=False), _states(written.frame), strict=True)
             )
         }
         for position, row in enumerate(self.rows):
             if row.identity in recorded:
                 _, _, state = recorded.pop(row.identity)
-                self.states[position] = _back(state)
-        kept = [
-            (line, row, state)
-            for line, row, state in recorded.values()
-            if state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
-        ]
+                theirs = _marked(state) if row.gone else _back(state)
+                self._elsewhere[position] = theirs
+                self._set(position, further(self.states[position], theirs))
+        kept = _worth_keeping(list(recorded.values()))
         if kept:
-            lines = earlier.frame.iloc[[line for line, _, _ in kept]]
+            lines = written.frame.iloc[[line for line, _, _ in kept]]
             gone = _aligned(lines, list(self.frame.columns))
             self.frame = pd.concat([self.frame, gone], ignore_index=True)
         for _, row, state in kept:
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, gone=True))
             self.states.append(_marked(state))
-        self._saved = list(self.states)
+            self._saved.append(_marked(state))
+            self._set(len(self.states) - 1, self.states[-1])
 
     @property
     def wanted(self) -> list[tuple[int, CampaignRow, AdState]]:
@@ -145,14 +161,24 @@ class ResultTable:
 
     def update(self, position: int, state: AdState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
-        self.states[position] = _marked(state) if self.rows[position].gone else state
+        state = _marked(state) if self.rows[position].gone else state
+        self._set(position, further(state, self._elsewhere.get(position, state)))
         self._changed = True
+
+    def _set(self, position: int, state: AdState) -> None:
+        self.states[position] = state
+        if state.image_ad_id is not None:
+            self._owners[state.image_ad_id] = position
+
+    def has_ad(self, image_ad_id: str, position: int) -> bool:
+        """Whether an ad is another row's than the one at `position`."""
+        return self._owners.get(image_ad_id, position) != position
 
     async def before_send(self, changes: Mapping[int, AdState]) -> None:
         """Notes what is about to be sent, and returns once that is on disk.
 
         Raises:
-            StorageError: It cannot be written.
+            CampaignError: See `save`.
         """
         for position, state in changes.items():
             self.update(position, state)
@@ -163,21 +189,24 @@ class ResultTable:
 
         Raises:
             StorageError: It cannot be written, also when tried again.
+            OutputError: What is at `location` by now is no table of this program.
         """
         async with self._writing:
             if not self._changed or self.location is None:
                 return
-            self._changed = False
-            frame, states = self.to_frame(), list(self.states)
             started = time.perf_counter()
             try:
                 async for attempt in retrying(storage.StorageError, attempts=SAVE_ATTEMPTS):
                     with attempt:
-                        await asyncio.to_thread(self._write, frame)
+                        self._changed = False
+                        snapshot = self._snapshot()
+                        while written := await asyncio.to_thread(self._exchange, snapshot):
+                            self._take_in(written)
+                            snapshot = self._snapshot()
             except BaseException:
                 self._changed = True
                 raise
-            self._saved = states
+            self._saved = snapshot.states
             self._last_write_seconds = time.perf_counter() - started
 
     def save_now(self, attempts: int = 1) -> None:
@@ -185,19 +214,43 @@ class ResultTable:
 
         Raises:
             StorageError: It cannot be written.
+            OutputError: What is at `location` by now is no table of this program.
         """
         if self.location is None:
             return
         for attempt in retrying(storage.StorageError, attempts=attempts):
             with attempt:
-                self._write(self.to_frame())
-        self._saved = list(self.states)
+                snapshot = self._snapshot()
+                while written := self._exchange(snapshot):
+                    self._take_in(written)
+                    snapshot = self._snapshot()
+        self._saved = snapshot.states
         self._changed = False
 
-    def _write(self, frame: pd.DataFrame) -> None:
+    def _snapshot(self) -> _Snapshot:
+        self._snapshots += 1
+        return _Snapshot(self._snapshots, self.to_frame(), list(self.states))
+
+    def _exchange(self, snapshot: _Snapshot) -> Spreadsheet | None:
+        """Writes the table. If another run wrote it since this one last did, returns that instead.
+
+        A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
+        not begun by then, takes its place.
+        """
         assert self.location is not None  # noqa: S101
-        ending = storage.suffix(self.location)
-        storage.write_bytes(self.location, encode_spreadsheet(ending, frame, self.dialect))
+        with self._exchanging:
+            if snapshot.number < self._snapshots:
+                return None
+            with storage.one_writer(self.location):
+                version = storage.version(self.location)
+                if version is not None and version != self._version:
+                    written = _read_earlier(self.location)
+                    self._version = version
+                    return written
+                ending = storage.suffix(self.location)
+                content = encode_spreadsheet(ending, snapshot.frame, self.dialect)
+                self._version = storage.write_bytes(self.location, content)
+                return None
 
     @asynccontextmanager
     async def checkpoints(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
@@ -214,7 +267,7 @@ class ResultTable:
             # Not awaited: a loop that shuts down would cancel that.
             try:
                 self.save_now(attempts=SAVE_ATTEMPTS)
-            except storage.StorageError as error:
+            except CampaignError as error:
                 tell(f"{error}\nWhat could not be saved:\n{self.unsaved()}")
 
     async def _keep_saved(self) -> None:
@@ -257,6 +310,25 @@ class ResultTable:
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""
         return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
+
+
+_Line = tuple[int, CampaignRow, AdState]
+
+
+def _worth_keeping(gone: Sequence[_Line]) -> list[_Line]:
+    """Of the rows that are gone, those that have, or may have, an ad.
+
+    And those before an equal one that has: equal rows are told apart by counting them.
+    """
+    kept: list[_Line] = []
+    contents: set[str] = set()
+    for line, row, state in reversed(gone):
+        content = row.request.model_dump_json()
+        has_ad = state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
+        if has_ad or content in contents:
+            contents.add(content)
+            kept.append((line, row, state))
+    return kept[::-1]
 
 
 def _marked(state: AdState) -> AdState:

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
 from prefect_staticadslab.campaign.results import OutputError, ResultTable
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, campaign_id
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RowStatus
 
@@ -99,8 +99,9 @@ class Campaign:
 
     def chunks(self) -> list[list[PlannedAd]]:
         """The rows that are not completed, in the table's order, a hundred at a time."""
+        campaign = campaign_id(self.name)
         planned = [
-            PlannedAd(position, row.request, self.name, row.identity, state, wanted=not row.gone)
+            PlannedAd(position, row.request, campaign, row.identity, state, wanted=not row.gone)
             for position, (row, state) in enumerate(
                 zip(self.table.rows, self.table.states, strict=True)
             )

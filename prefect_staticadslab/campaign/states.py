@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
@@ -9,7 +10,15 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
-from prefect_staticadslab.campaign.spreadsheet import cell_text
+from prefect_staticadslab.campaign.sheet import cell_text
+
+SENT: Final = "Sent for campaign {}, and no answer is known."
+"""What the table's `error` says of a row that is `submitting`, before what else there is to say.
+
+A campaign's keys hang on its name, and that on where its table is. A table that was moved, or named
+after all, must ask for what is on its way with the key that it went out with.
+"""
+_SENT = re.compile(re.escape(SENT).replace(r"\{\}", "([0-9a-f]+)"))
 
 _EARLIEST_YEAR: Final = 2000
 """A date before it, or at the end of the calendar, is no date of an ad."""
@@ -45,6 +54,7 @@ class AdState:
         submitted_at: When the create was first begun, in UTC; once answered, when that was.
         completed_at: When the job ended, in UTC.
         image_path: Where the picture was downloaded to.
+        campaign: What the keys of a `submitting` row are made of; see `rows.campaign_id`.
     """
 
     status: RowStatus = RowStatus.PENDING
@@ -58,6 +68,7 @@ class AdState:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     image_path: str | None = None
+    campaign: str | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -71,11 +82,14 @@ class AdState:
 
     def cells(self) -> tuple[Any, ...]:
         """The values of `RESULT_COLUMNS`."""
+        error = self.error
+        if self.campaign is not None and self.status is RowStatus.SUBMITTING:
+            error = f"{SENT.format(self.campaign)} {error or ''}".strip()
         return (
             str(self.status),
             self.image_ad_id,
             self.image_url,
-            self.error,
+            error,
             None if self.cost_usd is None else float(self.cost_usd),
             self.attempts,
             self.width,
@@ -93,11 +107,14 @@ class AdState:
             status = RowStatus(text["status"].casefold())
         except ValueError:
             status = RowStatus.PENDING
+        error, campaign = text["error"], None
+        if status is RowStatus.SUBMITTING and (sent := _SENT.match(error)):
+            error, campaign = error[sent.end() :].strip(), sent[1]
         return cls(
             status=status,
             image_ad_id=text["image_ad_id"] or None,
             image_url=text["image_url"] or None,
-            error=text["error"] or None,
+            error=error or None,
             cost_usd=_decimal(text["cost_usd"]),
             attempts=_integer(text["attempts"]) or 0,
             width=_integer(text["width"]),
@@ -105,6 +122,7 @@ class AdState:
             submitted_at=_moment(text["submitted_at"]),
             completed_at=_moment(text["completed_at"]),
             image_path=text["image_path"] or None,
+            campaign=campaign,
         )
 
 
@@ -121,6 +139,38 @@ RESULT_COLUMNS: Final = (
     "completed_at",
     "image_path",
 )
+
+
+_ORDER: Final = {
+    RowStatus.PENDING: 0,
+    RowStatus.SUBMITTING: 1,
+    RowStatus.PROCESSING: 2,
+    RowStatus.FAILED: 3,
+    RowStatus.COMPLETED: 4,
+}
+
+
+def further(ours: AdState, theirs: AdState) -> AdState:
+    """Of what two runs know about a row, the one that is further; ours if both are as far.
+
+    A completed ad is the end. Before that a later attempt is further than an earlier one, and
+    within an attempt an ad that was answered is further than one that was only sent.
+
+    Example:
+        ```python
+        from prefect_staticadslab import AdState, RowStatus
+        from prefect_staticadslab.campaign.states import further
+
+        failed = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1)
+        again = AdState(RowStatus.SUBMITTING, attempts=2)
+        assert further(failed, again) == further(again, failed) == again
+        ```
+    """
+    return theirs if _progress(theirs) > _progress(ours) else ours
+
+
+def _progress(state: AdState) -> tuple[bool, int, int]:
+    return state.is_completed, state.attempts, _ORDER[state.status]
 
 
 def _timestamp(moment: datetime | None) -> str | None:

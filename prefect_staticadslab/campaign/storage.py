@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from prefect_staticadslab.campaign.problems import CampaignError
+
+SILENCE_SECONDS: Final = 20.0
+"""How long a web server may say nothing before a spreadsheet of its counts as unreadable."""
 
 
 class StorageError(CampaignError):
@@ -35,10 +40,21 @@ def _remote(url: str) -> tuple[Any, str]:
     """What fsspec opens for a URL: a filesystem and a path in it, with nothing remembered."""
     import fsspec
 
-    filesystem, path = fsspec.core.url_to_fs(url)
+    filesystem, path = fsspec.core.url_to_fs(url, **_options(url))
     # A listing from a minute ago would say that there is no table where there is one by now.
     filesystem.invalidate_cache()
     return filesystem, path
+
+
+def _options(url: str) -> dict[str, Any]:
+    """What fsspec is told besides the URL."""
+    if not url.lower().startswith(("http://", "https://")):
+        return {}
+    import aiohttp
+
+    # By itself it waits five minutes for a server that says nothing.
+    timeout = aiohttp.ClientTimeout(sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)
+    return {"client_kwargs": {"timeout": timeout}}
 
 
 def name(location: str) -> str:
@@ -98,18 +114,36 @@ def exists(location: str) -> bool:
     Raises:
         StorageError: Nobody can say.
     """
+    return version(location) is not None
+
+
+def version(location: str) -> str | None:
+    """What differs as soon as a file was written again; None if there is no file.
+
+    Raises:
+        StorageError: Nobody can say.
+    """
     if not is_url(location):
-        return local_path(location).exists()
+        try:
+            return _local_version(local_path(location))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
     try:
         filesystem, path = _remote(location)
         # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that cannot be
         # reached must not be taken for a new campaign.
-        filesystem.info(path)
-        return True
+        return str(filesystem.ukey(path))
     except FileNotFoundError:
-        return False
+        return None
     except Exception as error:
         raise StorageError(f"{_shown(location)} cannot be reached: {_reason(error)}.") from error
+
+
+def _local_version(path: Path) -> str:
+    stat = path.stat()
+    return f"{stat.st_ino} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def check_folder(location: str) -> None:
@@ -127,8 +161,32 @@ def check_folder(location: str) -> None:
         raise StorageError(f"The folder {parent} cannot be written to.")
 
 
-def write_bytes(location: str, content: bytes) -> None:
+@contextlib.contextmanager
+def one_writer(location: str) -> Iterator[None]:
+    """Keeps other processes of this machine that ask for the same from writing beside `location`.
+
+    Does nothing for a URL, on Windows, and on network drives that know no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        if not is_url(location):
+            # The folder itself is locked, so that no lock file is left beside people's tables.
+            with contextlib.suppress(OSError):
+                folder = os.open(local_path(location).resolve().parent, os.O_RDONLY)
+                stack.callback(os.close, folder)
+                fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+
+
+def write_bytes(location: str, content: bytes) -> str:
     """Writes a whole file. A local one appears at once and whole, or not at all.
+
+    Returns:
+        Its `version`.
 
     Raises:
         StorageError: It cannot be written.
@@ -138,14 +196,15 @@ def write_bytes(location: str, content: bytes) -> None:
             filesystem, remote_path = _remote(location)
             # One PUT: a file that is opened and broken off could be left there in half.
             filesystem.pipe_file(remote_path, content)
+            filesystem.invalidate_cache()
+            return str(filesystem.ukey(remote_path))
         except Exception as error:
             raise StorageError(
                 f"{_shown(location)} cannot be written: {_reason(error)}."
             ) from error
-        return
     path = local_path(location)
     try:
-        _replace(path, content)
+        return _replace(path, content)
     except FileNotFoundError:
         raise StorageError(f"There is no folder {path.parent} to write {path.name} into.") from None
     except IsADirectoryError:
@@ -154,7 +213,7 @@ def write_bytes(location: str, content: bytes) -> None:
         raise StorageError(f"{location} cannot be written: {_reason(error)}.") from None
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes) -> str:
     if path.is_dir():
         raise IsADirectoryError
     path = path.resolve()
@@ -167,7 +226,9 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(mode)
+        version_written = _local_version(temporary)
         temporary.replace(path)
+        return version_written
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

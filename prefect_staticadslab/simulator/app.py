@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -56,6 +56,8 @@ def make_app(world: World) -> Starlette:
         return JSONResponse(_all_ads(world))
 
     async def age(request: Request) -> Response:
+        while world.creating:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         world.age(float(request.query_params["seconds"]))
         return JSONResponse({})
 
@@ -107,6 +109,8 @@ async def _answer(request: Request, world: World, handler: Handler, scope: str |
         if scope is not None:
             world.need_scope(key, scope)
         response = await handler(request, world, key)
+    except ClientDisconnect:
+        return Response(status_code=499)  # nobody is there to read it
     except Refusal as refusal:
         world.counts[str(refusal.status)] += 1
         error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
@@ -142,6 +146,7 @@ async def _create_image_ad(request: Request, world: World, key: str) -> Response
         if earlier is not None:
             world.counts["replayed"] += 1
             return _data(earlier, 202, {"Idempotent-Replayed": "true"})
+    world.creating += 1
     try:
         await asyncio.sleep(world.settings.answer_seconds)
         answer = _with_host(request, world.create_image_ad(body, now(), idempotency_key))
@@ -149,6 +154,8 @@ async def _create_image_ad(request: Request, world: World, key: str) -> Response
         if idempotency_key is not None:
             world.remember(key, idempotency_key, None)
         raise
+    finally:
+        world.creating -= 1
     if idempotency_key is not None:
         world.remember(key, idempotency_key, answer)
     return _data(answer, 202)

@@ -150,6 +150,7 @@ class World:
     jobs: dict[str, Job] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     admitted: deque[float] = field(default_factory=deque)
+    creating: int = 0
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.settings.seed)

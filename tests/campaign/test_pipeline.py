@@ -40,6 +40,12 @@ class Notes:
     def update(self, position: int, state: AdState) -> None:
         self.states.setdefault(position, []).append(state)
 
+    def has_ad(self, image_ad_id: str, position: int) -> bool:
+        return any(
+            states[-1].image_ad_id == image_ad_id and other != position
+            for other, states in self.states.items()
+        )
+
 
 @asynccontextmanager
 async def session_of(url: str, key: str = SIMULATOR_API_KEY) -> AsyncIterator[Session]:
@@ -302,3 +308,43 @@ async def test_chunks_of_one_key_share_a_session_and_its_polls(
         ads = planned(make_request, *map(str, range(90)))
         await asyncio.gather(*(generate(one, ads[i : i + 10]) for i in range(0, 90, 10)))
     assert simulator.world.counts["batch reads"] < 15
+
+
+REFUSED_BEFORE = answer(
+    {"error": {"code": "INSUFFICIENT_BALANCE", "message": "No."}}, 402, idempotent_replayed="true"
+)
+
+
+async def test_a_refusal_of_another_day_is_left_behind_with_its_key(
+    make_request: MakeRequest,
+) -> None:
+    script = [REFUSED_BEFORE, data(RUNNING, 202), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 2)
+    assert len({r.headers.get("idempotency-key") for r in server.received[:2]}) == 2
+
+
+async def test_an_api_that_only_repeats_itself_is_not_asked_for_ever(
+    make_request: MakeRequest,
+) -> None:
+    async with scripted([REFUSED_BEFORE]) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert result.state.status is RowStatus.PENDING
+    assert "402" in (result.stopped_by or "")
+    assert len(server.received) == 4
+
+
+async def test_another_rows_ad_is_not_taken_for_this_rows(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    """Two equal rows, of which somebody deleted the first one's line from the table."""
+    notes = Notes()
+    first, second = (PlannedAd(i, make_request("x"), "campaign", f"nr {i}") for i in range(2))
+    async with session_of(simulator.url) as session:
+        (had,) = await generate(session, [second], wait=False)
+        notes.update(first.position, had.state)
+        (result,) = await generate(session, [second], journal=notes)
+    assert result.state.image_ad_id != had.state.image_ad_id
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 2)
+    assert len(simulator.world.jobs) == 2

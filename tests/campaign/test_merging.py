@@ -1,0 +1,154 @@
+"""What is known of a row survives edits of the spreadsheet, and two runs that write one table."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.campaign.states import further
+
+IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
+COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]
+
+_numbers = itertools.count()
+
+
+def spreadsheet(prompts: Sequence[str]) -> Spreadsheet:
+    frame = pd.DataFrame([[*IDS, p] for p in prompts], columns=COLUMNS, dtype=object)
+    return Spreadsheet(frame, tuple(range(2, 2 + len(prompts))))
+
+
+def new_place() -> str:
+    return f"memory://merging/{next(_numbers)}.csv"
+
+
+def ad_of(identity: str, attempt: int) -> str:
+    """The id that the API gives to whoever asks with this row's key."""
+    return f"ia_{identity[:8]}_{attempt}"
+
+
+STEPS = (
+    (RowStatus.SUBMITTING, 1),
+    (RowStatus.PROCESSING, 1),
+    (RowStatus.FAILED, 1),
+    (RowStatus.SUBMITTING, 2),
+    (RowStatus.PROCESSING, 2),
+    (RowStatus.COMPLETED, 2),
+)
+"""A row's way, as everybody sees it who sends its keys."""
+
+
+def state_at(identity: str, step: int) -> AdState:
+    status, attempt = STEPS[step]
+    answered = status is not RowStatus.SUBMITTING
+    return AdState(
+        status=status,
+        attempts=attempt,
+        image_ad_id=ad_of(identity, attempt) if answered else None,
+        image_url="https://cdn/1.png" if status is RowStatus.COMPLETED else None,
+        cost_usd=Decimal(1) if status is RowStatus.COMPLETED else None,
+    )
+
+
+states = st.integers(0, len(STEPS) - 1).map(lambda step: state_at("a", step)) | st.just(AdState())
+
+
+@given(states, states, states)
+def test_whoever_merges_first_the_furthest_state_is_kept(
+    a: AdState, b: AdState, c: AdState
+) -> None:
+    assert further(a, b) == further(b, a)
+    assert further(further(a, b), c) == further(a, further(b, c))
+    assert further(a, a) == a
+
+
+prompts = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
+
+
+@given(st.lists(st.tuples(prompts, st.lists(st.integers(0, 5))), min_size=1, max_size=6))
+def test_whatever_is_edited_an_ad_that_was_paid_for_is_there_once(
+    edits: list[tuple[list[str], list[int]]],
+) -> None:
+    """Each edit is a new spreadsheet, and which of its rows complete in the run that follows."""
+    place = new_place()
+    paid: dict[str, str] = {}
+    for names, done in edits:
+        table = ResultTable.open(place, spreadsheet(names))
+        assert [row.request.prompt for row in table.rows[: len(names)]] == names
+        for position in done:
+            if position < len(names):
+                row = table.rows[position]
+                paid[row.identity] = ad_of(row.identity, 2)
+                table.update(position, state_at(row.identity, 5))
+        table.save_now()
+        written = ResultTable.open(place, spreadsheet(names))
+        known = {row.identity: s for row, s in zip(written.rows, written.states, strict=True)}
+        assert {i: s.image_ad_id for i, s in known.items() if s.is_completed} == paid
+        assert [row.gone for row in written.rows] == sorted(row.gone for row in written.rows)
+        assert not any(row.gone for row in written.rows[: len(names)])
+
+
+moves = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(["step", "save"]), st.integers(0, 5)), max_size=40
+)
+
+
+@given(prompts, prompts, moves, st.booleans())
+def test_two_runs_that_write_one_table_lose_nothing_of_each_other(
+    first: list[str], second: list[str], moves: list[tuple[bool, str, int]], who_ends: bool
+) -> None:
+    place = new_place()
+    runs = [ResultTable.open(place, spreadsheet(names)) for names in (first, second)]
+    steps: list[dict[int, int]] = [{}, {}]
+    furthest: dict[str, int] = {}
+    for whose, move, position in moves:
+        table = runs[whose]
+        if move == "save":
+            table.save_now()
+        elif position < (len(second) if whose else len(first)):
+            step = steps[whose].get(position, -1) + 1
+            if step < len(STEPS):
+                steps[whose][position] = step
+                identity = table.rows[position].identity
+                furthest[identity] = max(step, furthest.get(identity, -1))
+                table.update(position, state_at(identity, step))
+    runs[who_ends].save_now()
+    runs[not who_ends].save_now()
+
+    table = ResultTable.open(place, spreadsheet(second if who_ends else first))
+    known = {row.identity: s for row, s in zip(table.rows, table.states, strict=True)}
+    for identity, step in furthest.items():
+        wanted = state_at(identity, step)
+        assert (known[identity].status, known[identity].image_ad_id, known[identity].attempts) == (
+            wanted.status,
+            wanted.image_ad_id,
+            wanted.attempts,
+        )
+    assert len(known) == len(table.rows)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
+    ending: str,
+) -> None:
+    from prefect_staticadslab.campaign.planned import PlannedAd
+
+    place = new_place().replace(".csv", ending)
+    table = ResultTable.open(place, spreadsheet(["a"]))
+    sent = PlannedAd(0, table.rows[0].request, "00ff00ff00ff00ff", table.rows[0].identity)
+    state = AdState(RowStatus.SUBMITTING, error="503", attempts=1, campaign=sent.campaign)
+    table.update(0, state)
+    table.save_now()
+    (again,) = ResultTable.open(place, spreadsheet(["a"])).states
+    assert again == state
+    here = PlannedAd(0, table.rows[0].request, "another", table.rows[0].identity, again)
+    assert here.key(1, again.campaign) == sent.key(1)
