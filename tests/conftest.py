@@ -13,7 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient, StaticAdsLabCredentials
+from prefect_staticadslab import (
+    ImageAdRequest,
+    ImageAdResult,
+    StaticAdsLabClient,
+    StaticAdsLabCredentials,
+)
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 # Before Prefect is imported anywhere: its servers in these tests tell nobody about themselves.
@@ -133,3 +141,20 @@ def write_campaign(folder: Path, *prompts: str) -> str:
     lines = [",".join([*ids, "prompt"]), *(",".join([*ids.values(), p]) for p in prompts)]
     (folder / "in.csv").write_text("\n".join(lines) + "\n")
     return str(folder / "in.csv")
+
+
+async def run_campaign(
+    spreadsheet: str, output: str, url: str, *, attempts: int = 2
+) -> tuple[Campaign, list[ImageAdResult]]:
+    """What the campaign flow does, without Prefect."""
+    campaign = Campaign.open(spreadsheet, output)
+    async with (
+        StaticAdsLabClient(SIMULATOR_API_KEY, url) as client,
+        campaign.table.checkpoints(print),
+        shared_session(SIMULATOR_API_KEY, url) as session,
+    ):
+        await campaign.adopt(client)
+        results = []
+        for chunk in campaign.chunks():
+            results += await generate(session, chunk, journal=campaign.table, attempts=attempts)
+    return campaign, results

@@ -72,17 +72,19 @@ def retrying(
     on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool | float],
     *,
     attempts: int | None = None,
+    seconds: float | None = None,
 ) -> Attempts:
     """Attempts at something, with growing pauses between them. See `stamina.retry_context`.
 
     Args:
         on: What to retry on: exceptions, or a function that also may give the seconds to wait.
         attempts: How many there are at most; None leaves that to `on`.
+        seconds: After how many no new attempt is begun; None is no limit.
     """
     return stamina.retry_context(
         on=on,
         attempts=attempts,
-        timeout=None,
+        timeout=seconds,
         wait_initial=FIRST_BACKOFF_SECONDS,
         wait_max=LONGEST_BACKOFF_SECONDS,
     ).with_name(_NAME, (), {})

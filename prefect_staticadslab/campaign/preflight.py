@@ -124,7 +124,9 @@ async def check_catalogue(
         except PermissionDeniedError:
             continue
         except StaticAdsLabError as error:
-            raise _no_answer(client, error) from error
+            raise _no_answer(
+                client, error, " Ids can be left unchecked: --no-preflight."
+            ) from error
         unchecked += len(lookup.open)
     problems = [problem for row in rows for problem in _problems(row, known)]
     if problems:
@@ -132,8 +134,10 @@ async def check_catalogue(
     return unchecked
 
 
-def _no_answer(client: StaticAdsLabClient, error: StaticAdsLabError) -> KeyRefusedError:
-    return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}")
+def _no_answer(
+    client: StaticAdsLabClient, error: StaticAdsLabError, hint: str = ""
+) -> KeyRefusedError:
+    return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}.{hint}")
 
 
 class _Lookup:

@@ -16,7 +16,7 @@ from typing import Final
 
 import pandas as pd
 
-from prefect_staticadslab.api.retries import retrying
+from prefect_staticadslab.api.retries import Attempts, retrying
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
@@ -38,7 +38,9 @@ CHECKPOINT_SHARE: Final = 0.05
 """The part of the time that writing the table may take; a long table is written less often."""
 
 SAVE_ATTEMPTS: Final = 5
-"""Writes of the table, over about eight seconds, before it is said to be impossible."""
+SAVE_SECONDS: Final = 20.0
+"""Writes of the table before it is said to be impossible. A full disk is tried again for about
+eight seconds; an object store's client has tried for longer each time before it says no."""
 
 INPUT_PREFIX: Final = "input_"
 
@@ -196,7 +198,7 @@ class ResultTable:
                 return
             started = time.perf_counter()
             try:
-                async for attempt in retrying(storage.StorageError, attempts=SAVE_ATTEMPTS):
+                async for attempt in _writes():
                     with attempt:
                         self._changed = False
                         snapshot = self._snapshot()
@@ -209,7 +211,7 @@ class ResultTable:
             self._saved = snapshot.states
             self._last_write_seconds = time.perf_counter() - started
 
-    def save_now(self, attempts: int = 1) -> None:
+    def save_now(self) -> None:
         """Writes the table before anything else happens; for the start and the very end.
 
         Raises:
@@ -218,7 +220,7 @@ class ResultTable:
         """
         if self.location is None:
             return
-        for attempt in retrying(storage.StorageError, attempts=attempts):
+        for attempt in _writes():
             with attempt:
                 snapshot = self._snapshot()
                 while written := self._exchange(snapshot):
@@ -266,7 +268,7 @@ class ResultTable:
         finally:
             # Not awaited: a loop that shuts down would cancel that.
             try:
-                self.save_now(attempts=SAVE_ATTEMPTS)
+                self.save_now()
             except CampaignError as error:
                 tell(f"{error}\nWhat could not be saved:\n{self.unsaved()}")
 
@@ -310,6 +312,10 @@ class ResultTable:
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""
         return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
+
+
+def _writes() -> Attempts:
+    return retrying(storage.StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
 
 
 _Line = tuple[int, CampaignRow, AdState]

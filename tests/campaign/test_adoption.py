@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab import AdState, ImageAd, ImageAdResult, RowStatus, StaticAdsLabClient
+from prefect_staticadslab import AdState, ImageAd, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign import session as sessions
 from prefect_staticadslab.campaign.adoption import NEVER_CREATED, Sent, match
-from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import MakeRequest, write_campaign
+from tests.conftest import MakeRequest, run_campaign, write_campaign
 
 NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(hours=25)
@@ -121,21 +119,6 @@ def output(tmp_path: Path) -> str:
     return str(tmp_path / "out.csv")
 
 
-async def run(spreadsheet: str, output: str, url: str) -> tuple[Campaign, list[ImageAdResult]]:
-    """What the flow does with a campaign."""
-    campaign = Campaign.open(spreadsheet, output)
-    async with (
-        StaticAdsLabClient(SIMULATOR_API_KEY, url) as client,
-        shared_session(SIMULATOR_API_KEY, url) as session,
-    ):
-        await campaign.adopt(client)
-        results = []
-        for chunk in campaign.chunks():
-            results += await generate(session, chunk, journal=campaign.table)
-    campaign.table.save_now()
-    return campaign, results
-
-
 async def leave_submitting(
     spreadsheet: str, output: str, simulator: SimulatorServer, *, created: int
 ) -> None:
@@ -176,7 +159,7 @@ async def test_after_a_day_what_was_created_is_adopted_and_only_the_rest_is_crea
     spreadsheet = write_campaign(tmp_path, "a", "b", "b", "c")
     await leave_submitting(spreadsheet, output, simulator, created=3)
     let_a_day_pass(spreadsheet, output, simulator)
-    campaign, _ = await run(spreadsheet, output, simulator.url)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"] * 4
     assert (campaign.adoption.looked_for, campaign.adoption.found) == (4, 3)
     assert {s.image_ad_id for s in campaign.table.states} == set(simulator.world.jobs)
@@ -188,7 +171,7 @@ async def test_within_the_day_the_keys_are_asked_and_not_the_lists(
 ) -> None:
     spreadsheet = write_campaign(tmp_path, "a", "b")
     await leave_submitting(spreadsheet, output, simulator, created=2)
-    campaign, results = await run(spreadsheet, output, simulator.url)
+    campaign, results = await run_campaign(spreadsheet, output, simulator.url)
     assert campaign.adoption.looked_for == 0
     assert [r.replayed for r in results] == [True, True]
     assert len(simulator.world.jobs) == 2
@@ -203,7 +186,7 @@ async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
     await leave_submitting(spreadsheet, other, simulator, created=1)
     let_a_day_pass(spreadsheet, output, simulator)
     for _ in range(2):
-        campaign, _ = await run(spreadsheet, output, simulator.url)
+        campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
         assert states(campaign) == ["submitting"]
         assert len(simulator.world.jobs) == 2
         error = campaign.table.states[0].error or ""
@@ -213,7 +196,7 @@ async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
     chosen = next(iter(simulator.world.jobs))
     text = Path(output).read_text().replace(",submitting,,", f",processing,{chosen},")
     Path(output).write_text(text)
-    campaign, _ = await run(spreadsheet, output, simulator.url)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"]
     assert campaign.table.states[0].image_ad_id == chosen
     assert len(simulator.world.jobs) == 2
@@ -228,7 +211,7 @@ async def test_a_row_whose_equal_was_just_sent_waits_until_that_is_answered(
     long_ago = datetime.now(UTC) - A_DAY_AND_MORE
     table.states[1] = replace(table.states[1], submitted_at=long_ago)
     table.save_now()
-    campaign, _ = await run(spreadsheet, output, simulator.url)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed", "submitting"]
     assert "equal row" in (campaign.table.states[1].error or "")
     assert len(simulator.world.jobs) == 2
@@ -240,7 +223,7 @@ async def test_a_row_that_is_gone_is_looked_for_and_never_created(
     spreadsheet = write_campaign(tmp_path, "a", "b", "c")
     await leave_submitting(spreadsheet, output, simulator, created=2)
     let_a_day_pass(spreadsheet, output, simulator)
-    campaign, _ = await run(write_campaign(tmp_path, "a"), output, simulator.url)
+    campaign, _ = await run_campaign(write_campaign(tmp_path, "a"), output, simulator.url)
     assert states(campaign) == ["completed", "completed", "failed"]
     assert [row.gone for row in campaign.table.rows] == [False, True, True]
     assert NEVER_CREATED in (campaign.table.states[2].error or "")
@@ -255,7 +238,7 @@ async def test_if_nobody_can_be_asked_nothing_is_created(
     let_a_day_pass(spreadsheet, output, simulator)
     simulator.world.scopes.clear()
     with pytest.raises(KeyRefusedError, match="may have been sent"):
-        await run(spreadsheet, output, simulator.url)
+        await run_campaign(spreadsheet, output, simulator.url)
     assert len(simulator.world.jobs) == 1
 
 
@@ -265,6 +248,6 @@ async def test_a_table_that_was_moved_creates_nothing_twice(
     spreadsheet = write_campaign(tmp_path, "a", "b")
     await leave_submitting(spreadsheet, output, simulator, created=2)
     moved = Path(output).rename(tmp_path / "moved.csv")
-    campaign, _ = await run(spreadsheet, str(moved), simulator.url)
+    campaign, _ = await run_campaign(spreadsheet, str(moved), simulator.url)
     assert states(campaign) == ["completed"] * 2
     assert len(simulator.world.jobs) == 2
