@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,22 +117,40 @@ def test_a_dry_run_needs_no_key_and_tells_the_plan(
     monkeypatch.delenv("SAL_API_KEY", raising=False)
     assert main([EXAMPLE, str(tmp_path / "out.csv"), "--dry-run"]) == 0
     told = capsys.readouterr().out
-    assert "To create:         25 (25 flat, 0 editable)" in told
+    assert "To create:         25\n  flat:            25 × 1.00 USD = 25.00 USD\n" in told
     assert "up to 25.00 USD" in told
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_that_do_not_exist_are_told_before_prefect_starts(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    simulator: SimulatorServer,
+) -> None:
+    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    place = Path(write_campaign(tmp_path, "a", "b"))
+    place.write_text(place.read_text().replace("brand_", "brand_none_", 2).replace("_none", "", 1))
+    assert main([str(place), str(tmp_path / "out.csv"), "--dry-run"]) == 2
+    assert "Row 2, column brand_id: There is no brand" in capsys.readouterr().err
+    assert main([str(place), str(tmp_path / "out.csv"), "--dry-run", "--no-preflight"]) == 0
 
 
 # The real command, in a process of its own, with a real Prefect server
 
 
 def command(
-    arguments: Sequence[str], prefect_server: dict[str, str], simulator: SimulatorServer | None
+    arguments: Sequence[str],
+    prefect_server: dict[str, str],
+    simulator: SimulatorServer | None,
+    run: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     environment = dict(prefect_server)
     if simulator is not None:
         environment |= {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
     return subprocess.Popen(
-        [sys.executable, "flows/campaign.py", *arguments],
+        [*run, sys.executable, "flows/campaign.py", *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -242,3 +261,74 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
         assert status == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
         assert len(simulator.world.jobs) == 40
+
+
+@pytest.mark.xdist_group("commands")
+def test_two_commands_at_once_create_each_ad_once(
+    tmp_path: Path, prefect_server: dict[str, str]
+) -> None:
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
+        arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
+        both = [command(arguments, prefect_server, simulator) for _ in range(2)]
+        ended = [finished(process) for process in both]
+        assert [status for status, _, _ in ended] == [0, 0]
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
+        assert len(simulator.world.jobs) == 40
+        assert simulator.world.counts["replayed"] == 40
+        assert "creates were answered from an earlier run" in "".join(out for _, out, _ in ended)
+
+
+@pytest.mark.xdist_group("commands")
+def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
+    tmp_path: Path, prefect_server: dict[str, str]
+) -> None:
+    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
+        arguments = [write_campaign(tmp_path, *map(str, range(130))), str(tmp_path / "out.csv")]
+        status, out, _ = finished(command(arguments, prefect_server, simulator))
+        assert status == 1
+        assert out.startswith("30 of 130 rows completed (100 pending), 30.00 USD")
+        assert "Top it up at the billing page" in out
+        assert "100 rows are left, which will cost up to 100.00 USD" in out
+
+    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=100) as simulator:
+        budget = ["--max-spend-usd", "129.99"]
+        status, _, err = finished(command([*arguments, *budget], prefect_server, simulator))
+        assert (status, "costs up to 130.00 USD" in err) == (2, True)
+        status, out, _ = finished(command(arguments, prefect_server, simulator))
+        assert status == 0
+        assert out.startswith("130 of 130 rows completed, 130.00 USD")
+        assert len(simulator.world.jobs) == 100
+
+
+def _can_make_small_disks() -> bool:
+    probe = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /mnt"]
+    return (
+        shutil.which("unshare") is not None and subprocess.run(probe, check=False).returncode == 0
+    )
+
+
+@pytest.mark.xdist_group("commands")
+@pytest.mark.skipif(not _can_make_small_disks(), reason="needs Linux with user namespaces")
+def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
+    tmp_path: Path, prefect_server: dict[str, str]
+) -> None:
+    """A disk for 130 rows without their ads. What is not saved is printed, and nothing is lost."""
+    place = write_campaign(tmp_path, *map(str, range(130)))
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "saved").mkdir()
+    on_a_small_disk = (
+        f"mount -t tmpfs -o size=28k tmpfs {tmp_path}/disk && "
+        f'"$@"; status=$?; cp {tmp_path}/disk/out.csv {tmp_path}/saved/; exit $status'
+    )
+    with SimulatorServer(speed=30, rate_limit=10_000) as simulator:
+        run = ["unshare", "-rm", "sh", "-c", on_a_small_disk, "sh"]
+        arguments = [place, f"{tmp_path}/disk/out.csv"]
+        status, out, err = finished(command(arguments, prefect_server, simulator, run))
+        assert status == 1
+        assert "no space left on device" in err
+        assert "THE TABLE COULD NOT BE SAVED" in out
+        unsaved = {line.split(",")[2] for line in out.splitlines() if ",completed,ia_" in line}
+        unsaved |= {line.split(",")[2] for line in out.splitlines() if ",processing,ia_" in line}
+        saved = {row["image_ad_id"] for row in table(tmp_path / "saved")} - {""}
+        assert saved | unsaved == set(simulator.world.jobs)
+        assert len(simulator.world.jobs) < 130
