@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist loadgroup
 
-.PHONY: demo test lint unit wheel-test lock clean
+.PHONY: demo test lint unit wheel-test chaos lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -17,10 +17,14 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PYTEST) -m "not wheel"
+	$(PYTEST) -m "not wheel and not chaos"
 
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
+
+# Five minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
+chaos: .venv/test
+	$(PY) -m pytest -q -s -m chaos
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh

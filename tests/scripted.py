@@ -13,7 +13,7 @@ DROP = b""
 """Closes the connection without an answer."""
 
 HANG = b"HANG"
-"""Keeps the connection open and says nothing."""
+"""Keeps the connection open and says nothing more; also at the end of an answer."""
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> bytes:
@@ -78,11 +78,10 @@ async def scripted(script: Sequence[bytes]) -> AsyncIterator[Scripted]:
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             reply = script[min(len(server.received), len(script) - 1)]
             server.received.append(Received(method, path, headers, body))
-            if reply == HANG:
+            writer.write(reply.removesuffix(HANG))
+            await writer.drain()
+            if reply.endswith(HANG):
                 await reader.read()
-            else:
-                writer.write(reply)
-                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

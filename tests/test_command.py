@@ -150,7 +150,7 @@ def command(
     if simulator is not None:
         environment |= {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
     return subprocess.Popen(
-        [*run, sys.executable, "flows/campaign.py", *arguments],
+        [*(run or [sys.executable, "flows/campaign.py"]), *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -312,23 +312,34 @@ def _can_make_small_disks() -> bool:
 def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
-    """A disk for 130 rows without their ads. What is not saved is printed, and nothing is lost."""
-    place = write_campaign(tmp_path, *map(str, range(130)))
+    """It fills up once the first ids are on it. What is not saved is printed; nothing is lost."""
+    place = write_campaign(tmp_path, *map(str, range(330)))
     (tmp_path / "disk").mkdir()
     (tmp_path / "saved").mkdir()
-    on_a_small_disk = (
-        f"mount -t tmpfs -o size=28k tmpfs {tmp_path}/disk && "
-        f'"$@"; status=$?; cp {tmp_path}/disk/out.csv {tmp_path}/saved/; exit $status'
+    script = f"""
+        cd {tmp_path}/disk && mount -t tmpfs -o size=1M tmpfs . && cd {ROOT}
+        (until grep -q ia_ {tmp_path}/disk/out.csv; do sleep 0.05; done
+         head -c 2M /dev/zero > {tmp_path}/disk/ballast) 2>/dev/null &
+        "$@"
+        status=$?
+        cp {tmp_path}/disk/out.csv {tmp_path}/saved/
+        exit $status
+    """
+    in_a_hurry = (
+        "from prefect_staticadslab.api import retries; retries.LONGEST_BACKOFF_SECONDS = 0.1; "
+        "from prefect_staticadslab.campaign import results; results.CHECKPOINT_SECONDS = 0.2; "
+        "from flows.campaign import main; raise SystemExit(main())"
     )
-    with SimulatorServer(speed=30, rate_limit=10_000) as simulator:
-        run = ["unshare", "-rm", "sh", "-c", on_a_small_disk, "sh"]
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
+        run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
         arguments = [place, f"{tmp_path}/disk/out.csv"]
         status, out, err = finished(command(arguments, prefect_server, simulator, run))
         assert status == 1
         assert "no space left on device" in err
-        assert "THE TABLE COULD NOT BE SAVED" in out
-        unsaved = {line.split(",")[2] for line in out.splitlines() if ",completed,ia_" in line}
-        unsaved |= {line.split(",")[2] for line in out.splitlines() if ",processing,ia_" in line}
+        _, told = out.split("THE TABLE COULD NOT BE SAVED")
+        unsaved = {line.split(",")[2] for line in told.splitlines() if ",ia_" in line}
         saved = {row["image_ad_id"] for row in table(tmp_path / "saved")} - {""}
+        assert saved
+        assert unsaved
         assert saved | unsaved == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) < 130
+        assert len(simulator.world.jobs) < 330

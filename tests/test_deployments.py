@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +16,13 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
 
 from blocks.credentials import main as credentials_command
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT
+from tests.conftest import ROOT, write_campaign
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -114,12 +117,12 @@ def served(environment: Environment, tmp_path: Path, capsys: Capture) -> Iterato
         server.wait(timeout=30)
 
 
-def triggered(**parameters: str) -> FlowRun:
+def triggered(timeout: float = 90, **parameters: str) -> FlowRun:
     """A run of the deployment, started as the UI does it and waited for."""
     for _ in range(60):
         try:
             run = run_deployment(
-                "campaign/campaign", parameters=parameters, timeout=90, poll_interval=1
+                "campaign/campaign", parameters=parameters, timeout=timeout, poll_interval=1
             )
         except ObjectNotFound:
             time.sleep(0.5)  # it is not served yet
@@ -137,6 +140,29 @@ def test_a_served_campaign_runs_with_the_saved_block(tmp_path: Path) -> None:
     assert run.state.is_completed(), run.state
     assert "5 of 5 rows completed" in (run.state.message or "")
     assert set(read_spreadsheet(output).frame["status"]) == {"completed"}
+
+
+@pytest.mark.usefixtures("served")
+async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_recorded(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    world = simulator.world
+    world.settings = replace(world.settings, answer_seconds=0.2)
+    output = str(tmp_path / "out.csv")
+    spreadsheet = write_campaign(tmp_path, *map(str, range(130)))
+    parameters = {"spreadsheet": spreadsheet, "output": output}
+    async with get_client() as client:
+        run = await asyncio.to_thread(triggered, timeout=0, **parameters)
+        async with asyncio.timeout(90):
+            while len(world.jobs) < 10:
+                await asyncio.sleep(0.1)
+            await client.set_flow_run_state(run.id, Cancelling())
+            while not (state := (await client.read_flow_run(run.id)).state) or not state.is_final():
+                await asyncio.sleep(0.2)
+    assert state.is_cancelled(), state
+    created = set(world.jobs)
+    assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
+    assert len(created) < 130
 
 
 async def test_the_flow_can_be_deployed_to_a_work_pool(

@@ -172,7 +172,7 @@ class _Chunk:
 
     async def _create(self, ad: _Ad) -> None:
         if self._wound_up or self._stopped_by is not None:
-            ad.withdraw(self._stopped_by)
+            ad.withdraw(self._session.stopped_by)
             self._note(ad)
             return
         async with self._session.open_creates:

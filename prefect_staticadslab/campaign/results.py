@@ -282,11 +282,11 @@ class ResultTable:
                 logger.warning("The table could not be saved, trying again: %s", error)
 
     def unsaved(self) -> str:
-        """What is known and not on disk, as lines of CSV; an empty text if there is nothing."""
+        """The ads that are known and not on disk, as lines of CSV; "" if there are none."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for row, state, saved in zip(self.rows, self.states, self._saved, strict=True):
-            if state != saved:
+            if state != saved and state.image_ad_id is not None:
                 writer.writerow(
                     [row.number, state.status, state.image_ad_id, state.image_url, state.error]
                 )

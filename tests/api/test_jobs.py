@@ -170,3 +170,16 @@ async def test_a_stream_that_never_ends_is_left_when_time_is_up(
     async with scripted([HANG]) as server, client_of(server.url) as client:
         with pytest.raises(WaitTimeoutError):
             await jobs.watch_image_ad(client, "ia_1", timeout_seconds=0.3, poll_seconds=0.05)
+
+
+async def test_a_stream_that_falls_silent_for_two_heartbeats_is_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.client.HEARTBEAT_SECONDS", 0.1)
+    events: list[ImageAdEvent] = []
+    silent = stream('event: started\ndata: {"id": "ia_1"}\n\n') + HANG
+    async with scripted([silent, data(DONE)]) as server, client_of(server.url) as client:
+        ad = await jobs.watch_image_ad(client, "ia_1", events.append, timeout_seconds=60)
+    assert ad.is_completed
+    assert events == [Started("ia_1")]
+    assert len(server.received) == 2

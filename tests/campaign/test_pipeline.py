@@ -194,7 +194,7 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
             work = asyncio.create_task(
                 generate(session, planned(make_request, *map(str, range(100))), journal=notes)
             )
-            while len(simulator.world.jobs) < 10:  # noqa: ASYNC110 - another thread's work
+            while len(simulator.world.jobs) < 10:
                 await asyncio.sleep(0.05)
             here = asyncio.current_task()
             for task in asyncio.all_tasks() if shut_down else [work]:

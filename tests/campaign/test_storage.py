@@ -58,7 +58,7 @@ async def test_a_folder_that_comes_back_has_lost_nothing(folder: Path) -> None:
         await asyncio.sleep(0.3)
         assert "ia_1" in table.unsaved()
         (folder / "away").rename(folder / "to")
-        while table.unsaved():  # noqa: ASYNC110
+        while table.unsaved():
             await asyncio.sleep(0.05)
     assert opened(folder, "a").states == [RUNNING]
 
@@ -229,7 +229,7 @@ async def test_a_store_that_comes_back_has_lost_nothing(tmp_path: Path, store: S
         await asyncio.sleep(0.5)
         assert "ia_1" in table.unsaved()
         store.start()
-        while table.unsaved():  # noqa: ASYNC110
+        while table.unsaved():
             await asyncio.sleep(0.05)
     assert Campaign.open(spreadsheet, f"{store.url}/out.csv").table.states == [RUNNING]
 

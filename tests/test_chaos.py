@@ -1,0 +1,40 @@
+"""Campaigns in the worst of worlds: a few with every test, hundreds with `make chaos`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each run")
+
+
+def chaos(campaigns: int, seed: int) -> dict[str, int]:
+    """The figures of that many campaigns."""
+    command = [sys.executable, "-m", "tests.chaos", "--campaigns", str(campaigns)]
+    done = subprocess.run(
+        [*command, "--seed", str(seed)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (line.rsplit(":", 1) for line in done.stdout.splitlines() if ":" in line)
+    return {name: int(number) for name, number in lines}
+
+
+def test_some_campaigns_pay_once_and_lose_nothing() -> None:
+    figures = chaos(campaigns=8, seed=7)
+    assert figures["campaigns"] == 8
+    assert figures["violations"] == 0
+    assert min(figures[name] for name in ("ads", "faults", "kills", "replayed")) > 0
+
+
+@pytest.mark.chaos
+def test_hundreds_of_campaigns_pay_once_and_lose_nothing() -> None:
+    figures = chaos(campaigns=300, seed=1)
+    assert figures["campaigns"] == 300
+    assert figures["violations"] == 0
+    assert min(figures[name] for name in ("edits", "days passed", "terminations")) > 0
