@@ -11,8 +11,9 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -208,6 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     hide_logs_of(PREFECT_WORKERS)
     try:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(_sigterm_like_ctrl_c())
             credentials = _credentials(given, stack)
             if credentials is None and not (given.dry_run and _no_key_wanted(given)):
                 credentials = StaticAdsLabCredentials.from_environment()
@@ -232,6 +234,20 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Until the flow runs and has handlers of its own: a process that just died would leave the
+    temporary server behind that Prefect starts for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
