@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
-PYTEST := $(PY) -m pytest -q -n 4 --dist loadgroup
+PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
 .PHONY: demo test lint unit wheel-test chaos lock clean
 

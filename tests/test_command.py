@@ -170,7 +170,6 @@ def table(folder: Path) -> list[dict[Hashable, str]]:
     return read_spreadsheet(str(folder / "out.csv")).frame.to_dict("records")
 
 
-@pytest.mark.xdist_group("commands")
 def test_a_simulated_campaign_leaves_a_table_pictures_and_a_contact_sheet(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
@@ -201,7 +200,6 @@ def real_key(
     monkeypatch.setenv("SAL_BASE_URL", simulator.url)
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.usefixtures("real_key")
 def test_rows_that_are_not_completed_end_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -213,7 +211,6 @@ def test_rows_that_are_not_completed_end_with_1(
     assert "PIPELINE_ERROR" in out
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.usefixtures("real_key")
 def test_a_rejected_key_ends_with_2_and_nothing_is_created(
     tmp_path: Path, simulator: SimulatorServer, capsys: pytest.CaptureFixture[str]
@@ -224,7 +221,6 @@ def test_a_rejected_key_ends_with_2_and_nothing_is_created(
     assert simulator.world.counts["creates"] == 0
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_records_everything(
@@ -245,7 +241,6 @@ def test_an_interrupted_command_records_everything(
         assert len(created) < 130
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     tmp_path: Path, prefect_server: dict[str, str]
@@ -263,7 +258,6 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
         assert len(simulator.world.jobs) == 40
 
 
-@pytest.mark.xdist_group("commands")
 def test_two_commands_at_once_create_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
@@ -278,7 +272,6 @@ def test_two_commands_at_once_create_each_ad_once(
         assert "creates were answered from an earlier run" in "".join(out for _, out, _ in ended)
 
 
-@pytest.mark.xdist_group("commands")
 def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
@@ -307,7 +300,6 @@ def _can_make_small_disks() -> bool:
     )
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.skipif(not _can_make_small_disks(), reason="needs Linux with user namespaces")
 def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     tmp_path: Path, prefect_server: dict[str, str]

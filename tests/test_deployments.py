@@ -24,8 +24,6 @@ from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]
 

@@ -72,7 +72,6 @@ def environment(
     return {**prefect_server, **key, "PATH": path}
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.parametrize(("command", "printed"), console_blocks(), ids=lambda v: str(v)[:40])
 def test_a_command_of_the_readme_prints_what_it_says(
     command: str, printed: list[str], environment: dict[str, str], simulator: SimulatorServer
@@ -94,7 +93,6 @@ def test_a_command_of_the_readme_prints_what_it_says(
         assert told == printed
 
 
-@pytest.mark.xdist_group("commands")
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("name", "code"), PYTHON, ids=[name for name, _ in PYTHON])
 def test_an_example_runs(name: str, code: str) -> None:

@@ -30,7 +30,7 @@ from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import MakeRequest
 from tests.scripted import data, error, scripted
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.usefixtures("prefect_server")]
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 ALL = [
     create_image_ad,

@@ -348,3 +348,46 @@ async def test_another_rows_ad_is_not_taken_for_this_rows(
     assert result.state.image_ad_id != had.state.image_ad_id
     assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 2)
     assert len(simulator.world.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "VALIDATION_ERROR"),
+        (404, "NOT_FOUND"),
+        (413, "PAYLOAD_TOO_LARGE"),
+        (422, "RELATIONSHIP_ERROR"),
+    ],
+)
+async def test_what_is_wrong_with_a_row_fails_that_row_alone(
+    make_request: MakeRequest, status: int, code: str
+) -> None:
+    script = [error(status, code, "Not so."), data(RUNNING, 202), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        session.open_creates = asyncio.Semaphore(1)
+        results = await generate(session, planned(make_request, "a", "b"))
+    assert statuses(results) == ["failed", "completed"]
+    assert f"Not so. ({status} {code}, request req_9)" in (results[0].state.error or "")
+    assert results[0].stopped_by is None
+
+
+@pytest.mark.parametrize("stop", [error(401, "UNAUTHORIZED"), error(403, "FORBIDDEN")])
+async def test_a_key_that_is_refused_stops_everything(
+    make_request: MakeRequest, stop: bytes
+) -> None:
+    async with scripted([stop]) as server, session_of(server.url) as session:
+        session.open_creates = asyncio.Semaphore(1)
+        results = await generate(session, planned(make_request, "a", "b", "c"))
+    assert statuses(results) == ["pending"] * 3
+    assert all("dashboard" in (r.stopped_by or "") for r in results)
+    assert len(server.received) == 1
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_trouble_fails_no_row_while_tries_remain(make_request: MakeRequest) -> None:
+    busy = answer({"error": {"code": "RATE_LIMIT_EXCEEDED"}}, 429, retry_after="0.05")
+    trouble = [busy, error(500, "INTERNAL"), DROP, answer("<html>", 502), error(503, "X"), busy]
+    script = [*trouble, data(RUNNING, 202), *trouble, data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 1)
