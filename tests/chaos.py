@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -58,6 +59,13 @@ RUNS_IN_DANGER = 6
 A_DAY_AND_MORE = timedelta(hours=25)
 
 Row = dict[str, str]
+
+_A_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def _a_day_before(moment: re.Match[str]) -> str:
+    before = datetime.fromisoformat(moment[0]) - A_DAY_AND_MORE
+    return before.isoformat().replace("+00:00", "Z")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -195,9 +203,8 @@ class _Trial:
         _ask(f"{self._url}/_simulator/age?seconds={seconds}", method="POST")
         table = self._table()
         for row in table:
-            if row["submitted_at"]:
-                moment = datetime.fromisoformat(row["submitted_at"]) - A_DAY_AND_MORE
-                row["submitted_at"] = moment.isoformat().replace("+00:00", "Z")
+            row["submitted_at"] = _A_MOMENT.sub(_a_day_before, row["submitted_at"])
+            row["error"] = _A_MOMENT.sub(_a_day_before, row["error"])
         _write(self._output, table)
 
     def _violations(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", bound=Resource)
 
 _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
-"""A proxy's HTML with any other status says nothing about the request, and is tried again."""
+"""A proxy's page or JSON with any other status says nothing of the request, and is tried again."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Answer:
     replayed: bool
     status: int
     request_id: str | None
+    sent_at: datetime | None
 
 
 def read_answer(response: httpx.Response, body: Any) -> Answer:
@@ -55,14 +57,23 @@ def read_answer(response: httpx.Response, body: Any) -> Answer:
             replayed=_is_replayed(response),
             status=response.status_code,
             request_id=request_id,
+            sent_at=_moment(meta.get("timestamp")),
         )
     raise _error(response, body, request_id)
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _error(response: httpx.Response, body: Any, request_id: str | None) -> StaticAdsLabError:
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
-        if not isinstance(body, dict) and response.status_code not in _TELLING_WITHOUT_A_BODY:
+        if response.status_code not in _TELLING_WITHOUT_A_BODY:
             return _unreadable(response.status_code, request_id, response)
         error = {}
     if response.is_success:
@@ -113,13 +124,29 @@ def parse(kind: type[R], answer: Answer) -> R:
         raise _misshapen(kind, answer, error) from None
 
 
-def parse_list(kind: type[R], answer: Answer) -> list[R]:
-    """The items that make sense; one that does not must not hide the others."""
+def parse_list(kind: type[R], answer: Answer, *, strict: bool = False) -> list[R]:
+    """The items that make sense; one that does not must not hide the others.
+
+    Args:
+        kind: What they should be.
+        answer: The answer with the list.
+        strict: Whether such an item is an error all the same, because what is left out would count
+            as not there.
+
+    Raises:
+        UnreadableAnswerError: There is no list; or see `strict`.
+    """
+    if not isinstance(answer.data, list):
+        raise UnreadableAnswerError(
+            f"The API's list of {kind.__name__} is none", status=answer.status
+        )
     items: list[R] = []
-    for item in answer.data if isinstance(answer.data, list) else []:
+    for item in answer.data:
         try:
             items.append(kind.model_validate(item))
         except pydantic.ValidationError as error:
+            if strict:
+                raise _misshapen(kind, answer, error) from None
             logger.warning("%s", _misshapen(kind, answer, error))
     return items
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as json_module
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -15,11 +17,17 @@ import httpx_sse
 
 from prefect_staticadslab._version import __version__
 from prefect_staticadslab.api.answers import Answer, parse, parse_list, read_answer
-from prefect_staticadslab.api.connection import DEFAULT_BASE_URL, check_api_key, check_base_url
+from prefect_staticadslab.api.connection import (
+    DEFAULT_BASE_URL,
+    check_api_key,
+    check_base_url,
+    key_id,
+)
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
     BadRequestError,
+    NotFoundError,
 )
 from prefect_staticadslab.api.events import (
     HEARTBEAT_SECONDS,
@@ -50,6 +58,12 @@ CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 30.0
 """A create is answered at once, with the job still to run; half a minute is a dead connection."""
 
+REQUEST_SECONDS: Final = 90.0
+"""A whole request; an answer that trickles in is never silent."""
+
+CLOCKS_DIFFER: Final = timedelta(days=1)
+"""A clock that is further from ours than this is none."""
+
 PAGE_SIZE: Final = 100
 
 REDACTED: Final = "sal_…"
@@ -73,6 +87,7 @@ class StaticAdsLabClient:
         transport: An httpx transport, for tests.
 
     Raises:
+        APIConnectionError: A proxy or certificates that the environment names cannot be used.
         InvalidAPIKeyError, InvalidBaseURLError: See `prefect_staticadslab.api.connection`.
 
     Example:
@@ -105,18 +120,24 @@ class StaticAdsLabClient:
         api_key = check_api_key(api_key)
         self.base_url = check_base_url(base_url)
         self.limiter = limiter or shared_limiter(self.base_url, api_key)
+        self.key_id = key_id(api_key)
         self._api_key = api_key
         self._attempts = attempts
-        self._http = httpx.AsyncClient(
-            base_url=self.base_url,
-            headers={
-                "X-API-Key": api_key,
-                "Accept": "application/json",
-                "User-Agent": f"prefect-staticadslab/{__version__}",
-            },
-            timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
-            transport=transport,
-        )
+        self._clock_ahead = timedelta(0)
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=self.base_url,
+                headers={
+                    "X-API-Key": api_key,
+                    "Accept": "application/json",
+                    "User-Agent": f"prefect-staticadslab/{__version__}",
+                },
+                timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
+                transport=transport,
+            )
+        except (ImportError, OSError, ValueError) as error:
+            # Proxies and certificates are taken from the environment.
+            raise APIConnectionError(f"No HTTP client can be set up here: {error}") from None
 
     def __repr__(self) -> str:
         return f"StaticAdsLabClient(base_url={self.base_url!r})"
@@ -131,6 +152,10 @@ class StaticAdsLabClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def now(self) -> datetime:
+        """The time by the API's clock, as of its last answer; by ours before there was one."""
+        return datetime.now(UTC) + self._clock_ahead
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -204,7 +229,7 @@ class StaticAdsLabClient:
             answer = await self._request(
                 "GET", "/v1/image-ads?ids=" + ",".join(_quoted(i) for i in ids)
             )
-        except BadRequestError:
+        except (BadRequestError, NotFoundError):
             if len(ids) == 1:
                 return []
             middle = len(ids) // 2
@@ -212,7 +237,7 @@ class StaticAdsLabClient:
         return parse_list(ImageAd, answer)
 
     def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
-        """All image ads that match, page by page.
+        """All image ads that match, page by page; one that makes no sense is an error here.
 
         Args:
             filters: `status`, `brand_id`, `product_id`, `product_variant_id`,
@@ -297,7 +322,7 @@ class StaticAdsLabClient:
         params["limit"] = str(PAGE_SIZE)
         while True:
             answer = await self._request("GET", path, params=params)
-            page = parse_list(kind, answer)
+            page = parse_list(kind, answer, strict=kind is ImageAd)
             for item in page:
                 yield item
             last: str = getattr(page[-1], "id", "") if page else ""
@@ -326,9 +351,15 @@ class StaticAdsLabClient:
                     if on_send is not None:
                         on_send()
                     try:
-                        response = await self._http.request(
-                            method, path, params=params, json=json, headers=headers
-                        )
+                        async with asyncio.timeout(REQUEST_SECONDS):
+                            response = await self._http.request(
+                                method, path, params=params, json=json, headers=headers
+                            )
+                    except TimeoutError:
+                        raise APITimeoutError(
+                            f"{method} {path.partition('?')[0]} was not answered in full within "
+                            f"{REQUEST_SECONDS:g} s"
+                        ) from None
                     except httpx.HTTPError as error:
                         # `from None`: httpx's error holds the request, and that the key.
                         raise _connection_error(error, method, path) from None
@@ -337,11 +368,18 @@ class StaticAdsLabClient:
                         refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                     )
                 answer = self._read(response)
+                self._set_clock(answer.sent_at)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id
                 )
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
+
+    def _set_clock(self, sent_at: datetime | None) -> None:
+        if sent_at is not None:
+            ahead = sent_at - datetime.now(UTC)
+            if abs(ahead) <= CLOCKS_DIFFER:
+                self._clock_ahead = ahead
 
     def _read(self, response: httpx.Response) -> Answer:
         """The envelope of an answer, or the error that it amounts to.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,6 +13,19 @@ DEFAULT_BASE_URL: Final = "https://api.staticadslab.com"
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
 BASE_URL_VARIABLE: Final = "SAL_BASE_URL"
 KEY_PREFIX: Final = "sal_"
+
+
+def key_id(api_key: str) -> str:
+    """What stands for a key where the key itself must not be: 16 hexadecimal digits.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.connection import key_id
+
+        assert key_id("sal_live_simulator") == key_id("sal_live_simulator") != key_id("sal_live_x")
+        ```
+    """
+    return hashlib.sha256(api_key.encode()).hexdigest()[:16]
 
 
 def check_api_key(key: str) -> str:

@@ -164,13 +164,19 @@ class ImageAdRequest(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Url = Annotated[str, Field(max_length=8_000)]
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+"""Longer, or larger, is a server that has lost its mind; and a table must be able to hold it."""
+
+
 class ImageAd(Resource):
     """An image ad. `image_url` is None until `status` is `completed`.
 
     `width` and `height` are in pixels, `duration_ms` in milliseconds.
     """
 
-    id: str
+    id: Identifier
     status: Text = "processing"
     design_template_id: Maybe[str] = None
     brand_id: Maybe[str] = None
@@ -181,9 +187,9 @@ class ImageAd(Resource):
     editable: Maybe[bool] = None
     sku_code: Maybe[str] = None
     progress: Maybe[JobProgress] = None
-    image_url: Maybe[str] = None
-    width: Maybe[int] = None
-    height: Maybe[int] = None
+    image_url: Maybe[Url] = None
+    width: Maybe[Pixels] = None
+    height: Maybe[Pixels] = None
     error: Maybe[JobError] = None
     duration_ms: Maybe[float] = None
     created_at: Maybe[datetime] = None

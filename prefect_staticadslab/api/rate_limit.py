@@ -9,7 +9,6 @@ into decisions and knows neither clocks nor sleep; `RateLimiter` is the thin par
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import threading
 import time
@@ -20,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+
+from prefect_staticadslab.api.connection import key_id
 
 FIRST_GUESS_LIMIT: Final = 100
 FIRST_GUESS_WINDOW: Final = 60.0
@@ -287,6 +288,6 @@ _limiters_lock = threading.Lock()
 
 def shared_limiter(base_url: str, api_key: str) -> RateLimiter:
     """The one limiter of this process for a key at a base URL."""
-    identity = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
+    identity = (base_url, key_id(api_key))
     with _limiters_lock:
         return _limiters.setdefault(identity, RateLimiter())

@@ -1,8 +1,9 @@
 """Rows that may have been sent, and whose idempotency keys may have expired since.
 
 A row that an earlier run left `submitting` is sent again with the same key, and the API answers
-with the ad that there is. Keys are kept for 24 hours. After that the same key makes another ad, so
-the first one is looked for through the list filters, and adopted if it is there.
+with the ad that there is. Keys are kept for 24 hours, and for one API key. After that, or with
+another API key, the same key makes another ad, so the first one is looked for through the list
+filters, and adopted if it is there.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.planned import seen
 from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.rows import CampaignRow, plain_text
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.rows import plain_text
+from prefect_staticadslab.campaign.states import SENT_WITHIN, TRUSTED_LIFETIME, AdState, RowStatus
 
-KEY_LIFETIME: Final = timedelta(hours=24)
-"""How long the API remembers a key, from its first use."""
+CLOCKS_DIFFER: Final = timedelta(minutes=10)
+"""How far two readings of the API's clock may be apart."""
 
-TRUSTED_LIFETIME: Final = timedelta(hours=20)
-"""How long we rely on it: a long campaign may take hours to come to a row."""
+MAY_STILL_COME: Final = 2 * SENT_WITHIN
+"""How long after it was last marked a row's ad may still come into being."""
 
-CLOCKS_DIFFER: Final = timedelta(hours=1)
-"""How far the API's clock may be from ours."""
-
+SENT_WITH_ANOTHER_KEY: Final = (
+    "It was sent with another API key, and may still be created. "
+    "Run the same command again in two hours, or with that key at once."
+)
 NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never created."
 EQUAL_ROW_FIRST: Final = (
     "An equal row is asked for first. Run the same command again to settle this one."
@@ -41,11 +43,12 @@ _SHOWN_IDS: Final = 5
 
 @dataclass(frozen=True)
 class Sent:
-    """A row that may have been sent: its place in the table, its request, and when."""
+    """A row that may have been sent: its place in the table, its request, and when at all."""
 
     position: int
     request: ImageAdRequest
     since: datetime | None
+    until: datetime | None = None
 
     @property
     def visible(self) -> tuple[object, ...]:
@@ -73,7 +76,7 @@ class Verdict:
 def match(sent: Sequence[Sent], ads: Sequence[ImageAd], taken: frozenset[str]) -> Verdict:
     """Decides whose ads these are.
 
-    An ad is a row's if it shows the row's request and was created in the day after it was sent.
+    An ad is a row's if it shows the row's request and was created when the row may have been sent.
     Equal rows share equal ads among them. If there are more ads than rows, or rows differ in what
     an ad does not show, nobody can say.
 
@@ -90,7 +93,7 @@ def match(sent: Sequence[Sent], ads: Sequence[ImageAd], taken: frozenset[str]) -
     for rows in groups.values():
         candidates = sorted(
             (ad for ad in free.values() if any(_fits(row, ad) for row in rows)),
-            key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
+            key=lambda ad: (_created(ad) or datetime.max.replace(tzinfo=UTC), ad.id),
         )
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
         if candidates and (len(candidates) > len(rows) or len(bodies) > 1):
@@ -120,8 +123,8 @@ async def adopt(
     Raises:
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
-    now = now or datetime.now(UTC)
-    lost, equal_rows = _lost(table, now)
+    now = now or client.now()
+    lost, equal_rows = _lost(table, client.key_id, now)
     held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
     if lost:
         ads: list[ImageAd] = []
@@ -135,7 +138,11 @@ async def adopt(
             state = replace(table.states[position], submitted_at=ad.created_at or now)
             table.update(position, seen(state, ad))
         for position in verdict.not_found:
-            table.update(position, _unsent(table.rows[position], table.states[position], now))
+            if _may_still_come(table.states[position], now):
+                if not table.rows[position].gone:
+                    held[position] = SENT_WITH_ANOTHER_KEY
+            else:
+                table.forget(position, NEVER_CREATED)
         held |= {position: _question(ids) for position, ids in verdict.ambiguous.items()}
     for position, reason in held.items():
         table.update(position, replace(table.states[position], error=reason))
@@ -143,16 +150,18 @@ async def adopt(
     return Adoption(looked_for=len(lost), found=found, held=held)
 
 
-def _lost(table: ResultTable, now: datetime) -> tuple[list[Sent], list[int]]:
+def _lost(table: ResultTable, key_id: str, now: datetime) -> tuple[list[Sent], list[int]]:
     """The rows to look for, and those that must wait for an equal row to be answered first."""
     alive: set[tuple[object, ...]] = set()
     lost: list[Sent] = []
     for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
         if state.status is not RowStatus.SUBMITTING:
             continue
-        sent = Sent(position, row.request, state.submitted_at)
-        # Asking for a row that is gone with its key might create what nobody wants any more.
-        if row.gone or _expired(state, now):
+        sent = Sent(position, row.request, state.submitted_at, _last_asked(state))
+        # Asking for a row that is gone with its key might create what nobody wants any more; and
+        # another API key's idempotency keys are not ours.
+        other_key = state.mark is not None and state.mark.account != key_id
+        if row.gone or other_key or _expired(state, now):
             lost.append(sent)
         else:
             alive.add(sent.visible)
@@ -164,13 +173,13 @@ def _expired(state: AdState, now: datetime) -> bool:
     return state.submitted_at is None or now - state.submitted_at > TRUSTED_LIFETIME
 
 
-def _unsent(row: CampaignRow, state: AdState, now: datetime) -> AdState:
-    if not row.gone:
-        # Its key starts a new life.
-        return replace(state, submitted_at=None, error=None)
-    if _expired(state, now):
-        return replace(state, status=RowStatus.FAILED, error=NEVER_CREATED)
-    return state
+def _last_asked(state: AdState) -> datetime | None:
+    return state.mark.asked_at if state.mark else state.submitted_at
+
+
+def _may_still_come(state: AdState, now: datetime) -> bool:
+    asked = _last_asked(state)
+    return asked is not None and now - asked < MAY_STILL_COME
 
 
 def _fits(row: Sent, ad: ImageAd) -> bool:
@@ -184,10 +193,16 @@ def _fits(row: Sent, ad: ImageAd) -> bool:
         return False
     if _comparable(ad.prompt) != _comparable(request.prompt):
         return False
-    if row.since is None or ad.created_at is None:
+    created = _created(ad)
+    if row.since is None or created is None:
         return True
-    created = ad.created_at if ad.created_at.tzinfo else ad.created_at.replace(tzinfo=UTC)
-    return row.since - CLOCKS_DIFFER <= created <= row.since + KEY_LIFETIME + CLOCKS_DIFFER
+    until = (row.until or row.since) + MAY_STILL_COME
+    return row.since - CLOCKS_DIFFER <= created <= until + CLOCKS_DIFFER
+
+
+def _created(ad: ImageAd) -> datetime | None:
+    moment = ad.created_at
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _comparable(prompt: str | None) -> str:
@@ -197,7 +212,7 @@ def _comparable(prompt: str | None) -> str:
 def _question(ids: Sequence[str]) -> str:
     shown = ", ".join(ids[:_SHOWN_IDS]) + (", …" if len(ids) > _SHOWN_IDS else "")
     return (
-        f"Sent more than a day ago, and nobody can say which ad is this row's: {shown}. Write the "
+        f"Sent by an earlier run, and nobody can say which ad is this row's: {shown}. Write the "
         "right one's id into image_ad_id and 'processing' into status, or 'pending' into status to "
         "have it made again, and run the same command."
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -25,36 +25,59 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.api.models import CreatedImageAd
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd, seen
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.session import Session
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.sheet import shortened
+from prefect_staticadslab.campaign.states import (
+    SENT_WITHIN,
+    TRUSTED_LIFETIME,
+    AdState,
+    Mark,
+    RowStatus,
+)
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
 
+LONGEST_ERROR: Final = 1000
+"""Characters of an error that a table holds; a server may write a book into it."""
+
 STALE_ANSWERS: Final = 3
-"""Keys to try for an ad whose keys the API answers with what is of no use by now: a refusal of
-another day, or another row's ad."""
+"""Keys to try for an ad whose keys the API only answers with a refusal of another day."""
+
+TOO_LATE: Final = (
+    "It was sent too long ago to be asked for with its key; run the same command again."
+)
+OTHER_KEY: Final = (
+    "Another run sends it with another API key. Run the same command again in two hours, or with "
+    "that key at once."
+)
+OTHERS_AD: Final = (
+    "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
+    "own, write 'pending' into status and run the same command."
+)
 
 
 class _NoJournal:
     """For ads that nobody keeps a table of: their derived keys are record enough."""
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> None:
-        """Nothing to write."""
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+        """Nothing to write, and nobody who is faster."""
+        return changes
 
     def update(self, position: int, state: AdState) -> None:
         """Nothing to write."""
 
-    def has_ad(self, image_ad_id: str, position: int) -> bool:
+    def claim(self, position: int, image_ad_id: str) -> bool:
         """Nobody knows."""
-        return False
+        return True
 
 
 class _NotSentError(Exception):
-    """Raised in place of sending a create, once creates have been stopped."""
+    """Raised in place of sending a create: creates have been stopped, or it is too late for it."""
 
 
 async def generate(
@@ -145,19 +168,24 @@ class _Chunk:
 
     async def _begin(self, ads: Sequence[_Ad]) -> None:
         """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""
+        client = self._session.client
         for ad in ads:
-            ad.begin_attempt()
+            ad.begin_attempt(client.now(), client.key_id)
         try:
-            await self._journal.before_send({ad.position: ad.state for ad in ads})
+            known = await self._journal.before_send({ad.position: ad.state for ad in ads})
         except CampaignError as error:
             self._unrecorded = str(error)
+        else:
+            for ad in ads:
+                ad.take(known[ad.position])
 
     async def _finish(self, ad: _Ad) -> None:
         """Takes one ad as far as it goes."""
         while True:
             if not ad.is_processing:
                 try:
-                    await self._create(ad)
+                    if ad.is_submitting:
+                        await self._create(ad)
                 finally:
                     if not ad.create_ended.is_set():
                         ad.create_ended.set()
@@ -175,6 +203,11 @@ class _Chunk:
             ad.withdraw(self._session.stopped_by)
             self._note(ad)
             return
+        mark = ad.state.mark
+        if mark is not None and mark.account != self._session.client.key_id:
+            ad.state = replace(ad.state, error=OTHER_KEY)
+            self._note(ad)
+            return
         async with self._session.open_creates:
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from
             # its answer. `_wind_up` waits for it.
@@ -188,6 +221,8 @@ class _Chunk:
             # What was sent once is asked for again even then: its answer is what is missing.
             if (self._wound_up or self._stopped_by is not None) and not ad.sends:
                 raise _NotSentError
+            if ad.is_too_late(self._session.client.now()):
+                raise _NotSentError
             ad.sends += 1
 
         try:
@@ -197,31 +232,44 @@ class _Chunk:
                 on_send=check_may_send,
             )
         except _NotSentError:
-            ad.withdraw(self._stopped_by)
-        except CAMPAIGN_STOPPERS as error:
-            if error.replayed and ad.stale_answers < STALE_ANSWERS:
-                await self._send_with_next_key(ad)
-                return
-            self._session.stop_creating(_with_advice(error))
-            if error.undecided:
-                ad.state = replace(ad.state, error=str(error))
+            if ad.may_exist:
+                ad.state = replace(ad.state, error=TOO_LATE)
             else:
-                ad.withdraw(str(error))
-        except _REFUSED as error:
-            ad.fail(str(error))
+                ad.withdraw(self._session.stopped_by)
         except StaticAdsLabError as error:
-            # An ad may exist, or may still be made with the same key: the next run asks with it.
-            ad.state = replace(ad.state, error=str(error))
+            if isinstance(error, CAMPAIGN_STOPPERS):
+                if error.replayed and ad.stale_answers < STALE_ANSWERS:
+                    await self._send_with_next_key(ad)
+                    return
+                self._session.stop_creating(_with_advice(error))
+            self._refused(ad, error)
         else:
-            known = created.replayed and self._journal.has_ad(created.image_ad.id, ad.position)
-            if known and ad.stale_answers < STALE_ANSWERS:
-                # Somebody took lines out of the table, so that equal rows were counted anew.
-                await self._send_with_next_key(ad)
-                return
-            ad.replayed = created.replayed and ad.sends == 1
-            ad.jobs += 1
-            ad.state = replace(seen(ad.state, created.image_ad), submitted_at=datetime.now(UTC))
+            self._answered(ad, created)
         self._note(ad)
+
+    def _refused(self, ad: _Ad, error: StaticAdsLabError) -> None:
+        decided = isinstance(error, (*_REFUSED, *CAMPAIGN_STOPPERS))
+        self._session.note_create(None if decided else error)
+        if not decided or error.undecided or ad.may_exist_from_before:
+            # An ad may exist, or may still be made with the same key: the next run asks with it.
+            # A refusal says little then: an API that looks at the request, or at the wallet, before
+            # it looks at the key says no even to what it has made.
+            ad.state = replace(ad.state, error=str(error))
+        elif isinstance(error, CAMPAIGN_STOPPERS):
+            ad.withdraw(str(error))
+        else:
+            ad.fail(str(error))
+
+    def _answered(self, ad: _Ad, created: CreatedImageAd) -> None:
+        self._session.note_create(None)
+        image_ad_id = created.image_ad.id
+        if not self._journal.claim(ad.position, image_ad_id):
+            ad.state = replace(ad.state, error=OTHERS_AD.format(image_ad_id))
+            return
+        ad.replayed = created.replayed and ad.sends == 1
+        ad.jobs += 1
+        now = self._session.client.now()
+        ad.state = replace(seen(ad.state, created.image_ad), submitted_at=now)
 
     async def _send_with_next_key(self, ad: _Ad) -> None:
         ad.take_next_key()
@@ -265,7 +313,7 @@ class _Chunk:
     def _note(self, ad: _Ad) -> None:
         if ad.state.error is not None:
             # Whatever the API put into it, a table must be able to hold it.
-            ad.state = replace(ad.state, error=plain_text(ad.state.error))
+            ad.state = replace(ad.state, error=shortened(plain_text(ad.state.error), LONGEST_ERROR))
         self._journal.update(ad.plan.position, ad.state)
 
 
@@ -304,6 +352,8 @@ class _Ad:
         self.jobs = 0
         self.stale_answers = 0
         self.create_ended = asyncio.Event()
+        self.may_exist_from_before = False
+        """Whether an earlier run, or another one, may have sent it."""
         self._before = plan.state
 
     @property
@@ -312,7 +362,28 @@ class _Ad:
 
     @property
     def key(self) -> str:
-        return self.plan.key(self.state.attempts, self.state.campaign)
+        return self.plan.key(self.state.attempts, self.state.mark)
+
+    @property
+    def is_submitting(self) -> bool:
+        return self.state.status is RowStatus.SUBMITTING
+
+    @property
+    def may_exist(self) -> bool:
+        return self.sends > 0 or self.may_exist_from_before
+
+    def is_too_late(self, now: datetime) -> bool:
+        """Whether it should not be sent any more, because a computer slept for hours.
+
+        What may exist must not be asked for with a key that may have expired, and what was never
+        sent must not be sent long after it was marked, or nobody would look for it then.
+        """
+        mark, first = self.state.mark, self.state.submitted_at
+        if mark is None or first is None:
+            return False
+        return now - (first if self.may_exist else mark.asked_at) > (
+            TRUSTED_LIFETIME if self.may_exist else SENT_WITHIN
+        )
 
     @property
     def is_processing(self) -> bool:
@@ -329,7 +400,7 @@ class _Ad:
             return False
         return not self.state.is_completed
 
-    def begin_attempt(self) -> None:
+    def begin_attempt(self, now: datetime, account: str) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
         self._before = self.state
         self.sends = 0
@@ -338,17 +409,25 @@ class _Ad:
             status=RowStatus.SUBMITTING,
             attempts=self.state.attempts if again else self.state.attempts + 1,
             # A key lives for a day from its first use, so that is the moment to keep.
-            submitted_at=(again and self.state.submitted_at) or datetime.now(UTC),
-            campaign=(again and self.state.campaign) or self.plan.campaign,
+            submitted_at=(again and self.state.submitted_at) or now,
+            mark=replace(self.state.mark, asked_at=now)
+            if again and self.state.mark
+            else Mark(self.plan.campaign, self.plan.identity, account, now),
         )
+        self.may_exist_from_before = again
+
+    def take(self, known: AdState) -> None:
+        """Goes on from what another run wrote down, if it was faster."""
+        if known != self.state:
+            self.may_exist_from_before = True
+            self.state = known
 
     def take_next_key(self) -> None:
         """Leaves a key behind that the API only ever answers with the same old refusal."""
         self.stale_answers += 1
         self.sends = 0
-        self.state = replace(
-            self.state, attempts=self.state.attempts + 1, campaign=self.plan.campaign
-        )
+        self.may_exist_from_before = False
+        self.state = replace(self.state, attempts=self.state.attempts + 1)
 
     def withdraw(self, reason: str | None) -> None:
         """Takes the mark back: this attempt was certainly not taken by the API."""
@@ -366,7 +445,7 @@ class _Ad:
             status=RowStatus.FAILED,
             error=reason,
             cost_usd=Decimal(0),
-            campaign=None,
+            mark=None,
         )
 
     def result(self, stopped_by: str | None) -> ImageAdResult:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.rows import idempotency_key
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.states import AdState, Mark, RowStatus
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,16 @@ class PlannedAd:
     state: AdState = field(default_factory=AdState)
     wanted: bool = True
 
-    def key(self, attempt: int, campaign: str | None = None) -> str:
+    def key(self, attempt: int, mark: Mark | None = None) -> str:
         """The idempotency key of an attempt, the first being 1.
 
         Args:
             attempt: Which attempt.
-            campaign: The campaign that the attempt was begun for, if not this one.
+            mark: What the attempt was begun with.
         """
-        return idempotency_key(campaign or self.campaign, self.identity, attempt)
+        if mark is None:
+            return idempotency_key(self.campaign, self.identity, attempt)
+        return idempotency_key(mark.campaign, mark.identity, attempt)
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class ImageAdResult:
 class Journal(Protocol):
     """Where the pipeline writes down what it knows, as it learns it."""
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
         """These are about to be sent; returns once that is safely written down.
+
+        Returns:
+            What is known of each by then: another run may have been faster.
 
         Raises:
             CampaignError: It cannot be written, so nothing must be sent.
@@ -73,13 +78,13 @@ class Journal(Protocol):
     def update(self, position: int, state: AdState) -> None:
         """This is now known."""
 
-    def has_ad(self, image_ad_id: str, position: int) -> bool:
-        """Whether an ad is another one's than the one at `position`."""
+    def claim(self, position: int, image_ad_id: str) -> bool:
+        """Whether an ad can be this one's: false if it is another's already."""
 
 
 def seen(state: AdState, ad: ImageAd) -> AdState:
     """What is known about a row once its ad looks like this."""
-    state = replace(state, image_ad_id=ad.id, error=None, campaign=None)
+    state = replace(state, image_ad_id=ad.id, error=None, mark=None)
     if ad.is_completed:
         return replace(
             state,

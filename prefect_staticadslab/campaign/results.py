@@ -8,7 +8,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -122,25 +122,38 @@ class ResultTable:
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                table._take_in(_read_earlier(location))
+                table._take_in(_read_earlier(location), by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
         return table
 
-    def _take_in(self, written: Spreadsheet) -> None:
-        """Adds what another run wrote down, where it knows more than this one."""
+    def _take_in(self, written: Spreadsheet, *, by_content: bool = False) -> None:
+        """Adds what another run wrote down, where it knows more than this one.
+
+        Args:
+            written: The table as it is at `location`.
+            by_content: Whether a row that is not in it may be one that asks for the same ad under
+                another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
+        """
         recorded = {
             row.identity: (line, row, state)
             for line, (row, state) in enumerate(
                 zip(read_rows(written, unique_row_ids=False), _states(written.frame), strict=True)
             )
         }
+        unknown = []
         for position, row in enumerate(self.rows):
             if row.identity in recorded:
                 _, _, state = recorded.pop(row.identity)
-                theirs = _marked(state) if row.gone else _back(state)
-                self._elsewhere[position] = theirs
-                self._set(position, further(self.states[position], theirs))
+                self._learn(position, state)
+            else:
+                unknown.append(position)
+        if by_content:
+            same = _by_content(recorded.values())
+            for position in unknown:
+                if candidates := same.get(self.rows[position].request.model_dump_json()):
+                    _, row, state = recorded.pop(candidates.pop().identity)
+                    self._learn(position, state)
         kept = _worth_keeping(list(recorded.values()))
         if kept:
             lines = written.frame.iloc[[line for line, _, _ in kept]]
@@ -151,6 +164,13 @@ class ResultTable:
             self.states.append(_marked(state))
             self._saved.append(_marked(state))
             self._set(len(self.states) - 1, self.states[-1])
+
+    def _learn(self, position: int, state: AdState) -> None:
+        """Another run's word on a row."""
+        ours, gone = self.states[position], self.rows[position].gone
+        theirs = self._elsewhere[position] = _marked(state) if gone else _back(state)
+        # Who wants the row knows best what became of it.
+        self._set(position, further(theirs, ours) if gone else further(ours, theirs))
 
     @property
     def wanted(self) -> list[tuple[int, CampaignRow, AdState]]:
@@ -172,12 +192,41 @@ class ResultTable:
         if state.image_ad_id is not None:
             self._owners[state.image_ad_id] = position
 
-    def has_ad(self, image_ad_id: str, position: int) -> bool:
-        """Whether an ad is another row's than the one at `position`."""
-        return self._owners.get(image_ad_id, position) != position
+    def claim(self, position: int, image_ad_id: str) -> bool:
+        """Whether an ad can be this row's: false if it is another's that is in the spreadsheet.
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+        A row that is gone gives its ad up: the API says that it was made with this row's key, so
+        they are the same row, which somebody changed in the table.
+        """
+        owner = self._owners.get(image_ad_id, position)
+        if owner == position:
+            return True
+        if not self.rows[owner].gone:
+            return False
+        self._set(owner, AdState(attempts=self.states[owner].attempts))
+        self._elsewhere.pop(owner, None)
+        return True
+
+    def forget(self, position: int, reason: str) -> None:
+        """Notes that a row that may have been sent never was: it can be sent with its key again.
+
+        Args:
+            position: Which row.
+            reason: What to say of a row that is gone, for which nothing will be sent.
+        """
+        state = self.states[position]
+        if self.rows[position].gone:
+            state = replace(state, status=RowStatus.FAILED, error=reason, mark=None)
+        else:
+            state = AdState(attempts=max(0, state.attempts - 1))
+        self._elsewhere.pop(position, None)
+        self.update(position, state)
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
         """Notes what is about to be sent, and returns once that is on disk.
+
+        Returns:
+            What is known of these rows by then, also from another run that wrote the table.
 
         Raises:
             CampaignError: See `save`.
@@ -185,6 +234,7 @@ class ResultTable:
         for position, state in changes.items():
             self.update(position, state)
         await self.save()
+        return {position: self.states[position] for position in changes}
 
     async def save(self) -> None:
         """Writes the table, if anything changed since it was last written.
@@ -321,6 +371,14 @@ def _writes() -> Attempts:
 _Line = tuple[int, CampaignRow, AdState]
 
 
+def _by_content(lines: Iterable[_Line]) -> dict[str, list[CampaignRow]]:
+    """The rows that ask for each ad, those last that know most of one."""
+    found: dict[str, list[CampaignRow]] = {}
+    for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
+        found.setdefault(row.request.model_dump_json(), []).append(row)
+    return found
+
+
 def _worth_keeping(gone: Sequence[_Line]) -> list[_Line]:
     """Of the rows that are gone, those that have, or may have, an ad.
 
@@ -367,12 +425,20 @@ def _renamed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _read_earlier(location: str) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
+    names: set[str] = set()
     try:
         earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
+        names.update(map(str, earlier.frame.columns))
         if tuple(map(str, earlier.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS:
             return earlier
     except SpreadsheetError:
         pass
+    if set(RESULT_COLUMNS) <= names:
+        raise OutputError(
+            f"{location} looks like a result table whose columns were changed, so it is left "
+            f"alone. Make {RESULT_COLUMNS[0]} … {RESULT_COLUMNS[-1]} the last columns again. (With "
+            "another output, the whole campaign would be created and paid for anew.)"
+        )
     raise OutputError(
         f"{location} exists, and is not a result table of this program, so it is left alone. "
         "Choose another output, or move that file away."

@@ -32,6 +32,7 @@ KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _TITLE_LINES: Final = 10
+_ID_DIGITS: Final = 16
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
 
@@ -66,7 +67,7 @@ def campaign_id(name: str) -> str:
         assert campaign_id("file:///ads/summer.csv") == "574dba472459f7f1"
         ```
     """
-    return _digest(name)[:16]
+    return _digest(name)[:_ID_DIGITS]
 
 
 def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
@@ -105,7 +106,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         request, wrong = _request(number, cells)
-        row_id = cell_text(cells.get(ROW_ID_COLUMN)).strip()
+        row_id = plain_text(cell_text(cells.get(ROW_ID_COLUMN))).strip()
         taken = row_ids.setdefault(row_id, number) != number
         if row_id and taken and unique_row_ids:
             wrong.append(
@@ -116,7 +117,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
             sent = json.dumps(request.body(), sort_keys=True)
             occurrences[sent] += 1
             which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[sent]}"
-            rows.append(CampaignRow(number, request, _digest(which, sent)))
+            rows.append(CampaignRow(number, request, _digest(which, sent)[:_ID_DIGITS]))
     if problems:
         raise SpreadsheetError(problems)
     return rows
@@ -252,7 +253,8 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
         return None, None
     try:
         value = json.loads(text)
-    except ValueError as error:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
         return None, f"is no JSON: {error}. It looks like {_OVERRIDES_EXAMPLE}"
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
         return None, f"must be a JSON object of objects, such as {_OVERRIDES_EXAMPLE}"

@@ -164,7 +164,10 @@ def _check_same_api(table: ResultTable, base_url: str) -> None:
 
 
 def _is_local(url: str) -> bool:
-    return is_loopback(urlsplit(url).hostname or "")
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import POLL_SECONDS
 from prefect_staticadslab.campaign.poller import Poller
 
 OPEN_CREATES: Final = 8
 """Creates under way at once; the vendor's advice."""
+
+LOST_CREATES: Final = 2 * OPEN_CREATES
+"""So many creates one after another that nobody answers, each tried for a minute, are an outage."""
 
 SENDING_CHUNKS: Final = 2
 """Chunks that send at once: one whose last creates are under way, and the next one."""
@@ -30,10 +34,17 @@ class Session:
         self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
         self.creates_waiting = 0
         self.stopped_by: str | None = None
+        self._lost_creates = 0
 
     def stop_creating(self, reason: str) -> None:
         """From now on no create of this session is sent. The first reason counts."""
         self.stopped_by = self.stopped_by or reason
+
+    def note_create(self, error: StaticAdsLabError | None) -> None:
+        """Counts creates that were never answered; an API that is away is not asked for hours."""
+        self._lost_creates = 0 if error is None else self._lost_creates + 1
+        if self._lost_creates >= LOST_CREATES:
+            self.stop_creating(f"The API does not answer: {error}")
 
     def _poll_pause(self) -> float:
         """Seconds until the next poll: rare while creates need the limit, then as advised."""
@@ -51,7 +62,7 @@ _sessions: weakref.WeakKeyDictionary[
 async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
     """The session of this event loop for a key; the last one to leave closes it."""
     sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
-    name = (base_url, hashlib.sha256(api_key.encode()).hexdigest())
+    name = (base_url, key_id(api_key))
     if name in sessions:
         session, users = sessions[name]
     else:

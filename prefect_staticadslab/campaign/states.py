@@ -5,20 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.sheet import cell_text
-
-SENT: Final = "Sent for campaign {}, and no answer is known."
-"""What the table's `error` says of a row that is `submitting`, before what else there is to say.
-
-A campaign's keys hang on its name, and that on where its table is. A table that was moved, or named
-after all, must ask for what is on its way with the key that it went out with.
-"""
-_SENT = re.compile(re.escape(SENT).replace(r"\{\}", "([0-9a-f]+)"))
 
 _EARLIEST_YEAR: Final = 2000
 """A date before it, or at the end of the calendar, is no date of an ad."""
@@ -39,6 +31,55 @@ class RowStatus(StrEnum):
     """The API refused it, or the job failed. It costs nothing."""
 
 
+KEY_LIFETIME: Final = timedelta(hours=24)
+"""How long the API remembers an idempotency key, from its first use."""
+
+TRUSTED_LIFETIME: Final = timedelta(hours=20)
+"""How long we rely on it: a long campaign may take hours to come to a row."""
+
+SENT_WITHIN: Final = timedelta(hours=1)
+"""How long after it was marked a row may be sent; a chunk waits minutes for the rate limit."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Under which idempotency key a row is on its way, and since when.
+
+    A key is made of the campaign, which hangs on where the table is, of the row, which may be
+    another one once its table was edited or sorted, and of the attempt; and the API keeps it for
+    one API key. So a row that is `submitting` carries all of it, in the table's `error`: whoever
+    asks for its ad asks with the key that it went out with, or knows that he cannot.
+
+    Attributes:
+        campaign, identity: What the idempotency key is made of, each 16 hexadecimal digits.
+        account: What stands for the API key; see `connection.key_id`.
+        asked_at: When it was last about to be sent, in UTC by the API's clock.
+    """
+
+    campaign: str
+    identity: str
+    account: str
+    asked_at: datetime
+
+    def __str__(self) -> str:
+        key = f"{self.campaign}-{self.identity}-{self.account}"
+        return f"Sent as {key} at {_timestamp(self.asked_at)}; no answer is known."
+
+    @classmethod
+    def split(cls, text: str) -> tuple[Mark | None, str]:
+        """The mark at the beginning of a text, and the rest of it."""
+        found = _MARK.match(text)
+        asked_at = _moment(found[4]) if found else None
+        if found is None or asked_at is None:
+            return None, text
+        return cls(found[1], found[2], found[3], asked_at), text[found.end() :].strip()
+
+
+_MARK = re.compile(
+    r"Sent as ([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+) at ([0-9TZ:-]+); no answer is known\."
+)
+
+
 @dataclass(frozen=True)
 class AdState:
     """What is known about one row's ad; the columns that the result table adds.
@@ -54,7 +95,7 @@ class AdState:
         submitted_at: When the create was first begun, in UTC; once answered, when that was.
         completed_at: When the job ended, in UTC.
         image_path: Where the picture was downloaded to.
-        campaign: What the keys of a `submitting` row are made of; see `rows.campaign_id`.
+        mark: The key that a `submitting` row is on its way with.
     """
 
     status: RowStatus = RowStatus.PENDING
@@ -68,7 +109,7 @@ class AdState:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     image_path: str | None = None
-    campaign: str | None = None
+    mark: Mark | None = None
 
     @property
     def is_completed(self) -> bool:
@@ -83,8 +124,8 @@ class AdState:
     def cells(self) -> tuple[Any, ...]:
         """The values of `RESULT_COLUMNS`."""
         error = self.error
-        if self.campaign is not None and self.status is RowStatus.SUBMITTING:
-            error = f"{SENT.format(self.campaign)} {error or ''}".strip()
+        if self.mark is not None and self.status is RowStatus.SUBMITTING:
+            error = f"{self.mark} {error or ''}".strip()
         return (
             str(self.status),
             self.image_ad_id,
@@ -107,9 +148,9 @@ class AdState:
             status = RowStatus(text["status"].casefold())
         except ValueError:
             status = RowStatus.PENDING
-        error, campaign = text["error"], None
-        if status is RowStatus.SUBMITTING and (sent := _SENT.match(error)):
-            error, campaign = error[sent.end() :].strip(), sent[1]
+        mark, error = None, text["error"]
+        if status is RowStatus.SUBMITTING:
+            mark, error = Mark.split(error)
         return cls(
             status=status,
             image_ad_id=text["image_ad_id"] or None,
@@ -122,7 +163,7 @@ class AdState:
             submitted_at=_moment(text["submitted_at"]),
             completed_at=_moment(text["completed_at"]),
             image_path=text["image_path"] or None,
-            campaign=campaign,
+            mark=mark,
         )
 
 
@@ -154,7 +195,8 @@ def further(ours: AdState, theirs: AdState) -> AdState:
     """Of what two runs know about a row, the one that is further; ours if both are as far.
 
     A completed ad is the end. Before that a later attempt is further than an earlier one, and
-    within an attempt an ad that was answered is further than one that was only sent.
+    within an attempt an ad that was answered is further than one that was only sent, or refused.
+    Of two that are on their way with different keys, the one that was written down first counts.
 
     Example:
         ```python
@@ -166,16 +208,26 @@ def further(ours: AdState, theirs: AdState) -> AdState:
         assert further(failed, again) == further(again, failed) == again
         ```
     """
+    if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
+        return theirs if theirs.mark and not _same_key(ours, theirs) else ours
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 
-def _progress(state: AdState) -> tuple[bool, int, int]:
-    return state.is_completed, state.attempts, _ORDER[state.status]
+def _same_key(one: AdState, other: AdState) -> bool:
+    keys = [m and (m.campaign, m.identity, m.account) for m in (one.mark, other.mark)]
+    return keys[0] == keys[1]
+
+
+def _progress(state: AdState) -> tuple[bool, int, bool, int]:
+    has_ad = state.image_ad_id is not None
+    return state.is_completed, state.attempts, has_ad, _ORDER[state.status]
 
 
 def _timestamp(moment: datetime | None) -> str | None:
     if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -184,18 +236,21 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if not _EARLIEST_YEAR <= moment.year < MAXYEAR:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _integer(text: str) -> int | None:
     try:
         return int(float(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def _decimal(text: str) -> Decimal | None:
     try:
-        return Decimal(text)
+        number = Decimal(text.replace(",", "."))
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -15,6 +16,10 @@ from prefect_staticadslab.campaign.problems import CampaignError
 
 SILENCE_SECONDS: Final = 20.0
 """How long a web server may say nothing before a spreadsheet of its counts as unreadable."""
+
+
+LOCK_SECONDS: Final = 10.0
+"""How long to wait for somebody else's write, which takes a moment."""
 
 
 class StorageError(CampaignError):
@@ -166,20 +171,35 @@ def one_writer(location: str) -> Iterator[None]:
     """Keeps other processes of this machine that ask for the same from writing beside `location`.
 
     Does nothing for a URL, on Windows, and on network drives that know no such locks.
+
+    Raises:
+        StorageError: Another program keeps its hand on the folder.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     with contextlib.ExitStack() as stack:
-        if not is_url(location):
+        if not is_url(location) and os.name != "nt":
             # The folder itself is locked, so that no lock file is left beside people's tables.
             with contextlib.suppress(OSError):
                 folder = os.open(local_path(location).resolve().parent, os.O_RDONLY)
                 stack.callback(os.close, folder)
-                fcntl.flock(folder, fcntl.LOCK_EX)
+                _lock(folder, location)
         yield
+
+
+def _lock(folder: int, location: str) -> None:
+    import fcntl
+
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StorageError(
+                    f"{location} cannot be written: its folder is locked by another program."
+                ) from None
+            time.sleep(0.01)
+        else:
+            return
 
 
 def write_bytes(location: str, content: bytes) -> str:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import AdState, ImageAd, RowStatus, StaticAdsLabClient
+from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.campaign import session as sessions
 from prefect_staticadslab.campaign.adoption import NEVER_CREATED, Sent, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.states import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 
@@ -81,8 +83,8 @@ def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
         {"product_variant_id": "pv_other"},
         {"editable": True},
         {"status": "failed"},
-        {"created_at": YESTERDAY - timedelta(days=2)},
-        {"created_at": NOW + timedelta(days=1)},
+        {"created_at": YESTERDAY - timedelta(hours=1)},
+        {"created_at": YESTERDAY + timedelta(hours=3)},
     ],
     ids=lambda fields: next(iter(fields)),
 )
@@ -96,7 +98,7 @@ def test_what_is_not_the_rows_ad_is_not_adopted(
 def test_clocks_may_differ_and_a_date_may_be_missing(
     ad_of: AdOf, make_request: MakeRequest
 ) -> None:
-    for created in (YESTERDAY - timedelta(minutes=50), None, "once"):
+    for created in (YESTERDAY - timedelta(minutes=9), None, "once"):
         ad = ad_of("ia_1", "a", created_at=created)
         assert match(sent(make_request, "a"), [ad], frozenset()).adopted[0].id == "ia_1"
 
@@ -120,12 +122,17 @@ def output(tmp_path: Path) -> str:
 
 
 async def leave_submitting(
-    spreadsheet: str, output: str, simulator: SimulatorServer, *, created: int
+    spreadsheet: str,
+    output: str,
+    simulator: SimulatorServer,
+    *,
+    created: int,
+    api_key: str = SIMULATOR_API_KEY,
 ) -> None:
     """A run that marked all of its rows, sent some, and was killed before any answer."""
     campaign = Campaign.open(spreadsheet, output)
     (chunk,) = campaign.chunks()
-    async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
+    async with StaticAdsLabClient(api_key, simulator.url) as client:
         for plan in chunk[:created]:
             await client.create_image_ad(plan.request, idempotency_key=plan.key(1))
     for plan in chunk:
@@ -133,10 +140,16 @@ async def leave_submitting(
             RowStatus.SUBMITTING,
             attempts=1,
             submitted_at=datetime.now(UTC),
-            campaign=plan.campaign,
+            mark=Mark(plan.campaign, plan.identity, key_id(api_key), datetime.now(UTC)),
         )
         campaign.table.update(plan.position, mark)
     campaign.table.save_now()
+
+
+def aged(state: AdState) -> AdState:
+    assert state.submitted_at
+    mark = state.mark and replace(state.mark, asked_at=state.mark.asked_at - A_DAY_AND_MORE)
+    return replace(state, submitted_at=state.submitted_at - A_DAY_AND_MORE, mark=mark)
 
 
 def let_a_day_pass(spreadsheet: str, output: str, simulator: SimulatorServer) -> None:
@@ -144,8 +157,7 @@ def let_a_day_pass(spreadsheet: str, output: str, simulator: SimulatorServer) ->
     table = Campaign.open(spreadsheet, output).table
     for position, state in enumerate(table.states):
         if state.submitted_at:
-            sent_at = state.submitted_at - A_DAY_AND_MORE
-            table.states[position] = replace(state, submitted_at=sent_at)
+            table.states[position] = aged(state)
     table.save_now()
 
 
@@ -208,8 +220,7 @@ async def test_a_row_whose_equal_was_just_sent_waits_until_that_is_answered(
     spreadsheet = write_campaign(tmp_path, "a", "a")
     await leave_submitting(spreadsheet, output, simulator, created=2)
     table = Campaign.open(spreadsheet, output).table
-    long_ago = datetime.now(UTC) - A_DAY_AND_MORE
-    table.states[1] = replace(table.states[1], submitted_at=long_ago)
+    table.states[1] = aged(table.states[1])
     table.save_now()
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed", "submitting"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign.planned import PlannedAd
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.sheet import Spreadsheet
-from prefect_staticadslab.campaign.states import further
+from prefect_staticadslab.campaign.states import Mark, further
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
 COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]
@@ -140,15 +142,28 @@ def test_two_runs_that_write_one_table_lose_nothing_of_each_other(
 def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
     ending: str,
 ) -> None:
-    from prefect_staticadslab.campaign.planned import PlannedAd
-
     place = new_place().replace(".csv", ending)
     table = ResultTable.open(place, spreadsheet(["a"]))
-    sent = PlannedAd(0, table.rows[0].request, "00ff00ff00ff00ff", table.rows[0].identity)
-    state = AdState(RowStatus.SUBMITTING, error="503", attempts=1, campaign=sent.campaign)
+    request, identity = table.rows[0].request, table.rows[0].identity
+    mark = Mark("00ff00ff00ff00ff", identity, "aa00aa00aa00aa00", datetime(2026, 5, 1, tzinfo=UTC))
+    state = AdState(RowStatus.SUBMITTING, error="503", attempts=1, mark=mark)
     table.update(0, state)
     table.save_now()
     (again,) = ResultTable.open(place, spreadsheet(["a"])).states
     assert again == state
-    here = PlannedAd(0, table.rows[0].request, "another", table.rows[0].identity, again)
-    assert here.key(1, again.campaign) == sent.key(1)
+    here = PlannedAd(0, request, "another", "somebody", again)
+    assert here.key(1, again.mark) == PlannedAd(0, request, mark.campaign, identity).key(1)
+
+
+def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
+    place = new_place()
+    for ids in ([None, None], ["007", "008"], ["7", "8"]):
+        sheet = spreadsheet(["a", "b"])
+        if ids[0] is not None:
+            sheet.frame["row_id"] = pd.Series(ids, dtype=object)
+        table = ResultTable.open(place, sheet)
+        if not table.resumed:
+            for position in range(2):
+                table.update(position, state_at(f"row {position}", 5))
+        assert [s.image_ad_id for s in table.states] == ["ia_row 0_2", "ia_row 1_2"]
+        table.save_now()

@@ -32,16 +32,17 @@ class Notes:
     sent: list[set[int]] = field(default_factory=list)
     states: dict[int, list[AdState]] = field(default_factory=dict)
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> None:
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
         self.sent.append(set(changes))
         for position, state in changes.items():
             self.update(position, state)
+        return changes
 
     def update(self, position: int, state: AdState) -> None:
         self.states.setdefault(position, []).append(state)
 
-    def has_ad(self, image_ad_id: str, position: int) -> bool:
-        return any(
+    def claim(self, position: int, image_ad_id: str) -> bool:
+        return not any(
             states[-1].image_ad_id == image_ad_id and other != position
             for other, states in self.states.items()
         )
@@ -345,9 +346,11 @@ async def test_another_rows_ad_is_not_taken_for_this_rows(
         (had,) = await generate(session, [second], wait=False)
         notes.update(first.position, had.state)
         (result,) = await generate(session, [second], journal=notes)
-    assert result.state.image_ad_id != had.state.image_ad_id
-    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 2)
-    assert len(simulator.world.jobs) == 2
+    assert result.state.status is RowStatus.SUBMITTING
+    assert f"answers with {had.state.image_ad_id}, which is the ad of an equal row" in (
+        result.state.error or ""
+    )
+    assert len(simulator.world.jobs) == 1
 
 
 @pytest.mark.parametrize(
