@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import pydantic
@@ -45,7 +46,7 @@ from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration, show_progress, terminal_progress
 from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign, Preflight
+from prefect_staticadslab.campaign.run import Campaign, Preflight, Summary
 from prefect_staticadslab.console import ALWAYS_SHOWN, PREFECT, PREFECT_WORKERS, hide_logs_of
 from prefect_staticadslab.credentials import refusals
 
@@ -63,9 +64,27 @@ TEMPORARY_SERVER = {
 """For the server that Prefect starts if none is configured: the first start on a slow machine
 takes longer than its 20 s, and it should tell nobody about it."""
 
-_when_running: ContextVar[Callable[[], None]] = ContextVar("when_running", default=lambda: None)
-"""The command's signal handlers. They replace the one that Prefect sets for SIGTERM when a flow
-starts: it raises in the middle of whatever is being done, which workers need and a command not."""
+ARTIFACT_SECONDS = 30.0
+"""How long Prefect's server may take to keep the summary."""
+
+
+@dataclass
+class _Watch:
+    """What the command wants to know of the flow that it runs, whatever becomes of the server.
+
+    Attributes:
+        handle_signals: Replaces the handler that Prefect sets for SIGTERM when a flow starts. That
+            one raises in the middle of whatever is being done: workers need it, a command does not.
+        started: Whether the flow began to run.
+        ended: How it ended.
+    """
+
+    handle_signals: Callable[[], None] = lambda: None
+    started: bool = False
+    ended: State[None] | None = None
+
+
+_watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
 
 REFUSED_STATE = "Refused"
 """The name of a flow run's state if nothing was created, because something was wrong."""
@@ -112,7 +131,9 @@ async def campaign(
     Returns:
         Completed if every row is; Failed, with the count and the table in its message, if not.
     """
-    _when_running.get()()
+    watch = _watch.get() or _Watch()
+    watch.handle_signals()
+    watch.started = True
     logger = get_run_logger()
     started = time.monotonic()
     try:
@@ -171,18 +192,29 @@ async def campaign(
         pictures=download_images,
         pictures_missing=missing,
     )
-    await create_summary_artifact(current, summary)
+    await _keep_summary(current, summary)
     lines = [summary.headline(), *summary.notes()]
     if unsaved := current.table.unsaved():
         lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
-        return Failed(message="\n".join(lines))
+        watch.ended = Failed(message="\n".join(lines))
+        return watch.ended
     lines.append(f"Table:         {output}")
     if summary.contact_sheet:
         lines.append(f"Contact sheet: {summary.contact_sheet}")
     if summary.pictures:
         lines.append(f"Pictures:      {summary.pictures}")
     message = "\n".join(lines)
-    return Completed(message=message) if summary.is_complete else Failed(message=message)
+    watch.ended = Completed(message=message) if summary.is_complete else Failed(message=message)
+    return watch.ended
+
+
+async def _keep_summary(current: Campaign, summary: Summary) -> None:
+    # The table is saved: whatever is wrong with Prefect's server is no reason to fail now.
+    try:
+        async with asyncio.timeout(ARTIFACT_SECONDS):
+            await create_summary_artifact(current, summary)
+    except Exception as error:
+        get_run_logger().warning("Prefect's server did not keep the summary: %r", error)
 
 
 async def _preflight(current: Campaign, credentials: StaticAdsLabCredentials) -> Preflight:
@@ -382,7 +414,8 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
                 with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
                     loop.add_signal_handler(number, interrupt)
 
-        _when_running.set(handle_signals)
+        watch.handle_signals = handle_signals
+        _watch.set(watch)
         return await campaign(
             given.spreadsheet,
             given.output,
@@ -398,7 +431,20 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
             return_state=True,
         )
 
-    state = asyncio.run(run())
+    watch = _Watch()
+    state: State[Any]
+    try:
+        state = asyncio.run(run())
+    except Exception as error:
+        if not watch.started:
+            raise CampaignError(
+                f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
+                f"{error}"
+            ) from error
+        if watch.ended is None:
+            raise
+        print(f"Prefect's server could not be told how it ended: {error}", file=sys.stderr)
+    state = watch.ended or state
     if state.is_cancelled() or state.is_crashed():
         raise asyncio.CancelledError
     if state.name == REFUSED_STATE:

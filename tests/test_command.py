@@ -137,6 +137,20 @@ def test_ids_that_do_not_exist_are_told_before_prefect_starts(
     assert main([str(place), str(tmp_path / "out.csv"), "--dry-run", "--no-preflight"]) == 0
 
 
+def test_a_prefect_server_that_is_away_is_told_with_2(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    away = {
+        **os.environ,
+        "PREFECT_API_URL": "http://127.0.0.1:9/api",
+        "PREFECT_HOME": str(tmp_path),
+    }
+    arguments = [write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]
+    status, _, err = finished(command(arguments, away, simulator))
+    assert (status, len(simulator.world.jobs)) == (2, 0)
+    assert "Prefect could not start the run, with its server at http://127.0.0.1:9/api" in err
+
+
 # The real command, in a process of its own, with a real Prefect server
 
 

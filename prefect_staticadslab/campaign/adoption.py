@@ -28,8 +28,8 @@ CLOCKS_DIFFER: Final = timedelta(minutes=10)
 MAY_STILL_COME: Final = 2 * SENT_WITHIN
 """How long after it was last marked a row's ad may still come into being."""
 
-SENT_WITH_ANOTHER_KEY: Final = (
-    "It was sent with another API key, and may still be created. "
+STILL_ON_ITS_WAY: Final = (
+    "It was sent by another run, with another API key, and may still be created. "
     "Run the same command again in two hours, or with that key at once."
 )
 NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never created."
@@ -140,7 +140,7 @@ async def adopt(
         for position in verdict.not_found:
             if _may_still_come(table.states[position], now):
                 if not table.rows[position].gone:
-                    held[position] = SENT_WITH_ANOTHER_KEY
+                    held[position] = STILL_ON_ITS_WAY
             else:
                 table.forget(position, NEVER_CREATED)
         held |= {position: _question(ids) for position, ids in verdict.ambiguous.items()}

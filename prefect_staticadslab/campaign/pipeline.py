@@ -182,14 +182,13 @@ class _Chunk:
     async def _finish(self, ad: _Ad) -> None:
         """Takes one ad as far as it goes."""
         while True:
-            if not ad.is_processing:
-                try:
-                    if ad.is_submitting:
-                        await self._create(ad)
-                finally:
-                    if not ad.create_ended.is_set():
-                        ad.create_ended.set()
-                        self._session.creates_waiting -= 1
+            try:
+                if ad.is_submitting:
+                    await self._create(ad)
+            finally:
+                if not ad.create_ended.is_set():
+                    ad.create_ended.set()
+                    self._session.creates_waiting -= 1
             if self._wait and ad.is_processing:
                 await self._follow(ad)
             if not (ad.job_failed and ad.plan.wanted and ad.jobs < self._attempts):
@@ -355,6 +354,8 @@ class _Ad:
         self.may_exist_from_before = False
         """Whether an earlier run, or another one, may have sent it."""
         self._before = plan.state
+        if not self.wants_create:
+            self.create_ended.set()
 
     @property
     def position(self) -> int:

@@ -427,7 +427,7 @@ def _read_earlier(location: str) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
     names: set[str] = set()
     try:
-        earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
+        earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS, ragged=True)
         names.update(map(str, earlier.frame.columns))
         if tuple(map(str, earlier.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS:
             return earlier

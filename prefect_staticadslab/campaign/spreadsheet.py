@@ -19,7 +19,11 @@ WRITABLE: Final = (".csv", ".tsv", ".xlsx", ".parquet")
 
 
 def read_spreadsheet(
-    location: str, *, sheet: str | None = None, known_columns: Iterable[str] = ()
+    location: str,
+    *,
+    sheet: str | None = None,
+    known_columns: Iterable[str] = (),
+    ragged: bool = False,
 ) -> Spreadsheet:
     """Reads a `.csv`, `.tsv`, `.xlsx` or `.parquet` from a path or any fsspec URL.
 
@@ -27,6 +31,8 @@ def read_spreadsheet(
         location: Where it is.
         sheet: Which sheet of an XLSX; the first if None.
         known_columns: Names that a header is likely to have; they tell a CSV's delimiter.
+        ragged: Whether a CSV's rows may be short of cells at their end. Otherwise that is a
+            mistake; but some programs leave them out if they are empty.
 
     Raises:
         StorageError: It is not there, or cannot be read.
@@ -55,7 +61,7 @@ def read_spreadsheet(
         return read_parquet(content)
     if ending == ".xlsx" or content.startswith(b"PK\x03\x04"):
         return read_xlsx(content, sheet)
-    return read_text(content, frozenset(known_columns), tab=ending == ".tsv")
+    return read_text(content, frozenset(known_columns), tab=ending == ".tsv", ragged=ragged)
 
 
 def write_spreadsheet(location: str, frame: pd.DataFrame, dialect: Dialect) -> None:

@@ -7,6 +7,7 @@ import heapq
 import json
 import math
 import random
+import secrets
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -251,7 +252,8 @@ class World:
         template = self.catalog.design_templates[body["design_template_id"]]
         low, high = JOB_SECONDS
         job = Job(
-            id=f"ia_{self._random.getrandbits(64):016x}",
+            # Not from the seed: a table may hold the ads of two simulators.
+            id=f"ia_{secrets.token_hex(8)}",
             body=body,
             created=now,
             seconds=self._random.uniform(low, high) / self.settings.speed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -218,6 +219,36 @@ async def test_a_silent_server_is_given_up_and_asked_again(make_request: MakeReq
     assert len(server.received) == 2
 
 
+async def test_an_answer_that_trickles_in_is_given_up(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.client.REQUEST_SECONDS", 0.2)
+    begun = data(AD, 202)[:-5] + HANG
+    async with scripted([begun, data(AD, 202)]) as server, client_of(server.url) as client:
+        assert (await client.create_image_ad(make_request())).image_ad.id == "ia_1"
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "hours"),
+    [("2100-01-01T00:00:00Z", 0), ("soon", 0), (None, 0), ("in 5 hours", 5)],
+)
+async def test_the_time_is_the_apis(timestamp: str | None, hours: int) -> None:
+    if timestamp == "in 5 hours":
+        timestamp = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
+    reply = answer({"data": {"organization": "O"}, "meta": {"timestamp": timestamp}})
+    async with scripted([reply]) as server, client_of(server.url) as client:
+        await client.get_account()
+        ahead = client.now() - datetime.now(UTC)
+    assert abs(ahead - timedelta(hours=hours)) < timedelta(minutes=1)
+
+
+def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://127.0.0.1:1")
+    with pytest.raises(errors.APIConnectionError, match="No HTTP client can be set up"):
+        client_of("http://127.0.0.1:9")
+
+
 async def test_attempts_end(make_request: MakeRequest) -> None:
     async with (
         scripted([error(503, "UNAVAILABLE")]) as server,
@@ -304,8 +335,9 @@ async def test_one_garbled_item_does_not_hide_the_others() -> None:
         ]
 
 
-async def test_a_batch_that_is_refused_is_read_in_halves() -> None:
-    refused = error(400, "VALIDATION_ERROR")
+@pytest.mark.parametrize(("status", "code"), [(400, "VALIDATION_ERROR"), (404, "NOT_FOUND")])
+async def test_a_batch_that_is_refused_is_read_in_halves(status: int, code: str) -> None:
+    refused = error(status, code)
     script = [refused, data([{"id": "ia_1"}, {"id": "ia_2"}]), data([{"id": "ia_3"}])]
     async with scripted(script) as server, client_of(server.url) as client:
         ads = await client.get_image_ads(["ia_1", "ia_2", "ia_3"])

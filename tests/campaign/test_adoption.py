@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.states import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
+from tests.scripted import answer, scripted
 
 NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(hours=25)
@@ -262,3 +263,34 @@ async def test_a_table_that_was_moved_creates_nothing_twice(
     campaign, _ = await run_campaign(spreadsheet, str(moved), simulator.url)
     assert states(campaign) == ["completed"] * 2
     assert len(simulator.world.jobs) == 2
+
+
+async def test_what_another_api_key_has_sent_is_looked_for_and_else_waited_for(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    """An API keeps idempotency keys for one API key: this one's would create the ad again."""
+    simulator.world.scopes["sal_live_rotated"] = simulator.world.scopes[SIMULATOR_API_KEY]
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    await leave_submitting(spreadsheet, output, simulator, created=1, api_key="sal_live_rotated")
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed", "submitting"]
+    assert "may still be created" in (campaign.table.states[1].error or "")
+    assert len(simulator.world.jobs) == 1
+
+    let_a_day_pass(spreadsheet, output, simulator)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed", "completed"]
+    assert len(simulator.world.jobs) == 2
+
+
+@pytest.mark.parametrize("nonsense", [None, {"items": []}, [{"id": 7, "status": []}, "what"]])
+async def test_a_list_that_is_none_does_not_prove_that_there_is_no_ad(
+    tmp_path: Path, output: str, simulator: SimulatorServer, nonsense: object
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a")
+    await leave_submitting(spreadsheet, output, simulator, created=1)
+    let_a_day_pass(spreadsheet, output, simulator)
+    async with scripted([answer({"data": nonsense})]) as server:
+        with pytest.raises(KeyRefusedError, match="could not be asked"):
+            await run_campaign(spreadsheet, output, server.url)
+    assert {r.method for r in server.received} == {"GET"}

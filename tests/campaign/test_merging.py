@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.planned import PlannedAd
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import OutputError, ResultTable
 from prefect_staticadslab.campaign.sheet import Spreadsheet
 from prefect_staticadslab.campaign.states import Mark, further
 
@@ -167,3 +169,63 @@ def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
                 table.update(position, state_at(f"row {position}", 5))
         assert [s.image_ad_id for s in table.states] == ["ia_row 0_2", "ia_row 1_2"]
         table.save_now()
+
+
+def test_a_refusal_does_not_outrank_an_ad() -> None:
+    refused = AdState(RowStatus.FAILED, error="404", attempts=1)
+    running = AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)
+    assert further(refused, running) == further(running, refused) == running
+
+
+def test_of_two_keys_the_one_that_was_written_down_first_counts() -> None:
+    def sent(campaign: str) -> AdState:
+        mark = Mark(campaign, "11", "aa", datetime(2026, 5, 1, tzinfo=UTC))
+        return AdState(RowStatus.SUBMITTING, attempts=1, mark=mark)
+
+    place = new_place()
+    first, second = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))
+    first.update(0, sent("01"))
+    first.save_now()
+    known = asyncio.run(second.before_send({0: sent("02")}))
+    assert known[0].mark == sent("01").mark
+
+
+def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:
+    place = new_place()
+    table = ResultTable.open(place, spreadsheet(["a"]))
+    table.update(0, state_at("x", 5))
+    table.save_now()
+    changed = spreadsheet(["a, as Excel wrote it"])
+    again = ResultTable.open(place, changed)
+    assert [row.gone for row in again.rows] == [False, True]
+    assert again.claim(0, "ia_x_2")
+    again.update(0, state_at("x", 5))
+    assert [s.image_ad_id for s in again.states] == ["ia_x_2", None]
+    assert not again.claim(1, "ia_x_2")
+
+
+def test_a_table_with_its_last_cells_left_out_is_read_and_with_others_added_is_not() -> None:
+    place = new_place()
+    table = ResultTable.open(place, spreadsheet(["a"]))
+    table.save_now()
+    lines = storage.read_bytes(place).decode().splitlines()
+    storage.write_bytes(place, "\n".join([lines[0], lines[1].rstrip(",")]).encode())
+    assert ResultTable.open(place, spreadsheet(["a"])).resumed
+    storage.write_bytes(place, f"{lines[0]},notes\n{lines[1]},mine\n".encode())
+    with pytest.raises(OutputError, match="would be created and paid for anew"):
+        ResultTable.open(place, spreadsheet(["a"]))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"attempts": "inf", "width": "1e999", "cost_usd": "NaN"},
+        {"submitted_at": "0001-01-01T00:00:00Z", "completed_at": "9999-12-31T23:59:59Z"},
+    ],
+)
+def test_cells_that_make_no_sense_count_as_empty(cells: dict[str, str]) -> None:
+    assert AdState.from_cells({"status": "completed", **cells}) == AdState(RowStatus.COMPLETED)
+
+
+def test_a_decimal_comma_is_one() -> None:
+    assert AdState.from_cells({"cost_usd": "1,00"}).cost_usd == 1

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,7 @@ from prefect_staticadslab import AdState, ImageAdResult, PlannedAd, RowStatus
 from prefect_staticadslab.campaign import session as sessions
 from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.session import Session, shared_session
+from prefect_staticadslab.campaign.states import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
@@ -394,3 +396,120 @@ async def test_trouble_fails_no_row_while_tries_remain(make_request: MakeRequest
     async with scripted(script) as server, session_of(server.url) as session:
         (result,) = await generate(session, planned(make_request, "a"))
     assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 1)
+
+
+@pytest.mark.usefixtures("short_backoff")
+@pytest.mark.parametrize(
+    "refusal", [error(404, "NOT_FOUND"), error(422, "RELATIONSHIP_ERROR")], ids=["404", "422"]
+)
+async def test_a_refusal_after_a_cut_create_proves_nothing(
+    make_request: MakeRequest, refusal: bytes
+) -> None:
+    script = [DROP, refusal, data({**RUNNING}, 202, idempotent_replayed="true"), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (first,) = await generate(session, planned(make_request, "a"))
+        assert first.state.status is RowStatus.SUBMITTING
+        (again,) = await generate(session, planned(make_request, "a", states={0: first.state}))
+    assert (again.state.status, again.state.attempts) == (RowStatus.COMPLETED, 1)
+    assert len({r.headers.get("idempotency-key") for r in server.received[:3]}) == 1
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_a_gateways_404_is_not_the_apis(make_request: MakeRequest) -> None:
+    gateway = answer({"message": "no Route matched with those values"}, 404)
+    script = [gateway, data(RUNNING, 202), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 1)
+
+
+@dataclass
+class Faster(Notes):
+    """A journal in which another run has written down what it knows, at the last moment."""
+
+    known: dict[int, AdState] = field(default_factory=dict)
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+        return {**await super().before_send(changes), **self.known}
+
+
+async def test_what_another_run_has_created_is_followed_and_not_created(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url) as session:
+        ad = (await session.client.create_image_ad(make_request("a"))).image_ad
+        faster = Faster(known={0: AdState(RowStatus.PROCESSING, image_ad_id=ad.id, attempts=1)})
+        (result,) = await generate(session, planned(make_request, "a"), journal=faster)
+    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+    assert len(simulator.world.jobs) == 1
+
+
+async def test_what_another_run_has_sent_is_asked_for_with_its_key(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    now = datetime.now(UTC)
+    async with session_of(simulator.url) as session:
+        mark = Mark("00ff", "11ee", session.client.key_id, now)
+        (plan,) = planned(make_request, "a")
+        key = plan.key(1, mark)
+        ad = (await session.client.create_image_ad(plan.request, idempotency_key=key)).image_ad
+        sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+        (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
+    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+
+
+async def test_what_another_api_key_has_sent_is_left_to_it(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    now = datetime.now(UTC)
+    mark = Mark("00ff", "11ee", "another", now)
+    sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+    async with session_of(simulator.url) as session:
+        (result,) = await generate(
+            session, planned(make_request, "a"), journal=Faster(known={0: sent})
+        )
+    assert result.state.status is RowStatus.SUBMITTING
+    assert "another API key" in (result.state.error or "")
+    assert len(simulator.world.jobs) == 0
+
+
+@pytest.mark.parametrize("hours", [21, 2], ids=["it may exist", "it was never sent"])
+async def test_what_a_computer_slept_over_is_not_sent(
+    simulator: SimulatorServer, make_request: MakeRequest, hours: int
+) -> None:
+    """Its key may have expired; or nobody would look for an ad that was created so late."""
+    long_ago = datetime.now(UTC) - timedelta(hours=hours)
+    async with session_of(simulator.url) as session:
+        if hours > 20:
+            mark = Mark("00ff", "11ee", session.client.key_id, long_ago)
+            sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=long_ago, mark=mark)
+            (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
+            assert result.state.status is RowStatus.SUBMITTING
+            assert "too long ago" in (result.state.error or "")
+        else:
+            clock = session.client.now
+            times = iter([long_ago])
+            session.client.now = lambda: next(times, clock())  # type: ignore[method-assign]
+            (result,) = await generate(session, planned(make_request, "a"))
+            assert (result.state.status, result.state.attempts) == (RowStatus.PENDING, 0)
+    assert len(simulator.world.jobs) == 0
+
+
+@pytest.mark.usefixtures("short_backoff")
+async def test_an_api_that_is_away_is_not_asked_for_hours(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "LOST_CREATES", 4)
+    async with scripted([error(503, "UNAVAILABLE")]) as server, session_of(server.url) as session:
+        session.open_creates = asyncio.Semaphore(1)
+        results = await generate(session, planned(make_request, *map(str, range(20))))
+    assert statuses(results) == ["submitting"] * 4 + ["pending"] * 16
+    assert "does not answer" in (results[-1].stopped_by or "")
+
+
+async def test_a_book_of_an_error_is_cut(make_request: MakeRequest) -> None:
+    long = error(400, "VALIDATION_ERROR", "no " * 1_000_000)
+    async with scripted([long]) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert result.state.status is RowStatus.FAILED
+    assert len(result.state.error or "") == 1000

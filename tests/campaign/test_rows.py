@@ -145,3 +145,24 @@ def test_rows_may_be_moved(names: list[str], random: object) -> None:
 def test_rows_may_be_added_and_removed(names: list[str], more: list[str]) -> None:
     assert set(identities(names)) <= set(identities(names + more))
     assert len(set(identities(names + more))) == len(names + more)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        '{"n": {"characters": "\\ud83d"}}',
+        '{"n": {"x": NaN}}',
+        '{"n": {"x": 1e999}}',
+        '{"n": ' + "[" * 100_000,
+    ],
+    ids=["half a character", "NaN", "infinite", "too deep"],
+)
+def test_overrides_that_cannot_be_sent_are_told(overrides: str) -> None:
+    (found,) = problems({**GOOD, "node_overrides": overrides})
+    assert (found.row, found.column) == (2, "node_overrides")
+    assert "is no JSON" in found.message
+
+
+def test_a_row_id_is_the_same_in_every_format() -> None:
+    one, other = (read_rows(sheet({**GOOD, "row_id": text})) for text in ("a\r\nb\x07", "a\nb"))
+    assert one[0].identity == other[0].identity

@@ -141,6 +141,20 @@ def test_writers_wait_for_one_another_and_leave_no_file_behind(folder: Path) -> 
     assert list((folder / "to").iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders are locked on POSIX only")
+async def test_another_programs_hand_on_the_folder_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(results, "SAVE_SECONDS", 0.2)
+    table = opened(folder, "a")
+    with (
+        storage.one_writer(str(folder / "to" / "x")),
+        pytest.raises(StorageError, match="locked by another program"),
+    ):
+        await table.before_send({0: SENT})
+
+
 # A real S3 server
 
 

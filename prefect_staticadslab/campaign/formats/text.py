@@ -25,7 +25,10 @@ from prefect_staticadslab.campaign.sheet import (
 _DELIMITERS: Final = (",", ";", "\t", "|")
 
 
-def read_text(content: bytes, known_columns: frozenset[str], *, tab: bool) -> Spreadsheet:
+def read_text(
+    content: bytes, known_columns: frozenset[str], *, tab: bool, ragged: bool
+) -> Spreadsheet:
+    """Reads CSV or, with `tab`, TSV; see `read_spreadsheet`."""
     text, byte_order_mark = _decode(content)
     delimiter = "\t" if tab else _delimiter(text, known_columns)
     first_break = text.find("\n")
@@ -39,6 +42,8 @@ def read_text(content: bytes, known_columns: frozenset[str], *, tab: bool) -> Sp
             continue
         while len(record) > len(header) and not record[-1]:
             record.pop()
+        if ragged:
+            record.extend([""] * (len(header) - len(record)))
         if len(record) != len(header):
             problems.append(
                 Problem(
