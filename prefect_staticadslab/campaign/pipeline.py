@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from prefect_staticadslab.api.errors import (
@@ -31,13 +29,8 @@ from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.session import Session
 from prefect_staticadslab.campaign.sheet import shortened
-from prefect_staticadslab.campaign.states import (
-    SENT_WITHIN,
-    TRUSTED_LIFETIME,
-    AdState,
-    Mark,
-    RowStatus,
-)
+from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.underway import AdUnderWay
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
@@ -130,7 +123,7 @@ class _Chunk:
         self._unrecorded: str | None = None
 
     async def run(self, planned: Sequence[PlannedAd]) -> list[ImageAdResult]:
-        ads = [_Ad(plan) for plan in planned]
+        ads = [AdUnderWay(plan) for plan in planned]
         to_create = [ad for ad in ads if ad.wants_create]
         self._session.creates_waiting += len(to_create)
         try:
@@ -155,7 +148,7 @@ class _Chunk:
         """What keeps this chunk from creating, if something does."""
         return self._session.stopped_by or self._unrecorded
 
-    async def _send_chunk(self, ads: list[_Ad], group: asyncio.TaskGroup) -> None:
+    async def _send_chunk(self, ads: list[AdUnderWay], group: asyncio.TaskGroup) -> None:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
         async with self._session.sending_chunks:
@@ -166,7 +159,7 @@ class _Chunk:
             for ad in ads:
                 await ad.create_ended.wait()
 
-    async def _begin(self, ads: Sequence[_Ad]) -> None:
+    async def _begin(self, ads: Sequence[AdUnderWay]) -> None:
         """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""
         client = self._session.client
         for ad in ads:
@@ -179,7 +172,7 @@ class _Chunk:
             for ad in ads:
                 ad.take(known[ad.position])
 
-    async def _finish(self, ad: _Ad) -> None:
+    async def _finish(self, ad: AdUnderWay) -> None:
         """Takes one ad as far as it goes."""
         while True:
             try:
@@ -197,7 +190,7 @@ class _Chunk:
                 return
             await self._begin([ad])
 
-    async def _create(self, ad: _Ad) -> None:
+    async def _create(self, ad: AdUnderWay) -> None:
         if self._wound_up or self._stopped_by is not None:
             ad.withdraw(self._session.stopped_by)
             self._note(ad)
@@ -215,7 +208,7 @@ class _Chunk:
             sending.add_done_callback(self._sending.discard)
             await asyncio.shield(sending)
 
-    async def _send(self, ad: _Ad) -> None:
+    async def _send(self, ad: AdUnderWay) -> None:
         def check_may_send() -> None:
             # What was sent once is asked for again even then: its answer is what is missing.
             if (self._wound_up or self._stopped_by is not None) and not ad.sends:
@@ -246,7 +239,7 @@ class _Chunk:
             self._answered(ad, created)
         self._note(ad)
 
-    def _refused(self, ad: _Ad, error: StaticAdsLabError) -> None:
+    def _refused(self, ad: AdUnderWay, error: StaticAdsLabError) -> None:
         decided = isinstance(error, (*_REFUSED, *CAMPAIGN_STOPPERS))
         self._session.note_create(None if decided else error)
         if not decided or error.undecided or ad.may_exist_from_before:
@@ -259,7 +252,7 @@ class _Chunk:
         else:
             ad.fail(str(error))
 
-    def _answered(self, ad: _Ad, created: CreatedImageAd) -> None:
+    def _answered(self, ad: AdUnderWay, created: CreatedImageAd) -> None:
         self._session.note_create(None)
         image_ad_id = created.image_ad.id
         if not self._journal.claim(ad.position, image_ad_id):
@@ -270,12 +263,12 @@ class _Chunk:
         now = self._session.client.now()
         ad.state = replace(seen(ad.state, created.image_ad), submitted_at=now)
 
-    async def _send_with_next_key(self, ad: _Ad) -> None:
+    async def _send_with_next_key(self, ad: AdUnderWay) -> None:
         ad.take_next_key()
         self._note(ad)
         await self._send(ad)
 
-    async def _follow(self, ad: _Ad) -> None:
+    async def _follow(self, ad: AdUnderWay) -> None:
         image_ad_id = ad.state.image_ad_id or ""
         try:
             finished = await self._session.poller.finished(image_ad_id, self._timeout_seconds)
@@ -296,7 +289,7 @@ class _Chunk:
             ad.state = seen(ad.state, finished)
         self._note(ad)
 
-    async def _wind_up(self, ads: Sequence[_Ad]) -> None:
+    async def _wind_up(self, ads: Sequence[AdUnderWay]) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._wound_up = True
         await _settled(self._sending)
@@ -309,7 +302,7 @@ class _Chunk:
                 ad.withdraw(None)
                 self._note(ad)
 
-    def _note(self, ad: _Ad) -> None:
+    def _note(self, ad: AdUnderWay) -> None:
         if ad.state.error is not None:
             # Whatever the API put into it, a table must be able to hold it.
             ad.state = replace(ad.state, error=shortened(plain_text(ad.state.error), LONGEST_ERROR))
@@ -338,121 +331,3 @@ async def _settled(tasks: set[asyncio.Task[None]]) -> None:
         _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
         for task in late:
             task.cancel()
-
-
-class _Ad:
-    """A planned ad under way."""
-
-    def __init__(self, plan: PlannedAd) -> None:
-        self.plan = plan
-        self.state = plan.state
-        self.replayed = False
-        self.sends = 0
-        self.jobs = 0
-        self.stale_answers = 0
-        self.create_ended = asyncio.Event()
-        self.may_exist_from_before = False
-        """Whether an earlier run, or another one, may have sent it."""
-        self._before = plan.state
-        if not self.wants_create:
-            self.create_ended.set()
-
-    @property
-    def position(self) -> int:
-        return self.plan.position
-
-    @property
-    def key(self) -> str:
-        return self.plan.key(self.state.attempts, self.state.mark)
-
-    @property
-    def is_submitting(self) -> bool:
-        return self.state.status is RowStatus.SUBMITTING
-
-    @property
-    def may_exist(self) -> bool:
-        return self.sends > 0 or self.may_exist_from_before
-
-    def is_too_late(self, now: datetime) -> bool:
-        """Whether it should not be sent any more, because a computer slept for hours.
-
-        What may exist must not be asked for with a key that may have expired, and what was never
-        sent must not be sent long after it was marked, or nobody would look for it then.
-        """
-        mark, first = self.state.mark, self.state.submitted_at
-        if mark is None or first is None:
-            return False
-        return now - (first if self.may_exist else mark.asked_at) > (
-            TRUSTED_LIFETIME if self.may_exist else SENT_WITHIN
-        )
-
-    @property
-    def is_processing(self) -> bool:
-        return self.state.status is RowStatus.PROCESSING and self.state.image_ad_id is not None
-
-    @property
-    def job_failed(self) -> bool:
-        """Whether there was a job, and it failed; a create that was refused has none."""
-        return self.state.status is RowStatus.FAILED and self.state.image_ad_id is not None
-
-    @property
-    def wants_create(self) -> bool:
-        if self.is_processing or not self.plan.wanted:
-            return False
-        return not self.state.is_completed
-
-    def begin_attempt(self, now: datetime, account: str) -> None:
-        """Marks the ad as about to be sent. One that may have been sent keeps its key."""
-        self._before = self.state
-        self.sends = 0
-        again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
-        self.state = AdState(
-            status=RowStatus.SUBMITTING,
-            attempts=self.state.attempts if again else self.state.attempts + 1,
-            # A key lives for a day from its first use, so that is the moment to keep.
-            submitted_at=(again and self.state.submitted_at) or now,
-            mark=replace(self.state.mark, asked_at=now)
-            if again and self.state.mark
-            else Mark(self.plan.campaign, self.plan.identity, account, now),
-        )
-        self.may_exist_from_before = again
-
-    def take(self, known: AdState) -> None:
-        """Goes on from what another run wrote down, if it was faster."""
-        if known != self.state:
-            self.may_exist_from_before = True
-            self.state = known
-
-    def take_next_key(self) -> None:
-        """Leaves a key behind that the API only ever answers with the same old refusal."""
-        self.stale_answers += 1
-        self.sends = 0
-        self.may_exist_from_before = False
-        self.state = replace(self.state, attempts=self.state.attempts + 1)
-
-    def withdraw(self, reason: str | None) -> None:
-        """Takes the mark back: this attempt was certainly not taken by the API."""
-        before = self._before
-        if before.status is RowStatus.SUBMITTING:
-            # An earlier run's create may have come through; this one says nothing about that.
-            self.state = replace(before, error=reason)
-        else:
-            self.state = AdState(attempts=before.attempts, error=reason)
-
-    def fail(self, reason: str) -> None:
-        """Nothing will come of this attempt, and it costs nothing."""
-        self.state = replace(
-            self.state,
-            status=RowStatus.FAILED,
-            error=reason,
-            cost_usd=Decimal(0),
-            mark=None,
-        )
-
-    def result(self, stopped_by: str | None) -> ImageAdResult:
-        return ImageAdResult(
-            position=self.plan.position,
-            state=self.state,
-            replayed=self.replayed,
-            stopped_by=stopped_by if self.state.is_unsent else None,
-        )

@@ -8,7 +8,7 @@ import io
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -19,13 +19,23 @@ import pandas as pd
 from prefect_staticadslab.api.retries import Attempts, retrying
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
-from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
-from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet, normalized
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.record import (
+    OutputError,
+    aligned,
+    lines_of,
+    marked_back,
+    marked_gone,
+    read_earlier,
+    rows_by_content,
+    with_input_names,
+    worth_keeping,
+)
+from prefect_staticadslab.campaign.rows import CampaignRow, read_rows
+from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.spreadsheet import (
     WRITABLE,
     encode_spreadsheet,
-    read_spreadsheet,
 )
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus, further
 
@@ -41,14 +51,6 @@ SAVE_ATTEMPTS: Final = 5
 SAVE_SECONDS: Final = 20.0
 """Writes of the table before it is said to be impossible. A full disk is tried again for about
 eight seconds; an object store's client has tried for longer each time before it says no."""
-
-INPUT_PREFIX: Final = "input_"
-
-GONE: Final = "This row is no longer in the spreadsheet; its ad is kept."
-
-
-class OutputError(CampaignError):
-    """The result table cannot be written where it should be. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class ResultTable:
         rows = read_rows(spreadsheet)
         table = cls(
             location=location,
-            frame=_renamed(spreadsheet.frame),
+            frame=with_input_names(spreadsheet.frame),
             dialect=spreadsheet.dialect,
             rows=rows,
             states=[AdState() for _ in rows],
@@ -122,7 +124,7 @@ class ResultTable:
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                table._take_in(_read_earlier(location), by_content=True)
+                table._take_in(read_earlier(location), by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
         return table
@@ -135,12 +137,7 @@ class ResultTable:
             by_content: Whether a row that is not in it may be one that asks for the same ad under
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
-        recorded = {
-            row.identity: (line, row, state)
-            for line, (row, state) in enumerate(
-                zip(read_rows(written, unique_row_ids=False), _states(written.frame), strict=True)
-            )
-        }
+        recorded = {line[1].identity: line for line in lines_of(written)}
         unknown = []
         for position, row in enumerate(self.rows):
             if row.identity in recorded:
@@ -149,26 +146,26 @@ class ResultTable:
             else:
                 unknown.append(position)
         if by_content:
-            same = _by_content(recorded.values())
+            same = rows_by_content(recorded.values())
             for position in unknown:
                 if candidates := same.get(self.rows[position].request.model_dump_json()):
                     _, row, state = recorded.pop(candidates.pop().identity)
                     self._learn(position, state)
-        kept = _worth_keeping(list(recorded.values()))
+        kept = worth_keeping(list(recorded.values()))
         if kept:
             lines = written.frame.iloc[[line for line, _, _ in kept]]
-            gone = _aligned(lines, list(self.frame.columns))
+            gone = aligned(lines, list(self.frame.columns))
             self.frame = pd.concat([self.frame, gone], ignore_index=True)
         for _, row, state in kept:
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, gone=True))
-            self.states.append(_marked(state))
-            self._saved.append(_marked(state))
+            self.states.append(marked_gone(state))
+            self._saved.append(marked_gone(state))
             self._set(len(self.states) - 1, self.states[-1])
 
     def _learn(self, position: int, state: AdState) -> None:
         """Another run's word on a row."""
         ours, gone = self.states[position], self.rows[position].gone
-        theirs = self._elsewhere[position] = _marked(state) if gone else _back(state)
+        theirs = self._elsewhere[position] = marked_gone(state) if gone else marked_back(state)
         # Who wants the row knows best what became of it.
         self._set(position, further(theirs, ours) if gone else further(ours, theirs))
 
@@ -183,7 +180,7 @@ class ResultTable:
 
     def update(self, position: int, state: AdState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
-        state = _marked(state) if self.rows[position].gone else state
+        state = marked_gone(state) if self.rows[position].gone else state
         self._set(position, further(state, self._elsewhere.get(position, state)))
         self._changed = True
 
@@ -296,7 +293,7 @@ class ResultTable:
             with storage.one_writer(self.location):
                 version = storage.version(self.location)
                 if version is not None and version != self._version:
-                    written = _read_earlier(self.location)
+                    written = read_earlier(self.location)
                     self._version = version
                     return written
                 ending = storage.suffix(self.location)
@@ -366,102 +363,3 @@ class ResultTable:
 
 def _writes() -> Attempts:
     return retrying(storage.StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
-
-
-_Line = tuple[int, CampaignRow, AdState]
-
-
-def _by_content(lines: Iterable[_Line]) -> dict[str, list[CampaignRow]]:
-    """The rows that ask for each ad, those last that know most of one."""
-    found: dict[str, list[CampaignRow]] = {}
-    for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
-        found.setdefault(row.request.model_dump_json(), []).append(row)
-    return found
-
-
-def _worth_keeping(gone: Sequence[_Line]) -> list[_Line]:
-    """Of the rows that are gone, those that have, or may have, an ad.
-
-    And those before an equal one that has: equal rows are told apart by counting them.
-    """
-    kept: list[_Line] = []
-    contents: set[str] = set()
-    for line, row, state in reversed(gone):
-        content = row.request.model_dump_json()
-        has_ad = state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
-        if has_ad or content in contents:
-            contents.add(content)
-            kept.append((line, row, state))
-    return kept[::-1]
-
-
-def _marked(state: AdState) -> AdState:
-    """The state of a row that is gone, which says so."""
-    error = state.error or ""
-    return state if error.startswith(GONE) else replace(state, error=f"{GONE} {error}".strip())
-
-
-def _back(state: AdState) -> AdState:
-    """The state of a row that is in the spreadsheet, perhaps again."""
-    error = (state.error or "").removeprefix(GONE).strip()
-    return replace(state, error=None if state.image_url else error or None)
-
-
-def _renamed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The input's columns; one that is called like one of ours gets a prefix."""
-    names = [str(name) for name in frame.columns]
-    taken = set(names)
-    for position, name in enumerate(names):
-        if normalized(name) in RESULT_COLUMNS:
-            renamed_to = f"{INPUT_PREFIX}{name}"
-            while renamed_to in taken:
-                renamed_to = f"{INPUT_PREFIX}{renamed_to}"
-            names[position] = renamed_to
-            taken.add(renamed_to)
-    renamed = frame.copy(deep=False)
-    renamed.columns = pd.Index(names, dtype=object)
-    return renamed
-
-
-def _read_earlier(location: str) -> Spreadsheet:
-    """An earlier run's table, if that is what is at `location`."""
-    names: set[str] = set()
-    try:
-        earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS, ragged=True)
-        names.update(map(str, earlier.frame.columns))
-        if tuple(map(str, earlier.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS:
-            return earlier
-    except SpreadsheetError:
-        pass
-    if set(RESULT_COLUMNS) <= names:
-        raise OutputError(
-            f"{location} looks like a result table whose columns were changed, so it is left "
-            f"alone. Make {RESULT_COLUMNS[0]} … {RESULT_COLUMNS[-1]} the last columns again. (With "
-            "another output, the whole campaign would be created and paid for anew.)"
-        )
-    raise OutputError(
-        f"{location} exists, and is not a result table of this program, so it is left alone. "
-        "Choose another output, or move that file away."
-    )
-
-
-def _aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A frame's lines under other columns: found by name, the nth of a name as its nth."""
-    positions: dict[str, list[int]] = {}
-    for position, name in enumerate(frame.columns):
-        positions.setdefault(str(name), []).append(position)
-    order = [positions[name].pop(0) if positions.get(name) else None for name in names]
-    lines = [
-        [None if position is None else line[position] for position in order]
-        for line in frame.itertuples(index=False, name=None)
-    ]
-    return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
-
-
-def _states(table: pd.DataFrame) -> list[AdState]:
-    """The states in a result table, line by line."""
-    results = table.iloc[:, -len(RESULT_COLUMNS) :]
-    return [
-        AdState.from_cells(dict(zip(RESULT_COLUMNS, line, strict=True)))
-        for line in results.itertuples(index=False, name=None)
-    ]

@@ -17,7 +17,8 @@ from prefect_staticadslab.campaign.adoption import Adoption, adopt
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
-from prefect_staticadslab.campaign.results import OutputError, ResultTable
+from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, campaign_id
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RowStatus

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.planned import PlannedAd
-from prefect_staticadslab.campaign.results import OutputError, ResultTable
+from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.sheet import Spreadsheet
 from prefect_staticadslab.campaign.states import Mark, further
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import GONE, OutputError, ResultTable
+from prefect_staticadslab.campaign.record import GONE, OutputError
+from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS

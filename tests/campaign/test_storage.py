@@ -17,7 +17,8 @@ from moto.server import ThreadedMotoServer
 from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign import results, session, storage
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import OutputError, ResultTable
+from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.storage import StorageError
