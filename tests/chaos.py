@@ -34,7 +34,7 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
-from prefect_staticadslab.campaign import pipeline, results, session
+from prefect_staticadslab.campaign import pipeline, poll_plan, results, session
 from prefect_staticadslab.campaign import run as campaigns
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.problems import CampaignError
@@ -43,7 +43,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.conftest import ROOT, simulated_ids
 
 COMPRESSED: dict[Any, dict[str, float]] = {
-    session: {"POLL_SECONDS": 0.1},
+    poll_plan: {"POLL_SECONDS": 0.1},
     results: {"CHECKPOINT_SECONDS": 0.1},
     campaigns: {"CHUNK_ROWS": 5},
     pipeline: {"GRACE_SECONDS": 1.0},

@@ -25,7 +25,6 @@ from prefect_staticadslab import (
     watch_image_ad,
 )
 from prefect_staticadslab.api import errors
-from prefect_staticadslab.campaign import session
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import MakeRequest
 from tests.scripted import data, error, scripted
@@ -137,7 +136,7 @@ async def test_a_chunk_of_requests_becomes_results(
     make_request: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
 
     @flow
     async def chunk(credentials: StaticAdsLabCredentials) -> list[ImageAdResult]:

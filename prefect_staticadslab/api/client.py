@@ -196,7 +196,7 @@ class StaticAdsLabClient:
             "/v1/image-ads",
             json=request.body(),
             idempotency_key=idempotency_key or str(uuid.uuid4()),
-            leave_room_for_reads=True,
+            is_create=True,
             on_send=on_send,
         )
         return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
@@ -340,14 +340,14 @@ class StaticAdsLabClient:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         idempotency_key: str | None = None,
-        leave_room_for_reads: bool = False,
+        is_create: bool = False,
         on_send: Callable[[], None] | None = None,
     ) -> Answer:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         policy = RetryPolicy(self._attempts)
         async for attempt in retrying(policy):
             with attempt:
-                async with self.limiter.turn(reserve=leave_room_for_reads) as turn:
+                async with self.limiter.turn(create=is_create) as turn:
                     if on_send is not None:
                         on_send()
                     try:

@@ -26,8 +26,20 @@ FIRST_GUESS_LIMIT: Final = 100
 FIRST_GUESS_WINDOW: Final = 60.0
 """What the vendor documents; used until the first answer says what holds for this key."""
 
-RESERVED_SHARE: Final = 0.05
+RESERVED_SHARE: Final = 0.04
 """The part of a window that creates leave to reads: polls get through while creates wait."""
+
+ALMOST: Final = 0.9
+"""Of a window: whatever comes back later than this does so because its time is up."""
+
+BURST_SHARE: Final = 0.05
+"""The part of a window over which its creates are spread. A campaign that starts a moment after
+another one finds slots then, and not a window that was emptied in a tenth of a second."""
+
+FAIR_SHARE: Final = 0.33
+CROWDED_SHARE: Final = 0.2
+"""With others there, whoever holds more than a third of the window takes the rest four times as
+slowly as those who hold less."""
 
 LONGEST_WAIT: Final = 300.0
 """A server that asks for more seconds than this is asked again after this many."""
@@ -95,6 +107,14 @@ def _retry_after(text: str | None, now: datetime | None) -> float | None:
     return min(seconds, LONGEST_WAIT)
 
 
+@dataclass(frozen=True)
+class Started:
+    """The moment at which a request went out: how many had been answered, and slots come back."""
+
+    answers: int
+    returned: int
+
+
 @dataclass
 class RateLimitState:
     """The window as far as we can know it. Times are seconds on any one clock that only goes on.
@@ -105,18 +125,29 @@ class RateLimitState:
     """
 
     limit: int | None = None
-    window: float | None = None
     in_flight: int = 0
     blocked_until: float = -math.inf
+    _shortest_window: float = 0.0
+    _longest_window: float = math.inf
     _answered: deque[float] = field(default_factory=deque)
+    _reads: deque[float] = field(default_factory=deque)
     _foreign: deque[tuple[float, int]] = field(default_factory=deque)
+    _last_create: float = -math.inf
+    _answers: int = 0
+    _returned: int = 0
+    _next_return: float = math.inf
 
-    def delay(self, now: float, *, reserve: bool = False) -> float:
+    @property
+    def window(self) -> float:
+        """The window's length in seconds, as far as the server has shown it."""
+        return max(self._shortest_window, min(FIRST_GUESS_WINDOW, self._longest_window))
+
+    def delay(self, now: float, *, create: bool = False) -> float:
         """Seconds until a request may start; 0 for now, infinite for "when an answer comes".
 
         Args:
             now: The time on the caller's clock, in seconds.
-            reserve: Whether to leave the part of the window that is kept for reads.
+            create: Whether it is a create, and leaves a part of the window to reads.
         """
         if now < self.blocked_until:
             return self.blocked_until - now
@@ -125,65 +156,128 @@ class RateLimitState:
             return math.inf if self.in_flight else 0.0
         self._forget(now)
         free = self.limit - self._used()
-        needed = 1 + (self._reserved() if reserve else 0)
-        if free >= needed:
-            return 0.0
-        return self._until_freed(needed - free, now)
+        needed = 1 + (max(0, self._reserved() - len(self._reads)) if create else 0)
+        if free < needed:
+            told = math.inf if self.in_flight else max(0.0, self._next_return - now)
+            return min(told, self._until_freed(needed - free, now))
+        if self._foreign and self.in_flight >= max(1, free // 2):
+            # What others have in flight at this moment is not in what the server has said.
+            return math.inf
+        return max(0.0, self._last_create + self._pace() - now) if create else 0.0
 
-    def start(self) -> None:
-        """A request goes out."""
+    def start(self, now: float, *, create: bool = False) -> Started:
+        """A request goes out. Returns what `finish` wants to know of this moment."""
         self.in_flight += 1
+        self._next_return = math.inf
+        if create:
+            self._last_create = now
+        self._forget(now)
+        return Started(self._answers, self._returned)
 
-    def finish(self, now: float, headers: RateLimitHeaders, *, refused: bool = False) -> None:
-        """An answer came at `now`; `refused` if it was a 429, which takes no slot."""
+    def finish(
+        self,
+        now: float,
+        headers: RateLimitHeaders,
+        started: Started,
+        *,
+        create: bool = False,
+        refused: bool = False,
+    ) -> None:
+        """An answer came.
+
+        Args:
+            now: The time on the caller's clock, in seconds.
+            headers: What it said.
+            started: What `start` returned for this request.
+            create: Whether it was a create.
+            refused: Whether it was a 429, which takes no slot.
+        """
         self.in_flight -= 1
-        self._learn(headers, first=not self._answered)
+        self._learn(now, headers)
         if refused:
             wait = headers.retry_after or SHORTEST_REFUSAL_WAIT
             self.blocked_until = max(self.blocked_until, now + wait)
         else:
-            self._answered.append(now)
+            self._occupy(now, create)
+        overtaken = self._answers - started.answers
+        self._answers += 1
         self._forget(now)
         if headers.remaining is not None and self.limit is not None:
-            self._reconcile(now, self.limit - headers.remaining)
+            returned = self._returned - started.returned
+            used = self.limit - headers.remaining
+            self._reconcile(now, used, overtaken, returned, headers.reset)
 
-    def no_answer(self, now: float) -> None:
+    def no_answer(self, now: float, *, create: bool = False) -> None:
         """A request failed without an answer: it may have been counted, so its slot is held."""
         self.in_flight -= 1
-        self._answered.append(now)
+        self._answers += 1
+        self._occupy(now, create)
 
-    def seconds_for(self, requests: int) -> float:
+    def seconds_for(self, creates: int) -> float:
         """Seconds until so many more creates have started, at least, from a free window."""
         limit = self.limit or FIRST_GUESS_LIMIT
         per_window = max(1, limit - self._reserved())
-        return max(0, math.ceil(requests / per_window) - 1) * (self.window or FIRST_GUESS_WINDOW)
+        return max(0, math.ceil(creates / per_window) - 1) * self.window
 
     def seconds_per_read(self) -> float:
         """How far apart reads are that live on the part of the window which creates leave them."""
-        return (self.window or FIRST_GUESS_WINDOW) / max(1, self._reserved())
+        return self.window / max(1, self._reserved())
 
-    def _learn(self, headers: RateLimitHeaders, *, first: bool) -> None:
+    def _occupy(self, now: float, create: bool) -> None:
+        self._answered.append(now)
+        if not create:
+            self._reads.append(now)
+
+    def _learn(self, now: float, headers: RateLimitHeaders) -> None:
         if headers.limit is not None:
             self.limit = headers.limit
         elif self.limit is None:
             self.limit = FIRST_GUESS_LIMIT
-        # `Reset` counts down to some slot's return, so the window is the longest one seen.
         if headers.reset is not None:
-            self.window = max(self.window or 0.0, headers.reset)
-        elif first and self.window is None:
-            self.window = FIRST_GUESS_WINDOW
+            # It counts down to some slot's return, so the window is at least as long.
+            self._shortest_window = max(self._shortest_window, headers.reset)
+            self._next_return = now + headers.reset
 
-    def _reconcile(self, now: float, used_at_server: int) -> None:
+    def _pace(self) -> float:
+        """Seconds between two creates.
+
+        See `BURST_SHARE` and `CROWDED_SHARE`.
+        """
+        limit = self.limit or FIRST_GUESS_LIMIT
+        steady = self.window / limit
+        crowded = self._foreign and len(self._answered) + self.in_flight > limit * FAIR_SHARE
+        return steady * (CROWDED_SHARE if crowded else BURST_SHARE)
+
+    def _reconcile(
+        self,
+        now: float,
+        used_at_server: int,
+        overtaken: int,
+        returned: int,
+        reset: float | None,
+    ) -> None:
         """Makes the slots that others hold explain what the server counts.
 
-        Requests of ours in flight may or may not be in the server's count, so that there is a
-        least and a most that others can have.
+        It counted when the request came in, so that there is a least and a most that others can
+        have: requests in flight, or answered meanwhile (`overtaken`), may or may not be in its
+        count, and slots that came back meanwhile (`returned`) may be in it.
         """
-        least = used_at_server - len(self._answered) - self.in_flight
-        most = max(0, used_at_server - len(self._answered) + self.in_flight)
+        ours = len(self._answered)
+        if used_at_server == 1 == ours and not self.in_flight and reset is not None:
+            # The only request in the window: what is left of the window is all of it.
+            self._longest_window = reset
+        while (
+            ours - overtaken - self.in_flight > used_at_server
+            and now - self._answered[0] < ALMOST * self.window
+        ):
+            # Slots of ours came back long before they should: the window is as short as that.
+            self._longest_window = min(self._longest_window, now - self._answered.popleft())
+            ours -= 1
+        least = used_at_server - ours - self.in_flight - returned
+        most = max(0, used_at_server - ours + self.in_flight + overtaken)
         foreign = self._foreign_slots()
         if least > foreign:
-            self._foreign.append((now, least - foreign))
+            self._add_foreign(now, least - foreign, reset)
         while foreign > most and self._foreign:
             since, count = self._foreign.popleft()
             foreign -= count
@@ -191,10 +285,23 @@ class RateLimitState:
                 self._foreign.appendleft((since, most - foreign))
                 foreign = most
 
+    def _add_foreign(self, now: float, count: int, reset: float | None) -> None:
+        oldest = self._answered[0] if self._answered else now
+        returns = now + reset if reset is not None else math.inf
+        if returns < oldest + self.window - 1:
+            # The next slot to come back is one of theirs, and the server has said when.
+            self._foreign.append((returns - self.window, 1))
+            count -= 1
+        if count:
+            self._foreign.append((now, count))
+
     def _forget(self, now: float) -> None:
-        horizon = now - (self.window or FIRST_GUESS_WINDOW)
+        horizon = now - self.window
         while self._answered and self._answered[0] <= horizon:
             self._answered.popleft()
+            self._returned += 1
+        while self._reads and self._reads[0] <= horizon:
+            self._reads.popleft()
         while self._foreign and self._foreign[0][0] <= horizon:
             self._foreign.popleft()
 
@@ -214,7 +321,7 @@ class RateLimitState:
         for since, count in returns:
             slots -= count
             if slots <= 0:
-                return max(0.0, since + (self.window or FIRST_GUESS_WINDOW) - now)
+                return max(0.0, since + self.window - now)
         return math.inf
 
 
@@ -231,19 +338,20 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     @asynccontextmanager
-    async def turn(self, *, reserve: bool = False) -> AsyncIterator[Turn]:
+    async def turn(self, *, create: bool = False) -> AsyncIterator[Turn]:
         """Waits until a request may start, and holds its slot while the body sends it.
 
         The body calls `Turn.answered`; if it does not, the slot is held as if it had been counted.
 
         Args:
-            reserve: Whether to leave the part of the window that is kept for reads.
+            create: Whether it is a create, and leaves a part of the window to reads.
         """
         while True:
             with self._lock:
-                delay = self._state.delay(time.monotonic(), reserve=reserve)
+                now = time.monotonic()
+                delay = self._state.delay(now, create=create)
                 if delay <= 0:
-                    self._state.start()
+                    started = self._state.start(now, create=create)
                     break
             if math.isinf(delay):
                 delay = self._ANSWER_CHECK
@@ -255,14 +363,16 @@ class RateLimiter:
             now = time.monotonic()
             with self._lock:
                 if turn.headers is None:
-                    self._state.no_answer(now)
+                    self._state.no_answer(now, create=create)
                 else:
-                    self._state.finish(now, turn.headers, refused=turn.refused)
+                    self._state.finish(
+                        now, turn.headers, started, create=create, refused=turn.refused
+                    )
 
-    def seconds_for(self, requests: int) -> float:
+    def seconds_for(self, creates: int) -> float:
         """How long it takes at least until so many more creates have started."""
         with self._lock:
-            return self._state.seconds_for(requests)
+            return self._state.seconds_for(creates)
 
     def seconds_per_read(self) -> float:
         """How far apart reads are that leave the rest of the window to creates."""

@@ -271,7 +271,9 @@ class _Chunk:
     async def _follow(self, ad: AdUnderWay) -> None:
         image_ad_id = ad.state.image_ad_id or ""
         try:
-            finished = await self._session.poller.finished(image_ad_id, self._timeout_seconds)
+            finished = await self._session.poller.finished(
+                image_ad_id, self._timeout_seconds, is_new=ad.jobs > 0
+            )
         except WaitTimeoutError:
             error = (
                 f"Still rendering after {self._timeout_seconds:g} s. "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +18,8 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd
+from prefect_staticadslab.campaign import poll_plan
+from prefect_staticadslab.campaign.poll_plan import JobTimes, next_poll
 
 logger = logging.getLogger(__name__)
 
@@ -27,18 +31,36 @@ TIMES_UNKNOWN: Final = 3
 
 
 class Poller:
-    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop."""
+    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop.
 
-    def __init__(self, client: StaticAdsLabClient, pause: Callable[[], float]) -> None:
+    Args:
+        client: Whom to ask.
+        seconds_per_read: How far apart reads should be at least; None if nothing waits to be
+            created, and requests are not scarce.
+    """
+
+    def __init__(
+        self, client: StaticAdsLabClient, seconds_per_read: Callable[[], float | None]
+    ) -> None:
         self._client = client
-        self._pause = pause
+        self._seconds_per_read = seconds_per_read
         self._followed: dict[str, asyncio.Future[ImageAd]] = {}
+        self._since: dict[str, float] = {}
+        self._last_poll: float | None = None
+        self._job_times = JobTimes()
         self._misses: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
 
-    async def finished(self, image_ad_id: str, timeout_seconds: float) -> ImageAd:
+    async def finished(
+        self, image_ad_id: str, timeout_seconds: float, *, is_new: bool = False
+    ) -> ImageAd:
         """The ad, once it is completed or failed.
+
+        Args:
+            image_ad_id: Which ad.
+            timeout_seconds: How long to follow it.
+            is_new: Whether it was created just now, and will take its time.
 
         Raises:
             WaitTimeoutError: It still runs after `timeout_seconds`.
@@ -48,6 +70,7 @@ class Poller:
         future = self._followed.get(image_ad_id)
         if future is None:
             future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
+            self._since[image_ad_id] = time.monotonic() if is_new else -math.inf
         if self._loop_task is None or self._loop_task.done():
             self._loop_task = asyncio.create_task(self._poll())
             self._loop_task.add_done_callback(self._ended)
@@ -58,6 +81,7 @@ class Poller:
             raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
         finally:
             self._followed.pop(image_ad_id, None)
+            self._since.pop(image_ad_id, None)
             self._forget_misses(image_ad_id)
 
     async def close(self) -> None:
@@ -75,8 +99,18 @@ class Poller:
 
     async def _poll(self) -> None:
         while self._followed:
-            await asyncio.sleep(self._pause())
-            ids = list(self._followed)
+            shortest = self._job_times.shortest
+            due = next_poll(
+                self._last_poll, self._since.values(), shortest, self._seconds_per_read()
+            )
+            # In short steps, because it comes sooner once the last ad is created.
+            pause = min(due - time.monotonic(), poll_plan.POLL_SECONDS / 4)
+            if pause > 0:
+                await asyncio.sleep(pause)
+                continue
+            now = time.monotonic()
+            first, self._last_poll = self._last_poll is None, now
+            ids = [i for i, since in self._since.items() if first or since + shortest <= now]
             for start in range(0, len(ids), MAX_IDS_PER_READ):
                 await self._read(ids[start : start + MAX_IDS_PER_READ])
 
@@ -96,6 +130,9 @@ class Poller:
                 await self._missed(image_ad_id)
             else:
                 self._forget_misses(image_ad_id)
+                since = self._since.get(image_ad_id, -math.inf)
+                if since > -math.inf:
+                    self._job_times.saw(ad, time.monotonic() - since)
                 if ad.is_finished:
                     self._settle(image_ad_id, ad)
 

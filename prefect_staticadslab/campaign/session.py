@@ -11,7 +11,6 @@ from typing import Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.jobs import POLL_SECONDS
 from prefect_staticadslab.campaign.poller import Poller
 
 OPEN_CREATES: Final = 8
@@ -29,7 +28,7 @@ class Session:
 
     def __init__(self, client: StaticAdsLabClient) -> None:
         self.client = client
-        self.poller = Poller(client, self._poll_pause)
+        self.poller = Poller(client, self._seconds_per_read)
         self.open_creates = asyncio.Semaphore(OPEN_CREATES)
         self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
         self.creates_waiting = 0
@@ -40,17 +39,14 @@ class Session:
         """From now on no create of this session is sent. The first reason counts."""
         self.stopped_by = self.stopped_by or reason
 
+    def _seconds_per_read(self) -> float | None:
+        return self.client.limiter.seconds_per_read() if self.creates_waiting else None
+
     def note_create(self, error: StaticAdsLabError | None) -> None:
         """Counts creates that were never answered; an API that is away is not asked for hours."""
         self._lost_creates = 0 if error is None else self._lost_creates + 1
         if self._lost_creates >= LOST_CREATES:
             self.stop_creating(f"The API does not answer: {error}")
-
-    def _poll_pause(self) -> float:
-        """Seconds until the next poll: rare while creates need the limit, then as advised."""
-        if not self.creates_waiting:
-            return POLL_SECONDS
-        return max(POLL_SECONDS, self.client.limiter.seconds_per_read())
 
 
 _sessions: weakref.WeakKeyDictionary[

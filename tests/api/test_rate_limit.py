@@ -15,10 +15,10 @@ from prefect_staticadslab.api.rate_limit import (
 )
 
 
-def answered(state: RateLimitState, now: float, **headers: float) -> None:
+def answered(state: RateLimitState, now: float, *, create: bool = False, **headers: float) -> None:
     """A request that was sent and answered at once."""
-    state.start()
-    state.finish(now, RateLimitHeaders(**headers))  # type: ignore[arg-type]
+    started = state.start(now, create=create)
+    state.finish(now, RateLimitHeaders(**headers), started, create=create)  # type: ignore[arg-type]
 
 
 def learned(limit: int = 100, window: float = 60.0, now: float = 0.0) -> RateLimitState:
@@ -59,9 +59,9 @@ def test_headers_say_what_makes_sense_and_nothing_else(
 def test_at_first_contact_one_request_goes_ahead() -> None:
     state = RateLimitState()
     assert state.delay(0) == 0
-    state.start()
+    started = state.start(0)
     assert state.delay(0) == math.inf
-    state.finish(0.1, RateLimitHeaders(limit=100, remaining=99, reset=60))
+    state.finish(0.1, RateLimitHeaders(limit=100, remaining=99, reset=60), started)
     assert state.delay(0.1) == 0
 
 
@@ -75,23 +75,80 @@ def test_a_full_window_opens_one_window_after_its_first_answer() -> None:
 
 def test_a_request_in_flight_takes_a_slot() -> None:
     state = learned(limit=2)
-    state.start()
+    state.start(0)
     assert state.delay(1) == pytest.approx(59)
 
 
-def test_creates_leave_a_twentieth_of_the_window_to_reads() -> None:
+def test_creates_leave_a_part_of_the_window_to_reads_that_come() -> None:
     state = learned(limit=100)
-    for sent in range(2, 96):
-        answered(state, 1, limit=100, remaining=100 - sent, reset=60)
-    assert state.delay(2, reserve=True) > 0
+    for sent in range(2, 97):
+        answered(state, 1, create=True, limit=100, remaining=100 - sent, reset=60)
     assert state.delay(2) == 0
+    assert state.delay(2, create=True) == 0
+    for sent in (97, 98):
+        answered(state, 2, create=True, limit=100, remaining=100 - sent, reset=60)
+    assert state.delay(3) == 0
+    assert state.delay(3, create=True) > 0
+
+
+def test_creates_are_spread_a_little() -> None:
+    state = learned(limit=100, window=60)
+    answered(state, 10, create=True, limit=100, remaining=98, reset=60)
+    assert state.delay(10, create=True) == pytest.approx(0.03)
+    assert state.delay(10) == 0
+
+
+def test_with_others_there_whoever_holds_much_of_the_window_goes_slowly() -> None:
+    state = learned(limit=100, window=60)
+    for sent in range(2, 41):
+        answered(state, 1, create=True, limit=100, remaining=100 - sent, reset=60)
+    assert state.delay(1, create=True) == pytest.approx(0.03)
+    answered(state, 2, create=True, limit=100, remaining=50, reset=60)
+    assert state.delay(2, create=True) == pytest.approx(0.12)
+
+
+def test_near_the_end_of_a_window_that_others_use_few_are_in_flight() -> None:
+    state = learned(limit=100)
+    answered(state, 1, limit=100, remaining=5, reset=60)
+    state.start(2)
+    assert state.delay(2) == 0
+    state.start(2)
+    assert state.delay(2) == math.inf
+
+
+def test_when_the_server_says_that_a_slot_comes_back_it_is_asked() -> None:
+    """A process that starts into a full window does not know when it was filled."""
+    state = RateLimitState()
+    answered(state, 0, limit=100, remaining=0, reset=7)
+    assert state.delay(1) == pytest.approx(6)
+    answered(state, 7, limit=100, remaining=60, reset=9)
+    assert state.delay(7) == 0
+
+
+def test_a_window_that_is_shorter_than_documented_is_noticed() -> None:
+    state = RateLimitState()
+    answered(state, 0, limit=3, remaining=1, reset=20)
+    answered(state, 1, limit=3, remaining=0, reset=19)
+    assert state.window == 60
+    answered(state, 21, limit=3, remaining=2, reset=20)
+    assert state.window == pytest.approx(21)
+
+
+def test_answers_that_come_late_and_crosswise_invent_no_others() -> None:
+    state = learned(limit=100, window=20)
+    for sent in range(2, 52):
+        answered(state, sent / 100, create=True, limit=100, remaining=100 - sent, reset=20)
+    first, second = state.start(19.9), state.start(19.95)
+    state.finish(20.6, RateLimitHeaders(100, 97, 20), second)
+    state.finish(20.7, RateLimitHeaders(100, 48, 1), first)
+    assert state.delay(20.7, create=True) <= 0.01
 
 
 def test_slots_that_others_took_are_not_ours() -> None:
     state = learned(limit=100)
-    answered(state, 1, limit=100, remaining=2, reset=60)
-    answered(state, 2, limit=100, remaining=0, reset=60)
-    assert state.delay(3) > 0
+    answered(state, 1, limit=100, remaining=2, reset=59)
+    answered(state, 2, limit=100, remaining=0, reset=58)
+    assert state.delay(3) > 50
     assert state.delay(62.1) == 0
 
 
@@ -105,15 +162,14 @@ def test_slots_that_others_gave_back_are_ours_again() -> None:
 
 def test_a_refusal_blocks_everyone_for_as_long_as_it_says() -> None:
     state = learned()
-    state.start()
-    state.finish(5, RateLimitHeaders(limit=100, remaining=0, retry_after=7), refused=True)
+    started = state.start(5)
+    state.finish(5, RateLimitHeaders(100, 0, retry_after=7), started, refused=True)
     assert state.delay(6) == pytest.approx(6)
 
 
 def test_a_refusal_without_a_time_blocks_for_a_second() -> None:
     state = learned()
-    state.start()
-    state.finish(5, RateLimitHeaders(), refused=True)
+    state.finish(5, RateLimitHeaders(), state.start(5), refused=True)
     assert state.delay(5) == pytest.approx(1)
 
 
@@ -127,7 +183,7 @@ def test_a_limit_that_changes_is_followed_with_the_next_answer() -> None:
 
 def test_a_request_without_an_answer_keeps_its_slot() -> None:
     state = learned(limit=2)
-    state.start()
+    state.start(5)
     state.no_answer(5)
     assert state.delay(6) == pytest.approx(54)
 
@@ -141,7 +197,7 @@ def test_a_server_that_says_nothing_gets_what_is_documented() -> None:
 
 def test_the_time_for_creates_counts_full_windows() -> None:
     state = learned(limit=100, window=60)
-    assert [state.seconds_for(n) for n in (0, 1, 95, 96, 950)] == [0, 0, 0, 60, 540]
+    assert [state.seconds_for(n) for n in (0, 1, 96, 97, 950)] == [0, 0, 0, 60, 540]
 
 
 def test_one_limiter_per_key_and_place() -> None:

@@ -24,7 +24,7 @@ from tests.scripted import DROP, answer, data, error, scripted
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
 
 
 @dataclass

@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import results, session, storage
+from prefect_staticadslab.campaign import results, storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
@@ -32,7 +32,7 @@ RUNNING = AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "CHECKPOINT_SECONDS", 0.1)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
 
