@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import pydantic
 from prefect import flow, get_run_logger
@@ -64,6 +64,9 @@ TEMPORARY_SERVER = {
 """For the server that Prefect starts if none is configured: the first start on a slow machine
 takes longer than its 20 s, and it should tell nobody about it."""
 
+PATIENCE_SECONDS = 15
+"""How long an interrupted command gives Prefect to come to an end."""
+
 ARTIFACT_SECONDS = 30.0
 """How long Prefect's server may take to keep the summary."""
 
@@ -76,11 +79,13 @@ class _Watch:
         handle_signals: Replaces the handler that Prefect sets for SIGTERM when a flow starts. That
             one raises in the middle of whatever is being done: workers need it, a command does not.
         started: Whether the flow began to run.
+        interrupted: Whether the command was interrupted.
         ended: How it ended.
     """
 
     handle_signals: Callable[[], None] = lambda: None
     started: bool = False
+    interrupted: bool = False
     ended: State[None] | None = None
 
 
@@ -88,6 +93,9 @@ _watch: ContextVar[_Watch | None] = ContextVar("watch", default=None)
 
 REFUSED_STATE = "Refused"
 """The name of a flow run's state if nothing was created, because something was wrong."""
+
+CREATED_STATE = "Created"
+"""The name of a flow run's state if it was not to wait, and all ads are created."""
 
 
 @flow(
@@ -129,7 +137,8 @@ async def campaign(
             spreadsheet exists and belongs together.
 
     Returns:
-        Completed if every row is; Failed, with the count and the table in its message, if not.
+        Completed if every row is, or, without waiting, if every ad is created; Failed, with the
+        count and the table in its message, if not.
     """
     watch = _watch.get() or _Watch()
     watch.handle_signals()
@@ -170,6 +179,12 @@ async def campaign(
         duration(plan.expected_seconds(limiter.seconds_for)),
         f", for {asked.organization}" if asked.organization else "",
     )
+    if gone := current.table.gone:
+        logger.info(
+            "%d ads of %s are no longer in the spreadsheet; they are kept after the others",
+            gone,
+            output,
+        )
     if asked.unchecked:
         logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
     async with (
@@ -187,6 +202,7 @@ async def campaign(
     summary = current.summarize(
         results,
         already_completed=plan.completed,
+        spent_before_usd=plan.spent_usd,
         seconds=time.monotonic() - started,
         contact_sheet=_write_contact_sheet(current.table, storage.name(spreadsheet)),
         pictures=download_images,
@@ -204,7 +220,12 @@ async def campaign(
     if summary.pictures:
         lines.append(f"Pictures:      {summary.pictures}")
     message = "\n".join(lines)
-    watch.ended = Completed(message=message) if summary.is_complete else Failed(message=message)
+    if summary.is_complete:
+        watch.ended = Completed(message=message)
+    elif not wait and summary.is_created:
+        watch.ended = Completed(name=CREATED_STATE, message=message)
+    else:
+        watch.ended = Failed(message=message)
     return watch.ended
 
 
@@ -394,6 +415,8 @@ def _open(
         name=given.campaign,
         base_url=credentials.base_url if credentials else "",
     )
+    if given.simulate:
+        current.check_simulation()
     plan = Plan.of(current.table)
     plan.check_budget(given.max_spend_usd)
     return current, plan
@@ -407,7 +430,12 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
         def interrupt() -> None:
             # Prefect calls it a crash; it is none.
             hide_logs_of(PREFECT)
+            watch.interrupted = True
             task.cancel()
+            # By then all is recorded. Prefect would go on for minutes to tell a server of it that
+            # the same Ctrl-C may have ended.
+            for seconds in range(PATIENCE_SECONDS, 10 * PATIENCE_SECONDS, PATIENCE_SECONDS):
+                loop.call_later(seconds, task.cancel)
 
         def handle_signals() -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -436,6 +464,8 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
     try:
         state = asyncio.run(run())
     except Exception as error:
+        if watch.interrupted:
+            raise asyncio.CancelledError from error
         if not watch.started:
             raise CampaignError(
                 f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
@@ -445,13 +475,13 @@ def _run(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> int
             raise
         print(f"Prefect's server could not be told how it ended: {error}", file=sys.stderr)
     state = watch.ended or state
-    if state.is_cancelled() or state.is_crashed():
+    if watch.interrupted or state.is_cancelled() or state.is_crashed():
         raise asyncio.CancelledError
     if state.name == REFUSED_STATE:
         print(f"Nothing was created.\n{state.message}", file=sys.stderr)
         return REFUSED
     print(state.message)
-    return COMPLETED if state.is_completed() else INCOMPLETE
+    return COMPLETED if state.is_completed() and state.name != CREATED_STATE else INCOMPLETE
 
 
 def _explained(error: Exception) -> str:
@@ -460,5 +490,15 @@ def _explained(error: Exception) -> str:
     return str(error)
 
 
+def _leave(status: int) -> NoReturn:
+    """Ends the process; in bounded time after an interruption, if Prefect's server is away."""
+    if status == INTERRUPTED:
+        sys.stderr.flush()
+        leave = threading.Timer(PATIENCE_SECONDS, os._exit, [status])
+        leave.daemon = True
+        leave.start()
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from flows.campaign import main
+from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, write_campaign
+from tests.conftest import QUIET, ROOT, write_campaign
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
 
@@ -151,6 +153,19 @@ def test_a_prefect_server_that_is_away_is_told_with_2(
     assert "Prefect could not start the run, with its server at http://127.0.0.1:9/api" in err
 
 
+@pytest.mark.usefixtures("no_network")
+def test_real_ads_and_simulated_ones_are_not_mixed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_campaign(tmp_path, "a")
+    made = Campaign.open(place, str(tmp_path / "out.csv"))
+    real = AdState(RowStatus.COMPLETED, "ia_1", "https://cdn.example.com/1.png", attempts=1)
+    made.table.update(0, real)
+    made.table.save_now()
+    assert main([place, str(tmp_path / "out.csv"), "--simulate"]) == 2
+    assert "holds real ads" in capsys.readouterr().err
+
+
 # The real command, in a process of its own, with a real Prefect server
 
 
@@ -170,6 +185,7 @@ def command(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -256,6 +272,23 @@ def test_an_interrupted_command_records_everything(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(tmp_path: Path) -> None:
+    """A terminal sends it to the whole process group."""
+    alone = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | QUIET
+    alone["PREFECT_HOME"] = str(tmp_path / "prefect")
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+        place = write_campaign(tmp_path, *map(str, range(130)))
+        process = command([place, str(tmp_path / "out.csv")], alone, simulator)
+        while len(simulator.world.jobs) < 10:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=90)
+        assert process.returncode == 130, out + err
+        assert "The same command goes on" in err
+        assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == set(simulator.world.jobs)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
@@ -303,7 +336,9 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert (status, "costs up to 130.00 USD" in err) == (2, True)
         status, out, _ = finished(command(arguments, prefect_server, simulator))
         assert status == 0
-        assert out.startswith("130 of 130 rows completed, 130.00 USD")
+        assert out.startswith(
+            "130 of 130 rows completed, 130.00 USD in all, 100.00 of it in this run"
+        )
         assert len(simulator.world.jobs) == 100
 
 

@@ -30,6 +30,7 @@ class Plan:
         completed: Rows that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         flat, editable: Ads to create, by kind.
+        gone: Rows of the table that are no longer in the spreadsheet.
         spent_usd: What the completed rows have cost.
         committed_usd: What the ads that are still to be collected will cost.
         new_usd: What the ads to create will cost, if all of them complete.
@@ -40,6 +41,7 @@ class Plan:
     following: int
     flat: int
     editable: int
+    gone: int
     spent_usd: Decimal
     committed_usd: Decimal
     new_usd: Decimal
@@ -69,6 +71,7 @@ class Plan:
             following=following,
             flat=flat,
             editable=editable,
+            gone=table.gone,
             spent_usd=table.cost_usd(),
             committed_usd=committed,
             new_usd=new,
@@ -92,7 +95,7 @@ class Plan:
         """
         if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
             raise BudgetError(
-                f"The campaign costs up to {self.total_usd:.2f} USD, and may cost "
+                f"The campaign costs up to {self.total_usd:.2f} USD, and the limit is "
                 f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
             )
 
@@ -111,6 +114,8 @@ class Plan:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
+        if self.gone:
+            lines.append(f"No longer in it:   {self.gone}, kept in the table after the others")
         lines.append(f"To create:         {self.creates}")
         for kind, count, sku in (
             ("flat", self.flat, FLAT_IMAGE_AD),

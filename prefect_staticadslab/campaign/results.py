@@ -19,6 +19,7 @@ import pandas as pd
 from prefect_staticadslab.api.retries import Attempts, retrying
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
+from prefect_staticadslab.campaign.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import (
     OutputError,
@@ -120,6 +121,8 @@ class ResultTable:
                 raise OutputError(
                     f"The output {location} must end in one of: {', '.join(WRITABLE)}."
                 )
+            if storage.suffix(location) == ".parquet":
+                need_pyarrow()
             storage.check_folder(location)
             table._version = storage.version(location)
             if table._version is not None:
@@ -168,6 +171,11 @@ class ResultTable:
         theirs = self._elsewhere[position] = marked_gone(state) if gone else marked_back(state)
         # Who wants the row knows best what became of it.
         self._set(position, further(theirs, ours) if gone else further(ours, theirs))
+
+    @property
+    def gone(self) -> int:
+        """How many rows are no longer in the input."""
+        return sum(row.gone for row in self.rows)
 
     @property
     def wanted(self) -> list[tuple[int, CampaignRow, AdState]]:

@@ -68,6 +68,18 @@ class Campaign:
             _check_same_api(table, base_url)
         return cls(name or storage.canonical(output), table)
 
+    def check_simulation(self) -> None:
+        """Raises if the table holds real ads: a simulation must not mix its own into them.
+
+        Raises:
+            OutputError: It does.
+        """
+        urls = [state.image_url for state in self.table.states if state.image_url]
+        if any(not _is_local(url) for url in urls):
+            raise OutputError(
+                f"{self.table.location} holds real ads. Choose another output for a simulation."
+            )
+
     async def preflight(self, client: StaticAdsLabClient) -> Preflight:
         """Asks the API about the key and every id of the rows that are to be created.
 
@@ -121,6 +133,7 @@ class Campaign:
         results: Sequence[ImageAdResult],
         *,
         already_completed: int,
+        spent_before_usd: Decimal,
         seconds: float,
         contact_sheet: str | None,
         pictures: str,
@@ -142,6 +155,7 @@ class Campaign:
             adoption=self.adoption,
             counts=self.table.counts(),
             already_completed=already_completed,
+            spent_before_usd=spent_before_usd,
             replayed=sum(result.replayed for result in results),
             cost_usd=self.table.cost_usd(),
             seconds=seconds,
@@ -187,6 +201,7 @@ class Summary:
         rows: All rows.
         counts: How many rows have each status.
         already_completed: Rows that earlier runs had completed.
+        spent_before_usd: What the table's ads had cost before this run, in USD.
         replayed: Creates that the API answered from an earlier run.
         unsent: Rows that are still to be created.
         unsent_usd: What these will cost, in USD.
@@ -206,6 +221,7 @@ class Summary:
     unsent_usd: Decimal
     counts: dict[RowStatus, int]
     already_completed: int
+    spent_before_usd: Decimal
     replayed: int
     cost_usd: Decimal
     seconds: float
@@ -226,8 +242,15 @@ class Summary:
         """Whether every row is completed."""
         return self.completed == self.rows
 
+    @property
+    def is_created(self) -> bool:
+        """Whether every row has an ad that is completed or will be."""
+        return self.completed + self.counts[RowStatus.PROCESSING] == self.rows
+
     def headline(self) -> str:
         """One sentence: the counts, the cost and the time."""
+        before = self.spent_before_usd
+        spent = f" in all, {self.cost_usd - before:.2f} of it in this run" if before else ""
         others = ", ".join(
             f"{count} {status}"
             for status, count in self.counts.items()
@@ -235,7 +258,7 @@ class Summary:
         )
         return (
             f"{self.completed} of {self.rows} rows completed"
-            f"{f' ({others})' if others else ''}, {self.cost_usd:.2f} USD, "
+            f"{f' ({others})' if others else ''}, {self.cost_usd:.2f} USD{spent}, "
             f"{self.seconds:.1f} s"
         )
 
@@ -247,6 +270,8 @@ class Summary:
                 f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
                 f"up to {self.unsent_usd:.2f} USD; once that is mended, the same command goes on."
             )
+        if rendering := self.counts[RowStatus.PROCESSING]:
+            notes.append(f"{_rows(rendering)} rendering; the same command collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.sheet import (
 
 
 def read_parquet(content: bytes) -> Spreadsheet:
-    _need_pyarrow()
+    need_pyarrow()
     try:
         frame = pd.read_parquet(io.BytesIO(content))
     except Exception as error:  # pyarrow's own kinds, which may not be importable
@@ -32,7 +32,7 @@ def read_parquet(content: bytes) -> Spreadsheet:
 
 def encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
-    _need_pyarrow()
+    need_pyarrow()
     columns: dict[str, Any] = {}
     for position, given in enumerate(frame.columns):
         # Every column of a Parquet file needs a name of its own.
@@ -52,7 +52,8 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
     return out.getvalue()
 
 
-def _need_pyarrow() -> None:
+def need_pyarrow() -> None:
+    """Raises a `SpreadsheetError` if Parquet cannot be read or written here."""
     from importlib.util import find_spec
 
     if find_spec("pyarrow") is None:

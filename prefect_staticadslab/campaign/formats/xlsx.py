@@ -86,7 +86,8 @@ def read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
         if isinstance(value, str) and len(value) > LONGEST_CELL
     ]
     if not lines and not problems:
-        problems.append(Problem("The sheet has a header and no rows."))
+        hint = f" There are: {', '.join(names)}; choose one with --sheet." if len(names) > 1 else ""
+        problems.append(Problem(f"The sheet {chosen} has a header and no rows.{hint}"))
     if problems:
         raise SpreadsheetError(problems)
     return Spreadsheet(frame_of(header, lines), tuple(numbers))
