@@ -213,11 +213,16 @@ class RateLimitState:
         self._answers += 1
         self._occupy(now, create)
 
-    def seconds_for(self, creates: int) -> float:
-        """Seconds until so many more creates have started, at least, from a free window."""
-        limit = self.limit or FIRST_GUESS_LIMIT
-        per_window = max(1, limit - self._reserved())
-        return max(0, math.ceil(creates / per_window) - 1) * self.window
+    def seconds_for(self, creates: int, now: float) -> float:
+        """Seconds until so many more creates have started, at least."""
+        self._forget(now)
+        limit, reserved = self.limit or FIRST_GUESS_LIMIT, self._reserved()
+        waiting = creates - max(0, limit - self._used() - max(0, reserved - len(self._reads)))
+        if waiting <= 0:
+            return 0.0
+        windows, rest = divmod(waiting - 1, max(1, limit - reserved))
+        first = self._until_freed(rest + 1, now)
+        return (self.window if math.isinf(first) else first) + windows * self.window
 
     def seconds_per_read(self) -> float:
         """How far apart reads are that live on the part of the window which creates leave them."""
@@ -372,7 +377,7 @@ class RateLimiter:
     def seconds_for(self, creates: int) -> float:
         """How long it takes at least until so many more creates have started."""
         with self._lock:
-            return self._state.seconds_for(creates)
+            return self._state.seconds_for(creates, time.monotonic())
 
     def seconds_per_read(self) -> float:
         """How far apart reads are that leave the rest of the window to creates."""

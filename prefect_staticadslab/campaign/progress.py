@@ -70,9 +70,7 @@ class _Observer:
     def __init__(self, table: ResultTable, seconds_for: Callable[[int], float]) -> None:
         self._table = table
         self._seconds_for = seconds_for
-        self._known = self._finished()
         self._already_completed = table.counts()[RowStatus.COMPLETED]
-        self._job_seconds: list[float] = []
 
     def tally(self) -> Tally:
         counts = self._table.counts()
@@ -90,27 +88,24 @@ class _Observer:
 
     def _seconds_left(self, unsent: int) -> float | None:
         now = datetime.now(UTC)
-        for position in self._finished() - self._known:
-            submitted = self._table.states[position].submitted_at
-            if submitted is not None:
-                self._job_seconds.append((now - submitted).total_seconds())
-            self._known.add(position)
+        states = [s for s in self._table.states if s.submitted_at is not None]
         running = [
             (now - s.submitted_at).total_seconds()
-            for s in self._table.states
+            for s in states
             if s.status is RowStatus.PROCESSING and s.submitted_at is not None
         ]
         if not unsent and not running:
             return 0.0
-        if not self._job_seconds:
+        took = [
+            (s.completed_at - s.submitted_at).total_seconds()
+            for s in states
+            if s.is_completed and s.completed_at is not None and s.submitted_at is not None
+        ]
+        if not took:
             return None
         # The last job to be sent is the last to end: it starts when the limit lets it.
-        longest = max(self._job_seconds)
         age = 0.0 if unsent else min(running)
-        return self._seconds_for(unsent) + max(0.0, longest - age)
-
-    def _finished(self) -> set[int]:
-        return {p for p, s in enumerate(self._table.states) if s.status is RowStatus.COMPLETED}
+        return self._seconds_for(unsent) + max(0.0, max(took) - age)
 
 
 @asynccontextmanager

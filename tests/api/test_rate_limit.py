@@ -196,8 +196,18 @@ def test_a_server_that_says_nothing_gets_what_is_documented() -> None:
 
 
 def test_the_time_for_creates_counts_full_windows() -> None:
+    state = RateLimitState()
+    assert [state.seconds_for(n, 0) for n in (0, 1, 96, 97, 950)] == [0, 0, 0, 60, 540]
+
+
+def test_the_time_for_creates_knows_what_is_left_of_the_window() -> None:
     state = learned(limit=100, window=60)
-    assert [state.seconds_for(n) for n in (0, 1, 96, 97, 950)] == [0, 0, 0, 60, 540]
+    for sent in range(2, 95):
+        answered(state, 10, create=True, limit=100, remaining=100 - sent, reset=60)
+    assert state.seconds_for(3, 25) == 0
+    assert state.seconds_for(4, 25) == pytest.approx(35)
+    assert state.seconds_for(50, 25) == pytest.approx(45)
+    assert state.seconds_for(146, 25) == pytest.approx(105)
 
 
 def test_one_limiter_per_key_and_place() -> None:
