@@ -145,9 +145,10 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     tmp_path: Path, simulator: SimulatorServer
 ) -> None:
     world = simulator.world
-    world.settings = replace(world.settings, answer_seconds=0.2)
+    world.settings = replace(world.settings, answer_seconds=1)
     output = str(tmp_path / "out.csv")
-    spreadsheet = write_campaign(tmp_path, *map(str, range(130)))
+    # Far more than can be created until the runner hears of it, also on a busy machine.
+    spreadsheet = write_campaign(tmp_path, *map(str, range(600)))
     parameters = {"spreadsheet": spreadsheet, "output": output}
     async with get_client() as client:
         run = await asyncio.to_thread(triggered, timeout=0, **parameters)
@@ -160,7 +161,7 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     assert state.is_cancelled(), state
     created = set(world.jobs)
     assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
-    assert len(created) < 130
+    assert len(created) < 600
 
 
 async def test_the_flow_can_be_deployed_to_a_work_pool(
