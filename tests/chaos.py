@@ -142,6 +142,7 @@ class _Trial:
         self._rows += [dict(row) for row in self._rows if chance.random() < 0.2]
 
     def run(self) -> list[str]:
+        settled = 0
         for run in range(MOST_RUNS):
             in_danger = run < RUNS_IN_DANGER
             if run and in_danger:
@@ -153,7 +154,10 @@ class _Trial:
             wanted, gone = table[: len(self._rows)], table[len(self._rows) :]
             ended = all(row["status"] == "completed" for row in wanted)
             ended = ended and all(row["status"] != "processing" for row in gone)
-            if not in_danger and ended:
+            # A row that is gone and may have been sent is looked for once no equal row is on its
+            # way; if it has no ad, it stays as it is for two hours.
+            settled = settled + 1 if ended else 0
+            if not in_danger and (settled > 1 or (ended and not _any_submitting(gone))):
                 return self._violations()
         open_rows = [row for row in self._table() if row["status"] != "completed"]
         told = {f"{row['status']}: {row['error']}" for row in open_rows}
@@ -251,6 +255,10 @@ class _Trial:
             return []
         with self._output.open(newline="") as file:
             return list(csv.DictReader(file))
+
+
+def _any_submitting(rows: list[Row]) -> bool:
+    return any(row["status"] == "submitting" for row in rows)
 
 
 def _campaign(spreadsheet: str, output: str, url: str) -> None:
