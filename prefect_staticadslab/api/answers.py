@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -16,7 +16,7 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     error_class,
 )
-from prefect_staticadslab.api.models import Resource
+from prefect_staticadslab.api.models import Resource, in_utc
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 
 logger = logging.getLogger(__name__)
@@ -64,10 +64,9 @@ def read_answer(response: httpx.Response, body: Any) -> Answer:
 
 def _moment(text: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(text))
+        return in_utc(datetime.fromisoformat(str(text)))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _error(response: httpx.Response, body: Any, request_id: str | None) -> StaticAdsLabError:

@@ -7,11 +7,12 @@ takes nothing for granted but an id: the rest has a default.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -36,6 +37,11 @@ T = TypeVar("T")
 
 def _text(value: object) -> object:
     return "" if value is None else str(value)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A time that does not say where it is, taken to be UTC; any other one as it is."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
@@ -170,6 +176,9 @@ Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 """Longer, or larger, is a server that has lost its mind; and a table must be able to hold it."""
 
 
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+
+
 class ImageAd(Resource):
     """An image ad. `image_url` is None until `status` is `completed`.
 
@@ -192,8 +201,8 @@ class ImageAd(Resource):
     height: Maybe[Pixels] = None
     error: Maybe[JobError] = None
     duration_ms: Maybe[float] = None
-    created_at: Maybe[datetime] = None
-    completed_at: Maybe[datetime] = None
+    created_at: Maybe[Moment] = None
+    completed_at: Maybe[Moment] = None
 
     @property
     def is_completed(self) -> bool:

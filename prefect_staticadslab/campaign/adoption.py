@@ -93,7 +93,7 @@ def match(sent: Sequence[Sent], ads: Sequence[ImageAd], taken: frozenset[str]) -
     for rows in groups.values():
         candidates = sorted(
             (ad for ad in free.values() if any(_fits(row, ad) for row in rows)),
-            key=lambda ad: (_created(ad) or datetime.max.replace(tzinfo=UTC), ad.id),
+            key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
         )
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
         if candidates and (len(candidates) > len(rows) or len(bodies) > 1):
@@ -193,16 +193,10 @@ def _fits(row: Sent, ad: ImageAd) -> bool:
         return False
     if _comparable(ad.prompt) != _comparable(request.prompt):
         return False
-    created = _created(ad)
-    if row.since is None or created is None:
+    if row.since is None or ad.created_at is None:
         return True
     until = (row.until or row.since) + MAY_STILL_COME
-    return row.since - CLOCKS_DIFFER <= created <= until + CLOCKS_DIFFER
-
-
-def _created(ad: ImageAd) -> datetime | None:
-    moment = ad.created_at
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+    return row.since - CLOCKS_DIFFER <= ad.created_at <= until + CLOCKS_DIFFER
 
 
 def _comparable(prompt: str | None) -> str:

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
+from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.campaign.sheet import cell_text
 
 _EARLIEST_YEAR: Final = 2000
@@ -31,11 +32,9 @@ class RowStatus(StrEnum):
     """The API refused it, or the job failed. It costs nothing."""
 
 
-KEY_LIFETIME: Final = timedelta(hours=24)
-"""How long the API remembers an idempotency key, from its first use."""
-
 TRUSTED_LIFETIME: Final = timedelta(hours=20)
-"""How long we rely on it: a long campaign may take hours to come to a row."""
+"""How long an idempotency key is relied on. The API remembers it for 24 hours from its first use,
+and a long campaign may take hours to come to a row."""
 
 SENT_WITHIN: Final = timedelta(hours=1)
 """How long after it was marked a row may be sent; a chunk waits minutes for the rate limit."""
@@ -226,8 +225,6 @@ def _progress(state: AdState) -> tuple[bool, int, bool, int]:
 def _timestamp(moment: datetime | None) -> str | None:
     if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -238,7 +235,7 @@ def _moment(text: str) -> datetime | None:
         return None
     if not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment)
 
 
 def _integer(text: str) -> int | None:

@@ -73,9 +73,9 @@ class AdUnderWay:
         mark, first = self.state.mark, self.state.submitted_at
         if mark is None or first is None:
             return False
-        return now - (first if self.may_exist else mark.asked_at) > (
-            TRUSTED_LIFETIME if self.may_exist else SENT_WITHIN
-        )
+        if self.may_exist:
+            return now - first > TRUSTED_LIFETIME
+        return now - mark.asked_at > SENT_WITHIN
 
     @property
     def is_processing(self) -> bool:
@@ -90,9 +90,7 @@ class AdUnderWay:
     @property
     def wants_create(self) -> bool:
         """Whether a create is to be sent for it."""
-        if self.is_processing or not self.plan.wanted:
-            return False
-        return not self.state.is_completed
+        return self.plan.wanted and not self.is_processing and not self.state.is_completed
 
     def begin_attempt(self, now: datetime, account: str) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""

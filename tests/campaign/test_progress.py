@@ -16,12 +16,16 @@ from prefect_staticadslab.campaign.progress import show_progress
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.sheet import Spreadsheet
 
-IDS = {"design_template_id": "dt_1", "brand_id": "b", "product_id": "prod_1", "audience_id": "a"}
+ROW = {
+    "design_template_id": "dt_1",
+    "brand_id": "brand_1",
+    "product_id": "prod_1",
+    "audience_id": "aud_1",
+}
 
 
 def table(*states: AdState) -> ResultTable:
-    row = {**IDS, "brand_id": "brand_1", "audience_id": "aud_1"}
-    frame = pd.DataFrame([row] * len(states), dtype=object)
+    frame = pd.DataFrame([ROW] * len(states), dtype=object)
     made = ResultTable.open(None, Spreadsheet(frame, tuple(range(2, 2 + len(states)))))
     for position, state in enumerate(states):
         made.update(position, state)
