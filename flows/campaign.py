@@ -28,6 +28,7 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.states import Completed, Failed
+from prefect.utilities.annotations import quote
 
 from prefect_staticadslab import (
     StaticAdsLabCredentials,
@@ -191,8 +192,10 @@ async def campaign(
         current.table.checkpoints(_say_unsaved),
         show_progress(current.table, limiter.seconds_for, logger.info),
     ):
+        # Quoted, or Prefect would look for task runs in every cell of the table, for every chunk.
+        table = quote(current.table)
         chunks = await all_of(
-            generate_image_ads(credentials, chunk, attempts, timeout_seconds, wait, current.table)
+            generate_image_ads(credentials, quote(chunk), attempts, timeout_seconds, wait, table)
             for chunk in current.chunks()
         )
         results = [result for chunk in chunks for result in chunk]

@@ -224,6 +224,11 @@ class RateLimitState:
         first = self._until_freed(rest + 1, now)
         return (self.window if math.isinf(first) else first) + windows * self.window
 
+    def creates_within(self, seconds: float) -> int:
+        """How many creates may start in so many seconds, in the long run."""
+        creates = (self.limit or FIRST_GUESS_LIMIT) - self._reserved()
+        return int(seconds / self.window * creates)
+
     def seconds_per_read(self) -> float:
         """How far apart reads are that live on the part of the window which creates leave them."""
         return self.window / max(1, self._reserved())
@@ -378,6 +383,11 @@ class RateLimiter:
         """How long it takes at least until so many more creates have started."""
         with self._lock:
             return self._state.seconds_for(creates, time.monotonic())
+
+    def creates_within(self, seconds: float) -> int:
+        """How many creates may start in so many seconds, in the long run."""
+        with self._lock:
+            return self._state.creates_within(seconds)
 
     def seconds_per_read(self) -> float:
         """How far apart reads are that leave the rest of the window to creates."""

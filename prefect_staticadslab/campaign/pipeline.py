@@ -151,13 +151,14 @@ class _Chunk:
     async def _send_chunk(self, ads: list[AdUnderWay], group: asyncio.TaskGroup) -> None:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
-        async with self._session.sending_chunks:
+        async with self._session.ahead.turn(len(ads)) as sent:
             if self._stopped_by is None:
                 await self._begin(ads)
             for ad in ads:
                 group.create_task(self._finish(ad))
             for ad in ads:
                 await ad.create_ended.wait()
+                sent()
 
     async def _begin(self, ads: Sequence[AdUnderWay]) -> None:
         """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""

@@ -32,17 +32,15 @@ from prefect_staticadslab.campaign.record import (
     with_input_names,
     worth_keeping,
 )
+from prefect_staticadslab.campaign.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.rows import CampaignRow, read_rows
 from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet
-from prefect_staticadslab.campaign.spreadsheet import (
-    WRITABLE,
-    encode_spreadsheet,
-)
+from prefect_staticadslab.campaign.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus, further
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_SECONDS: Final = 3.0
+CHECKPOINT_SECONDS: Final = 1.5
 """How often the table is written while things happen."""
 
 CHECKPOINT_SHARE: Final = 0.05
@@ -97,6 +95,7 @@ class ResultTable:
         self._version: str | None = None
         self._elsewhere: dict[int, AdState] = {}
         self._owners: dict[str, int] = {}
+        self._encoder = RecordEncoder(storage.suffix(self.location or ""), self.dialect)
 
     @classmethod
     def open(cls, location: str | None, spreadsheet: Spreadsheet) -> ResultTable:
@@ -238,6 +237,8 @@ class ResultTable:
         """
         for position, state in changes.items():
             self.update(position, state)
+        # What else is to be sent at this moment is written along with it.
+        await asyncio.sleep(0)
         await self.save()
         return {position: self.states[position] for position in changes}
 
@@ -286,7 +287,7 @@ class ResultTable:
 
     def _snapshot(self) -> _Snapshot:
         self._snapshots += 1
-        return _Snapshot(self._snapshots, self.to_frame(), list(self.states))
+        return _Snapshot(self._snapshots, self.frame, list(self.states))
 
     def _exchange(self, snapshot: _Snapshot) -> Spreadsheet | None:
         """Writes the table. If another run wrote it since this one last did, returns that instead.
@@ -304,8 +305,7 @@ class ResultTable:
                     written = read_earlier(self.location)
                     self._version = version
                     return written
-                ending = storage.suffix(self.location)
-                content = encode_spreadsheet(ending, snapshot.frame, self.dialect)
+                content = self._encoder.encode(snapshot.frame, snapshot.states)
                 self._version = storage.write_bytes(self.location, content)
                 return None
 
@@ -347,15 +347,6 @@ class ResultTable:
                 )
         lines = text.getvalue()
         return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table: the input's columns, then `RESULT_COLUMNS`; a line for each of `rows`."""
-        cells = zip(*(state.cells() for state in self.states), strict=True)
-        added = {
-            name: pd.Series(list(values), dtype=object, index=self.frame.index)
-            for name, values in zip(RESULT_COLUMNS, cells, strict=True)
-        }
-        return pd.concat([self.frame, pd.DataFrame(added, dtype=object)], axis=1)
 
     def counts(self) -> dict[RowStatus, int]:
         """How many rows of the input have each status."""

@@ -11,6 +11,7 @@ from typing import Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign.ahead import Ahead
 from prefect_staticadslab.campaign.poller import Poller
 
 OPEN_CREATES: Final = 8
@@ -18,9 +19,6 @@ OPEN_CREATES: Final = 8
 
 LOST_CREATES: Final = 2 * OPEN_CREATES
 """So many creates one after another that nobody answers, each tried for a minute, are an outage."""
-
-SENDING_CHUNKS: Final = 2
-"""Chunks that send at once: one whose last creates are under way, and the next one."""
 
 
 class Session:
@@ -30,7 +28,7 @@ class Session:
         self.client = client
         self.poller = Poller(client, self._seconds_per_read)
         self.open_creates = asyncio.Semaphore(OPEN_CREATES)
-        self.sending_chunks = asyncio.Semaphore(SENDING_CHUNKS)
+        self.ahead = Ahead(client.limiter.creates_within)
         self.creates_waiting = 0
         self.stopped_by: str | None = None
         self._lost_creates = 0

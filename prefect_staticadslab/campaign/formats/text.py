@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -127,12 +128,22 @@ def _parse_text(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
 
 
 def encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
-    lines: list[str] = []
+    lines = frame.itertuples(index=False, name=None)
+    return text_bytes(text_lines([tuple(frame.columns), *lines], dialect), dialect)
+
+
+def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
+    """Lines of cells as text, each with its line end."""
+    written: list[str] = []
     # The writer quotes a cell with a carriage return only if its own line end has one.
     writer = csv.writer(
-        SimpleNamespace(write=lines.append), delimiter=dialect.delimiter, lineterminator="\r\n"
+        SimpleNamespace(write=written.append), delimiter=dialect.delimiter, lineterminator="\r\n"
     )
-    writer.writerow(frame.columns)
-    writer.writerows([cell_text(v) for v in line] for line in frame.itertuples(index=False))
-    text = "".join(line[:-2] + dialect.line_end for line in lines)
-    return text.encode("utf-8-sig" if dialect.byte_order_mark else "utf-8", errors="replace")
+    writer.writerows([cell_text(v) for v in line] for line in lines)
+    return [line[:-2] + dialect.line_end for line in written]
+
+
+def text_bytes(lines: Iterable[str], dialect: Dialect) -> bytes:
+    """A file of such lines."""
+    encoding = "utf-8-sig" if dialect.byte_order_mark else "utf-8"
+    return "".join(lines).encode(encoding, errors="replace")
