@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test chaos lock clean
+.PHONY: demo test lint unit wheel-test chaos ray lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -17,7 +17,7 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PYTEST) -m "not wheel and not chaos"
+	$(PYTEST) -m "not wheel and not chaos and not ray"
 
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
@@ -34,6 +34,9 @@ chaos: .venv/test
 .venv/test: locks/test.txt pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh locks/test.txt
 	@touch .venv/demo $@
+
+ray: .venv/test
+	$(PY) -m pytest -q -m ray
 
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
 lock:

@@ -1,14 +1,19 @@
-"""What a campaign leaves in Prefect's UI: its summary, as a Markdown artifact."""
+"""What a campaign leaves behind besides its table: summary in Prefect, and contact sheet."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import html
 import re
 from typing import Final
 
 from prefect.artifacts import acreate_markdown_artifact
+from prefect.logging import get_run_logger
 
+from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign, Summary
 from prefect_staticadslab.campaign.states import RowStatus
 
@@ -16,6 +21,28 @@ LISTED_ROWS: Final = 20
 """Artifacts are kept whole in the server's database, so they are short and point to the table."""
 
 _LONGEST_CELL: Final = 200
+
+ARTIFACT_SECONDS: Final = 30.0
+"""How long Prefect's server may take to keep the summary."""
+
+
+async def keep_summary(campaign: Campaign, summary: Summary) -> None:
+    """Creates the summary's artifact, or logs why that was not possible."""
+    # The table is saved: whatever is wrong with Prefect's server is no reason to fail now.
+    try:
+        async with asyncio.timeout(ARTIFACT_SECONDS):
+            await create_summary_artifact(campaign, summary)
+    except Exception as error:
+        get_run_logger().warning("Prefect's server did not keep the summary: %r", error)
+
+
+def keep_contact_sheet(table: ResultTable, title: str) -> str | None:
+    """Writes the contact sheet and returns where, or logs why that was not possible."""
+    try:
+        return write_contact_sheet(table, title)
+    except CampaignError as error:
+        get_run_logger().warning("There is no contact sheet: %s", error)
+        return None
 
 
 async def create_summary_artifact(campaign: Campaign, summary: Summary) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from prefect.logging import get_run_logger
 from prefect.logging.handlers import PrefectConsoleHandler
 
 PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
@@ -29,3 +30,8 @@ def hide_logs_of(loggers: frozenset[str]) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(is_shown)
+
+
+def say_unsaved(message: str) -> None:
+    """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
+    get_run_logger().error(message, extra=ALWAYS_SHOWN)

@@ -34,8 +34,7 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
-from prefect_staticadslab.campaign import pipeline, poll_plan, results, session
-from prefect_staticadslab.campaign import run as campaigns
+from prefect_staticadslab.campaign import ahead, keys, pipeline, poll_plan, results, session
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import Campaign
@@ -45,7 +44,8 @@ from tests.conftest import ROOT, simulated_ids
 COMPRESSED: dict[Any, dict[str, float]] = {
     poll_plan: {"POLL_SECONDS": 0.1},
     results: {"CHECKPOINT_SECONDS": 0.1},
-    campaigns: {"CHUNK_ROWS": 5},
+    keys: {"CHUNK_ADS": 5},
+    ahead: {"LEAST_ROWS": 10},
     pipeline: {"GRACE_SECONDS": 1.0},
     retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
     rate_limit: {"SHORTEST_REFUSAL_WAIT": 0.02},
@@ -278,7 +278,7 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
             session.shared_session(SIMULATOR_API_KEY, url) as shared,
         ):
             chunks = await all_of(
-                pipeline.generate(shared, chunk, journal=campaign.table)
+                pipeline.generate(shared, chunk.ads, journal=campaign.table)
                 for chunk in campaign.chunks()
             )
             campaign.collect([result for chunk in chunks for result in chunk])

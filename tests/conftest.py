@@ -156,5 +156,5 @@ async def run_campaign(
         await campaign.adopt(client)
         results = []
         for chunk in campaign.chunks():
-            results += await generate(session, chunk, journal=campaign.table, attempts=attempts)
+            results += await generate(session, chunk.ads, journal=campaign.table, attempts=attempts)
     return campaign, results

@@ -123,7 +123,7 @@ class StaticAdsLabClient:
         self.key_id = key_id(api_key)
         self._api_key = api_key
         self._attempts = attempts
-        self._clock_ahead = timedelta(0)
+        self.clock_ahead = timedelta(0)
         try:
             self._http = httpx.AsyncClient(
                 base_url=self.base_url,
@@ -155,7 +155,7 @@ class StaticAdsLabClient:
 
     def now(self) -> datetime:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
-        return datetime.now(UTC) + self._clock_ahead
+        return datetime.now(UTC) + self.clock_ahead
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -379,7 +379,7 @@ class StaticAdsLabClient:
         if sent_at is not None:
             ahead = sent_at - datetime.now(UTC)
             if abs(ahead) <= CLOCKS_DIFFER:
-                self._clock_ahead = ahead
+                self.clock_ahead = ahead
 
     def _read(self, response: httpx.Response) -> Answer:
         """The envelope of an answer, or the error that it amounts to.

@@ -116,15 +116,25 @@ class Adoption:
 
 
 async def adopt(
-    client: StaticAdsLabClient, table: ResultTable, now: datetime | None = None
+    client: StaticAdsLabClient,
+    table: ResultTable,
+    now: datetime | None = None,
+    *,
+    accounts: frozenset[str] = frozenset(),
 ) -> Adoption:
     """Finds the ads of rows that may have been sent and whose keys may have expired.
+
+    Args:
+        client: Whom to ask.
+        table: The table.
+        now: The time; by default the API's.
+        accounts: What stands for the API keys that this run uses, besides the client's.
 
     Raises:
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
     now = now or client.now()
-    lost, equal_rows = _lost(table, client.key_id, now)
+    lost, equal_rows = _lost(table, accounts | {client.key_id}, now)
     held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
     if lost:
         ads: list[ImageAd] = []
@@ -150,7 +160,9 @@ async def adopt(
     return Adoption(looked_for=len(lost), found=found, held=held)
 
 
-def _lost(table: ResultTable, key_id: str, now: datetime) -> tuple[list[Sent], list[int]]:
+def _lost(
+    table: ResultTable, accounts: frozenset[str], now: datetime
+) -> tuple[list[Sent], list[int]]:
     """The rows to look for, and those that must wait for an equal row to be answered first."""
     alive: set[tuple[object, ...]] = set()
     lost: list[Sent] = []
@@ -160,7 +172,7 @@ def _lost(table: ResultTable, key_id: str, now: datetime) -> tuple[list[Sent], l
         sent = Sent(position, row.request, state.submitted_at, _last_asked(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
-        other_key = state.mark is not None and state.mark.account != key_id
+        other_key = state.mark is not None and state.mark.account not in accounts
         if row.gone or other_key or _expired(state, now):
             lost.append(sent)
         else:

@@ -90,6 +90,20 @@ async def check_key(client: StaticAdsLabClient) -> Account:
     return account
 
 
+def check_one_organization(accounts: Sequence[Account]) -> None:
+    """Raises if keys are of different organizations, as far as the API says.
+
+    Raises:
+        KeyRefusedError: They are.
+    """
+    names = sorted({account.organization_name for account in accounts} - {""})
+    if len(names) > 1:
+        raise KeyRefusedError(
+            f"The keys belong to different organizations: {', '.join(names)}. "
+            "What one of them creates, the other cannot see. Run a campaign for each."
+        )
+
+
 async def check_catalogue(
     client: StaticAdsLabClient, account: Account, rows: Sequence[CampaignRow]
 ) -> int:

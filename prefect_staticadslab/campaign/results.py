@@ -36,7 +36,7 @@ from prefect_staticadslab.campaign.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.rows import CampaignRow, read_rows
 from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.spreadsheet import WRITABLE
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus, further
+from prefect_staticadslab.campaign.states import AdState, RowStatus, further
 
 logger = logging.getLogger(__name__)
 

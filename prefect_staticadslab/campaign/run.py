@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,17 +15,21 @@ from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import Adoption, adopt
+from prefect_staticadslab.campaign.keys import Chunk, deal
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
-from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
+from prefect_staticadslab.campaign.preflight import (
+    KeyRefusedError,
+    check_catalogue,
+    check_key,
+    check_one_organization,
+)
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, campaign_id
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RowStatus
-
-CHUNK_ROWS: Final = 100
-"""Rows per task run: one batch poll's worth, and few enough runs for any Prefect server."""
+from prefect_staticadslab.campaign.underway import AdUnderWay
 
 LISTED_FAILURES: Final = 5
 """Kinds of failure that a summary names; the table has them all."""
@@ -80,38 +85,53 @@ class Campaign:
                 f"{self.table.location} holds real ads. Choose another output for a simulation."
             )
 
-    async def preflight(self, client: StaticAdsLabClient) -> Preflight:
-        """Asks the API about the key and every id of the rows that are to be created.
+    async def preflight(self, *clients: StaticAdsLabClient) -> Preflight:
+        """Asks the API about the keys and every id of the rows that are to be created.
+
+        Args:
+            clients: One for each key that shares the campaign.
 
         Raises:
-            KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
+            KeyRefusedError: A key is not accepted, or lacks a scope; the API is out of reach; or
+                the keys are of different organizations.
             SpreadsheetError: Ids are wrong; the message lists all of them.
         """
-        account = await check_key(client)
+        client = clients[0]
+        accounts = [await check_key(each) for each in clients]
+        check_one_organization(accounts)
+        account = accounts[0]
         rows = [
             row
             for _, row, state in self.table.wanted
             if state.image_ad_id is None or state.status is RowStatus.FAILED
         ]
         unchecked = await check_catalogue(client, account, rows)
-        return Preflight(account.organization_name, unchecked)
+        return Preflight(account.organization_name, unchecked, client.clock_ahead)
 
-    async def adopt(self, client: StaticAdsLabClient) -> None:
+    async def adopt(self, *clients: StaticAdsLabClient) -> None:
         """Finds the ads of rows that an interrupted run may have sent a day ago or earlier.
+
+        Args:
+            clients: One for each key that shares the campaign; the first one is asked.
 
         Raises:
             KeyRefusedError: The API could not be asked, so nothing must be created.
         """
         try:
-            self.adoption = await adopt(client, self.table)
+            accounts = frozenset(client.key_id for client in clients)
+            self.adoption = await adopt(clients[0], self.table, accounts=accounts)
         except StaticAdsLabError as error:
             raise KeyRefusedError(
                 "Rows of an earlier run may have been sent, and the API could not be asked for "
                 f"their ads: {error}"
             ) from error
 
-    def chunks(self) -> list[list[PlannedAd]]:
-        """The rows that are not completed, in the table's order, a hundred at a time."""
+    def chunks(self, weights: Mapping[str, float] | None = None) -> list[Chunk]:
+        """The rows that are not completed, in the table's order, a hundred at a time.
+
+        Args:
+            weights: How to share them out between keys; see `deal`. None for a single key.
+        """
         campaign = campaign_id(self.name)
         planned = [
             PlannedAd(position, row.request, campaign, row.identity, state, wanted=not row.gone)
@@ -121,7 +141,34 @@ class Campaign:
             if position not in self.adoption.held
             and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
         ]
-        return [planned[i : i + CHUNK_ROWS] for i in range(0, len(planned), CHUNK_ROWS)]
+        return deal(planned, weights or {"": 1.0})
+
+    async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
+        """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
+
+        Args:
+            chunk: The chunk.
+            now: The time, by the API's clock.
+
+        Returns:
+            The chunk, with what another run wrote down of it by then.
+
+        Raises:
+            CampaignError: It cannot be written, so nothing must be sent.
+        """
+        marked = {plan.position: AdUnderWay(plan) for plan in chunk.ads}
+        marked = {position: ad for position, ad in marked.items() if ad.wants_create}
+        for ad in marked.values():
+            ad.begin_attempt(now, chunk.account)
+        known = await self.table.before_send({p: ad.state for p, ad in marked.items()})
+        faster = {p: state for p, state in known.items() if state != marked[p].state}
+        return replace(
+            chunk,
+            ads=[
+                replace(plan, state=faster[plan.position]) if plan.position in faster else plan
+                for plan in chunk.ads
+            ],
+        )
 
     def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Notes the results of chunks, which may come from another process."""
@@ -187,10 +234,17 @@ def _is_local(url: str) -> bool:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What the API said: whose key it is, and how many ids could not be looked up cheaply."""
+    """What the API said.
+
+    Attributes:
+        organization: Whose key it is.
+        unchecked: How many ids could not be looked up cheaply.
+        clock_ahead: How far the API's clock is ahead of ours.
+    """
 
     organization: str = ""
     unchecked: int = 0
+    clock_ahead: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from prefect_staticadslab.simulator.server import SimulatorServer
 from prefect_staticadslab.simulator.world import (
     FAILURE_WORD,
     ONE_FAILURE_WORD,
+    SECOND_API_KEY,
     SIMULATOR_API_KEY,
     Settings,
 )
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m prefect_staticadslab.simulator",
         description="An offline Static Ads Lab API. No ad is real, and nothing is billed.",
-        epilog=f"The key is {SIMULATOR_API_KEY}. A prompt with the word {FAILURE_WORD} fails; "
+        epilog=f"The key is {SIMULATOR_API_KEY}; {SECOND_API_KEY} is another one of the same "
+        f"organization, with a rate limit of its own. A prompt with the word {FAILURE_WORD} fails; "
         f"with {ONE_FAILURE_WORD} it fails once and then succeeds.",
     )
     option = parser.add_argument

@@ -19,6 +19,8 @@ from typing import Any, Final
 from prefect_staticadslab.simulator.catalog import Catalog, seeded_catalog
 
 SIMULATOR_API_KEY: Final = "sal_live_simulator"
+SECOND_API_KEY: Final = "sal_live_simulator_2"
+"""Of the same organization, with a rate limit of its own."""
 READ_ONLY_API_KEY: Final = "sal_live_read_only"
 
 RESOURCES: Final = (
@@ -164,6 +166,7 @@ class World:
         every = [f"{resource}:{verb}" for resource in RESOURCES for verb in ("read", "write")]
         self.scopes: dict[str, list[str]] = {
             SIMULATOR_API_KEY: every,
+            SECOND_API_KEY: every,
             READ_ONLY_API_KEY: [scope for scope in every if scope.endswith(":read")],
         }
 

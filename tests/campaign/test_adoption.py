@@ -133,9 +133,9 @@ async def leave_submitting(
     campaign = Campaign.open(spreadsheet, output)
     (chunk,) = campaign.chunks()
     async with StaticAdsLabClient(api_key, simulator.url) as client:
-        for plan in chunk[:created]:
+        for plan in chunk.ads[:created]:
             await client.create_image_ad(plan.request, idempotency_key=plan.key(1))
-    for plan in chunk:
+    for plan in chunk.ads:
         mark = AdState(
             RowStatus.SUBMITTING,
             attempts=1,

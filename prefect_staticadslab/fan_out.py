@@ -1,0 +1,177 @@
+"""Fanning a campaign out into task runs: in this event loop, or on a task runner's workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar, cast
+
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.rate_limit import shared_limiter
+from prefect_staticadslab.campaign.concurrency import all_of
+from prefect_staticadslab.campaign.keys import CHUNK_ADS, Chunk, Keys
+from prefect_staticadslab.campaign.planned import ImageAdResult
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.tasks import generate_image_ads
+
+T = TypeVar("T")
+
+JOB_SECONDS: Final = 60.0
+"""For so long the ads of a chunk are rendered after its last create."""
+
+
+def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
+    """Credentials by what stands for their key, each key once.
+
+    Raises:
+        CampaignError: They are for different APIs.
+    """
+    if len({each.base_url for each in credentials}) > 1:
+        raise CampaignError("The credentials are for different base URLs; a campaign has one.")
+    return {key_id(each.api_key.get_secret_value()): each for each in credentials}
+
+
+def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> Keys:
+    """The limiters of these credentials."""
+    return Keys(
+        {
+            account: shared_limiter(each.base_url, each.api_key.get_secret_value())
+            for account, each in credentials.items()
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def clients_of(
+    credentials: Mapping[str, StaticAdsLabCredentials],
+) -> AsyncIterator[list[StaticAdsLabClient]]:
+    """A client for each of these credentials, for what comes before the first create."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(each.get_client(attempts=3))
+            for each in credentials.values()
+        ]
+
+
+def _quoted(argument: T) -> T:
+    """An argument that Prefect passes on as it is. It would look for task runs in every cell of the
+    table, for every chunk; the task gets it without the quotes."""
+    return cast(T, quote(argument))
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """How a campaign's chunks become task runs.
+
+    With Prefect's default task runner they are awaited in the flow's own event loop: they share
+    clients, limits and polls, and the table learns of each ad as it happens. Any other task runner
+    (Dask, Ray) gets them to run wherever it likes: there the table learns of a chunk at its end,
+    and what a lost worker had sent is asked for again with the same keys.
+
+    Attributes:
+        campaign: The campaign, planned and saved.
+        credentials: The keys that share it, by what stands for each.
+        attempts, timeout_seconds, wait: See `generate_image_ads`.
+        clock_ahead: How far the API's clock is ahead of ours.
+    """
+
+    campaign: Campaign
+    credentials: Mapping[str, StaticAdsLabCredentials]
+    attempts: int
+    timeout_seconds: float
+    wait: bool
+    clock_ahead: timedelta = timedelta(0)
+
+    async def run(self) -> list[ImageAdResult]:
+        """All chunks' results, in the order of the chunks; the table has them by then."""
+        keys = keys_of(self.credentials)
+        chunks = self.campaign.chunks(keys.weights())
+        context = FlowRunContext.get()
+        if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
+            results = await all_of(self._here(chunk) for chunk in chunks)
+        else:
+            results = await self._elsewhere(chunks, keys)
+        return [result for chunk in results for result in chunk]
+
+    async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
+        results = await generate_image_ads(
+            self.credentials[chunk.account],
+            _quoted(chunk.ads),
+            self.attempts,
+            self.timeout_seconds,
+            self.wait,
+            _quoted(self.campaign.table),
+        )
+        self.campaign.collect(results)
+        return results
+
+    async def _elsewhere(self, chunks: list[Chunk], keys: Keys) -> list[list[ImageAdResult]]:
+        # As many at once as the limit keeps busy; the others are not marked as sent before it is
+        # their turn.
+        at_once = {
+            account: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
+            for account, limiter in keys.limiters.items()
+        }
+        places = {account: asyncio.Semaphore(count) for account, count in at_once.items()}
+        stopped: dict[str, str] = {}
+        threads = ThreadPoolExecutor(min(len(chunks), sum(at_once.values())) or 1)
+
+        async def one(chunk: Chunk) -> list[ImageAdResult]:
+            async with places[chunk.account]:
+                results = await self._submit(chunk, stopped.get(chunk.account), threads)
+            for result in results:
+                if result.stopped_by:
+                    stopped.setdefault(chunk.account, result.stopped_by)
+            self.campaign.collect(results)
+            return results
+
+        try:
+            return await all_of(one(chunk) for chunk in chunks)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _submit(
+        self, chunk: Chunk, stopped_by: str | None, threads: ThreadPoolExecutor
+    ) -> list[ImageAdResult]:
+        """Has a chunk generated by a worker, and waits for its results."""
+        if stopped_by is None:
+            try:
+                chunk = await self.campaign.mark(chunk, datetime.now(UTC) + self.clock_ahead)
+            except CampaignError as error:
+                stopped_by = str(error)
+        if stopped_by is not None:
+            return [ImageAdResult(ad.position, ad.state, stopped_by=stopped_by) for ad in chunk.ads]
+        try:
+            future = generate_image_ads.submit(
+                self.credentials[chunk.account],
+                # Not quoted: Prefect's quotes do not survive pickling.
+                chunk.ads,
+                self.attempts,
+                self.timeout_seconds,
+                self.wait,
+            )
+            # Typed as the coroutine that the task's function is; it gives what that returns.
+            wait = cast(Callable[[], list[ImageAdResult]], future.result)
+            return await asyncio.get_running_loop().run_in_executor(threads, wait)
+        except Exception as error:
+            # A worker can die of anything, and the other chunks go on.
+            get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
+            lost = f"Its worker was lost ({type(error).__name__}); run the same command again."
+            states = self.campaign.table.states
+            return [
+                ImageAdResult(ad.position, replace(states[ad.position], error=lost))
+                for ad in chunk.ads
+            ]

@@ -1,0 +1,105 @@
+"""A campaign's chunks on Dask's and Ray's workers, and shared between several keys."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from prefect.client.schemas.objects import State
+from prefect.task_runners import TaskRunner
+from pydantic import SecretStr
+
+from flows.campaign import campaign
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.world import SECOND_API_KEY
+from tests.conftest import write_campaign
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+def credentials_of(key: str, simulator: SimulatorServer) -> StaticAdsLabCredentials:
+    return StaticAdsLabCredentials(api_key=SecretStr(key), base_url=simulator.url)
+
+
+async def run_on(
+    runner: TaskRunner[Any],
+    spreadsheet: str,
+    output: Path,
+    credentials: StaticAdsLabCredentials,
+    **options: Any,
+) -> State[None]:
+    on_workers = campaign.with_options(task_runner=runner)
+    state: Any = await on_workers(
+        spreadsheet, str(output), credentials, return_state=True, **options
+    )
+    return cast(State[None], state)
+
+
+def prompts(count: int) -> list[str]:
+    special = {7: "SIMULATE_FAILURE", 11: "SIMULATE_ONE_FAILURE"}
+    return [special.get(i, f"prompt {i}") for i in range(count)]
+
+
+async def check_campaign_on(runner: TaskRunner[Any], folder: Path) -> None:
+    """A campaign of three chunks and two special rows, twice."""
+    with SimulatorServer(speed=40, rate_limit=10_000) as simulator:
+        credentials = credentials_of(SIMULATOR_API_KEY, simulator)
+        place, output = write_campaign(folder, *prompts(230)), folder / "out.csv"
+        state = await run_on(runner, place, output, credentials, attempts=2)
+        assert state.is_failed()
+        assert "229 of 230 rows completed (1 failed)" in (state.message or "")
+        frame = read_spreadsheet(str(output)).frame
+        assert Counter(frame["status"]) == {"completed": 229, "failed": 1}
+        assert frame["attempts"][11] == frame["attempts"][7] == "2"
+        assert len(simulator.world.jobs) == 232
+        again = await run_on(runner, place, output, credentials, attempts=1)
+        assert "229 were completed by an earlier run" in (again.message or "")
+        assert len(simulator.world.jobs) == 233
+
+
+async def test_a_campaign_on_two_dask_workers(tmp_path: Path) -> None:
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    kwargs = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": None}
+    await check_campaign_on(DaskTaskRunner(cluster_kwargs=kwargs), tmp_path)
+
+
+@pytest.mark.ray
+async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No wheels of Ray for the newest Pythons, some of the time.
+    pytest.importorskip("ray")
+    from prefect_ray.task_runners import RayTaskRunner
+
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    # The path of a socket in it must be short.
+    with tempfile.TemporaryDirectory(prefix="ray") as folder:
+        options = {"num_cpus": 2, "include_dashboard": False, "_temp_dir": folder}
+        await check_campaign_on(RayTaskRunner(init_kwargs=options), tmp_path)
+
+
+async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    with SimulatorServer(speed=100, rate_limit=50, rate_window_seconds=3) as simulator:
+        first, second = (
+            credentials_of(key, simulator) for key in (SIMULATOR_API_KEY, SECOND_API_KEY)
+        )
+        place = write_campaign(tmp_path, *(f"prompt {i}" for i in range(180)))
+        spans = []
+        for number, more in enumerate(([], [second, first])):
+            simulator.world.admitted.clear()
+            output = str(tmp_path / f"out{number}.csv")
+            state: Any = await campaign(
+                place, output, first, more_credentials=more, return_state=True
+            )
+            assert state.is_completed()
+            spans.append(simulator.world.admitted[-1] - simulator.world.admitted[0])
+        assert len(simulator.world.jobs) == 360
+        assert simulator.world.counts["429"] == 0
+        # 180 ads are 4 windows for one key and 2 for two: three waits against one.
+        assert spans[0] / spans[1] > 1.7
