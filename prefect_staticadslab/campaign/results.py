@@ -86,7 +86,8 @@ class ResultTable:
     resumed: bool = False
 
     def __post_init__(self) -> None:
-        self._changed = False
+        self._changes = 0
+        self._written = 0
         self._writing = asyncio.Lock()
         self._exchanging = threading.Lock()
         self._snapshots = 0
@@ -189,7 +190,7 @@ class ResultTable:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
         state = marked_gone(state) if self.rows[position].gone else state
         self._set(position, further(state, self._elsewhere.get(position, state)))
-        self._changed = True
+        self._changes += 1
 
     def _set(self, position: int, state: AdState) -> None:
         self.states[position] = state
@@ -243,27 +244,25 @@ class ResultTable:
         return {position: self.states[position] for position in changes}
 
     async def save(self) -> None:
-        """Writes the table, if anything changed since it was last written.
+        """Writes the table, if anything that is known by now is not written yet.
 
         Raises:
             StorageError: It cannot be written, also when tried again.
             OutputError: What is at `location` by now is no table of this program.
         """
+        wanted = self._changes
         async with self._writing:
-            if not self._changed or self.location is None:
+            # Many may have waited for one write; what came after their own changes is not theirs.
+            if self._written >= wanted or self.location is None:
                 return
             started = time.perf_counter()
-            try:
-                async for attempt in _writes():
-                    with attempt:
-                        self._changed = False
-                        snapshot = self._snapshot()
-                        while written := await asyncio.to_thread(self._exchange, snapshot):
-                            self._take_in(written)
-                            snapshot = self._snapshot()
-            except BaseException:
-                self._changed = True
-                raise
+            async for attempt in _writes():
+                with attempt:
+                    changes, snapshot = self._changes, self._snapshot()
+                    while written := await asyncio.to_thread(self._exchange, snapshot):
+                        self._take_in(written)
+                        changes, snapshot = self._changes, self._snapshot()
+            self._written = changes
             self._saved = snapshot.states
             self._last_write_seconds = time.perf_counter() - started
 
@@ -278,12 +277,12 @@ class ResultTable:
             return
         for attempt in _writes():
             with attempt:
-                snapshot = self._snapshot()
+                changes, snapshot = self._changes, self._snapshot()
                 while written := self._exchange(snapshot):
                     self._take_in(written)
-                    snapshot = self._snapshot()
+                    changes, snapshot = self._changes, self._snapshot()
+        self._written = changes
         self._saved = snapshot.states
-        self._changed = False
 
     def _snapshot(self) -> _Snapshot:
         self._snapshots += 1
