@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test chaos ray lock clean
+.PHONY: demo test lint unit wheel-test chaos ray benchmark lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -34,6 +34,10 @@ chaos: .venv/test
 .venv/test: locks/test.txt pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh locks/test.txt
 	@touch .venv/demo $@
+
+# Ten minutes: what users would do instead, and this, side by side. Writes docs/benchmark.*.
+benchmark: .venv/test
+	$(PY) -m benchmarks --output docs
 
 ray: .venv/test
 	$(PY) -m pytest -q -m ray

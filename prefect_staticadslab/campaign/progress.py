@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -11,11 +12,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
+from prefect_staticadslab.campaign import poll_plan
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.states import RowStatus
 
 TERMINAL_SECONDS: Final = 0.25
+TERMINAL_SHARE: Final = 0.05
+"""Of the time: counting a long table takes a while, so its line is shown less often."""
+
 LOG_SECONDS: Final = 15.0
 
 _on_terminal: ContextVar[bool] = ContextVar("on_terminal", default=False)
@@ -105,7 +110,8 @@ class _Observer:
             return None
         # The last job to be sent is the last to end: it starts when the limit lets it.
         age = 0.0 if unsent else min(running)
-        return self._seconds_for(unsent) + max(0.0, max(took) - age)
+        until_seen = poll_plan.POLL_SECONDS / 2
+        return self._seconds_for(unsent) + max(0.0, max(took) - age) + until_seen
 
 
 @asynccontextmanager
@@ -150,29 +156,35 @@ async def _on_the_terminal(observer: _Observer, _log: Callable[[str], None]) -> 
         bar = display.add_task(tally.line(), total=tally.rows)
         try:
             while True:
+                started = time.perf_counter()
                 tally = observer.tally()
                 display.update(
                     bar, completed=tally.completed + tally.failed, description=tally.line()
                 )
-                await asyncio.sleep(TERMINAL_SECONDS)
+                took = time.perf_counter() - started
+                await asyncio.sleep(max(TERMINAL_SECONDS, took / TERMINAL_SHARE))
         finally:
             tally = observer.tally()
             display.update(bar, completed=tally.completed + tally.failed, description=tally.line())
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `45 s`, `3 min`, `1 h 10 min`.
+    """Seconds as people say them: `45 s`, `3 min 20 s`, `25 min`, `1 h 10 min`.
 
     Example:
         ```python
         from prefect_staticadslab.campaign.progress import duration
 
-        assert [duration(s) for s in (44.6, 200, 4200)] == ["45 s", "3 min", "1 h 10 min"]
+        said = [duration(s) for s in (44.6, 204, 240, 1500, 4200)]
+        assert said == ["45 s", "3 min 20 s", "4 min", "25 min", "1 h 10 min"]
         ```
     """
-    minutes = round(seconds / 60)
     if seconds < 90:  # noqa: PLR2004
         return f"{round(seconds)} s"
+    if seconds < 10 * 60:
+        minutes, rest = divmod(round(seconds, -1), 60)
+        return f"{minutes:.0f} min {rest:.0f} s" if rest else f"{minutes:.0f} min"
+    minutes = round(seconds / 60)
     if minutes < 60:  # noqa: PLR2004
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"

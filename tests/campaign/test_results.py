@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import GONE, OutputError
 from prefect_staticadslab.campaign.results import ResultTable
@@ -233,3 +235,30 @@ states = st.builds(
 def test_a_state_survives_its_cells(state: AdState) -> None:
     back = AdState.from_cells(dict(zip(RESULT_COLUMNS, state.cells(), strict=True)))
     assert back == state
+
+
+async def test_marks_that_come_together_are_one_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = opened(tmp_path, *"abcdefghij")
+    table.save_now()
+    writes: list[int] = []
+    write_bytes = storage.write_bytes
+
+    def counted(location: str, content: bytes) -> str:
+        writes.append(content.count(b"submitting"))
+        return write_bytes(location, content)
+
+    monkeypatch.setattr(storage, "write_bytes", counted)
+    mark = AdState(RowStatus.SUBMITTING, attempts=1)
+
+    async def keep_answering() -> None:
+        while True:
+            table.update(9, AdState(error="still something new"))
+            await asyncio.sleep(0)
+
+    answering = asyncio.create_task(keep_answering())
+    await asyncio.gather(*(table.before_send({i: mark}) for i in range(8)))
+    answering.cancel()
+    # Each is on disk, and nobody wrote once more because of what came after his own mark.
+    assert writes == [8]

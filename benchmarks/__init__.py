@@ -1,0 +1,1 @@
+"""What users would do instead, side by side with this package. `python -m benchmarks --help`"""

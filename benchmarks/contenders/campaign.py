@@ -1,0 +1,13 @@
+"""This package's command, with its polls and checkpoints in the benchmark's time."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.contenders.common import POLL_SECONDS
+from flows.campaign import main
+from prefect_staticadslab.campaign import poll_plan
+
+if __name__ == "__main__":
+    poll_plan.POLL_SECONDS = POLL_SECONDS  # type: ignore[misc]
+    sys.exit(main(sys.argv[1:3]))

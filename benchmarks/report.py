@@ -1,0 +1,81 @@
+"""The results as a table and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measure import Result
+
+HEADER = (
+    "",
+    "makespan",
+    "× least",
+    "requests per ad",
+    "429s",
+    "failed rows",
+    "paid for nothing",
+    "CPU",
+    "peak memory",
+)
+
+
+def table(results: Sequence[Result]) -> str:
+    """A Markdown table, a line for each contender."""
+    lines = [
+        (
+            result.name,
+            f"{result.makespan_seconds:.1f} s" + (" and not done" if result.timed_out else ""),
+            f"{result.ratio:.2f}",
+            f"{result.requests_per_ad:.2f}",
+            str(result.refusals),
+            str(result.failed_rows),
+            str(result.paid_for_nothing),
+            f"{result.cpu_seconds:.1f} s",
+            f"{result.peak_mib:.0f} MiB",
+        )
+        for result in results
+    ]
+    widths = [max(map(len, column)) for column in zip(HEADER, *lines, strict=True)]
+
+    def row(cells: Sequence[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        shown = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        return f"| {' | '.join(shown)} |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join([row(HEADER), f"| {' | '.join(rule)} |", *map(row, lines)])
+
+
+def plot(results: Sequence[Result], path: Path, *, title: str) -> None:
+    """Finished ads over time, a line for each contender, as a picture."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 4.8), dpi=150)
+    rows, least = results[0].rows, max(result.least_seconds for result in results)
+    colours = ("#b0b7c3", "#8d99ae", "#e0a458", "#c8553d", "#7b6d8d", "#1b7f5c")
+    for result, colour in zip(results, colours, strict=False):
+        ours = result is results[-1]
+        axes.step(
+            (0, *result.finished),
+            range(len(result.finished) + 1),
+            where="post",
+            color=colour,
+            linewidth=2.6 if ours else 1.6,
+            label=f"{result.name}: {result.requests_per_ad:.2f} requests per ad, "
+            f"{result.refusals} × 429",
+        )
+    axes.axvline(least, color="#444", linewidth=0.9, linestyle=":")
+    axes.axhline(rows, color="#444", linewidth=0.9, linestyle=":")
+    axes.text(least, rows * 0.02, " least possible", fontsize=8, color="#444")
+    axes.set(xlabel="seconds from the first request", ylabel="finished ads", title=title)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7.5, frameon=False, loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)

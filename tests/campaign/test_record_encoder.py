@@ -1,0 +1,54 @@
+"""The record as bytes: what changed is made again, and the rest is there all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.campaign import record_encoder
+from prefect_staticadslab.campaign.formats.text import text_lines
+from prefect_staticadslab.campaign.record_encoder import RecordEncoder
+from prefect_staticadslab.campaign.sheet import Dialect
+
+ROWS = 50
+
+
+def frame() -> pd.DataFrame:
+    cells = [[f"dt_{i}", 'a "quoted", cell\nof two lines'] for i in range(ROWS)]
+    return pd.DataFrame(cells, columns=["design_template_id", "note"], dtype=object)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
+def test_a_table_that_changed_is_encoded_like_a_new_one(ending: str) -> None:
+    dialect = Dialect(delimiter=";", byte_order_mark=True, line_end="\r\n")
+    encoder, given, states = RecordEncoder(ending, dialect), frame(), [AdState()] * ROWS
+    encoder.encode(given, states)
+    states[7] = AdState(RowStatus.PROCESSING, image_ad_id="ia_7")
+    again = encoder.encode(given, states)
+    longer = pd.concat([given, given.tail(1)], ignore_index=True)
+    appended = encoder.encode(longer, [*states, AdState(attempts=3)])
+    if ending == ".xlsx":  # it holds the time at which it was made
+        assert len(appended) > len(again) > 0
+        return
+    assert again == RecordEncoder(ending, dialect).encode(given, states)
+    assert appended == RecordEncoder(ending, dialect).encode(longer, [*states, AdState(attempts=3)])
+
+
+def test_a_text_table_costs_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counted(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
+        written = text_lines(lines, dialect)
+        made.append(len(written))
+        return written
+
+    monkeypatch.setattr(record_encoder, "text_lines", counted)
+    encoder, given, states = RecordEncoder(".csv", Dialect()), frame(), [AdState()] * ROWS
+    encoder.encode(given, states)
+    states[3] = states[4] = AdState(RowStatus.SUBMITTING, attempts=1)
+    encoder.encode(given, states)
+    assert made == [1, ROWS, 2]  # the header, all rows, two rows
