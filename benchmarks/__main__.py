@@ -42,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         "limit's window, and everybody's polls.",
     )
     option = parser.add_argument
-    option("--rows", type=int, default=200, help="ads (default: %(default)s)")
-    option("--speed", type=float, default=5.0, help="times faster (default: %(default)s)")
+    option("--rows", type=int, default=250, help="ads (default: %(default)s)")
+    option("--speed", type=float, default=6.0, help="times faster (default: %(default)s)")
     option("--only", default="", metavar="TEXT", help="only contenders with this in their name")
     option("--output", type=Path, metavar="FOLDER", help="write benchmark.md and .png there")
     given = parser.parse_args(arguments)

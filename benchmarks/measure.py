@@ -20,6 +20,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 CREATES_SHARE: Final = 0.95
 """Of a rate window: the rest is room for everything that is not a create."""
 
+GAVE_UP_SHARE: Final = 0.1
+"""Of the rows: whoever has no ad for more than these did not do the job."""
+
 MEBIBYTE: Final = 1024
 """In kibibytes, which is what Linux counts a process's memory in."""
 
@@ -70,6 +73,11 @@ class Result:
     def ratio(self) -> float:
         """How many times the least possible it took."""
         return self.makespan_seconds / self.least_seconds
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it ended by itself, with an ad for nearly every row."""
+        return not self.timed_out and self.failed_rows <= GAVE_UP_SHARE * self.rows
 
     @property
     def requests_per_ad(self) -> float:

@@ -19,6 +19,9 @@ HEADER = (
     "peak memory",
 )
 
+SHOWN_TIMES = 3.5
+"""How many times the least possible the picture shows; what takes longer runs out of it."""
+
 
 def table(results: Sequence[Result]) -> str:
     """A Markdown table, a line for each contender."""
@@ -26,7 +29,7 @@ def table(results: Sequence[Result]) -> str:
         (
             result.name,
             f"{result.makespan_seconds:.1f} s" + (" and not done" if result.timed_out else ""),
-            f"{result.ratio:.2f}",
+            f"{result.ratio:.2f}" if result.is_done else "–",
             f"{result.requests_per_ad:.2f}",
             str(result.refusals),
             str(result.failed_rows),
@@ -56,26 +59,31 @@ def plot(results: Sequence[Result], path: Path, *, title: str) -> None:
 
     figure, axes = pyplot.subplots(figsize=(9, 4.8), dpi=150)
     rows, least = results[0].rows, max(result.least_seconds for result in results)
-    colours = ("#b0b7c3", "#8d99ae", "#e0a458", "#c8553d", "#7b6d8d", "#1b7f5c")
+    shown_seconds = SHOWN_TIMES * least
+    colours = ("#9aa3b2", "#4f6d9a", "#e0a458", "#c8553d", "#7b6d8d", "#1b7f5c")
     for result, colour in zip(results, colours, strict=False):
-        ours = result is results[-1]
+        last = result.finished[-1] if result.finished else 0.0
+        done = f"done after {last:.0f} s" if result.is_done else f"gave up on {result.failed_rows}"
         axes.step(
             (0, *result.finished),
             range(len(result.finished) + 1),
             where="post",
             color=colour,
-            linewidth=2.6 if ours else 1.6,
-            label=f"{result.name}: {result.requests_per_ad:.2f} requests per ad, "
+            linewidth=2.8 if result is results[-1] else 1.7,
+            linestyle="-" if result.is_done else "--",
+            # Who gave up is seen on top of whoever did the same up to then.
+            zorder=2 if result.is_done else 3,
+            label=f"{result.name}: {done}, {result.requests_per_ad:.2f} requests per ad, "
             f"{result.refusals} × 429",
         )
     axes.axvline(least, color="#444", linewidth=0.9, linestyle=":")
     axes.axhline(rows, color="#444", linewidth=0.9, linestyle=":")
     axes.text(least, rows * 0.02, " least possible", fontsize=8, color="#444")
     axes.set(xlabel="seconds from the first request", ylabel="finished ads", title=title)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, shown_seconds)
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7.5, frameon=False, loc="lower right")
+    axes.legend(fontsize=7.5, frameon=False, loc="center right", bbox_to_anchor=(1, 0.58))
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, cast
@@ -69,6 +73,41 @@ async def test_a_campaign_on_two_dask_workers(tmp_path: Path) -> None:
     await check_campaign_on(DaskTaskRunner(cluster_kwargs=kwargs), tmp_path)
 
 
+async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+    from prefect_dask.task_runners import DaskTaskRunner
+
+    def kill_a_worker() -> int:
+        deadline = time.monotonic() + 60
+        while len(simulator.world.jobs) < 120 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        pid: int = cluster.workers[0].pid
+        os.kill(pid, signal.SIGKILL)
+        return len(simulator.world.jobs)
+
+    with (
+        SimulatorServer(speed=10, rate_limit=10_000) as simulator,
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+    ):
+        credentials = credentials_of(SIMULATOR_API_KEY, simulator)
+        place, output = write_campaign(tmp_path, *(f"p{i}" for i in range(200))), tmp_path / "o.csv"
+        killing = asyncio.create_task(asyncio.to_thread(kill_a_worker))
+        state = await run_on(
+            DaskTaskRunner(address=cluster.scheduler_address), place, output, credentials
+        )
+        assert await killing >= 120
+        if not state.is_completed():
+            state = await run_on(
+                DaskTaskRunner(address=cluster.scheduler_address), place, output, credentials
+            )
+        assert state.is_completed(), state.message
+        assert len(simulator.world.jobs) == 200
+        ids = read_spreadsheet(str(output)).frame["image_ad_id"]
+        assert set(ids) == set(simulator.world.jobs)
+
+
 @pytest.mark.ray
 async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No wheels of Ray for the newest Pythons, some of the time.
@@ -90,8 +129,11 @@ async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.Mon
             credentials_of(key, simulator) for key in (SIMULATOR_API_KEY, SECOND_API_KEY)
         )
         place = write_campaign(tmp_path, *(f"prompt {i}" for i in range(180)))
+        # As in a deployment's parameters. The first key once more is still one key.
+        await second.save("second", overwrite=True)
+        saved = {"$ref": {"block_document_slug": "static-ads-lab-credentials/second"}}
         spans = []
-        for number, more in enumerate(([], [second, first])):
+        for number, more in enumerate(([], [saved, first])):
             simulator.world.admitted.clear()
             output = str(tmp_path / f"out{number}.csv")
             state: Any = await campaign(

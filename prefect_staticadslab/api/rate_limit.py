@@ -169,9 +169,14 @@ class RateLimitState:
         """A request goes out. Returns what `finish` wants to know of this moment."""
         self.in_flight += 1
         self._next_return = math.inf
-        if create:
-            self._last_create = now
         self._forget(now)
+        if create:
+            if self._last_create == -math.inf:
+                # What was read before the first create is no poll. It must not use up what is
+                # reserved for polls, or none gets through until the first window is over.
+                while len(self._reads) > self._reserved() // 2:
+                    self._reads.popleft()
+            self._last_create = now
         return Started(self._answers, self._returned)
 
     def finish(
