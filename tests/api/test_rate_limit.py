@@ -215,3 +215,18 @@ def test_one_limiter_per_key_and_place() -> None:
     assert shared_limiter("https://a", "sal_1") is one
     assert shared_limiter("https://b", "sal_1") is not one
     assert shared_limiter("https://a", "sal_2") is not one
+
+
+def test_what_was_read_before_the_first_create_leaves_room_for_polls() -> None:
+    state = learned()
+    for second in range(1, 6):
+        answered(state, second, limit=100, remaining=99 - second, reset=60 - second)
+    creates = 0
+    now = 10.0
+    while state.delay(now, create=True) <= 1:
+        now += state.delay(now, create=True)
+        creates += 1
+        answered(state, now, create=True, limit=100, remaining=94 - creates, reset=50)
+    # Six reads, and two of the four polls of a window are still to come.
+    assert creates == 92
+    assert state.delay(now) == 0
