@@ -57,7 +57,7 @@ def plot(results: Sequence[Result], path: Path, *, title: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(9, 4.8), dpi=150)
+    figure, axes = pyplot.subplots(figsize=(9.5, 5.2), dpi=150)
     rows, least = results[0].rows, max(result.least_seconds for result in results)
     shown_seconds = SHOWN_TIMES * least
     colours = ("#9aa3b2", "#4f6d9a", "#e0a458", "#c8553d", "#7b6d8d", "#1b7f5c")
@@ -83,7 +83,9 @@ def plot(results: Sequence[Result], path: Path, *, title: str) -> None:
     axes.set_xlim(0, shown_seconds)
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7.5, frameon=False, loc="center right", bbox_to_anchor=(1, 0.58))
+    axes.legend(
+        fontsize=7.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13)
+    )
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)

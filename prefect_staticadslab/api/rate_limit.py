@@ -315,6 +315,8 @@ class RateLimitState:
         while self._answered and self._answered[0] <= horizon:
             self._answered.popleft()
             self._returned += 1
+            # If the server told when a slot comes back, this was it.
+            self._next_return = math.inf
         while self._reads and self._reads[0] <= horizon:
             self._reads.popleft()
         while self._foreign and self._foreign[0][0] <= horizon:

@@ -89,6 +89,32 @@ class World:
             self.at(start, take)
         return state
 
+    def read(self, state: RateLimitState, moment: float) -> list[float]:
+        """Reads once, as soon as that may be; gives a list that will hold how long it waited."""
+        waited: list[float] = []
+
+        def turn(now: float) -> None:
+            delay = state.delay(now)
+            if delay > 0:
+                pause = 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
+                self.at(now + pause, turn)
+                return
+            started = state.start(now)
+
+            def arrive(there: float) -> None:
+                admitted, headers = self.server.ask(there, "reader")
+
+                def answer(back: float) -> None:
+                    state.finish(back, headers, started, refused=not admitted)
+                    waited.append(there - moment)
+
+                self.at(there + self._chance.uniform(*self._latency), answer)
+
+            self.at(now + self._chance.uniform(*self._latency), arrive)
+
+        self.at(moment, turn)
+        return waited
+
     def run(self) -> None:
         while self._events:
             now, _, event = heapq.heappop(self._events)
@@ -131,6 +157,20 @@ def test_two_that_are_blind_to_each_other_share_the_window(
     last = min(max(t for t, who in server.admitted if who == name) for name in "AB")
     shares = [who for t, who in server.admitted if t <= last]
     assert 0.25 <= shares.count("A") / len(shares) <= 0.75
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_polls_get_through_while_creates_wait(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.WINDOW", 60.0)
+    server = Server()
+    world = World(server, FAST, seed)
+    state = world.add_client("A", 250, start=0.5)
+    for number in range(6):
+        world.read(state, 0.05 * number)
+    polls = [world.read(state, moment) for moment in (4.2, 41.8, 60.1, 77.8, 101.8)]
+    world.run()
+    assert server.refused == 0
+    assert max(waited for poll in polls for waited in poll) < 1
 
 
 def test_a_limit_that_changes_is_followed_within_a_window() -> None:
