@@ -158,8 +158,11 @@ class RateLimitState:
         free = self.limit - self._used()
         needed = 1 + (max(0, self._reserved() - len(self._reads)) if create else 0)
         if free < needed:
-            told = math.inf if self.in_flight else max(0.0, self._next_return - now)
-            return min(told, self._until_freed(needed - free, now))
+            freed = self._until_freed(needed - free, now)
+            if self.in_flight or (create and not self._foreign):
+                return freed
+            # Others' slots come back at times that only the server knows.
+            return min(freed, max(0.0, self._next_return - now))
         if self._foreign and self.in_flight >= max(1, free // 2):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
