@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from hypothesis import settings
 
 from prefect_staticadslab import (
     ImageAdRequest,
@@ -23,6 +24,10 @@ from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+
+# How long an example takes hangs on what else the machine does.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Before Prefect is imported anywhere: its servers in these tests tell nobody about themselves.
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}

@@ -349,7 +349,11 @@ class StaticAdsLabClient:
             with attempt:
                 async with self.limiter.turn(create=is_create) as turn:
                     if on_send is not None:
-                        on_send()
+                        try:
+                            on_send()
+                        except BaseException:
+                            turn.not_sent = True
+                            raise
                     try:
                         async with asyncio.timeout(REQUEST_SECONDS):
                             response = await self._http.request(

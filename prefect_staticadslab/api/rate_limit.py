@@ -221,6 +221,10 @@ class RateLimitState:
         self._answers += 1
         self._occupy(now, create)
 
+    def not_sent(self) -> None:
+        """A request that had its turn was not sent after all: it takes no slot."""
+        self.in_flight -= 1
+
     def seconds_for(self, creates: int, now: float) -> float:
         """Seconds until so many more creates have started, at least."""
         self._forget(now)
@@ -382,7 +386,9 @@ class RateLimiter:
         finally:
             now = time.monotonic()
             with self._lock:
-                if turn.headers is None:
+                if turn.not_sent:
+                    self._state.not_sent()
+                elif turn.headers is None:
                     self._state.no_answer(now, create=create)
                 else:
                     self._state.finish(
@@ -410,6 +416,8 @@ class Turn:
 
     headers: RateLimitHeaders | None = None
     refused = False
+    not_sent = False
+    """Whether nothing went out, and no slot is taken."""
 
     def answered(self, headers: RateLimitHeaders, *, refused: bool = False) -> None:
         """Tells the limiter what the answer said."""

@@ -172,8 +172,10 @@ def _lost(
         sent = Sent(position, row.request, state.submitted_at, _last_asked(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
-        other_key = state.mark is not None and state.mark.account not in accounts
-        if row.gone or other_key or _expired(state, now):
+        # A row whose mark somebody deleted is taken for ours if there is only one key.
+        account = state.mark.account if state.mark else None
+        ours = account in accounts or (account is None and len(accounts) == 1)
+        if row.gone or not ours or _expired(state, now):
             lost.append(sent)
         else:
             alive.add(sent.visible)

@@ -202,6 +202,10 @@ class _Chunk:
             self._note(ad)
             return
         async with self._session.open_creates:
+            if self._wound_up or self._stopped_by is not None:
+                ad.withdraw(self._session.stopped_by)
+                self._note(ad)
+                return
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from
             # its answer. `_wind_up` waits for it.
             sending = asyncio.create_task(self._send(ad))
@@ -231,7 +235,8 @@ class _Chunk:
                 ad.withdraw(self._session.stopped_by)
         except StaticAdsLabError as error:
             if isinstance(error, CAMPAIGN_STOPPERS):
-                if error.replayed and ad.stale_answers < STALE_ANSWERS:
+                may_move_on = not ad.plan.marked and ad.stale_answers < STALE_ANSWERS
+                if error.replayed and may_move_on:
                     await self._send_with_next_key(ad)
                     return
                 self._session.stop_creating(_with_advice(error))

@@ -24,6 +24,9 @@ class PlannedAd:
         state: What is known about it so far; an ad that was created already is only followed.
         wanted: Whether it may be created. An ad that is no longer wanted is followed to its end,
             because it is paid for, and never made again.
+        marked: Whether somebody else has written down that it is about to be sent, and will write
+            down nothing more before its end. So it may be sent more than once from different
+            places, and only under the key that was written down.
     """
 
     position: int
@@ -32,6 +35,7 @@ class PlannedAd:
     identity: str
     state: AdState = field(default_factory=AdState)
     wanted: bool = True
+    marked: bool = False
 
     def key(self, attempt: int, mark: Mark | None = None) -> str:
         """The idempotency key of an attempt, the first being 1.

@@ -259,8 +259,8 @@ class ResultTable:
             async for attempt in _writes():
                 with attempt:
                     changes, snapshot = self._changes, self._snapshot()
-                    while written := await asyncio.to_thread(self._exchange, snapshot):
-                        self._take_in(written)
+                    while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
+                        self._take_in_version(*elsewhere)
                         changes, snapshot = self._changes, self._snapshot()
             self._written = changes
             self._saved = snapshot.states
@@ -278,8 +278,8 @@ class ResultTable:
         for attempt in _writes():
             with attempt:
                 changes, snapshot = self._changes, self._snapshot()
-                while written := self._exchange(snapshot):
-                    self._take_in(written)
+                while elsewhere := self._exchange(snapshot):
+                    self._take_in_version(*elsewhere)
                     changes, snapshot = self._changes, self._snapshot()
         self._written = changes
         self._saved = snapshot.states
@@ -288,8 +288,14 @@ class ResultTable:
         self._snapshots += 1
         return _Snapshot(self._snapshots, self.frame, list(self.states))
 
-    def _exchange(self, snapshot: _Snapshot) -> Spreadsheet | None:
-        """Writes the table. If another run wrote it since this one last did, returns that instead.
+    def _take_in_version(self, written: Spreadsheet, version: str) -> None:
+        # Both or neither: a version that counts as known and was never taken in is overwritten.
+        self._take_in(written)
+        self._version = version
+
+    def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
+        """Writes the table. If another run wrote it since this one last did, returns that instead,
+        and its version.
 
         A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
         not begun by then, takes its place.
@@ -301,9 +307,7 @@ class ResultTable:
             with storage.one_writer(self.location):
                 version = storage.version(self.location)
                 if version is not None and version != self._version:
-                    written = read_earlier(self.location)
-                    self._version = version
-                    return written
+                    return read_earlier(self.location), version
                 content = self._encoder.encode(snapshot.frame, snapshot.states)
                 self._version = storage.write_bytes(self.location, content)
                 return None

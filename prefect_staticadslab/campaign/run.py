@@ -161,14 +161,15 @@ class Campaign:
         for ad in marked.values():
             ad.begin_attempt(now, chunk.account)
         known = await self.table.before_send({p: ad.state for p, ad in marked.items()})
-        faster = {p: state for p, state in known.items() if state != marked[p].state}
-        return replace(
-            chunk,
-            ads=[
-                replace(plan, state=faster[plan.position]) if plan.position in faster else plan
-                for plan in chunk.ads
-            ],
-        )
+        # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
+        # is lost, and then by another one, which is refused.
+        ads = [
+            replace(plan, state=known[plan.position], marked=True)
+            if plan.position in known
+            else plan
+            for plan in chunk.ads
+        ]
+        return replace(chunk, ads=ads)
 
     def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Notes the results of chunks, which may come from another process."""

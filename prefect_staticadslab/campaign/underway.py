@@ -73,6 +73,8 @@ class AdUnderWay:
         mark, first = self.state.mark, self.state.submitted_at
         if mark is None or first is None:
             return False
+        if self.plan.marked:
+            return now - mark.asked_at > SENT_WITHIN
         if self.may_exist:
             return now - first > TRUSTED_LIFETIME
         return now - mark.asked_at > SENT_WITHIN
@@ -96,13 +98,15 @@ class AdUnderWay:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
         self._before = self.state
         self.sends = 0
+        marked = self.plan.marked
         again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
         self.state = AdState(
             status=RowStatus.SUBMITTING,
             attempts=self.state.attempts if again else self.state.attempts + 1,
             # A key lives for a day from its first use, so that is the moment to keep.
             submitted_at=(again and self.state.submitted_at) or now,
-            mark=replace(self.state.mark, asked_at=now)
+            # What is written down elsewhere keeps its time: others go by that one.
+            mark=replace(self.state.mark, asked_at=self.state.mark.asked_at if marked else now)
             if again and self.state.mark
             else Mark(self.plan.campaign, self.plan.identity, account, now),
         )

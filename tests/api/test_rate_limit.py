@@ -9,6 +9,7 @@ import pytest
 
 from prefect_staticadslab.api.rate_limit import (
     LONGEST_WAIT,
+    RateLimiter,
     RateLimitHeaders,
     RateLimitState,
     shared_limiter,
@@ -230,3 +231,13 @@ def test_what_was_read_before_the_first_create_leaves_room_for_polls() -> None:
     # Six reads, and two of the four polls of a window are still to come.
     assert creates == 92
     assert state.delay(now) == 0
+
+
+async def test_what_is_not_sent_after_all_takes_no_slot() -> None:
+    limiter = RateLimiter()
+    limiter._state = learned(limit=3)
+    for _ in range(10):
+        async with limiter.turn() as turn:
+            turn.not_sent = True
+    assert limiter._state.in_flight == 0
+    assert limiter._state.delay(1.0) == 0

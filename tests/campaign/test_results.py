@@ -262,3 +262,19 @@ async def test_marks_that_come_together_are_one_write(
     answering.cancel()
     # Each is on disk, and nobody wrote once more because of what came after his own mark.
     assert writes == [8]
+
+
+def test_what_another_run_wrote_is_taken_in_even_if_a_checkpoint_was_cancelled(
+    tmp_path: Path,
+) -> None:
+    ours = opened(tmp_path, "a", "b")
+    ours.save_now()
+    theirs = opened(tmp_path, "a", "b")
+    theirs.update(0, completed(1))
+    theirs.save_now()
+    # The checkpoint's thread read their table, and its task was cancelled before it took that in.
+    assert ours._exchange(ours._snapshot()) is not None
+    ours.update(1, completed(2))
+    ours.save_now()
+    states = opened(tmp_path, "a", "b").states
+    assert [state.image_ad_id for state in states] == ["ia_1", "ia_2"]

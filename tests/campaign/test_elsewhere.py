@@ -1,0 +1,98 @@
+"""Chunks that are sent by somebody who cannot write the table: what is marked stays marked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_staticadslab import RowStatus, StaticAdsLabClient
+from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.campaign.keys import Chunk
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.world import SECOND_API_KEY
+from tests.conftest import write_campaign
+
+WEIGHTS = {key_id(SIMULATOR_API_KEY): 1.0}
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.1)
+
+
+async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:
+    campaign = Campaign.open(write_campaign(folder, *prompts), str(folder / "out.csv"))
+    campaign.table.save_now()
+    (chunk,) = campaign.chunks(WEIGHTS)
+    return campaign, await campaign.mark(chunk, datetime.now(UTC))
+
+
+async def on_a_worker(campaign: Campaign, chunk: Chunk, url: str) -> None:
+    async with shared_session(SIMULATOR_API_KEY, url) as session:
+        campaign.collect(await generate(session, chunk.ads, attempts=1))
+
+
+async def test_a_chunk_is_written_down_before_it_is_sent_and_collected_after(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    campaign, chunk = await marked(tmp_path, "a", "b")
+    on_disk = Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table
+    assert {state.status for state in on_disk.states} == {RowStatus.SUBMITTING}
+    await on_a_worker(campaign, chunk, simulator.url)
+    assert {state.status for state in campaign.table.states} == {RowStatus.COMPLETED}
+
+
+async def test_a_worker_that_is_lost_and_one_that_is_refused_leave_the_mark(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    campaign, chunk = await marked(tmp_path, *"abcdef")
+    # The first worker created half of them, and nobody knows its results.
+    async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
+        await generate(session, chunk.ads[:3], attempts=1)
+    scopes = simulator.world.scopes.pop(SIMULATOR_API_KEY)
+    await on_a_worker(campaign, chunk, simulator.url)
+    assert {state.status for state in campaign.table.states} == {RowStatus.SUBMITTING}
+    assert all(state.mark for state in campaign.table.states)
+    simulator.world.scopes[SIMULATOR_API_KEY] = scopes
+    await on_a_worker(campaign, campaign.chunks(WEIGHTS)[0], simulator.url)
+    assert {state.status for state in campaign.table.states} == {RowStatus.COMPLETED}
+    assert len(simulator.world.jobs) == 6
+
+
+async def test_what_waited_for_a_worker_for_hours_is_not_sent(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    campaign = Campaign.open(write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"))
+    (chunk,) = campaign.chunks(WEIGHTS)
+    chunk = await campaign.mark(chunk, datetime.now(UTC) - timedelta(hours=3))
+    async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
+        await client.get_account()
+    await on_a_worker(campaign, chunk, simulator.url)
+    assert campaign.table.states[0].status is RowStatus.SUBMITTING
+    assert not simulator.world.jobs
+
+
+async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    _, chunk = await marked(tmp_path, "a", "b")
+    async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
+        await generate(session, chunk.ads, attempts=1, wait=False)
+    file = tmp_path / "out.csv"
+    lines = file.read_text().splitlines()
+    cut = [
+        ",".join("" if cell.startswith("Sent as") else cell for cell in x.split(",")) for x in lines
+    ]
+    file.write_text("\n".join(cut) + "\n")
+    again = Campaign.open(str(tmp_path / "in.csv"), str(file))
+    async with (
+        StaticAdsLabClient(SECOND_API_KEY, simulator.url) as second,
+        StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as first,
+    ):
+        await again.adopt(second, first)
+    assert {s.image_ad_id for s in again.table.states} == set(simulator.world.jobs)
