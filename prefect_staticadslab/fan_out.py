@@ -24,7 +24,6 @@ from prefect_staticadslab.campaign.keys import CHUNK_ADS, Chunk, Keys
 from prefect_staticadslab.campaign.planned import ImageAdResult
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.states import RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 
@@ -163,11 +162,11 @@ class FanOut:
         unsent: list[ImageAdResult] = []
         if stopped_by is not None:
             # What was created before is still collected.
-            running = [ad for ad in chunk.ads if ad.state.status is RowStatus.PROCESSING]
+            running = [ad for ad in chunk.ads if ad.state.is_processing]
             unsent = [
                 ImageAdResult(ad.position, ad.state, stopped_by=stopped_by)
                 for ad in chunk.ads
-                if ad not in running
+                if not ad.state.is_processing
             ]
             chunk = replace(chunk, ads=running)
         return [*unsent, *(await self._submit(chunk, threads) if chunk.ads else [])]
@@ -201,8 +200,6 @@ def _failed_jobs(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
     ads = [
         replace(ad, state=results[ad.position].state, marked=False)
         for ad in chunk.ads
-        if ad.wanted
-        and results[ad.position].state.status is RowStatus.FAILED
-        and results[ad.position].state.image_ad_id is not None
+        if ad.wanted and results[ad.position].state.job_failed
     ]
     return replace(chunk, ads=ads)

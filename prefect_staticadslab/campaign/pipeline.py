@@ -129,7 +129,7 @@ class _Chunk:
         try:
             async with asyncio.TaskGroup() as group:
                 for ad in ads:
-                    if ad.is_processing:
+                    if ad.state.is_processing:
                         group.create_task(self._finish(ad))
                 if to_create:
                     await self._send_chunk(to_create, group)
@@ -183,27 +183,23 @@ class _Chunk:
                 if not ad.create_ended.is_set():
                     ad.create_ended.set()
                     self._session.creates_waiting -= 1
-            if self._wait and ad.is_processing:
+            if self._wait and ad.state.is_processing:
                 await self._follow(ad)
-            if not (ad.job_failed and ad.plan.wanted and ad.jobs < self._attempts):
+            if not (ad.state.job_failed and ad.plan.wanted and ad.jobs < self._attempts):
                 return
             if self._stopped_by is not None:
                 return
             await self._begin([ad])
 
     async def _create(self, ad: AdUnderWay) -> None:
-        if self._wound_up or self._stopped_by is not None:
-            ad.withdraw(self._session.stopped_by)
-            self._note(ad)
-            return
-        mark = ad.state.mark
-        if mark is not None and mark.account != self._session.client.key_id:
-            ad.state = replace(ad.state, error=OTHER_KEY)
-            self._note(ad)
-            return
         async with self._session.open_creates:
             if self._wound_up or self._stopped_by is not None:
                 ad.withdraw(self._session.stopped_by)
+                self._note(ad)
+                return
+            mark = ad.state.mark
+            if mark is not None and mark.account != self._session.client.key_id:
+                ad.state = replace(ad.state, error=OTHER_KEY)
                 self._note(ad)
                 return
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from

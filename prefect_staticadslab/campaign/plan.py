@@ -58,7 +58,7 @@ class Plan:
         for row, state in zip(table.rows, table.states, strict=True):
             if state.status is RowStatus.COMPLETED:
                 completed += not row.gone
-            elif state.status is RowStatus.PROCESSING and state.image_ad_id:
+            elif state.is_processing:
                 following += 1
                 committed += row.request.price_usd
             elif not row.gone:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from prefect_staticadslab.campaign.formats.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.sheet import Dialect
-from prefect_staticadslab.campaign.spreadsheet import encode_spreadsheet
+from prefect_staticadslab.campaign.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState
 
 
@@ -24,7 +23,7 @@ class RecordEncoder:
 
     def __init__(self, ending: str, dialect: Dialect) -> None:
         self._ending = ending
-        self._dialect = replace(dialect, delimiter="\t") if ending == ".tsv" else dialect
+        self._dialect = text_dialect(ending, dialect)
         self._frame: pd.DataFrame | None = None
         self._header: list[str] = []
         self._given: list[tuple[Any, ...]] = []

@@ -156,11 +156,10 @@ class Campaign:
         Raises:
             CampaignError: It cannot be written, so nothing must be sent.
         """
-        marked = {plan.position: AdUnderWay(plan) for plan in chunk.ads}
-        marked = {position: ad for position, ad in marked.items() if ad.wants_create}
-        for ad in marked.values():
+        marked = [ad for ad in map(AdUnderWay, chunk.ads) if ad.wants_create]
+        for ad in marked:
             ad.begin_attempt(now, chunk.account)
-        known = await self.table.before_send({p: ad.state for p, ad in marked.items()})
+        known = await self.table.before_send({ad.position: ad.state for ad in marked})
         # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
         # is lost, and then by another one, which is refused.
         ads = [

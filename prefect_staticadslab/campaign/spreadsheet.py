@@ -81,7 +81,10 @@ def encode_spreadsheet(ending: str, frame: pd.DataFrame, dialect: Dialect) -> by
             return encode_xlsx(frame)
         case ".parquet":
             return encode_parquet(frame)
-        case ".tsv":
-            return encode_text(frame, replace(dialect, delimiter="\t"))
         case _:
-            return encode_text(frame, dialect)
+            return encode_text(frame, text_dialect(ending, dialect))
+
+
+def text_dialect(ending: str, dialect: Dialect) -> Dialect:
+    """How a text table of this ending is written: a `.tsv`'s tabs are its format's."""
+    return replace(dialect, delimiter="\t") if ending == ".tsv" else dialect

@@ -116,6 +116,16 @@ class AdState:
         return self.status is RowStatus.COMPLETED
 
     @property
+    def is_processing(self) -> bool:
+        """Whether the API has an ad and works on it."""
+        return self.status is RowStatus.PROCESSING and self.image_ad_id is not None
+
+    @property
+    def job_failed(self) -> bool:
+        """Whether there was a job, and it failed; a create that was refused has none."""
+        return self.status is RowStatus.FAILED and self.image_ad_id is not None
+
+    @property
     def is_unsent(self) -> bool:
         """Whether no ad is known for the row, and one is still to be created."""
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)

@@ -73,26 +73,14 @@ class AdUnderWay:
         mark, first = self.state.mark, self.state.submitted_at
         if mark is None or first is None:
             return False
-        if self.plan.marked:
-            return now - mark.asked_at > SENT_WITHIN
-        if self.may_exist:
+        if self.may_exist and not self.plan.marked:
             return now - first > TRUSTED_LIFETIME
         return now - mark.asked_at > SENT_WITHIN
 
     @property
-    def is_processing(self) -> bool:
-        """Whether the API has it and works on it."""
-        return self.state.status is RowStatus.PROCESSING and self.state.image_ad_id is not None
-
-    @property
-    def job_failed(self) -> bool:
-        """Whether there was a job, and it failed; a create that was refused has none."""
-        return self.state.status is RowStatus.FAILED and self.state.image_ad_id is not None
-
-    @property
     def wants_create(self) -> bool:
         """Whether a create is to be sent for it."""
-        return self.plan.wanted and not self.is_processing and not self.state.is_completed
+        return self.plan.wanted and not self.state.is_processing and not self.state.is_completed
 
     def begin_attempt(self, now: datetime, account: str) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
