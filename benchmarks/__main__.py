@@ -11,6 +11,7 @@ from typing import Final
 
 from benchmarks.measure import ROOT, Contender, Result, measure
 from benchmarks.report import plot, table
+from prefect_staticadslab.campaign.rows import REQUIRED_COLUMNS
 from prefect_staticadslab.simulator import SimulatorServer
 
 CONTENDERS: Final = (
@@ -86,10 +87,10 @@ def write_spreadsheet(path: Path, rows: int) -> Path:
     """A campaign of the simulator's ids: so many rows, of which the last equal the first."""
     with (ROOT / "examples" / "campaign.csv").open(encoding="utf-8", newline="") as file:
         example = next(csv.DictReader(file))
-    ids = [example[c] for c in ("design_template_id", "brand_id", "product_id", "audience_id")]
+    ids = [example[column] for column in REQUIRED_COLUMNS]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["design_template_id", "brand_id", "product_id", "audience_id", "prompt"])
+        writer.writerow([*REQUIRED_COLUMNS, "prompt"])
         writer.writerows([*ids, f"Prompt {i % (rows - EQUAL_ROWS)}"] for i in range(rows))
     return path
 

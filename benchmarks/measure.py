@@ -8,7 +8,6 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -119,34 +118,32 @@ def measure(
             check=True,
         )
     used = json.loads(usage.read_text())
-    rows = len(_column(spreadsheet, "prompt"))
-    ids = [i for i, url in zip(*_results(output), strict=True) if i and url]
+    rows = len(_rows(spreadsheet))
+    ids = {row["image_ad_id"] for row in _rows(output) if row["image_ad_id"] and row["image_url"]}
     jobs = list(world.jobs.values())
-    first = world.admitted[0] if world.admitted else 0.0
+    admitted = world.admitted or [0.0]
     per_window = int(settings.rate_limit * CREATES_SHARE)
     return Result(
         name=contender.name,
         rows=rows,
-        makespan_seconds=world.admitted[-1] - first if world.admitted else 0.0,
+        makespan_seconds=admitted[-1] - admitted[0],
         least_seconds=(math.ceil(rows / per_window) - 1) * settings.rate_window_seconds
         + max((job.seconds for job in jobs), default=0.0),
         requests=world.counts["requests"],
         refusals=world.counts["429"],
-        failed_rows=rows - len(set(ids)),
-        paid_for_nothing=len(jobs) - len(set(ids)),
+        failed_rows=rows - len(ids),
+        paid_for_nothing=len(jobs) - len(ids),
         cpu_seconds=used["cpu_seconds"],
         peak_mib=used["peak_kibibytes"] / MEBIBYTE,
-        finished=tuple(sorted(job.created + job.seconds - first for job in jobs if not job.fails)),
+        finished=tuple(
+            sorted(job.created + job.seconds - admitted[0] for job in jobs if not job.fails)
+        ),
         timed_out=used["timed_out"],
     )
 
 
-def _results(output: Path) -> tuple[Sequence[str], Sequence[str]]:
-    if not output.exists():
-        return [], []
-    return _column(output, "image_ad_id"), _column(output, "image_url")
-
-
-def _column(path: Path, name: str) -> list[str]:
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [row[name] for row in csv.DictReader(file)]
+        return list(csv.DictReader(file))

@@ -66,24 +66,7 @@ class World:
                 turn(now)
 
         def turn(now: float) -> None:
-            delay = state.delay(now, create=True)
-            if delay > 0:
-                # As long as `RateLimiter` sleeps.
-                pause = 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
-                self.at(now + pause, turn)
-                return
-            started = state.start(now, create=True)
-
-            def arrive(there: float) -> None:
-                admitted, headers = self.server.ask(there, name)
-
-                def answer(back: float) -> None:
-                    state.finish(back, headers, started, create=True, refused=not admitted)
-                    (take if admitted else turn)(back)
-
-                self.at(there + self._chance.uniform(*self._latency), answer)
-
-            self.at(now + self._chance.uniform(*self._latency), arrive)
+            self._request(state, name, now, lambda _, back: take(back), create=True)
 
         for _ in range(8):
             self.at(start, take)
@@ -93,27 +76,55 @@ class World:
         """Reads once, as soon as that may be; gives a list that will hold how long it waited."""
         waited: list[float] = []
 
-        def turn(now: float) -> None:
-            delay = state.delay(now)
-            if delay > 0:
-                pause = 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
-                self.at(now + pause, turn)
-                return
-            started = state.start(now)
+        def answered(there: float, _: float) -> None:
+            waited.append(there - moment)
 
-            def arrive(there: float) -> None:
-                admitted, headers = self.server.ask(there, "reader")
-
-                def answer(back: float) -> None:
-                    state.finish(back, headers, started, refused=not admitted)
-                    waited.append(there - moment)
-
-                self.at(there + self._chance.uniform(*self._latency), answer)
-
-            self.at(now + self._chance.uniform(*self._latency), arrive)
-
-        self.at(moment, turn)
+        self.at(moment, lambda now: self._request(state, "reader", now, answered))
         return waited
+
+    def _request(
+        self,
+        state: RateLimitState,
+        who: str,
+        now: float,
+        then: Callable[[float, float], None],
+        *,
+        create: bool = False,
+    ) -> None:
+        """Asks as soon as that may be, until it is admitted.
+
+        Args:
+            state: What the client knows.
+            who: The client.
+            now: The time.
+            then: Is called with the times of arrival and answer.
+            create: Whether it is a create.
+        """
+
+        def again(later: float) -> None:
+            self._request(state, who, later, then, create=create)
+
+        delay = state.delay(now, create=create)
+        if delay > 0:
+            # As long as `RateLimiter` sleeps.
+            pause = 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
+            self.at(now + pause, again)
+            return
+        started = state.start(now, create=create)
+
+        def arrive(there: float) -> None:
+            admitted, headers = self.server.ask(there, who)
+
+            def answer(back: float) -> None:
+                state.finish(back, headers, started, create=create, refused=not admitted)
+                if admitted:
+                    then(there, back)
+                else:
+                    again(back)
+
+            self.at(there + self._chance.uniform(*self._latency), answer)
+
+        self.at(now + self._chance.uniform(*self._latency), arrive)
 
     def run(self) -> None:
         while self._events:
