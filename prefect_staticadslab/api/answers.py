@@ -16,7 +16,7 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     error_class,
 )
-from prefect_staticadslab.api.models import Resource, in_utc
+from prefect_staticadslab.api.fields import Resource, in_utc
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 
 logger = logging.getLogger(__name__)
@@ -50,9 +50,11 @@ def read_answer(response: httpx.Response, body: Any) -> Answer:
     meta = meta if isinstance(meta, dict) else {}
     request_id = meta.get("request_id") or response.headers.get("x-request-id")
     request_id = None if request_id is None else str(request_id)
-    if response.is_success and isinstance(body, dict) and "data" in body:
+    is_empty = response.status_code == httpx.codes.NO_CONTENT
+    if is_empty or (response.is_success and isinstance(body, dict) and "data" in body):
+        body = body if isinstance(body, dict) else {}
         return Answer(
-            data=body["data"],
+            data=body.get("data"),
             has_more=bool(body.get("has_more", meta.get("has_more", False))),
             replayed=_is_replayed(response),
             status=response.status_code,

@@ -1,34 +1,32 @@
-"""The client: a method per endpoint, and one place through which every request goes."""
+"""The client: a method per endpoint."""
 
 from __future__ import annotations
 
-import asyncio
-import json as json_module
-import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
 
 import httpx
 import httpx_sse
 
-from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.answers import Answer, parse, parse_list, read_answer
-from prefect_staticadslab.api.connection import (
-    DEFAULT_BASE_URL,
-    check_api_key,
-    check_base_url,
-    key_id,
+from prefect_staticadslab.api.answers import parse, parse_list
+from prefect_staticadslab.api.base_client import (
+    CONNECT_SECONDS,
+    BaseClient,
+    Upload,
+    connection_error,
+    quoted,
 )
-from prefect_staticadslab.api.errors import (
-    APIConnectionError,
-    APITimeoutError,
-    BadRequestError,
-    NotFoundError,
+from prefect_staticadslab.api.catalogue import (
+    ENDPOINTS,
+    CatalogueResource,
+    CreatedDesignTemplate,
+    DesignTemplate,
+    Image,
+    ImageFile,
+    ImageType,
 )
+from prefect_staticadslab.api.errors import BadRequestError, NotFoundError
 from prefect_staticadslab.api.events import (
     HEARTBEAT_SECONDS,
     Complete,
@@ -36,40 +34,25 @@ from prefect_staticadslab.api.events import (
     ImageAdEvent,
     parse_event,
 )
+from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import (
-    ENDPOINTS,
+    MAX_FIGMA_ITEMS,
     MAX_IDS_PER_READ,
     Account,
-    CatalogueResource,
     CreatedImageAd,
+    FigmaRender,
     ImageAd,
     ImageAdRequest,
-    Resource,
+    ImageAdVersion,
+    Job,
 )
-from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
-from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
+from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 
-logger = logging.getLogger(__name__)
-
-R = TypeVar("R", bound=Resource)
 C = TypeVar("C", bound=CatalogueResource)
-
-CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 30.0
-"""A create is answered at once, with the job still to run; half a minute is a dead connection."""
-
-REQUEST_SECONDS: Final = 90.0
-"""A whole request; an answer that trickles in is never silent."""
-
-CLOCKS_DIFFER: Final = timedelta(days=1)
-"""A clock that is further from ours than this is none."""
-
-PAGE_SIZE: Final = 100
-
-REDACTED: Final = "sal_…"
+J = TypeVar("J", bound=Job)
 
 
-class StaticAdsLabClient:
+class StaticAdsLabClient(BaseClient):
     """An asynchronous client of the Static Ads Lab API. Use it as an async context manager.
 
     Every request waits its turn at the key's rate limiter, has time-outs, and is repeated with the
@@ -105,61 +88,6 @@ class StaticAdsLabClient:
         asyncio.run(main())
         ```
     """
-
-    def __init__(
-        self,
-        api_key: str,
-        base_url: str = DEFAULT_BASE_URL,
-        *,
-        attempts: int = DEFAULT_ATTEMPTS,
-        connect_seconds: float = CONNECT_SECONDS,
-        read_seconds: float = READ_SECONDS,
-        limiter: RateLimiter | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        api_key = check_api_key(api_key)
-        self.base_url = check_base_url(base_url)
-        self.limiter = limiter or shared_limiter(self.base_url, api_key)
-        self.key_id = key_id(api_key)
-        self._api_key = api_key
-        self._attempts = attempts
-        self.clock_ahead = timedelta(0)
-        try:
-            self._http = httpx.AsyncClient(
-                base_url=self.base_url,
-                headers={
-                    "X-API-Key": api_key,
-                    "Accept": "application/json",
-                    "User-Agent": f"prefect-staticadslab/{__version__}",
-                },
-                timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
-                transport=transport,
-            )
-        except (ImportError, OSError, ValueError) as error:
-            # Proxies and certificates are taken from the environment.
-            raise APIConnectionError(f"No HTTP client can be set up here: {error}") from None
-
-    def __repr__(self) -> str:
-        return f"StaticAdsLabClient(base_url={self.base_url!r})"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def now(self) -> datetime:
-        """The time by the API's clock, as of its last answer; by ours before there was one."""
-        return datetime.now(UTC) + self.clock_ahead
-
-    async def aclose(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
 
     # The account
 
@@ -207,7 +135,7 @@ class StaticAdsLabClient:
         Raises:
             NotFoundError: There is none of this id.
         """
-        return parse(ImageAd, await self._request("GET", f"/v1/image-ads/{_quoted(image_ad_id)}"))
+        return parse(ImageAd, await self._request("GET", f"/v1/image-ads/{quoted(image_ad_id)}"))
 
     async def get_image_ads(self, image_ad_ids: Sequence[str]) -> list[ImageAd]:
         """Many image ads, up to 100 in one request.
@@ -216,25 +144,27 @@ class StaticAdsLabClient:
             Those that the API answered, in any order and each once. One that it left out may
             exist all the same.
         """
-        ids = list(dict.fromkeys(image_ad_ids))
-        found: dict[str, ImageAd] = {}
+        return await self._read_many(ImageAd, "/v1/image-ads?ids=", image_ad_ids)
+
+    async def _read_many(self, kind: type[J], path: str, identifiers: Sequence[str]) -> list[J]:
+        ids = list(dict.fromkeys(identifiers))
+        found: dict[str, J] = {}
         for start in range(0, len(ids), MAX_IDS_PER_READ):
-            for ad in await self._read_batch(ids[start : start + MAX_IDS_PER_READ]):
-                found[ad.id] = ad
+            for job in await self._read_batch(kind, path, ids[start : start + MAX_IDS_PER_READ]):
+                found[job.id] = job
         return [found[i] for i in ids if i in found]
 
-    async def _read_batch(self, ids: list[str]) -> list[ImageAd]:
+    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
         # How many ids fit is not documented; and one bad id must not hide the others.
         try:
-            answer = await self._request(
-                "GET", "/v1/image-ads?ids=" + ",".join(_quoted(i) for i in ids)
-            )
+            answer = await self._request("GET", path + ",".join(quoted(i) for i in ids))
         except (BadRequestError, NotFoundError):
             if len(ids) == 1:
                 return []
             middle = len(ids) // 2
-            return [*await self._read_batch(ids[:middle]), *await self._read_batch(ids[middle:])]
-        return parse_list(ImageAd, answer)
+            halves = ids[:middle], ids[middle:]
+            return [job for half in halves for job in await self._read_batch(kind, path, half)]
+        return parse_list(kind, answer)
 
     def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
         """All image ads that match, page by page; one that makes no sense is an error here.
@@ -243,7 +173,79 @@ class StaticAdsLabClient:
             filters: `status`, `brand_id`, `product_id`, `product_variant_id`,
                 `design_template_id`, `batch_id`, `editable`, `sku_code`.
         """
-        return self._pages(ImageAd, "/v1/image-ads", filters)
+        return self._pages(ImageAd, "/v1/image-ads", filters, strict=True)
+
+    async def update_image_ad(
+        self,
+        image_ad_id: str,
+        current_json_tree: JsonTree,
+        *,
+        idempotency_key: str | None = None,
+        on_send: Callable[[], None] | None = None,
+    ) -> CreatedImageAd:
+        """Renders an editable ad anew from a tree; the ad is `processing` again.
+
+        Args:
+            image_ad_id: Which ad.
+            current_json_tree: The entire tree, never a part of it.
+            idempotency_key, on_send: See `create_image_ad`.
+
+        Returns:
+            The ad, and whether this is the answer to an earlier request with this key.
+
+        Raises:
+            UnprocessableError, BadRequestError, NotFoundError: The ad is flat, or the tree is none.
+            ConflictError: It is being rendered at this moment.
+        """
+        answer = await self._request(
+            "PATCH",
+            f"/v1/image-ads/{quoted(image_ad_id)}",
+            json={"current_json_tree": current_json_tree},
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+            is_create=True,
+            on_send=on_send,
+        )
+        return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
+
+    async def delete_image_ad(self, image_ad_id: str) -> None:
+        """Deletes an ad. What it has cost is not given back.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        await self._delete(f"/v1/image-ads/{quoted(image_ad_id)}")
+
+    def list_image_ad_versions(self, image_ad_id: str) -> AsyncIterator[ImageAdVersion]:
+        """All versions of an editable ad, page by page, in the API's order."""
+        return self._pages(ImageAdVersion, f"/v1/image-ads/{quoted(image_ad_id)}/versions", {})
+
+    async def get_image_ad_version(self, image_ad_id: str, version_id: str) -> ImageAdVersion:
+        """One version of an editable ad.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        path = f"/v1/image-ads/{quoted(image_ad_id)}/versions/{quoted(version_id)}"
+        return parse(ImageAdVersion, await self._request("GET", path))
+
+    async def sync_image_ads(
+        self, renders: Sequence[FigmaRender], *, idempotency_key: str | None = None
+    ) -> list[ImageAd]:
+        """Hands in what was changed in Figma, up to ten ads in one request.
+
+        Raises:
+            ValueError: There are more than ten.
+            BadRequestError, UnprocessableError, NotFoundError: An ad cannot be synchronized.
+        """
+        if len(renders) > MAX_FIGMA_ITEMS:
+            raise ValueError(f"A Figma sync takes at most {MAX_FIGMA_ITEMS} ads.")
+        answer = await self._request(
+            "POST",
+            "/v1/image-ads/sync",
+            json={"items": [render.model_dump() for render in renders]},
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+        )
+        return parse_list(ImageAd, answer)
 
     async def stream_image_ad(self, image_ad_id: str) -> AsyncIterator[ImageAdEvent]:
         """The events of a running job, until it ends or the stream does.
@@ -259,7 +261,7 @@ class StaticAdsLabClient:
         # A stream that was opened once is not reopened here: its watcher decides what to do.
         request = self._http.build_request(
             "GET",
-            f"/v1/image-ads/{_quoted(image_ad_id)}",
+            f"/v1/image-ads/{quoted(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
             timeout=httpx.Timeout(2 * HEARTBEAT_SECONDS + 1, connect=CONNECT_SECONDS),
         )
@@ -284,7 +286,7 @@ class StaticAdsLabClient:
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise _connection_error(error, "GET", request.url.path) from None
+            raise connection_error(error, "GET", request.url.path) from None
         ad = parse(ImageAd, self._read(response))
         if ad.is_completed:
             yield Complete(ad.id)
@@ -294,119 +296,191 @@ class StaticAdsLabClient:
     # The catalogue
 
     async def get_resource(self, kind: type[C], identifier: str) -> C:
-        """One `Brand`, `Product`, `ProductVariant`, `Audience` or `DesignTemplate`.
+        """One `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
 
         Raises:
             NotFoundError: There is none of this id.
         """
-        path = f"{ENDPOINTS[kind]}/{_quoted(identifier)}"
+        path = f"{ENDPOINTS[kind]}/{quoted(identifier)}"
         return parse(kind, await self._request("GET", path))
 
     def list_resources(self, kind: type[C], **filters: str) -> AsyncIterator[C]:
         """All resources of a kind that match, page by page.
 
         Args:
-            kind: `Brand`, `Product`, `ProductVariant`, `Audience` or `DesignTemplate`.
-            filters: `brand_id` for products; `product_id` for product variants and audiences;
-                `status`, `industry`, `ad_format` and `ids` for design templates.
+            kind: `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
+            filters: `brand_id` for products; `product_id` for product variants, audiences and
+                images, and `image_type` for these; `status`, `industry`, `ad_format`, `deleted`
+                and `ids` for design templates.
         """
         return self._pages(kind, ENDPOINTS[kind], filters)
 
-    async def _pages(
-        self, kind: type[R], path: str, filters: Mapping[str, str | bool]
-    ) -> AsyncIterator[R]:
-        params: dict[str, str] = {
-            name: str(value).lower() if isinstance(value, bool) else value
-            for name, value in filters.items()
-        }
-        params["limit"] = str(PAGE_SIZE)
-        while True:
-            answer = await self._request("GET", path, params=params)
-            page = parse_list(kind, answer, strict=kind is ImageAd)
-            for item in page:
-                yield item
-            last: str = getattr(page[-1], "id", "") if page else ""
-            if not answer.has_more or not last or params.get("starting_after") == last:
-                return
-            params["starting_after"] = last
+    async def create_resource(
+        self, kind: type[C], *, idempotency_key: str | None = None, **fields: Any
+    ) -> C:
+        """Adds a `Brand`, `Product`, `ProductVariant` or `Audience` to the catalogue.
 
-    # Every request
+        Args:
+            kind: What to add.
+            idempotency_key: The same key and fields within 24 hours give the same resource.
+            fields: Its fields, such as `name` and, of a product, `brand_id`.
 
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        idempotency_key: str | None = None,
-        is_create: bool = False,
-        on_send: Callable[[], None] | None = None,
-    ) -> Answer:
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        policy = RetryPolicy(self._attempts)
-        async for attempt in retrying(policy):
-            with attempt:
-                async with self.limiter.turn(create=is_create) as turn:
-                    if on_send is not None:
-                        try:
-                            on_send()
-                        except BaseException:
-                            turn.not_sent = True
-                            raise
-                    try:
-                        async with asyncio.timeout(REQUEST_SECONDS):
-                            response = await self._http.request(
-                                method, path, params=params, json=json, headers=headers
-                            )
-                    except TimeoutError:
-                        raise APITimeoutError(
-                            f"{method} {path.partition('?')[0]} was not answered in full within "
-                            f"{REQUEST_SECONDS:g} s"
-                        ) from None
-                    except httpx.HTTPError as error:
-                        # `from None`: httpx's error holds the request, and that the key.
-                        raise _connection_error(error, method, path) from None
-                    turn.answered(
-                        RateLimitHeaders.parse(response.headers),
-                        refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
-                    )
-                answer = self._read(response)
-                self._set_clock(answer.sent_at)
-                logger.debug(
-                    "%s %s: %s, request %s", method, path, answer.status, answer.request_id
-                )
-                return answer
-        raise AssertionError("a retry loop ends with an answer or an error")
-
-    def _set_clock(self, sent_at: datetime | None) -> None:
-        if sent_at is not None:
-            ahead = sent_at - datetime.now(UTC)
-            if abs(ahead) <= CLOCKS_DIFFER:
-                self.clock_ahead = ahead
-
-    def _read(self, response: httpx.Response) -> Answer:
-        """The envelope of an answer, or the error that it amounts to.
-
-        What comes back goes into logs and tables, so a key that is quoted in it is blotted out.
+        Raises:
+            BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
         """
-        content = response.content.replace(self._api_key.encode(), REDACTED.encode())
+        key = idempotency_key or str(uuid.uuid4())
+        answer = await self._request("POST", ENDPOINTS[kind], json=fields, idempotency_key=key)
+        return parse(kind, answer)
+
+    async def update_resource(
+        self,
+        kind: type[C],
+        identifier: str,
+        *,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> C:
+        """Changes these fields of a resource; images cannot be changed.
+
+        Raises:
+            BadRequestError, NotFoundError: The API does not take it like that.
+        """
+        answer = await self._request(
+            "PATCH",
+            f"{ENDPOINTS[kind]}/{quoted(identifier)}",
+            json=fields,
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+        )
+        return parse(kind, answer)
+
+    async def delete_resource(self, kind: type[C], identifier: str) -> None:
+        """Deletes a resource.
+
+        Raises:
+            NotFoundError: There is none of this id.
+            ConflictError: Something else hangs on it.
+        """
+        await self._delete(f"{ENDPOINTS[kind]}/{quoted(identifier)}")
+
+    # Images and design templates
+
+    async def upload_image(
+        self,
+        image: ImageFile,
+        image_type: ImageType,
+        *,
+        product_id: str | None = None,
+        alt_text: str | None = None,
+        logo_theme: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Image:
+        """Uploads an image of at most 15 MB: PNG, JPEG, WebP or GIF.
+
+        Args:
+            image: The file.
+            image_type: What it shows.
+            product_id: The product that it shows.
+            alt_text: What it shows, in words.
+            logo_theme: `light` or `dark`, for a logo.
+            idempotency_key: The same key and file within 24 hours give the same image.
+
+        Raises:
+            BadRequestError, PayloadTooLargeError: The API does not take the file.
+        """
+        fields = {
+            "image_type": str(image_type),
+            "product_id": product_id,
+            "alt_text": alt_text,
+            "logo_theme": logo_theme,
+        }
+        answer = await self._request(
+            "POST",
+            ENDPOINTS[Image],
+            form={name: value for name, value in fields.items() if value is not None},
+            upload=_upload(image),
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+        )
+        return parse(Image, answer)
+
+    async def create_design_template(
+        self,
+        reference: ImageFile | str,
+        *,
+        idempotency_key: str | None = None,
+        on_send: Callable[[], None] | None = None,
+    ) -> CreatedDesignTemplate:
+        """Has a design template made from a reference ad; it starts as `processing`.
+
+        The body is not documented: a file goes as multipart in `file`, and an address as JSON in
+        `reference_image_url`.
+
+        Args:
+            reference: An image file, or the address of an image that the API can fetch.
+            idempotency_key, on_send: See `create_image_ad`.
+
+        Raises:
+            InsufficientBalanceError: The wallet is empty.
+            BadRequestError, PayloadTooLargeError, UnprocessableError: The API does not take it.
+        """
+        by_url = isinstance(reference, str)
+        answer = await self._request(
+            "POST",
+            ENDPOINTS[DesignTemplate],
+            json={"reference_image_url": reference} if by_url else None,
+            upload=None if isinstance(reference, str) else _upload(reference),
+            idempotency_key=idempotency_key or str(uuid.uuid4()),
+            is_create=True,
+            on_send=on_send,
+        )
+        template = parse(DesignTemplate, answer)
+        return CreatedDesignTemplate(design_template=template, replayed=answer.replayed)
+
+    async def get_design_templates(
+        self, design_template_ids: Sequence[str]
+    ) -> list[DesignTemplate]:
+        """Many design templates, up to 100 in one request; see `get_image_ads`."""
+        return await self._read_many(DesignTemplate, ENDPOINTS[DesignTemplate], design_template_ids)
+
+    async def update_design_template(
+        self,
+        design_template_id: str,
+        current_json_tree: JsonTree,
+        *,
+        change_summary: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> DesignTemplate:
+        """Gives a design template another tree.
+
+        Args:
+            design_template_id: Which one.
+            current_json_tree: The entire tree, never a part of it.
+            change_summary: What was changed, in at most 500 characters.
+            idempotency_key: See `create_image_ad`.
+
+        Raises:
+            BadRequestError, NotFoundError: The tree is none, or there is no such template.
+        """
+        summary = {} if change_summary is None else {"change_summary": change_summary}
+        return await self.update_resource(
+            DesignTemplate,
+            design_template_id,
+            current_json_tree=current_json_tree,
+            idempotency_key=idempotency_key,
+            **summary,
+        )
+
+    async def _delete(self, path: str) -> None:
         try:
-            body = json_module.loads(content)
-        except (ValueError, RecursionError):
-            body = None
-        return read_answer(response, body)
+            await self._request("DELETE", path)
+        except NotFoundError as error:
+            # If an earlier try was not answered, it was that one which deleted it.
+            if not error.undecided:
+                raise
 
 
-def _quoted(identifier: str) -> str:
-    return quote(identifier, safe="")
-
-
-def _connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConnectionError:
-    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    path = path.partition("?")[0]
-    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return kind(f"{method} {path} got no answer ({reason})")
+def _upload(image: ImageFile) -> Upload:
+    kind = image.media_type or "application/octet-stream"
+    return Upload(image.safe_filename, image.content, kind)
 
 
 def _reason(ad: ImageAd) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from prefect_staticadslab.api.client import CONNECT_SECONDS, READ_SECONDS
+from prefect_staticadslab.api.base_client import CONNECT_SECONDS, READ_SECONDS
 from prefect_staticadslab.api.errors import APIConnectionError, UnreadableAnswerError
 from prefect_staticadslab.api.retries import retrying
 

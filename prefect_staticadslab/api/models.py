@@ -1,4 +1,4 @@
-"""The API's resources, as far as we read them.
+"""Accounts, jobs and image ads, as far as we read them.
 
 Every model ignores fields that it does not know, because the API may add some at any time, and
 takes nothing for granted but an id: the rest has a default.
@@ -6,20 +6,20 @@ takes nothing for granted but an id: the rest has a default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_staticadslab.api.fields import (
+    Identifier,
+    JsonTree,
+    Maybe,
+    Moment,
+    Pixels,
+    Resource,
+    Text,
+    Url,
 )
 
 FLAT_IMAGE_AD: Final = "flat_image_ad"
@@ -30,41 +30,6 @@ PRICE_USD: Final = {FLAT_IMAGE_AD: Decimal("1.00"), EDITABLE_IMAGE_AD: Decimal("
 
 MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
-
-
-T = TypeVar("T")
-
-
-def _text(value: object) -> object:
-    return "" if value is None else str(value)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """A time that does not say where it is, taken to be UTC; any other one as it is."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-"""Text for people: a null or a number in its place is no reason to fail."""
-
-Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
-"""A field that we can do without: a value that makes no sense counts as none.
-
-An ad that was paid for must not be lost because its `width` is suddenly a text.
-"""
-
-
-class Resource(BaseModel):
-    """What all answers have in common: unknown fields are ignored, and nothing can be changed."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Account(Resource):
@@ -170,44 +135,34 @@ class ImageAdRequest(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
-Url = Annotated[str, Field(max_length=8_000)]
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-"""Longer, or larger, is a server that has lost its mind; and a table must be able to hold it."""
-
-
-Moment = Annotated[datetime, AfterValidator(in_utc)]
-
-
-class ImageAd(Resource):
-    """An image ad. `image_url` is None until `status` is `completed`.
-
-    `width` and `height` are in pixels, `duration_ms` in milliseconds.
-    """
+class Job(Resource):
+    """What an asynchronous job makes: an image ad, or a design template."""
 
     id: Identifier
     status: Text = "processing"
-    design_template_id: Maybe[str] = None
-    brand_id: Maybe[str] = None
-    product_id: Maybe[str] = None
-    audience_id: Maybe[str] = None
-    product_variant_id: Maybe[str] = None
-    prompt: Maybe[str] = None
-    editable: Maybe[bool] = None
-    sku_code: Maybe[str] = None
     progress: Maybe[JobProgress] = None
-    image_url: Maybe[Url] = None
+    error: Maybe[JobError] = None
     width: Maybe[Pixels] = None
     height: Maybe[Pixels] = None
-    error: Maybe[JobError] = None
     duration_ms: Maybe[float] = None
     created_at: Maybe[Moment] = None
     completed_at: Maybe[Moment] = None
+    current_json_tree: Maybe[JsonTree] = None
+
+    @property
+    def picture_url(self) -> str | None:
+        """Where the picture is, once there is one."""
+        raise NotImplementedError
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What it is billed once it is completed, in USD."""
+        raise NotImplementedError
 
     @property
     def is_completed(self) -> bool:
         """Whether the picture is there: `completed`, and with a URL to prove it."""
-        return self.status == "completed" and bool(self.image_url)
+        return self.status == "completed" and bool(self.picture_url)
 
     @property
     def is_failed(self) -> bool:
@@ -218,6 +173,36 @@ class ImageAd(Resource):
     def is_finished(self) -> bool:
         """Whether nothing more will happen. Unknown states count as still processing."""
         return self.is_completed or self.is_failed
+
+
+class ImageAd(Job):
+    """An image ad. `image_url` is None until `status` is `completed`.
+
+    `width` and `height` are in pixels, `duration_ms` in milliseconds. `current_json_tree` is the
+    tree of an editable ad.
+    """
+
+    design_template_id: Maybe[str] = None
+    brand_id: Maybe[str] = None
+    product_id: Maybe[str] = None
+    audience_id: Maybe[str] = None
+    product_variant_id: Maybe[str] = None
+    prompt: Maybe[str] = None
+    editable: Maybe[bool] = None
+    sku_code: Maybe[str] = None
+    image_url: Maybe[Url] = None
+    figma_render_url: Maybe[Url] = None
+    initial_figma_render_url: Maybe[Url] = None
+    batch_id: Maybe[str] = None
+
+    @property
+    def picture_url(self) -> str | None:
+        return self.image_url
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether it can be revised."""
+        return bool(self.editable) or self.sku_code == EDITABLE_IMAGE_AD
 
     @property
     def price_usd(self) -> Decimal:
@@ -234,56 +219,40 @@ class CreatedImageAd(Resource):
     replayed: bool = False
 
 
-class CatalogueResource(Resource):
-    """What ads are made of: all of it has an id, and most of it a name."""
+class ImageAdVersion(Resource):
+    """One rendering of an editable ad, `iav_…`. Its fields are not documented beyond the id."""
 
-    id: str
-    name: Text = ""
-
-
-class Brand(CatalogueResource):
-    """A brand: who advertises."""
-
-    description: Maybe[str] = None
-
-
-class Product(CatalogueResource):
-    """A product of a brand."""
-
-    brand_id: Maybe[str] = None
-    description: Maybe[str] = None
+    id: Identifier
+    image_ad_id: Maybe[str] = None
+    version: Maybe[int] = None
+    status: Maybe[str] = None
+    image_url: Maybe[Url] = None
+    current_json_tree: Maybe[JsonTree] = None
+    created_at: Maybe[Moment] = None
 
 
-class ProductVariant(CatalogueResource):
-    """A variant of a product, such as "Red / Large"."""
-
-    product_id: Maybe[str] = None
+MAX_FIGMA_ITEMS: Final = 10
+"""Ads in one Figma sync. From the vendor's documentation."""
 
 
-class Audience(CatalogueResource):
-    """An audience of a product."""
+class FigmaRender(BaseModel):
+    """An editable ad as it was changed in Figma: an item of `POST /v1/image-ads/sync`.
 
-    product_id: Maybe[str] = None
-    description: Maybe[str] = None
+    Example:
+        ```python
+        import base64
+        from prefect_staticadslab.api.models import FigmaRender
 
+        render = FigmaRender(
+            id="ia_91c0", current_json_tree={"type": "FRAME", "children": []},
+            figma_render_base64=base64.b64encode(b"a PNG").decode(),
+        )
+        assert render.id == "ia_91c0"
+        ```
+    """
 
-class DesignTemplate(CatalogueResource):
-    """A design template. Only a `completed` one can be used for an ad."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    status: Text = "processing"
-    aspect_ratio: Maybe[str] = None
-    industry: Maybe[str] = None
-    ad_format: Maybe[str] = None
-    preview_url: Maybe[str] = None
-    width: Maybe[int] = None
-    height: Maybe[int] = None
-
-
-ENDPOINTS: Final[Mapping[type[Resource], str]] = {
-    Brand: "/v1/brands",
-    Product: "/v1/products",
-    ProductVariant: "/v1/product-variants",
-    Audience: "/v1/audiences",
-    DesignTemplate: "/v1/design-templates",
-}
-"""Where the API keeps each kind of catalogue resource."""
+    id: str = Field(pattern="^ia_.+")
+    current_json_tree: JsonTree
+    figma_render_base64: str = Field(min_length=1)

@@ -6,15 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prefect_staticadslab.api.client import PAGE_SIZE, StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    AuthenticationError,
-    NotFoundError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
-from prefect_staticadslab.api.models import (
-    Account,
+from prefect_staticadslab.api.base_client import PAGE_SIZE
+from prefect_staticadslab.api.catalogue import (
     Audience,
     Brand,
     CatalogueResource,
@@ -22,6 +15,14 @@ from prefect_staticadslab.api.models import (
     Product,
     ProductVariant,
 )
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+)
+from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.rows import CampaignRow
 

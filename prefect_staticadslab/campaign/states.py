@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final
 
-from prefect_staticadslab.api.models import in_utc
+from prefect_staticadslab.api.fields import in_utc
 from prefect_staticadslab.campaign.sheet import cell_text
 
 _EARLIEST_YEAR: Final = 2000

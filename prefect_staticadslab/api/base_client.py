@@ -1,0 +1,246 @@
+"""What every request of the client goes through: limits, time-outs, retries, and one parser."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json as json_module
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from prefect_staticadslab._version import __version__
+from prefect_staticadslab.api.answers import Answer, parse_list, read_answer
+from prefect_staticadslab.api.connection import (
+    DEFAULT_BASE_URL,
+    check_api_key,
+    check_base_url,
+    key_id,
+)
+from prefect_staticadslab.api.errors import APIConnectionError, APITimeoutError
+from prefect_staticadslab.api.fields import Resource
+from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
+from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Resource)
+
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 30.0
+"""A create is answered at once, with the job still to run; half a minute is a dead connection."""
+
+REQUEST_SECONDS: Final = 90.0
+"""A whole request; an answer that trickles in is never silent."""
+
+UPLOAD_BYTES_PER_SECOND: Final = 100_000
+"""The slowest line on which a file of 15 MB still gets through."""
+
+CLOCKS_DIFFER: Final = timedelta(days=1)
+"""A clock that is further from ours than this is none."""
+
+PAGE_SIZE: Final = 100
+
+REDACTED: Final = "sal_…"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file in a multipart body.
+
+    Attributes:
+        filename: Its name, without folders.
+        content: Its bytes.
+        media_type: Such as `image/png`.
+    """
+
+    filename: str
+    content: bytes
+    media_type: str
+
+
+class BaseClient:
+    """Sends requests for `StaticAdsLabClient`, which knows what they are about."""
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        attempts: int = DEFAULT_ATTEMPTS,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+        limiter: RateLimiter | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        api_key = check_api_key(api_key)
+        self.base_url = check_base_url(base_url)
+        self.limiter = limiter or shared_limiter(self.base_url, api_key)
+        self.key_id = key_id(api_key)
+        self._api_key = api_key
+        self._attempts = attempts
+        self.clock_ahead = timedelta(0)
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=self.base_url,
+                headers={
+                    "X-API-Key": api_key,
+                    "Accept": "application/json",
+                    "User-Agent": f"prefect-staticadslab/{__version__}",
+                },
+                timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
+                transport=transport,
+            )
+        except (ImportError, OSError, ValueError) as error:
+            # Proxies and certificates are taken from the environment.
+            raise APIConnectionError(f"No HTTP client can be set up here: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def now(self) -> datetime:
+        """The time by the API's clock, as of its last answer; by ours before there was one."""
+        return datetime.now(UTC) + self.clock_ahead
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def _pages(
+        self, kind: type[R], path: str, filters: Mapping[str, str | bool], *, strict: bool = False
+    ) -> AsyncIterator[R]:
+        params: dict[str, str] = {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in filters.items()
+        }
+        params["limit"] = str(PAGE_SIZE)
+        while True:
+            answer = await self._request("GET", path, params=params)
+            page = parse_list(kind, answer, strict=strict)
+            for item in page:
+                yield item
+            last: str = getattr(page[-1], "id", "") if page else ""
+            if not answer.has_more or not last or params.get("starting_after") == last:
+                return
+            params["starting_after"] = last
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        upload: Upload | None = None,
+        idempotency_key: str | None = None,
+        is_create: bool = False,
+        on_send: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Sends a request until it is answered.
+
+        Args:
+            method, path, params: What to ask for.
+            json: The body.
+            form, upload: The body instead, as multipart.
+            idempotency_key: See the API's guide; for POST and PATCH.
+            is_create: Whether it begins a job; polls have a reserve of the limit beside these.
+            on_send: Called before each time that it is sent; what it raises keeps it from that.
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        files, seconds = None, REQUEST_SECONDS
+        if upload is not None:
+            files = {"file": (upload.filename, upload.content, upload.media_type)}
+            # One key stands for one body, so a repeat must be the same byte for byte: a boundary
+            # that is drawn each time would make it another one.
+            boundary = hashlib.sha256(upload.content).hexdigest()
+            seconds += len(upload.content) / UPLOAD_BYTES_PER_SECOND
+            headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
+        policy = RetryPolicy(self._attempts)
+        async for attempt in retrying(policy):
+            with attempt:
+                async with self.limiter.turn(create=is_create) as turn:
+                    if on_send is not None:
+                        try:
+                            on_send()
+                        except BaseException:
+                            turn.not_sent = True
+                            raise
+                    try:
+                        async with asyncio.timeout(seconds):
+                            response = await self._http.request(
+                                method,
+                                path,
+                                params=params,
+                                json=json,
+                                data=form,
+                                files=files,
+                                headers=headers,
+                            )
+                    except TimeoutError:
+                        raise APITimeoutError(
+                            f"{method} {path.partition('?')[0]} was not answered in full within "
+                            f"{seconds:g} s"
+                        ) from None
+                    except httpx.HTTPError as error:
+                        # `from None`: httpx's error holds the request, and that the key.
+                        raise connection_error(error, method, path) from None
+                    turn.answered(
+                        RateLimitHeaders.parse(response.headers),
+                        refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+                    )
+                answer = self._read(response)
+                self._set_clock(answer.sent_at)
+                logger.debug(
+                    "%s %s: %s, request %s", method, path, answer.status, answer.request_id
+                )
+                return answer
+        raise AssertionError("a retry loop ends with an answer or an error")
+
+    def _set_clock(self, sent_at: datetime | None) -> None:
+        if sent_at is not None:
+            ahead = sent_at - datetime.now(UTC)
+            if abs(ahead) <= CLOCKS_DIFFER:
+                self.clock_ahead = ahead
+
+    def _read(self, response: httpx.Response) -> Answer:
+        """The envelope of an answer, or the error that it amounts to.
+
+        What comes back goes into logs and tables, so a key that is quoted in it is blotted out.
+        """
+        content = response.content.replace(self._api_key.encode(), REDACTED.encode())
+        try:
+            body = json_module.loads(content)
+        except (ValueError, RecursionError):
+            body = None
+        return read_answer(response, body)
+
+
+def quoted(identifier: str) -> str:
+    """An id as a part of a path."""
+    return quote(identifier, safe="")
+
+
+def connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConnectionError:
+    """What an httpx error amounts to, without the request in it, which holds the key."""
+    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+    path = path.partition("?")[0]
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return kind(f"{method} {path} got no answer ({reason})")
