@@ -24,7 +24,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import CampaignRow
+from prefect_staticadslab.campaign.rows import AdRow
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 
@@ -106,7 +106,7 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
 
 
 async def check_catalogue(
-    client: StaticAdsLabClient, account: Account, rows: Sequence[CampaignRow]
+    client: StaticAdsLabClient, account: Account, rows: Sequence[AdRow]
 ) -> int:
     """Looks up every distinct id of the rows, in a handful of requests.
 
@@ -158,9 +158,7 @@ def _no_answer(
 class _Lookup:
     """Looks up the ids of one column with few requests."""
 
-    def __init__(
-        self, client: StaticAdsLabClient, kind: _Kind, rows: Sequence[CampaignRow]
-    ) -> None:
+    def __init__(self, client: StaticAdsLabClient, kind: _Kind, rows: Sequence[AdRow]) -> None:
         self._client = client
         self._kind = kind
         self._ids = {i: None for row in rows if (i := getattr(row.request, kind.column))}
@@ -225,7 +223,7 @@ class _Lookup:
 
 
 def _problems(
-    row: CampaignRow, known: dict[str, dict[str, CatalogueResource | None]]
+    row: AdRow, known: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
     for kind in _KINDS:
         identifier = getattr(row.request, kind.column)

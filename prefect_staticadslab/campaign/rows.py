@@ -7,14 +7,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pydantic
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.states import AD_COLUMNS
 
 ID_COLUMNS: Final = {
     "design_template_id": ("dt_", "a design template"),
@@ -27,6 +28,8 @@ REQUIRED_COLUMNS: Final = ("design_template_id", "brand_id", "product_id", "audi
 BOOLEAN_COLUMNS: Final = ("editable", "generate_ai_images", "generate_copy")
 INPUT_COLUMNS: Final = (*ID_COLUMNS, "prompt", *BOOLEAN_COLUMNS, "node_overrides")
 ROW_ID_COLUMN: Final = "row_id"
+AdRow: TypeAlias = CampaignRow[ImageAdRequest]
+
 KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
@@ -35,26 +38,6 @@ _TITLE_LINES: Final = 10
 _ID_DIGITS: Final = 16
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
-
-
-@dataclass(frozen=True)
-class CampaignRow:
-    """One row that can be sent.
-
-    Attributes:
-        number: The row's number as a spreadsheet program shows it.
-        request: The ad that it asks for.
-        identity: What makes it the same row in the next run: its `row_id` if it has one, else its
-            occurrence number among equal rows, together with all that is sent. So rows may be
-            moved, added and removed between runs, two equal rows are two ads, and a row whose ad
-            was changed is a new one.
-        gone: Whether it is only in the result table, and no longer in the spreadsheet.
-    """
-
-    number: int
-    request: ImageAdRequest
-    identity: str
-    gone: bool = False
 
 
 def campaign_id(name: str) -> str:
@@ -85,7 +68,7 @@ def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
     return _digest(campaign, identity, str(attempt))
 
 
-def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[CampaignRow]:
+def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[AdRow]:
     """The spreadsheet's rows as requests.
 
     Args:
@@ -99,7 +82,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     columns, problems = _columns(spreadsheet)
     if problems:
         raise SpreadsheetError(problems)
-    rows: list[CampaignRow] = []
+    rows: list[AdRow] = []
     row_ids: dict[str, int] = {}
     occurrences: Counter[str] = Counter()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
@@ -117,10 +100,14 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
             sent = json.dumps(request.body(), sort_keys=True)
             occurrences[sent] += 1
             which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[sent]}"
-            rows.append(CampaignRow(number, request, _digest(which, sent)[:_ID_DIGITS]))
+            rows.append(CampaignRow(number, request, row_identity(which, sent)))
     if problems:
         raise SpreadsheetError(problems)
     return rows
+
+
+AD_TABLE: Final = TableKind(AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+"""A campaign's table."""
 
 
 def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
@@ -262,6 +249,16 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
 
 
 _OVERRIDES_EXAMPLE: Final = '{"NODE_ID": {"characters": "Sale"}}'
+
+
+def row_identity(which: str, sent: str) -> str:
+    """What stands for a row in keys and tables: 16 hexadecimal digits.
+
+    Args:
+        which: Which of the rows that ask for the same.
+        sent: What it asks for.
+    """
+    return _digest(which, sent)[:_ID_DIGITS]
 
 
 def _digest(*parts: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import Adoption, adopt
-from prefect_staticadslab.campaign.keys import Chunk, deal
+from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.planned import ImageAdResult
 from prefect_staticadslab.campaign.preflight import (
     KeyRefusedError,
     check_catalogue,
@@ -26,17 +27,16 @@ from prefect_staticadslab.campaign.preflight import (
 )
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, campaign_id
+from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RowStatus
-from prefect_staticadslab.campaign.underway import AdUnderWay
 
 LISTED_FAILURES: Final = 5
 """Kinds of failure that a summary names; the table has them all."""
 
 
 @dataclass
-class Campaign:
+class Campaign(Batch[ImageAdRequest]):
     """A campaign's spreadsheet, checked, and its result table.
 
     Attributes:
@@ -45,7 +45,6 @@ class Campaign:
         adoption: What became of rows that an interrupted run may have sent long ago.
     """
 
-    name: str
     table: ResultTable
     adoption: Adoption = field(default_factory=Adoption)
 
@@ -126,54 +125,9 @@ class Campaign:
                 f"their ads: {error}"
             ) from error
 
-    def chunks(self, weights: Mapping[str, float] | None = None) -> list[Chunk]:
-        """The rows that are not completed, in the table's order, a hundred at a time.
-
-        Args:
-            weights: How to share them out between keys; see `deal`. None for a single key.
-        """
-        campaign = campaign_id(self.name)
-        planned = [
-            PlannedAd(position, row.request, campaign, row.identity, state, wanted=not row.gone)
-            for position, (row, state) in enumerate(
-                zip(self.table.rows, self.table.states, strict=True)
-            )
-            if position not in self.adoption.held
-            and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
-        ]
-        return deal(planned, weights or {"": 1.0})
-
-    async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
-        """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
-
-        Args:
-            chunk: The chunk.
-            now: The time, by the API's clock.
-
-        Returns:
-            The chunk, with what another run wrote down of it by then.
-
-        Raises:
-            CampaignError: It cannot be written, so nothing must be sent.
-        """
-        marked = [ad for ad in map(AdUnderWay, chunk.ads) if ad.wants_create]
-        for ad in marked:
-            ad.begin_attempt(now, chunk.account)
-        known = await self.table.before_send({ad.position: ad.state for ad in marked})
-        # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
-        # is lost, and then by another one, which is refused.
-        ads = [
-            replace(plan, state=known[plan.position], marked=True)
-            if plan.position in known
-            else plan
-            for plan in chunk.ads
-        ]
-        return replace(chunk, ads=ads)
-
-    def collect(self, results: Sequence[ImageAdResult]) -> None:
-        """Notes the results of chunks, which may come from another process."""
-        for result in results:
-            self.table.update(result.position, result.state)
+    @property
+    def held(self) -> Mapping[int, str]:
+        return self.adoption.held
 
     def summarize(
         self,

@@ -88,25 +88,30 @@ def sibling(location: str, ending: str) -> str:
     return stem + ending
 
 
-def read_bytes(location: str) -> bytes:
-    """The content of a file.
+def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
+    """The content of a file, or its first `at_most` bytes.
 
     Raises:
         StorageError: It is not there, or cannot be read.
     """
     if not is_url(location):
         try:
-            return local_path(location).read_bytes()
+            with local_path(location).open("rb") as file:
+                return file.read() if at_most is None else file.read(at_most)
         except FileNotFoundError:
             raise StorageError(f"There is no file {location}.") from None
         except IsADirectoryError:
-            raise StorageError(f"{location} is a folder, not a spreadsheet.") from None
+            raise StorageError(f"{location} is a folder, not a file.") from None
         except OSError as error:
             raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
     try:
         filesystem, path = _remote(location)
-        content: bytes = filesystem.cat_file(path)
-        return content
+        if at_most is None:
+            content: bytes = filesystem.cat_file(path)
+            return content
+        with filesystem.open(path, "rb") as remote:
+            start: bytes = remote.read(at_most)
+            return start
     except FileNotFoundError:
         raise StorageError(f"There is nothing at {_shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own
