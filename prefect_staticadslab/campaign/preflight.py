@@ -27,6 +27,7 @@ from prefect_staticadslab.campaign.problems import CampaignError, Problem, Sprea
 from prefect_staticadslab.campaign.rows import AdRow
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
+TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""
@@ -68,8 +69,12 @@ _KINDS: Final = (
 )
 
 
-async def check_key(client: StaticAdsLabClient) -> Account:
+async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_SCOPES) -> Account:
     """Asks the API whose key this is, before anything is created with it.
+
+    Args:
+        client: Whom to ask.
+        scopes: What the key must be good for.
 
     Raises:
         KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
@@ -82,7 +87,7 @@ async def check_key(client: StaticAdsLabClient) -> Account:
         ) from error
     except StaticAdsLabError as error:
         raise _no_answer(client, error) from error
-    missing = [s for s in NEEDED_SCOPES if account.scopes and s not in account.scopes]
+    missing = [s for s in scopes if account.scopes and s not in account.scopes]
     if missing:
         raise KeyRefusedError(
             f"The key lacks the scope {' and '.join(missing)}. "

@@ -88,6 +88,66 @@ def sibling(location: str, ending: str) -> str:
     return stem + ending
 
 
+def folder(location: str) -> str:
+    """The folder that a file is in."""
+    if is_url(location):
+        return location.rpartition("/")[0]
+    return str(local_path(location).parent)
+
+
+def join(base: str, name: str) -> str:
+    """The place of `name` in the folder `base`; a full path or a URL is a place by itself.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.storage import join
+
+        assert join("s3://ads/refs", "a.png") == "s3://ads/refs/a.png"
+        assert join("refs", "https://cdn/a.png") == "https://cdn/a.png"
+        ```
+    """
+    if "://" in name or Path(name).expanduser().is_absolute():
+        return name
+    if is_url(base):
+        return f"{base.rstrip('/')}/{name}"
+    return str(local_path(base) / name)
+
+
+def is_folder(location: str) -> bool:
+    """Whether there is a folder at `location`. A web server has none.
+
+    Raises:
+        StorageError: Nobody can say.
+    """
+    if not is_url(location):
+        return local_path(location).is_dir()
+    if location.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        filesystem, path = _remote(location)
+        return bool(filesystem.isdir(path))
+    except Exception as error:
+        raise StorageError(f"{_shown(location)} cannot be reached: {_reason(error)}.") from error
+
+
+def file_names(location: str) -> list[str]:
+    """The names of a folder's files in order, without hidden ones.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        if is_url(location):
+            filesystem, path = _remote(location)
+            found = filesystem.ls(path, detail=True)
+            names = [str(f["name"]).rpartition("/")[2] for f in found if f["type"] == "file"]
+        else:
+            names = [f.name for f in local_path(location).iterdir() if f.is_file()]
+    except Exception as error:
+        raise StorageError(f"{_shown(location)} cannot be read: {_reason(error)}.") from error
+    return sorted(name for name in names if name and not name.startswith("."))
+
+
 def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
     """The content of a file, or its first `at_most` bytes.
 
