@@ -88,17 +88,21 @@ async def revise(
             "%d of %d already completed; %d to revise", plan.completed, plan.rows, plan.creates
         )
         results: list[ImageAdResult] = []
+        stopped_by = ""
         async with (
             revisions.table.checkpoints(say_unsaved),
             show_progress(revisions.table, client.limiter.seconds_for, logger.info),
         ):
-            while planned := await revisions.next_round(client):
-                done = await revise_image_ads(
-                    credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
-                )
-                revisions.collect(done)
-                await revisions.note_versions(client, [result.position for result in done])
-                results += done
+            try:
+                while planned := await revisions.next_round(client):
+                    done = await revise_image_ads(
+                        credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
+                    )
+                    revisions.collect(done)
+                    await revisions.note_versions(client, [result.position for result in done])
+                    results += done
+            except StaticAdsLabError as error:
+                stopped_by = f"The ads could not be read any more: {error}"
 
     summary = revisions.summarize(
         results,
@@ -108,7 +112,7 @@ async def revise(
         contact_sheet=keep_contact_sheet(revisions.table, storage.name(spreadsheet)),
     )
     await keep_summary(revisions, summary)
-    lines = [summary.headline(), *summary.notes()]
+    lines = [summary.headline(), *filter(None, [stopped_by]), *summary.notes()]
     if unsaved := revisions.table.unsaved():
         lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
     else:

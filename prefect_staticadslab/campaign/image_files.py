@@ -51,7 +51,7 @@ def _broken(content: bytes) -> str | None:
 
     try:
         with Image.open(io.BytesIO(content)) as image:
-            image.verify()
+            image.load()
     except Exception as error:  # Pillow raises what it likes
         return f"is a broken image ({type(error).__name__})."
     return None

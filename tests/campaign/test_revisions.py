@@ -13,9 +13,11 @@ from prefect_staticadslab.api.models import ImageAdVersion
 from prefect_staticadslab.campaign.json_trees import nodes
 from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.problems import SpreadsheetError
+from prefect_staticadslab.campaign.requests import send
 from prefect_staticadslab.campaign.revisions import Revisions, newest
 from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.campaign.states import RowStatus
+from prefect_staticadslab.campaign.underway import AdUnderWay
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest
 
@@ -204,7 +206,6 @@ async def test_a_second_run_revises_nothing_again(
     tmp_path: Path,
 ) -> None:
     ad = await finished(client, make_request("x", editable=True))
-    _, place = first_text(ad)
     # Not the same tree again, if it were applied twice.
     change = [{"op": "add", "path": "/children/0", "value": {"id": "new", "type": "EFFECT"}}]
     spreadsheet = write(tmp_path, (ad.id, "json_patch", change))
@@ -230,9 +231,6 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
-        from prefect_staticadslab.campaign.requests import send
-        from prefect_staticadslab.campaign.underway import AdUnderWay
-
         under_way = AdUnderWay(plan)
         under_way.begin_attempt(client.now(), client.key_id)
         await killed.table.before_send({0: under_way.state})
