@@ -8,8 +8,9 @@ from typing import Final, TypeAlias
 
 import pandas as pd
 
+from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
+from prefect_staticadslab.campaign.rows import CampaignRow, read_rows
 from prefect_staticadslab.campaign.sheet import Spreadsheet, normalized
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
@@ -62,12 +63,12 @@ def marked_back(state: AdState) -> AdState:
     return replace(state, error=None if state.image_url else error or None)
 
 
-def with_input_names(frame: pd.DataFrame) -> pd.DataFrame:
+def with_input_names(frame: pd.DataFrame, ours: Sequence[str] = RESULT_COLUMNS) -> pd.DataFrame:
     """The input's columns; one that is called like one of ours gets a prefix."""
     names = [str(name) for name in frame.columns]
     taken = set(names)
     for position, name in enumerate(names):
-        if normalized(name) in RESULT_COLUMNS:
+        if normalized(name) in ours:
             renamed_to = f"{INPUT_PREFIX}{name}"
             while renamed_to in taken:
                 renamed_to = f"{INPUT_PREFIX}{renamed_to}"
@@ -78,13 +79,18 @@ def with_input_names(frame: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
+def is_result_table(table: Spreadsheet) -> bool:
+    """Whether a table is one of ours: whether its last columns are those that we add."""
+    return tuple(map(str, table.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS
+
+
 def read_earlier(location: str) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
     names: set[str] = set()
     try:
         earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS, ragged=True)
         names.update(map(str, earlier.frame.columns))
-        if tuple(map(str, earlier.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS:
+        if is_result_table(earlier):
             return earlier
     except SpreadsheetError:
         pass

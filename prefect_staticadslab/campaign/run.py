@@ -15,6 +15,9 @@ from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import Adoption, adopt
+from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.catalogue import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.expansion import expand
 from prefect_staticadslab.campaign.keys import Chunk, deal
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
@@ -25,9 +28,8 @@ from prefect_staticadslab.campaign.preflight import (
     check_one_organization,
 )
 from prefect_staticadslab.campaign.record import OutputError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, campaign_id
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.results import ResultTable, check_location
+from prefect_staticadslab.campaign.rows import campaign_id
 from prefect_staticadslab.campaign.states import RowStatus
 from prefect_staticadslab.campaign.underway import AdUnderWay
 
@@ -42,36 +44,43 @@ class Campaign:
     Attributes:
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
+        catalogue: What was looked up of the API's catalogue.
         adoption: What became of rows that an interrupted run may have sent long ago.
     """
 
     name: str
     table: ResultTable
+    catalogue: Catalogue = NOTHING_READ
     adoption: Adoption = field(default_factory=Adoption)
 
     @classmethod
     def open(
-        cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "", base_url: str = ""
+        cls,
+        spreadsheet: str | Brief,
+        output: str,
+        *,
+        catalogue: Catalogue = NOTHING_READ,
+        name: str = "",
+        base_url: str = "",
     ) -> Campaign:
-        """Reads and checks everything, and changes nothing.
+        """Checks everything that can be checked by now, and changes nothing.
 
         Args:
-            spreadsheet: A `.csv`, `.tsv` or `.xlsx`: a path or any fsspec URL.
+            spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
             output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
-            sheet: Which sheet of an XLSX; the first by default.
+            catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
             name: The campaign's name, if not its output.
             base_url: The API that will be used, to tell a table that was made with another one.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
         """
-        if storage.canonical(spreadsheet) == storage.canonical(output):
-            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-        read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
-        table = ResultTable.open(output, read)
+        brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
+        check_output(brief, output)
+        table = ResultTable.open(output, expand(brief, catalogue))
         if base_url:
             _check_same_api(table, base_url)
-        return cls(name or storage.canonical(output), table)
+        return cls(name or storage.canonical(output), table, catalogue)
 
     def check_simulation(self) -> None:
         """Raises if the table holds real ads: a simulation must not mix its own into them.
@@ -105,7 +114,7 @@ class Campaign:
             for _, row, state in self.table.wanted
             if state.image_ad_id is None or state.status is RowStatus.FAILED
         ]
-        unchecked = await check_catalogue(client, account, rows)
+        unchecked = await check_catalogue(client, account, rows, self.catalogue)
         return Preflight(account.organization_name, unchecked, client.clock_ahead)
 
     async def adopt(self, *clients: StaticAdsLabClient) -> None:
@@ -213,6 +222,17 @@ class Campaign:
             stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
             failures=tuple(failures.most_common(LISTED_FAILURES)),
         )
+
+
+def check_output(brief: Brief, output: str) -> None:
+    """Raises if no result table of a spreadsheet can be at `output`.
+
+    Raises:
+        CampaignError: It cannot.
+    """
+    if storage.canonical(brief.location) == storage.canonical(output):
+        raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+    check_location(output)
 
 
 def _check_same_api(table: ResultTable, base_url: str) -> None:
