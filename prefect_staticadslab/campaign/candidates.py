@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from prefect_staticadslab.api.models import CatalogueResource
-from prefect_staticadslab.campaign.catalogue import TEMPLATE, Kind, Listing, folded
+from prefect_staticadslab.campaign.catalogue import TEMPLATE, Chosen, Kind, Listing, folded
 from prefect_staticadslab.campaign.selectors import (
     FILTER_KEYS,
     ByFilter,
@@ -16,8 +17,8 @@ from prefect_staticadslab.campaign.selectors import (
 )
 from prefect_staticadslab.campaign.sheet import shortened
 
-LISTED = 8
-"""How many there are is said of more."""
+LISTED: Final = 8
+"""Of more than so many, the rest is counted."""
 
 
 def ambiguous(kind: Kind, value: ByName, matches: Sequence[CatalogueResource]) -> str:
@@ -29,57 +30,64 @@ def ambiguous(kind: Kind, value: ByName, matches: Sequence[CatalogueResource]) -
     )
 
 
-def nothing(kind: Kind, value: Value, listing: Listing, parent: str) -> str:
+def nothing(kind: Kind, value: Value, listing: Listing, parent: Chosen | None) -> str:
     """What to say of a value that no resource matches.
 
     Args:
         kind: What was looked for.
         value: What it was to be.
         listing: All that there are.
-        parent: What they belong to; "" for kinds that belong to nothing.
+        parent: What they belong to; None for kinds that belong to nothing.
     """
-    if isinstance(value, Everything):
-        if kind is TEMPLATE:
-            return "There are no completed design templates."
-        return f"{parent} has no {_plural(kind)}."
-    if isinstance(value, ByFilter):
-        return _no_template(value, listing)
     of = f" of {parent}" if parent else ""
-    if isinstance(value, ById):
-        return f"There is no {kind.thing} {value.id}{of or ' in this organization'}."
-    missing = f"There is no {kind.thing} {shortened(value.name)!r}{of}."
-    if nearest := listing.nearest(value.name):
+    match value:
+        case Everything() if kind is TEMPLATE:
+            return "There are no completed design templates."
+        case Everything():
+            return f"{parent} has no {_plural(kind)}."
+        case ByFilter(conditions):
+            return _no_template(conditions, listing)
+        case ById(identifier):
+            return f"There is no {kind.thing} {identifier}{of or ' in this organization'}."
+        case ByName(name):
+            missing = f"There is no {kind.thing} {shortened(name)!r}{of}."
+            return f"{missing} {_instead_of(name, listing, parent)}"
+
+
+def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
+    if nearest := listing.nearest(name):
         names = [resource.name for resource in nearest]
         told = [
             f"{name!r}" if names.count(name) == 1 else f"{name!r} ({resource.id})"
             for name, resource in zip(names, nearest, strict=True)
         ]
-        return f"{missing} Did you mean {' or '.join(told)}?"
-    there_are = _listed(repr(resource.name) for resource in listing.resources)
-    return f"{missing} There {'are: ' + there_are if there_are else 'are none'}."
+        return f"Did you mean {' or '.join(told)}?"
+    if listing.resources:
+        names = [repr(resource.name) for resource in listing.resources]
+        return f"There {'is' if len(names) == 1 else 'are'}: {_listed(names)}."
+    if parent is None:
+        return "There are none."
+    return "It has none." if parent.name else "It has none; is its id right?"
 
 
 def contradiction(kind: Kind, meant: Sequence[CatalogueResource], claim: str) -> str:
     """What to say of names that are not those of the ids beside them."""
     names = _listed(resource.name or resource.id for resource in meant)
-    return (
-        f"{kind.id_column} is of {names}, but {kind.name} says {shortened(claim)!r}. "
-        "Clear one of them."
-    )
+    return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
 
 
-def _no_template(value: ByFilter, listing: Listing) -> str:
-    wanted = "; ".join(f"{key}={wanted}" for key, wanted in value.conditions)
-    for key, condition in value.conditions:
+def _no_template(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
+    wanted = "; ".join(f"{key}={condition}" for key, condition in conditions)
+    for key, condition in conditions:
         values = sorted({str(v) for r in listing.resources if (v := getattr(r, key))})
         if folded(condition) not in map(folded, values):
-            return f"No completed design template has {key}={condition}. There is: " + (
+            return f"No completed design template has {key}={condition}. There are: " + (
                 f"{_listed(values)}." if values else "nothing."
             )
     kinds = {
         " ".join(str(getattr(r, key) or "–") for key in FILTER_KEYS) for r in listing.resources
     }
-    return f"No completed design template has {wanted}. There is: {_listed(sorted(kinds))}."
+    return f"No completed design template has {wanted}. There are: {_listed(sorted(kinds))}."
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -152,6 +152,17 @@ class Catalogue:
         }
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """A resource that a row means; its name, as far as it is known."""
+
+    id: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.id
+
+
 NOTHING_READ: Final = Catalogue()
 
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import KINDS, TEMPLATE, Catalogue, Kind
+from prefect_staticadslab.campaign.catalogue import KINDS, TEMPLATE, Catalogue, Chosen, Kind
 from prefect_staticadslab.campaign.columns import ID_COLUMNS, SOURCE_ROW_COLUMN
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.record import with_input_names
 from prefect_staticadslab.campaign.resolution import (
     BriefLine,
-    Chosen,
     Combination,
     Resolver,
     RowAds,
@@ -72,9 +71,7 @@ class _Writer:
             if name not in self._places and name.removesuffix("_id") in self._places:
                 self._places[name] = len(self._header)
                 self._header.append(name)
-        if several:
-            self._places[SOURCE_ROW_COLUMN] = len(self._header)
-            self._header.append(SOURCE_ROW_COLUMN)
+        self._header += ours
         self._several = several
         self._lines: list[list[Any]] = []
         self._numbers: list[int] = []
@@ -88,7 +85,7 @@ class _Writer:
             for kind, selector in line.selectors.items():
                 self._write(cells, kind, selector, ad[kind])
             if self._several:
-                cells[self._places[SOURCE_ROW_COLUMN]] = str(line.number)
+                cells[-1] = str(line.number)
             if line.prompt is not None:
                 values = self._values(line, cells, ad)
                 problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))

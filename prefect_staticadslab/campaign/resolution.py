@@ -16,6 +16,7 @@ from prefect_staticadslab.campaign.catalogue import (
     TEMPLATE,
     VARIANT,
     Catalogue,
+    Chosen,
     Kind,
     Listing,
     ListKey,
@@ -58,17 +59,6 @@ class BriefLine:
         return frozenset(
             kind for kind in self.selectors if kind is not TEMPLATE and kind.name in columns
         )
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A resource that a row means; its name, as far as it is known."""
-
-    id: str
-    name: str = ""
-
-    def __str__(self) -> str:
-        return self.name or self.id
 
 
 Combination = Mapping[Kind, Chosen | None]
@@ -217,7 +207,7 @@ def _picked(
             # The list has only those that are completed; the others are told of by their status.
             found[value.id] = Chosen(value.id)
         else:
-            messages.append(candidates.nothing(kind, value, listing, str(parent or "")))
+            messages.append(candidates.nothing(kind, value, listing, parent))
     meant = [listing.by_id[identifier] for identifier in found if identifier in listing.by_id]
     if selector.claim and meant and not messages and not _fits(selector.claim, meant):
         messages.append(candidates.contradiction(kind, meant, selector.claim))

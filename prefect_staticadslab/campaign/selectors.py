@@ -104,7 +104,7 @@ def read_selector(
         values, wrong = _values(kind, column, id_parts or name_parts)
         if id_parts and name_parts and set(_values(kind, kind.name, name_parts)[0]) != set(values):
             says = f"but {kind.name} says {shortened(name_text)!r}. Clear one of them."
-            wrong.append((column, f"{kind.id_column} says {shortened(id_text)!r}, {says}"))
+            wrong.append((column, f"says {shortened(id_text)!r}, {says}"))
         return Selector(column, values), wrong
     if id_parts:
         values, wrong = _values(kind, column, id_parts)
