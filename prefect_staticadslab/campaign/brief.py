@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from prefect_staticadslab.campaign.catalogue import KINDS, TEMPLATE, Catalogue, Kind, ListKey
-from prefect_staticadslab.campaign.columns import BRIEF_COLUMNS, KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS, columns_of
 from prefect_staticadslab.campaign.placeholders import (
     PlaceholderError,
     PromptTemplate,
@@ -93,7 +93,7 @@ class Brief:
 
 
 def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
-    columns, problems = columns_of(spreadsheet, BRIEF_COLUMNS)
+    columns, problems = columns_of(spreadsheet, KNOWN_COLUMNS)
     if problems:
         raise SpreadsheetError(problems)
     lines = _LineReader(spreadsheet, columns)

@@ -27,10 +27,8 @@ READ_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUM
 """What is read of a table in which every row is one ad and says so in ids."""
 
 NAME_COLUMNS: Final = tuple(name.removesuffix("_id") for name in ID_COLUMNS)
-BRIEF_COLUMNS: Final = frozenset((*INPUT_COLUMNS, *NAME_COLUMNS, ROW_ID_COLUMN))
+KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
-
-KNOWN_COLUMNS: Final = BRIEF_COLUMNS
 
 FILTER_EXAMPLE: Final = "ad_format=Sale; aspect_ratio=4:5"
 
