@@ -28,7 +28,8 @@ class Plan:
     """A campaign's plan.
 
     Attributes:
-        rows: All rows.
+        rows: All rows, an ad each.
+        source_rows: The spreadsheet's rows, of which each may have made several of these.
         completed: Rows that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
@@ -39,6 +40,7 @@ class Plan:
     """
 
     rows: int
+    source_rows: int
     completed: int
     following: int
     to_create: Mapping[tuple[str, Decimal], int]
@@ -68,6 +70,7 @@ class Plan:
                 new += row.request.price_usd
         return cls(
             rows=len(table.wanted),
+            source_rows=len({row.number for _, row, _ in table.wanted}),
             completed=completed,
             following=following,
             to_create=to_create,
@@ -83,6 +86,16 @@ class Plan:
         return sum(self.to_create.values())
 
     @property
+    def expansion(self) -> str:
+        """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
+        if self.source_rows == self.rows:
+            return ""
+        made = "1 row makes" if self.source_rows == 1 else f"{self.source_rows} rows make"
+        return (
+            f"The spreadsheet's {made} {self.rows} ads, which cost up to {self.total_usd:.2f} USD."
+        )
+
+    @property
     def total_usd(self) -> Decimal:
         """What the whole campaign costs if every row completes, earlier runs included."""
         return self.spent_usd + self.committed_usd + self.new_usd
@@ -94,10 +107,11 @@ class Plan:
             BudgetError: It does.
         """
         if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
-            raise BudgetError(
+            message = (
                 f"This costs up to {self.total_usd:.2f} USD, and the limit is "
                 f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
             )
+            raise BudgetError(f"{self.expansion} {message}".lstrip())
 
     def expected_seconds(self, seconds_for: Callable[[int], float]) -> float:
         """How long it takes: what the rate limit makes the creates wait, and the last job.
@@ -109,7 +123,9 @@ class Plan:
 
     def describe(self, seconds_for: Callable[[int], float] | None = None) -> str:
         """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
-        lines = [f"Rows:              {self.rows}"]
+        rows = "Ads" if self.expansion else "Rows"
+        lines = [self.expansion] if self.expansion else []
+        lines.append(f"{rows + ':':18} {self.rows}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:

@@ -12,7 +12,7 @@ from prefect_staticadslab.campaign.kinds import CampaignRow, Q, TableKind
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.sheet import Spreadsheet, normalized
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
 
 INPUT_PREFIX: Final = "input_"
 
@@ -78,6 +78,12 @@ def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.D
     return renamed
 
 
+def is_result_table(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> bool:
+    """Whether a table is one of ours: whether its last columns are those that we add."""
+    ours = tuple(columns)
+    return tuple(map(str, table.frame.columns[-len(ours) :])) == ours
+
+
 def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
     names: set[str] = set()
@@ -85,7 +91,7 @@ def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
     try:
         earlier = read_spreadsheet(location, known_columns=kind.known_columns, ragged=True)
         names.update(map(str, earlier.frame.columns))
-        if tuple(map(str, earlier.frame.columns[-len(ours) :])) == ours:
+        if is_result_table(earlier, ours):
             return earlier
     except SpreadsheetError:
         pass

@@ -124,13 +124,7 @@ class JobTable(Generic[Q]):
             states=[AdState() for _ in rows],
         )
         if location is not None:
-            if storage.suffix(location) not in WRITABLE:
-                raise OutputError(
-                    f"The output {location} must end in one of: {', '.join(WRITABLE)}."
-                )
-            if storage.suffix(location) == ".parquet":
-                need_pyarrow()
-            storage.check_folder(location)
+            check_location(location)
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
@@ -382,6 +376,21 @@ class ResultTable(JobTable[ImageAdRequest]):
     ) -> Self:
         """See `JobTable.open`."""
         return super().open(location, spreadsheet, kind)
+
+
+def check_location(location: str) -> None:
+    """Raises if no table can be written there, as far as that can be told.
+
+    Raises:
+        OutputError: There is no such format.
+        SpreadsheetError: What the format needs is not installed.
+        StorageError: There is no such folder.
+    """
+    if storage.suffix(location) not in WRITABLE:
+        raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
+    if storage.suffix(location) == ".parquet":
+        need_pyarrow()
+    storage.check_folder(location)
 
 
 def _writes() -> Attempts:

@@ -23,6 +23,7 @@ from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD, ImageAd, ImageAdVersion
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
 from prefect_staticadslab.campaign.json_trees import (
     TreeError,
     check_overrides,
@@ -38,7 +39,13 @@ from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.requests import RevisionRequest
 from prefect_staticadslab.campaign.results import JobTable
-from prefect_staticadslab.campaign.rows import ROW_ID_COLUMN, campaign_id, plain_text, row_identity
+from prefect_staticadslab.campaign.rows import (
+    RowIds,
+    campaign_id,
+    plain_text,
+    row_id_of,
+    row_identity,
+)
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import SENT_WITHIN, AdState, RowStatus
@@ -121,23 +128,22 @@ def read_changes(
     problems = list(_header_problems(names))
     if problems:
         raise SpreadsheetError(problems)
-    known = [name for name in ("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS) if name in names]
+    known = [name for name in names if name in REVISION_TABLE.known_columns]
     rows: list[CampaignRow[Change]] = []
     occurrences: Counter[str] = Counter()
-    row_ids: dict[str, int] = {}
+    row_ids = RowIds()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: plain_text(cell_text(line[names.index(name)])).strip() for name in known}
         change, wrong = _change(number, cells)
-        row_id = cells.get(ROW_ID_COLUMN, "")
-        taken = row_ids.setdefault(row_id, number) != number
-        if row_id and taken and unique_row_ids:
-            also = f"{row_id!r} is also in row {row_ids[row_id]}."
-            wrong.append(Problem(also, number, ROW_ID_COLUMN))
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            wrong.append(taken)
         problems += wrong
         if change is not None:
             content = change.model_dump_json()
             occurrences[content] += 1
+            row_id = row_id_of(cells)
             which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[content]}"
             rows.append(CampaignRow(number, change, row_identity(which, content)))
     if problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -13,6 +13,9 @@ from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import adopt
 from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.catalogue import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.expansion import expand
 from prefect_staticadslab.campaign.preflight import (
     KeyRefusedError,
     check_catalogue,
@@ -20,9 +23,7 @@ from prefect_staticadslab.campaign.preflight import (
     check_one_organization,
 )
 from prefect_staticadslab.campaign.record import OutputError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.results import ResultTable, check_location
 from prefect_staticadslab.campaign.states import RowStatus
 
 
@@ -33,34 +34,41 @@ class Campaign(ParallelBatch[ImageAdRequest]):
     Attributes:
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
+        catalogue: What was looked up of the API's catalogue.
         adoption: What became of rows that an interrupted run may have sent long ago.
     """
 
     table: ResultTable
+    catalogue: Catalogue = field(default=NOTHING_READ, kw_only=True)
 
     @classmethod
     def open(
-        cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "", base_url: str = ""
+        cls,
+        spreadsheet: str | Brief,
+        output: str,
+        *,
+        catalogue: Catalogue = NOTHING_READ,
+        name: str = "",
+        base_url: str = "",
     ) -> Campaign:
-        """Reads and checks everything, and changes nothing.
+        """Checks everything that can be checked by now, and changes nothing.
 
         Args:
-            spreadsheet: A `.csv`, `.tsv` or `.xlsx`: a path or any fsspec URL.
+            spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
             output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
-            sheet: Which sheet of an XLSX; the first by default.
+            catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
             name: The campaign's name, if not its output.
             base_url: The API that will be used, to tell a table that was made with another one.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
         """
-        if storage.canonical(spreadsheet) == storage.canonical(output):
-            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-        read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
-        table = ResultTable.open(output, read)
+        brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
+        check_output(brief, output)
+        table = ResultTable.open(output, expand(brief, catalogue))
         if base_url:
             _check_same_api(table, base_url)
-        return cls(name or storage.canonical(output), table)
+        return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
     def check_simulation(self) -> None:
         """Raises if the table holds real ads: a simulation must not mix its own into them.
@@ -94,7 +102,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             for _, row, state in self.table.wanted
             if state.image_ad_id is None or state.status is RowStatus.FAILED
         ]
-        unchecked = await check_catalogue(client, account, rows)
+        unchecked = await check_catalogue(client, account, rows, self.catalogue)
         return Preflight(account.organization_name, unchecked, client.clock_ahead)
 
     async def adopt(self, *clients: StaticAdsLabClient) -> None:
@@ -114,6 +122,17 @@ class Campaign(ParallelBatch[ImageAdRequest]):
                 "Rows of an earlier run may have been sent, and the API could not be asked for "
                 f"their ads: {error}"
             ) from error
+
+
+def check_output(brief: Brief, output: str) -> None:
+    """Raises if no result table of a spreadsheet can be at `output`.
+
+    Raises:
+        CampaignError: It cannot.
+    """
+    if storage.canonical(brief.location) == storage.canonical(output):
+        raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+    check_location(output)
 
 
 def _check_same_api(table: ResultTable, base_url: str) -> None:

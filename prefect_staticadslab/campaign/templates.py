@@ -13,13 +13,14 @@ from typing import Final
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import Adoption
 from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
 from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable
-from prefect_staticadslab.campaign.rows import ROW_ID_COLUMN, plain_text, row_identity
+from prefect_staticadslab.campaign.rows import RowIds, plain_text, row_id_of, row_identity
 from prefect_staticadslab.campaign.sheet import (
     FIRST_ROW,
     Spreadsheet,
@@ -150,21 +151,19 @@ def read_references(
         raise SpreadsheetError([Problem(message, row=1)])
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
-    row_ids: dict[str, int] = {}
+    row_ids = RowIds()
     occurrences: Counter[str] = Counter()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
-        reference = plain_text(cell_text(line[names.index(column)])).strip()
+        cells = dict(zip(names, line, strict=True))
+        reference = plain_text(cell_text(cells[column])).strip()
         if not reference:
             problems.append(Problem("is empty. It needs a path or an address.", number, column))
-        row_id = ""
-        if ROW_ID_COLUMN in names:
-            row_id = plain_text(cell_text(line[names.index(ROW_ID_COLUMN)])).strip()
-        taken = row_ids.setdefault(row_id, number) != number
-        if row_id and taken and unique_row_ids:
-            also = f"{row_id!r} is also in row {row_ids[row_id]}."
-            problems.append(Problem(also, number, ROW_ID_COLUMN))
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            problems.append(taken)
         occurrences[reference] += 1
+        row_id = row_id_of(cells)
         which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[reference]}"
         request = DesignTemplateRequest(reference=storage.join(base, reference))
         rows.append(CampaignRow(number, request, row_identity(which, reference)))
