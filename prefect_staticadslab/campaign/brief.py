@@ -192,16 +192,19 @@ class _LineReader:
     def _empty_cells(
         self, line: Sequence[Any], prompt: PromptTemplate, selectors: Mapping[Kind, Selector]
     ) -> list[Wrong]:
-        chosen = {kind.name: bool(selector.values) for kind, selector in selectors.items()}
-        empty = [
-            name
+        filled = {
+            name: bool(selector.values)
+            for kind, selector in selectors.items()
+            for name in (kind.name, kind.id_column)
+        }
+        for name in prompt.columns:
+            if name not in filled:
+                filled[name] = bool(cell_text(line[self._all_columns[name]]).strip())
+        return [
+            (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns
-            if not chosen.get(
-                name.removesuffix("_id"),
-                bool(cell_text(line[self._all_columns.get(name, 0)]).strip()),
-            )
+            if not filled[name]
         ]
-        return [(name, f"is empty, and the prompt has {{{shortened(name)}}}.") for name in empty]
 
 
 _SEVERAL = frozenset("|*=")
