@@ -39,6 +39,24 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         SpreadsheetError: Names, filters or ids are wrong, or a placeholder stands for nothing, or
             there are too many ads; the message lists all of it.
         CampaignError: The catalogue lacks a list.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_staticadslab.campaign.brief import Brief
+        from prefect_staticadslab.campaign.catalogue import NOTHING_READ
+        from prefect_staticadslab.campaign.expansion import expand
+
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id,price,prompt\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2,3.50,Now {price}\\n"
+        )
+        table = expand(Brief.open("two.csv"), NOTHING_READ)
+        assert table.frame["audience_id"].tolist() == ["aud_1", "aud_2"]
+        assert table.frame["prompt"].tolist() == ["Now 3.50", "Now 3.50"]
+        assert table.row_numbers == (2, 2)
+        ```
     """
     if not brief.lines:
         return brief.spreadsheet
