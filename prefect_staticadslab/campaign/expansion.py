@@ -105,7 +105,11 @@ class _Writer:
             if self._several:
                 cells[-1] = str(line.number)
             if line.prompt is not None:
-                values = self._values(line, cells, ad)
+                named = {kind.name: ad[kind] for kind in line.named}
+                values = {
+                    column: _name(named[column]) if column in named else self._text(cells, column)
+                    for column in line.prompt.columns
+                }
                 problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
                 cells[self._places["prompt"]] = line.prompt.fill(values)
             self._lines.append(cells)
@@ -115,32 +119,28 @@ class _Writer:
     def _write(
         self, cells: list[Any], kind: Kind, selector: Selector, chosen: Chosen | None
     ) -> None:
-        place = self._places[kind.id_column]
         identifier = chosen.id if chosen else ""
-        if cell_text(cells[place]).strip() != identifier:
-            cells[place] = identifier
+        if self._text(cells, kind.id_column) != identifier:
+            cells[self._places[kind.id_column]] = identifier
         named = self._places.get(kind.name)
-        if named is None or not cell_text(cells[named]).strip():
+        if named is None or not self._text(cells, kind.name):
             return
         if kind is TEMPLATE:
             cells[named] = identifier
         elif selector.is_several:
-            cells[named] = chosen.name if chosen else ""
+            cells[named] = _name(chosen)
 
-    def _values(self, line: BriefLine, cells: Sequence[Any], ad: Combination) -> Mapping[str, str]:
-        assert line.prompt is not None  # noqa: S101
-        named = {kind.name: chosen.name if (chosen := ad[kind]) else "" for kind in line.named}
-        return {
-            column: named[column]
-            if column in named
-            else cell_text(cells[self._places[column]]).strip()
-            for column in line.prompt.columns
-        }
+    def _text(self, cells: Sequence[Any], column: str) -> str:
+        return cell_text(cells[self._places[column]]).strip()
 
     def spreadsheet(self) -> Spreadsheet:
         """All lines."""
         frame = frame_of(self._header, self._lines)
         return replace(self._given, frame=frame, row_numbers=tuple(self._numbers))
+
+
+def _name(chosen: Chosen | None) -> str:
+    return chosen.name if chosen else ""
 
 
 def _stand_for_nothing(
