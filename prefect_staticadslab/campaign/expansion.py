@@ -39,6 +39,24 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         SpreadsheetError: Names, filters or ids are wrong, or a placeholder stands for nothing, or
             there are too many ads; the message lists all of it.
         CampaignError: The catalogue lacks a list.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_staticadslab.campaign.brief import Brief
+        from prefect_staticadslab.campaign.catalogue import NOTHING_READ
+        from prefect_staticadslab.campaign.expansion import expand
+
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id,price,prompt\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2,3.50,Now {price}\\n"
+        )
+        table = expand(Brief.open("two.csv"), NOTHING_READ)
+        assert table.frame["audience_id"].tolist() == ["aud_1", "aud_2"]
+        assert table.frame["prompt"].tolist() == ["Now 3.50", "Now 3.50"]
+        assert table.row_numbers == (2, 2)
+        ```
     """
     if not brief.lines:
         return brief.spreadsheet
@@ -87,7 +105,11 @@ class _Writer:
             if self._several:
                 cells[-1] = str(line.number)
             if line.prompt is not None:
-                values = self._values(line, cells, ad)
+                named = {kind.name: ad[kind] for kind in line.named}
+                values = {
+                    column: _name(named[column]) if column in named else self._text(cells, column)
+                    for column in line.prompt.columns
+                }
                 problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
                 cells[self._places["prompt"]] = line.prompt.fill(values)
             self._lines.append(cells)
@@ -97,32 +119,28 @@ class _Writer:
     def _write(
         self, cells: list[Any], kind: Kind, selector: Selector, chosen: Chosen | None
     ) -> None:
-        place = self._places[kind.id_column]
         identifier = chosen.id if chosen else ""
-        if cell_text(cells[place]).strip() != identifier:
-            cells[place] = identifier
+        if self._text(cells, kind.id_column) != identifier:
+            cells[self._places[kind.id_column]] = identifier
         named = self._places.get(kind.name)
-        if named is None or not cell_text(cells[named]).strip():
+        if named is None or not self._text(cells, kind.name):
             return
         if kind is TEMPLATE:
             cells[named] = identifier
         elif selector.is_several:
-            cells[named] = chosen.name if chosen else ""
+            cells[named] = _name(chosen)
 
-    def _values(self, line: BriefLine, cells: Sequence[Any], ad: Combination) -> Mapping[str, str]:
-        assert line.prompt is not None  # noqa: S101
-        named = {kind.name: chosen.name if (chosen := ad[kind]) else "" for kind in line.named}
-        return {
-            column: named[column]
-            if column in named
-            else cell_text(cells[self._places[column]]).strip()
-            for column in line.prompt.columns
-        }
+    def _text(self, cells: Sequence[Any], column: str) -> str:
+        return cell_text(cells[self._places[column]]).strip()
 
     def spreadsheet(self) -> Spreadsheet:
         """All lines."""
         frame = frame_of(self._header, self._lines)
         return replace(self._given, frame=frame, row_numbers=tuple(self._numbers))
+
+
+def _name(chosen: Chosen | None) -> str:
+    return chosen.name if chosen else ""
 
 
 def _stand_for_nothing(

@@ -37,6 +37,27 @@ async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = Tr
     Raises:
         KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
         SpreadsheetError: The brief makes more ads than a campaign may have.
+
+    Example:
+        ```python
+        import asyncio
+        import os
+
+        from prefect_staticadslab import StaticAdsLabClient
+        from prefect_staticadslab.campaign.brief import Brief
+        from prefect_staticadslab.campaign.expansion import expand
+        from prefect_staticadslab.campaign.lookup import look_up
+
+        async def main():
+            brief = Brief.open("examples/names.csv")
+            async with StaticAdsLabClient(
+                os.environ["SAL_API_KEY"], os.environ["SAL_BASE_URL"]
+            ) as client:
+                table = expand(brief, await look_up(client, brief))
+            print(table.frame[["brand", "brand_id"]])
+
+        asyncio.run(main())
+        ```
     """
     lists: dict[ListKey, Listing] = {}
     unreadable: set[Kind] = set()

@@ -135,6 +135,25 @@ def test_a_name_beside_its_id_must_be_its_name() -> None:
     ]
 
 
+def test_several_names_beside_several_ids_must_be_theirs() -> None:
+    ids = "aud_late_prod_tea | aud_early_prod_tea"
+    made = lines({**IDS, "audience_id": ids, "audience": "early|LATE"})
+    assert [line["audience"] for line in made] == ["Late", "Early"]
+    for claim in ("Early", "Early|Late|Guests", "*"):
+        (message,) = told({**IDS, "audience_id": ids, "audience": claim})
+        assert "column audience_id: is of Late, Early, but audience says" in message
+
+
+def test_ids_and_names_go_together_in_a_row() -> None:
+    row = {**NAMES, "brand": "", "brand_id": "brand_b", "design_template": "dt_7"}
+    brief = Brief.read(sheet(row))
+    assert brief.wanted(NOTHING_READ) == {ListKey(PRODUCT, "brand_b"): True}
+    assert lines(row)[0]["product_id"] == "prod_other_tea"
+    assert told({**row, "brand_id": "brand_c"}) == [
+        "Row 2, column product: There is no product 'Tea' of brand_c. It has none; is its id right?"
+    ]
+
+
 def test_names_beside_ids_are_a_check_that_a_brief_can_do_without() -> None:
     brief = Brief.read(sheet({**IDS, "brand": "Birch"}))
     assert not brief.needs_catalogue
