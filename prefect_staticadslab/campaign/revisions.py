@@ -313,7 +313,7 @@ class Revisions(Batch[Change]):
             return None
         if state.status is RowStatus.SUBMITTING:
             if _has_arrived(state, ad):
-                state = seen(state, ad)
+                state = seen(state, ad, is_revision=True)
                 self.table.update(position, state)
                 if ad.is_finished:
                     return None
