@@ -121,6 +121,16 @@ def lines_of(table: Spreadsheet) -> list[Line]:
     ]
 
 
+def reopened(table: Spreadsheet) -> tuple[pd.DataFrame, list[CampaignRow], list[AdState]]:
+    """A result table as it was in memory: the input's columns, the rows, what is known of each."""
+    lines = lines_of(table)
+    return (
+        table.frame.iloc[:, : -len(RESULT_COLUMNS)],
+        [replace(row, gone=(state.error or "").startswith(GONE)) for _, row, state in lines],
+        [state for _, _, state in lines],
+    )
+
+
 def _states(table: pd.DataFrame) -> list[AdState]:
     results = table.iloc[:, -len(RESULT_COLUMNS) :]
     return [
