@@ -23,7 +23,7 @@ from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.pictures import download_pictures, make_folder
+from prefect_staticadslab.campaign.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration, show_progress
@@ -39,6 +39,7 @@ from prefect_staticadslab.command import (
 )
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.pictures import keep_pictures
 
 SIMULATOR_SPEED = 20.0
 RATE_WINDOW_SECONDS = 60.0
@@ -62,6 +63,7 @@ async def campaign(
     wait: bool = True,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
+    images_zip: str = "",
     preflight: bool = True,
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
 ) -> State[None]:
@@ -80,7 +82,8 @@ async def campaign(
         wait: Wait for the pictures. Otherwise end once all ads are created; a later run of the
             same output collects them.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
-        download_images: A folder to download the pictures to; none if empty.
+        download_images: A folder to download the pictures to, a path or a URL; none if empty.
+        images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together.
         more_credentials: Further API keys of the same organization. They share the rows, each
@@ -112,8 +115,8 @@ async def campaign(
                 return Completed(message="Dry run: nothing was created.")
             await current.adopt(*clients)
         plan = Plan.of(current.table)
-        if download_images:
-            make_folder(download_images)
+        folder = folder_for(output, download_images, images_zip)
+        check_places(folder, images_zip)
         current.table.save_now()
     except CampaignError as error:
         logger.error("Nothing was created.\n%s", error)
@@ -136,14 +139,12 @@ async def campaign(
         )
     if asked.unchecked:
         logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
-    async with (
-        current.table.checkpoints(say_unsaved),
-        show_progress(current.table, keys.seconds_for, logger.info),
-    ):
-        results = await FanOut(
-            current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
-        ).run()
-        missing = await download_pictures(current.table, download_images) if download_images else 0
+    async with current.table.checkpoints(say_unsaved):
+        async with show_progress(current.table, keys.seconds_for, logger.info):
+            results = await FanOut(
+                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
+            ).run()
+        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
 
     summary = current.summarize(
         results,
@@ -151,11 +152,11 @@ async def campaign(
         spent_before_usd=plan.spent_usd,
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(current.table, storage.name(spreadsheet)),
-        pictures=download_images,
-        pictures_missing=missing,
+        pictures=folder,
+        pictures_missing=pictures.failed,
     )
     await keep_summary(current, summary)
-    lines = [summary.headline(), *summary.notes()]
+    lines = [summary.headline(), *summary.notes(), *pictures.troubles()]
     if unsaved := current.table.unsaved():
         lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
         watch.ended = Failed(message="\n".join(lines))
@@ -165,6 +166,8 @@ async def campaign(
         lines.append(f"Contact sheet: {summary.contact_sheet}")
     if summary.pictures:
         lines.append(f"Pictures:      {summary.pictures}")
+    if pictures.archive:
+        lines.append(f"In one file:   {pictures.archive}")
     message = "\n".join(lines)
     if summary.is_complete:
         watch.ended = Completed(message=message)
@@ -206,6 +209,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
             download_images=given.download_images,
+            images_zip=given.images_zip,
             preflight=not given.no_preflight,
             more_credentials=credentials[1:],
             return_state=True,
@@ -241,6 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--no-preflight", action="store_true", help="do not look up the ids first")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
+    option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
     option(
         "--timeout-seconds",
         type=_positive,
