@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -201,7 +202,8 @@ class _Downloads:
         self._downloader = downloader
         self._fresh_url = fresh_url
         self._captions = captions(table)
-        self._decodes = asyncio.Semaphore(OPEN_DECODES)
+        # Threads of its own: memory that a decoder used stays with its thread.
+        self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
         self._by_id = _by_id(folder.pictures)
         self._wanted = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
         self._had: dict[int, str] = {}
@@ -213,7 +215,8 @@ class _Downloads:
     async def run(self) -> None:
         """Has every picture, or a log line that says why not."""
         positions = iter(self._wanted)
-        await all_of(self._work(positions) for _ in range(OPEN_DOWNLOADS))
+        with self._decoders:
+            await all_of(self._work(positions) for _ in range(OPEN_DOWNLOADS))
         self._missing.update(p for p in self._wanted if p not in self._had)
 
     def tally(self) -> Pictures:
@@ -366,8 +369,8 @@ class _Downloads:
         return None
 
     async def _decode(self, path: Path, small: Path) -> str:
-        async with self._decodes:
-            return await asyncio.to_thread(check_and_shrink, path, small)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, check_and_shrink, path, small)
 
 
 def _by_id(names: Iterable[str]) -> dict[str, str]:
