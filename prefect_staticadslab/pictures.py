@@ -7,7 +7,9 @@ import contextlib
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.campaign.pictures import FreshUrl, Pictures, download_pictures
+from prefect_staticadslab.campaign.downloading import FreshUrl
+from prefect_staticadslab.campaign.picture_report import Pictures
+from prefect_staticadslab.campaign.pictures import download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.states import RowStatus

@@ -26,6 +26,8 @@ LARGEST_BYTES: Final = 256 * 1024 * 1024
 DEAD_STATUSES: Final = frozenset((400, 401, 403, 404, 410))
 """What a CDN answers to a URL that is gone, or whose signature has expired."""
 
+ENDINGS: Final = frozenset((".png", ".jpg", ".webp", ".gif"))
+
 _HEAD_BYTES: Final = 12
 
 

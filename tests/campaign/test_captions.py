@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.captions import SLUG_BYTES, captions, slug
-from prefect_staticadslab.campaign.pictures import picture_stem
+from prefect_staticadslab.campaign.downloading import picture_stem
 from prefect_staticadslab.campaign.run import Campaign
 
 

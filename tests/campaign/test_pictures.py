@@ -23,10 +23,11 @@ from PIL import Image
 
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
-from prefect_staticadslab.campaign import pictures as pictures_module
+from prefect_staticadslab.campaign import downloading
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.images import check_and_shrink
-from prefect_staticadslab.campaign.pictures import Pictures, check_places, download_pictures
+from prefect_staticadslab.campaign.picture_report import Pictures
+from prefect_staticadslab.campaign.pictures import check_places, download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign
@@ -255,7 +256,7 @@ async def test_a_refused_key_is_not_shown_again_for_every_picture(tmp_path: Path
 
         said = await download_pictures(table, str(tmp_path / "pictures"), fresh_url=refused)
     assert len(said.missing) == 40
-    assert len(asked) <= pictures_module.OPEN_DOWNLOADS
+    assert len(asked) <= downloading.OPEN_DOWNLOADS
 
 
 async def test_the_simulator_is_asked_for_the_url_of_a_picture_that_moved(
@@ -357,7 +358,7 @@ async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
         finally:
             decoding -= 1
 
-    monkeypatch.setattr(pictures_module, "check_and_shrink", counted)
+    monkeypatch.setattr(downloading, "check_and_shrink", counted)
     open_, most_open = 0, 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
