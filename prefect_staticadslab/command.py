@@ -77,12 +77,18 @@ def flow_started() -> Watch:
     return watch
 
 
-def run_command(body: Callable[[contextlib.ExitStack], int], *, interrupted: str) -> int:
+def run_command(
+    body: Callable[[contextlib.ExitStack], int],
+    *,
+    interrupted: str,
+    refused: str = "Nothing was created.",
+) -> int:
     """Runs a command's body, and says what went wrong in the way of commands.
 
     Args:
         body: What to do; what it enters into the stack is left at the end. Returns the exit status.
         interrupted: What to say after an interruption.
+        refused: What to say before the reason, if there is one to do nothing.
 
     Returns:
         The exit status.
@@ -93,18 +99,21 @@ def run_command(body: Callable[[contextlib.ExitStack], int], *, interrupted: str
             stack.enter_context(_sigterm_like_ctrl_c())
             return body(stack)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
-        print(f"Nothing was created.\n{_explained(error)}", file=sys.stderr)  # noqa: T201
+        print(f"{refused}\n{_explained(error)}", file=sys.stderr)  # noqa: T201
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError):
         print(interrupted, file=sys.stderr)  # noqa: T201
         return INTERRUPTED
 
 
-def run_flow(call: Callable[[], Awaitable[State[Any]]]) -> int:
+def run_flow(
+    call: Callable[[], Awaitable[State[Any]]], *, refused: str = "Nothing was created."
+) -> int:
     """Runs a flow, with its progress shown on the terminal if there is one.
 
     Args:
         call: Calls the flow, with `return_state=True`.
+        refused: What to say before the reason, if the flow had one to do nothing.
 
     Returns:
         The exit status.
@@ -120,10 +129,10 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]]) -> int:
             if not PREFECT_API_URL.value():
                 print("Starting Prefect, which takes some seconds.", file=sys.stderr)  # noqa: T201
         stack.enter_context(temporary_settings(TEMPORARY_SERVER))
-        return _run_flow(call)
+        return _run_flow(call, refused)
 
 
-def _run_flow(call: Callable[[], Awaitable[State[Any]]]) -> int:
+def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
     async def run() -> State[Any]:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101
@@ -166,7 +175,7 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]]) -> int:
     if watch.interrupted or state.is_cancelled() or state.is_crashed():
         raise asyncio.CancelledError
     if state.name == REFUSED_STATE:
-        print(f"Nothing was created.\n{state.message}", file=sys.stderr)  # noqa: T201
+        print(f"{refused}\n{state.message}", file=sys.stderr)  # noqa: T201
         return REFUSED
     print(state.message)  # noqa: T201
     return COMPLETED if state.is_completed() and state.name != CREATED_STATE else INCOMPLETE
