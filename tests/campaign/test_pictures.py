@@ -205,6 +205,25 @@ async def test_a_picture_that_another_folder_has_is_copied(tmp_path: Path) -> No
     assert files(tmp_path / "other") == [NAME, SMALL]
 
 
+async def test_a_note_that_is_named_after_the_ad_is_not_taken_for_its_picture(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "approved-ia_1.txt").write_text("nice")
+    said, _, _ = await downloaded(tmp_path, [sent(PNG)], images_zip=str(tmp_path / "all.zip"))
+    assert said.fetched == 1
+    assert files(tmp_path / "pictures") == [NAME, "approved-ia_1.txt", SMALL]
+
+
+async def test_a_long_download_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.progress.LOG_SECONDS", 0.01)
+    told: list[str] = []
+    await downloaded(tmp_path, [answer("no", 503), sent(PNG)], log=told.append)
+    assert told[0] == "0 of 1 pictures are there"
+
+
 # URLs that died
 
 
