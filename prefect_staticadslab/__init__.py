@@ -1,6 +1,15 @@
 """Prefect blocks, tasks and flows for the Static Ads Lab API: spreadsheets in, image ads out."""
 
 from prefect_staticadslab._version import __version__
+from prefect_staticadslab.api.catalogue import (
+    Audience,
+    Brand,
+    DesignTemplate,
+    Image,
+    ImageType,
+    Product,
+    ProductVariant,
+)
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.events import (
@@ -11,14 +20,34 @@ from prefect_staticadslab.api.events import (
     Progress,
     Started,
 )
-from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.api.models import (
+    FigmaRender,
+    ImageAd,
+    ImageAdOptions,
+    ImageAdRequest,
+    ImageAdVersion,
+)
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import (
+    create_audience,
+    create_brand,
     create_image_ad,
+    create_product,
+    create_product_variant,
+    delete_image_ad,
     generate_image_ads,
     get_image_ad,
+    get_image_ad_version,
+    list_audiences,
+    list_brands,
+    list_design_templates,
+    list_image_ad_versions,
+    list_images,
+    list_product_variants,
+    list_products,
+    sync_image_ads,
     wait_for_image_ad,
     wait_for_image_ads,
     watch_image_ad,
@@ -26,15 +55,24 @@ from prefect_staticadslab.tasks import (
 
 __all__ = [
     "AdState",
+    "Audience",
+    "Brand",
     "Complete",
+    "DesignTemplate",
     "Failed",
+    "FigmaRender",
     "Heartbeat",
+    "Image",
     "ImageAd",
     "ImageAdEvent",
     "ImageAdOptions",
     "ImageAdRequest",
     "ImageAdResult",
+    "ImageAdVersion",
+    "ImageType",
     "PlannedAd",
+    "Product",
+    "ProductVariant",
     "Progress",
     "RowStatus",
     "Started",
@@ -42,9 +80,23 @@ __all__ = [
     "StaticAdsLabCredentials",
     "StaticAdsLabError",
     "__version__",
+    "create_audience",
+    "create_brand",
     "create_image_ad",
+    "create_product",
+    "create_product_variant",
+    "delete_image_ad",
     "generate_image_ads",
     "get_image_ad",
+    "get_image_ad_version",
+    "list_audiences",
+    "list_brands",
+    "list_design_templates",
+    "list_image_ad_versions",
+    "list_images",
+    "list_product_variants",
+    "list_products",
+    "sync_image_ads",
     "wait_for_image_ad",
     "wait_for_image_ads",
     "watch_image_ad",

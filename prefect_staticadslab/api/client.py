@@ -304,7 +304,7 @@ class StaticAdsLabClient(BaseClient):
         path = f"{ENDPOINTS[kind]}/{quoted(identifier)}"
         return parse(kind, await self._request("GET", path))
 
-    def list_resources(self, kind: type[C], **filters: str) -> AsyncIterator[C]:
+    def list_resources(self, kind: type[C], **filters: str | bool) -> AsyncIterator[C]:
         """All resources of a kind that match, page by page.
 
         Args:
@@ -439,7 +439,8 @@ class StaticAdsLabClient(BaseClient):
         self, design_template_ids: Sequence[str]
     ) -> list[DesignTemplate]:
         """Many design templates, up to 100 in one request; see `get_image_ads`."""
-        return await self._read_many(DesignTemplate, ENDPOINTS[DesignTemplate], design_template_ids)
+        path = f"{ENDPOINTS[DesignTemplate]}?ids="
+        return await self._read_many(DesignTemplate, path, design_template_ids)
 
     async def update_design_template(
         self,
