@@ -100,7 +100,7 @@ def read_bytes(location: str) -> bytes:
         except FileNotFoundError:
             raise StorageError(f"There is no file {location}.") from None
         except IsADirectoryError:
-            raise StorageError(f"{location} is a folder, not a spreadsheet.") from None
+            raise StorageError(f"{location} is a folder, not a file.") from None
         except OSError as error:
             raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
     try:
@@ -108,9 +108,9 @@ def read_bytes(location: str) -> bytes:
         content: bytes = filesystem.cat_file(path)
         return content
     except FileNotFoundError:
-        raise StorageError(f"There is nothing at {_shown(location)}.") from None
+        raise StorageError(f"There is nothing at {shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own
-        raise StorageError(f"{_shown(location)} cannot be read: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be read: {_reason(error)}.") from error
 
 
 def exists(location: str) -> bool:
@@ -143,7 +143,7 @@ def version(location: str) -> str | None:
     except FileNotFoundError:
         return None
     except Exception as error:
-        raise StorageError(f"{_shown(location)} cannot be reached: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be reached: {_reason(error)}.") from error
 
 
 def _local_version(path: Path) -> str:
@@ -219,9 +219,7 @@ def write_bytes(location: str, content: bytes) -> str:
             filesystem.invalidate_cache()
             return str(filesystem.ukey(remote_path))
         except Exception as error:
-            raise StorageError(
-                f"{_shown(location)} cannot be written: {_reason(error)}."
-            ) from error
+            raise StorageError(f"{shown(location)} cannot be written: {_reason(error)}.") from error
     path = local_path(location)
     try:
         return _replace(path, content)
@@ -267,7 +265,9 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _shown(url: str) -> str:
-    """A URL without what may be secret in it: user, password and query."""
-    parts = urlsplit(url)
+def shown(location: str) -> str:
+    """A path as it is; a URL without what may be secret in it: user, password and query."""
+    if not is_url(location):
+        return location
+    parts = urlsplit(location)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -25,6 +25,7 @@ from prefect_staticadslab.tasks.image_ads import (
     wait_for_image_ads,
     watch_image_ad,
 )
+from prefect_staticadslab.tasks.images import upload_image, upload_images
 from prefect_staticadslab.tasks.versions import (
     get_image_ad_version,
     list_image_ad_versions,
@@ -49,6 +50,8 @@ __all__ = [
     "list_product_variants",
     "list_products",
     "sync_image_ads",
+    "upload_image",
+    "upload_images",
     "wait_for_image_ad",
     "wait_for_image_ads",
     "watch_image_ad",
