@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -247,7 +247,7 @@ class StaticAdsLabClient(BaseClient):
         )
         return parse_list(ImageAd, answer)
 
-    async def stream_image_ad(self, image_ad_id: str) -> AsyncIterator[ImageAdEvent]:
+    async def stream_image_ad(self, image_ad_id: str) -> AsyncGenerator[ImageAdEvent, None]:
         """The events of a running job, until it ends or the stream does.
 
         An answer that is the ad itself and no stream, as a finished one may give, becomes the
