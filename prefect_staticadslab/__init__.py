@@ -30,6 +30,7 @@ from prefect_staticadslab.api.models import (
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.image_ad_job import ImageAdJob, ImageAdRun
 from prefect_staticadslab.tasks import (
     create_audience,
     create_brand,
@@ -48,6 +49,8 @@ from prefect_staticadslab.tasks import (
     list_product_variants,
     list_products,
     sync_image_ads,
+    upload_image,
+    upload_images,
     wait_for_image_ad,
     wait_for_image_ads,
     watch_image_ad,
@@ -65,9 +68,11 @@ __all__ = [
     "Image",
     "ImageAd",
     "ImageAdEvent",
+    "ImageAdJob",
     "ImageAdOptions",
     "ImageAdRequest",
     "ImageAdResult",
+    "ImageAdRun",
     "ImageAdVersion",
     "ImageType",
     "PlannedAd",
@@ -97,6 +102,8 @@ __all__ = [
     "list_product_variants",
     "list_products",
     "sync_image_ads",
+    "upload_image",
+    "upload_images",
     "wait_for_image_ad",
     "wait_for_image_ads",
     "watch_image_ad",
