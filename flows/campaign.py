@@ -23,11 +23,14 @@ from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.catalogue import NOTHING_READ
+from prefect_staticadslab.campaign.lookup import look_up
 from prefect_staticadslab.campaign.pictures import download_pictures, make_folder
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration, show_progress
-from prefect_staticadslab.campaign.run import Campaign, Preflight
+from prefect_staticadslab.campaign.run import Campaign, Preflight, check_output
 from prefect_staticadslab.command import (
     COMPLETED,
     CREATED_STATE,
@@ -94,18 +97,20 @@ async def campaign(
     logger = get_run_logger()
     started = time.monotonic()
     try:
-        current = Campaign.open(
-            spreadsheet,
-            output,
-            sheet=sheet,
-            name=campaign_name,
-            base_url=credentials.base_url,
-        )
-        plan = Plan.of(current.table)
-        plan.check_budget(max_spend_usd)
+        brief = Brief.open(spreadsheet, sheet=sheet)
+        check_output(brief, output)
         accounts = by_account(credentials, *more_credentials)
         keys = keys_of(accounts)
         async with clients_of(accounts) as clients:
+            current = Campaign.open(
+                brief,
+                output,
+                catalogue=await look_up(clients[0], brief, checks=preflight),
+                name=campaign_name,
+                base_url=credentials.base_url,
+            )
+            plan = Plan.of(current.table)
+            plan.check_budget(max_spend_usd)
             asked = await current.preflight(*clients) if preflight else Preflight()
             if dry_run:
                 logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
@@ -120,7 +125,8 @@ async def campaign(
         return Failed(name=REFUSED_STATE, message=str(error))
 
     logger.info(
-        "%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        plan.expansion and f"{plan.expansion} ",
         plan.completed,
         plan.rows,
         plan.creates,
@@ -186,14 +192,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    credentials = _credentials(given, stack)
-    if not credentials and not (given.dry_run and _no_key_wanted(given)):
-        credentials = [StaticAdsLabCredentials.from_environment()]
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    current, plan = _open(given, credentials)
-    if given.dry_run or not credentials:
-        _print_plan(given, credentials, current, plan)
+    brief = Brief.open(given.spreadsheet, sheet=given.sheet)
+    check_output(brief, given.output)
+    credentials = _credentials(given, stack, brief)
+    if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
+        credentials = [StaticAdsLabCredentials.from_environment()]
+    if given.dry_run:
+        _print_plan(given, credentials, brief)
         return COMPLETED
+    if given.simulate or not brief.needs_catalogue:
+        asyncio.run(_open(given, credentials, brief))
     return run_flow(
         lambda: campaign(
             given.spreadsheet,
@@ -266,13 +275,13 @@ def _at_least_one(text: str) -> int:
 
 
 def _credentials(
-    given: argparse.Namespace, stack: contextlib.ExitStack
+    given: argparse.Namespace, stack: contextlib.ExitStack, brief: Brief
 ) -> list[StaticAdsLabCredentials]:
     """The credentials that the command names; none if they are to come from the environment."""
     if given.simulate:
         from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
-        if given.dry_run:
+        if given.dry_run and not brief.needs_catalogue:
             return []
         server = stack.enter_context(
             SimulatorServer(
@@ -302,46 +311,49 @@ def _saved(name: str) -> StaticAdsLabCredentials:
         raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
 
 
-def _no_key_wanted(given: argparse.Namespace) -> bool:
-    return given.simulate or given.no_preflight or not os.environ.get(API_KEY_VARIABLE)
+def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:
+    if not os.environ.get(API_KEY_VARIABLE):
+        return True
+    return not brief.needs_catalogue and (given.simulate or given.no_preflight)
 
 
 def _print_plan(
-    given: argparse.Namespace,
-    credentials: list[StaticAdsLabCredentials],
-    current: Campaign,
-    plan: Plan,
+    given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
 ) -> None:
-    async def preflight() -> None:
-        async with clients_of(accounts) as clients:
-            await current.preflight(*clients)
-
-    if credentials and not given.no_preflight:
-        accounts = by_account(*credentials)
-        asyncio.run(preflight())
-        print(plan.describe(keys_of(accounts).seconds_for))
+    if credentials or not brief.needs_catalogue:
+        plan = asyncio.run(_open(given, credentials, brief))
+        limit = keys_of(by_account(*credentials)) if credentials else RateLimiter()
+        print(plan.describe(limit.seconds_for))
+        if not credentials or given.no_preflight:
+            print("The ids were not looked up: that needs a key.")
     else:
-        print(plan.describe(RateLimiter().seconds_for))
-        print("The ids were not looked up: that needs a key.")
+        print(f"Rows:              {len(brief.lines)}")
+        print("Names, filters and * were not looked up, so nobody knows how many ads these are.")
+        print(f"That needs a key in {API_KEY_VARIABLE}; or see it on the simulator: --simulate.")
     print("Dry run: nothing was created.")
 
 
-def _open(
-    given: argparse.Namespace, credentials: list[StaticAdsLabCredentials]
-) -> tuple[Campaign, Plan]:
-    """Checks what can be checked without the API."""
-    current = Campaign.open(
-        given.spreadsheet,
-        given.output,
-        sheet=given.sheet,
-        name=given.campaign,
-        base_url=credentials[0].base_url if credentials else "",
-    )
-    if given.simulate:
-        current.check_simulation()
-    plan = Plan.of(current.table)
-    plan.check_budget(given.max_spend_usd)
-    return current, plan
+async def _open(
+    given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
+) -> Plan:
+    """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
+    accounts = by_account(*credentials)
+    async with clients_of(accounts) as clients:
+        ask = given.dry_run and bool(clients) and not given.no_preflight
+        current = Campaign.open(
+            brief,
+            given.output,
+            catalogue=await look_up(clients[0], brief, checks=ask) if clients else NOTHING_READ,
+            name=given.campaign,
+            base_url=credentials[0].base_url if credentials else "",
+        )
+        if given.simulate:
+            current.check_simulation()
+        plan = Plan.of(current.table)
+        plan.check_budget(given.max_spend_usd)
+        if ask:
+            await current.preflight(*clients)
+        return plan
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ import asyncio
 import hashlib
 import html
 import re
-from typing import Final
+from typing import Any, Final
 
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
+from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign, Summary
 from prefect_staticadslab.campaign.states import RowStatus
+from prefect_staticadslab.campaign.summary import Summary
 
 LISTED_ROWS: Final = 20
 """Artifacts are kept whole in the server's database, so they are short and point to the table."""
@@ -26,7 +27,7 @@ ARTIFACT_SECONDS: Final = 30.0
 """How long Prefect's server may take to keep the summary."""
 
 
-async def keep_summary(campaign: Campaign, summary: Summary) -> None:
+async def keep_summary(campaign: Batch[Any], summary: Summary) -> None:
     """Creates the summary's artifact, or logs why that was not possible."""
     # The table is saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
@@ -45,12 +46,12 @@ def keep_contact_sheet(table: ResultTable, title: str) -> str | None:
         return None
 
 
-async def create_summary_artifact(campaign: Campaign, summary: Summary) -> None:
+async def create_summary_artifact(campaign: Batch[Any], summary: Summary) -> None:
     """Keeps a campaign's summary as an artifact; its key is the same for all runs of a campaign."""
     await acreate_markdown_artifact(
         key=artifact_key(campaign.name),
         markdown=summary_markdown(campaign, summary),
-        description=f"Static Ads Lab campaign: {summary.headline()}",
+        description=f"Static Ads Lab: {summary.headline()}",
     )
 
 
@@ -69,7 +70,7 @@ def artifact_key(campaign: str) -> str:
     return "-".join(part for part in ("campaign", slug, digest) if part)
 
 
-def summary_markdown(campaign: Campaign, summary: Summary) -> str:
+def summary_markdown(campaign: Batch[Any], summary: Summary) -> str:
     """The summary in Markdown. What comes from a cell or from the API is escaped."""
     facts = [
         ("Rows", str(summary.rows)),
@@ -91,7 +92,7 @@ def summary_markdown(campaign: Campaign, summary: Summary) -> str:
         if state.status is not RowStatus.COMPLETED
     ]
     if open_rows:
-        lines += ["", "| Row | Status | Image ad | Error |", "|---|---|---|---|"]
+        lines += ["", "| Row | Status | Id | Error |", "|---|---|---|---|"]
         lines += open_rows[:LISTED_ROWS]
         if len(open_rows) > LISTED_ROWS:
             lines += ["", f"and {len(open_rows) - LISTED_ROWS} more in the table."]

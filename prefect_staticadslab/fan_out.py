@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
+from prefect import Task
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -19,15 +20,17 @@ from prefect.utilities.annotations import quote
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.rate_limit import shared_limiter
+from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.keys import CHUNK_ADS, Chunk, Keys
 from prefect_staticadslab.campaign.planned import ImageAdResult
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 
 T = TypeVar("T")
+
+ChunkTask: TypeAlias = Task[..., Coroutine[Any, Any, list[ImageAdResult]]]
 
 JOB_SECONDS: Final = 60.0
 """For so long the ads of a chunk are rendered after its last create."""
@@ -66,7 +69,7 @@ async def clients_of(
         ]
 
 
-def _quoted(argument: T) -> T:
+def quoted(argument: T) -> T:
     """An argument that Prefect passes on as it is. It would look for task runs in every cell of the
     table, for every chunk; the task gets it without the quotes."""
     return cast(T, quote(argument))
@@ -86,14 +89,16 @@ class FanOut:
         credentials: The keys that share it, by what stands for each.
         attempts, timeout_seconds, wait: See `generate_image_ads`.
         clock_ahead: How far the API's clock is ahead of ours.
+        task: The task that takes a chunk.
     """
 
-    campaign: Campaign
+    campaign: ParallelBatch[Any]
     credentials: Mapping[str, StaticAdsLabCredentials]
     attempts: int
     timeout_seconds: float
     wait: bool
     clock_ahead: timedelta = timedelta(0)
+    task: ChunkTask = generate_image_ads
 
     async def run(self) -> list[ImageAdResult]:
         """All chunks' results, in the order of the chunks; the table has them by then."""
@@ -107,13 +112,13 @@ class FanOut:
         return [result for chunk in results for result in chunk]
 
     async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
-        results = await generate_image_ads(
+        results = await self.task(
             self.credentials[chunk.account],
-            _quoted(chunk.ads),
+            quoted(chunk.ads),
             self.attempts,
             self.timeout_seconds,
             self.wait,
-            _quoted(self.campaign.table),
+            quoted(self.campaign.table),
         )
         self.campaign.collect(results)
         return results
@@ -173,7 +178,7 @@ class FanOut:
 
     async def _submit(self, chunk: Chunk, threads: ThreadPoolExecutor) -> list[ImageAdResult]:
         try:
-            future = generate_image_ads.submit(
+            future = self.task.submit(
                 self.credentials[chunk.account],
                 # Not quoted: Prefect's quotes do not survive pickling.
                 chunk.ads,

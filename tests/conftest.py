@@ -20,6 +20,8 @@ from prefect_staticadslab import (
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
+from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.lookup import look_up
 from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.session import shared_session
@@ -152,7 +154,9 @@ async def run_campaign(
     spreadsheet: str, output: str, url: str, *, attempts: int = 2
 ) -> tuple[Campaign, list[ImageAdResult]]:
     """What the campaign flow does, without Prefect."""
-    campaign = Campaign.open(spreadsheet, output)
+    brief = Brief.open(spreadsheet)
+    async with StaticAdsLabClient(SIMULATOR_API_KEY, url) as client:
+        campaign = Campaign.open(brief, output, catalogue=await look_up(client, brief))
     async with (
         StaticAdsLabClient(SIMULATOR_API_KEY, url) as client,
         campaign.table.checkpoints(print),

@@ -176,8 +176,7 @@ class ImageFile:
         if self.media_type is None:
             return "is no PNG, JPEG, WebP or GIF."
         if len(self.content) > MAX_UPLOAD_BYTES:
-            megabytes = len(self.content) / 1024 / 1024
-            return f"has {megabytes:.1f} MB, and the API takes 15."
+            return "has more than 15 MB, the most that the API takes."
         return None
 
 

@@ -435,6 +435,14 @@ class StaticAdsLabClient(BaseClient):
         template = parse(DesignTemplate, answer)
         return CreatedDesignTemplate(design_template=template, replayed=answer.replayed)
 
+    async def get_design_template(self, design_template_id: str) -> DesignTemplate:
+        """One design template as it is now.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        return await self.get_resource(DesignTemplate, design_template_id)
+
     async def get_design_templates(
         self, design_template_ids: Sequence[str]
     ) -> list[DesignTemplate]:

@@ -18,7 +18,9 @@
     │   ├── RateLimitError          429  RATE_LIMIT_EXCEEDED                   retried
     │   └── ServerError             5xx                                        retried
     ├── UnreadableAnswerError       a body that is not the API's JSON          retried
-    ├── ImageAdFailedError          the job ran and failed; it is free
+    ├── JobFailedError              the job ran and failed; it is free
+    │   ├── ImageAdFailedError
+    │   └── DesignTemplateFailedError
     └── WaitTimeoutError            the job was still running when patience ended
 
 "Retried" is what `StaticAdsLabClient` does by itself, before such an error reaches its caller.
@@ -171,36 +173,52 @@ class ServerError(APIStatusError):
     """5xx: the API's trouble, or a proxy's."""
 
 
-class ImageAdFailedError(StaticAdsLabError):
+class JobFailedError(StaticAdsLabError):
     """The job ended as `failed`. It costs nothing; trying again is a new create.
 
     Attributes:
-        image_ad_id: The ad that failed.
+        job_id: The image ad or design template that failed.
         code: The API's code, such as `PIPELINE_ERROR`.
     """
 
-    def __init__(self, image_ad_id: str, code: str, message: str) -> None:
-        super().__init__(f"{image_ad_id} failed: {message or 'no reason given'} ({code})")
-        self.image_ad_id = image_ad_id
+    def __init__(self, job_id: str, code: str, message: str) -> None:
+        super().__init__(f"{job_id} failed: {message or 'no reason given'} ({code})")
+        self.job_id = job_id
         self.code = code
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
+class ImageAdFailedError(JobFailedError):
+    """An image ad failed."""
+
+    @property
+    def image_ad_id(self) -> str:
+        """The ad that failed."""
+        return self.job_id
+
+
+class DesignTemplateFailedError(JobFailedError):
+    """A design template failed."""
+
+
 class WaitTimeoutError(StaticAdsLabError, TimeoutError):
     """Patience ended before the job did. It goes on at the API; ask again later.
 
     Attributes:
-        image_ad_ids: The ads that were still `processing`.
+        job_ids: The image ads or design templates that were still `processing`.
     """
 
-    def __init__(self, image_ad_ids: tuple[str, ...], seconds: float) -> None:
-        shown = ", ".join(image_ad_ids[:3]) + (", …" if len(image_ad_ids) > 3 else "")  # noqa: PLR2004
-        super().__init__(
-            f"{len(image_ad_ids)} image ad(s) still processing after {seconds:g} s: {shown}"
-        )
-        self.image_ad_ids = image_ad_ids
+    def __init__(self, job_ids: tuple[str, ...], seconds: float) -> None:
+        shown = ", ".join(job_ids[:3]) + (", …" if len(job_ids) > 3 else "")  # noqa: PLR2004
+        super().__init__(f"{len(job_ids)} job(s) still processing after {seconds:g} s: {shown}")
+        self.job_ids = job_ids
+
+    @property
+    def image_ad_ids(self) -> tuple[str, ...]:
+        """The same, where the jobs are image ads."""
+        return self.job_ids
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)

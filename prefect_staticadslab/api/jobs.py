@@ -7,21 +7,25 @@ import contextlib
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
+from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
+    DesignTemplateFailedError,
     ImageAdFailedError,
     NotFoundError,
     StaticAdsLabError,
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
-from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.api.models import ImageAd, Job
 
 logger = logging.getLogger(__name__)
+
+J = TypeVar("J", bound=Job)
 
 POLL_SECONDS: Final = 4.0
 SHORTEST_POLL_SECONDS: Final = 2.0
@@ -54,14 +58,38 @@ async def wait_for_image_ad(
         WaitTimeoutError: It still runs after `timeout_seconds`.
         NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
     """
+    return await _wait(client.get_image_ad, image_ad_id, timeout_seconds, poll_seconds)
+
+
+async def wait_for_design_template(
+    client: StaticAdsLabClient,
+    design_template_id: str,
+    *,
+    timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
+    poll_seconds: float = SHORTEST_POLL_SECONDS,
+) -> DesignTemplate:
+    """Polls one design template until it is completed.
+
+    Raises:
+        DesignTemplateFailedError: The job failed.
+        WaitTimeoutError: It still runs after `timeout_seconds`.
+        NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
+    """
+    read = client.get_design_template
+    return await _wait(read, design_template_id, timeout_seconds, poll_seconds)
+
+
+async def _wait(
+    read: Callable[[str], Awaitable[J]], job_id: str, timeout_seconds: float, poll_seconds: float
+) -> J:
     deadline = time.monotonic() + timeout_seconds
     poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
     while True:
-        ad = await _read(client, image_ad_id, deadline)
-        if ad is not None and ad.is_finished:
-            return _completed(ad)
+        job = await _read(read, job_id, deadline)
+        if job is not None and job.is_finished:
+            return _completed(job)
         if time.monotonic() + poll_seconds > deadline:
-            raise WaitTimeoutError((image_ad_id,), timeout_seconds)
+            raise WaitTimeoutError((job_id,), timeout_seconds)
         await asyncio.sleep(poll_seconds)
 
 
@@ -122,7 +150,7 @@ async def watch_image_ad(
     deadline = time.monotonic() + timeout_seconds
     for attempt in range(STREAM_TRIES):
         ended = await _stream(client, image_ad_id, on_event, deadline)
-        ad = await _read(client, image_ad_id, deadline)
+        ad = await _read(client.get_image_ad, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
             return _completed(ad)
         if ended or time.monotonic() >= deadline:
@@ -167,20 +195,21 @@ async def _stream(
     return False
 
 
-async def _read(client: StaticAdsLabClient, image_ad_id: str, deadline: float) -> ImageAd | None:
-    """The ad, or None if this read did not succeed and a later one may."""
+async def _read(read: Callable[[str], Awaitable[J]], job_id: str, deadline: float) -> J | None:
+    """The job, or None if this read did not succeed and a later one may."""
     try:
         async with asyncio.timeout(max(LAST_READ_SECONDS, deadline - time.monotonic())):
-            return await client.get_image_ad(image_ad_id)
+            return await read(job_id)
     except _HOPELESS:
         raise
     except (StaticAdsLabError, TimeoutError) as error:
-        logger.warning("Reading %s: %s", image_ad_id, error)
+        logger.warning("Reading %s: %s", job_id, error)
         return None
 
 
-def _completed(ad: ImageAd) -> ImageAd:
-    if ad.is_failed:
-        error = ad.error
-        raise ImageAdFailedError(ad.id, error.code if error else "", error.message if error else "")
-    return ad
+def _completed(job: J) -> J:
+    if job.is_failed:
+        kind = DesignTemplateFailedError if isinstance(job, DesignTemplate) else ImageAdFailedError
+        error = job.error
+        raise kind(job.id, error.code if error else "", error.message if error else "")
+    return job

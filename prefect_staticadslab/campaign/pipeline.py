@@ -23,9 +23,9 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.api.models import CreatedImageAd
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd, seen
 from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.requests import NotSendableError, Sent, send
 from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.session import Session
 from prefect_staticadslab.campaign.sheet import shortened
@@ -219,7 +219,8 @@ class _Chunk:
             ad.sends += 1
 
         try:
-            created = await self._session.client.create_image_ad(
+            sent = await send(
+                self._session.client,
                 ad.plan.request,
                 idempotency_key=ad.key,
                 on_send=check_may_send,
@@ -238,7 +239,7 @@ class _Chunk:
                 self._session.stop_creating(_with_advice(error))
             self._refused(ad, error)
         else:
-            self._answered(ad, created)
+            self._answered(ad, sent)
         self._note(ad)
 
     def _refused(self, ad: AdUnderWay, error: StaticAdsLabError) -> None:
@@ -254,16 +255,16 @@ class _Chunk:
         else:
             ad.fail(str(error))
 
-    def _answered(self, ad: AdUnderWay, created: CreatedImageAd) -> None:
+    def _answered(self, ad: AdUnderWay, sent: Sent) -> None:
         self._session.note_create(None)
-        image_ad_id = created.image_ad.id
+        image_ad_id = sent.job.id
         if not self._journal.claim(ad.position, image_ad_id):
             ad.state = replace(ad.state, error=OTHERS_AD.format(image_ad_id))
             return
-        ad.replayed = created.replayed and ad.sends == 1
+        ad.replayed = sent.replayed and ad.sends == 1
         ad.jobs += 1
         now = self._session.client.now()
-        ad.state = replace(seen(ad.state, created.image_ad), submitted_at=now)
+        ad.state = replace(seen(ad.state, sent.job), submitted_at=now)
 
     async def _send_with_next_key(self, ad: AdUnderWay) -> None:
         ad.take_next_key()
@@ -273,7 +274,7 @@ class _Chunk:
     async def _follow(self, ad: AdUnderWay) -> None:
         image_ad_id = ad.state.image_ad_id or ""
         try:
-            finished = await self._session.poller.finished(
+            finished = await self._session.poller_of(ad.plan.request).finished(
                 image_ad_id, self._timeout_seconds, is_new=ad.jobs > 0
             )
         except WaitTimeoutError:
@@ -313,7 +314,13 @@ class _Chunk:
         self._journal.update(ad.plan.position, ad.state)
 
 
-_REFUSED = (BadRequestError, NotFoundError, PayloadTooLargeError, UnprocessableError)
+_REFUSED = (
+    BadRequestError,
+    NotFoundError,
+    NotSendableError,
+    PayloadTooLargeError,
+    UnprocessableError,
+)
 """Answers that say what is wrong with the request itself: it was not taken, and never will be."""
 
 

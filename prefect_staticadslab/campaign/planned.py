@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
+from prefect_staticadslab.api.catalogue import DesignTemplate
+from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.campaign.requests import AnyRequest
 from prefect_staticadslab.campaign.rows import idempotency_key
 from prefect_staticadslab.campaign.states import AdState, Mark, RowStatus
 
 
 @dataclass(frozen=True)
 class PlannedAd:
-    """One ad to bring to its end.
+    """One ad, or another paid job, to bring to its end.
 
     Attributes:
         position: The caller's own number for it, such as the row's place in the table.
@@ -30,7 +32,7 @@ class PlannedAd:
     """
 
     position: int
-    request: ImageAdRequest
+    request: AnyRequest
     campaign: str
     identity: str
     state: AdState = field(default_factory=AdState)
@@ -86,26 +88,39 @@ class Journal(Protocol):
         """Whether an ad can be this one's: false if it is another's already."""
 
 
-def seen(state: AdState, ad: ImageAd) -> AdState:
-    """What is known about a row once its ad looks like this."""
-    state = replace(state, image_ad_id=ad.id, error=None, mark=None)
-    if ad.is_completed:
+def seen(state: AdState, job: Job) -> AdState:
+    """What is known about a row once its job looks like this."""
+    facts = {**state.facts, **_facts(job)}
+    state = replace(state, image_ad_id=job.id, error=None, mark=None, facts=facts)
+    if job.is_completed:
         return replace(
             state,
             status=RowStatus.COMPLETED,
-            image_url=ad.image_url,
-            cost_usd=ad.price_usd,
-            width=ad.width,
-            height=ad.height,
-            completed_at=ad.completed_at or datetime.now(UTC),
+            image_url=job.picture_url,
+            cost_usd=job.price_usd,
+            width=job.width,
+            height=job.height,
+            completed_at=job.completed_at or datetime.now(UTC),
         )
-    if ad.is_failed:
-        reason = f"{ad.error.message} ({ad.error.code})" if ad.error else "The job failed."
+    if job.is_failed:
+        reason = f"{job.error.message} ({job.error.code})" if job.error else "The job failed."
         return replace(
             state,
             status=RowStatus.FAILED,
             error=reason,
             cost_usd=Decimal(0),
-            completed_at=ad.completed_at or datetime.now(UTC),
+            completed_at=job.completed_at or datetime.now(UTC),
         )
     return replace(state, status=RowStatus.PROCESSING)
+
+
+def _facts(job: Job) -> dict[str, str]:
+    if not isinstance(job, DesignTemplate):
+        return {}
+    known = {
+        "reference_image_url": job.reference_image_url,
+        "aspect_ratio": job.aspect_ratio,
+        "industry": job.industry,
+        "ad_format": job.ad_format,
+    }
+    return {name: value for name, value in known.items() if value}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.api.models import Job
 
 POLL_SECONDS: Final = 4.0
 """How often an ad is asked for that may be finished; the vendor's advice."""
@@ -27,9 +27,14 @@ _FORETELLS: Final = 0.05
 
 
 class JobTimes:
-    """How long jobs take at least, learned from ads as they are seen."""
+    """How long jobs take at least, learned from them as they are seen.
 
-    def __init__(self) -> None:
+    Args:
+        pace: How long they take, compared with image ads.
+    """
+
+    def __init__(self, pace: float = 1.0) -> None:
+        self._pace = pace
         self._shortest: float | None = None
         self._foretold: float | None = None
 
@@ -37,9 +42,9 @@ class JobTimes:
     def shortest(self) -> float:
         """Seconds within which no job ends, as far as anybody knows."""
         known = self._shortest if self._shortest is not None else self._foretold
-        return GUESSED_POLLS * POLL_SECONDS if known is None else CAUTION * known
+        return self._pace * GUESSED_POLLS * POLL_SECONDS if known is None else CAUTION * known
 
-    def saw(self, ad: ImageAd, age: float) -> None:
+    def saw(self, ad: Job, age: float) -> None:
         """Learns from an ad that was created `age` seconds ago.
 
         Its progress is a hint for people; here it decides nothing but when to look again.
@@ -57,6 +62,7 @@ def next_poll(
     since: Iterable[float],
     shortest: float,
     seconds_per_read: float | None,
+    pace: float = 1.0,
 ) -> float:
     """When to poll next.
 
@@ -70,6 +76,7 @@ def next_poll(
         shortest: Within how many seconds no job ends.
         seconds_per_read: How far apart reads should be that leave the limit to creates; None if no
             more ads wait to be created.
+        pace: How often such jobs are asked for: 0.5 is twice as often as image ads.
 
     Example:
         ```python
@@ -81,9 +88,9 @@ def next_poll(
         assert next_poll(130, [100.0, 101.0], 30, None) == 134
         ```
     """
-    first = min(since)
+    first, interval = min(since), pace * POLL_SECONDS
     if last_poll is None:
-        return first + POLL_SECONDS
+        return first + interval
     if seconds_per_read is not None:
-        return max(last_poll, first + shortest) + max(STALE_POLLS * POLL_SECONDS, seconds_per_read)
-    return max(last_poll + POLL_SECONDS, first + shortest)
+        return max(last_poll, first + shortest) + max(STALE_POLLS * interval, seconds_per_read)
+    return max(last_poll + interval, first + shortest)

@@ -7,21 +7,22 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
     NotFoundError,
     StaticAdsLabError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, ImageAd
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job
 from prefect_staticadslab.campaign import poll_plan
 from prefect_staticadslab.campaign.poll_plan import JobTimes, next_poll
 
 logger = logging.getLogger(__name__)
+
+J = TypeVar("J", bound=Job)
 
 MISSES_BEFORE_ASKING: Final = 3
 """Batch reads that leave an id out before it is asked for by itself."""
@@ -30,31 +31,40 @@ TIMES_UNKNOWN: Final = 3
 """Answers in a row that there is no such ad before that is believed: a replica may lag behind."""
 
 
-class Poller:
-    """Follows any number of ads, up to 100 with one request, on behalf of everyone in its loop.
+class Poller(Generic[J]):
+    """Follows any number of jobs, up to 100 with one request, on behalf of everyone in its loop.
 
     Args:
-        client: Whom to ask.
+        read: Reads the jobs of these ids; may leave out some that exist.
+        read_one: Reads one.
         seconds_per_read: How far apart reads should be at least; None if nothing waits to be
             created, and requests are not scarce.
+        pace: How long such jobs take, compared with image ads.
     """
 
     def __init__(
-        self, client: StaticAdsLabClient, seconds_per_read: Callable[[], float | None]
+        self,
+        read: Callable[[Sequence[str]], Awaitable[list[J]]],
+        read_one: Callable[[str], Awaitable[J]],
+        seconds_per_read: Callable[[], float | None],
+        *,
+        pace: float = 1.0,
     ) -> None:
-        self._client = client
+        self._read_many = read
+        self._read_one = read_one
         self._seconds_per_read = seconds_per_read
-        self._followed: dict[str, asyncio.Future[ImageAd]] = {}
+        self._pace = pace
+        self._followed: dict[str, asyncio.Future[J]] = {}
         self._since: dict[str, float] = {}
         self._last_poll: float | None = None
-        self._job_times = JobTimes()
+        self._job_times = JobTimes(pace)
         self._misses: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
 
     async def finished(
         self, image_ad_id: str, timeout_seconds: float, *, is_new: bool = False
-    ) -> ImageAd:
+    ) -> J:
         """The ad, once it is completed or failed.
 
         Args:
@@ -101,10 +111,14 @@ class Poller:
         while self._followed:
             shortest = self._job_times.shortest
             due = next_poll(
-                self._last_poll, self._since.values(), shortest, self._seconds_per_read()
+                self._last_poll,
+                self._since.values(),
+                shortest,
+                self._seconds_per_read(),
+                self._pace,
             )
             # In short steps, because it comes sooner once the last ad is created.
-            pause = min(due - time.monotonic(), poll_plan.POLL_SECONDS / 4)
+            pause = min(due - time.monotonic(), self._pace * poll_plan.POLL_SECONDS / 4)
             if pause > 0:
                 await asyncio.sleep(pause)
                 continue
@@ -116,13 +130,13 @@ class Poller:
 
     async def _read(self, ids: list[str]) -> None:
         try:
-            ads = {ad.id: ad for ad in await self._client.get_image_ads(ids)}
+            ads = {ad.id: ad for ad in await self._read_many(ids)}
         except CAMPAIGN_STOPPERS as error:
             for image_ad_id in ids:
                 self._settle(image_ad_id, error)
             return
         except StaticAdsLabError as error:
-            logger.warning("Polling %d image ads: %s", len(ids), error)
+            logger.warning("Polling %d jobs: %s", len(ids), error)
             return
         for image_ad_id in ids:
             ad = ads.get(image_ad_id)
@@ -142,7 +156,7 @@ class Poller:
         if self._misses[image_ad_id] < MISSES_BEFORE_ASKING:
             return
         try:
-            ad = await self._client.get_image_ad(image_ad_id)
+            ad = await self._read_one(image_ad_id)
         except NotFoundError as error:
             self._unknown[image_ad_id] += 1
             if self._unknown[image_ad_id] >= TIMES_UNKNOWN:
@@ -158,11 +172,11 @@ class Poller:
         self._misses.pop(image_ad_id, None)
         self._unknown.pop(image_ad_id, None)
 
-    def _settle(self, image_ad_id: str, outcome: ImageAd | BaseException) -> None:
+    def _settle(self, image_ad_id: str, outcome: J | BaseException) -> None:
         future = self._followed.get(image_ad_id)
         if future is None or future.done():
             return
-        if isinstance(outcome, ImageAd):
-            future.set_result(outcome)
-        else:
+        if isinstance(outcome, BaseException):
             future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from prefect_staticadslab.api.base_client import PAGE_SIZE
 from prefect_staticadslab.api.catalogue import (
-    Audience,
-    Brand,
     CatalogueResource,
     DesignTemplate,
-    Product,
-    ProductVariant,
 )
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
@@ -23,10 +18,12 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.campaign.catalogue import KINDS, NOTHING_READ, Catalogue, Kind
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import CampaignRow
+from prefect_staticadslab.campaign.rows import AdRow
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
+TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""
@@ -44,32 +41,12 @@ class KeyRefusedError(CampaignError):
     """The API does not accept the key, or not for this; or it cannot be reached."""
 
 
-@dataclass(frozen=True)
-class _Kind:
-    column: str
-    resource: type[CatalogueResource]
-    thing: str
-    scope: str
-    parent: str | None = None
-
-
-_KINDS: Final = (
-    _Kind("design_template_id", DesignTemplate, "design template", "design_templates:read"),
-    _Kind("brand_id", Brand, "brand", "brands:read"),
-    _Kind("product_id", Product, "product", "products:read", parent="brand_id"),
-    _Kind("audience_id", Audience, "audience", "audiences:read", parent="product_id"),
-    _Kind(
-        "product_variant_id",
-        ProductVariant,
-        "product variant",
-        "products:read",
-        parent="product_id",
-    ),
-)
-
-
-async def check_key(client: StaticAdsLabClient) -> Account:
+async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_SCOPES) -> Account:
     """Asks the API whose key this is, before anything is created with it.
+
+    Args:
+        client: Whom to ask.
+        scopes: What the key must be good for.
 
     Raises:
         KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
@@ -77,12 +54,10 @@ async def check_key(client: StaticAdsLabClient) -> Account:
     try:
         account = await client.get_account()
     except (AuthenticationError, PermissionDeniedError) as error:
-        raise KeyRefusedError(
-            f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
-        ) from error
+        raise not_accepted(error) from error
     except StaticAdsLabError as error:
-        raise _no_answer(client, error) from error
-    missing = [s for s in NEEDED_SCOPES if account.scopes and s not in account.scopes]
+        raise no_answer(client, error) from error
+    missing = [s for s in scopes if account.scopes and s not in account.scopes]
     if missing:
         raise KeyRefusedError(
             f"The key lacks the scope {' and '.join(missing)}. "
@@ -106,7 +81,10 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
 
 
 async def check_catalogue(
-    client: StaticAdsLabClient, account: Account, rows: Sequence[CampaignRow]
+    client: StaticAdsLabClient,
+    account: Account,
+    rows: Sequence[AdRow],
+    catalogue: Catalogue = NOTHING_READ,
 ) -> int:
     """Looks up every distinct id of the rows, in a handful of requests.
 
@@ -116,6 +94,7 @@ async def check_catalogue(
         client: Whom to ask.
         account: The key's scopes.
         rows: The rows whose ads are to be created.
+        catalogue: What was read already, and is not asked for again.
 
     Returns:
         How many ids could not be looked up in the requests that this may take.
@@ -129,19 +108,17 @@ async def check_catalogue(
         return 0
     known: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
-    for kind in _KINDS:
-        known[kind.column] = {}
+    for kind in KINDS:
+        known[kind.id_column] = {}
         if account.scopes and kind.scope not in account.scopes:
             continue
-        lookup = _Lookup(client, kind, rows)
+        lookup = _Lookup(client, kind, rows, catalogue)
         try:
-            known[kind.column] = await lookup.run()
+            known[kind.id_column] = await lookup.run()
         except PermissionDeniedError:
             continue
         except StaticAdsLabError as error:
-            raise _no_answer(
-                client, error, " Ids can be left unchecked: --no-preflight."
-            ) from error
+            raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
         unchecked += len(lookup.open)
     problems = [problem for row in rows for problem in _problems(row, known)]
     if problems:
@@ -149,9 +126,17 @@ async def check_catalogue(
     return unchecked
 
 
-def _no_answer(
+def not_accepted(error: StaticAdsLabError) -> KeyRefusedError:
+    """What to say of a key that the API refuses."""
+    return KeyRefusedError(
+        f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
+    )
+
+
+def no_answer(
     client: StaticAdsLabClient, error: StaticAdsLabError, hint: str = ""
 ) -> KeyRefusedError:
+    """What to say of an API that cannot be asked."""
     return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}.{hint}")
 
 
@@ -159,15 +144,21 @@ class _Lookup:
     """Looks up the ids of one column with few requests."""
 
     def __init__(
-        self, client: StaticAdsLabClient, kind: _Kind, rows: Sequence[CampaignRow]
+        self,
+        client: StaticAdsLabClient,
+        kind: Kind,
+        rows: Sequence[AdRow],
+        catalogue: Catalogue,
     ) -> None:
         self._client = client
         self._kind = kind
-        self._ids = {i: None for row in rows if (i := getattr(row.request, kind.column))}
-        parents = {getattr(row.request, kind.parent) for row in rows} if kind.parent else set()
-        self._parents = sorted(parents)
+        self._ids = {i: None for row in rows if (i := getattr(row.request, kind.id_column))}
+        parent = kind.parent_column
+        self._parents = sorted({getattr(row.request, parent) for row in rows} if parent else ())
         self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
-        self._found: dict[str, CatalogueResource | None] = {}
+        self._found: dict[str, CatalogueResource | None] = {
+            i: found for i in self._ids if (found := catalogue.find(kind, i))
+        }
 
     @property
     def open(self) -> list[str]:
@@ -178,13 +169,13 @@ class _Lookup:
         """What each id is; None if there is none of this id. An id that is left out is unknown."""
         lists_are_complete = False
         if self._kind.resource is DesignTemplate:
-            for start in range(0, len(self._ids), PAGE_SIZE):
-                ids = list(self._ids)[start : start + PAGE_SIZE]
-                await self._read_list(ids=",".join(ids))
+            ids = self.open
+            for start in range(0, len(ids), PAGE_SIZE):
+                await self._read_list(ids=",".join(ids[start : start + PAGE_SIZE]))
         elif len(self.open) > FEW:
             if self._kind.parent and len(self._parents) <= FEW:
                 for parent in self._parents:
-                    await self._read_list(**{self._kind.parent: parent})
+                    await self._read_list(**{self._kind.parent_column: parent})
             if len(self.open) > FEW:
                 lists_are_complete = await self._read_list()
         await self._ask_for_each(lists_are_complete)
@@ -225,27 +216,28 @@ class _Lookup:
 
 
 def _problems(
-    row: CampaignRow, known: dict[str, dict[str, CatalogueResource | None]]
+    row: AdRow, known: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
-    for kind in _KINDS:
-        identifier = getattr(row.request, kind.column)
-        if identifier not in known[kind.column]:
+    for kind in KINDS:
+        identifier = getattr(row.request, kind.id_column)
+        if identifier not in known[kind.id_column]:
             continue
-        found = known[kind.column][identifier]
+        found = known[kind.id_column][identifier]
         if found is None:
             message = f"There is no {kind.thing} {identifier} in this organization."
-            yield Problem(message, row.number, kind.column)
+            yield Problem(message, row.number, kind.id_column)
             continue
         if isinstance(found, DesignTemplate) and found.status != "completed":
             message = (
                 f"{identifier} is {found.status}; only a completed design template can be used."
             )
-            yield Problem(message, row.number, kind.column)
+            yield Problem(message, row.number, kind.id_column)
         if kind.parent:
-            parent, wanted = getattr(found, kind.parent), getattr(row.request, kind.parent)
+            parent = getattr(found, kind.parent_column)
+            wanted = getattr(row.request, kind.parent_column)
             if parent and parent != wanted:
-                thing = kind.parent.removesuffix("_id")
                 message = (
-                    f"{identifier} ({found.name}) belongs to the {thing} {parent}, not to {wanted}."
+                    f"{identifier} ({found.name}) belongs to the {kind.parent} {parent}, "
+                    f"not to {wanted}."
                 )
-                yield Problem(message, row.number, kind.column)
+                yield Problem(message, row.number, kind.id_column)

@@ -57,7 +57,9 @@ def _told(problems: Iterable[Problem]) -> list[str]:
             () if problem.row is None else (problem.row,)
         )
     lines = []
-    for problem, numbers in rows.items():
+    for problem, given in rows.items():
+        # The ads that one row makes have its problems each.
+        numbers = sorted(set(given))
         if len(numbers) < 2:  # noqa: PLR2004
             lines.append(str(replace(problem, row=numbers[0] if numbers else None)))
             continue
@@ -71,7 +73,7 @@ def _told(problems: Iterable[Problem]) -> list[str]:
 def _ranges(numbers: Sequence[int]) -> str:
     """Row numbers as people write them: `2-5, 9`."""
     runs: list[list[int]] = []
-    for number in sorted(set(numbers)):
+    for number in numbers:
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:

@@ -10,11 +10,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from prefect_staticadslab.campaign import poll_plan
 from prefect_staticadslab.campaign.concurrency import in_background
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import RowStatus
 
 TERMINAL_SECONDS: Final = 0.25
@@ -72,7 +72,7 @@ class Tally:
 class _Observer:
     """Tallies a table, and learns from it how long a job takes."""
 
-    def __init__(self, table: ResultTable, seconds_for: Callable[[int], float]) -> None:
+    def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
         self._table = table
         self._seconds_for = seconds_for
         self._already_completed = table.counts()[RowStatus.COMPLETED]
@@ -116,7 +116,7 @@ class _Observer:
 
 @asynccontextmanager
 async def show_progress(
-    table: ResultTable, seconds_for: Callable[[int], float], log: Callable[[str], None]
+    table: JobTable[Any], seconds_for: Callable[[int], float], log: Callable[[str], None]
 ) -> AsyncIterator[None]:
     """Shows how a table fills while the body runs.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
+from prefect_staticadslab.campaign.kinds import CampaignRow, Q, TableKind
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.rows import KNOWN_COLUMNS, CampaignRow, read_rows
 from prefect_staticadslab.campaign.sheet import Spreadsheet, normalized
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
@@ -23,23 +23,23 @@ class OutputError(CampaignError):
     """The result table cannot be written where it should be. The message says why."""
 
 
-Line: TypeAlias = tuple[int, CampaignRow, AdState]
+Line: TypeAlias = tuple[int, CampaignRow[Q], AdState]
 
 
-def rows_by_content(lines: Iterable[Line]) -> dict[str, list[CampaignRow]]:
+def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]:
     """The rows that ask for each ad, those last that know most of one."""
-    found: dict[str, list[CampaignRow]] = {}
+    found: dict[str, list[CampaignRow[Q]]] = {}
     for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
         found.setdefault(row.request.model_dump_json(), []).append(row)
     return found
 
 
-def worth_keeping(gone: Sequence[Line]) -> list[Line]:
+def worth_keeping(gone: Sequence[Line[Q]]) -> list[Line[Q]]:
     """Of the rows that are gone, those that have, or may have, an ad.
 
     And those before an equal one that has: equal rows are told apart by counting them.
     """
-    kept: list[Line] = []
+    kept: list[Line[Q]] = []
     contents: set[str] = set()
     for line, row, state in reversed(gone):
         content = row.request.model_dump_json()
@@ -62,12 +62,12 @@ def marked_back(state: AdState) -> AdState:
     return replace(state, error=None if state.image_url else error or None)
 
 
-def with_input_names(frame: pd.DataFrame) -> pd.DataFrame:
+def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
     """The input's columns; one that is called like one of ours gets a prefix."""
     names = [str(name) for name in frame.columns]
-    taken = set(names)
+    taken, ours = set(names), frozenset(result_columns)
     for position, name in enumerate(names):
-        if normalized(name) in RESULT_COLUMNS:
+        if normalized(name) in ours:
             renamed_to = f"{INPUT_PREFIX}{name}"
             while renamed_to in taken:
                 renamed_to = f"{INPUT_PREFIX}{renamed_to}"
@@ -78,20 +78,27 @@ def with_input_names(frame: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
-def read_earlier(location: str) -> Spreadsheet:
+def is_result_table(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> bool:
+    """Whether a table is one of ours: whether its last columns are those that we add."""
+    ours = tuple(columns)
+    return tuple(map(str, table.frame.columns[-len(ours) :])) == ours
+
+
+def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
     names: set[str] = set()
+    ours = tuple(kind.columns)
     try:
-        earlier = read_spreadsheet(location, known_columns=KNOWN_COLUMNS, ragged=True)
+        earlier = read_spreadsheet(location, known_columns=kind.known_columns, ragged=True)
         names.update(map(str, earlier.frame.columns))
-        if tuple(map(str, earlier.frame.columns[-len(RESULT_COLUMNS) :])) == RESULT_COLUMNS:
+        if is_result_table(earlier, ours):
             return earlier
     except SpreadsheetError:
         pass
-    if set(RESULT_COLUMNS) <= names:
+    if set(ours) <= names:
         raise OutputError(
             f"{location} looks like a result table whose columns were changed, so it is left "
-            f"alone. Make {RESULT_COLUMNS[0]} … {RESULT_COLUMNS[-1]} the last columns again. (With "
+            f"alone. Make {ours[0]} … {ours[-1]} the last columns again. (With "
             "another output, the whole campaign would be created and paid for anew.)"
         )
     raise OutputError(
@@ -113,17 +120,12 @@ def aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
 
 
-def lines_of(table: Spreadsheet) -> list[Line]:
+def lines_of(table: Spreadsheet, kind: TableKind[Q]) -> list[Line[Q]]:
     """A result table's lines: where each is, its row, and what is known about it."""
-    rows = read_rows(table, unique_row_ids=False)
-    return [
-        (line, *known) for line, known in enumerate(zip(rows, _states(table.frame), strict=True))
-    ]
-
-
-def _states(table: pd.DataFrame) -> list[AdState]:
-    results = table.iloc[:, -len(RESULT_COLUMNS) :]
-    return [
-        AdState.from_cells(dict(zip(RESULT_COLUMNS, line, strict=True)))
-        for line in results.itertuples(index=False, name=None)
-    ]
+    rows = kind.read_rows(table, unique_row_ids=False)
+    results = table.frame.iloc[:, -len(kind.columns) :].itertuples(index=False, name=None)
+    lines = []
+    for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
+        state = AdState.from_cells(dict(zip(kind.columns, cells, strict=True)), kind.columns)
+        lines.append((line, row, kind.read_state(state, row.request)))
+    return lines

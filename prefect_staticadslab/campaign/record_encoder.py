@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from prefect_staticadslab.campaign.formats.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.sheet import Dialect
 from prefect_staticadslab.campaign.spreadsheet import encode_spreadsheet, text_dialect
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState
+from prefect_staticadslab.campaign.states import AdState
 
 
 class RecordEncoder:
@@ -19,9 +19,11 @@ class RecordEncoder:
     Args:
         ending: The table's format: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
         dialect: How a text table is written.
+        columns: The result columns; see `TableKind.columns`.
     """
 
-    def __init__(self, ending: str, dialect: Dialect) -> None:
+    def __init__(self, ending: str, dialect: Dialect, columns: Mapping[str, str]) -> None:
+        self._columns = columns
         self._ending = ending
         self._dialect = text_dialect(ending, dialect)
         self._frame: pd.DataFrame | None = None
@@ -31,15 +33,15 @@ class RecordEncoder:
         self._known: list[AdState | None] = []
 
     def encode(self, frame: pd.DataFrame, states: Sequence[AdState]) -> bytes:
-        """The input's columns, then `RESULT_COLUMNS`; a line for each of `states`."""
+        """The input's columns, then the result's; a line for each of `states`."""
         if self._ending in (".csv", ".tsv"):
             return self._text(frame, states)
-        return encode_spreadsheet(self._ending, _joined(frame, states), self._dialect)
+        return encode_spreadsheet(self._ending, self._joined(frame, states), self._dialect)
 
     def _text(self, frame: pd.DataFrame, states: Sequence[AdState]) -> bytes:
         if frame is not self._frame:
             self._frame = frame
-            self._header = text_lines([(*frame.columns, *RESULT_COLUMNS)], self._dialect)
+            self._header = text_lines([(*frame.columns, *self._columns)], self._dialect)
             self._given = list(frame.itertuples(index=False, name=None))
             self._lines = [""] * len(self._given)
             self._known = [None] * len(self._given)
@@ -48,17 +50,16 @@ class RecordEncoder:
             for i, (state, known) in enumerate(zip(states, self._known, strict=True))
             if state is not known
         ]
-        cells = [(*self._given[i], *states[i].cells()) for i in changed]
+        cells = [(*self._given[i], *states[i].cells(self._columns)) for i in changed]
         for i, line in zip(changed, text_lines(cells, self._dialect), strict=True):
             self._lines[i] = line
             self._known[i] = states[i]
         return text_bytes([*self._header, *self._lines], self._dialect)
 
-
-def _joined(frame: pd.DataFrame, states: Sequence[AdState]) -> pd.DataFrame:
-    cells = zip(*(state.cells() for state in states), strict=True)
-    added = {
-        name: pd.Series(list(values), dtype=object, index=frame.index)
-        for name, values in zip(RESULT_COLUMNS, cells, strict=True)
-    }
-    return pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
+    def _joined(self, frame: pd.DataFrame, states: Sequence[AdState]) -> pd.DataFrame:
+        cells = zip(*(state.cells(self._columns) for state in states), strict=True)
+        added = {
+            name: pd.Series(list(values), dtype=object, index=frame.index)
+            for name, values in zip(self._columns, cells, strict=True)
+        }
+        return pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)

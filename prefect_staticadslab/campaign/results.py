@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Final, Generic, Self
 
 import pandas as pd
 
+from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.api.retries import Attempts, retrying
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.formats.parquet import need_pyarrow
+from prefect_staticadslab.campaign.kinds import CampaignRow, Q, TableKind
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import (
     OutputError,
@@ -33,7 +35,7 @@ from prefect_staticadslab.campaign.record import (
     worth_keeping,
 )
 from prefect_staticadslab.campaign.record_encoder import RecordEncoder
-from prefect_staticadslab.campaign.rows import CampaignRow, read_rows
+from prefect_staticadslab.campaign.rows import AD_TABLE
 from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.states import AdState, RowStatus, further
@@ -60,13 +62,14 @@ class _Snapshot:
 
 
 @dataclass
-class ResultTable:
+class JobTable(Generic[Q]):
     """A campaign's rows and what is known about each, in memory and at `location`.
 
     Two runs of one campaign may write the same table: each takes in what the other wrote before it
     writes, so that neither's last word is lost.
 
     Attributes:
+        kind: Of what jobs it is.
         location: Where the table is kept, or None for a campaign that keeps none.
         frame: The input's columns, renamed where a result column has the same name; a line for
             each of `rows`.
@@ -78,10 +81,11 @@ class ResultTable:
         resumed: Whether an earlier run's table was found.
     """
 
+    kind: TableKind[Q]
     location: str | None
     frame: pd.DataFrame
     dialect: Dialect
-    rows: list[CampaignRow]
+    rows: list[CampaignRow[Q]]
     states: list[AdState]
     resumed: bool = False
 
@@ -96,10 +100,12 @@ class ResultTable:
         self._version: str | None = None
         self._elsewhere: dict[int, AdState] = {}
         self._owners: dict[str, int] = {}
-        self._encoder = RecordEncoder(storage.suffix(self.location or ""), self.dialect)
+        self._encoder = RecordEncoder(
+            storage.suffix(self.location or ""), self.dialect, self.kind.columns
+        )
 
     @classmethod
-    def open(cls, location: str | None, spreadsheet: Spreadsheet) -> ResultTable:
+    def open(cls, location: str | None, spreadsheet: Spreadsheet, kind: TableKind[Q]) -> Self:
         """The table for a spreadsheet, with what an earlier run recorded at the same place.
 
         Raises:
@@ -108,26 +114,21 @@ class ResultTable:
                 no table can be there.
             StorageError: `location` cannot be read.
         """
-        rows = read_rows(spreadsheet)
+        rows = kind.read_rows(spreadsheet)
         table = cls(
+            kind=kind,
             location=location,
-            frame=with_input_names(spreadsheet.frame),
+            frame=with_input_names(spreadsheet.frame, kind.columns),
             dialect=spreadsheet.dialect,
             rows=rows,
             states=[AdState() for _ in rows],
         )
         if location is not None:
-            if storage.suffix(location) not in WRITABLE:
-                raise OutputError(
-                    f"The output {location} must end in one of: {', '.join(WRITABLE)}."
-                )
-            if storage.suffix(location) == ".parquet":
-                need_pyarrow()
-            storage.check_folder(location)
+            check_location(location)
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                table._take_in(read_earlier(location), by_content=True)
+                table._take_in(read_earlier(location, kind), by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
         return table
@@ -140,7 +141,7 @@ class ResultTable:
             by_content: Whether a row that is not in it may be one that asks for the same ad under
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
-        recorded = {line[1].identity: line for line in lines_of(written)}
+        recorded = {line[1].identity: line for line in lines_of(written, self.kind)}
         unknown = []
         for position, row in enumerate(self.rows):
             if row.identity in recorded:
@@ -178,7 +179,7 @@ class ResultTable:
         return sum(row.gone for row in self.rows)
 
     @property
-    def wanted(self) -> list[tuple[int, CampaignRow, AdState]]:
+    def wanted(self) -> list[tuple[int, CampaignRow[Q], AdState]]:
         """The rows of the input: position, row and what is known about it."""
         return [
             (position, row, state)
@@ -204,7 +205,7 @@ class ResultTable:
         they are the same row, which somebody changed in the table.
         """
         owner = self._owners.get(image_ad_id, position)
-        if owner == position:
+        if owner == position or not self.kind.exclusive:
             return True
         if not self.rows[owner].gone:
             return False
@@ -307,7 +308,7 @@ class ResultTable:
             with storage.one_writer(self.location):
                 version = storage.version(self.location)
                 if version is not None and version != self._version:
-                    return read_earlier(self.location), version
+                    return read_earlier(self.location, self.kind), version
                 content = self._encoder.encode(snapshot.frame, snapshot.states)
                 self._version = storage.write_bytes(self.location, content)
                 return None
@@ -361,6 +362,35 @@ class ResultTable:
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""
         return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
+
+
+class ResultTable(JobTable[ImageAdRequest]):
+    """A campaign's table of image ads."""
+
+    @classmethod
+    def open(
+        cls,
+        location: str | None,
+        spreadsheet: Spreadsheet,
+        kind: TableKind[ImageAdRequest] = AD_TABLE,
+    ) -> Self:
+        """See `JobTable.open`."""
+        return super().open(location, spreadsheet, kind)
+
+
+def check_location(location: str) -> None:
+    """Raises if no table can be written there, as far as that can be told.
+
+    Raises:
+        OutputError: There is no such format.
+        SpreadsheetError: What the format needs is not installed.
+        StorageError: There is no such folder.
+    """
+    if storage.suffix(location) not in WRITABLE:
+        raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
+    if storage.suffix(location) == ".parquet":
+        need_pyarrow()
+    storage.check_folder(location)
 
 
 def _writes() -> Attempts:

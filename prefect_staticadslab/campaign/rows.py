@@ -7,54 +7,32 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pydantic
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.campaign.columns import (
+    BOOLEAN_COLUMNS,
+    ID_COLUMNS,
+    KNOWN_COLUMNS,
+    READ_COLUMNS,
+    ROW_ID_COLUMN,
+    SOURCE_ROW_COLUMN,
+    columns_of,
+    id_problem,
+)
+from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, shortened
+from prefect_staticadslab.campaign.states import AD_COLUMNS
 
-ID_COLUMNS: Final = {
-    "design_template_id": ("dt_", "a design template"),
-    "brand_id": ("brand_", "a brand"),
-    "product_id": ("prod_", "a product"),
-    "audience_id": ("aud_", "an audience"),
-    "product_variant_id": ("pv_", "a product variant"),
-}
-REQUIRED_COLUMNS: Final = ("design_template_id", "brand_id", "product_id", "audience_id")
-BOOLEAN_COLUMNS: Final = ("editable", "generate_ai_images", "generate_copy")
-INPUT_COLUMNS: Final = (*ID_COLUMNS, "prompt", *BOOLEAN_COLUMNS, "node_overrides")
-ROW_ID_COLUMN: Final = "row_id"
-KNOWN_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN))
+AdRow: TypeAlias = CampaignRow[ImageAdRequest]
 
-_ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_TITLE_LINES: Final = 10
 _ID_DIGITS: Final = 16
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
-
-
-@dataclass(frozen=True)
-class CampaignRow:
-    """One row that can be sent.
-
-    Attributes:
-        number: The row's number as a spreadsheet program shows it.
-        request: The ad that it asks for.
-        identity: What makes it the same row in the next run: its `row_id` if it has one, else its
-            occurrence number among equal rows, together with all that is sent. So rows may be
-            moved, added and removed between runs, two equal rows are two ads, and a row whose ad
-            was changed is a new one.
-        gone: Whether it is only in the result table, and no longer in the spreadsheet.
-    """
-
-    number: int
-    request: ImageAdRequest
-    identity: str
-    gone: bool = False
 
 
 def campaign_id(name: str) -> str:
@@ -85,7 +63,7 @@ def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
     return _digest(campaign, identity, str(attempt))
 
 
-def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[CampaignRow]:
+def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[AdRow]:
     """The spreadsheet's rows as requests.
 
     Args:
@@ -96,77 +74,62 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     Raises:
         SpreadsheetError: With all problems of all rows, in the rows' order.
     """
-    columns, problems = _columns(spreadsheet)
+    columns, problems = columns_of(spreadsheet, READ_COLUMNS)
     if problems:
         raise SpreadsheetError(problems)
-    rows: list[CampaignRow] = []
-    row_ids: dict[str, int] = {}
+    rows: list[AdRow] = []
+    row_ids = RowIds()
+    identities: set[str] = set()
     occurrences: Counter[str] = Counter()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         request, wrong = _request(number, cells)
-        row_id = plain_text(cell_text(cells.get(ROW_ID_COLUMN))).strip()
-        taken = row_ids.setdefault(row_id, number) != number
-        if row_id and taken and unique_row_ids:
-            wrong.append(
-                Problem(f"{row_id!r} is also in row {row_ids[row_id]}.", number, ROW_ID_COLUMN)
-            )
-        problems += wrong
+        row_id = row_id_of(cells)
+        taken = row_ids.problem(number, cells)
         if request is not None:
             sent = json.dumps(request.body(), sort_keys=True)
             occurrences[sent] += 1
             which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[sent]}"
-            rows.append(CampaignRow(number, request, _digest(which, sent)[:_ID_DIGITS]))
+            row = CampaignRow(number, request, row_identity(which, sent))
+            if row.identity in identities:
+                taken = taken or row_ids.twice(number, row_id)
+            identities.add(row.identity)
+            rows.append(row)
+        problems += [*wrong, *([taken] if taken and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
     return rows
 
 
-def _columns(spreadsheet: Spreadsheet) -> tuple[dict[str, int], list[Problem]]:
-    """Where the columns that we read are. Names are compared without case and outer space."""
-    positions: dict[str, int] = {}
-    problems: list[Problem] = []
-    names = [str(name) for name in spreadsheet.frame.columns]
-    for position, name in enumerate(names):
-        known = normalized(name)
-        if known not in KNOWN_COLUMNS:
-            continue
-        if known in positions:
-            problems.append(
-                Problem(
-                    f"is there twice, as {names[positions[known]]!r} and {name!r}. Rename one.",
-                    row=1,
-                    column=known,
-                )
-            )
-        else:
-            positions[known] = position
-    missing = [name for name in REQUIRED_COLUMNS if name not in positions]
-    problems += [
-        Problem(
-            f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
-            f"{ID_COLUMNS[name][0]}….",
-            row=1,
-        )
-        for name in missing
-    ]
-    if missing:
-        shown = ", ".join(name for name in names if name.strip())
-        problems.append(Problem(f"The spreadsheet's columns are: {shortened(shown, 300)}", row=1))
-        problems += _header_further_down(spreadsheet)
-    return positions, problems
+AD_TABLE: Final = TableKind(AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+"""A campaign's table."""
 
 
-def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
-    """A hint, if there is a title above the columns' names."""
-    first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
-    for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
-        known = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
-        if len(known) > 1:
-            hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
-            return [Problem(hint, row=number)]
-    return []
+class RowIds:
+    """Which `row_id`s there are, to tell one that two rows of a spreadsheet have."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[int, str]] = {}
+
+    def problem(self, number: int, cells: Mapping[str, Any]) -> Problem | None:
+        """What is wrong with a row's `row_id`, if another row has it.
+
+        The ads that one row makes share its `row_id`.
+        """
+        row_id = row_id_of(cells)
+        source = cell_text(cells.get(SOURCE_ROW_COLUMN)).strip() or f"row {number}"
+        _, first_source = self._first.setdefault(row_id, (number, source))
+        return self.twice(number, row_id) if row_id and source != first_source else None
+
+    def twice(self, number: int, row_id: str) -> Problem:
+        """What to say of a `row_id` that is there already."""
+        return Problem(f"{row_id!r} is also in row {self._first[row_id][0]}.", number, "row_id")
+
+
+def row_id_of(cells: Mapping[str, Any]) -> str:
+    """A row's `row_id`, or ""."""
+    return plain_text(cell_text(cells.get(ROW_ID_COLUMN))).strip()
 
 
 def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | None, list[Problem]]:
@@ -175,10 +138,28 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
     for name in ID_COLUMNS:
         if name in cells:
             text = cell_text(cells[name]).strip()
-            message = _id_problem(name, text)
+            message = id_problem(name, text)
             if message:
                 problems.append(Problem(message, number, name))
             fields[name] = text or None
+    settings, wrong = read_settings(number, cells)
+    problems += wrong
+    if problems:
+        return None, problems
+    prompt = plain_text(cell_text(cells.get("prompt")))
+    try:
+        request = ImageAdRequest(**fields, **settings, prompt=prompt if prompt.strip() else None)
+    except pydantic.ValidationError as error:
+        return None, [
+            Problem(e["msg"], number, str(e["loc"][0]) if e["loc"] else None)
+            for e in error.errors(include_url=False, include_input=False)
+        ]
+    return request, []
+
+
+def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
+    """A request's `editable`, `options` and `node_overrides`, and what is wrong with them."""
+    problems: list[Problem] = []
     booleans: dict[str, bool | None] = {}
     for name in BOOLEAN_COLUMNS:
         text = cell_text(cells.get(name)).strip().casefold()
@@ -188,27 +169,16 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
             )
             problems.append(Problem(message, number, name))
         booleans[name] = text in _TRUE if text else None
-    overrides, message = _node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
-    if message:
-        problems.append(Problem(message, number, "node_overrides"))
-    if problems:
-        return None, problems
-    prompt = plain_text(cell_text(cells.get("prompt")))
+    overrides, wrong = _node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
+    if wrong:
+        problems.append(Problem(wrong, number, "node_overrides"))
     options = {name: booleans[name] for name in BOOLEAN_COLUMNS[1:] if booleans[name] is not None}
-    try:
-        request = ImageAdRequest(
-            **fields,
-            prompt=prompt if prompt.strip() else None,
-            editable=bool(booleans["editable"]),
-            options=ImageAdOptions(**options) if options else None,
-            node_overrides=overrides,
-        )
-    except pydantic.ValidationError as error:
-        return None, [
-            Problem(e["msg"], number, str(e["loc"][0]) if e["loc"] else None)
-            for e in error.errors(include_url=False, include_input=False)
-        ]
-    return request, []
+    settings = {
+        "editable": bool(booleans["editable"]),
+        "options": ImageAdOptions(**options) if options else None,
+        "node_overrides": overrides,
+    }
+    return settings, problems
 
 
 def plain_text(text: str) -> str:
@@ -228,26 +198,6 @@ def plain_text(text: str) -> str:
     return _CONTROL_CHARACTERS.sub("", text)
 
 
-def _id_problem(name: str, text: str) -> str | None:
-    prefix, thing = ID_COLUMNS[name]
-    if not text:
-        if name not in REQUIRED_COLUMNS:
-            return None
-        return f"is empty. It needs the id of {thing}, {prefix}…."
-    if text.startswith(prefix) and len(text) > len(prefix):
-        if _ID.fullmatch(text):
-            return None
-        return f"{shortened(text)!r} holds characters that no id has."
-    others = [(c, what) for c, (p, what) in ID_COLUMNS.items() if text.startswith(p)]
-    if others:
-        column, what = others[0]
-        return (
-            f"{shortened(text)!r} is the id of {what}, not of {thing} ({prefix}…). "
-            f"Was it meant for {column}?"
-        )
-    return f"{shortened(text)!r} is not the id of {thing}; that starts with {prefix}."
-
-
 def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
     if not text.strip():
         return None, None
@@ -262,6 +212,16 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
 
 
 _OVERRIDES_EXAMPLE: Final = '{"NODE_ID": {"characters": "Sale"}}'
+
+
+def row_identity(which: str, sent: str) -> str:
+    """What stands for a row in keys and tables: 16 hexadecimal digits.
+
+    Args:
+        which: Which of the rows that ask for the same.
+        sent: What it asks for.
+    """
+    return _digest(which, sent)[:_ID_DIGITS]
 
 
 def _digest(*parts: str) -> str:

@@ -6,13 +6,14 @@ import asyncio
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.ahead import Ahead
 from prefect_staticadslab.campaign.poller import Poller
+from prefect_staticadslab.campaign.requests import AnyRequest, DesignTemplateRequest
 
 OPEN_CREATES: Final = 8
 """Creates under way at once; the vendor's advice."""
@@ -21,17 +22,37 @@ LOST_CREATES: Final = 2 * OPEN_CREATES
 """So many creates one after another that nobody answers, each tried for a minute, are an outage."""
 
 
+TEMPLATE_PACE: Final = 0.5
+"""Of the time between two polls of an ad; the vendor's advice."""
+
+
 class Session:
     """What all work with one key in one event loop shares."""
 
     def __init__(self, client: StaticAdsLabClient) -> None:
         self.client = client
-        self.poller = Poller(client, self._seconds_per_read)
+        self._poller = Poller(client.get_image_ads, client.get_image_ad, self._seconds_per_read)
+        self._template_poller = Poller(
+            client.get_design_templates,
+            client.get_design_template,
+            self._seconds_per_read,
+            pace=TEMPLATE_PACE,
+        )
         self.open_creates = asyncio.Semaphore(OPEN_CREATES)
         self.ahead = Ahead(client.limiter.creates_within)
         self.creates_waiting = 0
         self.stopped_by: str | None = None
         self._lost_creates = 0
+
+    def poller_of(self, request: AnyRequest) -> Poller[Any]:
+        """Who follows the jobs of such requests."""
+        return self._template_poller if isinstance(request, DesignTemplateRequest) else self._poller
+
+    async def close(self) -> None:
+        """Stops polling, and closes the connections."""
+        await self._poller.close()
+        await self._template_poller.close()
+        await self.client.aclose()
 
     def stop_creating(self, reason: str) -> None:
         """From now on no create of this session is sent. The first reason counts."""
@@ -70,5 +91,4 @@ async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
             sessions[name] = (session, users - 1)
         else:
             del sessions[name]
-            await session.poller.close()
-            await session.client.aclose()
+            await session.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -79,6 +79,26 @@ _MARK = re.compile(
 )
 
 
+RESULT_COLUMNS: Final = (
+    "status",
+    "image_ad_id",
+    "image_url",
+    "error",
+    "cost_usd",
+    "attempts",
+    "width",
+    "height",
+    "submitted_at",
+    "completed_at",
+    "image_path",
+)
+"""What a campaign's table adds, under the names of `AdState`'s fields."""
+
+AD_COLUMNS: Final[Mapping[str, str]] = {name: name for name in RESULT_COLUMNS}
+
+_FIELDS: Final = frozenset(RESULT_COLUMNS)
+
+
 @dataclass(frozen=True)
 class AdState:
     """What is known about one row's ad; the columns that the result table adds.
@@ -95,6 +115,7 @@ class AdState:
         completed_at: When the job ended, in UTC.
         image_path: Where the picture was downloaded to.
         mark: The key that a `submitting` row is on its way with.
+        facts: What else is known of jobs that are no image ads, by name.
     """
 
     status: RowStatus = RowStatus.PENDING
@@ -109,6 +130,7 @@ class AdState:
     completed_at: datetime | None = None
     image_path: str | None = None
     mark: Mark | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_completed(self) -> bool:
@@ -130,29 +152,35 @@ class AdState:
         """Whether no ad is known for the row, and one is still to be created."""
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
 
-    def cells(self) -> tuple[Any, ...]:
-        """The values of `RESULT_COLUMNS`."""
+    def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
+        """The values of result columns; see `TableKind.columns`."""
         error = self.error
         if self.mark is not None and self.status is RowStatus.SUBMITTING:
             error = f"{self.mark} {error or ''}".strip()
-        return (
-            str(self.status),
-            self.image_ad_id,
-            self.image_url,
-            error,
-            None if self.cost_usd is None else float(self.cost_usd),
-            self.attempts,
-            self.width,
-            self.height,
-            _timestamp(self.submitted_at),
-            _timestamp(self.completed_at),
-            self.image_path,
+        values = {
+            "status": str(self.status),
+            "image_ad_id": self.image_ad_id,
+            "image_url": self.image_url,
+            "error": error,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "attempts": self.attempts,
+            "width": self.width,
+            "height": self.height,
+            "submitted_at": _timestamp(self.submitted_at),
+            "completed_at": _timestamp(self.completed_at),
+            "image_path": self.image_path,
+        }
+        return tuple(
+            values[held] if held in values else self.facts.get(held) for held in columns.values()
         )
 
     @classmethod
-    def from_cells(cls, cells: Mapping[str, Any]) -> AdState:
+    def from_cells(
+        cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
+    ) -> AdState:
         """What an earlier run wrote down. Cells that make no sense count as empty."""
-        text = {name: cell_text(cells.get(name)).strip() for name in RESULT_COLUMNS}
+        text = dict.fromkeys(AD_COLUMNS.values(), "")
+        text |= {held: cell_text(cells.get(name)).strip() for name, held in columns.items()}
         try:
             status = RowStatus(text["status"].casefold())
         except ValueError:
@@ -173,22 +201,8 @@ class AdState:
             completed_at=_moment(text["completed_at"]),
             image_path=text["image_path"] or None,
             mark=mark,
+            facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
         )
-
-
-RESULT_COLUMNS: Final = (
-    "status",
-    "image_ad_id",
-    "image_url",
-    "error",
-    "cost_usd",
-    "attempts",
-    "width",
-    "height",
-    "submitted_at",
-    "completed_at",
-    "image_path",
-)
 
 
 _ORDER: Final = {

@@ -88,15 +88,76 @@ def sibling(location: str, ending: str) -> str:
     return stem + ending
 
 
-def read_bytes(location: str) -> bytes:
-    """The content of a file.
+def folder(location: str) -> str:
+    """The folder that a file is in."""
+    if is_url(location):
+        return location.rpartition("/")[0]
+    return str(local_path(location).parent)
+
+
+def join(base: str, name: str) -> str:
+    """The place of `name` in the folder `base`; a full path or a URL is a place by itself.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.storage import join
+
+        assert join("s3://ads/refs", "a.png") == "s3://ads/refs/a.png"
+        assert join("refs", "https://cdn/a.png") == "https://cdn/a.png"
+        ```
+    """
+    if "://" in name or Path(name).expanduser().is_absolute():
+        return name
+    if is_url(base):
+        return f"{base.rstrip('/')}/{name}"
+    return str(local_path(base) / name)
+
+
+def is_folder(location: str) -> bool:
+    """Whether there is a folder at `location`. A web server has none.
+
+    Raises:
+        StorageError: Nobody can say.
+    """
+    if not is_url(location):
+        return local_path(location).is_dir()
+    if location.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        filesystem, path = _remote(location)
+        return bool(filesystem.isdir(path))
+    except Exception as error:
+        raise StorageError(f"{shown(location)} cannot be reached: {_reason(error)}.") from error
+
+
+def file_names(location: str) -> list[str]:
+    """The names of a folder's files in order, without hidden ones.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
+    try:
+        if is_url(location):
+            filesystem, path = _remote(location)
+            found = filesystem.ls(path, detail=True)
+            names = [str(f["name"]).rpartition("/")[2] for f in found if f["type"] == "file"]
+        else:
+            names = [f.name for f in local_path(location).iterdir() if f.is_file()]
+    except Exception as error:
+        raise StorageError(f"{shown(location)} cannot be read: {_reason(error)}.") from error
+    return sorted(name for name in names if name and not name.startswith("."))
+
+
+def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
+    """The content of a file, or its first `at_most` bytes.
 
     Raises:
         StorageError: It is not there, or cannot be read.
     """
     if not is_url(location):
         try:
-            return local_path(location).read_bytes()
+            with local_path(location).open("rb") as file:
+                return file.read() if at_most is None else file.read(at_most)
         except FileNotFoundError:
             raise StorageError(f"There is no file {location}.") from None
         except IsADirectoryError:
@@ -105,8 +166,12 @@ def read_bytes(location: str) -> bytes:
             raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
     try:
         filesystem, path = _remote(location)
-        content: bytes = filesystem.cat_file(path)
-        return content
+        if at_most is None:
+            content: bytes = filesystem.cat_file(path)
+            return content
+        with filesystem.open(path, "rb") as remote:
+            start: bytes = remote.read(at_most)
+            return start
     except FileNotFoundError:
         raise StorageError(f"There is nothing at {shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own

@@ -97,6 +97,7 @@ class AdUnderWay:
             mark=replace(self.state.mark, asked_at=self.state.mark.asked_at if marked else now)
             if again and self.state.mark
             else Mark(self.plan.campaign, self.plan.identity, account, now),
+            facts=self.state.facts,
         )
         self.may_exist_from_before = again
 
@@ -120,7 +121,7 @@ class AdUnderWay:
             # An earlier run's create may have come through; this one says nothing about that.
             self.state = replace(before, error=reason)
         else:
-            self.state = AdState(attempts=before.attempts, error=reason)
+            self.state = AdState(attempts=before.attempts, error=reason, facts=before.facts)
 
     def fail(self, reason: str) -> None:
         """Nothing will come of this attempt, and it costs nothing."""

@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     option("--key-seconds", type=float, default=default.key_seconds, help="age of lost keys")
     option("--answer-seconds", type=float, default=0.0, help="how long a create takes")
     option("--fault-rate", type=float, default=0.0, help="share of requests that fail, 0 to 1")
+    option("--picture-fault-rate", type=float, default=0.0, help="the same for downloads")
+    option("--more-brands", type=int, default=0, help="brands besides the four of the start")
+    option("--earlier-ads", action="store_true", help="some ads are there from the start")
     option("--seed", type=int, default=0, help="of everything random")
     given = parser.parse_args(arguments)
     if given.speed <= 0 or given.rate_limit < 1 or given.rate_window <= 0:
@@ -51,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
             key_seconds=given.key_seconds,
             answer_seconds=given.answer_seconds,
             fault_rate=given.fault_rate,
+            picture_fault_rate=given.picture_fault_rate,
+            more_brands=given.more_brands,
+            earlier_ads=given.earlier_ads,
             seed=given.seed,
         )
     except OSError as error:

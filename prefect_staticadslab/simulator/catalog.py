@@ -9,6 +9,9 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from prefect_staticadslab.simulator.templates import PIXELS
+from prefect_staticadslab.simulator.trees import template_tree
+
 CREATED_AT: Final = "2026-01-05T09:00:00Z"
 
 
@@ -35,6 +38,7 @@ _BRANDS: Final = (
             "Morning Tide Espresso": ("250 g", "1 kg"),
             "Cold Brew Kit": (),
             "Lighthouse Decaf": ("250 g",),
+            "Gift Card": (),
         },
         ("Commuters", "Home baristas", "Night-shift workers"),
     ),
@@ -46,6 +50,7 @@ _BRANDS: Final = (
             "Ridge 32 Backpack": ("Moss", "Slate"),
             "Trail Wool Socks": ("S/M", "L/XL"),
             "Two-Person Tent": (),
+            "Gift Card": (),
         },
         ("Weekend hikers", "Thru-hikers", "Families"),
     ),
@@ -81,8 +86,6 @@ _TEMPLATES: Final = (
     ("Still in the works", "Bold", "1:1", "ecommerce", "processing"),
 )
 
-_PIXELS: Final = {"1:1": (1080, 1080), "4:5": (1080, 1350), "9:16": (1080, 1920)}
-
 
 @dataclass
 class Catalog:
@@ -93,23 +96,33 @@ class Catalog:
     product_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     audiences: dict[str, dict[str, Any]] = field(default_factory=dict)
     design_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def seeded_catalog() -> Catalog:
-    """The catalogue that every simulator starts with."""
+def seeded_catalog(more_brands: int = 0) -> Catalog:
+    """The catalogue that every simulator starts with.
+
+    Args:
+        more_brands: How many more brands there are, with a product and an audience each.
+    """
     catalog = Catalog()
     for seed in _BRANDS:
         _add_brand(catalog, seed)
+    for number in range(1, more_brands + 1):
+        name = f"Brand {number}"
+        _add_brand(
+            catalog, _BrandSeed(name, "", _BRANDS[0].colors, {"Product": ()}, ("Everybody",))
+        )
     for name, ad_format, aspect_ratio, industry, status in _TEMPLATES:
         template_id = make_id("dt", name)
-        width, height = _PIXELS[aspect_ratio]
+        width, height = PIXELS[aspect_ratio]
         catalog.design_templates[template_id] = _stamped(
             id=template_id,
             reference_image_url=None,
             status=status,
             error=None,
-            current_json_tree=_tree(name, width, height),
-            preview_url=None,
+            current_json_tree=template_tree(name, width, height),
+            preview_url=f"/pictures/{template_id}.png" if status == "completed" else None,
             width=width,
             height=height,
             aspect_ratio=aspect_ratio,
@@ -151,24 +164,3 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
 
 def _stamped(**fields: Any) -> dict[str, Any]:
     return {**fields, "created_at": CREATED_AT, "updated_at": CREATED_AT}
-
-
-def _tree(name: str, width: int, height: int) -> dict[str, Any]:
-    """A small tree of nodes, as templates hold them."""
-
-    def node_id(part: str) -> str:
-        digest = hashlib.sha256(f"{name}/{part}".encode()).hexdigest()
-        return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
-
-    return {
-        "id": node_id("root"),
-        "type": "FRAME",
-        "name": name,
-        "width": width,
-        "height": height,
-        "children": [
-            {"id": node_id("headline"), "type": "TEXT", "characters": "Headline", "fontSize": 96},
-            {"id": node_id("body"), "type": "TEXT", "characters": "Body copy", "fontSize": 40},
-            {"id": node_id("cta"), "type": "TEXT", "characters": "Shop now", "fontSize": 40},
-        ],
-    }

@@ -29,9 +29,7 @@ class Faults:
         self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        faulty = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        fault = self._world.next_fault() if faulty else None
-        match fault:
+        match self._next(scope):
             case None:
                 await self._app(scope, receive, send)
             case "slow":
@@ -50,10 +48,19 @@ class Faults:
             case "HTML after":
                 await self._app(scope, receive, _nowhere)
                 await HTMLResponse(_PAGE, 502)(scope, receive, send)
-            case _:
+            case "HTML page":
+                await HTMLResponse(_PAGE)(scope, receive, send)
+            case fault:
                 error = {"error": {"code": _STATUS[fault], "message": "Simulated."}}
                 headers = {"Retry-After": "0"} if fault == "429" else {}
                 await JSONResponse(error, int(fault), headers)(scope, receive, send)
+
+    def _next(self, scope: Scope) -> str | None:
+        if scope["type"] != "http":
+            return None
+        if scope["path"].startswith("/pictures/"):
+            return self._world.next_picture_fault()
+        return self._world.next_fault() if scope["path"].startswith("/v1/") else None
 
 
 class Protocol(H11Protocol):

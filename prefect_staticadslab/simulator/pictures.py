@@ -3,53 +3,154 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from prefect_staticadslab.simulator.catalog import Catalog
-from prefect_staticadslab.simulator.world import Job
+from prefect_staticadslab.simulator import trees
+from prefect_staticadslab.simulator.image_ads import Job, Rendering
+from prefect_staticadslab.simulator.world import World, now
 
 MARGIN: Final = 72
 INVERTED: Final = ("Bold", "Product")
 """Formats that stand light on dark."""
 
 
-def draw_picture(job: Job, catalog: Catalog) -> bytes:
-    """The PNG of a finished job."""
+def draw_picture(job: Job, rendering: Rendering, world: World) -> bytes:
+    """The PNG of a rendering: what its tree says, for whom, and in the template's look."""
+    catalog = world.catalog
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    ad_format = catalog.design_templates[job.body["design_template_id"]]["ad_format"]
+    template = world.template(job.body["design_template_id"], now())
+    ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
-    dark, accent, light = brand["color_palettes"][0]["colors"]
+    tree = rendering.tree or world.tree_of(job)
+    dark, accent, light = _colors(brand)
     ground, ink = (dark, light) if ad_format in INVERTED else (light, dark)
 
     picture = _ground(job.width, job.height, ground, accent)
     draw = ImageDraw.Draw(picture)
-    _backdrop(draw, job, ad_format, accent)
-    _pack(draw, job, product["name"], (dark, accent, light))
+    reference = world.files.get(template["id"])
+    if reference is not None:
+        _lay_under(picture, reference.content)
+    else:
+        _backdrop(draw, job, ad_format, accent)
+    shown = _own_picture(trees.picture_url(tree), world)
+    if shown is None:
+        _pack(draw, job, product["name"], (dark, accent, light))
+    else:
+        _framed(picture, shown)
 
     draw.text((MARGIN, MARGIN), brand["name"].upper(), font=_font(36), fill=ink, stroke_width=1)
     _pill(draw, (job.width - MARGIN, MARGIN + 20), ad_format, ink, ground)
-
-    top = int(job.height * 0.6)
-    width = job.width - 2 * MARGIN
-    for line in _wrapped(product["name"], _font(88), width)[:2]:
-        draw.text((MARGIN, top), line, font=_font(88), fill=ink, stroke_width=2)
-        top += 100
-    top += 18
-    prompt = " ".join(str(job.body.get("prompt") or "").split())
-    for line in _wrapped(prompt, _font(42), width)[: max(1, (job.height - top - 190) // 54)]:
-        draw.text((MARGIN, top), line, font=_font(42), fill=ink)
-        top += 54
+    _texts(draw, job, trees.texts(tree), (ink, ground))
 
     facts = [audience["name"], *([variant["name"]] if variant else [])]
     foot = job.height - MARGIN - 30
     draw.text((MARGIN, foot), "  ·  ".join(facts), font=_font(32), fill=ink)
     mark = f"SIMULATED  {job.width} x {job.height}"
     draw.text((job.width - MARGIN, foot + 6), mark, font=_font(24), fill=ink, anchor="ra")
+    return _png(picture)
+
+
+def draw_preview(template: Mapping[str, Any], world: World) -> bytes:
+    """The PNG of a design template: its reference, and where texts and picture will be."""
+    width, height = template["width"], template["height"]
+    dark, accent, light = _NEUTRAL
+    picture = _ground(width, height, light, accent)
+    draw = ImageDraw.Draw(picture, "RGBA")
+    reference = world.files.get(template["id"])
+    if reference is not None:
+        with Image.open(io.BytesIO(reference.content)) as image:
+            picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
+        draw.rectangle([0, 0, width, height], fill=(255, 255, 255, 90))
+    else:
+        radius = min(width * 0.36, height * 0.25)
+        middle = height * 0.33
+        box = [width / 2 - radius, middle - radius, width / 2 + radius, middle + radius]
+        draw.ellipse(box, fill=accent)
+    top, right = height * 0.6, width - MARGIN
+    for share, size in ((0.92, 84), (0.7, 84), (1.0, 38), (0.84, 38)):
+        box = [MARGIN, top, MARGIN + (right - MARGIN) * share, top + size]
+        draw.rounded_rectangle(box, radius=size // 3, fill=(*ImageColor.getrgb(dark), 205))
+        top += size + 22
+    box = [MARGIN, top + 16, MARGIN + 330, top + 96]
+    draw.rounded_rectangle(box, radius=40, outline=dark, width=8, fill=(255, 255, 255, 170))
+    names = [name for name, _ in trees.texts(template["current_json_tree"])]
+    label = f"TEMPLATE  {template['aspect_ratio']}  {', '.join(names)}"
+    draw.text((MARGIN, height - MARGIN - 10), label, font=_font(26), fill=dark)
+    _pill(draw, (width - MARGIN, MARGIN + 20), str(template["ad_format"]), dark, light)
+    return _png(picture)
+
+
+_NEUTRAL: Final = ("#2B2D42", "#8D99AE", "#EDF2F4")
+
+
+def _colors(brand: Mapping[str, Any]) -> tuple[str, str, str]:
+    """A brand's three colours, dark to light; neutral ones if it has none."""
+    for palette in brand["color_palettes"]:
+        colors = palette.get("colors") if isinstance(palette, dict) else None
+        if isinstance(colors, list) and len(colors) > 2:
+            try:
+                for color in colors[:3]:
+                    ImageColor.getrgb(str(color))
+            except ValueError:
+                continue
+            return str(colors[0]), str(colors[1]), str(colors[2])
+    return _NEUTRAL
+
+
+def _texts(
+    draw: ImageDraw.ImageDraw,
+    job: Job,
+    texts: list[tuple[str, str]],
+    colors: tuple[str, str],
+) -> None:
+    """A tree's texts: headline, body, button, and what else there is."""
+    ink, ground = colors
+    width, top = job.width - 2 * MARGIN, int(job.height * 0.6)
+    button = next((characters for name, characters in texts if name == "Button"), "")
+    if button:
+        right = job.width - MARGIN
+        _pill(draw, (right, job.height * 0.555), button, ink, ground)
+    for name, characters in texts:
+        if name == "Button" or not characters:
+            continue
+        size, most = (88, 2) if name == "Headline" else (42, max(1, (job.height - top - 190) // 54))
+        for line in _wrapped(characters, _font(size), width)[:most]:
+            stroke = 2 if name == "Headline" else 0
+            draw.text((MARGIN, top), line, font=_font(size), fill=ink, stroke_width=stroke)
+            top += size + 12
+        top += 18
+
+
+def _lay_under(picture: Image.Image, reference: bytes) -> None:
+    """Lays the template's reference under the upper part of an ad."""
+    width, height = picture.width, int(picture.height * 0.54)
+    with Image.open(io.BytesIO(reference)) as image:
+        picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
+
+
+def _framed(picture: Image.Image, shown: bytes) -> None:
+    """Puts a picture where the product's package would be."""
+    side = int(min(picture.width * 0.5, picture.height * 0.36))
+    left, top = (picture.width - side) // 2, int(picture.height * 0.355) - side // 2
+    with Image.open(io.BytesIO(shown)) as image:
+        picture.paste(ImageOps.fit(image.convert("RGB"), (side, side)), (left, top))
+
+
+def _own_picture(url: str | None, world: World) -> bytes | None:
+    """An uploaded image of this simulator's, by its address."""
+    name = urlsplit(url or "").path
+    upload = world.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
+    return upload.content if upload else None
+
+
+def _png(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()

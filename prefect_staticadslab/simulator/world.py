@@ -1,45 +1,67 @@
-"""What the simulator knows and decides: keys, limits, jobs, bills. No HTTP in here."""
+"""The state of one simulated API, and what each call does to it."""
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import json
-import math
 import random
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from prefect_staticadslab.simulator.catalog import Catalog, seeded_catalog
-
-SIMULATOR_API_KEY: Final = "sal_live_simulator"
-SECOND_API_KEY: Final = "sal_live_simulator_2"
-"""Of the same organization, with a rate limit of its own."""
-READ_ONLY_API_KEY: Final = "sal_live_read_only"
-
-RESOURCES: Final = (
-    "brands",
-    "products",
-    "audiences",
-    "images",
-    "design_templates",
-    "image_ads",
+from prefect_staticadslab.simulator.admission import (
+    READ_ONLY_API_KEY,
+    SECOND_API_KEY,
+    SIMULATOR_API_KEY,
+    Admission,
+    Refusal,
+    not_valid,
 )
+from prefect_staticadslab.simulator.catalog import Catalog, make_id, seeded_catalog
+from prefect_staticadslab.simulator.image_ads import PRICES, Job, Rendering, timestamp
+from prefect_staticadslab.simulator.rules import RULES
+from prefect_staticadslab.simulator.templates import (
+    AD_FORMATS,
+    INDUSTRIES,
+    PIXELS,
+    TEMPLATE_PRICE,
+    Template,
+    aspect_ratio,
+)
+from prefect_staticadslab.simulator.trees import (
+    check_overrides,
+    check_tree,
+    filled,
+    template_tree,
+    texts,
+)
+from prefect_staticadslab.simulator.uploads import Upload, image_resource
+
+__all__ = [
+    "READ_ONLY_API_KEY",
+    "SECOND_API_KEY",
+    "SIMULATOR_API_KEY",
+    "Refusal",
+    "Settings",
+    "World",
+]
+
+V = TypeVar("V")
+
 FAILURE_WORD: Final = "SIMULATE_FAILURE"
-"""In a prompt: the job fails."""
+"""In a prompt, a tree's text or a reference's name: the job fails."""
 ONE_FAILURE_WORD: Final = "SIMULATE_ONE_FAILURE"
 """In a prompt: the first job with this very body fails, and the next one succeeds."""
 
 JOB_SECONDS: Final = (30.0, 60.0)
+TEMPLATE_SECONDS: Final = (6.0, 12.0)
 HEARTBEAT_SECONDS: Final = 15.0
 KEY_SECONDS: Final = 24 * 3600.0
-PRICES: Final = {False: ("flat_image_ad", Decimal(1)), True: ("editable_image_ad", Decimal(4))}
+LONGEST_SUMMARY: Final = 500
 
 FAULTS: Final = (
     "dropped before",
@@ -55,13 +77,8 @@ FAULTS: Final = (
 """What can happen to a request: "before" and the statuses keep it from being taken, "after" and
 "cut" only its answer."""
 
-STEPS: Final = (
-    (0.0, "queued", "Waiting for a renderer"),
-    (0.1, "copy", "Writing the copy"),
-    (0.4, "images", "Making the pictures"),
-    (0.7, "layout", "Filling the template"),
-    (0.9, "render", "Rendering in 4K"),
-)
+PICTURE_FAULTS: Final = ("cut", "503", "HTML page")
+"""What can happen to a picture's download."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,9 @@ class Settings:
         key_seconds: How long an idempotency key is remembered.
         answer_seconds: How long a create takes to be answered.
         fault_rate: Share of requests that meet with a fault, drawn from `FAULTS`.
+        picture_fault_rate: Share of pictures' downloads that do, drawn from `PICTURE_FAULTS`.
+        more_brands: Brands there are besides the four that are always there.
+        earlier_ads: Whether there are some finished ads, always with the same ids.
         seed: Of everything random.
     """
 
@@ -88,154 +108,56 @@ class Settings:
     key_seconds: float = KEY_SECONDS
     answer_seconds: float = 0.0
     fault_rate: float = 0.0
+    picture_fault_rate: float = 0.0
+    more_brands: int = 0
+    earlier_ads: bool = False
     seed: int = 0
 
 
-class Refusal(Exception):
-    """An error answer."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        details: list[dict[str, str]] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.details = details
-        self.headers = dict(headers or {})
-
-
-@dataclass
-class Job:
-    """An image ad and its fate, which is sealed when it is created."""
-
-    id: str
-    body: dict[str, Any]
-    created: float
-    seconds: float
-    fails: bool
-    width: int
-    height: int
-    idempotency_key: str | None = None
-
-    def share_done(self, now: float) -> float:
-        return min(1.0, (now - self.created) / self.seconds)
-
-    def status(self, now: float) -> str:
-        if self.share_done(now) < 1:
-            return "processing"
-        return "failed" if self.fails else "completed"
-
-    @property
-    def price(self) -> Decimal:
-        return PRICES[bool(self.body.get("editable"))][1]
-
-
-@dataclass
-class _Remembered:
-    fingerprint: str
-    at: float
-    answer: dict[str, Any] | None = None
-
-
-@dataclass
 class World:
-    """The state of one simulated API. Times are seconds of `time.time()`."""
+    """The state of one simulated API. Times are seconds of `time.time()`.
 
-    settings: Settings = field(default_factory=Settings)
-    catalog: Catalog = field(default_factory=seeded_catalog)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)
-    admitted: deque[float] = field(default_factory=deque)
-    creating: int = 0
+    Attributes:
+        admission: The keys and what they asked.
+        catalog: Brands, products, variants, audiences, images, and the templates of the start.
+        templates: Design templates that were made since.
+        jobs: Image ads.
+        files: Uploaded images, by the id of what they became.
+        counts: What happened, for tests and for `/_simulator/stats`.
+        creating: Creates of image ads that are being answered.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.catalog: Catalog = seeded_catalog(self.settings.more_brands)
+        self.admission = Admission(
+            self.settings.rate_limit, self.settings.rate_window_seconds, self.settings.key_seconds
+        )
+        self.templates: dict[str, Template] = {}
+        self.jobs: dict[str, Job] = {}
+        self.files: dict[str, Upload] = {}
+        self.counts: Counter[str] = Counter()
+        self.creating = 0
         self._random = random.Random(self.settings.seed)
-        self._windows: dict[str, deque[float]] = {}
-        self._remembered: dict[tuple[str, str], _Remembered] = {}
-        self._bodies: Counter[str] = Counter()
         self._faults = random.Random(self.settings.seed + 1)
+        self._bodies: Counter[str] = Counter()
         self._committed = Decimal(0)
         self._failing: list[tuple[float, Decimal]] = []
-        every = [f"{resource}:{verb}" for resource in RESOURCES for verb in ("read", "write")]
-        self.scopes: dict[str, list[str]] = {
-            SIMULATOR_API_KEY: every,
-            SECOND_API_KEY: every,
-            READ_ONLY_API_KEY: [scope for scope in every if scope.endswith(":read")],
-        }
+        self._earlier: frozenset[str] = frozenset()
+        if self.settings.earlier_ads:
+            self._add_earlier_ads()
 
-    # Who may ask, and how often
+    @property
+    def scopes(self) -> dict[str, list[str]]:
+        """What each key may do."""
+        return self.admission.scopes
 
-    def admit(self, key: str, now: float) -> dict[str, str]:
-        """The rate-limit headers of a request, which takes a slot.
-
-        Raises:
-            Refusal: 401 for an unknown key, 429 if the window is full.
-        """
-        if key not in self.scopes:
-            raise Refusal(401, "UNAUTHORIZED", "The API key is missing or unknown.")
-        window = self._windows.setdefault(key, deque())
-        length, limit = self.settings.rate_window_seconds, self.settings.rate_limit
-        while window and window[0] <= now - length:
-            window.popleft()
-        refused = len(window) >= limit
-        if not refused:
-            window.append(now)
-            self.admitted.append(now)
-        wait = window[0] + length - now if window else length
-        headers = {
-            "RateLimit-Limit": str(limit),
-            "RateLimit-Remaining": str(max(0, limit - len(window))),
-            "RateLimit-Reset": str(math.ceil(wait)),
-        }
-        if refused:
-            headers["Retry-After"] = str(math.ceil(wait))
-            raise Refusal(
-                429, "RATE_LIMIT_EXCEEDED", "Too many requests in this window.", headers=headers
-            )
-        return headers
-
-    def need_scope(self, key: str, scope: str) -> None:
-        """Raises a 403 if the key lacks the scope."""
-        if scope not in self.scopes[key]:
-            raise Refusal(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
+    @property
+    def admitted(self) -> deque[float]:
+        """When requests were let in."""
+        return self.admission.admitted
 
     # Image ads
-
-    def recall(
-        self, key: str, idempotency_key: str, body: Any, now: float
-    ) -> dict[str, Any] | None:
-        """The answer that this idempotency key had, or None for the first time, which is noted.
-
-        Raises:
-            Refusal: 409 if the first request still runs, or had another body.
-        """
-        fingerprint = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-        name = (key, idempotency_key)
-        known = self._remembered.get(name)
-        if known is None or known.at <= now - self.settings.key_seconds:
-            self._remembered[name] = _Remembered(fingerprint, now)
-            return None
-        if known.fingerprint != fingerprint:
-            raise Refusal(409, "IDEMPOTENCY_CONFLICT", "This key was used with another body.")
-        if known.answer is None:
-            raise Refusal(
-                409, "IDEMPOTENCY_CONFLICT", "The first request with this key still runs."
-            )
-        return known.answer
-
-    def remember(self, key: str, idempotency_key: str, answer: dict[str, Any] | None) -> None:
-        """Notes the answer to a key, or that there was none to remember."""
-        if answer is None:
-            self._remembered.pop((key, idempotency_key), None)
-        else:
-            self._remembered[key, idempotency_key].answer = answer
 
     def create_image_ad(
         self, body: Any, now: float, idempotency_key: str | None = None
@@ -245,85 +167,302 @@ class World:
         Raises:
             Refusal: 400, 402, 404 or 422.
         """
-        self._check_body(body)
-        self._check_relations(body)
-        price = PRICES[bool(body.get("editable"))][1]
+        _check_ad(body)
+        template = self._check_relations(body, now)
+        low, high = JOB_SECONDS
+        seconds = self._random.uniform(low, high) / self.settings.speed
+        fails = self._will_fail(body)
+        self._charge(PRICES[bool(body.get("editable"))][1], now + seconds if fails else None, now)
+        # Not from the seed: a table may hold the ads of two simulators.
+        job = self._job(f"ia_{secrets.token_hex(8)}", body, template, now, seconds, fails)
+        job.idempotency_key = idempotency_key
+        self.jobs[job.id] = job
+        self.counts["created"] += 1
+        return job.resource(now)
+
+    def _job(
+        self,
+        identifier: str,
+        body: dict[str, Any],
+        template: Mapping[str, Any],
+        now: float,
+        seconds: float,
+        fails: bool,
+    ) -> Job:
+        job = Job(identifier, body, now, template["width"], template["height"])
+        tree = self.tree_of(job) if job.is_editable else None
+        job.renderings.append(Rendering(_version_id(), 1, now, seconds, fails, tree))
+        return job
+
+    def tree_of(self, job: Job) -> dict[str, Any]:
+        """An ad's tree as it is first filled from its template."""
+        template = self.template(job.body["design_template_id"], time.time())
+        copy_texts = {
+            "Headline": str(self.catalog.products[job.body["product_id"]]["name"]),
+            "Body": " ".join(str(job.body.get("prompt") or "").split()),
+        }
+        return filled(
+            template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
+        )
+
+    def image_ad(self, identifier: str) -> Job:
+        """The ad of an id.
+
+        Raises:
+            Refusal: 404.
+        """
+        return _found(self.jobs, identifier, "image ad")
+
+    def revise_image_ad(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+        """Begins another rendering of an editable ad.
+
+        Raises:
+            Refusal: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+        """
+        job = self._editable(identifier)
+        if job.status(now) == "processing":
+            raise Refusal(409, "CONFLICT", "The image ad is being rendered at this moment.")
+        if not isinstance(body, dict) or set(body) != {"current_json_tree"}:
+            raise not_valid(("current_json_tree", "is required, and nothing else"))
+        tree = body["current_json_tree"]
+        check_tree(tree)
+        low, high = JOB_SECONDS
+        seconds = self._random.uniform(low, high) / self.settings.speed
+        fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
+        number = len(job.renderings) + 1
+        job.renderings.append(Rendering(_version_id(), number, now, seconds, fails, tree))
+        self.counts["re-renders"] += 1
+        return job.resource(now)
+
+    def sync_image_ads(
+        self, renders: list[tuple[str, dict[str, Any], Upload]], now: float
+    ) -> list[dict[str, Any]]:
+        """Takes over what was changed in Figma: a tree and its picture for each ad.
+
+        Raises:
+            Refusal: 404, 409 or 422.
+        """
+        jobs = [self._editable(identifier) for identifier, _, _ in renders]
+        if any(job.status(now) == "processing" for job in jobs):
+            raise Refusal(409, "CONFLICT", "An image ad is being rendered at this moment.")
+        for job, (_, tree, given) in zip(jobs, renders, strict=True):
+            number = len(job.renderings) + 1
+            job.renderings.append(Rendering(_version_id(), number, now, 0.0, False, tree, given))
+        return [job.resource(now) for job in jobs]
+
+    def delete_image_ad(self, identifier: str) -> None:
+        """Deletes an ad; it stays on the bill.
+
+        Raises:
+            Refusal: 404.
+        """
+        self.image_ad(identifier)
+        self.counts["deleted"] += 1
+        del self.jobs[identifier]
+
+    def rendering_of(self, name: str) -> tuple[Job, Rendering] | None:
+        """The rendering that a picture's name stands for: an ad's first, or a version's."""
+        if name in self.jobs:
+            return self.jobs[name], self.jobs[name].renderings[0]
+        for job in self.jobs.values():
+            for rendering in job.renderings[1:]:
+                if rendering.version_id == name:
+                    return job, rendering
+        return None
+
+    def _editable(self, identifier: str) -> Job:
+        job = self.image_ad(identifier)
+        if not job.is_editable:
+            raise Refusal(422, "NOT_EDITABLE", f"{identifier} is a flat image ad.")
+        return job
+
+    # Design templates
+
+    def all_templates(self, now: float) -> Iterator[dict[str, Any]]:
+        """All design templates as the API answers them."""
+        yield from self.catalog.design_templates.values()
+        for template in self.templates.values():
+            yield template.resource(now)
+
+    def template(self, identifier: str, now: float) -> dict[str, Any]:
+        """A design template as the API answers it.
+
+        Raises:
+            Refusal: 404.
+        """
+        if identifier in self.templates:
+            return self.templates[identifier].resource(now)
+        return _found(self.catalog.design_templates, identifier, "design template")
+
+    def create_template(self, reference: Upload, now: float) -> dict[str, Any]:
+        """Begins to make a design template.
+
+        Raises:
+            Refusal: 402.
+        """
+        low, high = TEMPLATE_SECONDS
+        seconds = self._random.uniform(low, high) / self.settings.speed
+        fails = FAILURE_WORD in reference.filename
+        self._charge(TEMPLATE_PRICE, now + seconds if fails else None, now)
+        ratio = aspect_ratio(reference.width, reference.height)
+        width, height = PIXELS[ratio]
+        drawn = int(reference.digest[:8], 16)
+        identifier = f"dt_{secrets.token_hex(8)}"
+        fields = {
+            "width": width,
+            "height": height,
+            "aspect_ratio": ratio,
+            "industry": INDUSTRIES[drawn % len(INDUSTRIES)],
+            "ad_format": AD_FORMATS[drawn // len(INDUSTRIES) % len(AD_FORMATS)],
+            "current_json_tree": template_tree(identifier, width, height),
+            "json_tree_version": 1,
+        }
+        template = Template(identifier, fields, now, seconds, fails, reference)
+        self.templates[identifier] = template
+        self.files[identifier] = reference
+        self.counts["templates created"] += 1
+        return template.resource(now)
+
+    def update_template(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+        """Gives a template another tree.
+
+        Raises:
+            Refusal: 400, 404, or 409 while it is made.
+        """
+        present = self.template(identifier, now)
+        if present["status"] == "processing":
+            raise Refusal(409, "CONFLICT", "The design template is still being made.")
+        if not isinstance(body, dict):
+            raise not_valid(("body", "must be a JSON object"))
+        check_tree(body.get("current_json_tree"))
+        summary = body.get("change_summary")
+        if summary is not None and (not isinstance(summary, str) or len(summary) > LONGEST_SUMMARY):
+            raise not_valid(("change_summary", f"has at most {LONGEST_SUMMARY} characters"))
+        made = self.templates.get(identifier)
+        fields = made.fields if made else self.catalog.design_templates[identifier]
+        fields["current_json_tree"] = body["current_json_tree"]
+        fields["json_tree_version"] += 1
+        fields["updated_at"] = timestamp(now)
+        return self.template(identifier, now)
+
+    # The catalogue
+
+    def create_resource(self, kind: str, body: Any, now: float) -> dict[str, Any]:
+        """Adds a brand, product, variant or audience.
+
+        Raises:
+            Refusal: 400 or 422.
+        """
+        rules = RULES[kind]
+        fields = rules.check(body, whole=True)
+        rules.check_parent(fields, self.catalog)
+        made = {
+            "id": f"{rules.prefix}_{secrets.token_hex(6)}",
+            **fields,
+            "created_at": timestamp(now),
+            "updated_at": timestamp(now),
+        }
+        getattr(self.catalog, kind)[made["id"]] = made
+        return made
+
+    def update_resource(self, kind: str, identifier: str, body: Any, now: float) -> dict[str, Any]:
+        """Changes fields of a resource.
+
+        Raises:
+            Refusal: 400, 404 or 422.
+        """
+        present = self.resource(kind, identifier)
+        fields = RULES[kind].check(body, whole=False)
+        RULES[kind].check_parent(fields, self.catalog)
+        present |= {**fields, "updated_at": timestamp(now)}
+        return present
+
+    def resource(self, kind: str, identifier: str) -> dict[str, Any]:
+        """A resource of the catalogue.
+
+        Raises:
+            Refusal: 404.
+        """
+        resources: dict[str, dict[str, Any]] = getattr(self.catalog, kind)
+        return _found(resources, identifier, kind.replace("_", " ")[:-1])
+
+    def delete_resource(self, kind: str, identifier: str) -> None:
+        """Deletes a resource.
+
+        Raises:
+            Refusal: 404, or 409 if something else hangs on it.
+        """
+        self.resource(kind, identifier)
+        for children, field_name in RULES[kind].children if kind in RULES else ():
+            if any(c[field_name] == identifier for c in getattr(self.catalog, children).values()):
+                raise Refusal(409, "CONFLICT", f"There are {children} of {identifier}.")
+        del getattr(self.catalog, kind)[identifier]
+        self.files.pop(identifier, None)
+
+    def add_image(self, upload: Upload, fields: dict[str, Any], now: float) -> dict[str, Any]:
+        """Adds an uploaded image.
+
+        Raises:
+            Refusal: 422 if there is no such product.
+        """
+        product = fields.get("product_id")
+        if product and product not in self.catalog.products:
+            raise Refusal(422, "RELATIONSHIP_ERROR", f"There is no product {product}.")
+        identifier = f"img_{secrets.token_hex(6)}"
+        image = image_resource(identifier, upload, fields)
+        dates = {"created_at": timestamp(now), "updated_at": timestamp(now)}
+        self.catalog.images[identifier] = {**image, **dates}
+        self.files[identifier] = upload
+        return self.catalog.images[identifier]
+
+    # The bill, and bad luck
+
+    def billed_usd(self, now: float) -> Decimal:
+        """What the wallet has paid: completed ads and templates only."""
+        ads = [job.price for job in self.jobs.values() if self._is_billed(job, now)]
+        made = sum(t.status(now) == "completed" for t in self.templates.values())
+        return sum(ads, Decimal(0)) + made * TEMPLATE_PRICE
+
+    def _is_billed(self, job: Job, now: float) -> bool:
+        return job.id not in self._earlier and job.renderings[0].status(now) == "completed"
+
+    def _charge(self, price: Decimal, freed_at: float | None, now: float) -> None:
+        """Sets the price of a job aside; a failed one gives it back when it ends.
+
+        Raises:
+            Refusal: 402.
+        """
         while self._failing and self._failing[0][0] <= now:
             self._committed -= heapq.heappop(self._failing)[1]
         if self._committed + price > Decimal(str(self.settings.wallet_usd)):
-            raise Refusal(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this image ad.")
-        template = self.catalog.design_templates[body["design_template_id"]]
-        low, high = JOB_SECONDS
-        job = Job(
-            # Not from the seed: a table may hold the ads of two simulators.
-            id=f"ia_{secrets.token_hex(8)}",
-            body=body,
-            created=now,
-            seconds=self._random.uniform(low, high) / self.settings.speed,
-            fails=self._will_fail(body),
-            width=template["width"],
-            height=template["height"],
-            idempotency_key=idempotency_key,
-        )
+            raise Refusal(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this.")
         self._committed += price
-        if job.fails:
-            heapq.heappush(self._failing, (now + job.seconds, price))
-        self.jobs[job.id] = job
-        self.counts["created"] += 1
-        return self.image_ad(job, now)
-
-    def image_ad(self, job: Job, now: float) -> dict[str, Any]:
-        """The resource as the API answers it."""
-        body, status = job.body, job.status(now)
-        done = status != "processing"
-        step = current_step(job.share_done(now))
-        return {
-            "id": job.id,
-            "design_template_id": body["design_template_id"],
-            "brand_id": body["brand_id"],
-            "product_id": body["product_id"],
-            "audience_id": body["audience_id"],
-            "product_variant_id": body.get("product_variant_id"),
-            "prompt": body.get("prompt"),
-            "options": body.get("options") or {"generate_ai_images": True, "generate_copy": True},
-            "editable": bool(body.get("editable")),
-            "sku_code": PRICES[bool(body.get("editable"))][0],
-            "status": status,
-            "progress": None if done else step,
-            "image_url": f"/pictures/{job.id}.png" if status == "completed" else None,
-            "width": job.width if status == "completed" else None,
-            "height": job.height if status == "completed" else None,
-            "current_json_tree": None,
-            "figma_render_url": None,
-            "initial_figma_render_url": None,
-            "error": failure() if status == "failed" else None,
-            "duration_ms": round(job.seconds * 1000) if done else None,
-            "batch_id": None,
-            "created_at": timestamp(job.created),
-            "completed_at": timestamp(job.created + job.seconds) if done else None,
-        }
-
-    def billed_usd(self, now: float) -> Decimal:
-        """What the wallet has paid: completed ads only."""
-        return sum(
-            (job.price for job in self.jobs.values() if job.status(now) == "completed"), Decimal(0)
-        )
+        if freed_at is not None:
+            heapq.heappush(self._failing, (freed_at, price))
 
     def next_fault(self) -> str | None:
         """What this request meets with; None for nothing."""
-        if self._faults.random() >= self.settings.fault_rate:
+        return self._drawn(self.settings.fault_rate, FAULTS, "faults")
+
+    def next_picture_fault(self) -> str | None:
+        """What this picture's download meets with; None for nothing."""
+        return self._drawn(self.settings.picture_fault_rate, PICTURE_FAULTS, "picture faults")
+
+    def _drawn(self, rate: float, faults: tuple[str, ...], counted_as: str) -> str | None:
+        if self._faults.random() >= rate:
             return None
-        fault = self._faults.choice(FAULTS)
-        self.counts["faults"] += 1
+        fault = self._faults.choice(faults)
+        self.counts[counted_as] += 1
         self.counts[f"fault: {fault}"] += 1
         return fault
 
     def age(self, seconds: float) -> None:
         """Makes all that has happened so many seconds older: keys expire, jobs end."""
-        for remembered in self._remembered.values():
-            remembered.at -= seconds
+        self.admission.age(seconds)
         for job in self.jobs.values():
-            job.created -= seconds
+            job.age(seconds)
+        for template in self.templates.values():
+            template.created -= seconds
 
     def _will_fail(self, body: dict[str, Any]) -> bool:
         chance = self._random.random()
@@ -334,30 +473,10 @@ class World:
             return self._bodies[fingerprint] == 1
         return FAILURE_WORD in prompt or chance < self.settings.failure_rate
 
-    def _check_body(self, body: Any) -> None:
-        details: list[dict[str, str]] = []
-        if not isinstance(body, dict):
-            details.append({"field": "body", "message": "must be a JSON object"})
-            body = {}
-        else:
-            for name in ("design_template_id", "brand_id", "product_id", "audience_id"):
-                if not isinstance(body.get(name), str) or not body[name]:
-                    details.append({"field": name, "message": "is required"})
-        for name, kind in (
-            ("prompt", str),
-            ("product_variant_id", str),
-            ("editable", bool),
-            ("options", dict),
-            ("node_overrides", dict),
-        ):
-            if body.get(name) is not None and not isinstance(body[name], kind):
-                details.append({"field": name, "message": f"must be a {kind.__name__}"})
-        if details:
-            raise Refusal(400, "VALIDATION_ERROR", "The body is not valid.", details=details)
-
-    def _check_relations(self, body: dict[str, Any]) -> None:
+    def _check_relations(self, body: dict[str, Any], now: float) -> dict[str, Any]:
+        """Returns the template that the ad is to be made from."""
         catalog = self.catalog
-        template = _found(catalog.design_templates, body["design_template_id"], "design template")
+        template = self.template(body["design_template_id"], now)
         _found(catalog.brands, body["brand_id"], "brand")
         product = _found(catalog.products, body["product_id"], "product")
         audience = _found(catalog.audiences, body["audience_id"], "audience")
@@ -376,30 +495,65 @@ class World:
         for fits, message in related:
             if not fits:
                 raise Refusal(422, "RELATIONSHIP_ERROR", message)
+        if body.get("node_overrides"):
+            check_overrides(body["node_overrides"], template["current_json_tree"])
+        return template
+
+    def _add_earlier_ads(self) -> None:
+        """Three editable ads and a flat one, made an hour ago."""
+        hour_ago = time.time() - 3600
+        templates = [
+            t for t in self.catalog.design_templates.values() if t["status"] == "completed"
+        ]
+        products = list(self.catalog.products.values())
+        for number, editable in enumerate((True, True, True, False), 1):
+            product = products[(number - 1) * 4]
+            audience = next(
+                a for a in self.catalog.audiences.values() if a["product_id"] == product["id"]
+            )
+            template = templates[number - 1]
+            body = {
+                "design_template_id": template["id"],
+                "brand_id": product["brand_id"],
+                "product_id": product["id"],
+                "audience_id": audience["id"],
+                "prompt": f"An earlier ad for {str(audience['name']).lower()}",
+                "editable": editable,
+            }
+            identifier = make_id("ia", "earlier", str(number))
+            self.jobs[identifier] = self._job(identifier, body, template, hour_ago, 40.0, False)
+        self._earlier = frozenset(self.jobs)
 
 
-def _found(resources: Mapping[str, dict[str, Any]], identifier: str, kind: str) -> dict[str, Any]:
+def _check_ad(body: Any) -> None:
+    details: list[tuple[str, str]] = []
+    if not isinstance(body, dict):
+        raise not_valid(("body", "must be a JSON object"))
+    for name in ("design_template_id", "brand_id", "product_id", "audience_id"):
+        if not isinstance(body.get(name), str) or not body[name]:
+            details.append((name, "is required"))
+    for name, kind in (
+        ("prompt", str),
+        ("product_variant_id", str),
+        ("editable", bool),
+        ("options", dict),
+        ("node_overrides", dict),
+    ):
+        if body.get(name) is not None and not isinstance(body[name], kind):
+            details.append((name, f"must be a {kind.__name__}"))
+    if details:
+        raise not_valid(*details)
+
+
+def _version_id() -> str:
+    return f"iav_{secrets.token_hex(6)}"
+
+
+def _found(resources: Mapping[str, V], identifier: str, kind: str) -> V:
     try:
         return resources[identifier]
     except KeyError:
         raise Refusal(404, "NOT_FOUND", f"There is no {kind} {identifier}.") from None
-
-
-def current_step(share: float) -> dict[str, Any]:
-    """The pipeline's progress when so much of the job is done."""
-    _, step, message = [entry for entry in STEPS if entry[0] <= share][-1]
-    return {"step": step, "message": message, "percentage": round(share, 2)}
-
-
-def failure() -> dict[str, str]:
-    """The error of a failed job."""
-    return {"code": "PIPELINE_ERROR", "message": "The picture could not be composed."}
-
-
-def timestamp(moment: float) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def now() -> float:

@@ -17,6 +17,13 @@ from prefect_staticadslab.tasks.catalogue import (
     list_products,
 )
 from prefect_staticadslab.tasks.chunks import generate_image_ads
+from prefect_staticadslab.tasks.design_templates import (
+    create_design_template,
+    get_design_template,
+    make_design_templates,
+    update_design_template,
+    wait_for_design_template,
+)
 from prefect_staticadslab.tasks.image_ads import (
     create_image_ad,
     delete_image_ad,
@@ -26,6 +33,7 @@ from prefect_staticadslab.tasks.image_ads import (
     watch_image_ad,
 )
 from prefect_staticadslab.tasks.images import upload_image, upload_images
+from prefect_staticadslab.tasks.revisions import revise_image_ad, revise_image_ads
 from prefect_staticadslab.tasks.versions import (
     get_image_ad_version,
     list_image_ad_versions,
@@ -35,11 +43,13 @@ from prefect_staticadslab.tasks.versions import (
 __all__ = [
     "create_audience",
     "create_brand",
+    "create_design_template",
     "create_image_ad",
     "create_product",
     "create_product_variant",
     "delete_image_ad",
     "generate_image_ads",
+    "get_design_template",
     "get_image_ad",
     "get_image_ad_version",
     "list_audiences",
@@ -49,9 +59,14 @@ __all__ = [
     "list_images",
     "list_product_variants",
     "list_products",
+    "make_design_templates",
+    "revise_image_ad",
+    "revise_image_ads",
     "sync_image_ads",
+    "update_design_template",
     "upload_image",
     "upload_images",
+    "wait_for_design_template",
     "wait_for_image_ad",
     "wait_for_image_ads",
     "watch_image_ad",

@@ -75,6 +75,18 @@ async def generate_image_ads(
         else PlannedAd(position, each, campaign=campaign, identity=str(position))
         for position, each in enumerate(requests)
     ]
+    return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
+
+
+async def run_chunk(
+    credentials: StaticAdsLabCredentials,
+    planned: Sequence[PlannedAd],
+    attempts: int,
+    timeout_seconds: float,
+    wait: bool,
+    journal: Journal | None,
+) -> list[ImageAdResult]:
+    """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
     api_key = credentials.api_key.get_secret_value()
     async with shared_session(api_key, credentials.base_url) as session:
         return await generate(

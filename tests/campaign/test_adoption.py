@@ -134,7 +134,8 @@ async def leave_submitting(
     (chunk,) = campaign.chunks()
     async with StaticAdsLabClient(api_key, simulator.url) as client:
         for plan in chunk.ads[:created]:
-            await client.create_image_ad(plan.request, idempotency_key=plan.key(1))
+            row = campaign.table.rows[plan.position]
+            await client.create_image_ad(row.request, idempotency_key=plan.key(1))
     for plan in chunk.ads:
         mark = AdState(
             RowStatus.SUBMITTING,

@@ -16,12 +16,8 @@ import pytest
 from prefect_staticadslab import ImageType, StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign import images
-from prefect_staticadslab.campaign.images import (
-    ImageFileError,
-    UploadFields,
-    read_image,
-    upload_images,
-)
+from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
+from prefect_staticadslab.campaign.images import UploadFields, upload_images
 from tests.scripted import Received, data, scripted
 
 PRODUCT = UploadFields(ImageType.PRODUCT, product_id="prod_1")
@@ -76,9 +72,12 @@ def test_an_image_is_read_from_anywhere(tmp_path: Path, web: str) -> None:
     [
         (b"", "a.png is empty."),
         (b"Hello", "a.png is no PNG, JPEG, WebP or GIF."),
-        (picture()[:50], "a.png is a broken image, or not a whole one."),
-        (picture()[:-30] + b"\0" * 30, "a.png is a broken image, or not a whole one."),
-        (picture() + os.urandom(15 * 1024 * 1024), "a.png has 15.0 MB, and the API takes 15."),
+        (picture()[:50], "a.png is a broken image"),
+        (picture()[:-30] + b"\0" * 30, "a.png is a broken image"),
+        (
+            picture() + os.urandom(15 * 1024 * 1024),
+            "a.png has more than 15 MB, the most that the API takes.",
+        ),
     ],
     ids=["empty", "text", "cut", "garbled", "large"],
 )
@@ -89,7 +88,7 @@ def test_what_is_no_image_is_told_by_its_content(
     Path("a.png").write_bytes(content)
     with pytest.raises(ImageFileError) as refused:
         read_image("a.png")
-    assert str(refused.value) == says
+    assert str(refused.value).startswith(says)
 
 
 async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_sent(
@@ -104,12 +103,13 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_sent(
         with pytest.raises(ImageFileError) as refused:
             await upload_images(client, places, PRODUCT)
     assert server.received == []
-    assert refused.value.problems[:3] == (
+    told = str(refused.value).splitlines()
+    assert told[:3] == [
         "There is no file none.png.",
         "notes.txt is no PNG, JPEG, WebP or GIF.",
         "folder is a folder, not a file.",
-    )
-    assert refused.value.problems[3].startswith("http://127.0.0.1:9/a.png cannot be read")
+    ]
+    assert "http://127.0.0.1:9/a.png" in told[3]
     assert "SECRET" not in str(refused.value)
 
 
@@ -158,7 +158,7 @@ async def test_few_files_are_held_at_a_time(
 ) -> None:
     (tmp_path / "a.png").write_bytes(picture())
     held, most, lock = 0, 0, threading.Lock()
-    original = images.read_image
+    original = read_image
 
     def counted(location: str) -> object:
         nonlocal held, most
@@ -171,7 +171,7 @@ async def test_few_files_are_held_at_a_time(
             with lock:
                 held -= 1
 
-    monkeypatch.setattr(images, "read_image", counted)
+    monkeypatch.setattr("prefect_staticadslab.campaign.images.read_image", counted)
     async with scripted([data({"id": "img_1"})]) as server, client_of(server.url) as client:
         await upload_images(client, [f"{i}.png" for i in range(40)], PRODUCT)
     assert most <= images.OPEN_UPLOADS

@@ -126,7 +126,7 @@ async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
 ) -> None:
     (plan,) = planned(make_request, "a")
     async with session_of(simulator.url) as session:
-        lost = await session.client.create_image_ad(plan.request, idempotency_key=plan.key(1))
+        lost = await session.client.create_image_ad(make_request("a"), idempotency_key=plan.key(1))
         submitting = {0: AdState(RowStatus.SUBMITTING, attempts=1)}
         (result,) = await generate(session, planned(make_request, "a", states=submitting))
     assert result.state.image_ad_id == lost.image_ad.id
@@ -452,7 +452,7 @@ async def test_what_another_run_has_sent_is_asked_for_with_its_key(
         mark = Mark("00ff", "11ee", session.client.key_id, now)
         (plan,) = planned(make_request, "a")
         key = plan.key(1, mark)
-        ad = (await session.client.create_image_ad(plan.request, idempotency_key=key)).image_ad
+        ad = (await session.client.create_image_ad(make_request("a"), idempotency_key=key)).image_ad
         sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
         (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
     assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)

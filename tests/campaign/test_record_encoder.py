@@ -13,6 +13,7 @@ from prefect_staticadslab.campaign import record_encoder
 from prefect_staticadslab.campaign.formats.text import text_lines
 from prefect_staticadslab.campaign.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.sheet import Dialect
+from prefect_staticadslab.campaign.states import AD_COLUMNS
 
 ROWS = 50
 
@@ -25,7 +26,7 @@ def frame() -> pd.DataFrame:
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
 def test_a_table_that_changed_is_encoded_like_a_new_one(ending: str) -> None:
     dialect = Dialect(delimiter=";", byte_order_mark=True, line_end="\r\n")
-    encoder, given, states = RecordEncoder(ending, dialect), frame(), [AdState()] * ROWS
+    encoder, given, states = RecordEncoder(ending, dialect, AD_COLUMNS), frame(), [AdState()] * ROWS
     encoder.encode(given, states)
     states[7] = AdState(RowStatus.PROCESSING, image_ad_id="ia_7")
     again = encoder.encode(given, states)
@@ -34,8 +35,10 @@ def test_a_table_that_changed_is_encoded_like_a_new_one(ending: str) -> None:
     if ending == ".xlsx":  # it holds the time at which it was made
         assert len(appended) > len(again) > 0
         return
-    assert again == RecordEncoder(ending, dialect).encode(given, states)
-    assert appended == RecordEncoder(ending, dialect).encode(longer, [*states, AdState(attempts=3)])
+    assert again == RecordEncoder(ending, dialect, AD_COLUMNS).encode(given, states)
+    assert appended == RecordEncoder(ending, dialect, AD_COLUMNS).encode(
+        longer, [*states, AdState(attempts=3)]
+    )
 
 
 def test_a_text_table_costs_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +50,11 @@ def test_a_text_table_costs_what_changed(monkeypatch: pytest.MonkeyPatch) -> Non
         return written
 
     monkeypatch.setattr(record_encoder, "text_lines", counted)
-    encoder, given, states = RecordEncoder(".csv", Dialect()), frame(), [AdState()] * ROWS
+    encoder, given, states = (
+        RecordEncoder(".csv", Dialect(), AD_COLUMNS),
+        frame(),
+        [AdState()] * ROWS,
+    )
     encoder.encode(given, states)
     states[3] = states[4] = AdState(RowStatus.SUBMITTING, attempts=1)
     encoder.encode(given, states)

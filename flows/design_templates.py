@@ -1,0 +1,205 @@
+"""Reference ads become design templates: the flow, and the command that runs it.
+
+python flows/design_templates.py examples/references templates.csv --simulate
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import time
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
+from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.progress import show_progress
+from prefect_staticadslab.campaign.templates import TemplateBatch
+from prefect_staticadslab.command import (
+    COMPLETED,
+    CREATED_STATE,
+    REFUSED_STATE,
+    flow_started,
+    leave,
+    run_command,
+    run_flow,
+)
+from prefect_staticadslab.console import say_unsaved
+from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.options import add_key_options, at_least_one, given_credentials, positive
+from prefect_staticadslab.tasks.design_templates import make_design_templates
+
+
+@flow(
+    name="design-templates",
+    description="Turns reference ads into design templates.",
+    flow_run_name="design templates {output}",
+)
+async def design_templates(
+    source: str,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    sheet: str = "",
+    dry_run: bool = False,
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    wait: bool = True,
+    timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
+) -> State[None]:
+    """Has a design template made from each reference ad, or goes on where an earlier run stopped.
+
+    Args:
+        source: A folder of reference ads (.png, .jpg, .webp, .gif; at most 15 MB each), or a
+            spreadsheet with a column `reference` of paths or addresses.
+        output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
+        credentials: The API key to use.
+        sheet: Which sheet of an .xlsx; the first if empty.
+        dry_run: Only check the pictures and say what it would cost.
+        max_spend_usd: Refuse to start if it would cost more than this; 0 is no limit.
+        attempts: How often to try a template that fails. A failed one is free.
+        wait: Wait for the templates. Otherwise a later run of the same output collects them.
+        timeout_seconds: How long to wait for one template.
+
+    Returns:
+        Completed if every template is, or, without waiting, if every one is created; else Failed.
+    """
+    watch = flow_started()
+    logger = get_run_logger()
+    started = time.monotonic()
+    try:
+        batch = TemplateBatch.open(source, output, sheet=sheet)
+        await batch.check_references()
+        plan = Plan.of(batch.table)
+        plan.check_budget(max_spend_usd)
+        accounts = by_account(credentials)
+        keys = keys_of(accounts)
+        async with clients_of(accounts) as (client,):
+            account = await check_key(client, TEMPLATE_SCOPES)
+            now = client.now()
+        if dry_run:
+            logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
+            return Completed(message="Dry run: nothing was created.")
+        batch.hold_expired(now, accounts)
+        batch.table.save_now()
+    except CampaignError as error:
+        logger.error("Nothing was created.\n%s", error)
+        return Failed(name=REFUSED_STATE, message=str(error))
+
+    logger.info(
+        "%d of %d already completed; %d to create, up to %.2f USD%s",
+        plan.completed,
+        plan.rows,
+        plan.creates,
+        plan.new_usd,
+        f", for {account.organization_name}" if account.organization_name else "",
+    )
+    async with (
+        batch.table.checkpoints(say_unsaved),
+        show_progress(batch.table, keys.seconds_for, logger.info),
+    ):
+        fan_out = FanOut(
+            batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
+        )
+        results = await fan_out.run()
+
+    summary = batch.summarize(
+        results,
+        already_completed=plan.completed,
+        spent_before_usd=plan.spent_usd,
+        seconds=time.monotonic() - started,
+        contact_sheet=keep_contact_sheet(batch.table, storage.name(source)),
+    )
+    await keep_summary(batch, summary)
+    lines = [summary.headline(), *summary.notes()]
+    if unsaved := batch.table.unsaved():
+        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
+        watch.ended = Failed(message="\n".join(lines))
+        return watch.ended
+    lines.append(f"Table:         {output}")
+    if summary.contact_sheet:
+        lines.append(f"Contact sheet: {summary.contact_sheet}")
+    message = "\n".join(lines)
+    if summary.is_complete:
+        watch.ended = Completed(message=message)
+    elif not wait and summary.is_created:
+        watch.ended = Completed(name=CREATED_STATE, message=message)
+    else:
+        watch.ended = Failed(message=message)
+    return watch.ended
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    return run_command(
+        lambda stack: _run(given, stack),
+        interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
+        "stopped.",
+    )
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    batch = TemplateBatch.open(given.source, given.output, sheet=given.sheet)
+    asyncio.run(batch.check_references())
+    plan = Plan.of(batch.table)
+    plan.check_budget(given.max_spend_usd)
+    if ignored := batch.references.ignored:
+        print(f"Not pictures, and left out: {', '.join(ignored)}")
+    if given.dry_run:
+        print(plan.describe())
+        print("Dry run: nothing was created.")
+        return COMPLETED
+    credentials = given_credentials(given, stack)
+    return run_flow(
+        lambda: design_templates(
+            given.source,
+            given.output,
+            credentials,
+            sheet=given.sheet,
+            max_spend_usd=given.max_spend_usd,
+            attempts=given.attempts,
+            wait=not given.no_wait,
+            timeout_seconds=given.timeout_seconds,
+            return_state=True,
+        )
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="design_templates",
+        description="Turns reference ads into design templates, 0.25 USD each. "
+        "The same command with the same output goes on where the last run stopped.",
+        epilog="Exit status: 0 every template completed; 1 finished, and some are not completed; "
+        "2 refused before anything was created; 130 interrupted, with everything recorded.",
+    )
+    option = parser.add_argument
+    option("source", metavar="SOURCE", help="a folder, or a spreadsheet with a column 'reference'")
+    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
+    add_key_options(parser)
+    option("--dry-run", action="store_true", help="only check, and print the plan")
+    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per template (2)")
+    option("--no-wait", action="store_true", help="end once all are created; collect later")
+    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
+    option(
+        "--timeout-seconds",
+        type=positive,
+        default=ONE_AD_TIMEOUT_SECONDS,
+        metavar="S",
+        help="how long to wait for one template (%(default)g)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())

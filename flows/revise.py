@@ -1,0 +1,183 @@
+"""Editable ads are changed and rendered anew: the flow, and the command that runs it.
+
+python flows/revise.py revisions.csv revised.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.progress import show_progress
+from prefect_staticadslab.campaign.revisions import Revisions
+from prefect_staticadslab.command import (
+    REFUSED_STATE,
+    flow_started,
+    leave,
+    run_command,
+    run_flow,
+)
+from prefect_staticadslab.console import say_unsaved
+from prefect_staticadslab.fan_out import quoted
+from prefect_staticadslab.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.tasks.revisions import revise_image_ads
+
+
+@flow(
+    name="revise",
+    description="Changes editable image ads, and renders them anew.",
+    flow_run_name="revise {output}",
+)
+async def revise(
+    spreadsheet: str,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    sheet: str = "",
+    dry_run: bool = False,
+    max_spend_usd: float = 0,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+) -> State[None]:
+    """Revises editable ads, or goes on with it where an earlier run of the same output stopped.
+
+    Args:
+        spreadsheet: A .csv, .tsv or .xlsx with a column `image_ad_id`, and in each row one of
+            `json_patch` (RFC 6902), `node_overrides` and `current_json_tree`.
+        output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
+        credentials: The API key to use.
+        sheet: Which sheet of an .xlsx; the first if empty.
+        dry_run: Only check the changes against the ads.
+        max_spend_usd: Refuse to start if it might cost more than this; 0 is no limit. What a
+            revision costs is not documented, so each counts like a new editable ad, 4.00 USD.
+        timeout_seconds: How long to wait for one ad before it is left for a later run.
+
+    Returns:
+        Completed if every revision is; Failed, with the counts in its message, if not.
+    """
+    watch = flow_started()
+    logger = get_run_logger()
+    started = time.monotonic()
+    async with credentials.get_client() as client:
+        try:
+            revisions = Revisions.open(spreadsheet, output, sheet=sheet)
+            plan = Plan.of(revisions.table)
+            plan.check_budget(max_spend_usd)
+            await check_key(client)
+            await revisions.check(client)
+            if dry_run:
+                message = f"Dry run: all {plan.creates} changes fit their ads; nothing was sent."
+                return Completed(message=message)
+            revisions.table.save_now()
+        except (CampaignError, StaticAdsLabError) as error:
+            logger.error("Nothing was sent.\n%s", error)
+            return Failed(name=REFUSED_STATE, message=str(error))
+
+        logger.info(
+            "%d of %d already completed; %d to revise", plan.completed, plan.rows, plan.creates
+        )
+        results: list[ImageAdResult] = []
+        stopped_by = ""
+        async with (
+            revisions.table.checkpoints(say_unsaved),
+            show_progress(revisions.table, client.limiter.seconds_for, logger.info),
+        ):
+            try:
+                while planned := await revisions.next_round(client):
+                    done = await revise_image_ads(
+                        credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
+                    )
+                    revisions.collect(done)
+                    await revisions.note_versions(client, [result.position for result in done])
+                    results += done
+            except StaticAdsLabError as error:
+                stopped_by = f"The ads could not be read any more: {error}"
+
+    summary = revisions.summarize(
+        results,
+        already_completed=plan.completed,
+        spent_before_usd=plan.spent_usd,
+        seconds=time.monotonic() - started,
+        contact_sheet=keep_contact_sheet(revisions.table, storage.name(spreadsheet)),
+    )
+    await keep_summary(revisions, summary)
+    lines = [summary.headline(), *filter(None, [stopped_by]), *summary.notes()]
+    if unsaved := revisions.table.unsaved():
+        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
+    else:
+        lines.append(f"Table:         {output}")
+        if summary.contact_sheet:
+            lines.append(f"Contact sheet: {summary.contact_sheet}")
+    made = Completed if summary.is_complete and not unsaved else Failed
+    watch.ended = made(message="\n".join(lines))
+    return watch.ended
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    return run_command(
+        lambda stack: _run(given, stack),
+        interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
+        "stopped.",
+    )
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    revisions = Revisions.open(given.spreadsheet, given.output, sheet=given.sheet)
+    plan = Plan.of(revisions.table)
+    plan.check_budget(given.max_spend_usd)
+    credentials = given_credentials(given, stack)
+    return run_flow(
+        lambda: revise(
+            given.spreadsheet,
+            given.output,
+            credentials,
+            sheet=given.sheet,
+            dry_run=given.dry_run,
+            max_spend_usd=given.max_spend_usd,
+            timeout_seconds=given.timeout_seconds,
+            return_state=True,
+        )
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="revise",
+        description="Changes editable image ads, and renders them anew. "
+        "The same command with the same output goes on where the last run stopped.",
+        epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
+        "2 refused before anything was sent; 130 interrupted, with everything recorded.",
+    )
+    option = parser.add_argument
+    option("spreadsheet", metavar="SPREADSHEET", help=".csv, .tsv or .xlsx; a path or a URL")
+    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
+    add_key_options(parser)
+    option("--dry-run", action="store_true", help="only check the changes against the ads")
+    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
+    option(
+        "--timeout-seconds",
+        type=positive,
+        default=BATCH_TIMEOUT_SECONDS,
+        metavar="S",
+        help="how long to wait for one ad (%(default)g)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())

@@ -1,0 +1,132 @@
+"""A batch of paid jobs: a table of them, cut into chunks of work, and their results taken in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Generic, TypeVar
+
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign.adoption import Adoption
+from prefect_staticadslab.campaign.keys import Chunk, deal
+from prefect_staticadslab.campaign.kinds import Q
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.results import JobTable
+from prefect_staticadslab.campaign.rows import campaign_id
+from prefect_staticadslab.campaign.states import RowStatus
+from prefect_staticadslab.campaign.summary import LISTED_FAILURES, Summary
+from prefect_staticadslab.campaign.underway import AdUnderWay
+
+B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
+
+
+@dataclass
+class Batch(Generic[Q]):
+    """A table of paid jobs.
+
+    Attributes:
+        name: What the idempotency keys are made of: a name that was given, else the output.
+        table: The result table, with what earlier runs recorded.
+        adoption: What became of rows that an interrupted run may have sent long ago.
+    """
+
+    name: str
+    table: JobTable[Q]
+    adoption: Adoption = field(default_factory=Adoption)
+
+    def collect(self, results: Sequence[ImageAdResult]) -> None:
+        """Notes the results of chunks, which may come from another process."""
+        for result in results:
+            self.table.update(result.position, result.state)
+
+    def summarize(
+        self,
+        results: Sequence[ImageAdResult],
+        *,
+        already_completed: int,
+        spent_before_usd: Decimal,
+        seconds: float,
+        contact_sheet: str | None,
+        pictures: str = "",
+        pictures_missing: int = 0,
+    ) -> Summary:
+        """How a run ended, given its chunks' results."""
+        failures = Counter(
+            state.error or ""
+            for _, _, state in self.table.wanted
+            if state.status is RowStatus.FAILED
+        )
+        left = Plan.of(self.table)
+        return Summary(
+            rows=left.rows,
+            unsent=sum(s.is_unsent for _, _, s in self.table.wanted),
+            unsent_usd=sum(
+                (r.request.price_usd for _, r, s in self.table.wanted if s.is_unsent), Decimal(0)
+            ),
+            adoption=self.adoption,
+            counts=self.table.counts(),
+            already_completed=already_completed,
+            spent_before_usd=spent_before_usd,
+            replayed=sum(result.replayed for result in results),
+            cost_usd=self.table.cost_usd(),
+            seconds=seconds,
+            output=self.table.location or "",
+            contact_sheet=contact_sheet,
+            pictures=pictures or None,
+            pictures_missing=pictures_missing,
+            stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
+            failures=tuple(failures.most_common(LISTED_FAILURES)),
+        )
+
+
+class ParallelBatch(Batch[B]):
+    """A batch of jobs that are begun and followed independently of one another."""
+
+    def chunks(self, weights: Mapping[str, float] | None = None) -> list[Chunk]:
+        """The rows that are not completed, in the table's order, a hundred at a time.
+
+        Args:
+            weights: How to share them out between keys; see `deal`. None for a single key.
+        """
+        campaign = campaign_id(self.name)
+        planned = [
+            PlannedAd(position, row.request, campaign, row.identity, state, wanted=not row.gone)
+            for position, (row, state) in enumerate(
+                zip(self.table.rows, self.table.states, strict=True)
+            )
+            if position not in self.adoption.held
+            and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
+        ]
+        return deal(planned, weights or {"": 1.0})
+
+    async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
+        """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
+
+        Args:
+            chunk: The chunk.
+            now: The time, by the API's clock.
+
+        Returns:
+            The chunk, with what another run wrote down of it by then.
+
+        Raises:
+            CampaignError: It cannot be written, so nothing must be sent.
+        """
+        marked = [ad for ad in map(AdUnderWay, chunk.ads) if ad.wants_create]
+        for ad in marked:
+            ad.begin_attempt(now, chunk.account)
+        known = await self.table.before_send({ad.position: ad.state for ad in marked})
+        # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
+        # is lost, and then by another one, which is refused.
+        ads = [
+            replace(plan, state=known[plan.position], marked=True)
+            if plan.position in known
+            else plan
+            for plan in chunk.ads
+        ]
+        return replace(chunk, ads=ads)

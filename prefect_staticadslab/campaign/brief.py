@@ -1,0 +1,210 @@
+"""What a spreadsheet asks for, before it is known what the API has: names, filters, placeholders.
+
+A brief becomes rows of one ad each by `expansion.expand`; what it takes from the API for that is
+read by `lookup.look_up`. A spreadsheet that says everything in ids needs neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+from prefect_staticadslab.campaign.catalogue import KINDS, TEMPLATE, Catalogue, Kind, ListKey
+from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.placeholders import (
+    PlaceholderError,
+    PromptTemplate,
+    has_placeholders,
+    parse_prompt,
+)
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.record import is_result_table
+from prefect_staticadslab.campaign.resolution import BriefLine, Resolver
+from prefect_staticadslab.campaign.rows import RowIds, plain_text, read_settings
+from prefect_staticadslab.campaign.selectors import Selector, Wrong, read_selector
+from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A spreadsheet as people wrote it, read and checked as far as that goes without the API.
+
+    Attributes:
+        spreadsheet: What was read.
+        lines: What each of its lines asks for; nothing, if all of them say it in single ids and
+            have prompts without placeholders: then the spreadsheet is what will be sent.
+        location: Where it was read; "" if it was not.
+    """
+
+    spreadsheet: Spreadsheet
+    lines: tuple[BriefLine, ...] = ()
+    location: str = ""
+
+    @classmethod
+    def open(cls, location: str, *, sheet: str = "") -> Brief:
+        """Reads a spreadsheet; see `read`.
+
+        Args:
+            location: A `.csv`, `.tsv` or `.xlsx`: a path or any fsspec URL.
+            sheet: Which sheet of an XLSX; the first by default.
+
+        Raises:
+            CampaignError: It cannot be read, or rows are wrong; the message lists all of it.
+        """
+        read = read_spreadsheet(location, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
+        return cls(read, _read_lines(read), location)
+
+    @classmethod
+    def read(cls, spreadsheet: Spreadsheet) -> Brief:
+        """The brief that a spreadsheet is.
+
+        Raises:
+            SpreadsheetError: With all problems that can be told without the API, in the rows'
+                order. Of a spreadsheet that is all ids, `read_rows` tells them.
+        """
+        return cls(spreadsheet, _read_lines(spreadsheet))
+
+    @cached_property
+    def needs_catalogue(self) -> bool:
+        """Whether only the API can say which ads are meant."""
+        return any(self.wanted(Catalogue()).values())
+
+    def wanted(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
+        """The lists that are to be read next, given what was read already.
+
+        Args:
+            catalogue: What was read.
+            checks: Whether names beside ids are to be checked.
+
+        Returns:
+            Each with whether the brief makes no sense without it; nothing, once all are there.
+
+        Raises:
+            SpreadsheetError: It makes more ads than a campaign may have.
+        """
+        resolver = Resolver(catalogue, rows=len(self.lines), checks=checks)
+        for line in self.lines:
+            resolver.ads(line)
+        return resolver.wanted
+
+
+def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
+    columns, problems = columns_of(spreadsheet, KNOWN_COLUMNS)
+    if problems:
+        raise SpreadsheetError(problems)
+    lines = _LineReader(spreadsheet, columns)
+    if not lines.say_more_than_ids():
+        return ()
+    read = []
+    row_ids = RowIds()
+    for position, number in enumerate(spreadsheet.row_numbers):
+        line, wrong = lines.read(position, number)
+        read.append(line)
+        problems += wrong
+        cells = lines.cells(position)
+        problems += read_settings(number, cells)[1]
+        problems += [taken for taken in [row_ids.problem(number, cells)] if taken]
+    if problems:
+        raise SpreadsheetError(problems)
+    return tuple(read)
+
+
+class _LineReader:
+    """Reads a spreadsheet's lines, each kind of cell once."""
+
+    def __init__(self, spreadsheet: Spreadsheet, columns: Mapping[str, int]) -> None:
+        self._columns = columns
+        self._lines = list(spreadsheet.frame.itertuples(index=False, name=None))
+        self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
+        self._all_columns = {
+            normalized(str(name)): position
+            for position, name in reversed(list(enumerate(spreadsheet.frame.columns)))
+        }
+        named = [kind.name for kind in self._kinds if kind is not TEMPLATE]
+        theirs = [name for name in self._all_columns if name and name not in ("prompt", *named)]
+        self._placeholders = (*named, *reversed(theirs))
+        # What an earlier run filled in is not filled in again.
+        self._filled_in = is_result_table(spreadsheet)
+        self._selector = cache(self._read_selector)
+        self._prompt = cache(self._read_prompt)
+
+    def say_more_than_ids(self) -> bool:
+        """Whether a line holds a name, several ids, a filter or a placeholder."""
+        columns = self._columns
+        if any(kind.id_column not in columns for kind in self._kinds):
+            return True
+        names = [columns[kind.name] for kind in self._kinds if kind.name in columns]
+        ids = [columns[kind.id_column] for kind in self._kinds]
+        return any(
+            any(cell_text(line[position]).strip() for position in names)
+            or any(not _SEVERAL.isdisjoint(cell_text(line[position])) for position in ids)
+            or has_placeholders(self._prompt_text(line))
+            for line in self._lines
+        )
+
+    def cells(self, position: int) -> dict[str, Any]:
+        """A line's cells that we read."""
+        return {name: self._lines[position][place] for name, place in self._columns.items()}
+
+    def read(self, position: int, number: int) -> tuple[BriefLine, list[Problem]]:
+        """A line, and what is wrong with what it selects and with its prompt."""
+        line = self._lines[position]
+        selectors: dict[Kind, Selector] = {}
+        found: list[Wrong] = []
+        for kind in self._kinds:
+            selectors[kind], wrong = self._selector(
+                kind, self._text(line, kind.id_column), self._text(line, kind.name)
+            )
+            found += wrong
+        text = self._prompt_text(line)
+        prompt = None
+        if has_placeholders(text):
+            try:
+                prompt = self._prompt(text)
+            except PlaceholderError as error:
+                found.append(("prompt", str(error)))
+            else:
+                found += self._empty_cells(line, prompt, selectors)
+        problems = [Problem(message, number, column) for column, message in found]
+        return BriefLine(number, selectors, prompt), problems
+
+    def _text(self, line: Sequence[Any], column: str) -> str:
+        return cell_text(line[self._columns[column]]).strip() if column in self._columns else ""
+
+    def _prompt_text(self, line: Sequence[Any]) -> str:
+        if self._filled_in and cell_text(line[-len(RESULT_COLUMNS)]).strip():
+            return ""
+        place = self._columns.get("prompt")
+        return "" if place is None else plain_text(cell_text(line[place]))
+
+    def _read_selector(
+        self, kind: Kind, id_text: str, name_text: str
+    ) -> tuple[Selector, list[Wrong]]:
+        return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
+
+    def _read_prompt(self, text: str) -> PromptTemplate:
+        return parse_prompt(text, self._placeholders)
+
+    def _empty_cells(
+        self, line: Sequence[Any], prompt: PromptTemplate, selectors: Mapping[Kind, Selector]
+    ) -> list[Wrong]:
+        filled = {
+            name: bool(selector.values)
+            for kind, selector in selectors.items()
+            for name in (kind.name, kind.id_column)
+        }
+        for name in prompt.columns:
+            if name not in filled:
+                filled[name] = bool(cell_text(line[self._all_columns[name]]).strip())
+        return [
+            (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
+            for name in prompt.columns
+            if not filled[name]
+        ]
+
+
+_SEVERAL = frozenset("|*=")

@@ -1,0 +1,125 @@
+"""Reads what a brief needs of the API's catalogue: list by list, and no list more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prefect_staticadslab.api.base_client import PAGE_SIZE
+from prefect_staticadslab.api.catalogue import CatalogueResource, DesignTemplate
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+)
+from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.catalogue import Catalogue, Kind, Listing, ListKey
+from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
+
+FEW_PARENTS: Final = 10
+"""The products of so many brands are asked for brand by brand; of more, all in one list. And
+likewise the audiences and variants of products."""
+
+
+async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = True) -> Catalogue:
+    """Reads the lists that a brief's names, filters and placeholders are looked up in.
+
+    Brands first, then the products of those that are meant, then what belongs to these. A brief
+    that says everything in ids costs no request.
+
+    Args:
+        client: Whom to ask.
+        brief: What was read of the spreadsheet.
+        checks: Whether names that stand beside their ids are to be checked. Kinds that the key may
+            not read are left unchecked.
+
+    Raises:
+        KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
+        SpreadsheetError: The brief makes more ads than a campaign may have.
+
+    Example:
+        ```python
+        import asyncio
+        import os
+
+        from prefect_staticadslab import StaticAdsLabClient
+        from prefect_staticadslab.campaign.brief import Brief
+        from prefect_staticadslab.campaign.expansion import expand
+        from prefect_staticadslab.campaign.lookup import look_up
+
+        async def main():
+            brief = Brief.open("examples/names.csv")
+            async with StaticAdsLabClient(
+                os.environ["SAL_API_KEY"], os.environ["SAL_BASE_URL"]
+            ) as client:
+                table = expand(brief, await look_up(client, brief))
+            print(table.frame[["brand", "brand_id"]])
+
+        asyncio.run(main())
+        ```
+    """
+    lists: dict[ListKey, Listing] = {}
+    unreadable: set[Kind] = set()
+    while wanted := brief.wanted(Catalogue(lists, frozenset(unreadable)), checks=checks):
+        kind = next(iter(wanted)).kind
+        keys = [key for key in wanted if key.kind == kind]
+        try:
+            lists |= await _read(client, kind, [key.parent for key in keys])
+        except PermissionDeniedError as error:
+            if any(wanted[key] for key in keys) or kind in unreadable:
+                raise KeyRefusedError(
+                    f"The key lacks the scope {kind.scope}, which looking up the spreadsheet's "
+                    f"{kind.thing}s takes: {error}. Give it that in the Static Ads Lab dashboard, "
+                    f"or put ids into {kind.id_column}."
+                ) from error
+            unreadable.add(kind)
+        except AuthenticationError as error:
+            raise not_accepted(error) from error
+        except StaticAdsLabError as error:
+            raise no_answer(client, error) from error
+    return Catalogue(lists, frozenset(unreadable))
+
+
+async def _read(
+    client: StaticAdsLabClient, kind: Kind, parents: Sequence[str]
+) -> dict[ListKey, Listing]:
+    """The lists of a kind that belong to these parents, and what came along with them."""
+    if kind.resource is DesignTemplate:
+        everything = [t async for t in client.list_resources(DesignTemplate, status="completed")]
+        return {ListKey(kind): _listing(t for t in everything if t.status == "completed")}
+    if not kind.parent:
+        return {ListKey(kind): _listing([r async for r in client.list_resources(kind.resource)])}
+    if len(parents) > FEW_PARENTS and (by_parent := await _read_all(client, kind, len(parents))):
+        return {
+            ListKey(kind, parent): _listing(by_parent.get(parent, ()))
+            for parent in {**by_parent, **dict.fromkeys(parents)}
+        }
+    lists = {}
+    for parent in parents:
+        listed = client.list_resources(kind.resource, **{kind.parent_column: parent})
+        lists[ListKey(kind, parent)] = _listing(
+            [r async for r in listed if getattr(r, kind.parent_column) in (None, parent)]
+        )
+    return lists
+
+
+async def _read_all(
+    client: StaticAdsLabClient, kind: Kind, pages: int
+) -> dict[str, list[CatalogueResource]]:
+    """All resources of a kind by what they belong to; nothing, if they fill more pages."""
+    by_parent: dict[str, list[CatalogueResource]] = {}
+    number = 0
+    async for resource in client.list_resources(kind.resource):
+        if number == pages * PAGE_SIZE:
+            return {}
+        number += 1
+        parent = getattr(resource, kind.parent_column)
+        if parent is not None:
+            by_parent.setdefault(parent, []).append(resource)
+    return by_parent
+
+
+def _listing(resources: Iterable[CatalogueResource]) -> Listing:
+    # A page may repeat what the page before had, if something was added meanwhile.
+    return Listing(tuple({resource.id: resource for resource in resources}.values()))

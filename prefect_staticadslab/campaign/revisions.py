@@ -1,0 +1,412 @@
+"""Revisions of editable ads: a table of changes, applied to the trees that the API has now.
+
+The API takes entire trees only, so the body of a revision hangs on the tree that it changes. Once
+it was taken, that tree is another one. So each row keeps the fingerprint of the tree that it sent:
+whoever goes on with an interrupted run knows from it whether the change has arrived.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD, ImageAd, ImageAdVersion
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.json_trees import (
+    TreeError,
+    check_overrides,
+    check_patch,
+    check_tree,
+    fingerprint,
+    overridden,
+    patched,
+)
+from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
+from prefect_staticadslab.campaign.planned import PlannedAd, seen
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.requests import RevisionRequest
+from prefect_staticadslab.campaign.results import JobTable
+from prefect_staticadslab.campaign.rows import (
+    RowIds,
+    campaign_id,
+    plain_text,
+    row_id_of,
+    row_identity,
+)
+from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import SENT_WITHIN, AdState, RowStatus
+
+logger = logging.getLogger(__name__)
+
+CHANGE_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "current_json_tree": check_tree,
+    "json_patch": check_patch,
+    "node_overrides": check_overrides,
+}
+"""The columns of which each row fills one, and what checks it."""
+
+REVISION_COLUMNS: Final[Mapping[str, str]] = {
+    "status": "status",
+    "image_url": "image_url",
+    "previous_image_url": "previous_image_url",
+    "image_ad_version_id": "image_ad_version_id",
+    "error": "error",
+    "attempts": "attempts",
+    "width": "width",
+    "height": "height",
+    "submitted_at": "submitted_at",
+    "completed_at": "completed_at",
+    "sent_tree": "sent_tree",
+}
+
+MAY_STILL_COME: Final = 2 * SENT_WITHIN
+"""How long after it was sent a revision may still arrive."""
+
+RENDERING: Final = "The ad is being rendered at this moment. Run the same command again later."
+
+
+class Change(BaseModel):
+    """A row's change to an editable ad: exactly one of a whole tree, a JSON patch and overrides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_ad_id: str
+    current_json_tree: JsonTree | None = None
+    json_patch: list[dict[str, Any]] | None = None
+    node_overrides: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What a new editable ad costs. What a revision does is not documented."""
+        return PRICE_USD[EDITABLE_IMAGE_AD]
+
+    @property
+    def column(self) -> str:
+        """Which column says what to change."""
+        return next(name for name in CHANGE_COLUMNS if getattr(self, name) is not None)
+
+    def applied_to(self, tree: JsonTree) -> JsonTree:
+        """The entire tree to send.
+
+        Raises:
+            TreeError: The change does not fit the tree.
+        """
+        if self.json_patch is not None:
+            return patched(tree, self.json_patch)
+        if self.node_overrides is not None:
+            return overridden(tree, self.node_overrides)
+        return check_tree(self.current_json_tree)
+
+
+def read_changes(
+    spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
+) -> list[CampaignRow[Change]]:
+    """The spreadsheet's rows as changes.
+
+    Args:
+        spreadsheet: What was read.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake.
+
+    Raises:
+        SpreadsheetError: With all problems of all rows.
+    """
+    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    problems = list(_header_problems(names))
+    if problems:
+        raise SpreadsheetError(problems)
+    known = [name for name in names if name in REVISION_TABLE.known_columns]
+    rows: list[CampaignRow[Change]] = []
+    occurrences: Counter[str] = Counter()
+    row_ids = RowIds()
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+        cells = {name: plain_text(cell_text(line[names.index(name)])).strip() for name in known}
+        change, wrong = _change(number, cells)
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            wrong.append(taken)
+        problems += wrong
+        if change is not None:
+            content = change.model_dump_json()
+            occurrences[content] += 1
+            row_id = row_id_of(cells)
+            which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[content]}"
+            rows.append(CampaignRow(number, change, row_identity(which, content)))
+    if problems:
+        raise SpreadsheetError(problems)
+    return rows
+
+
+def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
+    shown = shortened(", ".join(names), 300)
+    if "image_ad_id" not in names:
+        yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
+        yield Problem(f"The spreadsheet's columns are: {shown}", row=1)
+    elif not any(name in names for name in CHANGE_COLUMNS):
+        yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
+
+
+def _change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
+    image_ad_id = cells["image_ad_id"]
+    if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
+        message = (
+            f"{shortened(image_ad_id)!r} is not the id of an image ad; that starts with ia_."
+            if image_ad_id
+            else "is empty. It needs the id of the ad to change, ia_…."
+        )
+        return None, [Problem(message, number, "image_ad_id")]
+    filled = [name for name in CHANGE_COLUMNS if cells.get(name)]
+    if len(filled) != 1:
+        message = f"has {' and '.join(filled)}; it must have one." if filled else "has no change."
+        return None, [Problem(f"{message} Fill one of {', '.join(CHANGE_COLUMNS)}.", number)]
+    (column,) = filled
+    try:
+        value = CHANGE_COLUMNS[column](_json(cells[column]))
+    except TreeError as error:
+        return None, [Problem(str(error), number, column)]
+    return Change.model_validate({"image_ad_id": image_ad_id, column: value}), []
+
+
+def _json(text: str) -> Any:
+    try:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise TreeError(f"is no JSON: {error}.") from None
+    return value
+
+
+def _with_ad(state: AdState, change: Change) -> AdState:
+    """A state with its ad, which the table has among the input's columns."""
+    refused = state.status is RowStatus.FAILED and state.completed_at is None
+    if state.is_unsent or refused:
+        return state
+    return replace(state, image_ad_id=change.image_ad_id)
+
+
+REVISION_TABLE: Final = TableKind(
+    REVISION_COLUMNS,
+    frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),
+    read_changes,
+    _with_ad,
+    exclusive=False,
+)
+
+
+@dataclass
+class Revisions(Batch[Change]):
+    """Revisions to make, and their table. Those of one ad are made one after the other."""
+
+    _tried: set[int] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "") -> Revisions:
+        """Reads and checks the changes and the table of an earlier run; changes nothing.
+
+        Args:
+            spreadsheet: A `.csv`, `.tsv` or `.xlsx` with `image_ad_id` and a change in each row.
+            output: Where the table is or will be.
+            sheet: Which sheet of an XLSX; the first by default.
+            name: What the idempotency keys are made of, if not the output.
+
+        Raises:
+            CampaignError: Something is wrong; the message lists all of it.
+        """
+        if storage.canonical(spreadsheet) == storage.canonical(output):
+            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+        known = REVISION_TABLE.known_columns
+        read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=known)
+        table = JobTable.open(output, read, REVISION_TABLE)
+        return cls(name or storage.canonical(output), table)
+
+    async def check(self, client: StaticAdsLabClient) -> None:
+        """Checks the changes against the ads that they are for, before anything is sent.
+
+        Raises:
+            SpreadsheetError: An ad is unknown or flat, or a change does not fit its tree.
+            StaticAdsLabError: The API could not be asked.
+        """
+        open_rows = [
+            (row, state)
+            for _, row, state in self.table.wanted
+            if state.status in (RowStatus.PENDING, RowStatus.FAILED)
+        ]
+        ads = await _read_ads(client, (row.request.image_ad_id for row, _ in open_rows))
+        trees = {i: ad.current_json_tree for i, ad in ads.items()}
+        problems = []
+        for row, state in open_rows:
+            change = row.request
+            message = _unfit(ads.get(change.image_ad_id))
+            if message:
+                problems.append(Problem(message, row.number, "image_ad_id"))
+                continue
+            tree = trees[change.image_ad_id]
+            if tree is None or state.job_failed:
+                continue  # while it renders; and a failed rendering is repeated as it is
+            try:
+                trees[change.image_ad_id] = change.applied_to(tree)
+            except TreeError as error:
+                problems.append(Problem(str(error), row.number, change.column))
+        if problems:
+            raise SpreadsheetError(problems)
+
+    async def next_round(self, client: StaticAdsLabClient) -> list[PlannedAd]:
+        """The next revision of each ad, with the tree to send.
+
+        Rows that turn out to be done already, or that must wait, are noted in the table.
+
+        Returns:
+            What to begin or to follow; nothing if this run is through.
+
+        Raises:
+            StaticAdsLabError: The API could not be asked.
+        """
+        while positions := self._next_rows():
+            self._tried.update(positions)
+            rows = self.table.rows
+            ads = await _read_ads(client, (rows[p].request.image_ad_id for p in positions))
+            planned = [
+                plan
+                for position in positions
+                if (plan := self._plan(client, position, ads)) is not None
+            ]
+            if planned:
+                return planned
+        return []
+
+    def _next_rows(self) -> list[int]:
+        """The first row of each ad that is not completed, if it was not tried yet."""
+        first: dict[str, int] = {}
+        for position, row, state in self.table.wanted:
+            ad = row.request.image_ad_id
+            if ad in first:
+                before = self.table.rows[first[ad]].number
+                note = f"Row {before}, of the same ad, comes first."
+                if first[ad] in self._tried and state.status is RowStatus.PENDING:
+                    self.table.update(position, replace(state, error=note))
+            elif not state.is_completed:
+                first[ad] = position
+        return [position for position in first.values() if position not in self._tried]
+
+    def _plan(
+        self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
+    ) -> PlannedAd | None:
+        row, state = self.table.rows[position], self.table.states[position]
+        change, ad = row.request, ads.get(row.request.image_ad_id)
+        message = _unfit(ad)
+        if message or ad is None:
+            self._fail(position, message or "")
+            return None
+        if state.status is RowStatus.SUBMITTING:
+            if _has_arrived(state, ad):
+                state = seen(state, ad)
+                self.table.update(position, state)
+                if ad.is_finished:
+                    return None
+            elif state.mark and client.now() - state.mark.asked_at > MAY_STILL_COME:
+                # It never arrived, and will not: what is sent now may be another tree.
+                state = AdState(attempts=state.attempts)
+        tree = ad.current_json_tree or {}
+        if not state.is_processing:
+            if not ad.is_finished or ad.current_json_tree is None:
+                self.table.update(position, replace(state, error=RENDERING))
+                return None
+            is_repeat = state.job_failed and fingerprint(tree) == state.facts.get("sent_tree")
+            try:
+                tree = tree if is_repeat else change.applied_to(tree)
+            except TreeError as error:
+                self._fail(position, f"{change.column} {error}")
+                return None
+            sent = fingerprint(tree)
+            if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
+                # Somebody else changed the ad. The same key would be refused with another tree.
+                state = AdState(attempts=state.attempts)
+            before = ad.image_url or state.facts.get("previous_image_url", "")
+            state = replace(state, facts={"sent_tree": sent, "previous_image_url": before})
+        return PlannedAd(
+            position,
+            RevisionRequest(image_ad_id=change.image_ad_id, tree=tree),
+            campaign_id(self.name),
+            row.identity,
+            state,
+            wanted=not row.gone,
+        )
+
+    def _fail(self, position: int, reason: str) -> None:
+        state = self.table.states[position]
+        self.table.update(position, replace(state, status=RowStatus.FAILED, error=reason))
+
+    async def note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
+        """Notes the version that each completed revision has become, as far as the API tells."""
+        for position in positions:
+            state = self.table.states[position]
+            if not state.is_completed or state.image_ad_id is None:
+                continue
+            try:
+                versions = [v async for v in client.list_image_ad_versions(state.image_ad_id)]
+            except StaticAdsLabError as error:
+                logger.warning("The versions of %s: %s", state.image_ad_id, error)
+                continue
+            version = newest(versions, state.image_url)
+            if version is not None:
+                facts = {**state.facts, "image_ad_version_id": version.id}
+                self.table.update(position, replace(state, facts=facts))
+
+
+def newest(versions: Sequence[ImageAdVersion], image_url: str | None) -> ImageAdVersion | None:
+    """Of an ad's versions, the one with this picture; else the last one that was made.
+
+    What a version holds is not documented, so any of it may be missing.
+    """
+    for version in versions:
+        if image_url and version.image_url == image_url:
+            return version
+    dated = [version for version in versions if version.created_at is not None]
+    return max(dated, key=lambda v: str(v.created_at), default=None)
+
+
+def _has_arrived(state: AdState, ad: ImageAd) -> bool:
+    """Whether the API took a revision that may have been sent."""
+    if not ad.is_finished:
+        return True
+    if ad.current_json_tree is not None:
+        sent = state.facts.get("sent_tree")
+        if fingerprint(ad.current_json_tree) == sent:
+            return True
+    before = state.facts.get("previous_image_url")
+    return ad.is_completed and bool(before) and ad.image_url != before
+
+
+def _unfit(ad: ImageAd | None) -> str | None:
+    """Why an ad cannot be revised."""
+    if ad is None:
+        return "There is no such image ad in this organization."
+    if not ad.is_editable:
+        return (
+            f"{ad.id} is a flat ad, and only editable ones can be revised. Create it anew with "
+            "editable set to true (4.00 USD)."
+        )
+    return None
+
+
+async def _read_ads(client: StaticAdsLabClient, ids: Iterable[str]) -> dict[str, ImageAd]:
+    found = {ad.id: ad for ad in await client.get_image_ads(list(dict.fromkeys(ids)))}
+    for identifier, ad in found.items():
+        # A list may leave the trees out.
+        if ad.is_editable and ad.is_finished and ad.current_json_tree is None:
+            found[identifier] = await client.get_image_ad(identifier)
+    return found

@@ -1,0 +1,249 @@
+"""Design templates from reference ads: a folder or a spreadsheet of pictures, and their table."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.adoption import Adoption
+from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
+from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
+from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.results import JobTable
+from prefect_staticadslab.campaign.rows import RowIds, plain_text, row_id_of, row_identity
+from prefect_staticadslab.campaign.sheet import (
+    FIRST_ROW,
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    normalized,
+    shortened,
+)
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import TRUSTED_LIFETIME, RowStatus
+
+REFERENCE_COLUMNS: Final = (
+    "reference",
+    "reference_image",
+    "reference_image_url",
+    "image",
+    "image_url",
+    "picture",
+    "path",
+    "file",
+    "url",
+)
+"""Where a spreadsheet holds its references: the first of these that it has."""
+
+IMAGE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+OPEN_READS: Final = 8
+"""References that are read and checked at once."""
+
+TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
+    "design_template_id": "image_ad_id",
+    "status": "status",
+    "preview_url": "image_url",
+    "aspect_ratio": "aspect_ratio",
+    "industry": "industry",
+    "ad_format": "ad_format",
+    "error": "error",
+    "cost_usd": "cost_usd",
+    "attempts": "attempts",
+    "width": "width",
+    "height": "height",
+    "submitted_at": "submitted_at",
+    "completed_at": "completed_at",
+}
+"""What the table adds: the row's state keeps a job's id and picture, whatever the job."""
+
+HELD: Final = (
+    "It was sent by a run that was interrupted, and nobody can say any more whether a design "
+    "template was made. Look at the templates of that time: write the id into design_template_id "
+    "and 'processing' into status, or 'pending' into status to have one made."
+)
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference ads, as they were found.
+
+    Attributes:
+        spreadsheet: A row for each.
+        base: The folder that relative paths start at.
+        is_folder: Whether they are a folder's files, so that rows have no number of their own.
+        ignored: Files of the folder that are no pictures.
+    """
+
+    spreadsheet: Spreadsheet
+    base: str
+    is_folder: bool = False
+    ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, source: str, *, sheet: str = "") -> References:
+        """The pictures of a folder, or of a column of a spreadsheet.
+
+        Args:
+            source: A folder, or a `.csv`, `.tsv` or `.xlsx`; a path or any fsspec URL.
+            sheet: Which sheet of an XLSX; the first by default.
+
+        Raises:
+            StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
+        """
+        if storage.is_folder(source):
+            names = storage.file_names(source)
+            pictures = [name for name in names if storage.suffix(name) in IMAGE_ENDINGS]
+            if not pictures:
+                raise CampaignError(
+                    f"There is no picture in the folder {source}; "
+                    f"one ends in {', '.join(IMAGE_ENDINGS)}."
+                )
+            frame = frame_of(["reference"], [[name] for name in pictures])
+            numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(pictures)))
+            ignored = tuple(name for name in names if name not in pictures)
+            return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
+        known = frozenset(REFERENCE_COLUMNS)
+        read = read_spreadsheet(source, sheet=sheet or None, known_columns=known)
+        return cls(read, storage.folder(source))
+
+
+def template_table(base: str) -> TableKind[DesignTemplateRequest]:
+    """A table of design templates whose references' relative paths start at `base`."""
+    return TableKind(
+        TEMPLATE_COLUMNS,
+        frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
+        partial(read_references, base=base),
+    )
+
+
+def read_references(
+    spreadsheet: Spreadsheet, *, unique_row_ids: bool = True, base: str
+) -> list[CampaignRow[DesignTemplateRequest]]:
+    """The spreadsheet's rows as requests.
+
+    Args:
+        spreadsheet: What was read.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake.
+        base: The folder that relative paths start at.
+
+    Raises:
+        SpreadsheetError: With all problems of all rows.
+    """
+    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    column = next((name for name in REFERENCE_COLUMNS if name in names), None)
+    if column is None:
+        shown = shortened(", ".join(map(str, spreadsheet.frame.columns)), 300)
+        message = (
+            "There is no column with reference ads. Call it 'reference'; it holds a path or an "
+            f"address in each row. The spreadsheet's columns are: {shown}"
+        )
+        raise SpreadsheetError([Problem(message, row=1)])
+    rows: list[CampaignRow[DesignTemplateRequest]] = []
+    problems: list[Problem] = []
+    row_ids = RowIds()
+    occurrences: Counter[str] = Counter()
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+        cells = dict(zip(names, line, strict=True))
+        reference = plain_text(cell_text(cells[column])).strip()
+        if not reference:
+            problems.append(Problem("is empty. It needs a path or an address.", number, column))
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            problems.append(taken)
+        occurrences[reference] += 1
+        row_id = row_id_of(cells)
+        which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[reference]}"
+        request = DesignTemplateRequest(reference=storage.join(base, reference))
+        rows.append(CampaignRow(number, request, row_identity(which, reference)))
+    if problems:
+        raise SpreadsheetError(problems)
+    return rows
+
+
+@dataclass(kw_only=True)
+class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
+    """Design templates to make, and their table.
+
+    Attributes:
+        references: Where the reference ads were found.
+    """
+
+    references: References
+
+    @classmethod
+    def open(cls, source: str, output: str, *, sheet: str = "", name: str = "") -> TemplateBatch:
+        """Reads the references and the table of an earlier run; changes nothing.
+
+        Args:
+            source: A folder, or a spreadsheet with a column `reference`.
+            output: Where the table is or will be.
+            sheet: Which sheet of an XLSX; the first by default.
+            name: What the idempotency keys are made of, if not the output.
+
+        Raises:
+            CampaignError: Something is wrong; the message lists all of it.
+        """
+        if storage.canonical(source) == storage.canonical(output):
+            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+        references = References.read(source, sheet=sheet)
+        kind = template_table(references.base)
+        table = JobTable.open(output, references.spreadsheet, kind)
+        return cls(name or storage.canonical(output), table, references=references)
+
+    async def check_references(self) -> None:
+        """Reads every reference that is still to be sent, and checks that it is a picture.
+
+        Raises:
+            SpreadsheetError: Some are not there, are no images, or have more than 15 MB.
+        """
+        room = asyncio.Semaphore(OPEN_READS)
+
+        async def problem(row: CampaignRow[DesignTemplateRequest]) -> Problem | None:
+            async with room:
+                try:
+                    await asyncio.to_thread(read_image, row.request.reference)
+                except ImageFileError as error:
+                    return Problem(str(error), None if self.references.is_folder else row.number)
+            return None
+
+        checked = await asyncio.gather(*(problem(row) for row in self._to_send()))
+        problems = [each for each in checked if each is not None]
+        if problems:
+            raise SpreadsheetError(problems)
+
+    def _to_send(self) -> Iterator[CampaignRow[DesignTemplateRequest]]:
+        for _, row, state in self.table.wanted:
+            if not state.is_completed and not state.is_processing:
+                yield row
+
+    def hold_expired(self, now: datetime, accounts: Collection[str]) -> None:
+        """Notes which rows were sent so long ago, or with such a key, that their key is no help.
+
+        No list of the API tells which reference a template was made from, so such a row is left to
+        people: a second template would be paid for.
+
+        Args:
+            now: The time, by the API's clock.
+            accounts: What stands for the API keys of this run.
+        """
+        held: dict[int, str] = {}
+        for position, _, state in self.table.wanted:
+            if state.status is not RowStatus.SUBMITTING or state.mark is None:
+                continue
+            first = state.submitted_at or state.mark.asked_at
+            if now - first > TRUSTED_LIFETIME or state.mark.account not in accounts:
+                held[position] = HELD
+                self.table.update(position, replace(state, error=HELD))
+        self.adoption = Adoption(held=held)

@@ -1,0 +1,200 @@
+"""A call of the API: let in, limited, answered once per idempotency key, in its envelope."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from prefect_staticadslab.simulator.image_ads import timestamp
+from prefect_staticadslab.simulator.world import Refusal, World, now
+
+DEFAULT_LIMIT: Final = 20
+LARGEST_LIMIT: Final = 100
+
+SERVED: Final = ("/pictures/", "/files/")
+"""Paths in resources that the client gets as full addresses."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that was let in.
+
+    Attributes:
+        request: The request itself.
+        world: The state to work on.
+        key: Its idempotency key, if it has one.
+        body: Its JSON; a form's fields; None if it has no body.
+        files: The files of its form: name and content.
+    """
+
+    request: Request
+    world: World
+    key: str | None
+    body: Any = None
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The id in the path."""
+        identifier: str = self.request.path_params["id"]
+        return identifier
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a call answers: data for the envelope."""
+
+    data: Any
+    status: int = 200
+    has_more: bool | None = None
+
+
+Handler = Callable[[Call], Awaitable[Told | Response]]
+
+
+def api(world: World, path: str, handler: Handler, scope: str | None, method: str = "GET") -> Route:
+    """A call of the API: admitted, limited, answered once per idempotency key, in its envelope."""
+
+    async def endpoint(request: Request) -> Response:
+        return await _answer(request, world, handler, scope)
+
+    return Route(path, endpoint, methods=[method])
+
+
+async def _answer(request: Request, world: World, handler: Handler, scope: str | None) -> Response:
+    headers: dict[str, str] = {}
+    key = request.headers.get("x-api-key", "")
+    world.counts["requests"] += 1
+    try:
+        headers = world.admission.admit(key, now())
+        if scope is not None:
+            world.admission.need_scope(key, scope)
+        response = await _answer_once(request, world, handler, key)
+    except ClientDisconnect:
+        return Response(status_code=499)  # nobody is there to read it
+    except Refusal as refusal:
+        world.counts[str(refusal.status)] += 1
+        error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+        if refusal.details:
+            error["details"] = refusal.details
+        headers = {**headers, **refusal.headers}
+        response = JSONResponse({"error": error, "meta": meta()}, refusal.status)
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
+
+
+async def _answer_once(request: Request, world: World, handler: Handler, key: str) -> Response:
+    is_create = (request.method, request.url.path) == ("POST", "/v1/image-ads")
+    world.counts["creates"] += is_create
+    body, files = await _read(request)
+    idempotency_key = request.headers.get("idempotency-key")
+    call = Call(request, world, idempotency_key, body, files)
+    if idempotency_key is None or request.method not in ("POST", "PATCH"):
+        world.counts["creates without a key"] += is_create
+        return _told(request, await handler(call))
+    digests = {n: hashlib.sha256(content).hexdigest() for n, (_, content) in files.items()}
+    asked = [request.method, request.url.path, body, digests]
+    earlier = world.admission.recall(key, idempotency_key, asked, now())
+    if earlier is not None:
+        world.counts["replayed"] += 1
+        response = _told(request, Told(*earlier))
+        response.headers["Idempotent-Replayed"] = "true"
+        return response
+    try:
+        told = await handler(call)
+    except BaseException:
+        world.admission.remember(key, idempotency_key, None)
+        raise
+    if isinstance(told, Told):
+        answer = copy.deepcopy(told.data), told.status
+        world.admission.remember(key, idempotency_key, answer)
+    return _told(request, told)
+
+
+async def _read(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
+    """The body: its JSON, or its form's fields and files."""
+    if request.method not in ("POST", "PATCH"):
+        return None, {}
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        fields, files = {}, {}
+        async with request.form(max_part_size=20 * 1024 * 1024) as form:
+            for name, value in form.items():
+                if isinstance(value, UploadFile):
+                    files[name] = (value.filename or "", await value.read())
+                else:
+                    fields[name] = value
+        return fields, files
+    try:
+        return await request.json(), {}
+    except ValueError:
+        raise Refusal(400, "VALIDATION_ERROR", "The body is no JSON.") from None
+
+
+def _told(request: Request, told: Told | Response) -> Response:
+    if isinstance(told, Response):
+        return told
+    if told.status == 204:
+        return Response(status_code=204)
+    content: dict[str, Any] = {"data": _hosted(told.data, str(request.base_url).rstrip("/"))}
+    if told.has_more is not None:
+        content["has_more"] = told.has_more
+    return JSONResponse({**content, "meta": meta()}, told.status)
+
+
+def _hosted(data: Any, host: str) -> Any:
+    """Data with full addresses of what is served here, on the host that the client knows."""
+    if isinstance(data, str):
+        return host + data if data.startswith(SERVED) else data
+    if isinstance(data, dict):
+        return {name: _hosted(value, host) for name, value in data.items()}
+    if isinstance(data, list):
+        return [_hosted(value, host) for value in data]
+    return data
+
+
+def page(call: Call, items: list[dict[str, Any]]) -> Told:
+    """The items that the query asks for, and whether more follow.
+
+    Raises:
+        Refusal: 400 for a limit that is none.
+    """
+    query = dict(call.request.query_params)
+    try:
+        limit = int(query.pop("limit", DEFAULT_LIMIT))
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= LARGEST_LIMIT:
+        raise Refusal(400, "VALIDATION_ERROR", f"limit is between 1 and {LARGEST_LIMIT}.")
+    after = query.pop("starting_after", None)
+    wanted = {i for i in query.pop("ids", "").split(",") if i}
+    # Nothing that was deleted is kept here.
+    items = [] if query.pop("deleted", "false") == "true" else items
+    items = [
+        item
+        for item in items
+        if all(_as_query(item.get(name)) == value for name, value in query.items())
+        and (not wanted or item["id"] in wanted)
+    ]
+    start = 0
+    if after is not None:
+        places = [place for place, item in enumerate(items) if item["id"] == after]
+        start = places[0] + 1 if places else len(items)
+    return Told(items[start : start + limit], has_more=len(items) > start + limit)
+
+
+def _as_query(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def meta() -> dict[str, str]:
+    return {"request_id": f"req_{uuid.uuid4().hex[:16]}", "timestamp": timestamp(now())}

@@ -1,0 +1,125 @@
+"""Trees of nodes, as design templates and editable ads hold them."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefect_staticadslab.simulator.admission import not_valid
+
+
+def template_tree(name: str, width: int, height: int) -> dict[str, Any]:
+    """The tree of a design template. Its ids are made from `name`, so they are always the same."""
+
+    def node_id(part: str) -> str:
+        digest = hashlib.sha256(f"{name}/{part}".encode()).hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+    def text(part: str, characters: str, size: int) -> dict[str, Any]:
+        return {
+            "id": node_id(part),
+            "type": "TEXT",
+            "name": part.capitalize(),
+            "characters": characters,
+            "fontSize": size,
+            "fontFamily": "Inter",
+            "fills": [{"type": "SOLID", "color": {"r": 0.1, "g": 0.1, "b": 0.1, "a": 1}}],
+        }
+
+    return {
+        "id": node_id("root"),
+        "type": "FRAME",
+        "name": name,
+        "width": width,
+        "height": height,
+        "children": [
+            text("headline", "Headline", 96),
+            text("body", "Body copy", 40),
+            text("button", "Shop now", 40),
+            {
+                "id": node_id("picture"),
+                "type": "RECTANGLE",
+                "name": "Picture",
+                "fills": [{"type": "IMAGE", "imageFillUrl": None}],
+            },
+            {"id": node_id("shadow"), "type": "EFFECT", "name": "Shadow"},
+        ],
+    }
+
+
+def nodes(tree: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """All nodes, each before its children."""
+    yield dict(tree) if not isinstance(tree, dict) else tree
+    for child in tree.get("children") or []:
+        if isinstance(child, dict):
+            yield from nodes(child)
+
+
+def check_tree(tree: object) -> None:
+    """Raises a 400 if it is no whole tree."""
+    if not isinstance(tree, dict):
+        raise not_valid(("current_json_tree", "must be an object: the entire tree"))
+    if (
+        tree.get("type") != "FRAME"
+        or not tree.get("id")
+        or not isinstance(tree.get("children"), list)
+    ):
+        raise not_valid(("current_json_tree", "must be a FRAME with an id and children"))
+
+
+def check_overrides(overrides: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
+    """Raises a 400 for overrides that do not fit a template's tree."""
+    types = {node["id"]: node["type"] for node in nodes(tree) if "id" in node}
+    details = []
+    for node_id, change in overrides.items():
+        field = f"node_overrides.{node_id}"
+        if node_id not in types:
+            details.append((field, "there is no such node in the design template"))
+        elif not isinstance(change, dict) or not change:
+            details.append((field, "must be an object"))
+        else:
+            details += [
+                (f"{field}.{name}", "does not fit a node of this type")
+                for name, value in change.items()
+                if (name, types[node_id])
+                not in (("characters", "TEXT"), ("imageFillUrl", "RECTANGLE"))
+                or not isinstance(value, str)
+            ]
+    if details:
+        raise not_valid(*details)
+
+
+def filled(
+    tree: Mapping[str, Any], copy_texts: Mapping[str, str], overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A template's tree with an ad's texts, by the nodes' names, and then its overrides."""
+    made = copy.deepcopy(dict(tree))
+    for node in nodes(made):
+        if node.get("type") == "TEXT" and node.get("name") in copy_texts:
+            node["characters"] = copy_texts[node["name"]]
+        change = overrides.get(str(node.get("id")), {})
+        if "characters" in change:
+            node["characters"] = change["characters"]
+        if "imageFillUrl" in change:
+            node["fills"] = [{"type": "IMAGE", "imageFillUrl": change["imageFillUrl"]}]
+    return made
+
+
+def texts(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The name and the characters of each text, in order."""
+    return [
+        (str(node.get("name") or ""), str(node.get("characters") or ""))
+        for node in nodes(tree)
+        if node.get("type") == "TEXT"
+    ]
+
+
+def picture_url(tree: Mapping[str, Any]) -> str | None:
+    """The first picture that a tree holds."""
+    for node in nodes(tree):
+        for fill in node.get("fills") or []:
+            if isinstance(fill, dict) and fill.get("type") == "IMAGE" and fill.get("imageFillUrl"):
+                return str(fill["imageFillUrl"])
+    return None

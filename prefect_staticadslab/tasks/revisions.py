@@ -1,0 +1,117 @@
+"""Tasks for revisions of editable ads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import task_run
+
+from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api.errors import IdempotencyConflictError
+from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks.chunks import run_chunk
+
+
+class NotEditableError(CampaignError):
+    """The ad is flat. Only editable ones can be revised."""
+
+
+@task(
+    name="revise-image-ad",
+    description="Changes the tree of an editable image ad, which is then rendered anew.",
+    **RETRIES,
+)
+async def revise_image_ad(
+    credentials: StaticAdsLabCredentials,
+    image_ad_id: str,
+    change: Callable[[JsonTree], JsonTree],
+    idempotency_key: str | None = None,
+) -> ImageAd:
+    """Revises one editable ad, which is `processing` again afterwards.
+
+    The API takes entire trees only, so the present one is read and changed. A retried task run
+    does not change it twice.
+
+    Args:
+        credentials: Whose key to use.
+        image_ad_id: Which ad.
+        change: From the ad's present tree to the one to render; `patched` and `overridden` of
+            `prefect_staticadslab.campaign.json_trees` make such trees.
+        idempotency_key: A key of your own instead of the task run's.
+
+    Raises:
+        NotEditableError: It is a flat ad; nothing was sent.
+        ConflictError: It is being rendered at this moment.
+        StaticAdsLabError: See `prefect_staticadslab.api.errors`.
+
+    Example:
+        ```python
+        import asyncio
+        from functools import partial
+        from prefect import flow
+        from prefect_staticadslab import (
+            ImageAdRequest, StaticAdsLabCredentials, create_image_ad, revise_image_ad,
+            wait_for_image_ad,
+        )
+        from prefect_staticadslab.campaign.json_trees import patched
+
+        new_headline = partial(patched, operations=[
+            {"op": "replace", "path": "/children/0/name", "value": "Headline, revised"},
+        ])
+
+        @flow
+        async def second_thoughts(credentials: StaticAdsLabCredentials) -> list[str]:
+            request = ImageAdRequest(
+                design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
+                product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", editable=True,
+            )
+            ad = await create_image_ad(credentials, request)
+            first = await wait_for_image_ad(credentials, ad.id)
+            await revise_image_ad(credentials, ad.id, new_headline)
+            second = await wait_for_image_ad(credentials, ad.id)
+            return [first.image_url, second.image_url]
+
+        print(asyncio.run(second_thoughts(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    async with credentials.get_client() as client:
+        ad = await client.get_image_ad(image_ad_id)
+        if not ad.is_editable:
+            raise NotEditableError(f"{image_ad_id} is a flat ad; only editable ones are revised.")
+        if not ad.is_finished and (task_run.run_count or 1) > 1:
+            return ad  # an earlier try of this task run has changed it
+        if ad.current_json_tree is None:
+            raise NotEditableError(f"{image_ad_id} has no tree yet; it is {ad.status}.")
+        try:
+            revised = await client.update_image_ad(
+                image_ad_id,
+                change(ad.current_json_tree),
+                idempotency_key=idempotency_key or run_key(),
+            )
+        except IdempotencyConflictError:
+            # Another tree under this key: an earlier try of this task run has changed the ad.
+            return await client.get_image_ad(image_ad_id)
+        return revised.image_ad
+
+
+@task(
+    name="revise-image-ads",
+    description="Sends a round of revisions, one for each ad, and follows them in batches.",
+    cache_policy=NO_CACHE,
+)
+async def revise_image_ads(
+    credentials: StaticAdsLabCredentials,
+    planned: Sequence[PlannedAd],
+    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
+    journal: Journal | None = None,
+) -> list[ImageAdResult]:
+    """From a round of changed trees to new versions; see `generate_image_ads`."""
+    # One attempt: after a failed rendering nobody but `Revisions` knows which tree to send.
+    return await run_chunk(credentials, planned, 1, timeout_seconds, True, journal)

@@ -1,0 +1,190 @@
+"""Design templates from reference ads: what is taken for one, what is refused, and what is made."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.plan import BudgetError, Plan
+from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
+from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.campaign.states import AdState, Mark, RowStatus
+from prefect_staticadslab.campaign.templates import References, TemplateBatch
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+
+
+@pytest.fixture(autouse=True)
+def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.2)
+
+
+def picture(color: str = "teal", size: tuple[int, int] = (80, 100), kind: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", size, color).save(out, kind)
+    return out.getvalue()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "references"
+    made.mkdir()
+    (made / "b.jpg").write_bytes(picture("navy", kind="JPEG"))
+    (made / "a.png").write_bytes(picture("teal"))
+    (made / "notes.txt").write_text("Not a picture")
+    (made / ".DS_Store").write_bytes(b"\x00")
+    return made
+
+
+async def run(batch: TemplateBatch, url: str) -> TemplateBatch:
+    """What the flow does, without Prefect."""
+    await batch.check_references()
+    batch.table.save_now()
+    async with (
+        batch.table.checkpoints(print),
+        shared_session(SIMULATOR_API_KEY, url) as session,
+    ):
+        for chunk in batch.chunks():
+            batch.collect(await generate(session, chunk.ads, journal=batch.table))
+    return batch
+
+
+# What is a reference
+
+
+def test_a_folders_pictures_are_references_in_the_order_of_their_names(folder: Path) -> None:
+    references = References.read(str(folder))
+    assert list(references.spreadsheet.frame["reference"]) == ["a.png", "b.jpg"]
+    assert references.ignored == ("notes.txt",)
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match="There is no picture in the folder"):
+        References.read(str(tmp_path))
+
+
+def test_a_spreadsheets_paths_start_at_its_own_folder(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.png"
+    (folder / "refs.csv").write_text(
+        f"sku,Reference\n1,a.png\n2,{elsewhere}\n3,https://cdn/x.png\n", encoding="utf-8"
+    )
+    batch = TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
+    assert [row.request.reference for row in batch.table.rows] == [
+        str(folder / "a.png"),
+        str(elsewhere),
+        "https://cdn/x.png",
+    ]
+
+
+def test_a_spreadsheet_without_references_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("sku,name\n1,x\n")
+    with pytest.raises(SpreadsheetError, match="There is no column with reference ads"):
+        TemplateBatch.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
+
+
+async def test_what_is_no_picture_is_told_with_its_row_before_anything_is_sent(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.png").write_bytes(picture()[:60])
+    (folder / "large.png").write_bytes(picture() + bytes(15 * 1024 * 1024))
+    (folder / "refs.csv").write_text(
+        "reference\na.png\nnotes.txt\nbroken.png\nlarge.png\nmissing.png\n"
+    )
+    batch = TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
+    with pytest.raises(SpreadsheetError) as refused:
+        await batch.check_references()
+    assert str(refused.value).splitlines() == [
+        f"Row 3: {folder}/notes.txt is no PNG, JPEG, WebP or GIF.",
+        f"Row 4: {folder}/broken.png is a broken image (OSError).",
+        f"Row 5: {folder}/large.png has more than 15 MB, the most that the API takes.",
+        f"Row 6: There is no file {folder}/missing.png.",
+    ]
+
+
+def test_what_they_cost_is_counted_in_the_budget(folder: Path, tmp_path: Path) -> None:
+    plan = Plan.of(TemplateBatch.open(str(folder), str(tmp_path / "out.csv")).table)
+    assert "2 × 0.25 USD = 0.50 USD" in plan.describe()
+    plan.check_budget(0.5)
+    with pytest.raises(BudgetError, match=r"up to 0\.50 USD, and the limit is 0\.49"):
+        plan.check_budget(0.49)
+
+
+# Against the simulator
+
+
+async def test_templates_are_made_and_a_second_run_makes_none(
+    folder: Path, tmp_path: Path, simulator: SimulatorServer, client: StaticAdsLabClient
+) -> None:
+    output = str(tmp_path / "out.csv")
+    batch = await run(TemplateBatch.open(str(folder), output), simulator.url)
+    assert [state.status for state in batch.table.states] == [RowStatus.COMPLETED] * 2
+    for state in batch.table.states:
+        template = await client.get_design_template(state.image_ad_id or "")
+        assert template.is_completed
+        assert (state.image_url, state.facts["aspect_ratio"]) == (template.preview_url, "4:5")
+        assert {"industry", "ad_format"} <= state.facts.keys()
+    (folder / "c.gif").write_bytes(picture("red", kind="GIF"))
+    again = await run(TemplateBatch.open(str(folder), output), simulator.url)
+    assert again.table.states[:2] == batch.table.states
+    assert again.table.states[2].is_completed
+    header, *lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert header.startswith(
+        "reference,design_template_id,status,preview_url,aspect_ratio,industry,ad_format,error,"
+    )
+    assert len(lines) == 3
+
+
+async def test_a_template_that_fails_is_free_and_tried_again(
+    tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    (tmp_path / "SIMULATE_FAILURE.png").write_bytes(picture())
+    batch = await run(TemplateBatch.open(str(tmp_path), str(tmp_path / "o.csv")), simulator.url)
+    (state,) = batch.table.states
+    assert (state.status, state.attempts, state.cost_usd) == (
+        RowStatus.FAILED,
+        2,
+        Decimal(0),
+    )
+
+
+async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
+    folder: Path, tmp_path: Path, simulator: SimulatorServer, client: StaticAdsLabClient
+) -> None:
+    output = str(tmp_path / "out.csv")
+    batch = TemplateBatch.open(str(folder), output)
+    (chunk,) = batch.chunks()
+    marked = await batch.mark(type(chunk)(client.key_id, chunk.ads), datetime.now(UTC))
+    from prefect_staticadslab.campaign.requests import send
+
+    plan = marked.ads[0]
+    key = plan.key(1, plan.state.mark)
+    sent = await send(client, plan.request, idempotency_key=key, on_send=lambda: None)
+    again = await run(TemplateBatch.open(str(folder), output), simulator.url)
+    assert again.table.states[0].image_ad_id == sent.job.id
+    assert all(state.is_completed for state in again.table.states)
+    assert len(simulator.world.counts) > 0
+
+
+def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: Path) -> None:
+    output = str(tmp_path / "out.csv")
+    batch = TemplateBatch.open(str(folder), output)
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    for position, asked in enumerate((now - day, now)):
+        mark = Mark("00ff", "11ee", "22dd", asked)
+        batch.table.update(
+            position, AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
+        )
+    batch.table.save_now()
+    again = TemplateBatch.open(str(folder), output)
+    again.hold_expired(now, {"22dd"})
+    assert [ad.position for chunk in again.chunks() for ad in chunk.ads] == [1]
+    assert "nobody can say" in (again.table.states[0].error or "")
+    again.hold_expired(now, {"another key"})
+    assert again.chunks() == []
