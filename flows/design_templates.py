@@ -35,7 +35,7 @@ from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.options import add_key_options, at_least_one, given_credentials, positive
 from prefect_staticadslab.report import report
-from prefect_staticadslab.template_tasks import make_design_templates
+from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
 @flow(

@@ -34,7 +34,7 @@ from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import quoted
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
 from prefect_staticadslab.report import report
-from prefect_staticadslab.revision_tasks import revise_image_ads
+from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 
 @flow(

@@ -10,6 +10,7 @@ import pytest
 from prefect import Task, flow
 from prefect.cache_policies import NO_CACHE
 
+import prefect_staticadslab
 from prefect_staticadslab import (
     ImageAd,
     ImageAdEvent,
@@ -20,6 +21,7 @@ from prefect_staticadslab import (
     create_image_ad,
     generate_image_ads,
     get_image_ad,
+    tasks,
     wait_for_image_ad,
     wait_for_image_ads,
     watch_image_ad,
@@ -31,14 +33,16 @@ from tests.scripted import data, error, scripted
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-ALL = [
-    create_image_ad,
-    generate_image_ads,
-    get_image_ad,
-    wait_for_image_ad,
-    wait_for_image_ads,
-    watch_image_ad,
+ALL: list[Task[..., Any]] = [
+    value for value in vars(prefect_staticadslab).values() if isinstance(value, Task)
 ]
+
+
+def test_every_task_is_exported_from_the_package_and_from_its_tasks() -> None:
+    assert {t.fn.__name__ for t in ALL} == set(tasks.__all__)
+    assert all(getattr(tasks, t.fn.__name__) is t for t in ALL)
+    assert set(tasks.__all__) <= set(prefect_staticadslab.__all__)
+    assert len(ALL) >= 20
 
 
 @pytest.mark.parametrize("each", ALL, ids=lambda t: t.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 import httpx
@@ -247,7 +247,7 @@ class StaticAdsLabClient(BaseClient):
         )
         return parse_list(ImageAd, answer)
 
-    async def stream_image_ad(self, image_ad_id: str) -> AsyncIterator[ImageAdEvent]:
+    async def stream_image_ad(self, image_ad_id: str) -> AsyncGenerator[ImageAdEvent, None]:
         """The events of a running job, until it ends or the stream does.
 
         An answer that is the ad itself and no stream, as a finished one may give, becomes the
@@ -304,7 +304,7 @@ class StaticAdsLabClient(BaseClient):
         path = f"{ENDPOINTS[kind]}/{quoted(identifier)}"
         return parse(kind, await self._request("GET", path))
 
-    def list_resources(self, kind: type[C], **filters: str) -> AsyncIterator[C]:
+    def list_resources(self, kind: type[C], **filters: str | bool) -> AsyncIterator[C]:
         """All resources of a kind that match, page by page.
 
         Args:
@@ -447,7 +447,8 @@ class StaticAdsLabClient(BaseClient):
         self, design_template_ids: Sequence[str]
     ) -> list[DesignTemplate]:
         """Many design templates, up to 100 in one request; see `get_image_ads`."""
-        return await self._read_many(DesignTemplate, ENDPOINTS[DesignTemplate], design_template_ids)
+        path = f"{ENDPOINTS[DesignTemplate]}?ids="
+        return await self._read_many(DesignTemplate, path, design_template_ids)
 
     async def update_design_template(
         self,

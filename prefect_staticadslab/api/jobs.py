@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
@@ -175,8 +176,9 @@ async def _stream(
     """Passes on one stream's events. Returns whether it told the job's end."""
     limit = asyncio.timeout(max(0.0, deadline - time.monotonic()))
     try:
-        async with limit:
-            async for event in client.stream_image_ad(image_ad_id):
+        # Closed here and now: a stream that is left to the garbage collector keeps its connection.
+        async with limit, contextlib.aclosing(client.stream_image_ad(image_ad_id)) as events:
+            async for event in events:
                 if on_event is not None:
                     called = on_event(event)
                     if inspect.isawaitable(called):

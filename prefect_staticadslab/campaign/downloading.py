@@ -28,7 +28,11 @@ from prefect_staticadslab.campaign.folder import (
     is_full,
     thumbnail_name,
 )
-from prefect_staticadslab.campaign.images import BrokenPictureError, check_and_shrink, looks_whole
+from prefect_staticadslab.campaign.picture_files import (
+    BrokenPictureError,
+    check_and_shrink,
+    looks_whole,
+)
 from prefect_staticadslab.campaign.picture_report import Pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable

@@ -42,7 +42,7 @@ def read_image(location: str) -> ImageFile:
     image = ImageFile(storage.name(location), content)
     problem = image.problem() or _broken(content)
     if problem:
-        raise ImageFileError(f"{location} {problem}")
+        raise ImageFileError(f"{storage.shown(location)} {problem}")
     return image
 
 

@@ -416,3 +416,11 @@ def test_a_request_with_a_wrong_prefix_is_refused() -> None:
 
 def test_the_simulators_key_is_the_documented_one() -> None:
     assert SIMULATOR_API_KEY == "sal_live_simulator"
+
+
+async def test_many_design_templates_are_read_with_one_request() -> None:
+    reply = data([{"id": "dt_1", "status": "completed"}, {"id": "dt_2", "status": "processing"}])
+    async with scripted([reply]) as server, client_of(server.url) as client:
+        found = await client.get_design_templates(["dt_2", "dt_1"])
+    assert [template.id for template in found] == ["dt_2", "dt_1"]
+    assert [r.path for r in server.received] == ["/v1/design-templates?ids=dt_2,dt_1"]

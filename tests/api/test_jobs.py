@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import stamina
@@ -183,3 +185,58 @@ async def test_a_stream_that_falls_silent_for_two_heartbeats_is_dead(
     assert ad.is_completed
     assert events == [Started("ia_1")]
     assert len(server.received) == 2
+
+
+async def test_a_stream_of_nothing_but_heartbeats_is_left_when_time_is_up_and_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.client.HEARTBEAT_SECONDS", 0.05)
+    beats = "event: heartbeat\ndata:\n\n"
+    events: list[ImageAdEvent] = []
+    async with (
+        endless_stream(beats, seconds=0.02) as url,
+        client_of(url) as client,
+    ):
+        ad = await jobs.watch_image_ad(client, "ia_1", events.append, timeout_seconds=0.4)
+    assert ad.is_completed
+    assert len(events) > 3
+    assert set(events) == {Heartbeat()}
+
+
+async def test_a_stream_is_closed_once_it_has_told_the_end() -> None:
+    """A server that keeps its end open gets to see ours close, before the ad is read."""
+    async with endless_stream(COMPLETE, seconds=0.02) as url, client_of(url) as client:
+        assert (await jobs.watch_image_ad(client, "ia_1", timeout_seconds=60)).is_completed
+        await asyncio.wait_for(closed_by_client.wait(), 5)
+
+
+closed_by_client = asyncio.Event()
+
+
+@contextlib.asynccontextmanager
+async def endless_stream(text: str, *, seconds: float) -> AsyncIterator[str]:
+    """A server that streams `text` again and again, and has a completed ad for every other read."""
+    closed_by_client.clear()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b"text/event-stream" not in head:
+            writer.write(data(DONE))
+            await writer.drain()
+            writer.close()
+            return
+        writer.write(stream(""))
+        with contextlib.suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(text.encode())
+                await writer.drain()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), seconds)
+        closed_by_client.set()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    finally:
+        listener.close()

@@ -25,7 +25,7 @@ from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
 from prefect_staticadslab.campaign import downloading
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
-from prefect_staticadslab.campaign.images import check_and_shrink
+from prefect_staticadslab.campaign.picture_files import check_and_shrink
 from prefect_staticadslab.campaign.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures import check_places, download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError

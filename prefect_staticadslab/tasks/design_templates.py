@@ -14,13 +14,14 @@ from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.campaign.image_files import read_image
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks import _RETRIES, _run_chunk, _run_id
+from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks.chunks import run_chunk
 
 
 @task(
     name="create-design-template",
     description="Has a design template made from a reference ad. Costs 0.25 USD once it completes.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def create_design_template(
     credentials: StaticAdsLabCredentials,
@@ -65,7 +66,7 @@ async def create_design_template(
     image = await asyncio.to_thread(read_image, reference)
     async with credentials.get_client() as client:
         created = await client.create_design_template(
-            image, idempotency_key=idempotency_key or f"task-run-{_run_id()}"
+            image, idempotency_key=idempotency_key or run_key()
         )
     return created.design_template
 
@@ -73,7 +74,7 @@ async def create_design_template(
 @task(
     name="wait-for-design-template",
     description="Polls one design template every two seconds until it is completed.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def wait_for_design_template(
     credentials: StaticAdsLabCredentials,
@@ -103,7 +104,7 @@ async def wait_for_design_template(
 @task(
     name="update-design-template",
     description="Gives a design template another tree.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def update_design_template(
     credentials: StaticAdsLabCredentials,
@@ -152,14 +153,14 @@ async def update_design_template(
             design_template_id,
             current_json_tree,
             change_summary=change_summary,
-            idempotency_key=idempotency_key or f"task-run-{_run_id()}",
+            idempotency_key=idempotency_key or run_key(),
         )
 
 
 @task(
     name="get-design-template",
     description="Reads one design template from the Static Ads Lab API.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def get_design_template(
     credentials: StaticAdsLabCredentials, design_template_id: str
@@ -187,4 +188,4 @@ async def make_design_templates(
     journal: Journal | None = None,
 ) -> list[ImageAdResult]:
     """From a chunk of reference ads to design templates; see `generate_image_ads`."""
-    return await _run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
+    return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)

@@ -1,65 +1,22 @@
-"""One task per step of the API, and `generate_image_ads` for a chunk of them.
-
-All are async tasks: `await` them in async flows, `.submit()` or `.map()` them in either kind (with
-`prefect.unmapped(credentials)`). None is cached, because two equal requests are two ads.
-"""
+"""Tasks for image ads one by one: create, read, wait, watch, delete."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import task_run
-from prefect.tasks import Task, exponential_backoff
 
 from prefect_staticadslab.api import jobs
-from prefect_staticadslab.api.errors import (
-    APIConnectionError,
-    ConflictError,
-    RateLimitError,
-    ServerError,
-    UnreadableAnswerError,
-)
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
-from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-
-_PASSING = (
-    APIConnectionError,
-    ConflictError,
-    UnreadableAnswerError,
-    ServerError,
-    RateLimitError,
-)
-
-
-async def _may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a task's failure is one that may pass; a 4xx or a failed job is not."""
-    outcome = await state.aresult(raise_on_failure=False)
-    return isinstance(outcome, _PASSING)
-
-
-# Beyond the client's own retries, which take about a minute: an outage of a quarter of an hour.
-_RETRIES: dict[str, Any] = {
-    "retries": 4,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=30),
-    "retry_jitter_factor": 0.2,
-    "retry_condition_fn": _may_pass,
-    "cache_policy": NO_CACHE,
-}
+from prefect_staticadslab.tasks._runs import RETRIES, run_key
 
 
 @task(
     name="create-image-ad",
     description="Asks the Static Ads Lab API for an image ad. Costs money once it completes.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def create_image_ad(
     credentials: StaticAdsLabCredentials,
@@ -107,14 +64,12 @@ async def create_image_ad(
     """
     async with credentials.get_client() as client:
         created = await client.create_image_ad(
-            request, idempotency_key=idempotency_key or f"task-run-{_run_id()}"
+            request, idempotency_key=idempotency_key or run_key()
         )
     return created.image_ad
 
 
-@task(
-    name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **_RETRIES
-)
+@task(name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **RETRIES)
 async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> ImageAd:
     """One image ad as it is now.
 
@@ -128,7 +83,7 @@ async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -
 @task(
     name="wait-for-image-ad",
     description="Polls one image ad every four seconds until it is completed.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def wait_for_image_ad(
     credentials: StaticAdsLabCredentials,
@@ -158,7 +113,7 @@ async def wait_for_image_ad(
 @task(
     name="wait-for-image-ads",
     description="Polls many image ads, a hundred with one request, until all have ended.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def wait_for_image_ads(
     credentials: StaticAdsLabCredentials,
@@ -186,7 +141,7 @@ async def wait_for_image_ads(
 @task(
     name="watch-image-ad",
     description="Streams one image ad's progress until it is completed.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def watch_image_ad(
     credentials: StaticAdsLabCredentials,
@@ -240,89 +195,12 @@ async def watch_image_ad(
         )
 
 
-@task(
-    name="generate-image-ads",
-    description="Creates a chunk of image ads, follows them in batches and collects the results.",
-    cache_policy=NO_CACHE,
-)
-async def generate_image_ads(
-    credentials: StaticAdsLabCredentials,
-    requests: Sequence[ImageAdRequest | PlannedAd],
-    attempts: int = 2,
-    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
-    wait: bool = True,
-    journal: Journal | None = None,
-) -> list[ImageAdResult]:
-    """From a chunk of requests to results. One ad's failure is that ad's alone.
+@task(name="delete-image-ad", description="Deletes an image ad.", **RETRIES)
+async def delete_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> None:
+    """Deletes one image ad. What it has cost is not given back.
 
-    Chunks that are awaited in one event loop share their client, rate limit and polls.
-
-    Args:
-        credentials: Whose key to use.
-        requests: Which ads; at most 100 of them make a good chunk. A campaign gives `PlannedAd`s,
-            which say how far each ad is and what its idempotency keys are made of.
-        attempts: How many jobs to try for an ad; a failed job is free.
-        timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
-        wait: Whether to follow the ads, or to end once they are created.
-        journal: Where to write down what becomes known, as it does; only within this process.
-
-    Returns:
-        A result for each request, in the same order.
-
-    Example:
-        ```python
-        import asyncio
-        from prefect import flow
-        from prefect_staticadslab import (
-            ImageAdRequest, StaticAdsLabCredentials, generate_image_ads,
-        )
-
-        @flow
-        async def two_prompts(credentials: StaticAdsLabCredentials) -> list[str]:
-            requests = [
-                ImageAdRequest(
-                    design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                    product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", prompt=prompt,
-                )
-                for prompt in ("Iced, by the sea", "Hot, by the fire")
-            ]
-            results = await generate_image_ads(credentials, requests)
-            return [result.state.image_url for result in results]
-
-        print(asyncio.run(two_prompts(StaticAdsLabCredentials.from_environment())))
-        ```
+    Raises:
+        NotFoundError: There is none of this id.
     """
-    run_id = _run_id()
-    planned = [
-        each
-        if isinstance(each, PlannedAd)
-        else PlannedAd(position, each, campaign=f"task-run-{run_id}", identity=str(position))
-        for position, each in enumerate(requests)
-    ]
-    return await _run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
-
-
-async def _run_chunk(
-    credentials: StaticAdsLabCredentials,
-    planned: Sequence[PlannedAd],
-    attempts: int,
-    timeout_seconds: float,
-    wait: bool,
-    journal: Journal | None,
-) -> list[ImageAdResult]:
-    """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
-    api_key = credentials.api_key.get_secret_value()
-    async with shared_session(api_key, credentials.base_url) as session:
-        return await generate(
-            session,
-            planned,
-            journal=journal,
-            attempts=attempts,
-            timeout_seconds=timeout_seconds,
-            wait=wait,
-        )
-
-
-def _run_id() -> str:
-    """The task run's id, the same in all its retries; without a run, one that is drawn."""
-    return str(task_run.id or uuid.uuid4())
+    async with credentials.get_client() as client:
+        await client.delete_image_ad(image_ad_id)

@@ -15,7 +15,8 @@ from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks import _RETRIES, _run_chunk, _run_id
+from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks.chunks import run_chunk
 
 
 class NotEditableError(CampaignError):
@@ -25,7 +26,7 @@ class NotEditableError(CampaignError):
 @task(
     name="revise-image-ad",
     description="Changes the tree of an editable image ad, which is then rendered anew.",
-    **_RETRIES,
+    **RETRIES,
 )
 async def revise_image_ad(
     credentials: StaticAdsLabCredentials,
@@ -92,7 +93,7 @@ async def revise_image_ad(
             revised = await client.update_image_ad(
                 image_ad_id,
                 change(ad.current_json_tree),
-                idempotency_key=idempotency_key or f"task-run-{_run_id()}",
+                idempotency_key=idempotency_key or run_key(),
             )
         except IdempotencyConflictError:
             # Another tree under this key: an earlier try of this task run has changed the ad.
@@ -113,4 +114,4 @@ async def revise_image_ads(
 ) -> list[ImageAdResult]:
     """From a round of changed trees to new versions; see `generate_image_ads`."""
     # One attempt: after a failed rendering nobody but `Revisions` knows which tree to send.
-    return await _run_chunk(credentials, planned, 1, timeout_seconds, True, journal)
+    return await run_chunk(credentials, planned, 1, timeout_seconds, True, journal)

@@ -1,0 +1,106 @@
+"""Image files on their way to the API: read and checked before any of them is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.api.catalogue import Image, ImageFile, ImageType
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.concurrency import all_of
+from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
+
+OPEN_UPLOADS: Final = 4
+"""Each holds a whole file, and there may be thousands of them."""
+
+
+@dataclass(frozen=True)
+class UploadFields:
+    """What is said about an image, besides its content.
+
+    Attributes:
+        image_type: What it shows.
+        product_id: The product that it shows.
+        alt_text: What it shows, in words.
+        logo_theme: `light` or `dark`, for a logo.
+    """
+
+    image_type: ImageType
+    product_id: str | None = None
+    alt_text: str | None = None
+    logo_theme: str | None = None
+
+
+async def upload_images(
+    client: StaticAdsLabClient, locations: Sequence[str], fields: UploadFields
+) -> list[Image]:
+    """Uploads image files, each content once, after all of them were read and checked.
+
+    The files are read twice, once to check them and once to send them, so that there are never
+    more than a few in memory. Their idempotency keys come from their content and `fields`: what
+    is uploaded again within 24 hours is the same image.
+
+    Args:
+        client: The client.
+        locations: Paths or URLs.
+        fields: What is said about all of them.
+
+    Returns:
+        The images in the order of `locations`; files of the same content have the same one.
+
+    Raises:
+        ImageFileError: Some files cannot be uploaded; the message lists all of them, and nothing
+            was sent.
+        StaticAdsLabError: The API does not take one.
+    """
+    room = asyncio.Semaphore(OPEN_UPLOADS)
+
+    async def check(location: str) -> str | ImageFileError:
+        async with room:
+            try:
+                return (await asyncio.to_thread(read_image, location)).digest
+            except ImageFileError as error:
+                return error
+
+    async def upload(location: str, digest: str) -> Image:
+        async with room:
+            image = await asyncio.to_thread(read_image, location)
+            if image.digest != digest:
+                raise ImageFileError(f"{storage.shown(location)} was changed while it was read.")
+            return await client.upload_image(
+                image,
+                fields.image_type,
+                product_id=fields.product_id,
+                alt_text=fields.alt_text,
+                logo_theme=fields.logo_theme,
+                idempotency_key=upload_key(image, fields),
+            )
+
+    wanted = list(dict.fromkeys(locations))
+    checked = dict(zip(wanted, await all_of(map(check, wanted)), strict=True))
+    wrong = [found for found in checked.values() if isinstance(found, ImageFileError)]
+    if wrong:
+        raise ImageFileError("\n".join(map(str, wrong)))
+    digests = {place: found for place, found in checked.items() if isinstance(found, str)}
+    first = {digest: place for place, digest in reversed(digests.items())}
+    sent = await all_of(upload(place, digest) for digest, place in first.items())
+    images = dict(zip(first, sent, strict=True))
+    return [images[digests[place]] for place in locations]
+
+
+def upload_key(image: ImageFile, fields: UploadFields) -> str:
+    """The idempotency key of an upload: one key stands for one body, and that holds the name."""
+    said = [
+        image.digest,
+        image.safe_filename,
+        str(fields.image_type),
+        fields.product_id,
+        fields.alt_text,
+        fields.logo_theme,
+    ]
+    return f"image-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"

@@ -1,0 +1,375 @@
+"""Image ads as Prefect's jobs: a block with what a brand always uses, and a run for each ad."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from collections import Counter, OrderedDict
+from typing import Any, ClassVar, Final
+
+from prefect._internal.compatibility.async_dispatch import async_dispatch
+from prefect.blocks.abstract import JobBlock, JobRun
+from prefect.runtime import flow_run, task_run
+from prefect.utilities.asyncutils import run_coro_as_sync
+from pydantic import Field, HttpUrl
+
+from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
+from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+
+FRESH_TRIES: Final = 20
+"""How many failed jobs of earlier tries of the same run are passed over; each of them was free."""
+
+REMEMBERED_RUNS: Final = 10_000
+"""More than a process ever has at once."""
+
+
+class ImageAdRun(JobRun[ImageAd]):
+    """An image ad that is rendered, or was.
+
+    Each method has a twin for async code whose name starts with an `a`; called from async code,
+    the plain ones are to be awaited, too.
+
+    Args:
+        credentials: Whose key to use.
+        image_ad_id: Which ad.
+
+    Attributes:
+        image_ad_id: Which ad.
+
+    Example:
+        ```python
+        from prefect_staticadslab import (
+            ImageAdJob, ImageAdRun, StaticAdsLabCredentials,
+        )
+
+        credentials = StaticAdsLabCredentials.from_environment()
+        triggered = ImageAdJob(
+            credentials=credentials,
+            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
+            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+        ).trigger()
+
+        # Later, or in another process:
+        run = ImageAdRun(credentials, triggered.image_ad_id)
+        run.wait_for_completion()
+        assert run.fetch_result().is_completed
+        ```
+    """
+
+    def __init__(self, credentials: StaticAdsLabCredentials, image_ad_id: str) -> None:
+        self.image_ad_id = image_ad_id
+        self._credentials = credentials
+        self._finished: ImageAd | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.image_ad_id!r})"
+
+    async def await_for_completion(
+        self,
+        timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+        poll_seconds: float = jobs.POLL_SECONDS,
+    ) -> None:
+        """Polls the ad until it is completed.
+
+        Args:
+            timeout_seconds: How long to wait.
+            poll_seconds: How long between two reads; at least 2.
+
+        Raises:
+            ImageAdFailedError: The job failed; it costs nothing.
+            WaitTimeoutError: It still runs.
+        """
+        async with self._credentials.get_client() as client:
+            self._finished = await jobs.wait_for_image_ad(
+                client,
+                self.image_ad_id,
+                timeout_seconds=timeout_seconds,
+                poll_seconds=poll_seconds,
+            )
+        self.logger.info("Image ad %s is completed", self.image_ad_id)
+
+    @async_dispatch(await_for_completion)
+    def wait_for_completion(  # type: ignore[override]
+        self,
+        timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+        poll_seconds: float = jobs.POLL_SECONDS,
+    ) -> None:
+        """Polls the ad until it is completed; see `await_for_completion`."""
+        run_coro_as_sync(self.await_for_completion(timeout_seconds, poll_seconds))
+
+    async def afetch_result(self) -> ImageAd:
+        """The completed ad, with its picture's URL.
+
+        Raises:
+            ImageAdFailedError: The job failed; it costs nothing.
+            WaitTimeoutError: It still runs; wait for its completion first.
+        """
+        if self._finished is not None:
+            return self._finished
+        async with self._credentials.get_client() as client:
+            ad = await client.get_image_ad(self.image_ad_id)
+        if ad.is_failed:
+            code, message = (ad.error.code, ad.error.message) if ad.error else ("", "")
+            raise ImageAdFailedError(ad.id, code, message)
+        if not ad.is_completed:
+            raise WaitTimeoutError((ad.id,), 0)
+        self._finished = ad
+        return ad
+
+    @async_dispatch(afetch_result)
+    def fetch_result(self) -> ImageAd:  # type: ignore[override]
+        """The completed ad, with its picture's URL; see `afetch_result`."""
+        result = run_coro_as_sync(self.afetch_result())
+        assert isinstance(result, ImageAd)  # noqa: S101 - typed as if it might be none
+        return result
+
+
+class ImageAdJob(JobBlock[ImageAd]):
+    """
+    Block that holds what a brand's image ads always use, and makes one with each trigger.
+
+    Each field can be left empty here, and given to `trigger()`.
+
+    Attributes:
+        credentials: The API key to use.
+        design_template_id: The template to render.
+        brand_id: The brand to advertise.
+        product_id: A product of that brand.
+        audience_id: An audience of that product.
+        product_variant_id: A variant of that product.
+        prompt: What the picture and the copy should say.
+        editable: Whether the ads can be revised later.
+        options: What the pipeline may invent by itself.
+
+    Example:
+        Save a brand's defaults once, and make an ad with them:
+        ```python
+        from prefect import flow
+        from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
+
+        ImageAdJob(
+            credentials=StaticAdsLabCredentials.load("BLOCK_NAME"),
+            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
+            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+        ).save("BLOCK_NAME", overwrite=True)
+
+        @flow
+        def one_ad(prompt: str) -> str:
+            job = ImageAdJob.load("BLOCK_NAME")
+            run = job.trigger(prompt=prompt)
+            run.wait_for_completion()
+            return run.fetch_result().image_url
+
+        print(one_ad("Iced, by the sea"))
+        ```
+    """
+
+    _block_type_name: ClassVar[str] = "Static Ads Lab Image Ad Job"
+    _block_type_slug: ClassVar[str] = "static-ads-lab-image-ad-job"
+    _logo_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._logo_url
+    _documentation_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._documentation_url
+
+    credentials: StaticAdsLabCredentials = Field(
+        title="Credentials", description="The API key to use."
+    )
+    design_template_id: str = Field(
+        default="",
+        title="Design template",
+        description="The template to render, dt_….",
+        pattern="^(dt_.+)?$",
+    )
+    brand_id: str = Field(
+        default="",
+        title="Brand",
+        description="The brand to advertise, brand_….",
+        pattern="^(brand_.+)?$",
+    )
+    product_id: str = Field(
+        default="",
+        title="Product",
+        description="A product of that brand, prod_….",
+        pattern="^(prod_.+)?$",
+    )
+    audience_id: str = Field(
+        default="",
+        title="Audience",
+        description="An audience of that product, aud_….",
+        pattern="^(aud_.+)?$",
+    )
+    product_variant_id: str = Field(
+        default="",
+        title="Product variant",
+        description="A variant of that product, pv_….",
+        pattern="^(pv_.+)?$",
+    )
+    prompt: str = Field(
+        default="", title="Prompt", description="What the picture and the copy should say."
+    )
+    editable: bool = Field(
+        default=False,
+        title="Editable",
+        description="Whether the ads can be revised later. 4.00 USD instead of 1.00.",
+    )
+    options: ImageAdOptions = Field(
+        default_factory=ImageAdOptions,
+        title="Options",
+        description="What the pipeline may invent by itself.",
+    )
+
+    def request(self, **overrides: Any) -> ImageAdRequest:
+        """The request that a trigger sends: the block's fields, save those that are overridden.
+
+        Raises:
+            ValueError: A field that every ad needs is nowhere, or one is wrong.
+        """
+        names = [name for name in ImageAdRequest.model_fields if name in type(self).model_fields]
+        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
+        fields |= {name: value for name, value in overrides.items() if value is not None}
+        missing = [
+            name
+            for name, field in ImageAdRequest.model_fields.items()
+            if field.is_required() and not fields[name]
+        ]
+        if missing:
+            raise ValueError(
+                f"An image ad needs {' and '.join(missing)}: set it in the block, "
+                "or give it to trigger()."
+            )
+        if fields["options"] == ImageAdOptions():
+            del fields["options"]
+        return ImageAdRequest.model_validate(
+            {name: value for name, value in fields.items() if value != ""}
+        )
+
+    async def atrigger(
+        self,
+        *,
+        design_template_id: str | None = None,
+        brand_id: str | None = None,
+        product_id: str | None = None,
+        audience_id: str | None = None,
+        product_variant_id: str | None = None,
+        prompt: str | None = None,
+        editable: bool | None = None,
+        options: ImageAdOptions | None = None,
+        node_overrides: dict[str, dict[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> ImageAdRun:
+        """Asks for an image ad. Costs money once it completes.
+
+        A retried task or flow run never pays twice: the key comes from the task run, else from the
+        flow run, which both keep their ids across retries, and from what is asked for. Several
+        triggers in one run are several ads, in whatever order they come. Only an ad whose job
+        failed, which is free, is tried anew. The API keeps keys for 24 hours: a run that is
+        retried later than that makes a new ad. Outside of any run, each call makes one.
+
+        Args:
+            design_template_id, brand_id, product_id, audience_id, product_variant_id, prompt,
+                editable, options: Instead of the block's own; "" is none.
+            node_overrides: Texts and pictures by the template's node id.
+            idempotency_key: A key of your own: the same key and request within 24 hours give the
+                same ad, whatever became of it.
+
+        Raises:
+            ValueError: A field that every ad needs is nowhere, or one is wrong.
+            StaticAdsLabError: See `prefect_staticadslab.api.errors`.
+        """
+        request = self.request(
+            design_template_id=design_template_id,
+            brand_id=brand_id,
+            product_id=product_id,
+            audience_id=audience_id,
+            product_variant_id=product_variant_id,
+            prompt=prompt,
+            editable=editable,
+            options=options,
+            node_overrides=node_overrides,
+        )
+        derived = None if idempotency_key else _derived_key(request)
+        async with self.credentials.get_client() as client:
+            if derived is None:
+                created = await client.create_image_ad(request, idempotency_key=idempotency_key)
+            else:
+                created = await _create_unless_failed(client, request, derived)
+        ad = created.image_ad
+        self.logger.info("Image ad %s %s", ad.id, "goes on" if created.replayed else "is created")
+        return ImageAdRun(self.credentials, ad.id)
+
+    @async_dispatch(atrigger)
+    def trigger(  # type: ignore[override]
+        self,
+        *,
+        design_template_id: str | None = None,
+        brand_id: str | None = None,
+        product_id: str | None = None,
+        audience_id: str | None = None,
+        product_variant_id: str | None = None,
+        prompt: str | None = None,
+        editable: bool | None = None,
+        options: ImageAdOptions | None = None,
+        node_overrides: dict[str, dict[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> ImageAdRun:
+        """Asks for an image ad; see `atrigger`."""
+        run = run_coro_as_sync(
+            self.atrigger(
+                design_template_id=design_template_id,
+                brand_id=brand_id,
+                product_id=product_id,
+                audience_id=audience_id,
+                product_variant_id=product_variant_id,
+                prompt=prompt,
+                editable=editable,
+                options=options,
+                node_overrides=node_overrides,
+                idempotency_key=idempotency_key,
+            )
+        )
+        assert isinstance(run, ImageAdRun)  # noqa: S101 - typed as if it might be none
+        return run
+
+
+async def _create_unless_failed(
+    client: StaticAdsLabClient, request: ImageAdRequest, key: str
+) -> CreatedImageAd:
+    """The ad of an earlier try of this run, unless its job failed; else a new one."""
+    for attempt in range(1, FRESH_TRIES + 1):
+        created = await client.create_image_ad(request, idempotency_key=f"{key}-{attempt}")
+        if not created.replayed:
+            break
+        # The answer that is replayed is from the ad's beginning.
+        if not (await client.get_image_ad(created.image_ad.id)).is_failed:
+            break
+    return created
+
+
+_lock = threading.Lock()
+_triggered: OrderedDict[tuple[str, int], Counter[str]] = OrderedDict()
+"""What was asked for so far, by run and by how often that was started."""
+
+
+def _derived_key(request: ImageAdRequest) -> str:
+    """The same for the same request at the same place of a run, in all of that run's retries.
+
+    A place is not a number in the order of the triggers, which side by side may change with every
+    try: it is the request, and how many equal ones this try has already made.
+    """
+    run, tries = task_run.id, task_run.run_count
+    kind = "task"
+    if not run:
+        run, tries, kind = flow_run.id, flow_run.run_count, "flow"
+    if not run:
+        return str(uuid.uuid4())
+    digest = hashlib.sha256(json.dumps(request.body(), sort_keys=True).encode()).hexdigest()[:16]
+    with _lock:
+        so_far = _triggered.setdefault((run, tries or 0), Counter())
+        so_far[digest] += 1
+        occurrence = so_far[digest]
+        while len(_triggered) > REMEMBERED_RUNS:
+            _triggered.popitem(last=False)
+    return f"{kind}-run-{run}-{digest}-{occurrence}"

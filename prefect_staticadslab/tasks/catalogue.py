@@ -1,0 +1,264 @@
+"""Tasks for what ads are made of: reading the catalogue, and adding to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from prefect import task
+
+from prefect_staticadslab.api.catalogue import (
+    Audience,
+    Brand,
+    CatalogueResource,
+    DesignTemplate,
+    Details,
+    Image,
+    ImageType,
+    Product,
+    ProductVariant,
+)
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.tasks._runs import RETRIES, run_key
+
+C = TypeVar("C", bound=CatalogueResource)
+
+
+@task(name="list-brands", description="Reads all brands.", **RETRIES)
+async def list_brands(credentials: StaticAdsLabCredentials) -> list[Brand]:
+    """All brands that the key can see.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, list_brands, list_products
+
+        @flow
+        async def catalogue(credentials: StaticAdsLabCredentials) -> dict[str, list[str]]:
+            return {
+                brand.name: [p.name for p in await list_products(credentials, brand.id)]
+                for brand in await list_brands(credentials)
+            }
+
+        print(asyncio.run(catalogue(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    return await _list(credentials, Brand)
+
+
+@task(name="list-products", description="Reads all products, or those of one brand.", **RETRIES)
+async def list_products(
+    credentials: StaticAdsLabCredentials, brand_id: str | None = None
+) -> list[Product]:
+    """All products, or those of one brand. See `list_brands` for an example."""
+    return await _list(credentials, Product, brand_id=brand_id)
+
+
+@task(
+    name="list-product-variants",
+    description="Reads all product variants, or those of one product.",
+    **RETRIES,
+)
+async def list_product_variants(
+    credentials: StaticAdsLabCredentials, product_id: str | None = None
+) -> list[ProductVariant]:
+    """All product variants, or those of one product."""
+    return await _list(credentials, ProductVariant, product_id=product_id)
+
+
+@task(name="list-audiences", description="Reads all audiences, or those of one product.", **RETRIES)
+async def list_audiences(
+    credentials: StaticAdsLabCredentials, product_id: str | None = None
+) -> list[Audience]:
+    """All audiences, or those of one product."""
+    return await _list(credentials, Audience, product_id=product_id)
+
+
+@task(name="list-images", description="Reads all images that match.", **RETRIES)
+async def list_images(
+    credentials: StaticAdsLabCredentials,
+    product_id: str | None = None,
+    image_type: ImageType | None = None,
+) -> list[Image]:
+    """All images, or those of one product or type."""
+    return await _list(credentials, Image, product_id=product_id, image_type=image_type)
+
+
+@task(name="list-design-templates", description="Reads all design templates that match.", **RETRIES)
+async def list_design_templates(
+    credentials: StaticAdsLabCredentials,
+    status: str | None = None,
+    industry: str | None = None,
+    ad_format: str | None = None,
+    deleted: bool | None = None,
+    ids: Sequence[str] | None = None,
+) -> list[DesignTemplate]:
+    """All design templates that match, the vendor's public ones among them.
+
+    Args:
+        credentials: Whose key to use.
+        status: `processing`, `completed` or `failed`; only a completed one can be used for an ad.
+        industry: Such as `ecommerce`.
+        ad_format: Such as `Sale`, `Testimonial` or `Bold`.
+        deleted: Only deleted ones, or none of them.
+        ids: Only these; in any number.
+    """
+    filters = {"status": status, "industry": industry, "ad_format": ad_format, "deleted": deleted}
+    if ids is None:
+        return await _list(credentials, DesignTemplate, **filters)
+    wanted = list(dict.fromkeys(ids))
+    found: list[DesignTemplate] = []
+    for start in range(0, len(wanted), MAX_IDS_PER_READ):
+        some = ",".join(wanted[start : start + MAX_IDS_PER_READ])
+        found += await _list(credentials, DesignTemplate, ids=some, **filters)
+    return found
+
+
+@task(name="create-brand", description="Adds a brand to the catalogue.", **RETRIES)
+async def create_brand(
+    credentials: StaticAdsLabCredentials,
+    name: str,
+    description: str | None = None,
+    color_palettes: list[Any] | None = None,
+    fonts: list[dict[str, Any]] | None = None,
+    logo_image_ids: list[str] | None = None,
+    details: Details | None = None,
+    idempotency_key: str | None = None,
+) -> Brand:
+    """Adds a brand. A retried task run never adds a second.
+
+    Args:
+        credentials: Whose key to use.
+        name: What it is called.
+        description: What it is, in words.
+        color_palettes: Its colours, in the API's form.
+        fonts: Its fonts, `[{"name": "…"}]`.
+        logo_image_ids: Its logos, as uploaded images.
+        details: Anything else that should steer the copy.
+        idempotency_key: A key of your own instead of the task run's.
+
+    Raises:
+        BadRequestError: The API does not take it like that.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab import (
+            StaticAdsLabCredentials, create_audience, create_brand, create_product,
+        )
+
+        @flow
+        async def new_shop(credentials: StaticAdsLabCredentials) -> str:
+            brand = await create_brand(credentials, "Tidewater Tea", "Teas from the coast")
+            product = await create_product(credentials, brand.id, "Sea Fennel Infusion")
+            audience = await create_audience(credentials, product.id, "Evening readers")
+            return audience.id
+
+        print(asyncio.run(new_shop(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    return await _create(
+        credentials,
+        Brand,
+        idempotency_key,
+        name=name,
+        description=description,
+        color_palettes=color_palettes,
+        fonts=fonts,
+        logo_image_ids=logo_image_ids,
+        details=details,
+    )
+
+
+@task(name="create-product", description="Adds a product to a brand.", **RETRIES)
+async def create_product(
+    credentials: StaticAdsLabCredentials,
+    brand_id: str,
+    name: str,
+    description: str | None = None,
+    details: Details | None = None,
+    idempotency_key: str | None = None,
+) -> Product:
+    """Adds a product to a brand; see `create_brand`.
+
+    Raises:
+        BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
+    """
+    return await _create(
+        credentials,
+        Product,
+        idempotency_key,
+        brand_id=brand_id,
+        name=name,
+        description=description,
+        details=details,
+    )
+
+
+@task(name="create-product-variant", description="Adds a variant to a product.", **RETRIES)
+async def create_product_variant(
+    credentials: StaticAdsLabCredentials,
+    product_id: str,
+    name: str,
+    sort_order: int | None = None,
+    image_ids: list[str] | None = None,
+    idempotency_key: str | None = None,
+) -> ProductVariant:
+    """Adds a variant, such as "Red / Large", to a product; see `create_brand`.
+
+    Raises:
+        BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
+    """
+    return await _create(
+        credentials,
+        ProductVariant,
+        idempotency_key,
+        product_id=product_id,
+        name=name,
+        sort_order=sort_order,
+        image_ids=image_ids,
+    )
+
+
+@task(name="create-audience", description="Adds an audience to a product.", **RETRIES)
+async def create_audience(
+    credentials: StaticAdsLabCredentials,
+    product_id: str,
+    name: str,
+    description: str | None = None,
+    details: Details | None = None,
+    idempotency_key: str | None = None,
+) -> Audience:
+    """Adds an audience to a product; see `create_brand`.
+
+    Raises:
+        BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
+    """
+    return await _create(
+        credentials,
+        Audience,
+        idempotency_key,
+        product_id=product_id,
+        name=name,
+        description=description,
+        details=details,
+    )
+
+
+async def _list(
+    credentials: StaticAdsLabCredentials, kind: type[C], **filters: str | bool | None
+) -> list[C]:
+    given = {name: value for name, value in filters.items() if value is not None}
+    async with credentials.get_client() as client:
+        return [resource async for resource in client.list_resources(kind, **given)]
+
+
+async def _create(
+    credentials: StaticAdsLabCredentials, kind: type[C], key: str | None, **fields: Any
+) -> C:
+    given = {name: value for name, value in fields.items() if value is not None}
+    async with credentials.get_client() as client:
+        return await client.create_resource(kind, idempotency_key=key or run_key(), **given)

@@ -1,0 +1,99 @@
+"""The task for many image ads: a chunk of requests in, results out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.tasks._runs import run_key
+
+
+@task(
+    name="generate-image-ads",
+    description="Creates a chunk of image ads, follows them in batches and collects the results.",
+    cache_policy=NO_CACHE,
+)
+async def generate_image_ads(
+    credentials: StaticAdsLabCredentials,
+    requests: Sequence[ImageAdRequest | PlannedAd],
+    attempts: int = 2,
+    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
+    wait: bool = True,
+    journal: Journal | None = None,
+) -> list[ImageAdResult]:
+    """From a chunk of requests to results. One ad's failure is that ad's alone.
+
+    Chunks that are awaited in one event loop share their client, rate limit and polls.
+
+    Args:
+        credentials: Whose key to use.
+        requests: Which ads; at most 100 of them make a good chunk. A campaign gives `PlannedAd`s,
+            which say how far each ad is and what its idempotency keys are made of.
+        attempts: How many jobs to try for an ad; a failed job is free.
+        timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
+        wait: Whether to follow the ads, or to end once they are created.
+        journal: Where to write down what becomes known, as it does; only within this process.
+
+    Returns:
+        A result for each request, in the same order.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab import (
+            ImageAdRequest, StaticAdsLabCredentials, generate_image_ads,
+        )
+
+        @flow
+        async def two_prompts(credentials: StaticAdsLabCredentials) -> list[str]:
+            requests = [
+                ImageAdRequest(
+                    design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
+                    product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", prompt=prompt,
+                )
+                for prompt in ("Iced, by the sea", "Hot, by the fire")
+            ]
+            results = await generate_image_ads(credentials, requests)
+            return [result.state.image_url for result in results]
+
+        print(asyncio.run(two_prompts(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    campaign = run_key()
+    planned = [
+        each
+        if isinstance(each, PlannedAd)
+        else PlannedAd(position, each, campaign=campaign, identity=str(position))
+        for position, each in enumerate(requests)
+    ]
+    return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
+
+
+async def run_chunk(
+    credentials: StaticAdsLabCredentials,
+    planned: Sequence[PlannedAd],
+    attempts: int,
+    timeout_seconds: float,
+    wait: bool,
+    journal: Journal | None,
+) -> list[ImageAdResult]:
+    """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
+    api_key = credentials.api_key.get_secret_value()
+    async with shared_session(api_key, credentials.base_url) as session:
+        return await generate(
+            session,
+            planned,
+            journal=journal,
+            attempts=attempts,
+            timeout_seconds=timeout_seconds,
+            wait=wait,
+        )
