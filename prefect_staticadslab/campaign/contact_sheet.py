@@ -92,7 +92,7 @@ def contact_sheet(table: JobTable[Any], location: str, title: str) -> str:
         cards=cards,
         counts=counts,
         rows=sum(counts.values()),
-        cost=f"{table.cost_usd():.2f}",
+        cost=f", {table.cost_usd():.2f} USD" if "cost_usd" in table.kind.columns else "",
         completed=counts.get(str(RowStatus.COMPLETED), 0),
         style=style,
         script=script,
