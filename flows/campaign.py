@@ -9,10 +9,8 @@ import argparse
 import asyncio
 import contextlib
 import os
-import sys
 import time
 
-import pydantic
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -21,19 +19,18 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
+from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.brief import Brief
 from prefect_staticadslab.campaign.catalogue import NOTHING_READ
 from prefect_staticadslab.campaign.lookup import look_up
-from prefect_staticadslab.campaign.pictures import download_pictures, make_folder
+from prefect_staticadslab.campaign.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration, show_progress
 from prefect_staticadslab.campaign.run import Campaign, Preflight, check_output
 from prefect_staticadslab.command import (
     COMPLETED,
-    CREATED_STATE,
     REFUSED_STATE,
     flow_started,
     leave,
@@ -42,10 +39,9 @@ from prefect_staticadslab.command import (
 )
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
-
-SIMULATOR_SPEED = 20.0
-RATE_WINDOW_SECONDS = 60.0
-"""`--simulate` shows in seconds what takes minutes: jobs and the rate limit's window alike."""
+from prefect_staticadslab.options import at_least_one, positive, saved_credentials, simulated
+from prefect_staticadslab.pictures import keep_pictures
+from prefect_staticadslab.report import report
 
 
 @flow(
@@ -65,6 +61,7 @@ async def campaign(
     wait: bool = True,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
+    images_zip: str = "",
     preflight: bool = True,
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
 ) -> State[None]:
@@ -83,7 +80,8 @@ async def campaign(
         wait: Wait for the pictures. Otherwise end once all ads are created; a later run of the
             same output collects them.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
-        download_images: A folder to download the pictures to; none if empty.
+        download_images: A folder to download the pictures to, a path or a URL; none if empty.
+        images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together.
         more_credentials: Further API keys of the same organization. They share the rows, each
@@ -117,8 +115,8 @@ async def campaign(
                 return Completed(message="Dry run: nothing was created.")
             await current.adopt(*clients)
         plan = Plan.of(current.table)
-        if download_images:
-            make_folder(download_images)
+        folder = folder_for(output, download_images, images_zip)
+        check_places(folder, images_zip)
         current.table.save_now()
     except CampaignError as error:
         logger.error("Nothing was created.\n%s", error)
@@ -142,14 +140,12 @@ async def campaign(
         )
     if asked.unchecked:
         logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
-    async with (
-        current.table.checkpoints(say_unsaved),
-        show_progress(current.table, keys.seconds_for, logger.info),
-    ):
-        results = await FanOut(
-            current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
-        ).run()
-        missing = await download_pictures(current.table, download_images) if download_images else 0
+    async with current.table.checkpoints(say_unsaved):
+        async with show_progress(current.table, keys.seconds_for, logger.info):
+            results = await FanOut(
+                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
+            ).run()
+        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
 
     summary = current.summarize(
         results,
@@ -157,27 +153,16 @@ async def campaign(
         spent_before_usd=plan.spent_usd,
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(current.table, storage.name(spreadsheet)),
-        pictures=download_images,
-        pictures_missing=missing,
+        pictures=folder,
+        pictures_missing=pictures.failed,
     )
-    await keep_summary(current, summary)
-    lines = [summary.headline(), *summary.notes()]
-    if unsaved := current.table.unsaved():
-        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
-        watch.ended = Failed(message="\n".join(lines))
-        return watch.ended
-    lines.append(f"Table:         {output}")
-    if summary.contact_sheet:
-        lines.append(f"Contact sheet: {summary.contact_sheet}")
-    if summary.pictures:
-        lines.append(f"Pictures:      {summary.pictures}")
-    message = "\n".join(lines)
-    if summary.is_complete:
-        watch.ended = Completed(message=message)
-    elif not wait and summary.is_created:
-        watch.ended = Completed(name=CREATED_STATE, message=message)
-    else:
-        watch.ended = Failed(message=message)
+    watch.ended = await report(
+        current,
+        summary,
+        notes=pictures.troubles(),
+        archive=pictures.archive,
+        is_created_enough=not wait,
+    )
     return watch.ended
 
 
@@ -215,6 +200,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
             download_images=given.download_images,
+            images_zip=given.images_zip,
             preflight=not given.no_preflight,
             more_credentials=credentials[1:],
             return_state=True,
@@ -243,16 +229,17 @@ def _parser() -> argparse.ArgumentParser:
         help="a saved credentials block; several share the rows",
     )
     option("--dry-run", action="store_true", help="only check, and print the plan")
-    option("--max-spend-usd", type=_positive, default=0.0, metavar="X", help="refuse above it")
-    option("--attempts", type=_at_least_one, default=2, metavar="N", help="jobs per ad (2)")
+    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
     option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
     option("--no-wait", action="store_true", help="end once all ads are created; collect later")
     option("--no-preflight", action="store_true", help="do not look up the ids first")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
+    option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
     option(
         "--timeout-seconds",
-        type=_positive,
+        type=positive,
         default=BATCH_TIMEOUT_SECONDS,
         metavar="S",
         help="how long to wait for one ad (%(default)g)",
@@ -260,55 +247,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-
-
-def _at_least_one(text: str) -> int:
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-
-
 def _credentials(
     given: argparse.Namespace, stack: contextlib.ExitStack, brief: Brief
 ) -> list[StaticAdsLabCredentials]:
     """The credentials that the command names; none if they are to come from the environment."""
     if given.simulate:
-        from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-
         if given.dry_run and not brief.needs_catalogue:
             return []
-        server = stack.enter_context(
-            SimulatorServer(
-                speed=SIMULATOR_SPEED, rate_window_seconds=RATE_WINDOW_SECONDS / SIMULATOR_SPEED
-            )
-        )
         if not given.download_images:
             # Its pictures are gone with it.
             given.download_images = storage.sibling(given.output, "-pictures")
-        print(
-            f"SIMULATION, {SIMULATOR_SPEED:g} times faster than the API: "
-            "no ad is real, and nothing is billed.",
-            file=sys.stderr,
-        )
-        return [
-            StaticAdsLabCredentials(
-                api_key=pydantic.SecretStr(SIMULATOR_API_KEY), base_url=server.url
-            )
-        ]
-    return [_saved(name) for name in given.credentials]
-
-
-def _saved(name: str) -> StaticAdsLabCredentials:
-    try:
-        return StaticAdsLabCredentials.load_saved(name)
-    except ValueError as error:
-        raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
+        return [simulated(stack)]
+    return [saved_credentials(name) for name in given.credentials]
 
 
 def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:

@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
-from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
+from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
@@ -25,7 +25,6 @@ from prefect_staticadslab.campaign.progress import show_progress
 from prefect_staticadslab.campaign.templates import TemplateBatch
 from prefect_staticadslab.command import (
     COMPLETED,
-    CREATED_STATE,
     REFUSED_STATE,
     flow_started,
     leave,
@@ -35,6 +34,7 @@ from prefect_staticadslab.command import (
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.options import add_key_options, at_least_one, given_credentials, positive
+from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
@@ -117,22 +117,7 @@ async def design_templates(
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(batch.table, storage.name(source)),
     )
-    await keep_summary(batch, summary)
-    lines = [summary.headline(), *summary.notes()]
-    if unsaved := batch.table.unsaved():
-        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
-        watch.ended = Failed(message="\n".join(lines))
-        return watch.ended
-    lines.append(f"Table:         {output}")
-    if summary.contact_sheet:
-        lines.append(f"Contact sheet: {summary.contact_sheet}")
-    message = "\n".join(lines)
-    if summary.is_complete:
-        watch.ended = Completed(message=message)
-    elif not wait and summary.is_created:
-        watch.ended = Completed(name=CREATED_STATE, message=message)
-    else:
-        watch.ended = Failed(message=message)
+    watch.ended = await report(batch, summary, is_created_enough=not wait)
     return watch.ended
 
 

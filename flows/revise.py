@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.artifacts import keep_contact_sheet, keep_summary
+from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import check_key
@@ -33,6 +33,7 @@ from prefect_staticadslab.command import (
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import quoted
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 
@@ -111,16 +112,7 @@ async def revise(
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(revisions.table, storage.name(spreadsheet)),
     )
-    await keep_summary(revisions, summary)
-    lines = [summary.headline(), *filter(None, [stopped_by]), *summary.notes()]
-    if unsaved := revisions.table.unsaved():
-        lines.append(f"THE TABLE COULD NOT BE SAVED to {output}. What is not in it:\n{unsaved}")
-    else:
-        lines.append(f"Table:         {output}")
-        if summary.contact_sheet:
-            lines.append(f"Contact sheet: {summary.contact_sheet}")
-    made = Completed if summary.is_complete and not unsaved else Failed
-    watch.ended = made(message="\n".join(lines))
+    watch.ended = await report(revisions, summary, notes=list(filter(None, [stopped_by])))
     return watch.ended
 
 

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import RowStatus
 from prefect_staticadslab.campaign.summary import Summary
 
@@ -37,7 +37,7 @@ async def keep_summary(campaign: Batch[Any], summary: Summary) -> None:
         get_run_logger().warning("Prefect's server did not keep the summary: %r", error)
 
 
-def keep_contact_sheet(table: ResultTable, title: str) -> str | None:
+def keep_contact_sheet(table: JobTable[Any], title: str) -> str | None:
     """Writes the contact sheet and returns where, or logs why that was not possible."""
     try:
         return write_contact_sheet(table, title)

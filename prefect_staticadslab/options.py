@@ -49,7 +49,9 @@ def simulated(stack: contextlib.ExitStack) -> StaticAdsLabCredentials:
     from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
     window = RATE_WINDOW_SECONDS / SIMULATOR_SPEED
-    server = stack.enter_context(SimulatorServer(speed=SIMULATOR_SPEED, rate_window_seconds=window))
+    server = stack.enter_context(
+        SimulatorServer(speed=SIMULATOR_SPEED, rate_window_seconds=window, earlier_ads=True)
+    )
     print(  # noqa: T201
         f"SIMULATION, {SIMULATOR_SPEED:g} times faster than the API: "
         "no ad is real, and nothing is billed.",

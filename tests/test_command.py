@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -203,21 +205,27 @@ def table(folder: Path) -> list[dict[Hashable, str]]:
 def test_a_simulated_campaign_leaves_a_table_pictures_and_a_contact_sheet(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
-    arguments = [EXAMPLE, str(tmp_path / "out.csv"), "--simulate"]
+    archive = str(tmp_path / "all.zip")
+    arguments = [EXAMPLE, str(tmp_path / "out.csv"), "--simulate", "--images-zip", archive]
     status, out, err = finished(command(arguments, prefect_server, None))
     assert status == 0
     assert "SIMULATION" in err
-    assert out.splitlines()[-3:] == [
+    assert out.splitlines()[-4:] == [
         f"Table:         {tmp_path / 'out.csv'}",
         f"Contact sheet: {tmp_path / 'out.html'}",
         f"Pictures:      {tmp_path / 'out-pictures'}",
+        f"In one file:   {archive}",
     ]
     rows = table(tmp_path)
     assert {row["status"] for row in rows} == {"completed"}
     for row in rows:
         picture = Path(row["image_path"])
         assert picture.read_bytes().startswith(b"\x89PNG")
-        assert f'src="out-pictures/{picture.name}"' in (tmp_path / "out.html").read_text()
+        page = (tmp_path / "out.html").read_text(encoding="utf-8")
+        assert f'href="out-pictures/{quote(picture.name)}"' in page
+        assert f'src="out-pictures/thumbnails/{quote(picture.stem)}.jpg"' in page
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.namelist() == [Path(row["image_path"]).name for row in rows]
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ class Batch(Generic[Q]):
                 (r.request.price_usd for _, r, s in self.table.wanted if s.is_unsent), Decimal(0)
             ),
             adoption=self.adoption,
+            is_cost_known="cost_usd" in self.table.kind.columns,
             counts=self.table.counts(),
             already_completed=already_completed,
             spent_before_usd=spent_before_usd,

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import jinja2
 
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.captions import captions, texts_of
+from prefect_staticadslab.campaign.folder import THUMBNAILS, remote_thumbnails, thumbnail_name
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.results import JobTable, ResultTable
+from prefect_staticadslab.campaign.revisions import Change
 from prefect_staticadslab.campaign.states import RowStatus
 
 _FOLDER: Final = Path(__file__).parent
@@ -25,39 +30,59 @@ _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab">'
 
 
 @dataclass(frozen=True)
+class _About:
+    """What a card says of its row's request.
+
+    Attributes:
+        caption: What the row is called.
+        text: What was asked for.
+        before: A picture to compare the job's picture with, if there is one: a path and a URL.
+        labels: What to call the two pictures then.
+    """
+
+    caption: str
+    text: str
+    before: tuple[str | None, str | None] = (None, None)
+    labels: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
 class _Card:
     row: int
     status: str
-    prompt: str
-    caption: str
+    about: _About
     error: str
-    image_ad_id: str
-    picture: str
-    ratio: str
+    job_id: str
+    before: _Shown
+    picture: _Shown
+    width: int
+    height: int
     cost: str
 
 
-def contact_sheet(table: ResultTable, location: str, title: str) -> str:
+def contact_sheet(table: JobTable[Any], location: str, title: str) -> str:
     """The page for a table as one HTML text that needs no other file but the pictures.
 
     Args:
-        table: The campaign's table.
+        table: The table.
         location: Where the page will be, so that downloaded pictures are found from there.
         title: What it is headed.
     """
+    pictures = _Pictures(location)
     cards = [
         _Card(
             row=row.number,
             status=str(state.status),
-            prompt=row.request.prompt or "",
-            caption=_caption(table, position),
+            about=about,
             error=state.error or "",
-            image_ad_id=state.image_ad_id or "",
-            picture=_picture(state.image_path, state.image_url, location),
-            ratio=f"{state.width} / {state.height}" if state.width and state.height else "1 / 1",
+            job_id=state.image_ad_id or "",
+            before=pictures.shown(*about.before),
+            picture=pictures.shown(state.image_path, state.image_url),
+            width=state.width or 0,
+            height=state.height or 0,
             cost=f"{state.cost_usd:.2f} USD" if state.cost_usd else "",
         )
-        for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True))
+        for row, state, about in zip(table.rows, table.states, _told(table), strict=True)
     ]
     counts = {str(status): count for status, count in table.counts().items() if count}
     style, script = _asset("contact_sheet.css"), _asset("contact_sheet.js")
@@ -76,7 +101,33 @@ def contact_sheet(table: ResultTable, location: str, title: str) -> str:
     )
 
 
-def write_contact_sheet(table: ResultTable, title: str) -> str | None:
+def _told(table: JobTable[Any]) -> Iterator[_About]:
+    """What to say of each row."""
+    if isinstance(table, ResultTable):
+        audiences = texts_of(table, "audience")
+        for row, caption, audience in zip(table.rows, captions(table), audiences, strict=True):
+            name = f"{caption} · {audience}" if audience else caption
+            yield _About(name, row.request.prompt or "")
+        return
+    for row, state in zip(table.rows, table.states, strict=True):
+        match row.request:
+            case DesignTemplateRequest(reference=reference):
+                facts = (
+                    state.facts.get(name) for name in ("aspect_ratio", "ad_format", "industry")
+                )
+                before = (None, reference) if storage.is_url(reference) else (reference, None)
+                yield _About(
+                    storage.name(reference),
+                    " · ".join(filter(None, facts)),
+                    before,
+                    ("Reference", "Preview"),
+                )
+            case Change() as change:
+                before = (None, state.facts.get("previous_image_url"))
+                yield _About(change.image_ad_id, change.summary, before, ("Before", "After"))
+
+
+def write_contact_sheet(table: JobTable[Any], title: str) -> str | None:
     """Writes the page beside the table, and returns where; None if the table is kept nowhere.
 
     Raises:
@@ -91,34 +142,69 @@ def write_contact_sheet(table: ResultTable, title: str) -> str | None:
     return location
 
 
-_CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
+@dataclass(frozen=True)
+class _Shown:
+    """What the page shows of a picture, and what it leads to; nothing if both are empty.
+
+    Attributes:
+        picture: The picture itself.
+        image: What is shown: its thumbnail, if there is one.
+    """
+
+    picture: str = ""
+    image: str = ""
 
 
-def _caption(table: ResultTable, position: int) -> str:
-    """What the user calls the row's product, if a column looks like it."""
-    names = {str(name).strip().casefold(): i for i, name in enumerate(table.frame.columns)}
-    for name in _CAPTION_COLUMNS:
-        if name in names:
-            value = table.frame.iat[position, names[name]]
-            if value:
-                return str(value)
-    return table.rows[position].request.product_id
+class _Pictures:
+    """Where a page finds pictures: the downloaded files, else the web; else nothing."""
 
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._thumbnails: dict[str, frozenset[str]] = {}
 
-def _picture(image_path: str | None, image_url: str | None, location: str) -> str:
-    """Where the page finds the picture: the downloaded file, else the web; else nothing."""
-    if image_path and not storage.is_url(image_path):
-        path = Path(image_path).expanduser().resolve()
+    def shown(self, image_path: str | None, image_url: str | None) -> _Shown:
+        web = _web_address(image_url)
+        elsewhere = _Shown(web, web)
+        if not image_path:
+            return elsewhere
+        if storage.is_url(image_path):
+            picture = self._beside(image_path) or _web_address(image_path)
+            if not picture:
+                return elsewhere
+            folder, _, name = image_path.rpartition("/")
+            small = thumbnail_name(name)
+            if small not in self._remote_thumbnails(folder):
+                return _Shown(picture, picture)
+            base, _, _ = picture.rpartition("/")
+            place = f"{THUMBNAILS}/{quote(small)}"
+            return _Shown(picture, f"{base}/{place}" if base else place)
+        path = storage.local_path(image_path).resolve()
         if not path.exists():
-            return _web_address(image_url)
-        if storage.is_url(location):
+            return elsewhere
+        picture = self._link(path)
+        small_path = path.parent / THUMBNAILS / thumbnail_name(path.name)
+        return _Shown(picture, self._link(small_path) if small_path.exists() else picture)
+
+    def _link(self, path: Path) -> str:
+        if storage.is_url(self._location):
             return path.as_uri()
-        base = storage.local_path(location).resolve().parent
+        base = storage.local_path(self._location).resolve().parent
         try:
             return quote(Path(os.path.relpath(path, base)).as_posix())
         except ValueError:  # another drive of a Windows machine
             return path.as_uri()
-    return _web_address(image_path) or _web_address(image_url)
+
+    def _beside(self, url: str) -> str:
+        """The way from the page to a file below its folder, if both are at one place."""
+        folder = self._location.rpartition("/")[0] + "/"
+        if storage.is_url(self._location) and url.startswith(folder):
+            return quote(url.removeprefix(folder))
+        return ""
+
+    def _remote_thumbnails(self, folder: str) -> frozenset[str]:
+        if folder not in self._thumbnails:
+            self._thumbnails[folder] = frozenset(remote_thumbnails(folder))
+        return self._thumbnails[folder]
 
 
 def _web_address(url: str | None) -> str:

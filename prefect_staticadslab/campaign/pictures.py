@@ -2,88 +2,79 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import re
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Final
 
 from prefect_staticadslab.api.downloads import PictureDownloader
-from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.downloading import Downloads, FreshUrl
+from prefect_staticadslab.campaign.folder import PictureFolder
+from prefect_staticadslab.campaign.picture_report import Pictures
+from prefect_staticadslab.campaign.picture_zip import check_zip, keep_zip
 from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.progress import shown
 from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.states import RowStatus
 
 logger = logging.getLogger(__name__)
 
-OPEN_DOWNLOADS: Final = 8
 
-
-def picture_name(row: int, product_id: str, image_ad_id: str) -> str:
-    """A file name with the row's number, the product and the ad.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.pictures import picture_name
-
-        assert picture_name(7, "prod_b2d4", "ia_91c0") == "0007-prod_b2d4-ia_91c0.png"
-        ```
-    """
-    safe = [re.sub(r"[^\w-]", "_", part) for part in (product_id, image_ad_id)]
-    return f"{row:04d}-{safe[0]}-{safe[1]}.png"
-
-
-def make_folder(folder: str) -> Path:
-    """A local folder for pictures, made if it is not there.
+def check_places(folder: str, images_zip: str = "") -> None:
+    """Raises if pictures cannot be kept there; makes the folder if it is not there.
 
     Raises:
-        CampaignError: It cannot be made.
+        CampaignError: The message says why.
     """
-    place = Path(folder).expanduser()
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CampaignError(f"There can be no folder {folder}: {error.strerror}.") from None
-    return place
+    if images_zip:
+        check_zip(images_zip)
+    if folder:
+        with PictureFolder.open(folder):
+            pass
 
 
-async def download_pictures(table: ResultTable, folder: str) -> int:
+def folder_for(output: str, folder: str, images_zip: str) -> str:
+    """Where pictures go: what was asked for; beside the table if only a ZIP was; or nowhere."""
+    return folder or (storage.sibling(output, "-pictures") if images_zip else "")
+
+
+async def download_pictures(
+    table: ResultTable,
+    folder: str,
+    *,
+    images_zip: str = "",
+    fresh_url: FreshUrl | None = None,
+    log: Callable[[str], None] = logger.info,
+) -> Pictures:
     """Downloads the completed rows' pictures, save those that are there already.
+
+    Beside each, in the folder `thumbnails`, a small JPEG of it is kept.
 
     Args:
         table: The campaign's table; `image_path` is noted in it.
-        folder: A local folder, which is made if need be.
+        folder: A folder, here or behind a URL that fsspec knows; it is made if need be.
+        images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
+        fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
+            changed to what it answers.
+        log: Where log lines about the progress go, if this is no terminal.
 
     Returns:
-        How many pictures could not be had; each is logged, and the next run tries again.
+        What became of them. A picture that could not be had is logged, and the next run tries
+        again.
 
     Raises:
         CampaignError: The folder cannot be made.
     """
-    place = make_folder(folder)
-    room = asyncio.Semaphore(OPEN_DOWNLOADS)
-
-    async def fetch(downloader: PictureDownloader, position: int) -> bool:
-        state, row = table.states[position], table.rows[position]
-        name = picture_name(row.number, row.request.product_id, state.image_ad_id or "")
-        path = place / name
-        if not path.exists():
-            async with room:
-                try:
-                    await downloader.download(state.image_url or "", path)
-                except (StaticAdsLabError, OSError) as error:
-                    logger.warning("Row %d: %s", row.number, error)
-                    return False
-        table.update(position, replace(state, image_path=str(Path(folder) / name)))
-        return True
-
-    async with PictureDownloader() as downloader:
-        had = await asyncio.gather(
-            *(
-                fetch(downloader, position)
-                for position, state in enumerate(table.states)
-                if state.status is RowStatus.COMPLETED
-            )
-        )
-    return had.count(False)
+    with PictureFolder.open(folder) as opened:
+        async with PictureDownloader() as downloader:
+            downloads = Downloads(table, opened, downloader, fresh_url)
+            async with shown(downloads, log):
+                await downloads.run()
+        pictures = downloads.tally()
+        if images_zip:
+            try:
+                await keep_zip(images_zip, opened, downloads.names())
+                pictures = replace(pictures, archive=images_zip)
+            except CampaignError as error:
+                logger.warning("%s", error)
+                pictures = replace(pictures, archive_error=str(error))
+    return pictures

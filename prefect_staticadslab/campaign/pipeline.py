@@ -23,7 +23,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd, seen
+from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.requests import NotSendableError, Sent, send
 from prefect_staticadslab.campaign.rows import plain_text
@@ -264,7 +264,8 @@ class _Chunk:
         ad.replayed = sent.replayed and ad.sends == 1
         ad.jobs += 1
         now = self._session.client.now()
-        ad.state = replace(seen(ad.state, sent.job), submitted_at=now)
+        ad.see(sent.job)
+        ad.state = replace(ad.state, submitted_at=now)
 
     async def _send_with_next_key(self, ad: AdUnderWay) -> None:
         ad.take_next_key()
@@ -291,7 +292,7 @@ class _Chunk:
             self._session.stop_creating(_with_advice(error))
             ad.state = replace(ad.state, error=str(error))
         else:
-            ad.state = seen(ad.state, finished)
+            ad.see(finished)
         self._note(ad)
 
     async def _wind_up(self, ads: Sequence[AdUnderWay]) -> None:

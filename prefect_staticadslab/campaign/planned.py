@@ -88,8 +88,14 @@ class Journal(Protocol):
         """Whether an ad can be this one's: false if it is another's already."""
 
 
-def seen(state: AdState, job: Job) -> AdState:
-    """What is known about a row once its job looks like this."""
+def seen(state: AdState, job: Job, *, is_revision: bool = False) -> AdState:
+    """What is known about a row once its job looks like this.
+
+    Args:
+        state: What was known.
+        job: The job.
+        is_revision: Whether it was begun by a revision, of which nobody knows what it costs.
+    """
     facts = {**state.facts, **_facts(job)}
     state = replace(state, image_ad_id=job.id, error=None, mark=None, facts=facts)
     if job.is_completed:
@@ -97,7 +103,7 @@ def seen(state: AdState, job: Job) -> AdState:
             state,
             status=RowStatus.COMPLETED,
             image_url=job.picture_url,
-            cost_usd=job.price_usd,
+            cost_usd=None if is_revision else job.price_usd,
             width=job.width,
             height=job.height,
             completed_at=job.completed_at or datetime.now(UTC),

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from prefect_staticadslab.campaign import poll_plan
 from prefect_staticadslab.campaign.concurrency import in_background
@@ -74,6 +74,24 @@ class Tally:
         )
 
 
+class Counts(Protocol):
+    """Something that is counted up, at one moment: how many there are, done, and failed."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def completed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    def line(self) -> str: ...
+
+
+class Counted(Protocol):
+    """Something that is counted up."""
+
+    def tally(self) -> Counts: ...
+
+
 class _Observer:
     """Tallies a table, and learns from it how long a job takes."""
 
@@ -130,13 +148,19 @@ async def show_progress(
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
         log: Where log lines go, if this is no terminal.
     """
-    observer = _Observer(table, seconds_for)
+    async with shown(_Observer(table, seconds_for), log):
+        yield
+
+
+@asynccontextmanager
+async def shown(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[None]:
+    """Shows how something is counted up while the body runs: live on a terminal, else in `log`."""
     show = _on_the_terminal if _on_terminal.get() else _as_log_lines
     async with in_background(show(observer, log)):
         yield
 
 
-async def _as_log_lines(observer: _Observer, log: Callable[[str], None]) -> None:
+async def _as_log_lines(observer: Counted, log: Callable[[str], None]) -> None:
     last = ""
     while True:
         await asyncio.sleep(LOG_SECONDS)
@@ -146,7 +170,7 @@ async def _as_log_lines(observer: _Observer, log: Callable[[str], None]) -> None
         last = line
 
 
-async def _on_the_terminal(observer: _Observer, _log: Callable[[str], None]) -> None:
+async def _on_the_terminal(observer: Counted, _log: Callable[[str], None]) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

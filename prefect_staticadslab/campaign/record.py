@@ -129,3 +129,15 @@ def lines_of(table: Spreadsheet, kind: TableKind[Q]) -> list[Line[Q]]:
         state = AdState.from_cells(dict(zip(kind.columns, cells, strict=True)), kind.columns)
         lines.append((line, row, kind.read_state(state, row.request)))
     return lines
+
+
+def reopened(
+    table: Spreadsheet, kind: TableKind[Q]
+) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[AdState]]:
+    """A result table as it was in memory: the input's columns, the rows, what is known of each."""
+    lines = lines_of(table, kind)
+    return (
+        table.frame.iloc[:, : -len(kind.columns)],
+        [replace(row, gone=(state.error or "").startswith(GONE)) for _, row, state in lines],
+        [state for _, _, state in lines],
+    )

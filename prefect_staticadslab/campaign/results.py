@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.record import (
     marked_back,
     marked_gone,
     read_earlier,
+    reopened,
     rows_by_content,
     with_input_names,
     worth_keeping,
@@ -100,6 +101,7 @@ class JobTable(Generic[Q]):
         self._version: str | None = None
         self._elsewhere: dict[int, AdState] = {}
         self._owners: dict[str, int] = {}
+        self._is_reopened = False
         self._encoder = RecordEncoder(
             storage.suffix(self.location or ""), self.dialect, self.kind.columns
         )
@@ -132,6 +134,55 @@ class JobTable(Generic[Q]):
                 table._saved = list(table.states)
                 table._elsewhere.clear()
         return table
+
+    @classmethod
+    def reopen(cls, location: str, kind: TableKind[Q]) -> Self:
+        """An earlier run's table by itself, for work on what it holds; nothing is to be created.
+
+        What is known of each row is as it was written. If a campaign writes the table meanwhile,
+        then that counts, with the picture's place and URL from here.
+
+        Raises:
+            OutputError: There is no result table at `location`.
+            SpreadsheetError: A row of it can no longer be read.
+            StorageError: `location` cannot be read.
+        """
+        version = storage.version(location)
+        if version is None:
+            raise OutputError(f"There is no result table at {location}.")
+        if storage.suffix(location) not in WRITABLE:
+            raise OutputError(
+                f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
+            )
+        names = tuple(kind.columns)
+        try:
+            written = read_earlier(location, kind)
+        except OutputError:
+            raise OutputError(
+                f"{location} is no result table: its last columns must be "
+                f"{names[0]}, …, {names[-1]}, as a campaign writes them."
+            ) from None
+        frame, rows, states = reopened(written, kind)
+        table = cls(kind, location, frame, written.dialect, rows, states, resumed=True)
+        table._version = version
+        table._is_reopened = True
+        return table
+
+    def _follow(self, written: Spreadsheet) -> None:
+        """Takes the table as another run wrote it, and what is known of the pictures from here."""
+        ours = {s.image_ad_id: s for s in self.states if s.image_ad_id and s.is_completed}
+        self.frame, self.rows, states = reopened(written, self.kind)
+        self._saved = list(states)
+        self.states = [
+            replace(
+                state,
+                image_url=known.image_url,
+                image_path=known.image_path or state.image_path,
+            )
+            if state.is_completed and (known := ours.get(state.image_ad_id or ""))
+            else state
+            for state in states
+        ]
 
     def _take_in(self, written: Spreadsheet, *, by_content: bool = False) -> None:
         """Adds what another run wrote down, where it knows more than this one.
@@ -291,7 +342,10 @@ class JobTable(Generic[Q]):
 
     def _take_in_version(self, written: Spreadsheet, version: str) -> None:
         # Both or neither: a version that counts as known and was never taken in is overwritten.
-        self._take_in(written)
+        if self._is_reopened:
+            self._follow(written)
+        else:
+            self._take_in(written)
         self._version = version
 
     def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
@@ -376,6 +430,11 @@ class ResultTable(JobTable[ImageAdRequest]):
     ) -> Self:
         """See `JobTable.open`."""
         return super().open(location, spreadsheet, kind)
+
+    @classmethod
+    def reopen(cls, location: str, kind: TableKind[ImageAdRequest] = AD_TABLE) -> Self:
+        """See `JobTable.reopen`."""
+        return super().reopen(location, kind)
 
 
 def check_location(location: str) -> None:

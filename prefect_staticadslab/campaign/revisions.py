@@ -99,6 +99,22 @@ class Change(BaseModel):
         """Which column says what to change."""
         return next(name for name in CHANGE_COLUMNS if getattr(self, name) is not None)
 
+    @property
+    def summary(self) -> str:
+        """What is changed, in a line per change."""
+        if self.json_patch is not None:
+            changes = [(f"{o['op']} {o['path']}", o.get("value")) for o in self.json_patch]
+        elif self.node_overrides is not None:
+            changes = [
+                (name, value)
+                for change in self.node_overrides.values()
+                for name, value in change.items()
+            ]
+        else:
+            changes = [("the whole tree", None)]
+        lines = [what if value is None else f"{what}: {value}" for what, value in changes]
+        return "\n".join(shortened(line, 100) for line in lines)
+
     def applied_to(self, tree: JsonTree) -> JsonTree:
         """The entire tree to send.
 
@@ -313,7 +329,7 @@ class Revisions(Batch[Change]):
             return None
         if state.status is RowStatus.SUBMITTING:
             if _has_arrived(state, ad):
-                state = seen(state, ad)
+                state = seen(state, ad, is_revision=True)
                 self.table.update(position, state)
                 if ad.is_finished:
                     return None

@@ -41,7 +41,7 @@ def local_path(location: str) -> Path:
     return Path(location).expanduser()
 
 
-def _remote(url: str) -> tuple[Any, str]:
+def remote(url: str) -> tuple[Any, str]:
     """What fsspec opens for a URL: a filesystem and a path in it, with nothing remembered."""
     import fsspec
 
@@ -124,10 +124,10 @@ def is_folder(location: str) -> bool:
     if location.lower().startswith(("http://", "https://")):
         return False
     try:
-        filesystem, path = _remote(location)
+        filesystem, path = remote(location)
         return bool(filesystem.isdir(path))
     except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be reached: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be reached: {reason(error)}.") from error
 
 
 def file_names(location: str) -> list[str]:
@@ -138,13 +138,13 @@ def file_names(location: str) -> list[str]:
     """
     try:
         if is_url(location):
-            filesystem, path = _remote(location)
+            filesystem, path = remote(location)
             found = filesystem.ls(path, detail=True)
             names = [str(f["name"]).rpartition("/")[2] for f in found if f["type"] == "file"]
         else:
             names = [f.name for f in local_path(location).iterdir() if f.is_file()]
     except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be read: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be read: {reason(error)}.") from error
     return sorted(name for name in names if name and not name.startswith("."))
 
 
@@ -163,19 +163,19 @@ def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
         except IsADirectoryError:
             raise StorageError(f"{location} is a folder, not a file.") from None
         except OSError as error:
-            raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
+            raise StorageError(f"{location} cannot be read: {reason(error)}.") from None
     try:
-        filesystem, path = _remote(location)
+        filesystem, path = remote(location)
         if at_most is None:
             content: bytes = filesystem.cat_file(path)
             return content
-        with filesystem.open(path, "rb") as remote:
-            start: bytes = remote.read(at_most)
+        with filesystem.open(path, "rb") as file:
+            start: bytes = file.read(at_most)
             return start
     except FileNotFoundError:
         raise StorageError(f"There is nothing at {shown(location)}.") from None
     except Exception as error:  # every fsspec backend has exceptions of its own
-        raise StorageError(f"{shown(location)} cannot be read: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be read: {reason(error)}.") from error
 
 
 def exists(location: str) -> bool:
@@ -199,16 +199,16 @@ def version(location: str) -> str | None:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise StorageError(f"{location} cannot be read: {_reason(error)}.") from None
+            raise StorageError(f"{location} cannot be read: {reason(error)}.") from None
     try:
-        filesystem, path = _remote(location)
+        filesystem, path = remote(location)
         # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that cannot be
         # reached must not be taken for a new campaign.
         return str(filesystem.ukey(path))
     except FileNotFoundError:
         return None
     except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be reached: {_reason(error)}.") from error
+        raise StorageError(f"{shown(location)} cannot be reached: {reason(error)}.") from error
 
 
 def _local_version(path: Path) -> str:
@@ -278,13 +278,13 @@ def write_bytes(location: str, content: bytes) -> str:
     """
     if is_url(location):
         try:
-            filesystem, remote_path = _remote(location)
+            filesystem, remote_path = remote(location)
             # One PUT: a file that is opened and broken off could be left there in half.
             filesystem.pipe_file(remote_path, content)
             filesystem.invalidate_cache()
             return str(filesystem.ukey(remote_path))
         except Exception as error:
-            raise StorageError(f"{shown(location)} cannot be written: {_reason(error)}.") from error
+            raise StorageError(f"{shown(location)} cannot be written: {reason(error)}.") from error
     path = local_path(location)
     try:
         return _replace(path, content)
@@ -293,7 +293,7 @@ def write_bytes(location: str, content: bytes) -> str:
     except IsADirectoryError:
         raise StorageError(f"{location} is a folder, not a file.") from None
     except OSError as error:
-        raise StorageError(f"{location} cannot be written: {_reason(error)}.") from None
+        raise StorageError(f"{location} cannot be written: {reason(error)}.") from None
 
 
 def _replace(path: Path, content: bytes) -> str:
@@ -323,16 +323,14 @@ def _umask() -> int:
     return mask
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     text = str(error).strip().rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def shown(location: str) -> str:
-    """A path as it is; a URL without what may be secret in it: user, password and query."""
-    if not is_url(location):
-        return location
-    parts = urlsplit(location)
+def shown(url: str) -> str:
+    """A URL without what may be secret in it: user, password and query."""
+    parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

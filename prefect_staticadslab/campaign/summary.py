@@ -34,6 +34,7 @@ class Summary:
         stopped_by: What stopped all creates, if something did.
         failures: Failed rows by what failed them, the most frequent first.
         adoption: What became of rows that an interrupted run may have sent long ago.
+        is_cost_known: Whether anybody knows what such jobs cost.
     """
 
     rows: int
@@ -52,6 +53,7 @@ class Summary:
     stopped_by: str | None = None
     failures: tuple[tuple[str, int], ...] = ()
     adoption: Adoption = field(default_factory=Adoption)
+    is_cost_known: bool = True
 
     @property
     def completed(self) -> int:
@@ -71,6 +73,7 @@ class Summary:
         """One sentence: the counts, the cost and the time."""
         before = self.spent_before_usd
         spent = f" in all, {self.cost_usd - before:.2f} of it in this run" if before else ""
+        cost = f", {self.cost_usd:.2f} USD{spent}" if self.is_cost_known else ""
         others = ", ".join(
             f"{count} {status}"
             for status, count in self.counts.items()
@@ -78,8 +81,7 @@ class Summary:
         )
         return (
             f"{self.completed} of {self.rows} rows completed"
-            f"{f' ({others})' if others else ''}, {self.cost_usd:.2f} USD{spent}, "
-            f"{self.seconds:.1f} s"
+            f"{f' ({others})' if others else ''}{cost}, {self.seconds:.1f} s"
         )
 
     def notes(self) -> list[str]:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
+from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd, seen
+from prefect_staticadslab.campaign.requests import RevisionRequest
 from prefect_staticadslab.campaign.states import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
@@ -113,6 +115,11 @@ class AdUnderWay:
         self.sends = 0
         self.may_exist_from_before = False
         self.state = replace(self.state, attempts=self.state.attempts + 1)
+
+    def see(self, job: Job) -> None:
+        """Notes what its job looks like."""
+        is_revision = isinstance(self.plan.request, RevisionRequest)
+        self.state = seen(self.state, job, is_revision=is_revision)
 
     def withdraw(self, reason: str | None) -> None:
         """Takes the mark back: this attempt was certainly not taken by the API."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from prefect import task
 
 from prefect_staticadslab.api.catalogue import Image, ImageType
-from prefect_staticadslab.campaign import images
-from prefect_staticadslab.campaign.images import UploadFields
+from prefect_staticadslab.campaign import uploads
+from prefect_staticadslab.campaign.uploads import UploadFields
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES
 
@@ -61,7 +61,7 @@ async def upload_image(
     """
     fields = UploadFields(image_type, product_id, alt_text, logo_theme)
     async with credentials.get_client() as client:
-        (image,) = await images.upload_images(client, [location], fields)
+        (image,) = await uploads.upload_images(client, [location], fields)
     return image
 
 
@@ -91,4 +91,4 @@ async def upload_images(
     """
     fields = UploadFields(image_type, product_id, logo_theme=logo_theme)
     async with credentials.get_client() as client:
-        return await images.upload_images(client, locations, fields)
+        return await uploads.upload_images(client, locations, fields)

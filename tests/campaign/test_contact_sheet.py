@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -57,6 +58,32 @@ def test_every_row_has_a_card_with_its_picture_prompt_status_and_error(tmp_path:
     assert set(page.all("img", "loading")) == {"lazy"}
     for said in ("Sun & sea", "Größe 🎁", "No picture (PIPELINE_ERROR)", "Row 4", "ia_2", "Shirt"):
         assert said in page.text
+
+
+def test_a_card_shows_the_thumbnail_and_leads_to_the_picture(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a", "b")
+    (tmp_path / "pictures" / "thumbnails").mkdir(parents=True)
+    for name in ("ä 1.webp", "2.png", "thumbnails/ä 1.jpg"):
+        (tmp_path / "pictures" / name).write_bytes(b"")
+    for position, name in enumerate(("ä 1.webp", "2.png")):
+        place = str(tmp_path / "pictures" / name)
+        state = AdState(RowStatus.COMPLETED, "ia", "https://cdn/1.png", width=2160, height=2700)
+        table.update(position, replace(state, image_path=place))
+    place = write_contact_sheet(table, "Summer") or ""
+    page = Page(Path(place).read_text(encoding="utf-8"))
+    original, other = "pictures/%C3%A4%201.webp", "pictures/2.png"
+    assert page.all("img", "src") == ["pictures/thumbnails/%C3%A4%201.jpg", other]
+    assert page.all("a", "href") == [original, other]
+    assert set(page.all("img", "width")) == {"2160"}
+    assert set(page.all("img", "height")) == {"2700"}
+
+
+def test_a_remote_picture_that_is_not_beside_the_page_is_shown_from_the_web(tmp_path: Path) -> None:
+    table = opened(tmp_path, "a")
+    state = AdState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png")
+    table.update(0, replace(state, image_path="memory://elsewhere/1.png"))
+    page = Page(contact_sheet(table, "memory://here/out.html", "a"))
+    assert page.all("img", "src") == page.all("a", "href") == ["https://cdn/1.png"]
 
 
 def test_the_page_needs_nothing_but_the_pictures(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ async def test_a_whole_catalogue_is_looked_up_in_a_handful_of_requests(
         for template in catalog.design_templates.values()
         if template["status"] == "completed"
     ]
-    assert len(rows) == 144
+    assert len(rows) == 168
     asked = await preflight(opened(*rows), simulator.url)
     assert asked.unchecked == 0
     assert simulator.world.counts["requests"] <= 6

@@ -131,7 +131,8 @@ async def test_templates_are_made_and_a_second_run_makes_none(
         assert {"industry", "ad_format"} <= state.facts.keys()
     (folder / "c.gif").write_bytes(picture("red", kind="GIF"))
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
-    assert again.table.states[:2] == batch.table.states
+    ended = [[s.cells() for s in run.table.states[:2]] for run in (batch, again)]
+    assert ended[0] == ended[1]
     assert again.table.states[2].is_completed
     header, *lines = (tmp_path / "out.csv").read_text().splitlines()
     assert header.startswith(

@@ -1,0 +1,172 @@
+"""The pictures of an earlier result table: the flow, and the command that runs it.
+
+python flows/download.py results.csv pictures --images-zip pictures.zip
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+
+import pydantic
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.api.errors import InvalidAPIKeyError
+from prefect_staticadslab.artifacts import keep_contact_sheet
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.pictures import check_places
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.command import (
+    REFUSED_STATE,
+    flow_started,
+    leave,
+    run_command,
+    run_flow,
+)
+from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.pictures import keep_pictures
+
+REFUSED = "Nothing was downloaded."
+
+
+@flow(
+    name="download-images",
+    description="Downloads the pictures of an earlier campaign's result table.",
+    flow_run_name="download images of {table}",
+)
+async def download_images(
+    table: str, folder: str, images_zip: str = "", credentials_block: str = ""
+) -> State[None]:
+    """Downloads the pictures that a result table names, and creates nothing.
+
+    Args:
+        table: The result table of a campaign: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
+        folder: Where the pictures go: a path or a URL. Those that are there already stay.
+        images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
+        credentials_block: The name of a saved credentials block. With it, or with SAL_API_KEY in
+            the environment, the API is asked for pictures that are no longer at their URL. No key
+            is needed for the others.
+
+    Returns:
+        Completed if all pictures are there, Failed if not.
+    """
+    watch = flow_started()
+    try:
+        credentials = await _credentials(credentials_block)
+        opened = _open(table, folder, images_zip)
+    except CampaignError as error:
+        get_run_logger().error("%s\n%s", REFUSED, error)
+        return Failed(name=REFUSED_STATE, message=str(error))
+
+    lines = []
+    try:
+        pictures = await keep_pictures(opened, folder, images_zip, credentials)
+    finally:
+        # Whatever ended it: not awaited, since a loop that shuts down would cancel that.
+        try:
+            opened.save_now()
+        except CampaignError as error:
+            get_run_logger().error("The table could not be saved: %s", error)
+            lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
+    contact_sheet = keep_contact_sheet(opened, storage.name(table))
+    saved = not lines
+    lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
+    lines.append(f"Table:         {table}")
+    if contact_sheet:
+        lines.append(f"Contact sheet: {contact_sheet}")
+    lines.append(f"Pictures:      {folder}")
+    if pictures.archive:
+        lines.append(f"In one file:   {pictures.archive}")
+    message = "\n".join(lines)
+    done = pictures.is_complete and saved
+    watch.ended = Completed(message=message) if done else Failed(message=message)
+    return watch.ended
+
+
+def _open(table: str, folder: str, images_zip: str) -> ResultTable:
+    opened = ResultTable.reopen(table)
+    if not folder.strip():
+        raise CampaignError("Name the folder that the pictures should go to.")
+    check_places(folder, images_zip)
+    return opened
+
+
+def _without(opened: ResultTable) -> list[str]:
+    """What there is to say of rows that have no picture to download."""
+    others = [
+        f"{count} {status}"
+        for status, count in opened.counts().items()
+        if count and status != "completed"
+    ]
+    return [f"Rows without a picture: {', '.join(others)}."] if others else []
+
+
+async def _credentials(block: str) -> StaticAdsLabCredentials | None:
+    """The credentials to ask with: a saved block's, else the environment's, else none."""
+    try:
+        if block:
+            loaded = await StaticAdsLabCredentials.aload(block)
+            assert isinstance(loaded, StaticAdsLabCredentials)
+            return loaded
+        if os.environ.get(API_KEY_VARIABLE, "").strip():
+            return StaticAdsLabCredentials.from_environment()
+    except pydantic.ValidationError as error:
+        raise CampaignError("\n".join(refusals(error))) from None
+    except (ValueError, InvalidAPIKeyError) as error:
+        raise CampaignError(f"The credentials cannot be loaded: {error}") from None
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+
+    def run() -> int:
+        # The flow checks the same; but here a mistake is told before Prefect starts a server.
+        _open(given.table, given.folder, given.images_zip)
+        if not given.credentials:
+            asyncio.run(_credentials(""))
+        return run_flow(
+            lambda: download_images(
+                given.table,
+                given.folder,
+                images_zip=given.images_zip,
+                credentials_block=given.credentials,
+                return_state=True,
+            ),
+            refused=REFUSED,
+        )
+
+    return run_command(
+        lambda _: run(),
+        interrupted="Interrupted. The same command goes on with the pictures that are not there.",
+        refused=REFUSED,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="download",
+        description="Downloads the pictures of a campaign's result table, with a thumbnail of "
+        "each, and creates nothing. The same command goes on where the last run stopped.",
+        epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
+        "because that is no result table; 130 interrupted. No key is needed; with "
+        f"{API_KEY_VARIABLE} or --credentials, the API is asked for pictures that are no longer "
+        "at their URL.",
+    )
+    option = parser.add_argument
+    option("table", metavar="TABLE", help="a campaign's .csv, .tsv, .xlsx or .parquet")
+    option("folder", metavar="FOLDER", help="where the pictures go; a path or a URL")
+    option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
+    option("--credentials", default="", metavar="BLOCK", help="a saved credentials block")
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())
