@@ -18,6 +18,7 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
 from prefect_staticadslab.campaign.problems import CampaignError
@@ -34,6 +35,7 @@ from prefect_staticadslab.command import (
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.options import add_key_options, at_least_one, given_credentials, positive
+from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
@@ -53,6 +55,7 @@ async def design_templates(
     attempts: int = 2,
     wait: bool = True,
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
+    download_images: str = "",
 ) -> State[None]:
     """Has a design template made from each reference ad, or goes on where an earlier run stopped.
 
@@ -67,6 +70,7 @@ async def design_templates(
         attempts: How often to try a template that fails. A failed one is free.
         wait: Wait for the templates. Otherwise a later run of the same output collects them.
         timeout_seconds: How long to wait for one template.
+        download_images: A folder to download the previews to, a path or a URL; none if empty.
 
     Returns:
         Completed if every template is, or, without waiting, if every one is created; else Failed.
@@ -88,6 +92,7 @@ async def design_templates(
             logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
             return Completed(message="Dry run: nothing was created.")
         batch.hold_expired(now, accounts)
+        check_places(download_images)
         batch.table.save_now()
     except CampaignError as error:
         logger.error("Nothing was created.\n%s", error)
@@ -101,14 +106,13 @@ async def design_templates(
         plan.new_usd,
         f", for {account.organization_name}" if account.organization_name else "",
     )
-    async with (
-        batch.table.checkpoints(say_unsaved),
-        show_progress(batch.table, keys.seconds_for, logger.info),
-    ):
-        fan_out = FanOut(
-            batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
-        )
-        results = await fan_out.run()
+    async with batch.table.checkpoints(say_unsaved):
+        async with show_progress(batch.table, keys.seconds_for, logger.info):
+            fan_out = FanOut(
+                batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
+            )
+            results = await fan_out.run()
+        pictures = await keep_pictures(batch.table, download_images, "", None)
 
     summary = batch.summarize(
         results,
@@ -116,8 +120,12 @@ async def design_templates(
         spent_before_usd=plan.spent_usd,
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(batch.table, storage.name(source)),
+        pictures=download_images,
+        pictures_missing=pictures.failed,
     )
-    watch.ended = await report(batch, summary, is_created_enough=not wait)
+    watch.ended = await report(
+        batch, summary, notes=pictures.troubles(), is_created_enough=not wait
+    )
     return watch.ended
 
 
@@ -144,6 +152,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         print("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
+    if given.simulate and not given.download_images:
+        # Its pictures are gone with it.
+        given.download_images = storage.sibling(given.output, "-pictures")
     return run_flow(
         lambda: design_templates(
             given.source,
@@ -154,6 +165,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             attempts=given.attempts,
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
+            download_images=given.download_images,
             return_state=True,
         )
     )
@@ -175,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
     option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per template (2)")
     option("--no-wait", action="store_true", help="end once all are created; collect later")
+    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option(
         "--timeout-seconds",

@@ -18,6 +18,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.problems import CampaignError
@@ -33,6 +34,7 @@ from prefect_staticadslab.command import (
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import quoted
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
@@ -50,6 +52,7 @@ async def revise(
     dry_run: bool = False,
     max_spend_usd: float = 0,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    download_images: str = "",
 ) -> State[None]:
     """Revises editable ads, or goes on with it where an earlier run of the same output stopped.
 
@@ -63,6 +66,7 @@ async def revise(
         max_spend_usd: Refuse to start if it might cost more than this; 0 is no limit. What a
             revision costs is not documented, so each counts like a new editable ad, 4.00 USD.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
+        download_images: A folder to download the pictures to, a path or a URL; none if empty.
 
     Returns:
         Completed if every revision is; Failed, with the counts in its message, if not.
@@ -80,6 +84,7 @@ async def revise(
             if dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads; nothing was sent."
                 return Completed(message=message)
+            check_places(download_images)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
             logger.error("Nothing was sent.\n%s", error)
@@ -90,20 +95,19 @@ async def revise(
         )
         results: list[ImageAdResult] = []
         stopped_by = ""
-        async with (
-            revisions.table.checkpoints(say_unsaved),
-            show_progress(revisions.table, client.limiter.seconds_for, logger.info),
-        ):
+        async with revisions.table.checkpoints(say_unsaved):
             try:
-                while planned := await revisions.next_round(client):
-                    done = await revise_image_ads(
-                        credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
-                    )
-                    revisions.collect(done)
-                    await revisions.note_versions(client, [result.position for result in done])
-                    results += done
+                async with show_progress(revisions.table, client.limiter.seconds_for, logger.info):
+                    while planned := await revisions.next_round(client):
+                        done = await revise_image_ads(
+                            credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
+                        )
+                        revisions.collect(done)
+                        await revisions.note_versions(client, [r.position for r in done])
+                        results += done
             except StaticAdsLabError as error:
                 stopped_by = f"The ads could not be read any more: {error}"
+            pictures = await keep_pictures(revisions.table, download_images, "", None)
 
     summary = revisions.summarize(
         results,
@@ -111,8 +115,11 @@ async def revise(
         spent_before_usd=plan.spent_usd,
         seconds=time.monotonic() - started,
         contact_sheet=keep_contact_sheet(revisions.table, storage.name(spreadsheet)),
+        pictures=download_images,
+        pictures_missing=pictures.failed,
     )
-    watch.ended = await report(revisions, summary, notes=list(filter(None, [stopped_by])))
+    notes = [*filter(None, [stopped_by]), *pictures.troubles()]
+    watch.ended = await report(revisions, summary, notes=notes)
     return watch.ended
 
 
@@ -132,6 +139,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     plan = Plan.of(revisions.table)
     plan.check_budget(given.max_spend_usd)
     credentials = given_credentials(given, stack)
+    if given.simulate and not given.download_images:
+        # Its pictures are gone with it.
+        given.download_images = storage.sibling(given.output, "-pictures")
     return run_flow(
         lambda: revise(
             given.spreadsheet,
@@ -141,6 +151,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             dry_run=given.dry_run,
             max_spend_usd=given.max_spend_usd,
             timeout_seconds=given.timeout_seconds,
+            download_images=given.download_images,
             return_state=True,
         )
     )
@@ -160,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     add_key_options(parser)
     option("--dry-run", action="store_true", help="only check the changes against the ads")
     option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option(
         "--timeout-seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from prefect.logging import get_run_logger
 
@@ -11,13 +12,13 @@ from prefect_staticadslab.campaign.downloading import FreshUrl
 from prefect_staticadslab.campaign.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures import download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 
 async def keep_pictures(
-    table: ResultTable,
+    table: JobTable[Any],
     folder: str,
     images_zip: str,
     credentials: StaticAdsLabCredentials | None,

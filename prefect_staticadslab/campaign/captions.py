@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from pathlib import PurePosixPath
+from typing import Any, Final
 
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.results import JobTable, ResultTable
 from prefect_staticadslab.campaign.sheet import cell_text, normalized
 
 CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
@@ -24,6 +27,18 @@ def captions(table: ResultTable) -> list[str]:
         cells = (cell_text(line[column]).strip() for column in columns)
         named.append(next(filter(None, cells), row.request.product_id))
     return named
+
+
+def titles(table: JobTable[Any]) -> list[str]:
+    """What each row is called: by the user, or by what it is made of."""
+    if isinstance(table, ResultTable):
+        return captions(table)
+    return [
+        PurePosixPath(storage.name(row.request.reference)).stem
+        if isinstance(row.request, DesignTemplateRequest)
+        else str(row.request.image_ad_id)
+        for row in table.rows
+    ]
 
 
 def texts_of(table: ResultTable, column: str) -> list[str]:

@@ -26,3 +26,8 @@ for (const button of buttons) {
   });
 }
 search.addEventListener("input", show);
+// A picture to compare with may be gone; the one that counts is shown all the same.
+for (const image of document.querySelectorAll(".pictures > :not(:last-child) img")) {
+  const hide = () => { image.parentElement.hidden = true; };
+  image.addEventListener("error", hide);
+}

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from prefect_staticadslab.api.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.api.errors import (
@@ -20,7 +20,7 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.captions import captions, slug
+from prefect_staticadslab.campaign.captions import slug, titles
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.folder import (
     THUMBNAILS,
@@ -35,7 +35,7 @@ from prefect_staticadslab.campaign.picture_files import (
 )
 from prefect_staticadslab.campaign.picture_report import Pictures
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 
 logger = logging.getLogger(__name__)
@@ -51,18 +51,24 @@ FreshUrl = Callable[[str], Awaitable[str | None]]
 """Given an ad's id, where its picture is by now; None if nobody knows."""
 
 
-def picture_stem(row: int, caption: str, product_id: str, image_ad_id: str) -> str:
+def picture_stem(row: int, title: str, picture_id: str) -> str:
     """A file name, without its ending, with the row's number, the product and the ad.
 
     Example:
         ```python
         from prefect_staticadslab.campaign.downloading import picture_stem
 
-        assert picture_stem(7, "Iced Tea", "prod_1", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
-        assert picture_stem(7, "🎁", "prod_1", "ia_91c0") == "0007-prod_1-ia_91c0"
+        assert picture_stem(7, "Iced Tea", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
+        assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
         ```
     """
-    return f"{row:04d}-{slug(caption) or slug(product_id)}-{_safe_id(image_ad_id)}"
+    return "-".join(filter(None, (f"{row:04d}", slug(title), _safe_id(picture_id))))
+
+
+def picture_id(state: AdState) -> str:
+    """What tells a picture from all others: an ad that was revised has several."""
+    revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
+    return revision or state.image_ad_id or ""
 
 
 def _safe_id(image_ad_id: str) -> str:
@@ -74,7 +80,7 @@ class Downloads:
 
     def __init__(
         self,
-        table: ResultTable,
+        table: JobTable[Any],
         folder: PictureFolder,
         downloader: PictureDownloader,
         fresh_url: FreshUrl | None,
@@ -83,7 +89,7 @@ class Downloads:
         self._folder = folder
         self._downloader = downloader
         self._fresh_url = fresh_url
-        self._captions = captions(table)
+        self._titles = titles(table)
         # Threads of its own: memory that a decoder used stays with its thread.
         self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
         self._by_id = _by_id(folder.pictures)
@@ -147,12 +153,7 @@ class Downloads:
         state, row = self._table.states[position], self._table.rows[position]
         name = self._known(state)
         if name is None or not await self._is_there(name):
-            stem = picture_stem(
-                row.number,
-                self._captions[position],
-                row.request.product_id,
-                state.image_ad_id or "",
-            )
+            stem = picture_stem(row.number, self._titles[position], picture_id(state))
             broken, name = name, await self._obtain(position, stem)
             self._fetched += 1
             if broken is not None and broken != name:
@@ -170,7 +171,7 @@ class Downloads:
             here = storage.canonical(self._folder.place(name))
             if name in self._folder.pictures and storage.canonical(state.image_path) == here:
                 return name
-        return self._by_id.get(_safe_id(state.image_ad_id or ""))
+        return self._by_id.get(_safe_id(picture_id(state)))
 
     async def _is_there(self, name: str) -> bool:
         """Whether a picture is whole. Its thumbnail is made anew if it is missing."""

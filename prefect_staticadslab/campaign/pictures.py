@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from prefect_staticadslab.api.downloads import PictureDownloader
 from prefect_staticadslab.campaign import storage
@@ -14,7 +15,7 @@ from prefect_staticadslab.campaign.picture_report import Pictures
 from prefect_staticadslab.campaign.picture_zip import check_zip, keep_zip
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import shown
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.results import JobTable
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def folder_for(output: str, folder: str, images_zip: str) -> str:
 
 
 async def download_pictures(
-    table: ResultTable,
+    table: JobTable[Any],
     folder: str,
     *,
     images_zip: str = "",

@@ -70,6 +70,7 @@ REVISION_COLUMNS: Final[Mapping[str, str]] = {
     "height": "height",
     "submitted_at": "submitted_at",
     "completed_at": "completed_at",
+    "image_path": "image_path",
     "sent_tree": "sent_tree",
 }
 

@@ -64,6 +64,7 @@ TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
     "height": "height",
     "submitted_at": "submitted_at",
     "completed_at": "completed_at",
+    "image_path": "image_path",
 }
 """What the table adds: the row's state keeps a job's id and picture, whatever the job."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -45,13 +46,15 @@ def draw_picture(job: Job, rendering: Rendering, world: World) -> bytes:
     else:
         _framed(picture, shown)
 
-    draw.text((MARGIN, MARGIN), brand["name"].upper(), font=_font(36), fill=ink, stroke_width=1)
+    draw.text(
+        (MARGIN, MARGIN), _drawable(brand["name"].upper()), font=_font(36), fill=ink, stroke_width=1
+    )
     _pill(draw, (job.width - MARGIN, MARGIN + 20), ad_format, ink, ground)
     _texts(draw, job, trees.texts(tree), (ink, ground))
 
     facts = [audience["name"], *([variant["name"]] if variant else [])]
     foot = job.height - MARGIN - 30
-    draw.text((MARGIN, foot), "  ·  ".join(facts), font=_font(32), fill=ink)
+    draw.text((MARGIN, foot), _drawable("  ·  ".join(facts)), font=_font(32), fill=ink)
     mark = f"SIMULATED  {job.width} x {job.height}"
     draw.text((job.width - MARGIN, foot + 6), mark, font=_font(24), fill=ink, anchor="ra")
     return _png(picture)
@@ -67,22 +70,24 @@ def draw_preview(template: Mapping[str, Any], world: World) -> bytes:
     if reference is not None:
         with Image.open(io.BytesIO(reference.content)) as image:
             picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
-        draw.rectangle([0, 0, width, height], fill=(255, 255, 255, 90))
+        draw.rectangle([0, 0, width, height], fill=(255, 255, 255, 70))
     else:
         radius = min(width * 0.36, height * 0.25)
         middle = height * 0.33
         box = [width / 2 - radius, middle - radius, width / 2 + radius, middle + radius]
         draw.ellipse(box, fill=accent)
-    top, right = height * 0.6, width - MARGIN
-    for share, size in ((0.92, 84), (0.7, 84), (1.0, 38), (0.84, 38)):
-        box = [MARGIN, top, MARGIN + (right - MARGIN) * share, top + size]
-        draw.rounded_rectangle(box, radius=size // 3, fill=(*ImageColor.getrgb(dark), 205))
-        top += size + 22
-    box = [MARGIN, top + 16, MARGIN + 330, top + 96]
-    draw.rounded_rectangle(box, radius=40, outline=dark, width=8, fill=(255, 255, 255, 170))
+    band = 84
+    top, scale = height * 0.58, (height - band) / 1350
+    for share, size in ((0.92, 96), (1.0, 40), (0.8, 40)):
+        box = [MARGIN, top, MARGIN + (width - 2 * MARGIN) * share, top + size * scale]
+        draw.rounded_rectangle(box, radius=18 * scale, fill=(*ImageColor.getrgb(dark), 215))
+        top += (size + 26) * scale
+    box = [MARGIN, top + 10 * scale, MARGIN + 330 * scale, top + 90 * scale]
+    draw.rounded_rectangle(box, radius=40 * scale, outline=dark, width=8, fill=light)
+    draw.rectangle([0, height - band, width, height], fill=dark)
     names = [name for name, _ in trees.texts(template["current_json_tree"])]
-    label = f"TEMPLATE  {template['aspect_ratio']}  {', '.join(names)}"
-    draw.text((MARGIN, height - MARGIN - 10), label, font=_font(26), fill=dark)
+    label = f"TEMPLATE  {template['aspect_ratio']}  ·  {'  ·  '.join(names)}"
+    draw.text((MARGIN, height - band / 2), label, font=_font(28), fill=light, anchor="lm")
     _pill(draw, (width - MARGIN, MARGIN + 20), str(template["ad_format"]), dark, light)
     return _png(picture)
 
@@ -205,6 +210,7 @@ def _pill(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, ground: str, ink: str
 ) -> None:
     right, middle = place
+    text = _drawable(text)
     left = right - draw.textlength(text, font=_font(32)) - 56
     draw.rounded_rectangle([left, middle - 32, right, middle + 32], radius=32, fill=ground)
     draw.text(((left + right) / 2, middle), text, font=_font(32), fill=ink, anchor="mm")
@@ -215,9 +221,27 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
+def _drawable(text: str) -> str:
+    """Text in letters that the font has: without accents, where it lacks the letter with one."""
+    return "".join(map(_letter, text))
+
+
+@lru_cache(4096)
+def _letter(letter: str) -> str:
+    if _has(letter):
+        return letter
+    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+    return bare if bare != letter and all(map(_has, bare)) else ""
+
+
+def _has(letter: str) -> bool:
+    missing = _font(32).getmask("\uffff")
+    return letter.isspace() or bytes(_font(32).getmask(letter)) != bytes(missing)
+
+
 def _wrapped(text: str, font: Any, width: float) -> list[str]:
     lines: list[str] = []
-    for word in text.split():
+    for word in _drawable(text).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] = f"{lines[-1]} {word}"
         else:

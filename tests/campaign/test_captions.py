@@ -35,7 +35,7 @@ def test_a_slug_keeps_letters_of_every_script_and_nothing_unsafe(text: str, expe
 
 @given(st.text(max_size=300), st.text(max_size=100), st.integers(2, 10_000_000))
 def test_a_name_is_safe_and_short_whatever_the_cells_hold(text: str, ad: str, row: int) -> None:
-    stem = picture_stem(row, text, "prod_1", ad)
+    stem = picture_stem(row, text, ad)
     assert len(f"{stem}.jpeg.part".encode()) <= 255
     assert len(slug(text).encode()) <= SLUG_BYTES
     assert not set(stem) & set('/\\:*?"<>|.\x00\n\r ')
