@@ -31,6 +31,8 @@ from prefect_staticadslab.credentials import refusals
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
 
+REFUSED_TITLE: Final = "Nothing was created."
+
 REFUSED_STATE: Final = "Refused"
 """The name of a flow run's state if nothing was created, because something was wrong."""
 
@@ -58,12 +60,19 @@ class Watch:
         started: Whether the flow began to run.
         interrupted: Whether the command was interrupted.
         ended: How it ended.
+        if_interrupted: What to say if it is interrupted from now on, instead of what the command
+            says by itself.
     """
 
     handle_signals: Callable[[], None] = lambda: None
     started: bool = False
     interrupted: bool = False
     ended: State[None] | None = None
+    if_interrupted: str = ""
+
+
+class _Interrupted(asyncio.CancelledError):
+    """The flow was interrupted; the message, if there is one, is for the user."""
 
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
@@ -78,17 +87,14 @@ def flow_started() -> Watch:
 
 
 def run_command(
-    body: Callable[[contextlib.ExitStack], int],
-    *,
-    interrupted: str,
-    refused: str = "Nothing was created.",
+    body: Callable[[contextlib.ExitStack], int], *, interrupted: str, refused: str = REFUSED_TITLE
 ) -> int:
     """Runs a command's body, and says what went wrong in the way of commands.
 
     Args:
         body: What to do; what it enters into the stack is left at the end. Returns the exit status.
         interrupted: What to say after an interruption.
-        refused: What to say before the reason, if there is one to do nothing.
+        refused: What to say above the reasons, if it is refused.
 
     Returns:
         The exit status.
@@ -101,19 +107,18 @@ def run_command(
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
         print(f"{refused}\n{_explained(error)}", file=sys.stderr)  # noqa: T201
         return REFUSED
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        print(interrupted, file=sys.stderr)  # noqa: T201
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        said = str(error) if isinstance(error, _Interrupted) else ""
+        print(said or interrupted, file=sys.stderr)  # noqa: T201
         return INTERRUPTED
 
 
-def run_flow(
-    call: Callable[[], Awaitable[State[Any]]], *, refused: str = "Nothing was created."
-) -> int:
+def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:
     """Runs a flow, with its progress shown on the terminal if there is one.
 
     Args:
         call: Calls the flow, with `return_state=True`.
-        refused: What to say before the reason, if the flow had one to do nothing.
+        refused: What to say above the reasons, if it is refused.
 
     Returns:
         The exit status.
@@ -160,9 +165,11 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
     state: State[Any]
     try:
         state = asyncio.run(run())
+    except asyncio.CancelledError:
+        raise _Interrupted(watch.if_interrupted) from None
     except Exception as error:
         if watch.interrupted:
-            raise asyncio.CancelledError from error
+            raise _Interrupted(watch.if_interrupted) from error
         if not watch.started:
             raise CampaignError(
                 f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
@@ -173,7 +180,7 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
         print(f"Prefect's server could not be told how it ended: {error}", file=sys.stderr)  # noqa: T201
     state = watch.ended or state
     if watch.interrupted or state.is_cancelled() or state.is_crashed():
-        raise asyncio.CancelledError
+        raise _Interrupted(watch.if_interrupted)
     if state.name == REFUSED_STATE:
         print(f"{refused}\n{state.message}", file=sys.stderr)  # noqa: T201
         return REFUSED

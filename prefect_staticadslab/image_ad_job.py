@@ -16,13 +16,9 @@ from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import Field, HttpUrl
 
 from prefect_staticadslab.api import jobs
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
-from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-
-FRESH_TRIES: Final = 20
-"""How many failed jobs of earlier tries of the same run are passed over; each of them was free."""
 
 REMEMBERED_RUNS: Final = 10_000
 """More than a process ever has at once."""
@@ -295,7 +291,7 @@ class ImageAdJob(JobBlock[ImageAd]):
             if derived is None:
                 created = await client.create_image_ad(request, idempotency_key=idempotency_key)
             else:
-                created = await _create_unless_failed(client, request, derived)
+                created = await jobs.create_unless_failed(client, request, derived)
         ad = created.image_ad
         self.logger.info("Image ad %s %s", ad.id, "goes on" if created.replayed else "is created")
         return ImageAdRun(self.credentials, ad.id)
@@ -332,20 +328,6 @@ class ImageAdJob(JobBlock[ImageAd]):
         )
         assert isinstance(run, ImageAdRun)  # noqa: S101 - typed as if it might be none
         return run
-
-
-async def _create_unless_failed(
-    client: StaticAdsLabClient, request: ImageAdRequest, key: str
-) -> CreatedImageAd:
-    """The ad of an earlier try of this run, unless its job failed; else a new one."""
-    for attempt in range(1, FRESH_TRIES + 1):
-        created = await client.create_image_ad(request, idempotency_key=f"{key}-{attempt}")
-        if not created.replayed:
-            break
-        # The answer that is replayed is from the ad's beginning.
-        if not (await client.get_image_ad(created.image_ad.id)).is_failed:
-            break
-    return created
 
 
 _lock = threading.Lock()

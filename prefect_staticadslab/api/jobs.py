@@ -21,7 +21,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
-from prefect_staticadslab.api.models import ImageAd, Job
+from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdRequest, Job
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ BATCH_TIMEOUT_SECONDS: Final = 600.0
 
 STREAM_TRIES: Final = 3
 """Streams that end without a result before polling takes over."""
+
+FRESH_TRIES: Final = 20
+"""How many failed jobs of earlier tries are passed over; each of them was free."""
 
 LAST_READ_SECONDS: Final = 5.0
 """What a read gets at least, however little time is left: it may be the one that tells."""
@@ -165,6 +168,32 @@ async def watch_image_ad(
         )
     except WaitTimeoutError:
         raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
+
+
+async def create_unless_failed(
+    client: StaticAdsLabClient, request: ImageAdRequest, key: str
+) -> CreatedImageAd:
+    """The ad that an earlier try with this key made, unless its job failed; else a new one.
+
+    Repeating a create with its key never pays twice, but gives back a failed ad for ever. So the
+    keys that are sent are numbered, and one whose ad failed is passed over.
+
+    Args:
+        client: The client.
+        request: Which ad.
+        key: What all tries have in common.
+
+    Raises:
+        StaticAdsLabError: See `StaticAdsLabClient.create_image_ad`.
+    """
+    for attempt in range(1, FRESH_TRIES + 1):
+        created = await client.create_image_ad(request, idempotency_key=f"{key}-{attempt}")
+        if not created.replayed:
+            break
+        # The answer that is replayed is from the ad's beginning.
+        if not (await client.get_image_ad(created.image_ad.id)).is_failed:
+            break
+    return created
 
 
 async def _stream(

@@ -36,6 +36,11 @@ def terminal_progress() -> Iterator[None]:
         _on_terminal.reset(token)
 
 
+def is_on_terminal() -> bool:
+    """Whether this is within `terminal_progress`."""
+    return _on_terminal.get()
+
+
 @dataclass(frozen=True)
 class Tally:
     """A campaign at one moment.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -27,7 +27,7 @@ EXCEL_CELL: Final = 32_767
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
-def read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
+def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
     from openpyxl import load_workbook
 
     if content.startswith(b"\xd0\xcf\x11\xe0"):
@@ -85,7 +85,7 @@ def read_xlsx(content: bytes, sheet: str | None) -> Spreadsheet:
         for name, value in zip(header, line, strict=True)
         if isinstance(value, str) and len(value) > LONGEST_CELL
     ]
-    if not lines and not problems:
+    if not lines and not problems and not may_be_empty:
         hint = f" There are: {', '.join(names)}; choose one with --sheet." if len(names) > 1 else ""
         problems.append(Problem(f"The sheet {chosen} has a header and no rows.{hint}"))
     if problems:
@@ -114,14 +114,37 @@ def _unsaved_formulas(content: bytes, part: str) -> Iterator[tuple[int, str]]:
 
 
 def encode_xlsx(frame: pd.DataFrame) -> bytes:
+    return encode_workbook({"results": frame})
+
+
+def encode_workbook(frames: Mapping[str, pd.DataFrame], *, creator: str | None = None) -> bytes:
+    """An .xlsx with a sheet for each frame, by its name: text stays text, the header stays in view.
+
+    Args:
+        frames: The sheets.
+        creator: What the file says made it.
+
+    Raises:
+        SpreadsheetError: A cell is longer than an .xlsx holds.
+    """
     from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    if creator is not None:
+        book.properties.creator = creator
+    for name, frame in frames.items():
+        _refuse_longer_cells_than_excel(frame)
+        _write_sheet(book.create_sheet(name), frame)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Font
 
-    _refuse_longer_cells_than_excel(frame)
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("results")
     sheet.freeze_panes = "A2"
 
     def cell(value: Any) -> Any:
@@ -138,9 +161,35 @@ def encode_xlsx(frame: pd.DataFrame) -> bytes:
     sheet.append(header)
     for line in frame.itertuples(index=False):
         sheet.append([cell(v) for v in line])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+
+
+def workbook_creator(content: bytes) -> str | None:
+    """What an .xlsx says made it; None if it does not, or is none."""
+    book = _opened(content)
+    if book is None:
+        return None
+    creator: str | None = book.properties.creator
+    book.close()
+    return creator
+
+
+def sheet_names(content: bytes) -> list[str]:
+    """The names of an .xlsx's sheets; none if it is none."""
+    book = _opened(content)
+    if book is None:
+        return []
+    names = [sheet.title for sheet in book.worksheets]
+    book.close()
+    return names
+
+
+def _opened(content: bytes) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        return load_workbook(io.BytesIO(content), read_only=True)
+    except Exception:  # a broken file can break openpyxl anywhere
+        return None
 
 
 def _refuse_longer_cells_than_excel(frame: pd.DataFrame) -> None:

@@ -1,0 +1,194 @@
+"""The catalogue as tables, and additions to it from a table: the flow, and its command.
+
+python flows/catalog.py catalogue.xlsx --simulate
+python flows/catalog.py catalogue.xlsx --create examples/catalogue.csv --simulate
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign.catalogue_creation import (
+    Additions,
+    Outcome,
+    counted,
+    create_additions,
+    kinds_to_read,
+    plan_additions,
+)
+from prefect_staticadslab.campaign.catalogue_report import (
+    check_report,
+    plural,
+    read_catalogue,
+    tables,
+    write_report,
+)
+from prefect_staticadslab.campaign.catalogue_rows import WantedResource, read_wanted
+from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.command import (
+    COMPLETED,
+    REFUSED_STATE,
+    flow_started,
+    leave,
+    run_command,
+    run_flow,
+)
+from prefect_staticadslab.options import add_key_options, given_credentials
+
+NOTHING_CREATED = "Dry run: nothing was created."
+
+
+@flow(
+    name="catalog",
+    description="Writes the catalogue into tables, and adds to it what a table wants.",
+    flow_run_name="catalog {output}",
+)
+async def catalog(
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    create: str = "",
+    dry_run: bool = False,
+) -> State[None]:
+    """Writes all brands, products, variants, audiences, design templates and images into tables.
+
+    Args:
+        output: An .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. Only
+            an earlier catalogue is overwritten.
+        credentials: The API key to use.
+        create: A table of what to add first, if it is not there yet: a .csv or .tsv with a column
+            `kind`, or an .xlsx with a sheet for each kind; a path or a URL. None if empty.
+        dry_run: Only check the table, and say what would be added.
+
+    Returns:
+        Completed, or Failed if something could not be added.
+    """
+    started = flow_started()
+    logger = get_run_logger()
+    lines: list[str] = []
+    outcome = Outcome()
+    try:
+        check_report(output)
+        wanted = read_wanted(create) if create else []
+        async with credentials.get_client() as client:
+            if create:
+                additions = await plan(client, wanted)
+                if dry_run:
+                    said = f"{additions.describe()}\n{NOTHING_CREATED}"
+                    started.ended = Completed(message=said)
+                    return started.ended
+                logger.info(additions.describe())
+                outcome = await create_additions(client, additions)
+                lines += said_of(additions, outcome)
+            account = await check_key(client, scopes=())
+            content = await read_catalogue(client, account)
+        frames = tables(content)
+        write_report(output, frames)
+    except (CampaignError, StaticAdsLabError) as error:
+        if outcome.created:
+            lines.append(f"The catalogue was not written: {error}")
+            started.ended = Failed(message="\n".join(lines))
+        else:
+            started.ended = Failed(name=REFUSED_STATE, message=str(error))
+        return started.ended
+    lines += [f"{name.replace('_', ' ') + ':':18} {len(frame)}" for name, frame in frames.items()]
+    if content.unreadable:
+        left_out = ", ".join(plural(kind).replace("_", " ") for kind in content.unreadable)
+        lines.append(f"Left out, as the key has no scope to read them: {left_out}")
+        logger.warning(lines[-1])
+    lines.append(f"{'Catalogue:':18} {output}")
+    made = Failed if outcome.failed else Completed
+    started.ended = made(message="\n".join(lines))
+    return started.ended
+
+
+async def plan(client: StaticAdsLabClient, wanted: list[WantedResource]) -> Additions:
+    """What a table's rows add to the catalogue as it is."""
+    kinds = kinds_to_read(wanted)
+    writes = {row.kind.scope.replace(":read", ":write") for row in wanted}
+    account = await check_key(client, scopes=sorted({kind.scope for kind in kinds} | writes))
+    return plan_additions(wanted, await read_catalogue(client, account, kinds))
+
+
+def said_of(additions: Additions, outcome: Outcome) -> list[str]:
+    """What became of a table, for people."""
+    lines = [f"Created: {counted([each.row.kind for each, _ in outcome.created])}"]
+    if additions.present:
+        kinds = [row.kind for row, _ in additions.present]
+        lines.append(f"There already, and left alone: {counted(kinds)}")
+    lines += [
+        f"Row {each.row.row}: the {each} was not created: {reason}"
+        for each, reason in outcome.failed
+    ]
+    return lines
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.dry_run and not given.create:
+        parser.error("--dry-run goes with --create")
+    return run_command(
+        lambda stack: _run(given, stack),
+        interrupted="Interrupted. The same command finds what was created, and goes on.",
+        refused=refused(given),
+    )
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    check_report(given.output)
+    wanted = read_wanted(given.create) if given.create else []
+    credentials = given_credentials(given, stack)
+    if given.dry_run:
+        print(asyncio.run(_described(credentials, wanted)))
+        print(NOTHING_CREATED)
+        return COMPLETED
+    return run_flow(
+        lambda: catalog(
+            given.output,
+            credentials,
+            create=given.create,
+            return_state=True,
+        ),
+        refused=refused(given),
+    )
+
+
+async def _described(credentials: StaticAdsLabCredentials, wanted: list[WantedResource]) -> str:
+    async with credentials.get_client(attempts=3) as client:
+        return (await plan(client, wanted)).describe()
+
+
+def refused(given: argparse.Namespace) -> str:
+    """What to say above the reasons, if nothing is done."""
+    return "Nothing was created." if given.create else "Nothing was written."
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="catalog",
+        description="Writes brands, products, variants, audiences, design templates and images "
+        "into tables. With --create, adds first what a table wants and what is not there yet.",
+        epilog="Exit status: 0 done; 1 some of it could not be created; "
+        "2 refused before anything was created; 130 interrupted.",
+    )
+    option = parser.add_argument
+    option("output", metavar="OUTPUT", help="an .xlsx, or a folder for .csv files; path or URL")
+    option("--create", default="", metavar="FILE", help="a .csv, .tsv or .xlsx of what to add")
+    add_key_options(parser)
+    option("--dry-run", action="store_true", help="only check, and say what would be created")
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())

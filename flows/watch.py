@@ -1,0 +1,277 @@
+"""One image ad, live: the flows that watch one and that create and watch one, and their command.
+
+python flows/watch.py IMAGE_AD_ID
+python flows/watch.py --create --design-template ad_format=Sale --brand "Harbor Roast" \\
+    --product "Cold Brew Kit" --audience Commuters --simulate
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab import ImageAd, StaticAdsLabCredentials
+from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api.errors import (
+    ImageAdFailedError,
+    StaticAdsLabError,
+    WaitTimeoutError,
+)
+from prefect_staticadslab.campaign.one_ad import price_line, resolve_one_ad
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.command import (
+    REFUSED_STATE,
+    REFUSED_TITLE,
+    flow_started,
+    leave,
+    run_command,
+    run_flow,
+)
+from prefect_staticadslab.console import ALWAYS_SHOWN
+from prefect_staticadslab.live import show_image_ad
+from prefect_staticadslab.options import add_key_options, given_credentials, positive
+
+CANNOT_WATCH = "There is nothing to watch."
+AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")
+NEEDED_OPTIONS = AD_OPTIONS[:4]
+
+
+@flow(
+    name="watch",
+    description="Watches one image ad live until it is completed.",
+    flow_run_name="watch {image_ad_id}",
+)
+async def watch(
+    image_ad_id: str,
+    credentials: StaticAdsLabCredentials,
+    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+) -> State[None]:
+    """Watches one image ad; one that is finished already is told at once.
+
+    Args:
+        image_ad_id: Which ad, ia_….
+        credentials: The API key to use.
+        timeout_seconds: How long to watch. The ad goes on afterwards.
+
+    Returns:
+        Completed with the picture's URL in its message; Failed if the job failed or time was up.
+    """
+    started = flow_started()
+    try:
+        check_id(image_ad_id)
+        started.if_interrupted = goes_on(image_ad_id)
+        started.ended = await follow(image_ad_id, credentials, timeout_seconds)
+    except (CampaignError, StaticAdsLabError) as error:
+        started.ended = Failed(name=REFUSED_STATE, message=str(error))
+    return started.ended
+
+
+@flow(
+    name="create-and-watch",
+    description="Creates one image ad and watches it live until it is completed.",
+)
+async def create_and_watch(
+    design_template: str,
+    brand: str,
+    product: str,
+    audience: str,
+    credentials: StaticAdsLabCredentials,
+    product_variant: str = "",
+    prompt: str = "",
+    editable: bool = False,
+    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+    max_spend_usd: float = 0,
+) -> State[None]:
+    """Creates one image ad and watches it. A retried run goes on with the same ad.
+
+    Args:
+        design_template: The template to render: its id, or a filter like `ad_format=Sale` that
+            one template fits.
+        brand: The brand to advertise: its name or id.
+        product: A product of that brand: its name or id.
+        audience: An audience of that product: its name or id.
+        credentials: The API key to use.
+        product_variant: A variant of that product: its name or id.
+        prompt: What the picture and the copy should say.
+        editable: Whether the ad can be revised later. 4.00 USD instead of 1.00.
+        timeout_seconds: How long to watch. The ad goes on afterwards.
+        max_spend_usd: Refuse to start if the ad would cost more than this; 0 is no limit.
+
+    Returns:
+        Completed with the picture's URL in its message; Failed if the job failed or time was up.
+    """
+    started = flow_started()
+    logger = get_run_logger()
+    cells = {
+        "design_template": design_template,
+        "brand": brand,
+        "product": product,
+        "audience": audience,
+        "product_variant": product_variant,
+        "prompt": prompt,
+        "editable": "true" if editable else "",
+    }
+    async with credentials.get_client() as client:
+        try:
+            request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
+            logger.info(price_line(request), extra=ALWAYS_SHOWN)
+            created = await jobs.create_unless_failed(client, request, f"flow-run-{flow_run.id}")
+        except (CampaignError, StaticAdsLabError) as error:
+            unsure = isinstance(error, StaticAdsLabError) and error.undecided
+            said = f"{error}. The ad may have been created." if unsure else str(error)
+            started.ended = Failed(name=None if unsure else REFUSED_STATE, message=said)
+            return started.ended
+    image_ad_id = created.image_ad.id
+    word = "goes on" if created.replayed else "is created"
+    logger.info("Image ad %s %s", image_ad_id, word, extra=ALWAYS_SHOWN)
+    started.if_interrupted = goes_on(image_ad_id)
+    try:
+        started.ended = await follow(image_ad_id, credentials, timeout_seconds)
+    except StaticAdsLabError as error:
+        started.ended = Failed(message=f"{image_ad_id} cannot be watched: {error}")
+    return started.ended
+
+
+async def follow(
+    image_ad_id: str, credentials: StaticAdsLabCredentials, timeout_seconds: float
+) -> State[None]:
+    """Watches an ad to its end, and says what became of it."""
+    try:
+        async with credentials.get_client() as client, show_image_ad(image_ad_id) as show:
+            ad = await jobs.watch_image_ad(
+                client, image_ad_id, show, timeout_seconds=timeout_seconds
+            )
+    except ImageAdFailedError as error:
+        return Failed(message=f"{error}. A failed ad costs nothing.")
+    except WaitTimeoutError:
+        return Failed(
+            name="TimedOut",
+            message=f"Time is up: {image_ad_id} is still rendered after {timeout_seconds:g} s. "
+            f"{goes_on(image_ad_id)}",
+        )
+    return Completed(message=described(ad))
+
+
+def described(ad: ImageAd) -> str:
+    """A completed ad, for people."""
+    size = f"{ad.width} × {ad.height} pixels" if ad.width and ad.height else "not told"
+    return (
+        f"Image ad {ad.id} is completed\n"
+        f"Picture:  {ad.image_url}\n"
+        f"Size:     {size}\n"
+        f"Cost:     {ad.price_usd:.2f} USD"
+    )
+
+
+def goes_on(image_ad_id: str) -> str:
+    """What to say of an ad that is left alone."""
+    return (
+        "The ad goes on, and is billed when it completes. "
+        f"Watch it again: python flows/watch.py {image_ad_id}"
+    )
+
+
+def check_id(image_ad_id: str) -> None:
+    """Raises if it cannot be an image ad's id."""
+    if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
+        raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    _check_options(parser, given)
+    return run_command(
+        lambda stack: _create(given, stack) if given.create else _watch(given, stack),
+        interrupted="Interrupted.",
+        refused=REFUSED_TITLE if given.create else CANNOT_WATCH,
+    )
+
+
+def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    check_id(given.image_ad_id)
+    credentials = given_credentials(given, stack)
+    return run_flow(
+        lambda: watch(
+            given.image_ad_id,
+            credentials,
+            timeout_seconds=given.timeout_seconds,
+            return_state=True,
+        ),
+        refused=CANNOT_WATCH,
+    )
+
+
+def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    credentials = given_credentials(given, stack)
+    # The flow does the same; but here a mistake is told before Prefect starts a server.
+    asyncio.run(_resolve(given, credentials))
+    return run_flow(
+        lambda: create_and_watch(
+            credentials=credentials,
+            **{name: getattr(given, name) for name in AD_OPTIONS},
+            editable=given.editable,
+            timeout_seconds=given.timeout_seconds,
+            max_spend_usd=given.max_spend_usd,
+            return_state=True,
+        )
+    )
+
+
+async def _resolve(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> None:
+    cells = {name: getattr(given, name) for name in AD_OPTIONS}
+    cells["editable"] = "true" if given.editable else ""
+    async with credentials.get_client(attempts=3) as client:
+        await resolve_one_ad(client, cells, max_spend_usd=given.max_spend_usd)
+
+
+def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    if given.create == bool(given.image_ad_id):
+        parser.error("give the id of an image ad, or --create and what it is made of")
+    asked = [name for name in AD_OPTIONS if getattr(given, name)]
+    if given.create:
+        missing = [f"--{n.replace('_', '-')}" for n in NEEDED_OPTIONS if n not in asked]
+        if missing:
+            parser.error(f"--create needs {', '.join(missing)}")
+    elif asked or given.editable or given.max_spend_usd or given.simulate:
+        parser.error("options that say which ad to make, and --simulate, go with --create")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="watch",
+        description="Watches one image ad live until it is completed, or creates one first.",
+        epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
+        "2 refused before anything was created; 130 interrupted, and the ad goes on.",
+    )
+    option = parser.add_argument
+    option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
+    add_key_options(parser)
+    option(
+        "--timeout-seconds",
+        type=positive,
+        default=jobs.ONE_AD_TIMEOUT_SECONDS,
+        metavar="S",
+        help="how long to watch (%(default)g)",
+    )
+    option("--create", action="store_true", help="create the ad first, from what follows:")
+    option("--design-template", default="", metavar="ID", help="an id, or a filter: ad_format=Sale")
+    option("--brand", default="", metavar="BRAND", help="a name or an id")
+    option("--product", default="", metavar="PRODUCT", help="a name or an id")
+    option("--audience", default="", metavar="AUDIENCE", help="a name or an id")
+    option("--product-variant", default="", metavar="VARIANT", help="a name or an id")
+    option("--prompt", default="", metavar="TEXT", help="what picture and copy should say")
+    option("--editable", action="store_true", help="can be revised; 4.00 USD instead of 1.00")
+    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())
