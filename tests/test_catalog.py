@@ -276,7 +276,10 @@ def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
 
 
 def test_a_problem_says_in_which_sheet_it_is(tmp_path: Path) -> None:
-    sheets = {"brands": [["name"], ["A"]], "products": [["name", "brand"], [None, "A"]]}
+    sheets: dict[str, list[list[str | None]]] = {
+        "brands": [["name"], ["A"]],
+        "products": [["name", "brand"], [None, "A"]],
+    }
     with pytest.raises(SpreadsheetError, match=r"Row 2, .* \(sheet products\)"):
         read_wanted(write_xlsx(tmp_path / "new.xlsx", sheets))
 
