@@ -155,7 +155,7 @@ def test_mistakes_are_told_before_prefect_starts(
     (tmp_path / "changes.csv").write_text("image_ad_id,json_patch\nia_1,\nprod_2,[]\n")
     assert revise_command.main([str(tmp_path / "changes.csv"), output]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "Nothing was created.",
+        "Nothing was changed.",
         "Row 2: has no change. Fill one of current_json_tree, json_patch, node_overrides.",
         "Row 3, column image_ad_id: 'prod_2' is not the id of an image ad; that starts with ia_.",
     ]
