@@ -21,10 +21,10 @@ from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import NOTHING_READ
-from prefect_staticadslab.campaign.lookup import look_up
-from prefect_staticadslab.campaign.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
+from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import duration, show_progress

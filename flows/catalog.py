@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.campaign.catalogue_creation import (
+from prefect_staticadslab.campaign.listing.creation import (
     Additions,
     Outcome,
     counted,
@@ -24,14 +24,14 @@ from prefect_staticadslab.campaign.catalogue_creation import (
     kinds_to_read,
     plan_additions,
 )
-from prefect_staticadslab.campaign.catalogue_report import (
+from prefect_staticadslab.campaign.listing.report import (
     check_report,
     plural,
     read_catalogue,
     tables,
     write_report,
 )
-from prefect_staticadslab.campaign.catalogue_rows import WantedResource, read_wanted
+from prefect_staticadslab.campaign.listing.rows import WantedResource, read_wanted
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.command import (

@@ -19,7 +19,7 @@ from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.pictures import check_places
+from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.command import (

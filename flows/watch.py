@@ -23,7 +23,7 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.campaign.one_ad import price_line, resolve_one_ad
+from prefect_staticadslab.campaign.names.one_ad import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.command import (
     REFUSED_STATE,

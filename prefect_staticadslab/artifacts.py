@@ -12,7 +12,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.campaign.batch import Batch
-from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.gallery.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import RowStatus

@@ -8,9 +8,9 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.campaign.downloading import FreshUrl
-from prefect_staticadslab.campaign.picture_report import Pictures
-from prefect_staticadslab.campaign.pictures import download_pictures
+from prefect_staticadslab.campaign.gallery.downloading import FreshUrl
+from prefect_staticadslab.campaign.gallery.picture_report import Pictures
+from prefect_staticadslab.campaign.gallery.pictures import download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import RowStatus

@@ -20,8 +20,8 @@ from prefect_staticadslab import (
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.lookup import look_up
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pipeline import generate
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.session import shared_session

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign, main
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.brief import Brief
+from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer

@@ -50,9 +50,9 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
         "py.typed",
         "flows/campaign.py",
         "blocks/credentials.py",
-        "campaign/contact_sheet.html.j2",
-        "campaign/contact_sheet.css",
-        "campaign/contact_sheet.js",
+        "campaign/gallery/contact_sheet.html.j2",
+        "campaign/gallery/contact_sheet.css",
+        "campaign/gallery/contact_sheet.js",
         "simulator/__main__.py",
     ):
         assert f"{package}/{needed}" in names

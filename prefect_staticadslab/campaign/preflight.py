@@ -18,7 +18,7 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
-from prefect_staticadslab.campaign.catalogue import KINDS, NOTHING_READ, Catalogue, Kind
+from prefect_staticadslab.campaign.names.catalogue import KINDS, NOTHING_READ, Catalogue, Kind
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.rows import AdRow
 

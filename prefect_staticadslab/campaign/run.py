@@ -13,9 +13,9 @@ from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import adopt
 from prefect_staticadslab.campaign.batch import ParallelBatch
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.expansion import expand
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.names.expansion import expand
 from prefect_staticadslab.campaign.preflight import (
     KeyRefusedError,
     check_catalogue,

@@ -15,8 +15,8 @@ from prefect_staticadslab.api.catalogue import (
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import (
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.catalogue import (
     Listing,
     ListKey,
 )
-from prefect_staticadslab.campaign.expansion import expand
+from prefect_staticadslab.campaign.names.expansion import expand
 from prefect_staticadslab.campaign.sheet import Spreadsheet
 
 

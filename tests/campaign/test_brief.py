@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.api.catalogue import Brand
-from prefect_staticadslab.campaign import resolution
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import (
+from prefect_staticadslab.campaign.names import resolution
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import (
     AUDIENCE,
     BRAND,
     NOTHING_READ,
@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.catalogue import (
     ListKey,
     folded,
 )
-from prefect_staticadslab.campaign.expansion import expand
+from prefect_staticadslab.campaign.names.expansion import expand
 from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.rows import read_rows
 from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.captions import SLUG_BYTES, captions, slug
-from prefect_staticadslab.campaign.downloading import picture_stem
+from prefect_staticadslab.campaign.gallery.captions import SLUG_BYTES, captions, slug
+from prefect_staticadslab.campaign.gallery.downloading import picture_stem
 from prefect_staticadslab.campaign.run import Campaign
 
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.contact_sheet import contact_sheet
-from prefect_staticadslab.campaign.expansion import expand
+from prefect_staticadslab.campaign.gallery.contact_sheet import contact_sheet
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expansion import expand
 from prefect_staticadslab.campaign.plan import BudgetError, Plan
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign

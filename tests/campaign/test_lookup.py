@@ -9,11 +9,11 @@ import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign import lookup
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import BRAND, Catalogue
-from prefect_staticadslab.campaign.expansion import expand
-from prefect_staticadslab.campaign.lookup import look_up
+from prefect_staticadslab.campaign.names import lookup
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import BRAND, Catalogue
+from prefect_staticadslab.campaign.names.expansion import expand
+from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
 from prefect_staticadslab.campaign.rows import read_rows
 from prefect_staticadslab.campaign.sheet import Spreadsheet

@@ -23,11 +23,11 @@ from PIL import Image
 
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
-from prefect_staticadslab.campaign import downloading
-from prefect_staticadslab.campaign.contact_sheet import write_contact_sheet
-from prefect_staticadslab.campaign.picture_files import check_and_shrink
-from prefect_staticadslab.campaign.picture_report import Pictures
-from prefect_staticadslab.campaign.pictures import check_places, download_pictures
+from prefect_staticadslab.campaign.gallery import downloading
+from prefect_staticadslab.campaign.gallery.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.gallery.picture_files import check_and_shrink
+from prefect_staticadslab.campaign.gallery.picture_report import Pictures
+from prefect_staticadslab.campaign.gallery.pictures import check_places, download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign
@@ -327,7 +327,7 @@ async def test_a_full_disk_is_told_in_words_and_the_next_run_goes_on(tmp_path: P
     (tmp_path / "disk").mkdir()
     code = """
 import asyncio, os, sys
-from prefect_staticadslab.campaign.pictures import download_pictures
+from prefect_staticadslab.campaign.gallery.pictures import download_pictures
 from prefect_staticadslab.campaign.results import ResultTable
 table, big, small = ResultTable.reopen(sys.argv[1]), *sys.argv[2:]
 said = asyncio.run(download_pictures(table, small))

@@ -6,8 +6,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from prefect_staticadslab.campaign.catalogue import BRAND, TEMPLATE, Kind
 from prefect_staticadslab.campaign.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
+from prefect_staticadslab.campaign.names.catalogue import BRAND, TEMPLATE, Kind
 from prefect_staticadslab.campaign.sheet import shortened
 
 SEPARATOR: Final = "|"
@@ -88,8 +88,8 @@ def read_selector(
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.catalogue import AUDIENCE
-        from prefect_staticadslab.campaign.selectors import ByName, Everything, read_selector
+        from prefect_staticadslab.campaign.names.catalogue import AUDIENCE
+        from prefect_staticadslab.campaign.names.selectors import ByName, Everything, read_selector
 
         selector, wrong = read_selector(AUDIENCE, "", "Commuters | *", named=True)
         assert selector.values == (ByName("Commuters"), Everything()) and wrong == []
@@ -120,7 +120,7 @@ def parts_of(text: str) -> list[str]:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.selectors import parts_of
+        from prefect_staticadslab.campaign.names.selectors import parts_of
 
         assert parts_of("Commuters | Home baristas |") == ["Commuters", "Home baristas"]
         ```

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import KINDS, TEMPLATE, Catalogue, Chosen, Kind
 from prefect_staticadslab.campaign.columns import ID_COLUMNS, SOURCE_ROW_COLUMN
-from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.record import with_input_names
-from prefect_staticadslab.campaign.resolution import (
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import KINDS, TEMPLATE, Catalogue, Chosen, Kind
+from prefect_staticadslab.campaign.names.resolution import (
     BriefLine,
     Combination,
     Resolver,
     RowAds,
 )
-from prefect_staticadslab.campaign.selectors import Selector
+from prefect_staticadslab.campaign.names.selectors import Selector
+from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.record import with_input_names
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, frame_of, normalized
 
 
@@ -44,9 +44,9 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         ```python
         from pathlib import Path
 
-        from prefect_staticadslab.campaign.brief import Brief
-        from prefect_staticadslab.campaign.catalogue import NOTHING_READ
-        from prefect_staticadslab.campaign.expansion import expand
+        from prefect_staticadslab.campaign.names.brief import Brief
+        from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
+        from prefect_staticadslab.campaign.names.expansion import expand
 
         Path("two.csv").write_text(
             "design_template_id,brand_id,product_id,audience_id,price,prompt\\n"

@@ -15,9 +15,13 @@ from urllib.parse import quote, urlsplit
 import jinja2
 
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.captions import captions, texts_of
 from prefect_staticadslab.campaign.changes import Change
-from prefect_staticadslab.campaign.folder import THUMBNAILS, remote_thumbnails, thumbnail_name
+from prefect_staticadslab.campaign.gallery.captions import captions, texts_of
+from prefect_staticadslab.campaign.gallery.folder import (
+    THUMBNAILS,
+    remote_thumbnails,
+    thumbnail_name,
+)
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable, ResultTable

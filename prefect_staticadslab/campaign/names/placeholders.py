@@ -57,7 +57,7 @@ def parse_prompt(prompt: str, columns: Collection[str]) -> PromptTemplate:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.placeholders import parse_prompt
+        from prefect_staticadslab.campaign.names.placeholders import parse_prompt
 
         template = parse_prompt("{Product_Name}, now {price}", ["product_name", "price"])
         assert template.fill({"product_name": "Tea", "price": "3.50"}) == "Tea, now 3.50"

@@ -92,7 +92,7 @@ class Listing:
         Example:
             ```python
             from prefect_staticadslab.api.catalogue import Brand
-            from prefect_staticadslab.campaign.catalogue import Listing
+            from prefect_staticadslab.campaign.names.catalogue import Listing
 
             brands = Listing((Brand(id="brand_1", name="Harbor Roast"),))
             assert [b.id for b in brands.called("HARBOR  roast")] == ["brand_1"]
@@ -171,7 +171,7 @@ def folded(name: str) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.catalogue import folded
+        from prefect_staticadslab.campaign.names.catalogue import folded
 
         assert folded(" HARBOR\\u00a0 Roast") == folded("Harbor Roast") != folded("Harbour Roast")
         ```

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Final
 
 from prefect_staticadslab.api.catalogue import CatalogueResource
-from prefect_staticadslab.campaign import candidates
-from prefect_staticadslab.campaign.catalogue import (
+from prefect_staticadslab.campaign.names import candidates
+from prefect_staticadslab.campaign.names.catalogue import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -22,9 +22,8 @@ from prefect_staticadslab.campaign.catalogue import (
     ListKey,
     folded,
 )
-from prefect_staticadslab.campaign.placeholders import PromptTemplate
-from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.selectors import (
+from prefect_staticadslab.campaign.names.placeholders import PromptTemplate
+from prefect_staticadslab.campaign.names.selectors import (
     ByFilter,
     ById,
     ByName,
@@ -33,6 +32,7 @@ from prefect_staticadslab.campaign.selectors import (
     Value,
     parts_of,
 )
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 
 MOST_ADS: Final = 50_000
 """More than that from one spreadsheet with `*` and `|` is a mistake."""

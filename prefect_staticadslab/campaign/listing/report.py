@@ -21,7 +21,9 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.catalogue import (
+from prefect_staticadslab.campaign.formats.text import encode_text
+from prefect_staticadslab.campaign.formats.xlsx import encode_workbook, workbook_creator
+from prefect_staticadslab.campaign.names.catalogue import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -29,8 +31,6 @@ from prefect_staticadslab.campaign.catalogue import (
     VARIANT,
     Kind,
 )
-from prefect_staticadslab.campaign.formats.text import encode_text
-from prefect_staticadslab.campaign.formats.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.sheet import Dialect, cell_text, frame_of
@@ -121,8 +121,8 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
     Example:
         ```python
         from prefect_staticadslab import Brand, Product
-        from prefect_staticadslab.campaign.catalogue import BRAND, PRODUCT
-        from prefect_staticadslab.campaign.catalogue_report import CatalogueContent, tables
+        from prefect_staticadslab.campaign.names.catalogue import BRAND, PRODUCT
+        from prefect_staticadslab.campaign.listing.report import CatalogueContent, tables
 
         made = tables(CatalogueContent({
             BRAND: (Brand(id="brand_1", name="Harbor Roast", fonts=[{"name": "Inter"}]),),

@@ -13,8 +13,8 @@ from prefect_staticadslab.api.errors import (
     PermissionDeniedError,
     StaticAdsLabError,
 )
-from prefect_staticadslab.campaign.brief import Brief
-from prefect_staticadslab.campaign.catalogue import Catalogue, Kind, Listing, ListKey
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.catalogue import Catalogue, Kind, Listing, ListKey
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
 
 FEW_PARENTS: Final = 10
@@ -44,9 +44,9 @@ async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = Tr
         import os
 
         from prefect_staticadslab import StaticAdsLabClient
-        from prefect_staticadslab.campaign.brief import Brief
-        from prefect_staticadslab.campaign.expansion import expand
-        from prefect_staticadslab.campaign.lookup import look_up
+        from prefect_staticadslab.campaign.names.brief import Brief
+        from prefect_staticadslab.campaign.names.expansion import expand
+        from prefect_staticadslab.campaign.names.lookup import look_up
 
         async def main():
             brief = Brief.open("examples/names.csv")

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.folder import PARTIAL, PictureFolder, is_full, put_file, tidy
+from prefect_staticadslab.campaign.gallery.folder import (
+    PARTIAL,
+    PictureFolder,
+    is_full,
+    put_file,
+    tidy,
+)
 from prefect_staticadslab.campaign.storage import StorageError
 
 _BLOCK: Final = 1024 * 1024

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.brief import Brief
 from prefect_staticadslab.campaign.columns import ID_COLUMNS
-from prefect_staticadslab.campaign.expansion import expand
-from prefect_staticadslab.campaign.lookup import look_up
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expansion import expand
+from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.plan import BudgetError
 from prefect_staticadslab.campaign.preflight import check_catalogue, check_key
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
@@ -43,7 +43,7 @@ async def resolve_one_ad(
         ```python
         import asyncio
         from prefect_staticadslab import StaticAdsLabCredentials
-        from prefect_staticadslab.campaign.one_ad import resolve_one_ad
+        from prefect_staticadslab.campaign.names.one_ad import resolve_one_ad
 
         async def main():
             async with StaticAdsLabCredentials.from_environment().get_client() as client:

@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import CAMPAIGN_STOPPERS, StaticAdsLabError
-from prefect_staticadslab.campaign.catalogue import BRAND, PRODUCT, Kind, Listing, folded
-from prefect_staticadslab.campaign.catalogue_report import CatalogueContent
-from prefect_staticadslab.campaign.catalogue_rows import WantedResource
+from prefect_staticadslab.campaign.listing.report import CatalogueContent
+from prefect_staticadslab.campaign.listing.rows import WantedResource
+from prefect_staticadslab.campaign.names.catalogue import BRAND, PRODUCT, Kind, Listing, folded
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.sheet import shortened
 

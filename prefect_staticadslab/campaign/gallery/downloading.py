@@ -20,20 +20,20 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.captions import slug, titles
 from prefect_staticadslab.campaign.concurrency import all_of
-from prefect_staticadslab.campaign.folder import (
+from prefect_staticadslab.campaign.gallery.captions import slug, titles
+from prefect_staticadslab.campaign.gallery.folder import (
     THUMBNAILS,
     PictureFolder,
     is_full,
     thumbnail_name,
 )
-from prefect_staticadslab.campaign.picture_files import (
+from prefect_staticadslab.campaign.gallery.picture_files import (
     BrokenPictureError,
     check_and_shrink,
     looks_whole,
 )
-from prefect_staticadslab.campaign.picture_report import Pictures
+from prefect_staticadslab.campaign.gallery.picture_report import Pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.states import AdState, RowStatus
@@ -56,7 +56,7 @@ def picture_stem(row: int, title: str, picture_id: str) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.downloading import picture_stem
+        from prefect_staticadslab.campaign.gallery.downloading import picture_stem
 
         assert picture_stem(7, "Iced Tea", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
         assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prefect_staticadslab.api.catalogue import CatalogueResource
-from prefect_staticadslab.campaign.catalogue import TEMPLATE, Chosen, Kind, Listing, folded
-from prefect_staticadslab.campaign.selectors import (
+from prefect_staticadslab.campaign.names.catalogue import TEMPLATE, Chosen, Kind, Listing, folded
+from prefect_staticadslab.campaign.names.selectors import (
     FILTER_KEYS,
     ByFilter,
     ById,

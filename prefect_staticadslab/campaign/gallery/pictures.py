@@ -9,10 +9,10 @@ from typing import Any
 
 from prefect_staticadslab.api.downloads import PictureDownloader
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.downloading import Downloads, FreshUrl
-from prefect_staticadslab.campaign.folder import PictureFolder
-from prefect_staticadslab.campaign.picture_report import Pictures
-from prefect_staticadslab.campaign.picture_zip import check_zip, keep_zip
+from prefect_staticadslab.campaign.gallery.downloading import Downloads, FreshUrl
+from prefect_staticadslab.campaign.gallery.folder import PictureFolder
+from prefect_staticadslab.campaign.gallery.picture_report import Pictures
+from prefect_staticadslab.campaign.gallery.picture_zip import check_zip, keep_zip
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import shown
 from prefect_staticadslab.campaign.results import JobTable

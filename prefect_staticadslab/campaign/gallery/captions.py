@@ -58,7 +58,7 @@ def slug(text: str, longest_bytes: int = SLUG_BYTES) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.captions import slug
+        from prefect_staticadslab.campaign.gallery.captions import slug
 
         assert slug("Men's Größe-42 / T-Shirt") == "Mens-Größe-42-T-Shirt"
         assert slug("../🎁") == ""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.catalogue import AUDIENCE, BRAND, PRODUCT, VARIANT, Kind
-from prefect_staticadslab.campaign.catalogue_report import plural
 from prefect_staticadslab.campaign.formats.xlsx import read_xlsx, sheet_names
+from prefect_staticadslab.campaign.listing.report import plural
+from prefect_staticadslab.campaign.names.catalogue import AUDIENCE, BRAND, PRODUCT, VARIANT, Kind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
@@ -67,7 +67,7 @@ def read_wanted(location: str) -> list[WantedResource]:
     Example:
         ```python
         from pathlib import Path
-        from prefect_staticadslab.campaign.catalogue_rows import read_wanted
+        from prefect_staticadslab.campaign.listing.rows import read_wanted
 
         Path("new.csv").write_text(
             "kind,name,brand,fonts\\nbrand,Tidewater Tea,,\\"Inter, Lora\\"\\n"

@@ -1,0 +1,1 @@
+"""Pictures: downloaded, made small, put into one file, and shown on the contact sheet."""

@@ -1,0 +1,1 @@
+"""The catalogue as tables, and what is added to it from one."""

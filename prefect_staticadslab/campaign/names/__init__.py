@@ -1,0 +1,1 @@
+"""Names, filters, combinations and placeholders: from a spreadsheet for people to one of ids."""
