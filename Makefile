@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test chaos ray benchmark lock clean
+.PHONY: demo test lint unit wheel-test chaos distributed benchmark lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -17,12 +17,12 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PYTEST) -m "not wheel and not chaos and not ray"
+	$(PYTEST) -m "not wheel and not chaos and not distributed"
 
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
 
-# Five minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
+# Three minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
 chaos: .venv/test
 	$(PY) -m pytest -q -s -m chaos
 
@@ -39,8 +39,9 @@ chaos: .venv/test
 benchmark: .venv/test
 	$(PY) -m benchmarks --output docs
 
-ray: .venv/test
-	$(PY) -m pytest -q -m ray
+# Campaigns on local clusters of Dask and Ray, which take half a minute each to come and go.
+distributed: .venv/test
+	$(PY) -m pytest -q -m distributed
 
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
 lock:

@@ -1,4 +1,4 @@
-"""Campaigns in the worst of worlds: `python -m tests.chaos --campaigns 300 --seed 1`.
+"""Campaigns in the worst of worlds: `python -m tests.chaos --campaigns 200 --seed 1`.
 
 Each campaign runs in processes of its own against a simulator in which requests meet with faults
 (dropped, cut, slow, refused, answered with HTML). The processes are killed or terminated at random
@@ -71,7 +71,7 @@ def _a_day_before(moment: re.Match[str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Runs campaigns, prints what happened, and returns 1 if any rule was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos")
-    parser.add_argument("--campaigns", type=int, default=300)
+    parser.add_argument("--campaigns", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fault-rate", type=float, default=0.3)
     parser.add_argument("--workers", type=int, default=4)

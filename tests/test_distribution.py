@@ -66,6 +66,7 @@ async def check_campaign_on(runner: TaskRunner[Any], folder: Path) -> None:
         assert len(simulator.world.jobs) == 233
 
 
+@pytest.mark.distributed
 async def test_a_campaign_on_two_dask_workers(tmp_path: Path) -> None:
     from prefect_dask.task_runners import DaskTaskRunner
 
@@ -73,6 +74,7 @@ async def test_a_campaign_on_two_dask_workers(tmp_path: Path) -> None:
     await check_campaign_on(DaskTaskRunner(cluster_kwargs=kwargs), tmp_path)
 
 
+@pytest.mark.distributed
 async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Path) -> None:
     from distributed import LocalCluster
     from prefect_dask.task_runners import DaskTaskRunner
@@ -108,7 +110,7 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
         assert set(ids) == set(simulator.world.jobs)
 
 
-@pytest.mark.ray
+@pytest.mark.distributed
 async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No wheels of Ray for the newest Pythons, some of the time.
     pytest.importorskip("ray")
