@@ -38,6 +38,8 @@ from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
+REFUSED = "Nothing was changed."
+
 
 @flow(
     name="revise",
@@ -87,7 +89,7 @@ async def revise(
             check_places(download_images)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
-            logger.error("Nothing was sent.\n%s", error)
+            logger.error("%s\n%s", REFUSED, error)
             return Failed(name=REFUSED_STATE, message=str(error))
 
         logger.info(
@@ -130,6 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
         lambda stack: _run(given, stack),
         interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
         "stopped.",
+        refused=REFUSED,
     )
 
 
@@ -153,7 +156,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             timeout_seconds=given.timeout_seconds,
             download_images=given.download_images,
             return_state=True,
-        )
+        ),
+        refused=REFUSED,
     )
 
 

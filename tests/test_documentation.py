@@ -55,6 +55,13 @@ PYTHON += list(docstring_examples())
 
 
 @pytest.fixture
+def simulator() -> Iterator[SimulatorServer]:
+    """One that has the earlier ads which the examples revise and watch."""
+    with SimulatorServer(speed=30, rate_limit=10_000, earlier_ads=True) as server:
+        yield server
+
+
+@pytest.fixture
 def environment(
     prefect_server: dict[str, str],
     simulator: SimulatorServer,

@@ -16,11 +16,11 @@ import jinja2
 
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.captions import captions, texts_of
+from prefect_staticadslab.campaign.changes import Change
 from prefect_staticadslab.campaign.folder import THUMBNAILS, remote_thumbnails, thumbnail_name
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable, ResultTable
-from prefect_staticadslab.campaign.revisions import Change
 from prefect_staticadslab.campaign.states import RowStatus
 
 _FOLDER: Final = Path(__file__).parent
@@ -92,7 +92,7 @@ def contact_sheet(table: JobTable[Any], location: str, title: str) -> str:
         cards=cards,
         counts=counts,
         rows=sum(counts.values()),
-        cost=f"{table.cost_usd():.2f}",
+        cost=f", {table.cost_usd():.2f} USD" if "cost_usd" in table.kind.columns else "",
         completed=counts.get(str(RowStatus.COMPLETED), 0),
         style=style,
         script=script,
