@@ -358,6 +358,7 @@ def test_a_dry_run_says_what_would_be_created_and_writes_nothing(
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "To create: 1 brand, 1 product, 2 product variants, 2 audiences"
     assert told[2] == "  row 3: product 'Sea Fennel Infusion' of brand 'Tidewater Tea'"
+    assert told[6] == "  row 8: audience 'Campers' of product 'Cold Brew Kit'"
     assert told[-2:] == [
         "There already, and left alone: 1 audience",
         "Dry run: nothing was created.",

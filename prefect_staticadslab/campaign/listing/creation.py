@@ -229,5 +229,11 @@ def counted(kinds: Sequence[Kind]) -> str:
 
 
 def _of(each: Addition) -> str:
-    parent = each.parent
-    return f" of {parent}" if parent else ""
+    if not isinstance(each.parent, str):
+        return f" of {each.parent}"
+    # As the row has it: its name, if it was not given as an id.
+    kind = each.row.kind.parent
+    name = each.row.parents.get(kind)
+    if name and not each.row.parents.get(f"{kind}_id"):
+        return f" of {kind} {name!r}"
+    return f" of {each.parent}" if each.parent else ""
