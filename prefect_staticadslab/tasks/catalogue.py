@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from prefect import task
@@ -246,6 +246,75 @@ async def create_audience(
         description=description,
         details=details,
     )
+
+
+@task(name="get-resource", description="Reads one resource of the catalogue.", **RETRIES)
+async def get_resource(credentials: StaticAdsLabCredentials, kind: type[C], identifier: str) -> C:
+    """One `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
+
+    Args:
+        credentials: Whose key to use.
+        kind: What it is, a class of `prefect_staticadslab.api.catalogue`.
+        identifier: Its id.
+
+    Raises:
+        NotFoundError: There is none of this id.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab import (
+            StaticAdsLabCredentials, create_brand, delete_resource, get_resource, update_resource,
+        )
+        from prefect_staticadslab.api.catalogue import Brand
+
+        @flow
+        async def rebrand(credentials: StaticAdsLabCredentials) -> str:
+            brand = await create_brand(credentials, "Tidewater Tea")
+            await update_resource(credentials, Brand, brand.id, {"name": "Tidewater"})
+            renamed = await get_resource(credentials, Brand, brand.id)
+            await delete_resource(credentials, Brand, brand.id)
+            return renamed.name
+
+        print(asyncio.run(rebrand(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    async with credentials.get_client() as client:
+        return await client.get_resource(kind, identifier)
+
+
+@task(name="update-resource", description="Changes a resource of the catalogue.", **RETRIES)
+async def update_resource(
+    credentials: StaticAdsLabCredentials,
+    kind: type[C],
+    identifier: str,
+    fields: Mapping[str, Any],
+    idempotency_key: str | None = None,
+) -> C:
+    """Changes these fields of a resource; images cannot be changed. See `get_resource`.
+
+    Raises:
+        BadRequestError, NotFoundError: The API does not take it like that.
+    """
+    async with credentials.get_client() as client:
+        return await client.update_resource(
+            kind, identifier, idempotency_key=idempotency_key or run_key(), **fields
+        )
+
+
+@task(name="delete-resource", description="Deletes a resource of the catalogue.", **RETRIES)
+async def delete_resource(
+    credentials: StaticAdsLabCredentials, kind: type[CatalogueResource], identifier: str
+) -> None:
+    """Deletes a resource; design templates cannot be deleted. See `get_resource`.
+
+    Raises:
+        NotFoundError: There is none of this id.
+        ConflictError: Something else hangs on it.
+    """
+    async with credentials.get_client() as client:
+        await client.delete_resource(kind, identifier)
 
 
 async def _list(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from prefect import task
 
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.events import ImageAdEvent
-from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
+from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 
@@ -78,6 +78,41 @@ async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -
     """
     async with credentials.get_client() as client:
         return await client.get_image_ad(image_ad_id)
+
+
+@task(name="list-image-ads", description="Reads all image ads that match.", **RETRIES)
+async def list_image_ads(
+    credentials: StaticAdsLabCredentials, filters: Mapping[str, str | bool] | None = None
+) -> list[ImageAd]:
+    """All image ads that match, however many pages they fill.
+
+    Args:
+        credentials: Whose key to use.
+        filters: `status`, `brand_id`, `product_id`, `product_variant_id`, `design_template_id`,
+            `batch_id`, `editable` and `sku_code`; all ads if None.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, list_image_ads
+
+        @flow
+        async def editable_ads(credentials: StaticAdsLabCredentials) -> list[str]:
+            return [ad.id for ad in await list_image_ads(credentials, {"editable": True})]
+
+        print(asyncio.run(editable_ads(StaticAdsLabCredentials.from_environment())))
+        ```
+    """
+    async with credentials.get_client() as client:
+        return [ad async for ad in client.list_image_ads(**(filters or {}))]
+
+
+@task(name="get-account", description="Reads whose key this is, and its scopes.", **RETRIES)
+async def get_account(credentials: StaticAdsLabCredentials) -> Account:
+    """Whose key this is, and what it may do."""
+    async with credentials.get_client() as client:
+        return await client.get_account()
 
 
 @task(
