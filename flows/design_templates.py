@@ -79,8 +79,7 @@ async def design_templates(
     logger = get_run_logger()
     started = time.monotonic()
     try:
-        batch = TemplateBatch.open(source, output, sheet=sheet)
-        await batch.check_references()
+        batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
         plan = Plan.of(batch.table)
         plan.check_budget(max_spend_usd)
         accounts = by_account(credentials)
@@ -142,7 +141,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     batch = TemplateBatch.open(given.source, given.output, sheet=given.sheet)
-    asyncio.run(batch.check_references())
     plan = Plan.of(batch.table)
     plan.check_budget(given.max_spend_usd)
     if ignored := batch.references.ignored:

@@ -107,6 +107,8 @@ async def revise(
                         revisions.collect(done)
                         await revisions.note_versions(client, [r.position for r in done])
                         results += done
+                        if any(result.stopped_by for result in done):
+                            break
             except StaticAdsLabError as error:
                 stopped_by = f"The ads could not be read any more: {error}"
             pictures = await keep_pictures(revisions.table, download_images, "", None)

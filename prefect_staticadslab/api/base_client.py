@@ -153,6 +153,7 @@ class BaseClient:
         idempotency_key: str | None = None,
         is_create: bool = False,
         on_send: Callable[[], None] | None = None,
+        body_ages: bool = False,
     ) -> Answer:
         """Sends a request until it is answered.
 
@@ -163,6 +164,7 @@ class BaseClient:
             idempotency_key: See the API's guide; for POST and PATCH.
             is_create: Whether it begins a job; polls have a reserve of the limit beside these.
             on_send: Called before each time that it is sent; what it raises keeps it from that.
+            body_ages: See `RetryPolicy`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         files, seconds = None, REQUEST_SECONDS
@@ -173,7 +175,7 @@ class BaseClient:
             boundary = hashlib.sha256(upload.content).hexdigest()
             seconds += len(upload.content) / UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        policy = RetryPolicy(self._attempts)
+        policy = RetryPolicy(self._attempts, body_ages=body_ages)
         async for attempt in retrying(policy):
             with attempt:
                 async with self.limiter.turn(create=is_create) as turn:

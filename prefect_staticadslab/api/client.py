@@ -195,7 +195,7 @@ class StaticAdsLabClient(BaseClient):
 
         Raises:
             UnprocessableError, BadRequestError, NotFoundError: The ad is flat, or the tree is none.
-            ConflictError: It is being rendered at this moment.
+            ConflictError: It is being rendered; afterwards it may have another tree.
         """
         answer = await self._request(
             "PATCH",
@@ -204,6 +204,7 @@ class StaticAdsLabClient(BaseClient):
             idempotency_key=idempotency_key or str(uuid.uuid4()),
             is_create=True,
             on_send=on_send,
+            body_ages=True,
         )
         return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
 

@@ -37,14 +37,24 @@ _RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictErro
 
 
 class RetryPolicy:
-    """Decides, for one request, whether an error is worth another attempt, and when."""
+    """Decides, for one request, whether an error is worth another attempt, and when.
 
-    def __init__(self, attempts: int) -> None:
+    Args:
+        attempts: How often it is sent at most.
+        body_ages: Whether its body is made from what the API has now, so that it must not be sent
+            any more after a conflict: what it conflicts with may have changed that.
+    """
+
+    def __init__(self, attempts: int, *, body_ages: bool = False) -> None:
         self._left = attempts - 1
+        self._body_ages = body_ages
         self._refused_since: float | None = None
         self._undecided = False
 
     def __call__(self, error: Exception) -> bool | float:
+        if self._body_ages and type(error) is ConflictError:
+            error.undecided = self._undecided
+            return False
         if isinstance(error, StaticAdsLabError):
             error.undecided = self._undecided = self._undecided or isinstance(error, _RETRIED)
         if isinstance(error, RateLimitError):

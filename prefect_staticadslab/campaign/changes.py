@@ -52,7 +52,9 @@ REVISION_COLUMNS: Final[Mapping[str, str]] = {
     "submitted_at": "submitted_at",
     "completed_at": "completed_at",
     "image_path": "image_path",
+    "previous_tree": "previous_tree",
     "sent_tree": "sent_tree",
+    "kept_tree": "kept_tree",
 }
 
 

@@ -14,6 +14,9 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.campaign.sheet import shortened
+
+LONGEST_REASON: Final = 200
 
 
 class TreeError(ValueError):
@@ -175,10 +178,19 @@ def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> 
 
 
 def fingerprint(tree: JsonTree) -> str:
-    """What differs as soon as trees do: 16 hexadecimal digits."""
-    text = json.dumps(tree, sort_keys=True, separators=(",", ":"))
+    """What differs as soon as trees do: 16 hexadecimal digits. 48.0 is 48, as servers write it."""
+    text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    # The library quotes the whole tree.
+    return shortened(str(error), LONGEST_REASON)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from prefect_staticadslab.api.errors import (
     CAMPAIGN_STOPPERS,
     AuthenticationError,
     BadRequestError,
+    ConflictError,
     InsufficientBalanceError,
     NotFoundError,
     PayloadTooLargeError,
@@ -25,7 +27,13 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.requests import NotSendableError, Sent, send
+from prefect_staticadslab.campaign.requests import (
+    NotSendableError,
+    RevisionRequest,
+    Sent,
+    is_stale,
+    send,
+)
 from prefect_staticadslab.campaign.rows import plain_text
 from prefect_staticadslab.campaign.session import Session
 from prefect_staticadslab.campaign.sheet import shortened
@@ -51,6 +59,12 @@ OTHER_KEY: Final = (
 OTHERS_AD: Final = (
     "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
     "own, write 'pending' into status and run the same command."
+)
+
+
+BUSY: Final = (
+    "Somebody else has the ad rendered at this moment, so it was not changed. "
+    "Run the same command again."
 )
 
 
@@ -243,13 +257,16 @@ class _Chunk:
         self._note(ad)
 
     def _refused(self, ad: AdUnderWay, error: StaticAdsLabError) -> None:
-        decided = isinstance(error, (*_REFUSED, *CAMPAIGN_STOPPERS))
+        is_busy = isinstance(error, ConflictError) and isinstance(ad.plan.request, RevisionRequest)
+        decided = is_busy or isinstance(error, (*_REFUSED, *CAMPAIGN_STOPPERS))
         self._session.note_create(None if decided else error)
         if not decided or error.undecided or ad.may_exist_from_before:
             # An ad may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before
             # it looks at the key says no even to what it has made.
             ad.state = replace(ad.state, error=str(error))
+        elif is_busy:
+            ad.withdraw(BUSY)
         elif isinstance(error, CAMPAIGN_STOPPERS):
             ad.withdraw(str(error))
         else:
@@ -276,7 +293,10 @@ class _Chunk:
         image_ad_id = ad.state.image_ad_id or ""
         try:
             finished = await self._session.poller_of(ad.plan.request).finished(
-                image_ad_id, self._timeout_seconds, is_new=ad.jobs > 0
+                image_ad_id,
+                self._timeout_seconds,
+                is_new=ad.jobs > 0,
+                is_stale=partial(is_stale, ad.plan.request),
             )
         except WaitTimeoutError:
             error = (

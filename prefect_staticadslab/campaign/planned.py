@@ -10,6 +10,7 @@ from typing import Protocol
 
 from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.campaign.json_trees import fingerprint
 from prefect_staticadslab.campaign.requests import AnyRequest
 from prefect_staticadslab.campaign.rows import idempotency_key
 from prefect_staticadslab.campaign.states import AdState, Mark, RowStatus
@@ -97,6 +98,9 @@ def seen(state: AdState, job: Job, *, is_revision: bool = False) -> AdState:
         is_revision: Whether it was begun by a revision, of which nobody knows what it costs.
     """
     facts = {**state.facts, **_facts(job)}
+    if is_revision and job.current_json_tree is not None:
+        # What the API keeps of the tree that was sent; it may write it in another way.
+        facts["kept_tree"] = fingerprint(job.current_json_tree)
     state = replace(state, image_ad_id=job.id, error=None, mark=None, facts=facts)
     if job.is_completed:
         return replace(

@@ -56,6 +56,7 @@ class Poller(Generic[J]):
         self._pace = pace
         self._followed: dict[str, asyncio.Future[J]] = {}
         self._since: dict[str, float] = {}
+        self._is_stale: dict[str, Callable[[J], bool]] = {}
         self._last_poll: float | None = None
         self._job_times = JobTimes(pace)
         self._misses: Counter[str] = Counter()
@@ -63,7 +64,12 @@ class Poller(Generic[J]):
         self._loop_task: asyncio.Task[None] | None = None
 
     async def finished(
-        self, image_ad_id: str, timeout_seconds: float, *, is_new: bool = False
+        self,
+        image_ad_id: str,
+        timeout_seconds: float,
+        *,
+        is_new: bool = False,
+        is_stale: Callable[[J], bool] | None = None,
     ) -> J:
         """The ad, once it is completed or failed.
 
@@ -71,6 +77,7 @@ class Poller(Generic[J]):
             image_ad_id: Which ad.
             timeout_seconds: How long to follow it.
             is_new: Whether it was created just now, and will take its time.
+            is_stale: Whether an answer is from before it was begun, and says nothing.
 
         Raises:
             WaitTimeoutError: It still runs after `timeout_seconds`.
@@ -81,6 +88,8 @@ class Poller(Generic[J]):
         if future is None:
             future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
             self._since[image_ad_id] = time.monotonic() if is_new else -math.inf
+            if is_stale is not None:
+                self._is_stale[image_ad_id] = is_stale
         if self._loop_task is None or self._loop_task.done():
             self._loop_task = asyncio.create_task(self._poll())
             self._loop_task.add_done_callback(self._ended)
@@ -92,6 +101,7 @@ class Poller(Generic[J]):
         finally:
             self._followed.pop(image_ad_id, None)
             self._since.pop(image_ad_id, None)
+            self._is_stale.pop(image_ad_id, None)
             self._forget_misses(image_ad_id)
 
     async def close(self) -> None:
@@ -144,6 +154,8 @@ class Poller(Generic[J]):
                 await self._missed(image_ad_id)
             else:
                 self._forget_misses(image_ad_id)
+                if self._shows_the_past(ad):
+                    continue
                 since = self._since.get(image_ad_id, -math.inf)
                 if since > -math.inf:
                     self._job_times.saw(ad, time.monotonic() - since)
@@ -165,8 +177,12 @@ class Poller(Generic[J]):
             logger.warning("Reading %s: %s", image_ad_id, error)
         else:
             self._forget_misses(image_ad_id)
-            if ad.is_finished:
+            if ad.is_finished and not self._shows_the_past(ad):
                 self._settle(image_ad_id, ad)
+
+    def _shows_the_past(self, job: J) -> bool:
+        is_stale = self._is_stale.get(job.id)
+        return is_stale is not None and is_stale(job)
 
     def _forget_misses(self, image_ad_id: str) -> None:
         self._misses.pop(image_ad_id, None)

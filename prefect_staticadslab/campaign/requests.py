@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_staticadslab.api.catalogue import TEMPLATE_PRICE_USD
 from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -16,6 +17,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD, ImageAdRequest, Job
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
+from prefect_staticadslab.campaign.json_trees import fingerprint
 
 
 class NotSendableError(StaticAdsLabError):
@@ -26,16 +28,42 @@ class DesignTemplateRequest(BaseModel):
     """A design template to make.
 
     Attributes:
-        reference: Where the reference ad is: a path, or any fsspec URL.
+        reference: Where the reference ad is: a path, or any fsspec URL. It may be moved: what it
+            shows makes it the reference that it is.
+        digest: Of its content, 64 hexadecimal digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reference: str
+    reference: str = Field(exclude=True)
+    digest: str
 
     @property
     def price_usd(self) -> Decimal:
         return TEMPLATE_PRICE_USD
+
+
+class Look(BaseModel):
+    """What tells one rendering of an ad from the next: its tree, its picture, and its date."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tree: str
+    picture: str
+    completed_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> Look:
+        """The look of an ad as the API answers it."""
+        tree = "" if job.current_json_tree is None else fingerprint(job.current_json_tree)
+        return cls(
+            tree=tree, picture=without_query(job.picture_url or ""), completed_at=job.completed_at
+        )
+
+
+def without_query(url: str) -> str:
+    """A picture's address without what is signed anew each time that it is told."""
+    return url.partition("?")[0]
 
 
 class RevisionRequest(BaseModel):
@@ -44,17 +72,28 @@ class RevisionRequest(BaseModel):
     Attributes:
         image_ad_id: Which ad.
         tree: The entire tree to render.
+        before: What the ad looked like before; None if it is being rendered already.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_ad_id: str
     tree: JsonTree
+    before: Look | None = None
+
+    def is_stale(self, job: Job) -> bool:
+        """Whether an answer shows the ad as it was before: a replica may lag behind."""
+        return self.before is not None and Look.of(job) == self.before
 
     @property
     def price_usd(self) -> Decimal:
         """What a new editable ad costs. What a revision does is not documented."""
         return PRICE_USD[EDITABLE_IMAGE_AD]
+
+
+def is_stale(request: AnyRequest, job: Job) -> bool:
+    """Whether an answer is older than the request that the job was begun with."""
+    return isinstance(request, RevisionRequest) and request.is_stale(job)
 
 
 AnyRequest: TypeAlias = ImageAdRequest | DesignTemplateRequest | RevisionRequest
@@ -100,6 +139,8 @@ async def send(
                 image = await asyncio.to_thread(read_image, request.reference)
             except ImageFileError as error:
                 raise NotSendableError(str(error)) from None
+            if image.digest != request.digest:
+                raise NotSendableError(f"{image.filename} was changed while this run went on.")
             made = await client.create_design_template(
                 image, idempotency_key=idempotency_key, on_send=on_send
             )

@@ -20,25 +20,23 @@ from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.changes import REVISION_TABLE, Change
 from prefect_staticadslab.campaign.json_trees import (
     TreeError,
-    fingerprint,
 )
-from prefect_staticadslab.campaign.planned import PlannedAd, seen
+from prefect_staticadslab.campaign.planned import PlannedAd
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.record import OutputError
-from prefect_staticadslab.campaign.requests import RevisionRequest
+from prefect_staticadslab.campaign.requests import without_query
 from prefect_staticadslab.campaign.results import JobTable
+from prefect_staticadslab.campaign.revising import next_step, unfit
 from prefect_staticadslab.campaign.rows import (
     campaign_id,
 )
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import SENT_WITHIN, AdState, RowStatus
+from prefect_staticadslab.campaign.states import SENT_WITHIN, RowStatus
 
 logger = logging.getLogger(__name__)
 
 MAY_STILL_COME: Final = 2 * SENT_WITHIN
 """How long after it was sent a revision may still arrive."""
-
-RENDERING: Final = "The ad is being rendered at this moment. Run the same command again later."
 
 
 @dataclass
@@ -84,7 +82,7 @@ class Revisions(Batch[Change]):
         problems = []
         for row, state in open_rows:
             change = row.request
-            message = _unfit(ads.get(change.image_ad_id))
+            message = unfit(ads.get(change.image_ad_id))
             if message:
                 problems.append(Problem(message, row.number, "image_ad_id"))
                 continue
@@ -140,49 +138,15 @@ class Revisions(Batch[Change]):
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedAd | None:
         row, state = self.table.rows[position], self.table.states[position]
-        change, ad = row.request, ads.get(row.request.image_ad_id)
-        message = _unfit(ad)
-        if message or ad is None:
-            self._fail(position, message or "")
+        mark = state.mark
+        is_lost = mark is not None and client.now() - mark.asked_at > MAY_STILL_COME
+        step = next_step(row.request, state, ads.get(row.request.image_ad_id), is_lost=is_lost)
+        if step.request is None:
+            self.table.update(position, step.state)
             return None
-        if state.status is RowStatus.SUBMITTING:
-            if _has_arrived(state, ad):
-                state = seen(state, ad, is_revision=True)
-                self.table.update(position, state)
-                if ad.is_finished:
-                    return None
-            elif state.mark and client.now() - state.mark.asked_at > MAY_STILL_COME:
-                # It never arrived, and will not: what is sent now may be another tree.
-                state = AdState(attempts=state.attempts)
-        tree = ad.current_json_tree or {}
-        if not state.is_processing:
-            if not ad.is_finished or ad.current_json_tree is None:
-                self.table.update(position, replace(state, error=RENDERING))
-                return None
-            is_repeat = state.job_failed and fingerprint(tree) == state.facts.get("sent_tree")
-            try:
-                tree = tree if is_repeat else change.applied_to(tree)
-            except TreeError as error:
-                self._fail(position, f"{change.column} {error}")
-                return None
-            sent = fingerprint(tree)
-            if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
-                # Somebody else changed the ad. The same key would be refused with another tree.
-                state = AdState(attempts=state.attempts)
-            before = ad.image_url or state.facts.get("previous_image_url", "")
-            state = replace(state, facts={"sent_tree": sent, "previous_image_url": before})
-        return PlannedAd(
-            position,
-            RevisionRequest(image_ad_id=change.image_ad_id, tree=tree),
-            campaign_id(self.name),
-            row.identity,
-            state,
-            wanted=not row.gone,
-        )
-
-    def _fail(self, position: int, reason: str) -> None:
-        state = self.table.states[position]
-        self.table.update(position, replace(state, status=RowStatus.FAILED, error=reason))
+        if step.state.is_processing:
+            self.table.update(position, step.state)
+        return PlannedAd(position, step.request, campaign_id(self.name), row.identity, step.state)
 
     async def note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
         """Notes the version that each completed revision has become, as far as the API tells."""
@@ -204,37 +168,15 @@ class Revisions(Batch[Change]):
 def newest(versions: Sequence[ImageAdVersion], image_url: str | None) -> ImageAdVersion | None:
     """Of an ad's versions, the one with this picture; else the last one that was made.
 
-    What a version holds is not documented, so any of it may be missing.
+    What a version holds is not documented, so any of it may be missing, and several may be at one
+    address.
     """
-    for version in versions:
-        if image_url and version.image_url == image_url:
-            return version
-    dated = [version for version in versions if version.created_at is not None]
-    return max(dated, key=lambda v: str(v.created_at), default=None)
-
-
-def _has_arrived(state: AdState, ad: ImageAd) -> bool:
-    """Whether the API took a revision that may have been sent."""
-    if not ad.is_finished:
-        return True
-    if ad.current_json_tree is not None:
-        sent = state.facts.get("sent_tree")
-        if fingerprint(ad.current_json_tree) == sent:
-            return True
-    before = state.facts.get("previous_image_url")
-    return ad.is_completed and bool(before) and ad.image_url != before
-
-
-def _unfit(ad: ImageAd | None) -> str | None:
-    """Why an ad cannot be revised."""
-    if ad is None:
-        return "There is no such image ad in this organization."
-    if not ad.is_editable:
-        return (
-            f"{ad.id} is a flat ad, and only editable ones can be revised. Create it anew with "
-            "editable set to true (4.00 USD)."
-        )
-    return None
+    url = without_query(image_url or "")
+    with_it = [v for v in versions if url and without_query(v.image_url or "") == url]
+    if len(with_it) == 1:
+        return with_it[0]
+    told = [v for v in with_it or versions if v.created_at is not None or v.version is not None]
+    return max(told, key=lambda v: (v.version or 0, str(v.created_at or "")), default=None)
 
 
 async def _read_ads(client: StaticAdsLabClient, ids: Iterable[str]) -> dict[str, ImageAd]:

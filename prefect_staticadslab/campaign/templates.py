@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
 from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.record import OutputError
+from prefect_staticadslab.campaign.record import OutputError, is_result_table
 from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.rows import RowIds, plain_text, row_id_of, row_identity
@@ -65,6 +65,7 @@ TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
     "submitted_at": "submitted_at",
     "completed_at": "completed_at",
     "image_path": "image_path",
+    "reference_sha256": "reference_sha256",
 }
 """What the table adds: the row's state keeps a job's id and picture, whatever the job."""
 
@@ -90,6 +91,18 @@ class References:
     base: str
     is_folder: bool = False
     ignored: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The column that holds them."""
+        return reference_column(self.spreadsheet)
+
+    def without_results(self) -> Spreadsheet:
+        """The spreadsheet; of an earlier run's table, what was its input."""
+        if not is_result_table(self.spreadsheet, TEMPLATE_COLUMNS):
+            return self.spreadsheet
+        frame = self.spreadsheet.frame.iloc[:, : -len(TEMPLATE_COLUMNS)]
+        return replace(self.spreadsheet, frame=frame)
 
     @classmethod
     def read(cls, source: str, *, sheet: str = "") -> References:
@@ -119,37 +132,60 @@ class References:
         return cls(read, storage.folder(source))
 
 
-def template_table(base: str) -> TableKind[DesignTemplateRequest]:
-    """A table of design templates whose references' relative paths start at `base`."""
+def reference_column(spreadsheet: Spreadsheet) -> str:
+    """The column that holds the references, as the spreadsheet writes its name.
+
+    Raises:
+        SpreadsheetError: There is none.
+    """
+    names = [str(name) for name in spreadsheet.frame.columns]
+    by_name = {normalized(name): name for name in reversed(names)}
+    for known in REFERENCE_COLUMNS:
+        if known in by_name:
+            return by_name[known]
+    shown = shortened(", ".join(names), 300)
+    message = (
+        "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
+        f"in each row. The spreadsheet's columns are: {shown}"
+    )
+    raise SpreadsheetError([Problem(message, row=1)])
+
+
+def template_table(base: str, digests: Mapping[str, str]) -> TableKind[DesignTemplateRequest]:
+    """A table of design templates.
+
+    Args:
+        base: The folder that references' relative paths start at.
+        digests: Of the references' contents, by where they are.
+    """
     return TableKind(
         TEMPLATE_COLUMNS,
         frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
-        partial(read_references, base=base),
+        partial(read_references, base=base, digests=digests),
     )
 
 
 def read_references(
-    spreadsheet: Spreadsheet, *, unique_row_ids: bool = True, base: str
+    spreadsheet: Spreadsheet,
+    *,
+    unique_row_ids: bool = True,
+    base: str,
+    digests: Mapping[str, str] | None = None,
 ) -> list[CampaignRow[DesignTemplateRequest]]:
-    """The spreadsheet's rows as requests.
+    """The spreadsheet's rows as requests. A row is known by what its reference shows.
 
     Args:
         spreadsheet: What was read.
         unique_row_ids: Whether two rows with one `row_id` are a mistake.
         base: The folder that relative paths start at.
+        digests: Of the references' contents, by where they are. A result table says them itself.
 
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
     names = [normalized(str(name)) for name in spreadsheet.frame.columns]
-    column = next((name for name in REFERENCE_COLUMNS if name in names), None)
-    if column is None:
-        shown = shortened(", ".join(map(str, spreadsheet.frame.columns)), 300)
-        message = (
-            "There is no column with reference ads. Call it 'reference'; it holds a path or an "
-            f"address in each row. The spreadsheet's columns are: {shown}"
-        )
-        raise SpreadsheetError([Problem(message, row=1)])
+    column = normalized(reference_column(spreadsheet))
+    is_result = is_result_table(spreadsheet, TEMPLATE_COLUMNS)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
     row_ids = RowIds()
@@ -163,11 +199,15 @@ def read_references(
         taken = row_ids.problem(number, cells)
         if taken and unique_row_ids:
             problems.append(taken)
-        occurrences[reference] += 1
+        place = storage.join(base, reference)
+        digest = (digests or {}).get(place, "")
+        if is_result:
+            digest = cell_text(cells["reference_sha256"]).strip()
+        occurrences[digest] += 1
         row_id = row_id_of(cells)
-        which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[reference]}"
-        request = DesignTemplateRequest(reference=storage.join(base, reference))
-        rows.append(CampaignRow(number, request, row_identity(which, reference)))
+        which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[digest]}"
+        request = DesignTemplateRequest(reference=place, digest=digest)
+        rows.append(CampaignRow(number, request, row_identity(which, digest)))
     if problems:
         raise SpreadsheetError(problems)
     return rows
@@ -188,7 +228,8 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         """Reads the references and the table of an earlier run; changes nothing.
 
         Args:
-            source: A folder, or a spreadsheet with a column `reference`.
+            source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
+                checked.
             output: Where the table is or will be.
             sheet: Which sheet of an XLSX; the first by default.
             name: What the idempotency keys are made of, if not the output.
@@ -199,35 +240,14 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         if storage.canonical(source) == storage.canonical(output):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
         references = References.read(source, sheet=sheet)
-        kind = template_table(references.base)
-        table = JobTable.open(output, references.spreadsheet, kind)
+        digests = _checked(references)
+        kind = template_table(references.base, digests)
+        table = JobTable.open(output, references.without_results(), kind)
+        for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
+            facts = {**state.facts, "reference_sha256": row.request.digest}
+            if facts != state.facts:
+                table.update(position, replace(state, facts=facts))
         return cls(name or storage.canonical(output), table, references=references)
-
-    async def check_references(self) -> None:
-        """Reads every reference that is still to be sent, and checks that it is a picture.
-
-        Raises:
-            SpreadsheetError: Some are not there, are no images, or have more than 15 MB.
-        """
-        room = asyncio.Semaphore(OPEN_READS)
-
-        async def problem(row: CampaignRow[DesignTemplateRequest]) -> Problem | None:
-            async with room:
-                try:
-                    await asyncio.to_thread(read_image, row.request.reference)
-                except ImageFileError as error:
-                    return Problem(str(error), None if self.references.is_folder else row.number)
-            return None
-
-        checked = await asyncio.gather(*(problem(row) for row in self._to_send()))
-        problems = [each for each in checked if each is not None]
-        if problems:
-            raise SpreadsheetError(problems)
-
-    def _to_send(self) -> Iterator[CampaignRow[DesignTemplateRequest]]:
-        for _, row, state in self.table.wanted:
-            if not state.is_completed and not state.is_processing:
-                yield row
 
     def hold_expired(self, now: datetime, accounts: Collection[str]) -> None:
         """Notes which rows were sent so long ago, or with such a key, that their key is no help.
@@ -240,11 +260,44 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             accounts: What stands for the API keys of this run.
         """
         held: dict[int, str] = {}
-        for position, _, state in self.table.wanted:
+        for position, (row, state) in enumerate(
+            zip(self.table.rows, self.table.states, strict=True)
+        ):
             if state.status is not RowStatus.SUBMITTING or state.mark is None:
                 continue
             first = state.submitted_at or state.mark.asked_at
-            if now - first > TRUSTED_LIFETIME or state.mark.account not in accounts:
+            is_old = now - first > TRUSTED_LIFETIME or state.mark.account not in accounts
+            # Without the picture it cannot be asked for again.
+            if is_old or row.gone:
                 held[position] = HELD
                 self.table.update(position, replace(state, error=HELD))
         self.adoption = Adoption(held=held)
+
+
+def _checked(references: References) -> dict[str, str]:
+    """The digests of all references, by where they are.
+
+    Raises:
+        SpreadsheetError: Some are not there, are no images, or have more than 15 MB.
+    """
+    column = references.column
+    numbers: dict[str, int] = {}
+    for number, cell in zip(
+        references.spreadsheet.row_numbers, references.spreadsheet.frame[column], strict=True
+    ):
+        reference = plain_text(cell_text(cell)).strip()
+        if reference:
+            numbers.setdefault(storage.join(references.base, reference), number)
+
+    def digest(place: str) -> str | Problem:
+        try:
+            return read_image(place).digest
+        except ImageFileError as error:
+            return Problem(str(error), None if references.is_folder else numbers[place])
+
+    with ThreadPoolExecutor(OPEN_READS) as threads:
+        found = dict(zip(numbers, threads.map(digest, numbers), strict=True))
+    problems = [each for each in found.values() if isinstance(each, Problem)]
+    if problems:
+        raise SpreadsheetError(problems)
+    return {place: each for place, each in found.items() if isinstance(each, str)}

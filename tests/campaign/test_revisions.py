@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import pytest
 
 from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdVersion
-from prefect_staticadslab.campaign.json_trees import nodes
-from prefect_staticadslab.campaign.pipeline import generate
+from prefect_staticadslab.campaign.json_trees import nodes, patched
+from prefect_staticadslab.campaign.pipeline import BUSY, generate
 from prefect_staticadslab.campaign.problems import SpreadsheetError
 from prefect_staticadslab.campaign.requests import send
+from prefect_staticadslab.campaign.revising import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.revisions import Revisions, newest
 from prefect_staticadslab.campaign.session import shared_session
 from prefect_staticadslab.campaign.states import RowStatus
@@ -115,6 +117,8 @@ def test_a_version_is_found_by_its_picture_or_else_by_its_date() -> None:
     assert newest([old, shown, new], "https://cdn/3.png") == shown
     assert newest([new, old], "https://cdn/4.png") == new
     assert newest([version(9)], "https://cdn/4.png") is None
+    both = [version(n, image_url="https://cdn/5.png", version=n) for n in (1, 2)]
+    assert newest(both, "https://cdn/5.png?signed=now") == both[1]
 
 
 # Against the simulator
@@ -272,3 +276,60 @@ async def test_a_rendering_that_failed_is_repeated_with_the_same_tree(
         assert waiting.error == "Row 2, of the same ad, comes first."
     tree = (await client.get_image_ad(ad.id)).current_json_tree or {}
     assert [n["id"] for n in nodes(tree)].count("new") == 1
+
+
+async def test_what_somebody_else_changed_in_between_is_left_to_people(
+    client: StaticAdsLabClient, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    ad = await finished(client, make_request("x", editable=True))
+    _, place = first_text(ad)
+    ours = [{"op": "replace", "path": place, "value": "Ours"}]
+    spreadsheet = write(tmp_path, (ad.id, "json_patch", ours))
+    killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
+    (plan,) = await killed.next_round(client)
+    under_way = AdUnderWay(plan)
+    under_way.begin_attempt(client.now(), client.key_id)
+    await killed.table.before_send({0: under_way.state})
+    theirs = patched(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
+    await client.update_image_ad(ad.id, theirs)
+    (state,) = (await run(client, spreadsheet, tmp_path / "out.csv")).table.states
+    assert (state.status, state.error) == (RowStatus.SUBMITTING, RENDERING)
+    await waited(client, ad.id)
+    (state,) = (await run(client, spreadsheet, tmp_path / "out.csv")).table.states
+    assert (state.status, state.error) == (RowStatus.SUBMITTING, UNCLEAR)
+    text = (tmp_path / "out.csv").read_text().replace(",submitting,", ",pending,")
+    (tmp_path / "out.csv").write_text(text)
+    (state,) = (await run(client, spreadsheet, tmp_path / "out.csv")).table.states
+    assert state.status is RowStatus.COMPLETED
+    assert "Ours" in texts(await client.get_image_ad(ad.id))
+
+
+async def test_runs_that_know_nothing_of_each_other_overwrite_nothing(
+    client: StaticAdsLabClient, make_request: MakeRequest, tmp_path: Path
+) -> None:
+    ad = await finished(client, make_request("x", editable=True))
+    runs = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        change = [{"op": "add", "path": "/children/0", "value": {"id": name, "type": "EFFECT"}}]
+        runs.append(
+            run(
+                client,
+                write(tmp_path / name, (ad.id, "json_patch", change)),
+                tmp_path / f"{name}.csv",
+            )
+        )
+    first, second = await asyncio.gather(*runs)
+    states = [first.table.states[0], second.table.states[0]]
+    assert sorted(str(s.status) for s in states) == ["completed", "pending"]
+    assert BUSY in {s.error for s in states}
+    for name in ("one", "two"):
+        spreadsheet = str(tmp_path / name / "changes.csv")
+        await run(client, spreadsheet, tmp_path / f"{name}.csv")
+    tree = (await client.get_image_ad(ad.id)).current_json_tree or {}
+    assert {"one", "two"} <= {n["id"] for n in nodes(tree)}
+
+
+async def waited(client: StaticAdsLabClient, image_ad_id: str) -> None:
+    while not (await client.get_image_ad(image_ad_id)).is_finished:
+        await asyncio.sleep(0.1)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
@@ -44,7 +46,6 @@ def folder(tmp_path: Path) -> Path:
 
 async def run(batch: TemplateBatch, url: str) -> TemplateBatch:
     """What the flow does, without Prefect."""
-    await batch.check_references()
     batch.table.save_now()
     async with (
         batch.table.checkpoints(print),
@@ -71,14 +72,18 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
 
 def test_a_spreadsheets_paths_start_at_its_own_folder(folder: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.png"
+    elsewhere.write_bytes(picture("red"))
+    remote = "memory://templates/x.png"
+    with fsspec.open(remote, "wb") as file:
+        file.write(picture("blue"))
     (folder / "refs.csv").write_text(
-        f"sku,Reference\n1,a.png\n2,{elsewhere}\n3,https://cdn/x.png\n", encoding="utf-8"
+        f"sku,Reference\n1,a.png\n2,{elsewhere}\n3,{remote}\n", encoding="utf-8"
     )
     batch = TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
     assert [row.request.reference for row in batch.table.rows] == [
         str(folder / "a.png"),
         str(elsewhere),
-        "https://cdn/x.png",
+        remote,
     ]
 
 
@@ -88,7 +93,7 @@ def test_a_spreadsheet_without_references_is_told(tmp_path: Path) -> None:
         TemplateBatch.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"))
 
 
-async def test_what_is_no_picture_is_told_with_its_row_before_anything_is_sent(
+def test_what_is_no_picture_is_told_with_its_row_before_anything_is_sent(
     folder: Path, tmp_path: Path
 ) -> None:
     (folder / "broken.png").write_bytes(picture()[:60])
@@ -96,9 +101,8 @@ async def test_what_is_no_picture_is_told_with_its_row_before_anything_is_sent(
     (folder / "refs.csv").write_text(
         "reference\na.png\nnotes.txt\nbroken.png\nlarge.png\nmissing.png\n"
     )
-    batch = TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
     with pytest.raises(SpreadsheetError) as refused:
-        await batch.check_references()
+        TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
     assert str(refused.value).splitlines() == [
         f"Row 3: {folder}/notes.txt is no PNG, JPEG, WebP or GIF.",
         f"Row 4: {folder}/broken.png is a broken image (OSError).",
@@ -179,9 +183,9 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     day = timedelta(days=1)
     for position, asked in enumerate((now - day, now)):
         mark = Mark("00ff", "11ee", "22dd", asked)
-        batch.table.update(
-            position, AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
-        )
+        sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
+        facts = batch.table.states[position].facts
+        batch.table.update(position, replace(sent, facts=facts))
     batch.table.save_now()
     again = TemplateBatch.open(str(folder), output)
     again.hold_expired(now, {"22dd"})
@@ -189,3 +193,37 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     assert "nobody can say" in (again.table.states[0].error or "")
     again.hold_expired(now, {"another key"})
     assert again.chunks() == []
+
+
+async def test_a_reference_is_known_by_what_it_shows(
+    folder: Path, tmp_path: Path, simulator: SimulatorServer
+) -> None:
+    output = str(tmp_path / "out.csv")
+    await run(TemplateBatch.open(str(folder), output), simulator.url)
+    (folder / "a.png").rename(folder / "renamed.png")
+    (folder / "refs.csv").write_text("reference\nrenamed.png\nb.jpg\n")
+    for source in (folder, folder / "refs.csv", folder):
+        batch = await run(TemplateBatch.open(str(source), output), simulator.url)
+        assert len(simulator.world.templates) == 2
+        assert all(state.is_completed for _, _, state in batch.table.wanted)
+    (folder / "b.jpg").write_bytes(picture("black", kind="JPEG"))
+    again = await run(TemplateBatch.open(str(folder), output), simulator.url)
+    assert len(simulator.world.templates) == 3
+    assert again.table.gone == 1
+    # The table itself names the pictures, too.
+    (folder / "copy.csv").write_bytes((tmp_path / "out.csv").read_bytes())
+    assert len(TemplateBatch.open(str(folder / "refs.csv"), output).table.wanted) == 2
+
+
+def test_a_row_that_may_have_been_sent_and_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
+    output, now = str(tmp_path / "out.csv"), datetime.now(UTC)
+    batch = TemplateBatch.open(str(folder), output)
+    mark = Mark("00ff", "11ee", "22dd", now)
+    sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+    batch.table.update(0, replace(sent, facts=batch.table.states[0].facts))
+    batch.table.save_now()
+    (folder / "a.png").unlink()
+    again = TemplateBatch.open(str(folder), output)
+    again.hold_expired(now, {"22dd"})
+    assert list(again.adoption.held) == [1]
+    assert "nobody can say" in (again.table.states[1].error or "")

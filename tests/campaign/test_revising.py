@@ -1,0 +1,132 @@
+"""What an ad says of a revision that may have been sent, and what is done about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from prefect_staticadslab import AdState, ImageAd, RowStatus
+from prefect_staticadslab.campaign.changes import Change
+from prefect_staticadslab.campaign.json_trees import fingerprint
+from prefect_staticadslab.campaign.poller import Poller
+from prefect_staticadslab.campaign.requests import Look
+from prefect_staticadslab.campaign.revising import RENDERING, UNCLEAR, next_step
+
+
+def tree(*names: str, size: float = 48) -> dict[str, Any]:
+    children = [{"id": name, "type": "TEXT", "fontSize": size} for name in names]
+    return {"id": "root", "type": "FRAME", "children": children}
+
+
+def ad(of: dict[str, Any] | None, status: str = "completed", url: str = "https://cdn/1") -> ImageAd:
+    fields = {"id": "ia_1", "status": status, "editable": True, "current_json_tree": of}
+    return ImageAd.model_validate(fields | {"image_url": url if status == "completed" else None})
+
+
+CHANGE = Change.model_validate(
+    {
+        "image_ad_id": "ia_1",
+        "json_patch": [
+            {"op": "add", "path": "/children/-", "value": tree("new")["children"][0]},
+        ],
+    }
+)
+BEFORE, SENT, OTHER = tree("a"), tree("a", "new"), tree("b")
+FACTS = {
+    "previous_tree": fingerprint(BEFORE),
+    "sent_tree": fingerprint(SENT),
+    "previous_image_url": "https://cdn/1?signed=then",
+}
+SUBMITTING = AdState(RowStatus.SUBMITTING, attempts=1, facts=FACTS)
+FAILED = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1, facts=FACTS)
+
+
+def test_an_ad_as_it_was_before_is_sent_the_same_again_whatever_its_address() -> None:
+    step = next_step(CHANGE, SUBMITTING, ad(BEFORE, url="https://cdn/1?signed=now"), is_lost=False)
+    assert step.request is not None
+    assert step.request.tree == SENT
+    assert (step.state.status, step.state.attempts) == (RowStatus.SUBMITTING, 1)
+    late = next_step(CHANGE, SUBMITTING, ad(BEFORE), is_lost=True)
+    assert (late.state.status, late.state.attempts) == (RowStatus.PENDING, 1)
+
+
+def test_an_ad_with_the_tree_that_was_sent_has_it_and_is_followed() -> None:
+    done = next_step(CHANGE, SUBMITTING, ad(SENT), is_lost=False)
+    assert (done.request, done.state.status) == (None, RowStatus.COMPLETED)
+    running = next_step(CHANGE, SUBMITTING, ad(SENT, "processing"), is_lost=False)
+    assert running.state.is_processing
+    # A server may write 48.0 as 48.
+    written = next_step(CHANGE, SUBMITTING, ad(tree("a", "new", size=48.0)), is_lost=False)
+    assert written.state.status is RowStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("shown", "note"),
+    [
+        (ad(OTHER), UNCLEAR),
+        (ad(None), UNCLEAR),
+        (ad(OTHER, "processing"), RENDERING),
+        (ad(BEFORE, "processing"), RENDERING),
+        (ad(None, "processing"), RENDERING),
+    ],
+)
+def test_what_nobody_can_say_is_left_to_people(shown: ImageAd, note: str) -> None:
+    step = next_step(CHANGE, SUBMITTING, shown, is_lost=True)
+    assert (step.request, step.state.status, step.state.error) == (
+        None,
+        RowStatus.SUBMITTING,
+        note,
+    )
+
+
+def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
+    kept = next_step(CHANGE, FAILED, ad(SENT, "failed"), is_lost=False)
+    assert kept.request is not None
+    assert kept.request.tree == SENT
+    rolled_back = next_step(CHANGE, FAILED, ad(BEFORE), is_lost=False)
+    assert rolled_back.request is not None
+    assert rolled_back.request.tree == SENT
+    unclear = next_step(CHANGE, FAILED, ad(OTHER, "failed"), is_lost=False)
+    assert (unclear.request, unclear.state.error) == (None, UNCLEAR)
+    facts = {**FACTS, "kept_tree": fingerprint(OTHER)}
+    state = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1, facts=facts)
+    normalised = next_step(CHANGE, state, ad(OTHER, "failed"), is_lost=False)
+    assert normalised.request is not None
+    assert normalised.request.tree == OTHER
+
+
+async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.01)
+    old, new = ad(BEFORE), ad(SENT, url="https://cdn/2")
+    answers = [old, old, ad(SENT, "processing"), new]
+
+    async def read(_: Sequence[str]) -> list[ImageAd]:
+        return [answers.pop(0) if len(answers) > 1 else answers[0]]
+
+    async def read_one(_: str) -> ImageAd:
+        return answers[0]
+
+    poller = Poller(read, read_one, lambda: None)
+    before = Look.of(old)
+    async with asyncio.timeout(20):
+        seen = await poller.finished(
+            "ia_1", 10, is_new=True, is_stale=lambda job: Look.of(job) == before
+        )
+    assert seen == new
+    await poller.close()
+
+
+def test_a_look_goes_by_the_address_without_what_is_signed() -> None:
+    now = datetime.now(UTC)
+    one, other = (
+        ad(BEFORE, url=f"https://cdn/1?signed={n}").model_copy(update={"completed_at": now})
+        for n in range(2)
+    )
+    assert Look.of(one) == Look.of(other)
+    assert Look.of(one) != Look.of(one.model_copy(update={"completed_at": None}))
