@@ -264,6 +264,10 @@ class ImageAdJob(JobBlock[ImageAd]):
         failed, which is free, is tried anew. The API keeps keys for 24 hours: a run that is
         retried later than that makes a new ad. Outside of any run, each call makes one.
 
+        A flow that is retried as a whole has new task runs and subflow runs: what is triggered in
+        them is triggered again. Give an `idempotency_key` of your own where that must not create
+        the ad again, or trigger in the flow itself.
+
         Args:
             design_template_id, brand_id, product_id, audience_id, product_variant_id, prompt,
                 editable, options: Instead of the block's own; "" is none.
@@ -311,7 +315,12 @@ class ImageAdJob(JobBlock[ImageAd]):
         node_overrides: dict[str, dict[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> ImageAdRun:
-        """Asks for an image ad; see `atrigger`."""
+        """Asks for an image ad; see `atrigger`.
+
+        A retried task or flow run never pays twice. A flow that is retried as a whole has new task
+        runs and subflow runs: give an `idempotency_key` of your own where what is triggered in
+        them must not be created again.
+        """
         run = run_coro_as_sync(
             self.atrigger(
                 design_template_id=design_template_id,

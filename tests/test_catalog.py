@@ -14,6 +14,7 @@ import pytest
 from flows.catalog import catalog, main
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.listing.creation import (
+    FRESH_KEYS,
     addition_key,
     create_additions,
     kinds_to_read,
@@ -202,6 +203,54 @@ async def test_two_runs_at_once_add_nothing_twice(
     assert names.count("Tidewater Tea") == 1
 
 
+BRAND_AND_PRODUCT = (("kind", "name", "brand"), ("brand", "Sea", ""), ("product", "Tea", "Sea"))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_was_deleted_is_added_anew_although_its_key_is_known(
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path, times: int
+) -> None:
+    table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
+    world = simulator.world.catalog
+    for _ in range(times):
+        _, outcome = await add(client, table)
+        (_, brand), (_, product) = outcome.created
+        del world.products[product], world.brands[brand]
+    _, outcome = await add(client, table)
+    (_, brand), (_, product) = outcome.created
+    assert world.brands[brand]["name"] == "Sea"
+    assert world.products[product]["brand_id"] == brand
+
+
+async def test_what_is_deleted_again_and_again_is_told_as_not_created(
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
+    for _ in range(FRESH_KEYS):
+        _, outcome = await add(client, table)
+        del simulator.world.catalog.brands[outcome.created[0][1]]
+    _, outcome = await add(client, table)
+    assert outcome.created == []
+    assert [reason for _, reason in outcome.failed] == [
+        "it was added 3 times within a day, and deleted or renamed each time. "
+        "Add it again tomorrow, or by hand",
+        "the brand 'Sea' was not created",
+    ]
+
+
+async def test_what_was_renamed_is_not_taken_for_what_a_row_wants(
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT[:2])
+    _, outcome = await add(client, table)
+    renamed = outcome.created[0][1]
+    simulator.world.catalog.brands[renamed]["name"] = "Sea, closed"
+    _, outcome = await add(client, write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT))
+    (_, brand), (_, product) = outcome.created
+    assert brand != renamed
+    assert simulator.world.catalog.products[product]["brand_id"] == brand
+
+
 async def test_a_workbook_has_a_sheet_for_each_kind_of_addition(
     client: StaticAdsLabClient, tmp_path: Path
 ) -> None:
@@ -263,6 +312,23 @@ def table_of(*lines: str) -> Callable[[Path], str]:
             table_of("kind,name,product,sort_order", "variant,A,P,first"),
             ["Row 2, column sort_order: 'first' is no whole number."],
         ),
+        (
+            table_of(
+                "kind;name;details;color_palettes;fonts",
+                "brand;A;;[NaN];",
+                'brand;B;{"a":1e999};;',
+                'brand;C;{"a":"\\ud800"};;',
+                f"brand;D;;;{'[' * 300}{']' * 300}",
+                f'brand;E;{{"a":{"[" * 100_000};;',
+            ),
+            [
+                "Row 2, column color_palettes: is no JSON: it holds NaN",
+                "Row 3, column details: is no JSON that can be sent: 1e999 is too large",
+                "Row 4, column details: is no JSON: it holds half of a character, \\ud800.",
+                "Row 5, column fonts: is no JSON that can be sent: it is nested more than 100",
+                "Row 6, column details: is no JSON that can be sent: it is nested more than 100",
+            ],
+        ),
     ],
 )
 def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
@@ -321,13 +387,13 @@ async def test_what_the_api_refuses_keeps_only_its_own_children_out(
         "audience,A,,P",
         "brand,Fine,,",
     )(tmp_path)
-    original = StaticAdsLabClient.create_resource
+    original = StaticAdsLabClient.send_resource
 
     async def refusing(self: StaticAdsLabClient, kind: Any, **fields: Any) -> Any:
         long = len(fields["name"]) > 200
         return await original(self, kind, **{**fields, "name": 7 if long else fields["name"]})
 
-    monkeypatch.setattr(StaticAdsLabClient, "create_resource", refusing)
+    monkeypatch.setattr(StaticAdsLabClient, "send_resource", refusing)
     _, outcome = await add(client, table)
     assert [each.row.name for each, _ in outcome.created] == ["Fine"]
     assert [each.row.kind for each, _ in outcome.failed] == [BRAND, PRODUCT, AUDIENCE]

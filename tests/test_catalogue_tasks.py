@@ -13,6 +13,7 @@ from prefect import Task, flow
 
 from prefect_staticadslab import (
     FigmaRender,
+    StaticAdsLabClient,
     StaticAdsLabCredentials,
     create_audience,
     create_brand,
@@ -26,9 +27,13 @@ from prefect_staticadslab import (
     list_images,
     list_product_variants,
     list_products,
+    revise_image_ad,
     sync_image_ads,
 )
-from tests.scripted import Received, answer, data, error, scripted
+from prefect_staticadslab.api.errors import ConflictError
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import MakeRequest
+from tests.scripted import DROP, Received, answer, data, error, scripted
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -200,3 +205,62 @@ async def test_versions_are_listed_and_read() -> None:
         "/v1/image-ads/ia_1/versions?limit=100",
         "/v1/image-ads/ia_1/versions/iav_1",
     ]
+
+
+def ad_as(status: str, *headlines: str) -> bytes:
+    children = [{"id": h, "type": "TEXT", "characters": h} for h in headlines]
+    tree = {"id": "0", "type": "FRAME", "children": children}
+    ad = {"id": "ia_1", "status": status, "editable": True, "current_json_tree": tree}
+    return data(ad | ({"image_url": "https://cdn/1.png"} if status == "completed" else {}))
+
+
+def one_more(tree: dict[str, Any]) -> dict[str, Any]:
+    """A change that shows how often it was made."""
+    more = {"id": "more", "type": "TEXT", "characters": "more"}
+    return {**tree, "children": [*tree["children"], more]}
+
+
+async def test_a_revision_whose_answer_was_lost_is_made_once(
+    simulator: SimulatorServer,
+    client: StaticAdsLabClient,
+    credentials: StaticAdsLabCredentials,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ad = (await client.create_image_ad(make_request(editable=True))).image_ad
+    simulator.world.age(3600)
+    before = await client.get_image_ad(ad.id)
+    faults = iter([None, "dropped after"])
+    monkeypatch.setattr(simulator.world, "next_fault", lambda: next(faults, None))
+    retried = revise_image_ad.with_options(retry_delay_seconds=1.2)
+    revised = await run_once(retried, credentials, ad.id, one_more)
+    assert revised.is_completed
+    assert before.current_json_tree is not None
+    assert revised.current_json_tree == one_more(before.current_json_tree)
+    assert simulator.world.counts["re-renders"] == 1
+
+
+async def test_a_rendering_of_somebody_elses_is_not_taken_for_the_revision() -> None:
+    script = [
+        ad_as("completed", "a"),
+        DROP,
+        ad_as("processing", "a", "theirs"),
+        ad_as("completed", "a", "theirs"),
+        ad_as("processing", "a", "theirs", "more"),
+    ]
+    async with scripted(script) as server:
+        retried = revise_image_ad.with_options(retry_delay_seconds=0)
+        await run_once(retried, credentials_for(server.url), "ia_1", one_more)
+    assert [r.method for r in server.received] == ["GET", "PATCH", "GET", "GET", "PATCH"]
+    first, second = (r for r in server.received if r.method == "PATCH")
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    sent = json.loads(second.body)["current_json_tree"]["children"]
+    assert [child["id"] for child in sent] == ["a", "theirs", "more"]
+
+
+async def test_an_ad_that_is_being_rendered_is_told_without_a_change() -> None:
+    async with scripted([ad_as("processing", "a")]) as server:
+        once = revise_image_ad.with_options(retries=0)
+        with pytest.raises(ConflictError, match="ia_1 is being rendered at this moment"):
+            await run_once(once, credentials_for(server.url), "ia_1", one_more)
+    assert [r.method for r in server.received] == ["GET"]

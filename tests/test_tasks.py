@@ -152,6 +152,23 @@ async def test_a_chunk_of_requests_becomes_results(
     assert len({r.state.image_ad_id for r in results}) == 3
 
 
+async def test_a_chunk_with_a_key_of_its_own_is_the_same_ads_in_every_run(
+    credentials: StaticAdsLabCredentials, simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    requests = [make_request("a"), make_request("a"), make_request("b")]
+
+    @flow
+    async def chunk(key: str | None) -> list[str | None]:
+        results = await generate_image_ads(credentials, requests, wait=False, idempotency_key=key)
+        return [result.state.image_ad_id for result in results]
+
+    first = await chunk("mine")
+    assert await chunk("mine") == first
+    assert len(set(first)) == len(simulator.world.jobs) == 3
+    await chunk(None)
+    assert len(simulator.world.jobs) == 6
+
+
 async def test_outside_of_any_flow_a_task_is_a_function(
     credentials: StaticAdsLabCredentials, make_request: MakeRequest
 ) -> None:

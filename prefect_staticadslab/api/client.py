@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import httpx
 import httpx_sse
@@ -50,6 +51,19 @@ from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 
 C = TypeVar("C", bound=CatalogueResource)
 J = TypeVar("J", bound=Job)
+
+
+@dataclass(frozen=True)
+class Created(Generic[C]):
+    """The answer to an addition to the catalogue.
+
+    Attributes:
+        resource: What was added, as it was then.
+        replayed: Whether this is an earlier request's answer; what it added may be gone by now.
+    """
+
+    resource: C
+    replayed: bool
 
 
 class StaticAdsLabClient(BaseClient):
@@ -329,9 +343,16 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
         """
+        sent = await self.send_resource(kind, idempotency_key=idempotency_key, **fields)
+        return sent.resource
+
+    async def send_resource(
+        self, kind: type[C], *, idempotency_key: str | None = None, **fields: Any
+    ) -> Created[C]:
+        """Does what `create_resource` does, and tells whether the key was answered before."""
         key = idempotency_key or str(uuid.uuid4())
         answer = await self._request("POST", ENDPOINTS[kind], json=fields, idempotency_key=key)
-        return parse(kind, answer)
+        return Created(parse(kind, answer), answer.replayed)
 
     async def update_resource(
         self,
@@ -388,6 +409,27 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             BadRequestError, PayloadTooLargeError: The API does not take the file.
         """
+        sent = await self.send_image(
+            image,
+            image_type,
+            product_id=product_id,
+            alt_text=alt_text,
+            logo_theme=logo_theme,
+            idempotency_key=idempotency_key,
+        )
+        return sent.resource
+
+    async def send_image(
+        self,
+        image: ImageFile,
+        image_type: ImageType,
+        *,
+        product_id: str | None = None,
+        alt_text: str | None = None,
+        logo_theme: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Created[Image]:
+        """Does what `upload_image` does, and tells whether the key was answered before."""
         fields = {
             "image_type": str(image_type),
             "product_id": product_id,
@@ -401,7 +443,7 @@ class StaticAdsLabClient(BaseClient):
             upload=_upload(image),
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
-        return parse(Image, answer)
+        return Created(parse(Image, answer), answer.replayed)
 
     async def create_design_template(
         self,

@@ -176,7 +176,8 @@ async def create_unless_failed(
     """The ad that an earlier try with this key made, unless its job failed; else a new one.
 
     Repeating a create with its key never pays twice, but gives back a failed ad for ever. So the
-    keys that are sent are numbered, and one whose ad failed is passed over.
+    keys that are sent are numbered, and one whose ad failed is passed over. An ad that cannot be
+    read was created all the same, and is taken for one that goes on.
 
     Args:
         client: The client.
@@ -191,7 +192,12 @@ async def create_unless_failed(
         if not created.replayed:
             break
         # The answer that is replayed is from the ad's beginning.
-        if not (await client.get_image_ad(created.image_ad.id)).is_failed:
+        try:
+            ad = await client.get_image_ad(created.image_ad.id)
+        except StaticAdsLabError as error:
+            logger.warning("Reading %s: %s", created.image_ad.id, error)
+            break
+        if not ad.is_failed:
             break
     return created
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD
 from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.json_trees import (
     TreeError,
     check_overrides,
@@ -178,11 +178,9 @@ def _change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[
 
 def _json(text: str) -> Any:
     try:
-        value = json.loads(text)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise TreeError(f"is no JSON: {error}.") from None
-    return value
+        return read_json(text)
+    except JsonCellError as error:
+        raise TreeError(f"{error}.") from None
 
 
 def _with_ad(state: AdState, change: Change) -> AdState:

@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.columns import (
     columns_of,
     id_problem,
 )
+from prefect_staticadslab.campaign.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, shortened
@@ -202,10 +203,9 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
     if not text.strip():
         return None, None
     try:
-        value = json.loads(text)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        return None, f"is no JSON: {error}. It looks like {_OVERRIDES_EXAMPLE}"
+        value = read_json(text)
+    except JsonCellError as error:
+        return None, f"{error}. It looks like {_OVERRIDES_EXAMPLE}"
     if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
         return None, f"must be a JSON object of objects, such as {_OVERRIDES_EXAMPLE}"
     return value or None, None

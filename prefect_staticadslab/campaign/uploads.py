@@ -11,12 +11,16 @@ from typing import Final
 
 from prefect_staticadslab.api.catalogue import Image, ImageFile, ImageType
 from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.concurrency import all_of
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
 
 OPEN_UPLOADS: Final = 4
 """Each holds a whole file, and there may be thousands of them."""
+
+FRESH_KEYS: Final = 3
+"""How many keys an upload has; each is used up for a day once its image is deleted."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ async def upload_images(
 
     The files are read twice, once to check them and once to send them, so that there are never
     more than a few in memory. Their idempotency keys come from their content and `fields`: what
-    is uploaded again within 24 hours is the same image.
+    is uploaded again within 24 hours is the same image, unless that was deleted since.
 
     Args:
         client: The client.
@@ -55,7 +59,7 @@ async def upload_images(
 
     Raises:
         ImageFileError: Some files cannot be uploaded; the message lists all of them, and nothing
-            was sent.
+            was sent. Or an image was uploaded and deleted too often in a day.
         StaticAdsLabError: The API does not take one.
     """
     room = asyncio.Semaphore(OPEN_UPLOADS)
@@ -72,14 +76,7 @@ async def upload_images(
             image = await asyncio.to_thread(read_image, location)
             if image.digest != digest:
                 raise ImageFileError(f"{storage.shown(location)} was changed while it was read.")
-            return await client.upload_image(
-                image,
-                fields.image_type,
-                product_id=fields.product_id,
-                alt_text=fields.alt_text,
-                logo_theme=fields.logo_theme,
-                idempotency_key=upload_key(image, fields),
-            )
+            return await _upload(client, image, fields)
 
     wanted = list(dict.fromkeys(locations))
     checked = dict(zip(wanted, await all_of(map(check, wanted)), strict=True))
@@ -93,9 +90,40 @@ async def upload_images(
     return [images[digests[place]] for place in locations]
 
 
-def upload_key(image: ImageFile, fields: UploadFields) -> str:
-    """The idempotency key of an upload: one key stands for one body, and that holds the name."""
-    said = [
+async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFields) -> Image:
+    for attempt in range(1, FRESH_KEYS + 1):
+        sent = await client.send_image(
+            image,
+            fields.image_type,
+            product_id=fields.product_id,
+            alt_text=fields.alt_text,
+            logo_theme=fields.logo_theme,
+            idempotency_key=upload_key(image, fields, attempt),
+        )
+        if not sent.replayed:
+            return sent.resource
+        try:
+            return await client.get_resource(Image, sent.resource.id)
+        except NotFoundError:
+            continue
+        except StaticAdsLabError:
+            # Not a word against it: the key may upload but not read, or the API has trouble.
+            return sent.resource
+    raise ImageFileError(
+        f"{image.filename} was uploaded {FRESH_KEYS} times within a day, and deleted each time. "
+        "Upload it again tomorrow, or by another name."
+    )
+
+
+def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
+    """The idempotency key of an upload: one key stands for one body, and that holds the name.
+
+    Args:
+        image: The file.
+        fields: What is said about it.
+        attempt: Which of the keys: what the ones before have uploaded is gone.
+    """
+    said: list[str | int | None] = [
         image.digest,
         image.safe_filename,
         str(fields.image_type),
@@ -103,4 +131,6 @@ def upload_key(image: ImageFile, fields: UploadFields) -> str:
         fields.alt_text,
         fields.logo_theme,
     ]
+    if attempt > 1:
+        said.append(attempt)
     return f"image-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"

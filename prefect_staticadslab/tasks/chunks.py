@@ -28,10 +28,15 @@ async def generate_image_ads(
     timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
     wait: bool = True,
     journal: Journal | None = None,
+    idempotency_key: str | None = None,
 ) -> list[ImageAdResult]:
     """From a chunk of requests to results. One ad's failure is that ad's alone.
 
     Chunks that are awaited in one event loop share their client, rate limit and polls.
+
+    A retried task run never creates an ad twice: the keys are derived from the task run, which
+    keeps its id across retries. A flow that is retried as a whole has new task runs, as have its
+    subflows; give an `idempotency_key` of your own where that must not create the ads again.
 
     Args:
         credentials: Whose key to use.
@@ -41,6 +46,9 @@ async def generate_image_ads(
         timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
         wait: Whether to follow the ads, or to end once they are created.
         journal: Where to write down what becomes known, as it does; only within this process.
+        idempotency_key: What the keys of requests are derived from, with their positions, instead
+            of the task run: the same within 24 hours gives the same ads, as long as the requests
+            and their order are the same. `PlannedAd`s have keys of their own.
 
     Returns:
         A result for each request, in the same order.
@@ -68,7 +76,7 @@ async def generate_image_ads(
         print(asyncio.run(two_prompts(StaticAdsLabCredentials.from_environment())))
         ```
     """
-    campaign = run_key()
+    campaign = idempotency_key or run_key()
     planned = [
         each
         if isinstance(each, PlannedAd)

@@ -30,7 +30,9 @@ async def create_design_template(
 ) -> DesignTemplate:
     """Has one design template made; it starts as `processing`.
 
-    A retried task run never makes a second one: its key is derived from the task run.
+    A retried task run never makes a second one: its key is derived from the task run, which keeps
+    its id across retries. A flow that is retried as a whole has new task runs, as have its
+    subflows; give an `idempotency_key` of your own where that must not make another template.
 
     Args:
         credentials: Whose key to use.

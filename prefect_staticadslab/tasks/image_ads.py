@@ -26,8 +26,8 @@ async def create_image_ad(
     """Creates one image ad; it starts as `processing`.
 
     A retried task run never creates a second ad: its key is derived from the task run, which keeps
-    its id across retries. A flow that is retried as a whole has new task runs; give an
-    `idempotency_key` of your own where that must not create the ad again.
+    its id across retries. A flow that is retried as a whole has new task runs, as have its
+    subflows; give an `idempotency_key` of your own where that must not create the ad again.
 
     Args:
         credentials: Whose key to use.

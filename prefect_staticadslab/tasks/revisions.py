@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import task_run
 
 from prefect_staticadslab.api import jobs
-from prefect_staticadslab.api.errors import IdempotencyConflictError
+from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictError
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
@@ -37,18 +36,21 @@ async def revise_image_ad(
     """Revises one editable ad, which is `processing` again afterwards.
 
     The API takes entire trees only, so the present one is read and changed. A retried task run
-    does not change it twice.
+    never changes it twice: its key is derived from the task run, which keeps its id across
+    retries. A flow that is retried as a whole has new task runs, as have its subflows; give an
+    `idempotency_key` of your own where that must not change the ad again.
 
     Args:
         credentials: Whose key to use.
         image_ad_id: Which ad.
         change: From the ad's present tree to the one to render; `patched` and `overridden` of
             `prefect_staticadslab.campaign.json_trees` make such trees.
-        idempotency_key: A key of your own instead of the task run's.
+        idempotency_key: A key of your own instead of the task run's; within 24 hours it changes
+            the ad once, whatever `change` says.
 
     Raises:
         NotEditableError: It is a flat ad; nothing was sent.
-        ConflictError: It is being rendered at this moment.
+        ConflictError: It is being rendered at this moment; the task tries again later.
         StaticAdsLabError: See `prefect_staticadslab.api.errors`.
 
     Example:
@@ -85,8 +87,11 @@ async def revise_image_ad(
         ad = await client.get_image_ad(image_ad_id)
         if not ad.is_editable:
             raise NotEditableError(f"{image_ad_id} is a flat ad; only editable ones are revised.")
-        if not ad.is_finished and (task_run.run_count or 1) > 1:
-            return ad  # an earlier try of this task run has changed it
+        if not ad.is_finished:
+            # Whose rendering this is, an earlier try's or another's, shows once it has ended.
+            raise ConflictError(
+                f"{image_ad_id} is being rendered at this moment", status=409, code="CONFLICT"
+            )
         if ad.current_json_tree is None:
             raise NotEditableError(f"{image_ad_id} has no tree yet; it is {ad.status}.")
         try:
@@ -96,7 +101,7 @@ async def revise_image_ad(
                 idempotency_key=idempotency_key or run_key(),
             )
         except IdempotencyConflictError:
-            # Another tree under this key: an earlier try of this task run has changed the ad.
+            # Another tree under this key: an earlier try of this task run was taken.
             return await client.get_image_ad(image_ad_id)
         return revised.image_ad
 

@@ -240,3 +240,15 @@ async def endless_stream(text: str, *, seconds: float) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     finally:
         listener.close()
+
+
+@pytest.mark.parametrize("trouble", [error(404, "NOT_FOUND"), error(503, "SERVICE_UNAVAILABLE")])
+async def test_an_ad_that_was_created_is_given_back_although_it_cannot_be_read_yet(
+    make_request: MakeRequest, trouble: bytes
+) -> None:
+    script = [data(RUNNING, 201, Idempotent_Replayed="true"), trouble]
+    async with scripted(script) as server, client_of(server.url) as client:
+        with stamina.set_testing(True, attempts=1):
+            created = await jobs.create_unless_failed(client, make_request(), "mine")
+    assert (created.image_ad.id, created.replayed) == ("ia_1", True)
+    assert [received.method for received in server.received] == ["POST", "GET"]

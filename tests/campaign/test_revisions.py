@@ -89,6 +89,18 @@ def first_text(ad: ImageAd) -> tuple[str, str]:
         (("", "json_patch", "[]"), "Row 2, column image_ad_id: is empty."),
         (("ia_1", "json_patch", ""), "Row 2: has no change. Fill one of current_json_tree"),
         (("ia_1", "json_patch", "[{]"), "Row 2, column json_patch: is no JSON"),
+        (
+            (
+                "ia_1",
+                "json_patch",
+                '[{"op": "add", "path": "/x", "value": ' + "[" * 400 + "]" * 400 + "}]",
+            ),
+            "Row 2, column json_patch: is no JSON that can be sent: it is nested more than 100",
+        ),
+        (
+            ("ia_1", "node_overrides", '{"2": {"characters": "\\ud800"}}'),
+            "Row 2, column node_overrides: is no JSON: it holds half of a character",
+        ),
         (("ia_1", "json_patch", "[1]"), "Row 2, column json_patch: is no JSON patch"),
         (("ia_1", "node_overrides", "{}"), "Row 2, column node_overrides: is no JSON object"),
         (("ia_1", "current_json_tree", "[]"), "Row 2, column current_json_tree: is no JSON object"),

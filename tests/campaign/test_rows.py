@@ -154,8 +154,10 @@ def test_rows_may_be_added_and_removed(names: list[str], more: list[str]) -> Non
         '{"n": {"x": NaN}}',
         '{"n": {"x": 1e999}}',
         '{"n": ' + "[" * 100_000,
+        '{"n": {"x": ' + "[" * 400 + "]" * 400 + "}}",
+        '{"n": {"x": ' + "9" * 5000 + "}}",
     ],
-    ids=["half a character", "NaN", "infinite", "too deep"],
+    ids=["half a character", "NaN", "infinite", "endless", "too deep", "too many digits"],
 )
 def test_overrides_that_cannot_be_sent_are_told(overrides: str) -> None:
     (found,) = problems({**GOOD, "node_overrides": overrides})

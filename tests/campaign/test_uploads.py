@@ -18,7 +18,8 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign import uploads
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
 from prefect_staticadslab.campaign.uploads import UploadFields, upload_images
-from tests.scripted import Received, data, scripted
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.scripted import Received, data, error, scripted
 
 PRODUCT = UploadFields(ImageType.PRODUCT, product_id="prod_1")
 
@@ -147,6 +148,35 @@ async def test_the_key_is_the_same_for_the_same_upload_and_for_no_other(tmp_path
     assert key_of(first) == key_of(second)
     assert first.body == second.body
     assert len({key_of(first), *map(key_of, others)}) == 4
+
+
+REPLAYED = {"Idempotent_Replayed": "true"}
+
+
+async def test_an_image_that_was_deleted_is_uploaded_anew_although_its_key_is_known(
+    client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    places, logo = [str(tmp_path / "a.png")], UploadFields(ImageType.LOGO)
+    (first,) = await upload_images(client, places, logo)
+    assert await upload_images(client, places, logo) == [first]
+    for _ in range(uploads.FRESH_KEYS - 1):
+        (image,) = await upload_images(client, places, logo)
+        del simulator.world.catalog.images[image.id]
+    (again,) = await upload_images(client, places, logo)
+    assert again.id in simulator.world.catalog.images
+    del simulator.world.catalog.images[again.id]
+    with pytest.raises(ImageFileError, match=r"a\.png was uploaded 3 times within a day"):
+        await upload_images(client, places, logo)
+
+
+async def test_a_key_that_may_upload_but_not_read_gets_its_image_again(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture())
+    script = [data({"id": "img_1"}, 201, **REPLAYED), error(403, "FORBIDDEN")]
+    async with scripted(script) as server, client_of(server.url) as client:
+        (image,) = await upload_images(client, [str(tmp_path / "a.png")], PRODUCT)
+    assert image.id == "img_1"
+    assert [received.method for received in server.received] == ["POST", "GET"]
 
 
 def key_of(received: Received) -> str:

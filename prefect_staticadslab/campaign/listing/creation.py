@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import CAMPAIGN_STOPPERS, StaticAdsLabError
+from prefect_staticadslab.api.errors import CAMPAIGN_STOPPERS, NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign.listing.report import CatalogueContent
 from prefect_staticadslab.campaign.listing.rows import WantedResource
 from prefect_staticadslab.campaign.names.catalogue import BRAND, PRODUCT, Kind, Listing, folded
@@ -18,6 +18,9 @@ from prefect_staticadslab.campaign.sheet import shortened
 
 Place: TypeAlias = "str | Addition"
 """A parent: the id of what is there, or what is still to be added."""
+
+FRESH_KEYS: Final = 3
+"""How many keys an addition has; each is used up for a day once what it added is gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +185,8 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
     """Adds what is to be added, one after another; a failed one keeps only its own children out.
 
     The idempotency keys come from kind, parent and name, so that two runs at once, or a run after
-    one that was cut, add nothing twice.
+    one that was cut, add nothing twice. What a key added before is looked at: if it was deleted or
+    renamed since, the next key adds it anew.
 
     Raises:
         AuthenticationError, PermissionDeniedError: Nothing more can be added with this key. What
@@ -199,26 +203,62 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
         if kind.parent:
             fields[kind.parent_column] = parent
         try:
-            made = await client.create_resource(
-                kind.resource,
-                idempotency_key=addition_key(kind, parent, each.row.name),
-                name=each.row.name,
-                **fields,
-            )
+            made = await _add(client, kind, parent, each.row.name, fields)
         except CAMPAIGN_STOPPERS:
             raise
         except StaticAdsLabError as error:
             outcome.failed.append((each, str(error)))
             continue
-        ids[each] = made.id
-        outcome.created.append((each, made.id))
+        if made is None:
+            outcome.failed.append((each, _GONE))
+            continue
+        ids[each] = made
+        outcome.created.append((each, made))
     return outcome
 
 
-def addition_key(kind: Kind, parent: str, name: str) -> str:
-    """The idempotency key of an addition."""
-    said = json.dumps([kind.name, parent, folded(name)])
-    return f"catalogue-{hashlib.sha256(said.encode()).hexdigest()[:40]}"
+async def _add(
+    client: StaticAdsLabClient, kind: Kind, parent: str, name: str, fields: Mapping[str, Any]
+) -> str | None:
+    """The id of what is there now by that name; None if all keys' additions are gone."""
+    for attempt in range(1, FRESH_KEYS + 1):
+        sent = await client.send_resource(
+            kind.resource,
+            idempotency_key=addition_key(kind, parent, name, attempt),
+            name=name,
+            **fields,
+        )
+        if not sent.replayed:
+            return sent.resource.id
+        try:
+            # The answer that is replayed says what was there then.
+            present = await client.get_resource(kind.resource, sent.resource.id)
+        except NotFoundError:
+            continue
+        if folded(present.name) == folded(name):
+            return present.id
+    return None
+
+
+_GONE: Final = (
+    f"it was added {FRESH_KEYS} times within a day, and deleted or renamed each time. "
+    "Add it again tomorrow, or by hand"
+)
+
+
+def addition_key(kind: Kind, parent: str, name: str, attempt: int = 1) -> str:
+    """The idempotency key of an addition.
+
+    Args:
+        kind: Of which kind it is.
+        parent: The id of what it belongs to; "" for a brand.
+        name: Its name.
+        attempt: Which of the keys: what the ones before have added is gone.
+    """
+    said: list[str | int] = [kind.name, parent, folded(name)]
+    if attempt > 1:
+        said.append(attempt)
+    return f"catalogue-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"
 
 
 def counted(kinds: Sequence[Kind]) -> str:

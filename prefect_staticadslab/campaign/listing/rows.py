@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.formats.xlsx import read_xlsx, sheet_names
+from prefect_staticadslab.campaign.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.listing.report import plural
 from prefect_staticadslab.campaign.names.catalogue import AUDIENCE, BRAND, PRODUCT, VARIANT, Kind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
@@ -184,9 +184,9 @@ def _as_text(text: str) -> _Read:
 
 def _json(text: str, kind: type[Any], what: str) -> _Read:
     try:
-        value = json.loads(text)
-    except ValueError as error:
-        return None, f"is no JSON: {error}."
+        value = read_json(text)
+    except JsonCellError as error:
+        return None, f"{error}."
     return (value, None) if isinstance(value, kind) else (None, f"is JSON, but not {what}.")
 
 
