@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ LOCK_SECONDS: Final = 10.0
 """How long to wait for somebody else's write, which takes a moment."""
 
 
+LONGEST_SHOWN: Final = 300
+"""Of a longer location a message shows the beginning and the end."""
+
+
 class StorageError(CampaignError):
     """A file that cannot be read or written. The message says which, why, and what to do."""
 
@@ -35,20 +40,65 @@ _LOCAL = ("file://", "local://")
 
 
 def local_path(location: str) -> Path:
-    """The path of a local file, which may be given as a `file://` URL."""
-    if location.startswith(_LOCAL):
-        return Path(url2pathname(urlsplit(location).path))
-    return Path(location).expanduser()
+    """The path of a local file, which may be given as a `file://` URL.
+
+    Raises:
+        StorageError: No file can have this name, or nobody knows whose home folder is meant.
+    """
+    try:
+        path = Path(location)
+        if location.startswith(_LOCAL):
+            path = Path(url2pathname(urlsplit(location).path))
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+    except ValueError:
+        raise StorageError(f"No file can be called {shown(location)}.") from None
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise StorageError(
+            f"{shown(location)} cannot be found: there is no home folder {path.parts[0]}."
+        ) from None
 
 
-def remote(url: str) -> tuple[Any, str]:
-    """What fsspec opens for a URL: a filesystem and a path in it, with nothing remembered."""
+def _path(location: str) -> Path:
+    """The path of a local file, also of one that cannot be."""
+    try:
+        return local_path(location)
+    except StorageError:
+        return Path(location)
+
+
+def remote(url: str, verb: str = "reached") -> tuple[Any, str]:
+    """What fsspec opens for a URL: a filesystem and a path in it, with nothing remembered.
+
+    Raises:
+        StorageError: Nothing can be opened for it: it cannot be, say, "read".
+        FileNotFoundError: It is in an archive that is not there.
+    """
     import fsspec
 
-    filesystem, path = fsspec.core.url_to_fs(url, **_options(url))
+    with in_words(url, verb, but=FileNotFoundError):
+        urlsplit(url)  # raises for what is no URL; some backends take anything
+        filesystem, path = fsspec.core.url_to_fs(url, **_options(url))
     # A listing from a minute ago would say that there is no table where there is one by now.
     filesystem.invalidate_cache()
     return filesystem, path
+
+
+@contextlib.contextmanager
+def in_words(location: str, verb: str, *, but: type[Exception] = StorageError) -> Iterator[None]:
+    """Has every error but `but` say that `location` cannot be, say, "read".
+
+    Raises:
+        StorageError: There was one.
+    """
+    try:
+        yield
+    except (StorageError, but):
+        raise
+    except Exception as error:  # every fsspec backend has exceptions of its own
+        raise StorageError(f"{shown(location)} cannot be {verb}: {reason(error)}.") from error
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -64,11 +114,12 @@ def _options(url: str) -> dict[str, Any]:
 
 def name(location: str) -> str:
     """The file's name, without folders and a URL's query."""
-    return (
-        PurePosixPath(urlsplit(location).path).name
-        if is_url(location)
-        else local_path(location).name
-    )
+    if not is_url(location):
+        return _path(location).name
+    try:
+        return PurePosixPath(urlsplit(location).path).name
+    except ValueError:
+        return PurePosixPath(re.split("[?#]", location)[0]).name
 
 
 def suffix(location: str) -> str:
@@ -78,7 +129,12 @@ def suffix(location: str) -> str:
 
 def canonical(location: str) -> str:
     """The full name of a place: a URL as it is, a path made absolute."""
-    return location if is_url(location) else local_path(location).resolve().as_uri()
+    if is_url(location):
+        return location
+    try:
+        return local_path(location).resolve().as_uri()
+    except (StorageError, OSError, RuntimeError):  # what cannot be has no fuller name
+        return location
 
 
 def sibling(location: str, ending: str) -> str:
@@ -92,7 +148,7 @@ def folder(location: str) -> str:
     """The folder that a file is in."""
     if is_url(location):
         return location.rpartition("/")[0]
-    return str(local_path(location).parent)
+    return str(_path(location).parent)
 
 
 def join(base: str, name: str) -> str:
@@ -106,11 +162,11 @@ def join(base: str, name: str) -> str:
         assert join("refs", "https://cdn/a.png") == "https://cdn/a.png"
         ```
     """
-    if "://" in name or Path(name).expanduser().is_absolute():
+    if "://" in name or _path(name).is_absolute():
         return name
     if is_url(base):
         return f"{base.rstrip('/')}/{name}"
-    return str(local_path(base) / name)
+    return str(_path(base) / name)
 
 
 def is_folder(location: str) -> bool:
@@ -120,14 +176,13 @@ def is_folder(location: str) -> bool:
         StorageError: Nobody can say.
     """
     if not is_url(location):
-        return local_path(location).is_dir()
+        with in_words(location, "read"):
+            return local_path(location).is_dir()
     if location.lower().startswith(("http://", "https://")):
         return False
-    try:
+    with in_words(location, "reached"):
         filesystem, path = remote(location)
         return bool(filesystem.isdir(path))
-    except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be reached: {reason(error)}.") from error
 
 
 def file_names(location: str) -> list[str]:
@@ -136,15 +191,13 @@ def file_names(location: str) -> list[str]:
     Raises:
         StorageError: It cannot be read.
     """
-    try:
+    with in_words(location, "read"):
         if is_url(location):
-            filesystem, path = remote(location)
+            filesystem, path = remote(location, "read")
             found = filesystem.ls(path, detail=True)
             names = [str(f["name"]).rpartition("/")[2] for f in found if f["type"] == "file"]
         else:
             names = [f.name for f in local_path(location).iterdir() if f.is_file()]
-    except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be read: {reason(error)}.") from error
     return sorted(name for name in names if name and not name.startswith("."))
 
 
@@ -154,28 +207,27 @@ def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
     Raises:
         StorageError: It is not there, or cannot be read.
     """
-    if not is_url(location):
+    with in_words(location, "read"):
         try:
-            with local_path(location).open("rb") as file:
-                return file.read() if at_most is None else file.read(at_most)
+            return _content(location, at_most)
         except FileNotFoundError:
-            raise StorageError(f"There is no file {location}.") from None
+            what = "nothing at" if is_url(location) else "no file"
+            raise StorageError(f"There is {what} {shown(location)}.") from None
         except IsADirectoryError:
-            raise StorageError(f"{location} is a folder, not a file.") from None
-        except OSError as error:
-            raise StorageError(f"{location} cannot be read: {reason(error)}.") from None
-    try:
-        filesystem, path = remote(location)
-        if at_most is None:
-            content: bytes = filesystem.cat_file(path)
-            return content
-        with filesystem.open(path, "rb") as file:
-            start: bytes = file.read(at_most)
-            return start
-    except FileNotFoundError:
-        raise StorageError(f"There is nothing at {shown(location)}.") from None
-    except Exception as error:  # every fsspec backend has exceptions of its own
-        raise StorageError(f"{shown(location)} cannot be read: {reason(error)}.") from error
+            raise StorageError(f"{shown(location)} is a folder, not a file.") from None
+
+
+def _content(location: str, at_most: int | None) -> bytes:
+    if not is_url(location):
+        with local_path(location).open("rb") as file:
+            return file.read() if at_most is None else file.read(at_most)
+    filesystem, path = remote(location, "read")
+    if at_most is None:
+        content: bytes = filesystem.cat_file(path)
+        return content
+    with filesystem.open(path, "rb") as file:
+        start: bytes = file.read(at_most)
+        return start
 
 
 def exists(location: str) -> bool:
@@ -193,22 +245,16 @@ def version(location: str) -> str | None:
     Raises:
         StorageError: Nobody can say.
     """
-    if not is_url(location):
+    with in_words(location, "reached" if is_url(location) else "read"):
         try:
-            return _local_version(local_path(location))
+            if not is_url(location):
+                return _local_version(local_path(location))
+            filesystem, path = remote(location)
+            # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that
+            # cannot be reached must not be taken for a new campaign.
+            return str(filesystem.ukey(path))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:
-            raise StorageError(f"{location} cannot be read: {reason(error)}.") from None
-    try:
-        filesystem, path = remote(location)
-        # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that cannot be
-        # reached must not be taken for a new campaign.
-        return str(filesystem.ukey(path))
-    except FileNotFoundError:
-        return None
-    except Exception as error:
-        raise StorageError(f"{shown(location)} cannot be reached: {reason(error)}.") from error
 
 
 def _local_version(path: Path) -> str:
@@ -225,10 +271,15 @@ def check_folder(location: str) -> None:
     if is_url(location):
         return
     parent = local_path(location).parent
-    if not parent.is_dir():
-        raise StorageError(f"There is no folder {parent} to write {name(location)} into.")
+    if not is_folder(str(parent)):
+        raise _no_folder(location)
     if not os.access(parent, os.W_OK | os.X_OK):
-        raise StorageError(f"The folder {parent} cannot be written to.")
+        raise StorageError(f"The folder {shown(str(parent))} cannot be written to.")
+
+
+def _no_folder(location: str) -> StorageError:
+    parent, name = shown(folder(location)), shown(_path(location).name)
+    return StorageError(f"There is no folder {parent} to write {name} into.")
 
 
 @contextlib.contextmanager
@@ -243,8 +294,9 @@ def one_writer(location: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if not is_url(location) and os.name != "nt":
             # The folder itself is locked, so that no lock file is left beside people's tables.
-            with contextlib.suppress(OSError):
-                folder = os.open(local_path(location).resolve().parent, os.O_RDONLY)
+            path = local_path(location)
+            with contextlib.suppress(OSError, RuntimeError):
+                folder = os.open(path.resolve().parent, os.O_RDONLY)
                 stack.callback(os.close, folder)
                 _lock(folder, location)
         yield
@@ -260,7 +312,7 @@ def _lock(folder: int, location: str) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise StorageError(
-                    f"{location} cannot be written: its folder is locked by another program."
+                    f"{shown(location)} cannot be written: its folder is locked by another program."
                 ) from None
             time.sleep(0.01)
         else:
@@ -276,24 +328,19 @@ def write_bytes(location: str, content: bytes) -> str:
     Raises:
         StorageError: It cannot be written.
     """
-    if is_url(location):
-        try:
-            filesystem, remote_path = remote(location)
+    with in_words(location, "written"):
+        if is_url(location):
+            filesystem, remote_path = remote(location, "written")
             # One PUT: a file that is opened and broken off could be left there in half.
             filesystem.pipe_file(remote_path, content)
             filesystem.invalidate_cache()
             return str(filesystem.ukey(remote_path))
-        except Exception as error:
-            raise StorageError(f"{shown(location)} cannot be written: {reason(error)}.") from error
-    path = local_path(location)
-    try:
-        return _replace(path, content)
-    except FileNotFoundError:
-        raise StorageError(f"There is no folder {path.parent} to write {path.name} into.") from None
-    except IsADirectoryError:
-        raise StorageError(f"{location} is a folder, not a file.") from None
-    except OSError as error:
-        raise StorageError(f"{location} cannot be written: {reason(error)}.") from None
+        try:
+            return _replace(local_path(location), content)
+        except FileNotFoundError:
+            raise _no_folder(location) from None
+        except IsADirectoryError:
+            raise StorageError(f"{shown(location)} is a folder, not a file.") from None
 
 
 def _replace(path: Path, content: bytes) -> str:
@@ -330,7 +377,14 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def shown(url: str) -> str:
-    """A URL without what may be secret in it: user, password and query."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+def shown(location: str) -> str:
+    """A location for a message, on one line: a URL without its user, password and query."""
+    text = location
+    if is_url(location):
+        scheme, _, rest = re.split("[?#]", location)[0].partition("://")
+        host, slash, path = rest.partition("/")
+        text = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[: LONGEST_SHOWN // 2]}…{text[-LONGEST_SHOWN // 2 :]}"

@@ -86,6 +86,18 @@ def test_a_remote_picture_that_is_not_beside_the_page_is_shown_from_the_web(tmp_
     assert page.all("img", "src") == page.all("a", "href") == ["https://cdn/1.png"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["y" * 5000 + ".png", "~nobody_x/p.png", "a\0.png", "http://[x/p.png", "/", "memory://x/"],
+)
+def test_cells_that_name_no_picture_show_none(tmp_path: Path, path: str) -> None:
+    table = opened(tmp_path, "a")
+    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", "http://[x/y", image_path=path))
+    page = Page(contact_sheet(table, str(tmp_path / "out.html"), "a"))
+    assert page.all("article", "data-status") == ["completed"]
+    assert page.all("img", "src") == []
+
+
 def test_the_page_needs_nothing_but_the_pictures(tmp_path: Path) -> None:
     page = Page(contact_sheet(opened(tmp_path, "a"), "out.html", "Summer"))
     assert page.all("link", "href") == []

@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.gallery.picture_report import Pictures
 from prefect_staticadslab.campaign.gallery.pictures import check_places, download_pictures
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.revisions import Revisions
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.test_storage import Store, store  # noqa: F401 - a fixture
@@ -453,14 +454,104 @@ async def test_the_zip_holds_all_pictures_stored_and_is_made_anew_only_if_need_b
     await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
     second = inode()
     assert second != first
-    with zipfile.ZipFile(place, "w") as archive:
+    with zipfile.ZipFile(place, "a") as archive:
         archive.writestr("other.png", b"")
     await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
     inode()
-    place.write_bytes(b"PK, or so they say")
-    await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
-    inode()
     assert [p for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def zipped(*names: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"precious")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("content", [zipped("wedding.jpg"), b"PK, or so they say"])
+async def test_a_zip_of_somebody_else_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes
+) -> None:
+    place = tmp_path / "photos.zip"
+    place.write_bytes(content)
+    with pytest.raises(CampaignError, match="left alone"):
+        check_places(str(tmp_path / "pictures"), str(place))
+    assert not (tmp_path / "pictures").exists()
+    said, _, _ = await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
+    assert (said.archive, said.completed) == ("", 1)
+    assert "left alone" in said.archive_error
+    assert place.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", zipped()])
+async def test_an_empty_zip_is_filled(tmp_path: Path, content: bytes) -> None:
+    place = tmp_path / "all.zip"
+    place.write_bytes(content)
+    check_places("", str(place))
+    await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
+    assert zipfile.ZipFile(place).namelist() == [NAME]
+    check_places("", str(place))
+
+
+# Cells that name other things
+
+
+@pytest.mark.parametrize("name", ["layout.psd", "notes.txt", "mine.png", "approved-ia_1.txt"])
+async def test_a_file_that_a_cell_takes_for_the_picture_is_not_removed(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / name).write_text("my own work")
+    table = table_of(tmp_path, "Shirt")
+    async with scripted([sent(PNG)]) as server:
+        complete(table, server.url)
+        place = str(tmp_path / "pictures" / name)
+        table.update(0, replace(table.states[0], image_path=place))
+        await download_pictures(table, str(tmp_path / "pictures"))
+    assert files(tmp_path / "pictures") == sorted([NAME, name, SMALL])
+    assert table.states[0].image_path == str(tmp_path / "pictures" / NAME)
+
+
+@pytest.mark.parametrize(
+    "cell", ["~nobody_x/p.png", "http://[x/p.png", "a\0.png", "y" * 5000 + ".png", "/", "/etc"]
+)
+async def test_a_cell_that_can_be_no_file_does_not_keep_the_picture_away(
+    tmp_path: Path, cell: str
+) -> None:
+    table = table_of(tmp_path, "Shirt")
+    async with scripted([sent(PNG)]) as server:
+        complete(table, server.url)
+        table.update(0, replace(table.states[0], image_path=cell))
+        said = await download_pictures(table, str(tmp_path / "pictures"))
+    assert said.fetched == 1
+    assert files(tmp_path / "pictures") == [NAME, SMALL]
+
+
+async def test_a_url_that_is_none_is_told_per_row(tmp_path: Path) -> None:
+    table = table_of(tmp_path, "Shirt")
+    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", "http://[x/y"))
+    with stamina.set_testing(True, attempts=1):
+        said = await download_pictures(table, str(tmp_path / "pictures"))
+    assert said.missing == (2,)
+
+
+async def test_two_ads_that_were_given_the_same_tree_have_a_picture_each(tmp_path: Path) -> None:
+    tree = '"{""type"": ""FRAME"", ""children"": []}"'
+    lines = ["image_ad_id,current_json_tree", f"ia_1,{tree}", f"ia_2,{tree}"]
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    table = Revisions.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table
+    folder = tmp_path / "pictures"
+    bodies = [picture(size=(40 + i, 30)) for i in range(2)]
+    async with scripted([sent(body) for body in bodies]) as server:
+        for position in range(2):  # the second row's picture is there a run later
+            ad = f"ia_{position + 1}"
+            state = AdState(RowStatus.COMPLETED, ad, f"{server.url}/{ad}.png")
+            table.update(position, replace(state, facts={"sent_tree": "0123456789abcdef"}))
+            await download_pictures(table, str(folder))
+    assert [Path(s.image_path or "").read_bytes() for s in table.states] == bodies
+    names = [f"000{row}-ia_{row - 1}-0123456789abcdef.png" for row in (2, 3)]
+    assert sorted(p.name for p in folder.glob("*.png")) == names
 
 
 # Folders behind URLs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,65 @@ async def test_another_programs_hand_on_the_folder_is_told(
         pytest.raises(StorageError, match="locked by another program"),
     ):
         await table.before_send({0: SENT})
+
+
+# Locations that can be none
+
+NO_USER, NO_URL, NO_NAME, TOO_LONG = "~nobody_x/a.csv", "http://[bad/a.csv", "a\0b.csv", "x" * 5000
+BAD = [NO_USER, NO_URL, NO_NAME, TOO_LONG, "file://[/a.csv", "\ud800.csv"]
+
+
+@pytest.mark.parametrize("location", BAD)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        storage.read_bytes,
+        storage.exists,
+        storage.file_names,
+        lambda location: storage.read_bytes(location, at_most=1),
+        lambda location: storage.write_bytes(location, b""),
+    ],
+)
+def test_a_location_that_can_be_none_is_refused_in_words(
+    location: str, asked: Callable[[str], object]
+) -> None:
+    with pytest.raises(StorageError) as refused:
+        asked(location)
+    said = str(refused.value)
+    assert said.isprintable()
+    assert len(said) < 2 * storage.LONGEST_SHOWN
+    assert said.count("cannot be") <= 1
+
+
+@pytest.mark.parametrize("location", [NO_USER, NO_NAME, TOO_LONG, "file://[/a.csv"])
+def test_a_folder_that_can_be_none_is_refused_in_words(location: str) -> None:
+    with pytest.raises(StorageError):
+        storage.is_folder(location)
+    with pytest.raises(StorageError):
+        storage.check_folder(f"{location}/a.csv")
+    assert not storage.is_folder(NO_URL)
+
+
+@pytest.mark.parametrize("location", BAD)
+def test_a_location_that_can_be_none_still_has_a_name(tmp_path: Path, location: str) -> None:
+    assert storage.name(location) == location.rpartition("/")[2]
+    assert storage.suffix(location) == ("" if location == TOO_LONG else ".csv")
+    assert storage.canonical(location) == storage.canonical(location)
+    assert storage.sibling(location, ".html").endswith(".html")
+    assert storage.join(str(tmp_path), location).endswith(location)
+    assert storage.join(location, "b.png").endswith("b.png")
+    assert isinstance(storage.folder(location), str)
+
+
+def test_a_file_may_be_named_like_a_home_folder_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "~nobody_x.png").write_bytes(b"1")
+    assert storage.read_bytes(storage.join(str(tmp_path), "~nobody_x.png")) == b"1"
+
+
+def test_no_message_shows_the_password_of_a_url_that_is_none() -> None:
+    with pytest.raises(StorageError) as refused:
+        storage.read_bytes("http://me:secret@[bad/a.csv?token=secret")
+    assert "secret" not in str(refused.value)
 
 
 # A real S3 server

@@ -176,14 +176,14 @@ class _Pictures:
             if not picture:
                 return elsewhere
             folder, _, name = image_path.rpartition("/")
-            small = thumbnail_name(name)
+            small = thumbnail_name(name) if name else ""
             if small not in self._remote_thumbnails(folder):
                 return _Shown(picture, picture)
             base, _, _ = picture.rpartition("/")
             place = f"{THUMBNAILS}/{quote(small)}"
             return _Shown(picture, f"{base}/{place}" if base else place)
-        path = storage.local_path(image_path).resolve()
-        if not path.exists():
+        path = _file(image_path)
+        if path is None:
             return elsewhere
         picture = self._link(path)
         small_path = path.parent / THUMBNAILS / thumbnail_name(path.name)
@@ -211,9 +211,21 @@ class _Pictures:
         return self._thumbnails[folder]
 
 
+def _file(location: str) -> Path | None:
+    """The local file that a cell names; None if there is none, whatever the cell holds."""
+    try:
+        path = storage.local_path(location).resolve()
+        return path if path.is_file() else None
+    except (CampaignError, OSError, RuntimeError):
+        return None
+
+
 def _web_address(url: str | None) -> str:
-    # Anything else, such as javascript:, is no address of a picture.
-    return url if url and urlsplit(url).scheme in ("http", "https") else ""
+    try:
+        # Anything else, such as javascript:, is no address of a picture.
+        return url if url and urlsplit(url).scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
 
 
 def _hash(text: str) -> str:

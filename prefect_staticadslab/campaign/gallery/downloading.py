@@ -62,13 +62,17 @@ def picture_stem(row: int, title: str, picture_id: str) -> str:
         assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
         ```
     """
-    return "-".join(filter(None, (f"{row:04d}", slug(title), _safe_id(picture_id))))
+    name, unique = slug(title), _safe_id(picture_id)
+    # A revision is titled after its ad, which its picture's id begins with.
+    parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
+    return "-".join(filter(None, parts))
 
 
 def picture_id(state: AdState) -> str:
     """What tells a picture from all others: an ad that was revised has several."""
+    # Two ads may have been given the same tree.
     revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
-    return revision or state.image_ad_id or ""
+    return "-".join(filter(None, (state.image_ad_id, revision)))
 
 
 def _safe_id(image_ad_id: str) -> str:
@@ -156,7 +160,7 @@ class Downloads:
             stem = picture_stem(row.number, self._titles[position], picture_id(state))
             broken, name = name, await self._obtain(position, stem)
             self._fetched += 1
-            if broken is not None and broken != name:
+            if broken not in (None, name) and _is_named_after(broken, picture_id(state)):
                 await asyncio.to_thread(self._folder.remove, broken)
         path = self._folder.place(name)
         state = self._table.states[position]
@@ -207,9 +211,14 @@ class Downloads:
         earlier = self._table.states[position].image_path
         if not earlier or storage.is_url(earlier):
             return None
-        source = storage.local_path(earlier)
-        in_folder = storage.canonical(self._folder.place(source.name)) == storage.canonical(earlier)
-        if in_folder or not source.is_file():
+        name = storage.name(earlier)
+        if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
+            return None
+        try:
+            source = storage.local_path(earlier)
+            if not source.is_file():
+                return None
+        except (CampaignError, OSError):  # no file can be called what the cell holds
             return None
         try:
             await asyncio.to_thread(shutil.copyfile, source, file)
@@ -254,6 +263,12 @@ class Downloads:
     async def _decode(self, path: Path, small: Path) -> str:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._decoders, check_and_shrink, path, small)
+
+
+def _is_named_after(name: str, picture_id: str) -> bool:
+    """Whether a file has a name that we give: other people's files are not ours to remove."""
+    path, ours = PurePosixPath(name), _safe_id(picture_id)
+    return path.suffix in ENDINGS and bool(ours) and f"-{path.stem}".endswith(f"-{ours}")
 
 
 def _by_id(names: Iterable[str]) -> dict[str, str]:

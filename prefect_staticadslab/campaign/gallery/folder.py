@@ -128,13 +128,9 @@ class PictureFolder:
         Raises:
             StorageError: It cannot be read.
         """
-        try:
+        with storage.in_words(self.place(name), "read"):
             filesystem, path = storage.remote(self.place(name))
             filesystem.get_file(path, str(to))
-        except Exception as error:
-            raise storage.StorageError(
-                f"{storage.shown(self.place(name))} cannot be read: {storage.reason(error)}."
-            ) from error
 
     def read(self, name: str) -> IO[bytes]:
         """A file of the folder, to be read piece by piece."""
@@ -156,7 +152,7 @@ class PictureFolder:
             self.thumbnails.update(path.name for path in (place / THUMBNAILS).iterdir())
         except OSError as error:
             raise CampaignError(
-                f"There can be no folder {self.location}: {storage.reason(error)}."
+                f"There can be no folder {storage.shown(self.location)}: {storage.reason(error)}."
             ) from None
 
     def _list_remote(self) -> None:
@@ -184,6 +180,8 @@ def _listed(url: str) -> dict[str, Entry]:
         found = filesystem.ls(path, detail=True)
     except FileNotFoundError:
         return {}
+    except storage.StorageError:
+        raise
     except Exception as error:
         raise CampaignError(
             f"The folder {storage.shown(url)} cannot be reached: {storage.reason(error)}."
@@ -204,16 +202,12 @@ def put_file(file: Path, location: str) -> Entry:
     Raises:
         StorageError: It cannot be put there.
     """
-    try:
+    with storage.in_words(location, "written"):
         filesystem, path = storage.remote(location)
         filesystem.put_file(str(file), path)
         filesystem.invalidate_cache()
         info = filesystem.info(path)
         return Entry(info["size"] or 0, _moment(info))
-    except Exception as error:
-        raise storage.StorageError(
-            f"{storage.shown(location)} cannot be written: {storage.reason(error)}."
-        ) from error
 
 
 def is_full(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import glob
+import io
 import shutil
 import tempfile
 import threading
@@ -12,7 +13,7 @@ import uuid
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.folder import (
@@ -26,6 +27,9 @@ from prefect_staticadslab.campaign.storage import StorageError
 
 _BLOCK: Final = 1024 * 1024
 
+_MARK: Final = b"prefect-staticadslab"
+"""The comment of our ZIPs, which tells them from other people's."""
+
 Moment = tuple[int, int, int, int, int, int]
 _UNKNOWN: Final[Moment] = (1980, 1, 1, 0, 0, 0)
 """The oldest date that a ZIP can hold."""
@@ -36,14 +40,40 @@ class _Stopped(Exception):
 
 
 def check_zip(location: str) -> None:
-    """Raises if no ZIP can be at `location`.
+    """Raises if no ZIP can be at `location`, or if somebody else's file is there.
 
     Raises:
         StorageError: The message says why.
     """
     if storage.suffix(location) != ".zip":
-        raise StorageError(f"The file for all pictures, {location}, must end in .zip.")
+        raise StorageError(
+            f"The file for all pictures, {storage.shown(location)}, must end in .zip."
+        )
     storage.check_folder(location)
+    if storage.exists(location) and not _is_ours(location):
+        raise StorageError(
+            f"There is a {storage.shown(location)} already that this program did not make, so it "
+            "is left alone. Give another name, or move it away."
+        )
+
+
+def _is_ours(location: str) -> bool:
+    """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
+    with storage.in_words(location, "read"), _opened(location) as file:
+        if not file.seek(0, io.SEEK_END):
+            return True
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return archive.comment == _MARK or not archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError):
+            return False
+
+
+def _opened(location: str) -> IO[bytes]:
+    if not storage.is_url(location):
+        return storage.local_path(location).open("rb")
+    filesystem, path = storage.remote(location)
+    return cast(IO[bytes], filesystem.open(path, "rb"))
 
 
 async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -> None:
@@ -108,6 +138,7 @@ def _write_here(
 
 def _write(made: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event) -> None:
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = _MARK
         for name in names:
             if stop.is_set():
                 raise _Stopped
@@ -121,14 +152,9 @@ def _write(made: Path, folder: PictureFolder, names: Sequence[str], stop: thread
 def _holds(location: str) -> dict[str, tuple[int, Moment]] | None:
     """What a ZIP holds: each file's size and date. None if there is no ZIP that can be read."""
     try:
-        if storage.version(location) is None:
+        if not storage.exists(location):
             return None
-        if storage.is_url(location):
-            filesystem, path = storage.remote(location)
-            file = filesystem.open(path, "rb")
-        else:
-            file = storage.local_path(location).open("rb")
-        with file, zipfile.ZipFile(file) as archive:
+        with _opened(location) as file, zipfile.ZipFile(file) as archive:
             return {i.filename: (i.file_size, i.date_time) for i in archive.infolist()}
     except Exception:  # whatever it is, it is made anew
         return None
