@@ -84,7 +84,7 @@ async def revise(
             await check_key(client)
             await revisions.check(client)
             if dry_run:
-                message = f"Dry run: all {plan.creates} changes fit their ads; nothing was sent."
+                message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Completed(message=message)
             check_places(download_images)
             revisions.table.save_now()
@@ -93,7 +93,11 @@ async def revise(
             return Failed(name=REFUSED_STATE, message=str(error))
 
         logger.info(
-            "%d of %d already completed; %d to revise", plan.completed, plan.rows, plan.creates
+            "%d of %d already completed; %d to revise. %s",
+            plan.completed,
+            plan.rows,
+            plan.creates,
+            _cost(plan),
         )
         results: list[ImageAdResult] = []
         stopped_by = ""
@@ -125,6 +129,13 @@ async def revise(
     notes = [*filter(None, [stopped_by]), *pictures.troubles()]
     watch.ended = await report(revisions, summary, notes=notes)
     return watch.ended
+
+
+def _cost(plan: Plan) -> str:
+    return (
+        "What a revision costs is not documented; as new editable ads they would be "
+        f"{plan.new_usd:.2f} USD."
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

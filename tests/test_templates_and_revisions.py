@@ -96,6 +96,10 @@ async def test_ads_are_revised_one_change_after_the_other(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
     output = tmp_path / "revised.xlsx"
+    state = await change(REVISIONS, output, credentials, dry_run=True)
+    assert "all 4 changes fit their ads" in (state.message or "")
+    assert "as new editable ads they would be 16.00 USD" in (state.message or "")
+    assert (simulator.world.counts["re-renders"], output.exists()) == (0, False)
     state = await change(REVISIONS, output, credentials)
     assert state.is_completed(), state.message
     assert (state.message or "").startswith("4 of 4 rows completed, ")

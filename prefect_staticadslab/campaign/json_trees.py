@@ -17,6 +17,7 @@ from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.campaign.sheet import shortened
 
 LONGEST_REASON: Final = 200
+LISTED_NODES: Final = 8
 
 
 class TreeError(ValueError):
@@ -136,10 +137,25 @@ def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> Js
     for node_id, change in overrides.items():
         node = by_id.get(node_id)
         if node is None:
-            near = get_close_matches(node_id, by_id, n=1) or list(by_id)[:3]
-            raise TreeError(f"names the node {node_id}, which is not there; {', '.join(near)} is.")
+            raise TreeError(
+                f"names the node {node_id}, which is not there. {_those(by_id, node_id)}"
+            )
         _override(node, node_id, change)
     return result
+
+
+def _those(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
+    """The nodes that an override can change, the most similar id first."""
+    told = [
+        f"{shortened(str(node.get('characters') or node.get('name') or node['type']), 30)!r} ({i})"
+        for i, node in by_id.items()
+        if node.get("type") in ("TEXT", "RECTANGLE")
+    ]
+    near = get_close_matches(node_id, by_id, n=1)
+    told.sort(key=lambda text: not any(f"({i})" in text for i in near))
+    return (
+        f"There are: {', '.join(told[:LISTED_NODES])}." if told else "There is nothing to change."
+    )
 
 
 def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:

@@ -109,7 +109,7 @@ def test_overrides_change_texts_and_pictures() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"headlin": {"characters": "x"}}, "headline is"),
+        ({"headlin": {"characters": "x"}}, r"not there. There are: 'Sale' \(headline\), 'RECT"),
         ({"photo": {"characters": "x"}}, "a RECTANGLE"),
         ({"headline": {"imageFillUrl": "x"}}, "a TEXT"),
     ],
