@@ -33,13 +33,20 @@ from prefect_staticadslab.command import (
     COMPLETED,
     REFUSED_STATE,
     flow_started,
+    goes_on,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
-from prefect_staticadslab.options import at_least_one, positive, saved_credentials, simulated
+from prefect_staticadslab.options import (
+    at_least_one,
+    keep_simulated_pictures,
+    positive,
+    saved_credentials,
+    simulated,
+)
 from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 
@@ -171,8 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     return run_command(
         lambda stack: _run(given, stack),
-        interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
-        "stopped.",
+        interrupted=goes_on(given.output),
     )
 
 
@@ -254,9 +260,7 @@ def _credentials(
     if given.simulate:
         if given.dry_run and not brief.needs_catalogue:
             return []
-        if not given.download_images:
-            # Its pictures are gone with it.
-            given.download_images = storage.sibling(given.output, "-pictures")
+        keep_simulated_pictures(given)
         return [simulated(stack)]
     return [saved_credentials(name) for name in given.credentials]
 

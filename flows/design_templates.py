@@ -28,13 +28,20 @@ from prefect_staticadslab.command import (
     COMPLETED,
     REFUSED_STATE,
     flow_started,
+    goes_on,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
-from prefect_staticadslab.options import add_key_options, at_least_one, given_credentials, positive
+from prefect_staticadslab.options import (
+    add_key_options,
+    at_least_one,
+    given_credentials,
+    keep_simulated_pictures,
+    positive,
+)
 from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.design_templates import make_design_templates
@@ -133,8 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     return run_command(
         lambda stack: _run(given, stack),
-        interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
-        "stopped.",
+        interrupted=goes_on(given.output),
     )
 
 
@@ -150,9 +156,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         print("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
-    if given.simulate and not given.download_images:
-        # Its pictures are gone with it.
-        given.download_images = storage.sibling(given.output, "-pictures")
+    keep_simulated_pictures(given)
     return run_flow(
         lambda: design_templates(
             given.source,

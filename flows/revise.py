@@ -27,13 +27,19 @@ from prefect_staticadslab.campaign.revisions import Revisions
 from prefect_staticadslab.command import (
     REFUSED_STATE,
     flow_started,
+    goes_on,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.fan_out import quoted
-from prefect_staticadslab.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.options import (
+    add_key_options,
+    given_credentials,
+    keep_simulated_pictures,
+    positive,
+)
 from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.revisions import revise_image_ads
@@ -143,8 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     return run_command(
         lambda stack: _run(given, stack),
-        interrupted=f"Interrupted. The same command goes on with {given.output} where this one "
-        "stopped.",
+        interrupted=goes_on(given.output),
         refused=REFUSED,
     )
 
@@ -155,9 +160,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     plan = Plan.of(revisions.table)
     plan.check_budget(given.max_spend_usd)
     credentials = given_credentials(given, stack)
-    if given.simulate and not given.download_images:
-        # Its pictures are gone with it.
-        given.download_images = storage.sibling(given.output, "-pictures")
+    keep_simulated_pictures(given)
     return run_flow(
         lambda: revise(
             given.spreadsheet,

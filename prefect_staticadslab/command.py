@@ -113,6 +113,11 @@ def run_command(
         return INTERRUPTED
 
 
+def goes_on(output: str) -> str:
+    """What to say after an interruption of whatever keeps a table."""
+    return f"Interrupted. The same command goes on with {output} where this one stopped."
+
+
 def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:
     """Runs a flow, with its progress shown on the terminal if there is one.
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import pydantic
 
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
@@ -42,6 +43,12 @@ def given_credentials(
     if given.credentials:
         return saved_credentials(given.credentials)
     return StaticAdsLabCredentials.from_environment()
+
+
+def keep_simulated_pictures(given: argparse.Namespace) -> None:
+    """Has a simulation's pictures downloaded beside its table: they are gone with the simulator."""
+    if given.simulate and not given.download_images:
+        given.download_images = storage.sibling(given.output, "-pictures")
 
 
 def simulated(stack: contextlib.ExitStack) -> StaticAdsLabCredentials:

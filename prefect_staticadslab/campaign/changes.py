@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -24,12 +23,7 @@ from prefect_staticadslab.campaign.json_trees import (
 )
 from prefect_staticadslab.campaign.kinds import CampaignRow, TableKind
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import (
-    RowIds,
-    plain_text,
-    row_id_of,
-    row_identity,
-)
+from prefect_staticadslab.campaign.rows import Identities, RowIds, plain_text
 from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 
@@ -123,24 +117,21 @@ def read_changes(
     problems = list(_header_problems(names))
     if problems:
         raise SpreadsheetError(problems)
-    known = [name for name in names if name in REVISION_TABLE.known_columns]
+    known = {name: names.index(name) for name in names if name in REVISION_TABLE.known_columns}
     rows: list[CampaignRow[Change]] = []
-    occurrences: Counter[str] = Counter()
+    identities = Identities()
     row_ids = RowIds()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
-        cells = {name: plain_text(cell_text(line[names.index(name)])).strip() for name in known}
+        cells = {name: plain_text(cell_text(line[i])).strip() for name, i in known.items()}
         change, wrong = _change(number, cells)
         taken = row_ids.problem(number, cells)
         if taken and unique_row_ids:
             wrong.append(taken)
         problems += wrong
         if change is not None:
-            content = change.model_dump_json()
-            occurrences[content] += 1
-            row_id = row_id_of(cells)
-            which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[content]}"
-            rows.append(CampaignRow(number, change, row_identity(which, content)))
+            identity = identities.of(cells, change.model_dump_json())
+            rows.append(CampaignRow(number, change, identity))
     if problems:
         raise SpreadsheetError(problems)
     return rows

@@ -15,7 +15,7 @@ from prefect_staticadslab.api.catalogue import TEMPLATE_PRICE_USD
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD, ImageAdRequest, Job
+from prefect_staticadslab.api.models import ImageAdRequest, Job
 from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
 from prefect_staticadslab.campaign.json_trees import fingerprint
 
@@ -84,11 +84,6 @@ class RevisionRequest(BaseModel):
     def is_stale(self, job: Job) -> bool:
         """Whether an answer shows the ad as it was before: a replica may lag behind."""
         return self.before is not None and Look.of(job) == self.before
-
-    @property
-    def price_usd(self) -> Decimal:
-        """What a new editable ad costs. What a revision does is not documented."""
-        return PRICE_USD[EDITABLE_IMAGE_AD]
 
 
 def is_stale(request: AnyRequest, job: Job) -> bool:

@@ -18,18 +18,14 @@ from prefect_staticadslab.api.models import ImageAd, ImageAdVersion
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.changes import REVISION_TABLE, Change
-from prefect_staticadslab.campaign.json_trees import (
-    TreeError,
-)
+from prefect_staticadslab.campaign.json_trees import TreeError
 from prefect_staticadslab.campaign.planned import PlannedAd
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.requests import without_query
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.revising import next_step, unfit
-from prefect_staticadslab.campaign.rows import (
-    campaign_id,
-)
+from prefect_staticadslab.campaign.rows import campaign_id
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import SENT_WITHIN, RowStatus
 

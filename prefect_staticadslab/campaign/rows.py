@@ -80,23 +80,19 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
         raise SpreadsheetError(problems)
     rows: list[AdRow] = []
     row_ids = RowIds()
-    identities: set[str] = set()
-    occurrences: Counter[str] = Counter()
+    identities = Identities()
+    known: set[str] = set()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         request, wrong = _request(number, cells)
-        row_id = row_id_of(cells)
         taken = row_ids.problem(number, cells)
         if request is not None:
-            sent = json.dumps(request.body(), sort_keys=True)
-            occurrences[sent] += 1
-            which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[sent]}"
-            row = CampaignRow(number, request, row_identity(which, sent))
-            if row.identity in identities:
-                taken = taken or row_ids.twice(number, row_id)
-            identities.add(row.identity)
-            rows.append(row)
+            identity = identities.of(cells, json.dumps(request.body(), sort_keys=True))
+            if identity in known:
+                taken = taken or row_ids.twice(number, row_id_of(cells))
+            known.add(identity)
+            rows.append(CampaignRow(number, request, identity))
         problems += [*wrong, *([taken] if taken and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
@@ -126,6 +122,25 @@ class RowIds:
     def twice(self, number: int, row_id: str) -> Problem:
         """What to say of a `row_id` that is there already."""
         return Problem(f"{row_id!r} is also in row {self._first[row_id][0]}.", number, "row_id")
+
+
+class Identities:
+    """Tells the rows of a spreadsheet apart: by their `row_id`, or else by counting equal ones."""
+
+    def __init__(self) -> None:
+        self._occurrences: Counter[str] = Counter()
+
+    def of(self, cells: Mapping[str, Any], content: str) -> str:
+        """What stands for the next row in keys and tables: 16 hexadecimal digits.
+
+        Args:
+            cells: The row.
+            content: All that makes it ask for what it asks.
+        """
+        self._occurrences[content] += 1
+        row_id = row_id_of(cells)
+        which = f"row_id {row_id}" if row_id else f"occurrence {self._occurrences[content]}"
+        return _digest(which, content)[:_ID_DIGITS]
 
 
 def row_id_of(cells: Mapping[str, Any]) -> str:
@@ -212,16 +227,6 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
 
 
 _OVERRIDES_EXAMPLE: Final = '{"NODE_ID": {"characters": "Sale"}}'
-
-
-def row_identity(which: str, sent: str) -> str:
-    """What stands for a row in keys and tables: 16 hexadecimal digits.
-
-    Args:
-        which: Which of the rows that ask for the same.
-        sent: What it asks for.
-    """
-    return _digest(which, sent)[:_ID_DIGITS]
 
 
 def _digest(*parts: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from prefect_staticadslab.campaign.problems import CampaignError, Problem, Sprea
 from prefect_staticadslab.campaign.record import OutputError, is_result_table
 from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable
-from prefect_staticadslab.campaign.rows import RowIds, plain_text, row_id_of, row_identity
+from prefect_staticadslab.campaign.rows import Identities, RowIds, plain_text
 from prefect_staticadslab.campaign.sheet import (
     FIRST_ROW,
     Spreadsheet,
@@ -184,18 +183,20 @@ def read_references(
         SpreadsheetError: With all problems of all rows.
     """
     names = [normalized(str(name)) for name in spreadsheet.frame.columns]
-    column = normalized(reference_column(spreadsheet))
+    column = reference_column(spreadsheet)
+    at = list(map(str, spreadsheet.frame.columns)).index(column)
     is_result = is_result_table(spreadsheet, TEMPLATE_COLUMNS)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
     row_ids = RowIds()
-    occurrences: Counter[str] = Counter()
+    identities = Identities()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = dict(zip(names, line, strict=True))
-        reference = plain_text(cell_text(cells[column])).strip()
+        reference = plain_text(cell_text(line[at])).strip()
         if not reference:
-            problems.append(Problem("is empty. It needs a path or an address.", number, column))
+            empty = "is empty. It needs a path or an address."
+            problems.append(Problem(empty, number, normalized(column)))
         taken = row_ids.problem(number, cells)
         if taken and unique_row_ids:
             problems.append(taken)
@@ -203,11 +204,8 @@ def read_references(
         digest = (digests or {}).get(place, "")
         if is_result:
             digest = cell_text(cells["reference_sha256"]).strip()
-        occurrences[digest] += 1
-        row_id = row_id_of(cells)
-        which = f"row_id {row_id}" if row_id else f"occurrence {occurrences[digest]}"
         request = DesignTemplateRequest(reference=place, digest=digest)
-        rows.append(CampaignRow(number, request, row_identity(which, digest)))
+        rows.append(CampaignRow(number, request, identities.of(cells, digest)))
     if problems:
         raise SpreadsheetError(problems)
     return rows
