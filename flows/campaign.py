@@ -9,37 +9,30 @@ import argparse
 import asyncio
 import contextlib
 import os
-import time
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.artifacts import keep_contact_sheet
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.progress import duration, show_progress
-from prefect_staticadslab.campaign.run import Campaign, Preflight, check_output
+from prefect_staticadslab.campaign.run import Campaign, check_output
+from prefect_staticadslab.campaigns import run_campaign
 from prefect_staticadslab.command import (
     COMPLETED,
-    REFUSED_STATE,
     flow_started,
     goes_on,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.console import say_unsaved
-from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.ending import ended
+from prefect_staticadslab.fan_out import by_account, clients_of, keys_of
 from prefect_staticadslab.options import (
     at_least_one,
     keep_simulated_pictures,
@@ -47,8 +40,6 @@ from prefect_staticadslab.options import (
     saved_credentials,
     simulated,
 )
-from prefect_staticadslab.pictures import keep_pictures
-from prefect_staticadslab.report import report
 
 
 @flow(
@@ -99,77 +90,23 @@ async def campaign(
         count and the table in its message, if not.
     """
     watch = flow_started()
-    logger = get_run_logger()
-    started = time.monotonic()
-    try:
-        brief = Brief.open(spreadsheet, sheet=sheet)
-        check_output(brief, output)
-        accounts = by_account(credentials, *more_credentials)
-        keys = keys_of(accounts)
-        async with clients_of(accounts) as clients:
-            current = Campaign.open(
-                brief,
-                output,
-                catalogue=await look_up(clients[0], brief, checks=preflight),
-                name=campaign_name,
-                base_url=credentials.base_url,
-            )
-            plan = Plan.of(current.table)
-            plan.check_budget(max_spend_usd)
-            asked = await current.preflight(*clients) if preflight else Preflight()
-            if dry_run:
-                logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
-                return Completed(message="Dry run: nothing was created.")
-            await current.adopt(*clients)
-        plan = Plan.of(current.table)
-        folder = folder_for(output, download_images, images_zip)
-        check_places(folder, images_zip)
-        current.table.save_now()
-    except CampaignError as error:
-        logger.error("Nothing was created.\n%s", error)
-        return Failed(name=REFUSED_STATE, message=str(error))
-
-    logger.info(
-        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
-        plan.expansion and f"{plan.expansion} ",
-        plan.completed,
-        plan.rows,
-        plan.creates,
-        plan.new_usd,
-        duration(plan.expected_seconds(keys.seconds_for)),
-        f", for {asked.organization}" if asked.organization else "",
+    end = await run_campaign(
+        spreadsheet,
+        output,
+        credentials,
+        more_credentials=more_credentials,
+        name=campaign_name,
+        sheet=sheet,
+        dry_run=dry_run,
+        max_spend_usd=max_spend_usd,
+        attempts=attempts,
+        wait=wait,
+        timeout_seconds=timeout_seconds,
+        download_images=download_images,
+        images_zip=images_zip,
+        preflight=preflight,
     )
-    if gone := current.table.gone:
-        logger.info(
-            "%d ads of %s are no longer in the spreadsheet; they are kept after the others",
-            gone,
-            output,
-        )
-    if asked.unchecked:
-        logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
-    async with current.table.checkpoints(say_unsaved):
-        async with show_progress(current.table, keys.seconds_for, logger.info):
-            results = await FanOut(
-                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
-            ).run()
-        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
-
-    summary = current.summarize(
-        results,
-        already_completed=plan.completed,
-        spent_before_usd=plan.spent_usd,
-        seconds=time.monotonic() - started,
-        contact_sheet=keep_contact_sheet(current.table, storage.name(spreadsheet)),
-        pictures=folder,
-        pictures_missing=pictures.failed,
-    )
-    watch.ended = await report(
-        current,
-        summary,
-        notes=pictures.troubles(),
-        archive=pictures.archive,
-        is_created_enough=not wait,
-    )
+    watch.ended = await ended(end.state)
     return watch.ended
 
 

@@ -36,12 +36,12 @@ from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.command import (
     COMPLETED,
-    REFUSED_STATE,
     flow_started,
     leave,
     run_command,
     run_flow,
 )
+from prefect_staticadslab.ending import ended, refused
 from prefect_staticadslab.options import add_key_options, given_credentials
 
 NOTHING_CREATED = "Dry run: nothing was created."
@@ -95,9 +95,9 @@ async def catalog(
     except (CampaignError, StaticAdsLabError) as error:
         if outcome.created:
             lines.append(f"The catalogue was not written: {error}")
-            started.ended = Failed(message="\n".join(lines))
+            started.ended = await ended(Failed(message="\n".join(lines)))
         else:
-            started.ended = Failed(name=REFUSED_STATE, message=str(error))
+            started.ended = await refused(error)
         return started.ended
     lines += [f"{name.replace('_', ' ') + ':':18} {len(frame)}" for name, frame in frames.items()]
     if content.unreadable:
@@ -106,7 +106,7 @@ async def catalog(
         logger.warning(lines[-1])
     lines.append(f"{'Catalogue:':18} {output}")
     made = Failed if outcome.failed else Completed
-    started.ended = made(message="\n".join(lines))
+    started.ended = await ended(made(message="\n".join(lines)))
     return started.ended
 
 
@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         lambda stack: _run(given, stack),
         interrupted="Interrupted. The same command finds what was created, and goes on.",
-        refused=refused(given),
+        refused=refusal(given),
     )
 
 
@@ -160,7 +160,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             create=given.create,
             return_state=True,
         ),
-        refused=refused(given),
+        refused=refusal(given),
     )
 
 
@@ -169,7 +169,7 @@ async def _described(credentials: StaticAdsLabCredentials, wanted: list[WantedRe
         return (await plan(client, wanted)).describe()
 
 
-def refused(given: argparse.Namespace) -> str:
+def refusal(given: argparse.Namespace) -> str:
     """What to say above the reasons, if nothing is done."""
     return "Nothing was created." if given.create else "Nothing was written."
 

@@ -8,32 +8,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import time
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
-from prefect_staticadslab.artifacts import keep_contact_sheet
+from prefect_staticadslab.batch_run import BatchRun
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.progress import show_progress
 from prefect_staticadslab.campaign.templates import TemplateBatch
 from prefect_staticadslab.command import (
     COMPLETED,
-    REFUSED_STATE,
     flow_started,
     goes_on,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.console import say_unsaved
+from prefect_staticadslab.ending import ended, refused
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.options import (
     add_key_options,
@@ -43,7 +40,6 @@ from prefect_staticadslab.options import (
     positive,
 )
 from prefect_staticadslab.pictures import keep_pictures
-from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
@@ -84,7 +80,6 @@ async def design_templates(
     """
     watch = flow_started()
     logger = get_run_logger()
-    started = time.monotonic()
     try:
         batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
         plan = Plan.of(batch.table)
@@ -101,8 +96,7 @@ async def design_templates(
         check_places(download_images)
         batch.table.save_now()
     except CampaignError as error:
-        logger.error("Nothing was created.\n%s", error)
-        return Failed(name=REFUSED_STATE, message=str(error))
+        return await refused(error)
 
     logger.info(
         "%d of %d already completed; %d to create, up to %.2f USD%s",
@@ -112,26 +106,15 @@ async def design_templates(
         plan.new_usd,
         f", for {account.organization_name}" if account.organization_name else "",
     )
-    async with batch.table.checkpoints(say_unsaved):
-        async with show_progress(batch.table, keys.seconds_for, logger.info):
+    run = BatchRun(batch, plan, keys.seconds_for, storage.name(source), account.organization_name)
+    async with run.kept():
+        async with run.progress():
             fan_out = FanOut(
                 batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
             )
             results = await fan_out.run()
         pictures = await keep_pictures(batch.table, download_images, "", None)
-
-    summary = batch.summarize(
-        results,
-        already_completed=plan.completed,
-        spent_before_usd=plan.spent_usd,
-        seconds=time.monotonic() - started,
-        contact_sheet=keep_contact_sheet(batch.table, storage.name(source)),
-        pictures=download_images,
-        pictures_missing=pictures.failed,
-    )
-    watch.ended = await report(
-        batch, summary, notes=pictures.troubles(), is_created_enough=not wait
-    )
+    watch.ended = await ended(await run.report(results, pictures, is_created_enough=not wait))
     return watch.ended
 
 

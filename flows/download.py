@@ -23,13 +23,13 @@ from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.command import (
-    REFUSED_STATE,
     flow_started,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.ending import ended, refused
 from prefect_staticadslab.pictures import keep_pictures
 
 REFUSED = "Nothing was downloaded."
@@ -61,8 +61,7 @@ async def download_images(
         credentials = await _credentials(credentials_block)
         opened = _open(table, folder, images_zip)
     except CampaignError as error:
-        get_run_logger().error("%s\n%s", REFUSED, error)
-        return Failed(name=REFUSED_STATE, message=str(error))
+        return await refused(error, title=REFUSED)
 
     lines = []
     try:
@@ -85,7 +84,8 @@ async def download_images(
         lines.append(f"In one file:   {pictures.archive}")
     message = "\n".join(lines)
     done = pictures.is_complete and saved
-    watch.ended = Completed(message=message) if done else Failed(message=message)
+    made = Completed if done else Failed
+    watch.ended = await ended(made(message=message))
     return watch.ended
 
 

@@ -7,32 +7,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import time
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.artifacts import keep_contact_sheet
+from prefect_staticadslab.batch_run import BatchRun
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.progress import show_progress
 from prefect_staticadslab.campaign.revisions import Revisions
 from prefect_staticadslab.command import (
-    REFUSED_STATE,
     flow_started,
     goes_on,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.console import say_unsaved
+from prefect_staticadslab.ending import ended, refused
 from prefect_staticadslab.fan_out import quoted
 from prefect_staticadslab.options import (
     add_key_options,
@@ -41,7 +38,6 @@ from prefect_staticadslab.options import (
     positive,
 )
 from prefect_staticadslab.pictures import keep_pictures
-from prefect_staticadslab.report import report
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 REFUSED = "Nothing was changed."
@@ -81,13 +77,12 @@ async def revise(
     """
     watch = flow_started()
     logger = get_run_logger()
-    started = time.monotonic()
     async with credentials.get_client() as client:
         try:
             revisions = Revisions.open(spreadsheet, output, sheet=sheet)
             plan = Plan.of(revisions.table)
             plan.check_budget(max_spend_usd)
-            await check_key(client)
+            account = await check_key(client)
             await revisions.check(client)
             if dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
@@ -95,8 +90,7 @@ async def revise(
             check_places(download_images)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
-            logger.error("%s\n%s", REFUSED, error)
-            return Failed(name=REFUSED_STATE, message=str(error))
+            return await refused(error, title=REFUSED)
 
         logger.info(
             "%d of %d already completed; %d to revise. %s",
@@ -107,9 +101,16 @@ async def revise(
         )
         results: list[ImageAdResult] = []
         stopped_by = ""
-        async with revisions.table.checkpoints(say_unsaved):
+        run = BatchRun(
+            revisions,
+            plan,
+            client.limiter.seconds_for,
+            storage.name(spreadsheet),
+            account.organization_name,
+        )
+        async with run.kept():
             try:
-                async with show_progress(revisions.table, client.limiter.seconds_for, logger.info):
+                async with run.progress():
                     while planned := await revisions.next_round(client):
                         done = await revise_image_ads(
                             credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
@@ -123,17 +124,8 @@ async def revise(
                 stopped_by = f"The ads could not be read any more: {error}"
             pictures = await keep_pictures(revisions.table, download_images, "", None)
 
-    summary = revisions.summarize(
-        results,
-        already_completed=plan.completed,
-        spent_before_usd=plan.spent_usd,
-        seconds=time.monotonic() - started,
-        contact_sheet=keep_contact_sheet(revisions.table, storage.name(spreadsheet)),
-        pictures=download_images,
-        pictures_missing=pictures.failed,
-    )
-    notes = [*filter(None, [stopped_by]), *pictures.troubles()]
-    watch.ended = await report(revisions, summary, notes=notes)
+    notes = [stopped_by] if stopped_by else []
+    watch.ended = await ended(await run.report(results, pictures, notes=notes))
     return watch.ended
 
 

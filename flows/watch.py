@@ -26,14 +26,13 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.campaign.names.one_ad import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.command import (
-    REFUSED_STATE,
-    REFUSED_TITLE,
     flow_started,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.console import ALWAYS_SHOWN
+from prefect_staticadslab.ending import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.live import show_image_ad
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
 
@@ -68,7 +67,9 @@ async def watch(
         started.if_interrupted = goes_on(image_ad_id)
         started.ended = await follow(image_ad_id, credentials, timeout_seconds)
     except (CampaignError, StaticAdsLabError) as error:
-        started.ended = Failed(name=REFUSED_STATE, message=str(error))
+        started.ended = await refused(error, title=CANNOT_WATCH)
+    else:
+        started.ended = await ended(started.ended)
     return started.ended
 
 
@@ -123,9 +124,11 @@ async def create_and_watch(
             logger.info(price_line(request), extra=ALWAYS_SHOWN)
             created = await jobs.create_unless_failed(client, request, f"flow-run-{flow_run.id}")
         except (CampaignError, StaticAdsLabError) as error:
-            unsure = isinstance(error, StaticAdsLabError) and error.undecided
-            said = f"{error}. The ad may have been created." if unsure else str(error)
-            started.ended = Failed(name=None if unsure else REFUSED_STATE, message=said)
+            if isinstance(error, StaticAdsLabError) and error.undecided:
+                said = f"{error}. The ad may have been created."
+                started.ended = await ended(Failed(message=said))
+            else:
+                started.ended = await refused(error)
             return started.ended
     image_ad_id = created.image_ad.id
     word = "goes on" if created.replayed else "is created"
@@ -135,6 +138,7 @@ async def create_and_watch(
         started.ended = await follow(image_ad_id, credentials, timeout_seconds)
     except StaticAdsLabError as error:
         started.ended = Failed(message=f"{image_ad_id} cannot be watched: {error}")
+    started.ended = await ended(started.ended)
     return started.ended
 
 

@@ -27,17 +27,10 @@ from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import terminal_progress
 from prefect_staticadslab.console import PREFECT, PREFECT_WORKERS, hide_logs_of
 from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.ending import CREATED_STATE, REFUSED_STATE, REFUSED_TITLE
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
-
-REFUSED_TITLE: Final = "Nothing was created."
-
-REFUSED_STATE: Final = "Refused"
-"""The name of a flow run's state if nothing was created, because something was wrong."""
-
-CREATED_STATE: Final = "Created"
-"""The name of a flow run's state if it was not to wait, and all ads are created."""
 
 TEMPORARY_SERVER: Final = {
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 180,

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.artifacts import artifact_key
+from prefect_staticadslab.artifacts import slug
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SimulatorServer
@@ -87,14 +87,15 @@ async def test_failed_rows_fail_the_run_with_everything_recorded(
     assert "PIPELINE_ERROR" in frame["error"][1]
 
     async with get_client() as client:
-        key = artifact_key(storage.canonical(str(output)))
+        key = f"{slug('campaign', storage.canonical(str(output)))}-summary"
         (artifact,) = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         )
     text = str(artifact.data)
     assert "| Completed | 2 |" in text
     assert "| Failed | 2 |" in text
-    assert "| 3 | failed |" in text
+    assert "| 2 |" in text
+    assert "| 3, 5 |" in text
     assert "2.00 USD" in text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.adoption import Adoption
-from prefect_staticadslab.campaign.keys import Chunk, deal
+from prefect_staticadslab.campaign.failures import causes
+from prefect_staticadslab.campaign.keys import CHUNK_ADS, Chunk, deal
 from prefect_staticadslab.campaign.kinds import Q
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
@@ -19,7 +21,7 @@ from prefect_staticadslab.campaign.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.rows import campaign_id
 from prefect_staticadslab.campaign.states import RowStatus
-from prefect_staticadslab.campaign.summary import LISTED_FAILURES, Summary
+from prefect_staticadslab.campaign.summary import Summary
 from prefect_staticadslab.campaign.underway import AdUnderWay
 
 B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
@@ -39,6 +41,11 @@ class Batch(Generic[Q]):
     table: JobTable[Q]
     adoption: Adoption = field(default_factory=Adoption)
 
+    @property
+    def title(self) -> str:
+        """What people call it: its table's name, or its own."""
+        return storage.name(self.table.location or self.name)
+
     def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Notes the results of chunks, which may come from another process."""
         for result in results:
@@ -56,11 +63,6 @@ class Batch(Generic[Q]):
         pictures_missing: int = 0,
     ) -> Summary:
         """How a run ended, given its chunks' results."""
-        failures = Counter(
-            state.error or ""
-            for _, _, state in self.table.wanted
-            if state.status is RowStatus.FAILED
-        )
         left = Plan.of(self.table)
         return Summary(
             rows=left.rows,
@@ -81,18 +83,22 @@ class Batch(Generic[Q]):
             pictures=pictures or None,
             pictures_missing=pictures_missing,
             stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
-            failures=tuple(failures.most_common(LISTED_FAILURES)),
+            failures=causes(self.table.wanted),
         )
 
 
 class ParallelBatch(Batch[B]):
     """A batch of jobs that are begun and followed independently of one another."""
 
-    def chunks(self, weights: Mapping[str, float] | None = None) -> list[Chunk]:
+    def chunks(
+        self, weights: Mapping[str, float] | None = None, *, most: int | None = None
+    ) -> list[Chunk]:
         """The rows that are not completed, in the table's order, a hundred at a time.
 
         Args:
             weights: How to share them out between keys; see `deal`. None for a single key.
+            most: About how many chunks there may be: with more rows, each has several hundreds.
+                None for any number.
         """
         campaign = campaign_id(self.name)
         planned = [
@@ -103,7 +109,8 @@ class ParallelBatch(Batch[B]):
             if position not in self.adoption.held
             and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
         ]
-        return deal(planned, weights or {"": 1.0})
+        hundreds = math.ceil(len(planned) / CHUNK_ADS / most) if most else 1
+        return deal(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
 
     async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
         """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.

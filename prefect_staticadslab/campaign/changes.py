@@ -183,6 +183,7 @@ def _with_ad(state: AdState, change: Change) -> AdState:
 
 
 REVISION_TABLE: Final = TableKind(
+    "revisions",
     REVISION_COLUMNS,
     frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),
     read_changes,

@@ -23,7 +23,9 @@ class Chunk:
     ads: list[PlannedAd]
 
 
-def deal(ads: Sequence[PlannedAd], weights: Mapping[str, float]) -> list[Chunk]:
+def deal(
+    ads: Sequence[PlannedAd], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
+) -> list[Chunk]:
     """Shares ads out between keys, and cuts the shares into chunks.
 
     Each key gets as many as its weight says, so that all come to an end together. An ad that is on
@@ -32,6 +34,7 @@ def deal(ads: Sequence[PlannedAd], weights: Mapping[str, float]) -> list[Chunk]:
     Args:
         ads: The ads, in the table's order.
         weights: How many creates each key's rate limit allows, compared with the others'.
+        chunk_ads: How many ads to put into a chunk.
 
     Returns:
         The chunks in the order of their first ads.
@@ -59,9 +62,9 @@ def deal(ads: Sequence[PlannedAd], weights: Mapping[str, float]) -> list[Chunk]:
             account = min(dealt, key=lambda a: (len(dealt[a]) + 1) / weights[a])
         dealt[account].append(ad)
     chunks = [
-        Chunk(account, share[start : start + CHUNK_ADS])
+        Chunk(account, share[start : start + chunk_ads])
         for account, share in dealt.items()
-        for start in range(0, len(share), CHUNK_ADS)
+        for start in range(0, len(share), chunk_ads)
     ]
     return sorted(chunks, key=lambda chunk: chunk.ads[0].position)
 

@@ -64,6 +64,7 @@ class TableKind(Generic[Q]):
     """A kind of result table.
 
     Attributes:
+        name: What such a table is to people and to Prefect: in artifacts' keys and events' names.
         columns: The result columns in their order, and what of a row's state each of them holds: a
             field of `AdState`, or one of its facts.
         known_columns: The input's columns that mean something, in lower case.
@@ -72,6 +73,7 @@ class TableKind(Generic[Q]):
         exclusive: Whether no two rows can have the same job.
     """
 
+    name: str
     columns: Mapping[str, str]
     known_columns: frozenset[str]
     read_rows: ReadRows[Q]

@@ -63,14 +63,14 @@ def _told(problems: Iterable[Problem]) -> list[str]:
         if len(numbers) < 2:  # noqa: PLR2004
             lines.append(str(replace(problem, row=numbers[0] if numbers else None)))
             continue
-        place = f"Rows {_ranges(numbers)}"
+        place = f"Rows {ranges(numbers)}"
         if problem.column is not None:
             place += f", column {problem.column}"
         lines.append(f"{place}: {problem.message}")
     return lines
 
 
-def _ranges(numbers: Sequence[int]) -> str:
+def ranges(numbers: Sequence[int]) -> str:
     """Row numbers as people write them: `2-5, 9`."""
     runs: list[list[int]] = []
     for number in numbers:

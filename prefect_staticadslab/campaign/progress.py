@@ -22,6 +22,8 @@ TERMINAL_SHARE: Final = 0.05
 """Of the time: counting a long table takes a while, so its line is shown less often."""
 
 LOG_SECONDS: Final = 15.0
+LOG_SHARE: Final = 0.05
+"""Of the time that it took so far: the log of a long campaign is to be read, too."""
 
 _on_terminal: ContextVar[bool] = ContextVar("on_terminal", default=False)
 
@@ -62,6 +64,11 @@ class Tally:
     cost_usd: Decimal
     seconds_left: float | None
 
+    @property
+    def share(self) -> float:
+        """How much of it is done, between 0 and 1."""
+        return (self.completed + self.failed) / self.rows if self.rows else 1.0
+
     def line(self) -> str:
         """The tally in one line."""
         left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
@@ -92,7 +99,7 @@ class Counted(Protocol):
     def tally(self) -> Counts: ...
 
 
-class _Observer:
+class TableObserver:
     """Tallies a table, and learns from it how long a job takes."""
 
     def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
@@ -138,21 +145,6 @@ class _Observer:
 
 
 @asynccontextmanager
-async def show_progress(
-    table: JobTable[Any], seconds_for: Callable[[int], float], log: Callable[[str], None]
-) -> AsyncIterator[None]:
-    """Shows how a table fills while the body runs.
-
-    Args:
-        table: The table.
-        seconds_for: How long the rate limit takes for so many more creates, in seconds.
-        log: Where log lines go, if this is no terminal.
-    """
-    async with shown(_Observer(table, seconds_for), log):
-        yield
-
-
-@asynccontextmanager
 async def shown(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[None]:
     """Shows how something is counted up while the body runs: live on a terminal, else in `log`."""
     show = _on_the_terminal if _on_terminal.get() else _as_log_lines
@@ -162,8 +154,9 @@ async def shown(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[
 
 async def _as_log_lines(observer: Counted, log: Callable[[str], None]) -> None:
     last = ""
+    started = time.monotonic()
     while True:
-        await asyncio.sleep(LOG_SECONDS)
+        await asyncio.sleep(max(LOG_SECONDS, (time.monotonic() - started) * LOG_SHARE))
         line = observer.tally().line()
         if line != last:
             log(line)

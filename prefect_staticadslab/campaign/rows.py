@@ -99,7 +99,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     return rows
 
 
-AD_TABLE: Final = TableKind(AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+AD_TABLE: Final = TableKind("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
 """A campaign's table."""
 
 

@@ -55,7 +55,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
 
         Args:
             spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
-            output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
+            output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`;
+                "" for a campaign that has a name and keeps no table.
             catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
             name: The campaign's name, if not its output.
             base_url: The API that will be used, to tell a table that was made with another one.
@@ -65,7 +66,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         """
         brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
         check_output(brief, output)
-        table = ResultTable.open(output, expand(brief, catalogue))
+        table = ResultTable.open(output or None, expand(brief, catalogue))
         if base_url:
             _check_same_api(table, base_url)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)

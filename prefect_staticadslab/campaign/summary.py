@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from prefect_staticadslab.campaign.adoption import Adoption
+from prefect_staticadslab.campaign.failures import Cause
 from prefect_staticadslab.campaign.states import RowStatus
 
 LISTED_FAILURES: Final = 5
@@ -32,7 +33,7 @@ class Summary:
         pictures: The folder of the downloaded pictures, if any were asked for.
         pictures_missing: Pictures that could not be downloaded.
         stopped_by: What stopped all creates, if something did.
-        failures: Failed rows by what failed them, the most frequent first.
+        failures: What failed rows, the most frequent cause first.
         adoption: What became of rows that an interrupted run may have sent long ago.
         is_cost_known: Whether anybody knows what such jobs cost.
     """
@@ -51,7 +52,7 @@ class Summary:
     pictures: str | None = None
     pictures_missing: int = 0
     stopped_by: str | None = None
-    failures: tuple[tuple[str, int], ...] = ()
+    failures: tuple[Cause, ...] = ()
     adoption: Adoption = field(default_factory=Adoption)
     is_cost_known: bool = True
 
@@ -85,7 +86,12 @@ class Summary:
         )
 
     def notes(self) -> list[str]:
-        """What else there is to say, a sentence each."""
+        """What else there is to say, a sentence each; the most frequent failures with it."""
+        failures = [f"{each.ads} × {each.message}" for each in self.failures[:LISTED_FAILURES]]
+        return [*self.remarks(), *failures]
+
+    def remarks(self) -> list[str]:
+        """What else there is to say, without the failures; a sentence each."""
         notes = []
         if self.stopped_by:
             notes.append(
@@ -108,7 +114,6 @@ class Summary:
                 f"{_rows(len(self.adoption.held))} left alone, because nobody can say which ad is "
                 "theirs; see their errors in the table."
             )
-        notes += [f"{count} × {reason}" for reason, count in self.failures]
         if self.pictures_missing:
             notes.append(
                 f"{self.pictures_missing} pictures could not be downloaded; "

@@ -158,6 +158,7 @@ def template_table(base: str, digests: Mapping[str, str]) -> TableKind[DesignTem
         digests: Of the references' contents, by where they are.
     """
     return TableKind(
+        "design-templates",
         TEMPLATE_COLUMNS,
         frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
         partial(read_references, base=base, digests=digests),

@@ -18,19 +18,20 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 
-_PASSING = (
+PASSING: Final = (
     APIConnectionError,
     ConflictError,
     UnreadableAnswerError,
     ServerError,
     RateLimitError,
 )
+"""Errors that may be over by the next try."""
 
 
 async def _may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a task's failure is one that may pass; a 4xx or a failed job is not."""
     outcome = await state.aresult(raise_on_failure=False)
-    return isinstance(outcome, _PASSING)
+    return isinstance(outcome, PASSING)
 
 
 # Beyond the client's own retries, which take about a minute: an outage of a quarter of an hour.

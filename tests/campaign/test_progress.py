@@ -12,7 +12,8 @@ import pytest
 
 from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign import progress
-from prefect_staticadslab.campaign.progress import show_progress
+from prefect_staticadslab.campaign.progress import TableObserver
+from prefect_staticadslab.campaign.progress import shown as showing
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.sheet import Spreadsheet
 
@@ -34,7 +35,8 @@ def table(*states: AdState) -> ResultTable:
 
 async def told(shown: ResultTable, wait_for_limit: float) -> str:
     lines: list[str] = []
-    async with show_progress(shown, lambda creates: wait_for_limit if creates else 0, lines.append):
+    observer = TableObserver(shown, lambda creates: wait_for_limit if creates else 0)
+    async with showing(observer, lines.append):
         while not lines:
             await asyncio.sleep(0.01)
     return lines[0]

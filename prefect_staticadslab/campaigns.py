@@ -1,0 +1,144 @@
+"""A campaign within a flow run: from rows, however somebody wrote them, to their result table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.batch_run import BatchRun
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.progress import duration
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.run import Campaign, Preflight, check_output
+from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.ending import refused
+from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.pictures import keep_pictures
+
+NOTHING_CREATED: Final = "Dry run: nothing was created."
+
+
+@dataclass(frozen=True)
+class CampaignEnd:
+    """How a campaign's run ended.
+
+    Attributes:
+        state: The state that the flow run should end with.
+        table: The campaign's table; None if the campaign was refused, or this was a dry run.
+    """
+
+    state: State[None]
+    table: ResultTable | None = None
+
+
+async def run_campaign(
+    source: str | Spreadsheet,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    *,
+    more_credentials: Sequence[StaticAdsLabCredentials] = (),
+    name: str = "",
+    title: str = "",
+    sheet: str = "",
+    dry_run: bool = False,
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    wait: bool = True,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    download_images: str = "",
+    images_zip: str = "",
+    preflight: bool = True,
+) -> CampaignEnd:
+    """Runs a campaign, or goes on with it where an earlier run of it stopped.
+
+    Args:
+        source: Where the spreadsheet is, or its rows.
+        output: Where the result table is or will be. If empty, none is kept: `name` must then be
+            what no other campaign is called.
+        credentials, more_credentials: The API keys.
+        name: What the idempotency keys are made of, if not the output.
+        title: What the contact sheet is headed, if not the spreadsheet's name.
+        sheet, dry_run, max_spend_usd, attempts, wait, timeout_seconds, download_images,
+            images_zip, preflight: See `flows/campaign.py`.
+
+    Raises:
+        UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
+    """
+    logger = get_run_logger()
+    try:
+        match source:
+            case str():
+                brief = Brief.open(source, sheet=sheet)
+            case _:
+                brief = Brief.read(source)
+        if output or brief.location:
+            check_output(brief, output)
+        accounts = by_account(credentials, *more_credentials)
+        keys = keys_of(accounts)
+        async with clients_of(accounts) as clients:
+            current = Campaign.open(
+                brief,
+                output,
+                catalogue=await look_up(clients[0], brief, checks=preflight),
+                name=name,
+                base_url=credentials.base_url,
+            )
+            plan = Plan.of(current.table)
+            plan.check_budget(max_spend_usd)
+            asked = await current.preflight(*clients) if preflight else Preflight()
+            if dry_run:
+                logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
+                return CampaignEnd(Completed(message=NOTHING_CREATED))
+            await current.adopt(*clients)
+        plan = Plan.of(current.table)
+        folder = folder_for(output, download_images, images_zip)
+        check_places(folder, images_zip)
+        current.table.save_now()
+    except CampaignError as error:
+        return CampaignEnd(await refused(error))
+
+    logger.info(
+        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        plan.expansion and f"{plan.expansion} ",
+        plan.completed,
+        plan.rows,
+        plan.creates,
+        plan.new_usd,
+        duration(plan.expected_seconds(keys.seconds_for)),
+        f", for {asked.organization}" if asked.organization else "",
+    )
+    if gone := current.table.gone:
+        logger.info(
+            "%d ads of %s are no longer in the spreadsheet; they are kept after the others",
+            gone,
+            output,
+        )
+    if asked.unchecked:
+        logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
+    run = BatchRun(
+        current,
+        plan,
+        keys.seconds_for,
+        title or (storage.name(source) if isinstance(source, str) else current.title),
+        asked.organization,
+    )
+    async with run.kept():
+        async with run.progress():
+            results = await FanOut(
+                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
+            ).run()
+        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
+    state = await run.report(results, pictures, is_created_enough=not wait)
+    return CampaignEnd(state, current.table)

@@ -1,0 +1,77 @@
+"""How a flow run ends: in a state with words of its own, or with another try."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.storage import StorageError
+from prefect_staticadslab.tasks._runs import PASSING
+
+REFUSED_TITLE: Final = "Nothing was created."
+
+REFUSED_STATE: Final = "Refused"
+"""The name of a flow run's state if nothing was created, because something was wrong."""
+
+CREATED_STATE: Final = "Created"
+"""The name of a flow run's state if it was not to wait, and all ads are created."""
+
+
+class UnfinishedError(Exception):
+    """A run's work is not complete, and Prefect is to run it again. The message says what is."""
+
+
+async def refused(
+    error: CampaignError | StaticAdsLabError, *, title: str = REFUSED_TITLE
+) -> State[Any]:
+    """The state of a run that has created nothing, because something is wrong.
+
+    Where the flow has retries, what may pass by itself (an API or a bucket that cannot be reached)
+    is left to them; what only people can mend is not tried again.
+
+    Raises:
+        UnfinishedError: It may pass, and Prefect is to run the flow again.
+    """
+    get_run_logger().error("%s\n%s", title, error)
+    state: State[Any] = Failed(name=REFUSED_STATE, message=str(error))
+    return await ended(state, may_pass=isinstance(error, StorageError) or _passes(error))
+
+
+async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
+    """What a flow returns, so that its `retries` mean what they mean everywhere in Prefect.
+
+    Prefect runs a flow again that raises; one that returns a failed state it would schedule again,
+    and then leave alone.
+
+    Args:
+        state: How the run ended.
+        may_pass: Whether running it again can help.
+
+    Raises:
+        UnfinishedError: Prefect is to run the flow again.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if not state.is_failed() or run is None or not run.empirical_policy.retries:
+        return state
+    async with get_client() as client:
+        run = await client.read_flow_run(run.id)
+        policy = run.empirical_policy
+        if not policy.retries or run.run_count > policy.retries:
+            return state
+        if may_pass:
+            raise UnfinishedError(state.message)
+        final = policy.model_copy(update={"retries": None})
+        await client.update_flow_run(run.id, empirical_policy=final)
+    return state
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, PASSING) or isinstance(error.__cause__, PASSING)
