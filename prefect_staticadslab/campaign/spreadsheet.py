@@ -14,6 +14,16 @@ from prefect_staticadslab.campaign.formats.text import encode_text, read_text
 from prefect_staticadslab.campaign.formats.xlsx import encode_xlsx, read_xlsx
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.sheet import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.web_tables import (
+    instead_of_a_page,
+    is_web_page,
+    table_address,
+    table_ending,
+)
+
+NO_SHEETS: Final = "Only an .xlsx file has sheets to choose from."
+LOGIN_WANTED: Final = (401, 403)
+"""What a web server answers to a stranger."""
 
 WRITABLE: Final = (".csv", ".tsv", ".xlsx", ".parquet")
 
@@ -28,7 +38,8 @@ def read_spreadsheet(
     """Reads a `.csv`, `.tsv`, `.xlsx` or `.parquet` from a path or any fsspec URL.
 
     Args:
-        location: Where it is.
+        location: Where it is. A web address may say its format in its query, `format=csv`, or
+            nowhere; that of a Google Sheet may be copied from the browser.
         sheet: Which sheet of an XLSX; the first if None.
         known_columns: Names that a header is likely to have; they tell a CSV's delimiter.
         ragged: Whether a CSV's rows may be short of cells at their end. Otherwise that is a
@@ -49,19 +60,34 @@ def read_spreadsheet(
         assert table.row_numbers == (2,)
         ```
     """
-    ending = storage.suffix(location)
-    if sheet is not None and ending != ".xlsx":
-        raise SpreadsheetError([Problem("Only an .xlsx file has sheets to choose from.")])
+    location = table_address(location, sheet=sheet)
+    ending = table_ending(location)
+    if sheet is not None and ending not in ("", ".xlsx"):
+        raise SpreadsheetError([Problem(NO_SHEETS)])
     if ending in (".xls", ".ods", ".numbers"):
         raise SpreadsheetError(
             [Problem(f"{ending} files cannot be read. Save it as .xlsx or .csv, please.")]
         )
-    content = storage.read_bytes(location)
-    if ending == ".parquet":
+    content = _content(location)
+    if is_web_page(content):
+        said = f"{storage.shown(location)} is a web page, not a table."
+        raise SpreadsheetError([Problem(f"{said} {instead_of_a_page(location)}")])
+    if ending == ".parquet" or (not ending and content.startswith(b"PAR1")):
         return read_parquet(content)
     if ending == ".xlsx" or content.startswith(b"PK\x03\x04"):
         return read_xlsx(content, sheet)
+    if sheet is not None:
+        raise SpreadsheetError([Problem(NO_SHEETS)])
     return read_text(content, frozenset(known_columns), tab=ending == ".tsv", ragged=ragged)
+
+
+def _content(location: str) -> bytes:
+    try:
+        return storage.read_bytes(location)
+    except storage.StorageError as error:
+        if getattr(error.__cause__, "status", None) in LOGIN_WANTED:
+            raise storage.StorageError(f"{error} {instead_of_a_page(location)}") from error
+        raise
 
 
 def write_spreadsheet(location: str, frame: pd.DataFrame, dialect: Dialect) -> None:

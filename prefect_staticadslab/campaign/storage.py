@@ -371,10 +371,18 @@ def _umask() -> int:
 
 
 def reason(error: BaseException) -> str:
+    """Why something could not be done, for a message."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    text = str(error).strip().rstrip(".")
+    if isinstance(status := getattr(error, "status", None), int):
+        said = getattr(error, "message", "")
+        return f"the server answers {status} {said}".rstrip(" .")
+    # An error may quote the address that it is about, with all that is secret in it.
+    text = _ADDRESS.sub(lambda found: shown(found[0]), str(error)).strip().rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*://[^\s'\"]+")
 
 
 def shown(location: str) -> str:
