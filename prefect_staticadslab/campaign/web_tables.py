@@ -97,6 +97,20 @@ def table_ending(location: str) -> str:
     return next(filter(None, told), "")
 
 
+def table_name(location: str) -> str:
+    """What to call a table where people read it: its file's name; of a Google Sheet it is unknown.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.web_tables import table_name
+
+        assert table_name("s3://ads/summer.csv") == "summer.csv"
+        assert table_name("https://docs.google.com/spreadsheets/d/1aB_c/edit") == "Google Sheet"
+        ```
+    """
+    return "Google Sheet" if is_google_sheet(location) else storage.name(location)
+
+
 def is_web_address(location: str) -> bool:
     """Whether a location is one that a browser can open."""
     return location.lower().startswith(("http://", "https://"))
