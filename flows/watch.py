@@ -32,7 +32,7 @@ from prefect_staticadslab.command import (
     run_flow,
 )
 from prefect_staticadslab.console import ALWAYS_SHOWN
-from prefect_staticadslab.ending import REFUSED_TITLE, ended, refused
+from prefect_staticadslab.ending import REFUSED_TITLE, check_keys_are_known, ended, refused
 from prefect_staticadslab.live import show_image_ad
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
 
@@ -120,6 +120,7 @@ async def create_and_watch(
     }
     async with credentials.get_client() as client:
         try:
+            check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
             logger.info(price_line(request), extra=ALWAYS_SHOWN)
             created = await jobs.create_unless_failed(client, request, f"flow-run-{flow_run.id}")

@@ -29,6 +29,8 @@ from prefect_staticadslab.api.models import (
 )
 from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
 from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.typed_ads import TypedAd
+from prefect_staticadslab.campaigns import CampaignResult, run_campaign
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.image_ad_job import ImageAdJob, ImageAdRun
 from prefect_staticadslab.tasks import (
@@ -72,6 +74,7 @@ __all__ = [
     "AdState",
     "Audience",
     "Brand",
+    "CampaignResult",
     "Complete",
     "DesignTemplate",
     "Failed",
@@ -96,6 +99,7 @@ __all__ = [
     "StaticAdsLabClient",
     "StaticAdsLabCredentials",
     "StaticAdsLabError",
+    "TypedAd",
     "__version__",
     "create_audience",
     "create_brand",
@@ -122,6 +126,7 @@ __all__ = [
     "make_design_templates",
     "revise_image_ad",
     "revise_image_ads",
+    "run_campaign",
     "sync_image_ads",
     "update_design_template",
     "update_resource",

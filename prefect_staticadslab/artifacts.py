@@ -36,10 +36,13 @@ def keep_contact_sheet(table: JobTable[Any], title: str) -> str | None:
 
 async def keep_artifacts(
     batch: Batch[Any], summary: Summary, *, within_seconds: float = ARTIFACT_SECONDS
-) -> None:
+) -> bool:
     """Keeps the summary, the table's first rows and the pictures, or logs why that is not possible.
 
     Their keys are the same for all runs of a campaign, so Prefect shows what became of it.
+
+    Returns:
+        Whether they are kept.
     """
     # The table is saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
@@ -47,6 +50,8 @@ async def keep_artifacts(
             await create_artifacts(batch, summary)
     except Exception as error:
         get_run_logger().warning("Prefect's server did not keep the artifacts: %r", error)
+        return False
+    return True
 
 
 async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:

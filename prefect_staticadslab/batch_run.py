@@ -33,6 +33,8 @@ PROGRESS_SECONDS: Final = 5.0
 INTERRUPTED_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear what an interrupted run has done."""
 
+IN_PREFECT: Final = "among this run's artifacts in Prefect"
+
 COMPLETED, INCOMPLETE, INTERRUPTED = "completed", "incomplete", "interrupted"
 """How a run ends, as events say it; `CREATED_STATE` in lower case is another one."""
 
@@ -115,14 +117,14 @@ class BatchRun:
             is_created_enough: Whether the run was not to wait for its jobs.
         """
         summary = self._summary(results, pictures)
-        await keep_artifacts(self.batch, summary)
+        in_prefect = await keep_artifacts(self.batch, summary) and not summary.output
         lines = [summary.headline(), *summary.notes(), *notes, *pictures.troubles()]
-        if unsaved := self.batch.table.unsaved():
+        if not in_prefect and (unsaved := self.batch.table.unsaved()):
             emit_ended(self.batch, INCOMPLETE, summary)
-            where = f"to {summary.output}. What is not in it:\n{unsaved}"
+            where = f"to {summary.output or 'Prefect'}. What is not in it:\n{unsaved}"
             return Failed(message="\n".join([*lines, f"THE TABLE COULD NOT BE SAVED {where}"]))
         places = (
-            ("Table:", summary.output),
+            ("Table:", summary.output or IN_PREFECT),
             ("Contact sheet:", summary.contact_sheet),
             ("Pictures:", summary.pictures),
             ("In one file:", pictures.archive),
@@ -159,7 +161,9 @@ class BatchRun:
             stopped_by="The run was interrupted.",
         )
         emit_ended(self.batch, INTERRUPTED, summary)
-        await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
+        kept = await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
+        if not kept and not summary.output:
+            say_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
 
     async def _follow(self, observer: TableObserver, note: Note) -> None:
         before: dict[int, AdState] = self._failed

@@ -6,22 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import pandas as pd
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.artifact_contents import TABLE_ROWS
 from prefect_staticadslab.batch_run import BatchRun
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.problems import (
+    SPREADSHEET_WORDS,
+    CampaignError,
+    SpreadsheetError,
+    Words,
+)
 from prefect_staticadslab.campaign.progress import duration
+from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.run import Campaign, Preflight, check_output
-from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.campaign.sheet import Spreadsheet, spreadsheet_of
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.ending import refused
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
@@ -31,7 +39,7 @@ NOTHING_CREATED: Final = "Dry run: nothing was created."
 
 
 @dataclass(frozen=True)
-class CampaignEnd:
+class CampaignResult:
     """How a campaign's run ended.
 
     Attributes:
@@ -42,9 +50,20 @@ class CampaignEnd:
     state: State[None]
     table: ResultTable | None = None
 
+    def to_frame(self) -> pd.DataFrame:
+        """The result table: the input's columns, then `status`, `image_ad_id`, `image_url` and the
+        others that `docs/campaign.md` lists; dtype `object`, a line per ad.
+
+        Raises:
+            CampaignError: There is none. The message says why.
+        """
+        if self.table is None:
+            raise CampaignError(self.state.message or "There is no result table.")
+        return self.table.to_frame()
+
 
 async def run_campaign(
-    source: str | Spreadsheet,
+    source: str | pd.DataFrame | Spreadsheet,
     output: str,
     credentials: StaticAdsLabCredentials,
     *,
@@ -60,30 +79,64 @@ async def run_campaign(
     download_images: str = "",
     images_zip: str = "",
     preflight: bool = True,
-) -> CampaignEnd:
-    """Runs a campaign, or goes on with it where an earlier run of it stopped.
+    words: Words = SPREADSHEET_WORDS,
+) -> CampaignResult:
+    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
+
+    It keeps what a campaign keeps, the table, the contact sheet and artifacts, and sends its
+    events. Nothing is raised for rows that failed: the result says what became of each.
 
     Args:
-        source: Where the spreadsheet is, or its rows.
+        source: The rows: where a spreadsheet is, or a DataFrame with a spreadsheet's columns. What
+            is wrong with a row of a DataFrame is told as if it were saved as a spreadsheet.
         output: Where the result table is or will be. If empty, none is kept: `name` must then be
-            what no other campaign is called.
+            what no other campaign is called, and there are at most 100 ads.
         credentials, more_credentials: The API keys.
         name: What the idempotency keys are made of, if not the output.
         title: What the contact sheet is headed, if not the spreadsheet's name.
         sheet, dry_run, max_spend_usd, attempts, wait, timeout_seconds, download_images,
             images_zip, preflight: See `flows/campaign.py`.
+        words: What people call rows and columns.
 
     Raises:
         UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
+
+    Example:
+        ```python
+        import asyncio
+
+        import pandas as pd
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, run_campaign
+
+        @flow
+        async def two_ads(credentials: StaticAdsLabCredentials) -> list[str]:
+            rows = pd.DataFrame(
+                {
+                    "design_template": "ad_format=Sale; aspect_ratio=4:5",
+                    "brand": "Harbor Roast",
+                    "product": "Cold Brew Kit",
+                    "audience": "Commuters",
+                    "prompt": ["Iced, by the sea", "Hot, by the fire"],
+                }
+            )
+            result = await run_campaign(rows, "results.csv", credentials, max_spend_usd=8)
+            return result.to_frame()["image_url"].tolist()
+
+        urls = asyncio.run(two_ads(StaticAdsLabCredentials.from_environment()))
+        assert len(urls) >= 2
+        ```
     """
     logger = get_run_logger()
     try:
         match source:
             case str():
                 brief = Brief.open(source, sheet=sheet)
+            case pd.DataFrame():
+                brief = Brief.read(spreadsheet_of(source))
             case _:
                 brief = Brief.read(source)
-        if output or brief.location:
+        if output or not name:
             check_output(brief, output)
         accounts = by_account(credentials, *more_credentials)
         keys = keys_of(accounts)
@@ -95,19 +148,21 @@ async def run_campaign(
                 name=name,
                 base_url=credentials.base_url,
             )
+            _check_is_kept(current.table)
             plan = Plan.of(current.table)
             plan.check_budget(max_spend_usd)
             asked = await current.preflight(*clients) if preflight else Preflight()
             if dry_run:
                 logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
-                return CampaignEnd(Completed(message=NOTHING_CREATED))
+                return CampaignResult(Completed(message=NOTHING_CREATED))
             await current.adopt(*clients)
         plan = Plan.of(current.table)
         folder = folder_for(output, download_images, images_zip)
         check_places(folder, images_zip)
         current.table.save_now()
     except CampaignError as error:
-        return CampaignEnd(await refused(error))
+        said = error.told(words) if isinstance(error, SpreadsheetError) else ""
+        return CampaignResult(await refused(error, said=said))
 
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
@@ -141,4 +196,12 @@ async def run_campaign(
             ).run()
         pictures = await keep_pictures(current.table, folder, images_zip, credentials)
     state = await run.report(results, pictures, is_created_enough=not wait)
-    return CampaignEnd(state, current.table)
+    return CampaignResult(state, current.table)
+
+
+def _check_is_kept(table: ResultTable) -> None:
+    if table.location is None and len(table.rows) > TABLE_ROWS:
+        raise OutputError(
+            f"These are {len(table.rows)} ads, and Prefect keeps {TABLE_ROWS} rows of a table. "
+            "Name an output for it."
+        )

@@ -18,6 +18,8 @@ from pydantic import Field, HttpUrl
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.campaign.sheet import cell_text
+from prefect_staticadslab.campaign.typed_ads import AdDefaults
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 REMEMBERED_RUNS: Final = 10_000
@@ -240,6 +242,20 @@ class ImageAdJob(JobBlock[ImageAd]):
             del fields["options"]
         return ImageAdRequest.model_validate(
             {name: value for name, value in fields.items() if value != ""}
+        )
+
+    def defaults(self) -> AdDefaults:
+        """What this block gives to ads that leave it open."""
+        return AdDefaults(
+            design_template=self.design_template_id,
+            brand=self.brand_id,
+            product=self.product_id,
+            product_variant=self.product_variant_id,
+            audience=self.audience_id,
+            prompt=self.prompt,
+            editable="true" if self.editable else "",
+            generate_ai_images=cell_text(self.options.generate_ai_images),
+            generate_copy=cell_text(self.options.generate_copy),
         )
 
     async def atrigger(

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 
 class CampaignError(Exception):
     """The base of what a campaign can be refused for. The message is meant for the user."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people call the parts of what they wrote."""
+
+    row: str = "row"
+    rows: str = "rows"
+    column: Callable[[str], str] = "column {}".format
+
+
+SPREADSHEET_WORDS: Final = Words()
 
 
 @dataclass(frozen=True)
@@ -25,12 +38,18 @@ class Problem:
     column: str | None = None
 
     def __str__(self) -> str:
-        places = []
-        if self.row is not None:
-            places.append(f"row {self.row}")
-        if self.column is not None:
-            places.append(f"column {self.column}")
-        place = ", ".join(places)
+        row = None if self.row is None else f"{SPREADSHEET_WORDS.row} {self.row}"
+        return self.told(row, SPREADSHEET_WORDS)
+
+    def told(self, rows: str | None, words: Words) -> str:
+        """The problem in people's words.
+
+        Args:
+            rows: Which rows have it.
+            words: What people call the parts.
+        """
+        column = None if self.column is None else words.column(self.column)
+        place = ", ".join(part for part in (rows, column) if part)
         return f"{place[:1].upper()}{place[1:]}: {self.message}" if place else self.message
 
 
@@ -43,31 +62,26 @@ class SpreadsheetError(CampaignError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(_told(self.problems)))
+        super().__init__(self.told(SPREADSHEET_WORDS))
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems,)
 
-
-def _told(problems: Iterable[Problem]) -> list[str]:
-    """A line per problem, where one that many rows have is a single line for all of them."""
-    rows: dict[Problem, list[int]] = {}
-    for problem in problems:
-        rows.setdefault(replace(problem, row=None), []).extend(
-            () if problem.row is None else (problem.row,)
-        )
-    lines = []
-    for problem, given in rows.items():
-        # The ads that one row makes have its problems each.
-        numbers = sorted(set(given))
-        if len(numbers) < 2:  # noqa: PLR2004
-            lines.append(str(replace(problem, row=numbers[0] if numbers else None)))
-            continue
-        place = f"Rows {ranges(numbers)}"
-        if problem.column is not None:
-            place += f", column {problem.column}"
-        lines.append(f"{place}: {problem.message}")
-    return lines
+    def told(self, words: Words) -> str:
+        """A line per problem, where one that many rows have is a single line for all of them."""
+        rows: dict[Problem, list[int]] = {}
+        for problem in self.problems:
+            rows.setdefault(replace(problem, row=None), []).extend(
+                () if problem.row is None else (problem.row,)
+            )
+        lines = []
+        for problem, given in rows.items():
+            # The ads that one row makes have its problems each.
+            numbers = sorted(set(given))
+            several = f"{words.rows} {ranges(numbers)}" if len(numbers) > 1 else None
+            one = f"{words.row} {numbers[0]}" if numbers else None
+            lines.append(problem.told(several or one, words))
+        return "\n".join(lines)
 
 
 def ranges(numbers: Sequence[int]) -> str:

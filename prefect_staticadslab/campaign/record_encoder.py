@@ -36,7 +36,8 @@ class RecordEncoder:
         """The input's columns, then the result's; a line for each of `states`."""
         if self._ending in (".csv", ".tsv"):
             return self._text(frame, states)
-        return encode_spreadsheet(self._ending, self._joined(frame, states), self._dialect)
+        table = joined(frame, states, self._columns)
+        return encode_spreadsheet(self._ending, table, self._dialect)
 
     def _text(self, frame: pd.DataFrame, states: Sequence[AdState]) -> bytes:
         if frame is not self._frame:
@@ -56,10 +57,14 @@ class RecordEncoder:
             self._known[i] = states[i]
         return text_bytes([*self._header, *self._lines], self._dialect)
 
-    def _joined(self, frame: pd.DataFrame, states: Sequence[AdState]) -> pd.DataFrame:
-        cells = zip(*(state.cells(self._columns) for state in states), strict=True)
-        added = {
-            name: pd.Series(list(values), dtype=object, index=frame.index)
-            for name, values in zip(self._columns, cells, strict=True)
-        }
-        return pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
+
+def joined(
+    frame: pd.DataFrame, states: Sequence[AdState], columns: Mapping[str, str]
+) -> pd.DataFrame:
+    """The input's columns, then the result's; a line for each of `states`."""
+    cells = zip(*(state.cells(columns) for state in states), strict=True)
+    added = {
+        name: pd.Series(list(values), dtype=object, index=frame.index)
+        for name, values in zip(columns, cells, strict=True)
+    }
+    return pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)

@@ -35,7 +35,7 @@ from prefect_staticadslab.campaign.record import (
     with_input_names,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.record_encoder import RecordEncoder
+from prefect_staticadslab.campaign.record_encoder import RecordEncoder, joined
 from prefect_staticadslab.campaign.rows import AD_TABLE
 from prefect_staticadslab.campaign.sheet import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.spreadsheet import WRITABLE
@@ -412,6 +412,10 @@ class JobTable(Generic[Q]):
         for row, state in zip(self.rows, self.states, strict=True):
             counts[state.status] += not row.gone
         return counts
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as it is written: the input's columns, then the result's."""
+        return joined(self.frame, self.states, self.kind.columns)
 
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""

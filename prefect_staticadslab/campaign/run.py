@@ -65,7 +65,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             CampaignError: Something is wrong; the message lists all of it.
         """
         brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
-        check_output(brief, output)
+        if output or not name:
+            check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
         if base_url:
             _check_same_api(table, base_url)
@@ -131,7 +132,7 @@ def check_output(brief: Brief, output: str) -> None:
     Raises:
         CampaignError: It cannot.
     """
-    if storage.canonical(brief.location) == storage.canonical(output):
+    if brief.location and storage.canonical(brief.location) == storage.canonical(output):
         raise OutputError("The output is the spreadsheet itself. Choose another file name.")
     check_location(output)
 

@@ -6,6 +6,7 @@ are of dtype `object`, one value per cell.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.problems import Problem
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
 
 FIRST_ROW: Final = 2
 """The number that a spreadsheet program shows for the first row under the header."""
@@ -45,6 +46,41 @@ class Spreadsheet:
     frame: pd.DataFrame
     row_numbers: tuple[int, ...]
     dialect: Dialect = field(default_factory=Dialect)
+
+
+def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
+    """A DataFrame as the spreadsheet that it would be if it were saved; its index is left out.
+
+    Args:
+        frame: Any; missing values are blank cells, and dicts and lists are JSON.
+
+    Raises:
+        SpreadsheetError: Two columns have the same name.
+
+    Example:
+        ```python
+        import pandas as pd
+        from prefect_staticadslab.campaign.sheet import spreadsheet_of
+
+        table = spreadsheet_of(pd.DataFrame({"price": [1, None], "prompt": ["Iced", "Hot"]}))
+        assert table.frame["price"].tolist() == [1.0, None]
+        assert table.row_numbers == (2, 3)
+        ```
+    """
+    header = [str(name) for name in frame.columns]
+    if problems := header_problems(header):
+        raise SpreadsheetError(problems)
+    lines = [
+        [_cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
+    ]
+    numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
+    return Spreadsheet(frame_of(header, lines), numbers)
+
+
+def _cell_of(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return None if is_blank(value) else value
 
 
 def cell_text(value: Any) -> str:

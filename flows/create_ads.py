@@ -1,0 +1,66 @@
+"""Ads that are typed into the form of Prefect's UI: the flow; no spreadsheet and no file is needed.
+
+It has no command: there, `flows/watch.py --create` makes one ad, and a spreadsheet makes many.
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.typed_ads import FORM_WORDS, spreadsheet_of
+from prefect_staticadslab.command import flow_started
+from prefect_staticadslab.ending import check_keys_are_known, ended, refused
+
+
+@flow(name="create-ads", description="Creates the ads that are typed into this form.")
+async def create_ads(
+    brand_kit: ImageAdJob,
+    ads: list[TypedAd],
+    output: str = "",
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    dry_run: bool = False,
+    download_images: str = "",
+) -> State[None]:
+    """Creates image ads without a spreadsheet. A run that is retried goes on with the same ads.
+
+    Args:
+        brand_kit: Whose ads these are: the API key, and what is left empty below.
+        ads: The ads, one by one.
+        output: A table to keep besides the one in Prefect: a .csv, .tsv, .xlsx or .parquet; a path
+            or a URL. None if empty. The same table goes on with the same ads.
+        max_spend_usd: Refuse to start if the ads would cost more than this, in USD; 0 is no limit.
+        attempts: How often to try an ad whose rendering fails. A failed one is free.
+        dry_run: Only check the ads and say what they would cost; see the run's log.
+        download_images: A folder to download the pictures to, a path or a URL; none if empty.
+
+    Returns:
+        Completed if every ad is; Failed, with the reasons, if not.
+    """
+    watch = flow_started()
+    name = "" if output else f"flow-run-{flow_run.id}"
+    try:
+        if not output:
+            check_keys_are_known()
+    except CampaignError as error:
+        watch.ended = await refused(error)
+        return watch.ended
+    end = await run_campaign(
+        spreadsheet_of(ads, brand_kit.defaults()),
+        output,
+        brand_kit.credentials,
+        name=name,
+        title="Typed ads",
+        max_spend_usd=max_spend_usd,
+        # Without a table, a retried run knows of a failed ad only that its key was used.
+        attempts=attempts * max(1, flow_run.run_count or 1),
+        dry_run=dry_run,
+        download_images=download_images,
+        words=FORM_WORDS,
+    )
+    watch.ended = await ended(end.state)
+    return watch.ended

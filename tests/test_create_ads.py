@@ -1,0 +1,124 @@
+"""Ads typed into a form: what is empty comes from the kit, and the flow run is the campaign."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import Artifact, State
+
+from flows.create_ads import create_ads
+from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import simulated_ids
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture(autouse=True)
+def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+
+
+@pytest.fixture
+def kit(credentials: StaticAdsLabCredentials) -> ImageAdJob:
+    return ImageAdJob(credentials=credentials, **simulated_ids())
+
+
+async def run(kit: ImageAdJob, *ads: TypedAd, **options: Any) -> State[None]:
+    state: Any = await create_ads(kit, list(ads), return_state=True, **options)
+    assert isinstance(state, State)
+    return state
+
+
+async def artifacts_of(run_id: UUID | None) -> dict[str, Artifact]:
+    """A run's artifacts, by the last part of their keys."""
+    assert run_id is not None
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+        )
+    return {(artifact.key or "").rpartition("-")[2]: artifact for artifact in found}
+
+
+async def test_no_file_is_needed_and_the_table_is_an_artifact(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    state = await run(
+        kit, TypedAd(prompt="Iced"), TypedAd(prompt="Hot", ad_type="Editable, 4.00 USD")
+    )
+    assert state.is_completed()
+    assert "2 of 2 rows completed, 5.00 USD" in (state.message or "")
+    kept = await artifacts_of(state.state_details.flow_run_id)
+    assert set(kept) == {"progress", "summary", "table", "pictures"}
+    rows = kept["table"].data
+    for job in simulator.world.jobs:
+        assert job in str(rows)
+
+
+async def test_names_and_several_audiences_are_typed_as_in_a_spreadsheet(
+    credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    kit = ImageAdJob(credentials=credentials)
+    ad = TypedAd(
+        brand="harbor roast",
+        product="Cold Brew Kit",
+        audience="*",
+        design_template="ad_format=Sale; aspect_ratio=4:5",
+        prompt="{product} for {audience}",
+    )
+    state = await run(kit, ad)
+    assert state.is_completed(), state
+    assert len(simulator.world.jobs) > 1
+
+
+def _of(brand: str) -> TypedAd:
+    return TypedAd(brand=brand, product="Cold Brew Kit", audience="Commuters", prompt="Hot")
+
+
+async def test_what_is_typed_wrong_is_told_in_the_forms_words(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    state = await run(kit, TypedAd(prompt="Iced"), _of("Harbor Rost"))
+    assert (state.name, state.is_failed()) == ("Refused", True)
+    message = state.message or ""
+    assert "Ad 2, Brand:" in message
+    assert "Harbor Roast" in message
+    assert "column" not in message
+    assert simulator.world.counts["creates"] == 0
+
+
+async def test_a_named_output_is_a_table_like_any_campaigns(
+    kit: ImageAdJob, tmp_path: Any, simulator: SimulatorServer
+) -> None:
+    output = str(tmp_path / "typed.csv")
+    assert (await run(kit, TypedAd(prompt="Iced"), output=output)).is_completed()
+    assert (await run(kit, TypedAd(prompt="Iced"), output=output)).is_completed()
+    frame = read_spreadsheet(output).frame
+    assert frame["prompt"].tolist() == ["Iced"]
+    assert frame["image_ad_id"].tolist() == list(simulator.world.jobs)
+
+
+async def test_more_ads_than_prefect_keeps_rows_want_an_output(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    state = await run(kit, *(TypedAd(prompt=str(number)) for number in range(101)))
+    assert "Name an output" in (state.message or "")
+    assert simulator.world.counts["creates"] == 0
+
+
+async def test_two_runs_are_two_campaigns_and_a_retried_run_is_one(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    once = create_ads.with_options(retries=1, retry_delay_seconds=0)
+    ads = [TypedAd(prompt="Iced"), TypedAd(prompt="SIMULATE_ONE_FAILURE")]
+    state: Any = await once(kit, ads, attempts=1, return_state=True)
+    assert state.is_completed(), state
+    # The failed one was tried again, and the other was not created again.
+    assert len(simulator.world.jobs) == 3
+    assert (await run(kit, ads[0])).is_completed()
+    assert len(simulator.world.jobs) == 4
