@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test chaos distributed benchmark lock clean
+.PHONY: demo test lint unit wheel-test chaos distributed benchmark reference lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -38,6 +38,10 @@ chaos: .venv/test
 # Ten minutes: what users would do instead, and this, side by side. Writes docs/benchmark.*.
 benchmark: .venv/test
 	$(PY) -m benchmarks --output docs
+
+# From the docstrings; a test tells when it is out of date.
+reference: .venv/test
+	$(PY) scripts/make_reference.py
 
 # Campaigns on local clusters of Dask and Ray, which take half a minute each to come and go.
 distributed: .venv/test

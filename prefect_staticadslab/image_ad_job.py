@@ -285,8 +285,8 @@ class ImageAdJob(JobBlock[ImageAd]):
         the ad again, or trigger in the flow itself.
 
         Args:
-            design_template_id, brand_id, product_id, audience_id, product_variant_id, prompt,
-                editable, options: Instead of the block's own; "" is none.
+            design_template_id, brand_id, product_id, audience_id: Instead of the block's own.
+            product_variant_id, prompt, editable, options: Likewise; "" is none.
             node_overrides: Texts and pictures by the template's node id.
             idempotency_key: A key of your own: the same key and request within 24 hours give the
                 same ad, whatever became of it.
