@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -20,6 +21,7 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.patterns import escaped, fill_in, moment_of
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.run import Campaign, check_output
 from prefect_staticadslab.campaigns import run_campaign
@@ -61,14 +63,18 @@ async def campaign(
     download_images: str = "",
     images_zip: str = "",
     preflight: bool = True,
+    time_zone: str = "UTC",
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
 ) -> State[None]:
     """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
 
     Args:
-        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a path or a URL.
+        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a path or a URL. The address of a Google
+            Sheet that everyone with the link may see does as well.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL. The same output
-            goes on with the same campaign; a new one is a new campaign.
+            goes on with the same campaign; a new one is a new campaign. {date} in it stands for
+            the day, so that a schedule makes new ads every day; {week}, {month}, {year} and {time}
+            stand for theirs.
         credentials: The API key to use.
         campaign_name: A name for the campaign, if its output's name should not be it.
         sheet: Which sheet of an .xlsx; the first if empty.
@@ -82,6 +88,7 @@ async def campaign(
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together.
+        time_zone: Whose clocks say what the date is, such as Europe/Berlin.
         more_credentials: Further API keys of the same organization. They share the rows, each
             with a rate limit of its own, so that two keys are twice as fast.
 
@@ -105,6 +112,7 @@ async def campaign(
         download_images=download_images,
         images_zip=images_zip,
         preflight=preflight,
+        time_zone=time_zone,
     )
     watch.ended = await ended(end.state)
     return watch.ended
@@ -115,11 +123,12 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     return run_command(
         lambda stack: _run(given, stack),
-        interrupted=goes_on(given.output),
+        interrupted=lambda: goes_on(given.output),
     )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    _fill_in_date(given)
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     brief = Brief.open(given.spreadsheet, sheet=given.sheet)
     check_output(brief, given.output)
@@ -133,22 +142,29 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         asyncio.run(_open(given, credentials, brief))
     return run_flow(
         lambda: campaign(
-            given.spreadsheet,
-            given.output,
+            escaped(given.spreadsheet),
+            escaped(given.output),
             credentials[0],
-            campaign_name=given.campaign,
+            campaign_name=escaped(given.campaign),
             sheet=given.sheet,
             max_spend_usd=given.max_spend_usd,
             attempts=given.attempts,
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
-            download_images=given.download_images,
-            images_zip=given.images_zip,
+            download_images=escaped(given.download_images),
+            images_zip=escaped(given.images_zip),
             preflight=not given.no_preflight,
             more_credentials=credentials[1:],
             return_state=True,
         )
     )
+
+
+def _fill_in_date(given: argparse.Namespace) -> None:
+    """Fills the date into names once: the command and the flow may run on different days."""
+    moment = moment_of(datetime.now(UTC), given.time_zone)
+    for option in ("spreadsheet", "output", "campaign", "download_images", "images_zip"):
+        setattr(given, option, fill_in(getattr(given, option), moment))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
+    option("--time-zone", default="UTC", metavar="ZONE", help="whose day {date} is (UTC)")
     option(
         "--timeout-seconds",
         type=positive,

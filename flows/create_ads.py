@@ -54,7 +54,6 @@ async def create_ads(
         output,
         brand_kit.credentials,
         name=name,
-        title="Typed ads",
         max_spend_usd=max_spend_usd,
         # Without a table, a retried run knows of a failed ad only that its key was used.
         attempts=attempts * max(1, flow_run.run_count or 1),

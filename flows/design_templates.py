@@ -16,7 +16,6 @@ from prefect.states import Completed
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.batch_run import BatchRun
-from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
@@ -106,7 +105,7 @@ async def design_templates(
         plan.new_usd,
         f", for {account.organization_name}" if account.organization_name else "",
     )
-    run = BatchRun(batch, plan, keys.seconds_for, storage.name(source), account.organization_name)
+    run = BatchRun(batch, plan, keys.seconds_for, source, account.organization_name)
     async with run.kept():
         async with run.progress():
             fan_out = FanOut(

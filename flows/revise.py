@@ -16,7 +16,6 @@ from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.batch_run import BatchRun
-from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.preflight import check_key
@@ -105,7 +104,7 @@ async def revise(
             revisions,
             plan,
             client.limiter.seconds_for,
-            storage.name(spreadsheet),
+            spreadsheet,
             account.organization_name,
         )
         async with run.kept():

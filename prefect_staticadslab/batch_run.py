@@ -14,6 +14,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from prefect_staticadslab.artifacts import artifact_key, keep_artifacts, keep_contact_sheet
+from prefect_staticadslab.assets import keep_asset
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.gallery.picture_report import Pictures
@@ -47,14 +49,14 @@ class BatchRun:
         batch: What is done.
         plan: What there was to do at the beginning.
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
-        title: What the contact sheet is headed.
+        source: Where the spreadsheet is that the table is made of; "" if there is none.
         organization: Whose key it is.
     """
 
     batch: Batch[Any]
     plan: Plan
     seconds_for: Callable[[int], float]
-    title: str
+    source: str = ""
     organization: str = ""
     _started: float = field(default_factory=time.monotonic)
     _failed: dict[int, AdState] = field(default_factory=dict)
@@ -118,6 +120,7 @@ class BatchRun:
         """
         summary = self._summary(results, pictures)
         in_prefect = await keep_artifacts(self.batch, summary) and not summary.output
+        await keep_asset(self.batch, summary, self.source)
         lines = [summary.headline(), *summary.notes(), *notes, *pictures.troubles()]
         if not in_prefect and (unsaved := self.batch.table.unsaved()):
             emit_ended(self.batch, INCOMPLETE, summary)
@@ -141,12 +144,13 @@ class BatchRun:
         return Failed(message=message)
 
     def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
+        title = storage.name(self.source) if self.source else self.batch.title
         return self.batch.summarize(
             results,
             already_completed=self.plan.completed,
             spent_before_usd=self.plan.spent_usd,
             seconds=time.monotonic() - self._started,
-            contact_sheet=keep_contact_sheet(self.batch.table, self.title),
+            contact_sheet=keep_contact_sheet(self.batch.table, title),
             pictures=pictures.folder,
             pictures_missing=pictures.failed,
         )

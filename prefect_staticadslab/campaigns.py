@@ -9,15 +9,16 @@ from typing import Final
 import pandas as pd
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.artifact_contents import TABLE_ROWS
 from prefect_staticadslab.batch_run import BatchRun
-from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.problems import (
     SPREADSHEET_WORDS,
@@ -69,7 +70,6 @@ async def run_campaign(
     *,
     more_credentials: Sequence[StaticAdsLabCredentials] = (),
     name: str = "",
-    title: str = "",
     sheet: str = "",
     dry_run: bool = False,
     max_spend_usd: float = 0,
@@ -79,6 +79,7 @@ async def run_campaign(
     download_images: str = "",
     images_zip: str = "",
     preflight: bool = True,
+    time_zone: str | None = None,
     words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
     """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
@@ -93,9 +94,11 @@ async def run_campaign(
             what no other campaign is called, and there are at most 100 ads.
         credentials, more_credentials: The API keys.
         name: What the idempotency keys are made of, if not the output.
-        title: What the contact sheet is headed, if not the spreadsheet's name.
         sheet, dry_run, max_spend_usd, attempts, wait, timeout_seconds, download_images,
             images_zip, preflight: See `flows/campaign.py`.
+        time_zone: Fills the date into all places and names, as the clocks of this zone show it
+            when the flow run was to start: in `{date}` and the other placeholders of
+            `campaign.patterns`. It stays the same if the run is retried. None leaves braces alone.
         words: What people call rows and columns.
 
     Raises:
@@ -129,6 +132,12 @@ async def run_campaign(
     """
     logger = get_run_logger()
     try:
+        if time_zone is not None:
+            moment = moment_of(flow_run.scheduled_start_time, time_zone)
+            source = fill_in(source, moment) if isinstance(source, str) else source
+            output, name, download_images, images_zip = (
+                fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
+            )
         match source:
             case str():
                 brief = Brief.open(source, sheet=sheet)
@@ -186,7 +195,7 @@ async def run_campaign(
         current,
         plan,
         keys.seconds_for,
-        title or (storage.name(source) if isinstance(source, str) else current.title),
+        brief.location,
         asked.organization,
     )
     async with run.kept():

@@ -80,7 +80,10 @@ def flow_started() -> Watch:
 
 
 def run_command(
-    body: Callable[[contextlib.ExitStack], int], *, interrupted: str, refused: str = REFUSED_TITLE
+    body: Callable[[contextlib.ExitStack], int],
+    *,
+    interrupted: str | Callable[[], str],
+    refused: str = REFUSED_TITLE,
 ) -> int:
     """Runs a command's body, and says what went wrong in the way of commands.
 
@@ -102,7 +105,8 @@ def run_command(
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         said = str(error) if isinstance(error, _Interrupted) else ""
-        print(said or interrupted, file=sys.stderr)  # noqa: T201
+        or_else = interrupted if isinstance(interrupted, str) else interrupted()
+        print(said or or_else, file=sys.stderr)  # noqa: T201
         return INTERRUPTED
 
 

@@ -82,6 +82,11 @@ def fill_in(pattern: str, moment: datetime, values: Mapping[str, str] = NOTHING)
     )
 
 
+def escaped(name: str) -> str:
+    """The pattern that makes this very name."""
+    return name.replace("{", "{{").replace("}", "}}")
+
+
 def placeholders_in(pattern: str, values: Mapping[str, str] = NOTHING) -> frozenset[str]:
     """Which placeholders a pattern has.
 
