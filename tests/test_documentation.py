@@ -50,7 +50,7 @@ REFUSED = re.compile(r"Nothing was \w+\.|There is nothing to watch\.")
 VARYING = [
     (r"^\d\d:\d\d:\d\d\.\d{3}", "TIME"),
     (r"\b\d+\.\d s\b", "SECONDS"),
-    (r"\b(iav?)_[0-9a-f]{12}\b", r"\1_ID"),
+    (r"\b(iav?)_[0-9a-f]{12,}\b", r"\1_ID"),
     (r"('[a-z-]+)-[0-9a-f]{3}'", r"\1-RUN'"),
 ]
 """What differs from run to run."""
