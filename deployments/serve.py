@@ -1,10 +1,11 @@
-"""Serves the campaign flow from this process: no work pool, no worker.
+"""Serves every flow from this process: no work pool, no worker.
 
     prefect server start                 # in one terminal; PREFECT_API_URL says where it is
     python blocks/credentials.py         # once, with SAL_API_KEY set
     python deployments/serve.py          # in another
 
-Then start it from the UI, or with `prefect deployment run campaign/campaign`.
+Then start a run from the UI, or with `prefect deployment run campaign/campaign`. What is served is
+what `prefect.yaml` says; there schedules are switched on, too.
 """
 
 from __future__ import annotations
@@ -12,41 +13,63 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import yaml
 from prefect import Flow, serve
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
-from prefect.flows import load_flow_from_entrypoint
+from prefect.schedules import Schedule
 
-ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_BLOCK = "static-ads-lab"
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.deployment_steps import tell_missing_block
+
+Reference = dict[str, dict[str, str]]
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+DEFAULT_BLOCK: Final = "static-ads-lab"
 
 
-def campaign_deployment(block: str = DEFAULT_BLOCK) -> RunnerDeployment:
-    """The deployment of the campaign flow, with a saved credentials block."""
-    campaign: Flow[..., Any] = load_flow_from_entrypoint(
-        f"{ROOT / 'flows' / 'campaign.py'}:campaign"
+def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
+    """The deployments of `prefect.yaml`, with this credentials block."""
+    written = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
+    return [_deployment(entry, credentials(block)) for entry in written["deployments"]]
+
+
+def credentials(block: str) -> Reference:
+    """What stands for a saved credentials block in a deployment's parameters."""
+    slug = f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}"
+    return {"$ref": {"block_document_slug": slug}}
+
+
+def _deployment(entry: dict[str, Any], reference: Reference) -> RunnerDeployment:
+    parameters = dict(entry.get("parameters", {}))
+    if "credentials" in parameters:
+        parameters["credentials"] = reference
+    limit = entry.get("concurrency_limit")
+    # A source is where a run works, too: relative paths are the project's, as on a work pool.
+    flow = Flow.from_source(ROOT, entry["entrypoint"])
+    assert isinstance(flow, Flow)
+    made = flow.to_deployment(
+        name=entry["name"],
+        description=entry["description"],
+        tags=entry["tags"],
+        parameters=parameters,
+        triggers=entry.get("triggers"),
+        schedules=[Schedule(**written) for written in entry.get("schedules", [])],
+        concurrency_limit=ConcurrencyLimitConfig(**limit) if limit else None,
     )
-    deployment = campaign.to_deployment(
-        name="campaign",
-        description="A campaign spreadsheet becomes a table of image URLs.",
-        tags=["static-ads-lab"],
-        parameters={
-            "credentials": {"$ref": {"block_document_slug": f"static-ads-lab-credentials/{block}"}}
-        },
-        # The reference is resolved when the flow runs; here it is no block yet.
-        enforce_parameter_schema=False,
-    )
-    assert isinstance(deployment, RunnerDeployment)
-    return deployment
+    assert isinstance(made, RunnerDeployment)
+    return made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serves until it is interrupted."""
-    parser = argparse.ArgumentParser(description="Serves the campaign flow from this process.")
+    parser = argparse.ArgumentParser(description="Serves every flow from this process.")
     parser.add_argument("--block", default=DEFAULT_BLOCK, help="credentials block (%(default)s)")
     given = parser.parse_args(arguments)
-    serve(campaign_deployment(given.block))
+    tell_missing_block(credentials(given.block))
+    serve(*deployments(given.block))
     return 0
 
 

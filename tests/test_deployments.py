@@ -15,14 +15,19 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
+from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
 from blocks.credentials import main as credentials_command
+from deployments.serve import credentials, deployments
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
+
+DEPLOY = ("--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml")
+OTHER_BLOCK = "static-ads-lab-credentials/other"
 
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]
@@ -49,7 +54,7 @@ def prefect(environment: Environment, *arguments: str) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
@@ -164,18 +169,64 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     assert len(created) < 600
 
 
-async def test_the_flow_can_be_deployed_to_a_work_pool(
+async def test_every_flow_is_deployed_to_the_work_pool_with_the_saved_block(
     environment: Environment, capsys: Capture
 ) -> None:
+    assert (await asyncio.to_thread(save_block, capsys, "--overwrite"))[0] == 0
     async with get_client() as client:
         await client.create_work_pool(WorkPoolCreate(name="ads", type="process"), overwrite=True)
-        prefect(
-            environment,
-            *("--no-prompt", "deploy", "--all", "--prefect-file", "deployments/prefect.yaml"),
+        told = prefect(environment, *DEPLOY, "--all")
+        assert "There is no block" not in told
+        deployed = {d.name: d for d in await client.read_deployments()}
+    assert set(deployed) == {made.name for made in await asyncio.to_thread(deployments)}
+    for deployment in deployed.values():
+        assert deployment.work_pool_name == "ads"
+        assert "static-ads-lab" in deployment.tags
+        assert deployment.enforce_parameter_schema
+        assert not any(schedule.active for schedule in deployment.schedules)
+        schema = deployment.parameter_openapi_schema or {}
+        if "credentials" in schema["properties"]:
+            assert deployment.parameters["credentials"] == credentials("static-ads-lab")
+    flows = {path.stem for path in (ROOT / "flows").glob("*.py")}
+    assert flows == {Path((d.entrypoint or "").split(":")[0]).stem for d in deployed.values()}
+
+
+def test_who_deploys_before_saving_the_block_is_told_so(
+    environment: Environment, tmp_path: Path
+) -> None:
+    prefect(environment, "work-pool", "create", "ads", "--type", "process", "--overwrite")
+    written = (ROOT / "deployments" / "prefect.yaml").read_text()
+    (tmp_path / "prefect.yaml").write_text(
+        written.replace(credentials("static-ads-lab")["$ref"]["block_document_slug"], OTHER_BLOCK)
+    )
+    told = prefect(
+        environment,
+        *("--no-prompt", "deploy", "--name", "campaign"),
+        *("--prefect-file", str(tmp_path / "prefect.yaml")),
+    )
+    assert f"There is no block {OTHER_BLOCK} yet" in told
+    assert "blocks/credentials.py --name other" in told
+
+
+@pytest.mark.usefixtures("environment")
+def test_what_is_served_is_what_the_file_says() -> None:
+    made = {deployment.name: deployment for deployment in deployments("mine")}
+    daily = made["daily"]
+    assert daily.parameters["credentials"] == credentials("mine")
+    assert [schedule.active for schedule in daily.schedules or []] == [False]
+    assert daily.concurrency_limit == 1
+    assert daily.concurrency_options is not None
+    assert daily.concurrency_options.collision_strategy == "ENQUEUE"
+    [trigger] = made["download-images"].triggers
+    assert isinstance(trigger, DeploymentEventTrigger)
+    assert not trigger.enabled
+    assert all(deployment.enforce_parameter_schema for deployment in made.values())
+
+
+async def test_the_automations_are_accepted(environment: Environment) -> None:
+    prefect(environment, "automation", "create", "--from-file", "deployments/automations.yaml")
+    async with get_client() as client:
+        [made] = await client.read_automations_by_name(
+            "Pause a scheduled campaign that fails three times"
         )
-        deployment = await client.read_deployment_by_name("campaign/campaign")
-    assert deployment.work_pool_name == "ads"
-    assert deployment.tags == ["static-ads-lab"]
-    assert deployment.parameters["credentials"] == {
-        "$ref": {"block_document_slug": "static-ads-lab-credentials/static-ads-lab"}
-    }
+    assert [action.type for action in made.actions] == ["pause-deployment"]
