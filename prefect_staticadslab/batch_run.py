@@ -126,6 +126,8 @@ class BatchRun:
             emit_ended(self.batch, INCOMPLETE, summary)
             where = f"to {summary.output or 'Prefect'}. What is not in it:\n{unsaved}"
             return Failed(message="\n".join([*lines, f"THE TABLE COULD NOT BE SAVED {where}"]))
+        if not summary.output and not summary.is_complete:
+            lines.append("To go on with these ads, retry this run: a new one makes new ads.")
         places = (
             ("Table:", summary.output or IN_PREFECT),
             ("Contact sheet:", summary.contact_sheet),

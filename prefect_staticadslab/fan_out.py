@@ -197,7 +197,7 @@ class FanOut:
         except Exception as error:
             # A worker can die of anything, and the other chunks go on.
             get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
-            lost = f"Its worker was lost ({type(error).__name__}); run the same command again."
+            lost = f"Its worker was lost ({type(error).__name__}); run it again."
             states = self.campaign.table.states
             return [
                 ImageAdResult(ad.position, replace(states[ad.position], error=lost))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from uuid import UUID
 
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
+
+from prefect_staticadslab.campaign.progress import pause
 
 LAST_UPDATE_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear of the end."""
@@ -28,7 +31,8 @@ async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> As
     Args:
         key: The artifact's key: lower case letters, digits and dashes.
         begin: What it says until something is noted.
-        every_seconds: It is updated no more often than this.
+        every_seconds: It is updated no more often than this, and less often the longer it takes:
+            each update is an event, which Prefect's server keeps.
 
     Example:
         ```python
@@ -71,6 +75,7 @@ class _Artifact:
         self._changed.set()
 
     async def keep(self) -> None:
+        started = time.monotonic()
         artifact: UUID | None = None
         sent: tuple[float, str] | None = None
         try:
@@ -84,7 +89,8 @@ class _Artifact:
                         )
                     else:
                         await aupdate_progress_artifact(artifact, 100 * share, description=text)
-                    await _at_most(self.every_seconds, self._ended)
+                    elapsed = time.monotonic() - started
+                    await _at_most(pause(self.every_seconds, elapsed), self._ended)
                 elif not self._ended.is_set():
                     await self._changed.wait()
         except Exception as error:

@@ -119,7 +119,7 @@ async def test_without_waiting_a_run_ends_once_all_is_created(
     assert state.is_completed()
     assert state.name == "Created"
     assert "0 of 2 rows completed (2 processing)" in (state.message or "")
-    assert "2 rows are rendering; the same command collects them." in (state.message or "")
+    assert "2 rows are rendering; the next run collects them." in (state.message or "")
     assert (await run(place, tmp_path / "out.xlsx", credentials)).is_completed()
     assert len(simulator.world.jobs) == 2
 

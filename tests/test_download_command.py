@@ -102,7 +102,7 @@ def test_dead_urls_end_with_1_and_with_a_key_they_are_looked_up(
     assert run(tmp_path) == 1
     out = capsys.readouterr().out
     assert "1 of 2 pictures are there" in out
-    assert "No picture could be had for row 3; the same command tries again." in out
+    assert "No picture could be had for row 3; the next run tries again." in out
     monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
     monkeypatch.setenv("SAL_BASE_URL", simulator.url)
     assert run(tmp_path) == 0

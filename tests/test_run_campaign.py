@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
     LogFilter,
     LogFilterFlowRunId,
 )
@@ -22,7 +24,9 @@ from prefect.events.filters import EventFilter, EventNameFilter
 
 from flows.campaign import campaign
 from prefect_staticadslab import CampaignResult, StaticAdsLabCredentials, run_campaign
+from prefect_staticadslab.artifacts import slug
 from prefect_staticadslab.assets import asset_key
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SimulatorServer
@@ -232,3 +236,27 @@ async def test_the_table_is_an_asset_made_of_the_spreadsheet(
     assert made.resource.id == asset_key(output)
     assert made.payload["completed"] == 1
     assert asset_key(place) in [related.id for related in made.related]
+
+
+async def test_a_run_that_is_interrupted_tells_how_far_it_came(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    simulator.world.settings = replace(simulator.world.settings, answer_seconds=0.5)
+    place = write_campaign(tmp_path, *map(str, range(100)))
+    output = str(tmp_path / "out.csv")
+    run = asyncio.create_task(ran(campaign, place, output, credentials))
+    async with asyncio.timeout(60):
+        while not simulator.world.jobs:
+            await asyncio.sleep(0.05)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    key = f"{slug('campaign', storage.canonical(output))}-summary"
+    async with get_client() as client:
+        (summary,) = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        )
+    assert "Creating stopped: The run was interrupted." in str(summary.data)
+    created = set(simulator.world.jobs)
+    assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
+    assert 0 < len(created) < 100

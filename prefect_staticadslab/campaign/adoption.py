@@ -30,12 +30,10 @@ MAY_STILL_COME: Final = 2 * SENT_WITHIN
 
 STILL_ON_ITS_WAY: Final = (
     "It was sent by another run, with another API key, and may still be created. "
-    "Run the same command again in two hours, or with that key at once."
+    "Run it again in two hours, or with that key at once."
 )
 NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never created."
-EQUAL_ROW_FIRST: Final = (
-    "An equal row is asked for first. Run the same command again to settle this one."
-)
+EQUAL_ROW_FIRST: Final = "An equal row is asked for first. Run it again to settle this one."
 
 _FILTERS: Final = ("design_template_id", "brand_id", "product_id")
 _SHOWN_IDS: Final = 5
@@ -222,5 +220,5 @@ def _question(ids: Sequence[str]) -> str:
     return (
         f"Sent by an earlier run, and nobody can say which ad is this row's: {shown}. Write the "
         "right one's id into image_ad_id and 'processing' into status, or 'pending' into status to "
-        "have it made again, and run the same command."
+        "have it made again, and run it again."
     )

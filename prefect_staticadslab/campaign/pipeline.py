@@ -49,22 +49,19 @@ LONGEST_ERROR: Final = 1000
 STALE_ANSWERS: Final = 3
 """Keys to try for an ad whose keys the API only answers with a refusal of another day."""
 
-TOO_LATE: Final = (
-    "It was sent too long ago to be asked for with its key; run the same command again."
-)
+TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
 OTHER_KEY: Final = (
-    "Another run sends it with another API key. Run the same command again in two hours, or with "
+    "Another run sends it with another API key. Run it again in two hours, or with "
     "that key at once."
 )
 OTHERS_AD: Final = (
     "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
-    "own, write 'pending' into status and run the same command."
+    "own, write 'pending' into status and run it again."
 )
 
 
 BUSY: Final = (
-    "Somebody else has the ad rendered at this moment, so it was not changed. "
-    "Run the same command again."
+    "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
 )
 
 
@@ -300,8 +297,7 @@ class _Chunk:
             )
         except WaitTimeoutError:
             error = (
-                f"Still rendering after {self._timeout_seconds:g} s. "
-                "Run the same command again to collect it."
+                f"Still rendering after {self._timeout_seconds:g} s. Run it again to collect it."
             )
             ad.state = replace(ad.state, error=error)
         except NotFoundError as error:

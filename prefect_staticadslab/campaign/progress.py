@@ -22,8 +22,9 @@ TERMINAL_SHARE: Final = 0.05
 """Of the time: counting a long table takes a while, so its line is shown less often."""
 
 LOG_SECONDS: Final = 15.0
-LOG_SHARE: Final = 0.05
-"""Of the time that it took so far: the log of a long campaign is to be read, too."""
+LONGEST_SHARE: Final = 0.1
+"""Of the time that something took so far: a long campaign tells of itself less often, so that what
+it tells can be read, and kept in a database."""
 
 _on_terminal: ContextVar[bool] = ContextVar("on_terminal", default=False)
 
@@ -156,7 +157,7 @@ async def _as_log_lines(observer: Counted, log: Callable[[str], None]) -> None:
     last = ""
     started = time.monotonic()
     while True:
-        await asyncio.sleep(max(LOG_SECONDS, (time.monotonic() - started) * LOG_SHARE))
+        await asyncio.sleep(pause(LOG_SECONDS, time.monotonic() - started))
         line = observer.tally().line()
         if line != last:
             log(line)
@@ -188,6 +189,19 @@ async def _on_the_terminal(observer: Counted, _log: Callable[[str], None]) -> No
         finally:
             tally = observer.tally()
             display.update(bar, completed=tally.completed + tally.failed, description=tally.line())
+
+
+def pause(shortest: float, elapsed: float) -> float:
+    """Seconds until something is told again that has been told of for `elapsed` seconds.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.progress import pause
+
+        assert [pause(5, elapsed) for elapsed in (0, 60, 6000)] == [5, 6, 600]
+        ```
+    """
+    return max(shortest, LONGEST_SHARE * elapsed)
 
 
 def duration(seconds: float) -> str:

@@ -18,7 +18,7 @@ UNCLEAR: Final = (
     "can say whether the change is in it. Look at the ad: write 'completed' into status if it is, "
     "or 'pending' to have it made to the ad as it is now."
 )
-RENDERING: Final = "The ad is being rendered at this moment. Run the same command again later."
+RENDERING: Final = "The ad is being rendered at this moment. Run it again later."
 
 
 class Arrival(Enum):

@@ -96,10 +96,10 @@ class Summary:
         if self.stopped_by:
             notes.append(
                 f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
-                f"up to {self.unsent_usd:.2f} USD; once that is mended, the same command goes on."
+                f"up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
             )
         if rendering := self.counts[RowStatus.PROCESSING]:
-            notes.append(f"{_rows(rendering)} rendering; the same command collects them.")
+            notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:
@@ -117,7 +117,7 @@ class Summary:
         if self.pictures_missing:
             notes.append(
                 f"{self.pictures_missing} pictures could not be downloaded; "
-                "the same command tries again."
+                "the next run tries again."
             )
         return notes
 

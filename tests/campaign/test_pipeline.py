@@ -184,7 +184,7 @@ async def test_an_ad_that_outlives_the_timeout_stays_processing(
             (result,) = await generate(session, planned(make_request, "slow"), timeout_seconds=0.5)
     assert result.state.status is RowStatus.PROCESSING
     assert result.state.image_ad_id
-    assert "Run the same command again" in (result.state.error or "")
+    assert "Run it again" in (result.state.error or "")
 
 
 @pytest.mark.parametrize("shut_down", [False, True], ids=["the chunk", "the whole loop"])

@@ -140,7 +140,7 @@ class Downloads:
                 if is_full(error):
                     self._stop(
                         f"The disk of {self._folder.disk} is full, so no more pictures were "
-                        "downloaded. Make room there; the same command goes on."
+                        "downloaded. Make room there; the next run goes on."
                     )
                 elif self._lost >= LOST_PICTURES:
                     self._stop(f"The pictures' server does not answer: {error}")

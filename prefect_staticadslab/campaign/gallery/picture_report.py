@@ -61,7 +61,7 @@ class Pictures:
             more = len(self.missing) - LISTED_ROWS
             notes.append(
                 f"No picture could be had for row{'s' if self.failed > 1 else ''} {rows}"
-                f"{f' and {more} more' if more > 0 else ''}; the same command tries again."
+                f"{f' and {more} more' if more > 0 else ''}; the next run tries again."
             )
         return notes
 

@@ -115,9 +115,7 @@ def _keep(
     except _Stopped:
         return
     except OSError as error:
-        why = (
-            "the disk is full. Make room there; the same command goes on" if is_full(error) else ""
-        )
+        why = "the disk is full. Make room there; the next run goes on" if is_full(error) else ""
         raise StorageError(
             f"{storage.shown(location)} cannot be written: {why or storage.reason(error)}."
         ) from None
