@@ -98,6 +98,7 @@ def environment(
     for name in ("flows", "blocks", "deployments", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
     for name, value in key.items():
         monkeypatch.setenv(name, value)
