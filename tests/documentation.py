@@ -42,7 +42,7 @@ class Fence:
         return [Command(re.sub(" +", " ", first), tuple(rest)) for first, *rest in lines if first]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Page:
     """A page, by its path from the project's folder."""
 
@@ -82,7 +82,7 @@ class Page:
             if token.type == "heading_open"
         ]
 
-    @property
+    @cached_property
     def anchors(self) -> set[str]:
         """What `#` in a link may name: headings, as GitHub turns them into anchors."""
         slugs: dict[str, int] = {}
@@ -117,4 +117,4 @@ PAGES = [
         *sorted((ROOT / "docs").glob("*.md")),
     )
 ]
-README = PAGES[0]
+PAGE_AT = {page.path: page for page in PAGES}
