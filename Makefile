@@ -49,9 +49,9 @@ distributed: .venv/test
 
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
 lock:
-	uv pip compile pyproject.toml --all-extras --group dev --group build \
+	uv pip compile --upgrade pyproject.toml --all-extras --group dev --group build \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/test.txt
-	uv pip compile pyproject.toml --group build -c locks/test.txt \
+	uv pip compile --upgrade pyproject.toml --group build -c locks/test.txt \
 		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/demo.txt
 
 clean:
