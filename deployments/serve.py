@@ -22,9 +22,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Schedule
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.deployment_steps import tell_missing_block
-
-Reference = dict[str, dict[str, str]]
+from prefect_staticadslab.deployment_steps import find_block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_BLOCK: Final = "static-ads-lab"
@@ -33,19 +31,14 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
     """The deployments of `prefect.yaml`, with this credentials block."""
     written = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
-    return [_deployment(entry, credentials(block)) for entry in written["deployments"]]
+    saved = find_block(f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}")
+    return [_deployment(entry, saved["reference"]) for entry in written["deployments"]]
 
 
-def credentials(block: str) -> Reference:
-    """What stands for a saved credentials block in a deployment's parameters."""
-    slug = f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}"
-    return {"$ref": {"block_document_slug": slug}}
-
-
-def _deployment(entry: dict[str, Any], reference: Reference) -> RunnerDeployment:
+def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDeployment:
     parameters = dict(entry.get("parameters", {}))
     if "credentials" in parameters:
-        parameters["credentials"] = reference
+        parameters["credentials"] = credentials
     limit = entry.get("concurrency_limit")
     # A source is where a run works, too: relative paths are the project's, as on a work pool.
     flow = Flow.from_source(ROOT, entry["entrypoint"])
@@ -68,7 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Serves every flow from this process.")
     parser.add_argument("--block", default=DEFAULT_BLOCK, help="credentials block (%(default)s)")
     given = parser.parse_args(arguments)
-    tell_missing_block(credentials(given.block))
     serve(*deployments(given.block))
     return 0
 

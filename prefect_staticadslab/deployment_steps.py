@@ -1,32 +1,45 @@
-"""A build step for `prefect.yaml`: whoever deploys hears at once what a run would miss."""
+"""A build step for `prefect.yaml`: it finds the saved block that deployments are to use."""
 
 from __future__ import annotations
 
+import functools
 import sys
+from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 
-def tell_missing_block(reference: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Says on stderr if a block that deployments refer to is not saved yet; it may come later.
+def find_block(block: str) -> dict[str, Any]:
+    """What stands for a saved block in a deployment's parameters.
+
+    With the block's id in it the UI's form shows which block is chosen; a name alone works, but
+    leaves the drop-down empty. A block that is not saved yet is told on stderr, and may come later.
 
     Args:
-        reference: As in a deployment's parameters:
-            `{"$ref": {"block_document_slug": "TYPE/NAME"}}`.
+        block: The block's type and name, as in `static-ads-lab-credentials/static-ads-lab`.
 
     Returns:
-        Nothing for further steps.
+        `{"reference": {"$ref": …}}`, so that `{{ STEP_ID.reference }}` is a parameter's value.
     """
-    slug = reference["$ref"]["block_document_slug"]
-    block_type, name = slug.split("/")
+    block_type, name = block.split("/")
+    reference = {"block_document_slug": block}
     with get_client(sync_client=True) as client:
         try:
-            client.read_block_document_by_name(name, block_type, include_secrets=False)
+            found = client.read_block_document_by_name(name, block_type, include_secrets=False)
         except ObjectNotFound:
-            print(  # noqa: T201
-                f"There is no block {slug} yet, and no run can start without it: save it with "
-                f"`python blocks/credentials.py --name {name}`, or in the UI under Blocks.",
-                file=sys.stderr,
-            )
-    return {}
+            _tell_missing(block)
+        else:
+            reference["block_document_id"] = str(found.id)
+    return {"reference": {"$ref": reference}}
+
+
+@functools.cache
+def _tell_missing(block: str) -> None:
+    # Once, although Prefect takes its build steps for each deployment anew.
+    print(  # noqa: T201
+        f"There is no block {block} yet, and no run can start without it: save it with "
+        f"`python blocks/credentials.py --name {block.split('/')[1]}`, or in the UI under Blocks, "
+        "and deploy again.",
+        file=sys.stderr,
+    )

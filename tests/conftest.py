@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -47,16 +48,29 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
     It takes 10 s and more to start, so there is one per session. Gives the environment in which
     other processes find it.
     """
+    with running_prefect(tmp_path_factory.mktemp("prefect"), "--no-ui") as environment:
+        yield environment
+
+
+@contextlib.contextmanager
+def running_prefect(home: Path, *options: str) -> Iterator[dict[str, str]]:
+    """A Prefect server with these options. Gives the environment in which to find it."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    home = tmp_path_factory.mktemp("prefect")
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
-    environment = {**kept, "PREFECT_HOME": str(home), "PREFECT_API_URL": url} | QUIET
-    command = [sys.executable, "-m", "prefect", "server", "start", "--no-ui", "--port", str(port)]
+    environment = {
+        **kept,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": url,
+        # Where a browser looks for the server, when it is on a port of its own.
+        "PREFECT_UI_API_URL": url,
+        **QUIET,
+    }
+    command = [sys.executable, "-m", "prefect", "server", "start", *options, "--port", str(port)]
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
     try:
