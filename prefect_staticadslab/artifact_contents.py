@@ -79,9 +79,10 @@ def _table_row(row: CampaignRow[Any], state: AdState, title: str) -> dict[str, s
         "row": str(row.number),
         "title": _one_line(title),
         "status": str(state.status),
-        "picture": _url(state.image_url),
         "error": _one_line(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
+        # An address is long, and pushes what follows out of sight.
+        "picture": _url(state.image_url),
         "image_ad_id": state.image_ad_id or "",
     }
 

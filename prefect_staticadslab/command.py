@@ -25,7 +25,12 @@ from prefect.settings import (
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.progress import terminal_progress
-from prefect_staticadslab.console import PREFECT, PREFECT_WORKERS, hide_logs_of
+from prefect_staticadslab.console import (
+    PREFECT,
+    PREFECT_WORKERS,
+    hide_logs_of,
+    keep_warnings_in_prefect,
+)
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.ending import CREATED_STATE, REFUSED_STATE, REFUSED_TITLE
 
@@ -73,6 +78,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 def flow_started() -> Watch:
     """What a flow calls first: tells its command, if there is one. It then says how it ended."""
+    keep_warnings_in_prefect()
     watch = _watch.get() or Watch()
     watch.handle_signals()
     watch.started = True

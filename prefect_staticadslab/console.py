@@ -1,12 +1,13 @@
-"""What our commands show on a terminal, besides what they print."""
+"""Where log lines go: to a terminal, if they are to be seen there, and to Prefect's server."""
 
 from __future__ import annotations
 
 import logging
 from typing import Final
 
+from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.logging.handlers import PrefectConsoleHandler
+from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 
 PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
 """What tells at the end of a process that the last events and log lines take a moment to send."""
@@ -35,3 +36,14 @@ def hide_logs_of(loggers: frozenset[str]) -> None:
 def say_unsaved(message: str) -> None:
     """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
     get_run_logger().error(message, extra=ALWAYS_SHOWN)
+
+
+def keep_warnings_in_prefect() -> None:
+    """Has what the package warns of, such as an API that does not answer, in flow runs' logs."""
+    package = logging.getLogger("prefect_staticadslab")
+    # There is one already if PREFECT_LOGGING_EXTRA_LOGGERS names the package.
+    if not any(isinstance(handler, APILogHandler) for handler in package.handlers):
+        handler = APILogHandler()
+        handler.setLevel(logging.WARNING)
+        handler.addFilter(lambda _: FlowRunContext.get() is not None)
+        package.addHandler(handler)

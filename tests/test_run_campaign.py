@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from prefect_staticadslab.assets import asset_key
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.command import flow_started
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
 
@@ -260,3 +262,23 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
     created = set(simulator.world.jobs)
     assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
     assert 0 < len(created) < 100
+
+
+@flow
+async def warned() -> None:
+    flow_started()
+    logging.getLogger("prefect_staticadslab.campaign.poller").warning("Polling 3 jobs: away")
+
+
+async def test_what_the_package_warns_of_is_in_the_runs_log() -> None:
+    for _ in range(2):
+        state = await ran(warned)
+    assert state.state_details.flow_run_id is not None
+    run = LogFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    async with get_client() as client:
+        for _ in range(50):
+            logs = await client.read_logs(LogFilter(flow_run_id=run))
+            if said := [each.message for each in logs if "Polling" in each.message]:
+                break
+            await asyncio.sleep(0.2)
+    assert said == ["Polling 3 jobs: away"]
