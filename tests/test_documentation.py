@@ -32,6 +32,7 @@ UNEXECUTED = {
     "make distributed",
     "make benchmark",
     "pip install prefect-staticadslab",
+    "prefect automation create --from-file deployments/automations.yaml",
     # These go on until they are stopped.
     "prefect server start",
     "python deployments/serve.py",

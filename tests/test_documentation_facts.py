@@ -7,7 +7,11 @@ import importlib
 import re
 
 import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
 
+from prefect_staticadslab import events
+from prefect_staticadslab.campaign.patterns import PLACEHOLDERS
 from prefect_staticadslab.simulator.__main__ import main as simulate
 from tests.conftest import ROOT
 from tests.documentation import PAGE_AT, PAGES, Page
@@ -70,6 +74,27 @@ def test_the_simulators_page_names_every_option(capsys: pytest.CaptureFixture[st
 
 def test_the_benchmarks_table_is_in_its_page() -> None:
     assert Page("docs/benchmark.md").text in Page("docs/performance.md").text
+
+
+def test_the_page_of_deployments_has_all_of_them() -> None:
+    written = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
+    flows = {
+        entry["name"]: load_flow_from_entrypoint(str(ROOT / entry["entrypoint"])).name
+        for entry in written["deployments"]
+    }
+    named = re.findall(r"^\| `([\w-]+/[\w-]+)` \|", Page("docs/deploy.md").text, re.MULTILINE)
+    assert set(named) == {f"{flow}/{name}" for name, flow in flows.items()}
+
+
+def test_the_page_of_automations_has_all_events_of_a_campaign() -> None:
+    lines = re.findall(r"^\| `staticadslab.* \|$", events.__doc__ or "", re.MULTILINE)
+    assert len(lines) >= 6
+    assert [line for line in lines if line not in Page("docs/deploy.md").text] == []
+
+
+def test_the_page_of_campaigns_has_every_placeholder_for_the_date() -> None:
+    page = Page("docs/campaign.md")
+    assert [name for name in PLACEHOLDERS if f"`{{{name}}}`" not in page.text] == []
 
 
 def test_every_make_target_that_is_named_exists() -> None:
