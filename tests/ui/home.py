@@ -1,0 +1,161 @@
+"""A Prefect server with its UI, saved blocks that lead to a simulator, and processes beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.conftest import ROOT, running_prefect, simulated_ids
+
+PATIENCE_SECONDS: Final = 90
+CREDENTIALS: Final = "static-ads-lab"
+KIT: Final = "harbor-roast"
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Home:
+    """A Prefect server as it is found by browsers, by HTTP, and by the processes beside it.
+
+    Attributes:
+        url: Where the UI is.
+        environment: In which processes find the server. The API key is in no process but this one.
+        simulator: What the saved credentials lead to.
+        folder: For whatever files.
+    """
+
+    url: str
+    environment: dict[str, str]
+    simulator: SimulatorServer
+    folder: Path
+    api: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=30)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        """The answer of Prefect's API, which is one of success."""
+        answer = self.api.request(method, path, json=body)
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # SQLite is busy
+            time.sleep(0.5)
+            answer = self.api.request(method, path, json=body)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> Answer:
+        """The deployment of this name, once it is there."""
+
+        def found() -> Answer | None:
+            asked = {"deployments": {"name": {"any_": [name]}}}
+            return next(iter(self.call("POST", "/deployments/filter", asked)), None)
+
+        return eventually(found, f"the deployment {name}")
+
+    def start(self, name: str, **parameters: object) -> str:
+        """Starts a run as the UI does it. Returns its id."""
+        path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        run: str = self.call("POST", path, {"parameters": parameters})["id"]
+        return run
+
+    def run(self, run_id: str) -> Answer:
+        read: Answer = self.call("GET", f"/flow_runs/{run_id}")
+        return read
+
+    def ended(self, run_id: str) -> Answer:
+        """The run, once it is at its end."""
+
+        def end() -> Answer | None:
+            run = self.run(run_id)
+            ends = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+            return run if run["state_type"] in ends else None
+
+        return eventually(end, f"the end of run {run_id}")
+
+    def artifacts(self, run_id: str) -> dict[str, Answer]:
+        """What a run left in Prefect, by the last word of its key."""
+        asked = {"flow_runs": {"id": {"any_": [run_id]}}}
+        found = self.call("POST", "/artifacts/filter", asked)
+        return {a["key"].split("-")[-1]: a for a in found if a["key"]}
+
+    def command(self, *arguments: str) -> str:
+        """Prefect's command line. Returns what it told."""
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *arguments],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextlib.contextmanager
+    def process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A Python process with all of its children; it is stopped in the end."""
+        with (self.folder / "processes.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and its children as a power cut does."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def eventually(read: Callable[[], Answer | None], what: str) -> Answer:
+    """What `read` gives, once it gives something."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if (found := read()) is not None:
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{what} did not come within {PATIENCE_SECONDS} s")
+
+
+@contextlib.contextmanager
+def prefect_at_home(folder: Path, **environment: str) -> Iterator[Home]:
+    """A server with its UI, with credentials and a brand kit saved that lead to a simulator."""
+    (folder / "prefect").mkdir()
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000) as simulator,
+        running_prefect(folder / "prefect") as found,
+    ):
+        credentials = StaticAdsLabCredentials.model_validate(
+            {"api_key": SIMULATOR_API_KEY, "base_url": simulator.url}
+        )
+        credentials.save(CREDENTIALS)
+        kit = ImageAdJob.model_validate({"credentials": credentials, **simulated_ids()})
+        kit.save(KIT)
+        url = found["PREFECT_API_URL"].removesuffix("/api")
+        polls = {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        yield Home(url, {**found, **polls, **environment}, simulator, folder)
