@@ -17,7 +17,6 @@ from prefect.states import Completed, Failed
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
-from prefect_staticadslab.artifacts import keep_contact_sheet
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.gallery.pictures import check_places
 from prefect_staticadslab.campaign.problems import CampaignError
@@ -31,6 +30,7 @@ from prefect_staticadslab.command import (
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.ending import ended, refused
 from prefect_staticadslab.pictures import keep_pictures
+from prefect_staticadslab.reporting.artifacts import keep_contact_sheet
 
 REFUSED = "Nothing was downloaded."
 

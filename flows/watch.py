@@ -33,8 +33,8 @@ from prefect_staticadslab.command import (
 )
 from prefect_staticadslab.console import ALWAYS_SHOWN
 from prefect_staticadslab.ending import REFUSED_TITLE, check_keys_are_known, ended, refused
-from prefect_staticadslab.live import show_image_ad
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.reporting.live import show_image_ad
 
 CANNOT_WATCH = "There is nothing to watch."
 AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")

@@ -13,8 +13,6 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab.artifacts import artifact_key, keep_artifacts, keep_contact_sheet
-from prefect_staticadslab.assets import keep_asset
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.concurrency import in_background
@@ -26,8 +24,14 @@ from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.campaign.summary import Summary
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.ending import CREATED_STATE
-from prefect_staticadslab.events import FAILURES, emit_ended, emit_failure, emit_started
-from prefect_staticadslab.progress_artifact import Note, progress_artifact
+from prefect_staticadslab.reporting.artifacts import (
+    artifact_key,
+    keep_artifacts,
+    keep_contact_sheet,
+)
+from prefect_staticadslab.reporting.assets import keep_asset
+from prefect_staticadslab.reporting.events import FAILURES, emit_ended, emit_failure, emit_started
+from prefect_staticadslab.reporting.progress import Note, progress_artifact
 
 PROGRESS_SECONDS: Final = 5.0
 """How often Prefect hears how far a batch is."""

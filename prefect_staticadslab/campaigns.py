@@ -13,7 +13,6 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.artifact_contents import TABLE_ROWS
 from prefect_staticadslab.batch_run import BatchRun
 from prefect_staticadslab.campaign.gallery.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -35,6 +34,7 @@ from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.ending import refused
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.pictures import keep_pictures
+from prefect_staticadslab.reporting.contents import TABLE_ROWS
 
 NOTHING_CREATED: Final = "Dry run: nothing was created."
 

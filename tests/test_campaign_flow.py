@@ -21,9 +21,9 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.artifacts import slug
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.reporting.artifacts import slug
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign

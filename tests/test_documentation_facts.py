@@ -10,8 +10,8 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 
-from prefect_staticadslab import events
 from prefect_staticadslab.campaign.patterns import PLACEHOLDERS
+from prefect_staticadslab.reporting import events
 from prefect_staticadslab.simulator.__main__ import main as simulate
 from tests.conftest import ROOT
 from tests.documentation import PAGE_AT, PAGES, Page

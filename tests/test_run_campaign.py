@@ -25,12 +25,12 @@ from prefect.events.filters import EventFilter, EventNameFilter
 
 from flows.campaign import campaign
 from prefect_staticadslab import CampaignResult, StaticAdsLabCredentials, run_campaign
-from prefect_staticadslab.artifacts import slug
-from prefect_staticadslab.assets import asset_key
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.command import flow_started
+from prefect_staticadslab.reporting.artifacts import slug
+from prefect_staticadslab.reporting.assets import asset_key
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
 

@@ -6,7 +6,7 @@
 | `staticadslab.campaign.completed` | every row is completed |
 | `staticadslab.campaign.created` | every ad is created, and the run was not to wait |
 | `staticadslab.campaign.incomplete` | the run is at its end, and some rows are not completed |
-| `staticadslab.campaign.interrupted` | the run was cancelled or killed; all is recorded |
+| `staticadslab.campaign.interrupted` | the run was cancelled or stopped; all is recorded |
 | `staticadslab.image-ad.failed` | a row failed; at most 20 of a run |
 
 The resource is the campaign, `staticadslab.campaign.…`, the same in all of its runs, or the ad;
@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from prefect.events import emit_event
 
-from prefect_staticadslab.artifacts import slug_of
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.kinds import CampaignRow
 from prefect_staticadslab.campaign.plan import Plan
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.campaign.summary import Summary
+from prefect_staticadslab.reporting.artifacts import slug_of
 
 FAILURES: Final = 20
 """Rows of a run that have an event of their own; the table has them all."""

@@ -14,12 +14,12 @@ from typing import Any, Final
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 
-from prefect_staticadslab import artifact_contents
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.gallery.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import JobTable
 from prefect_staticadslab.campaign.summary import Summary
+from prefect_staticadslab.reporting import contents
 
 ARTIFACT_SECONDS: Final = 30.0
 """How long Prefect's server may take to keep a run's artifacts."""
@@ -59,16 +59,16 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
     key: Callable[[str], str] = lambda part: artifact_key(batch, part)  # noqa: E731
     await acreate_markdown_artifact(
         key=key("summary"),
-        markdown=artifact_contents.summary_markdown(summary),
+        markdown=contents.summary_markdown(summary),
         description=f"Static Ads Lab: {summary.headline()}",
     )
-    rows = artifact_contents.table_rows(batch.table)
+    rows = contents.table_rows(batch.table)
     await acreate_table_artifact(
         key=key("table"),
         table=rows,
-        description=artifact_contents.table_description(batch.table, len(rows)),
+        description=contents.table_description(batch.table, len(rows)),
     )
-    if gallery := artifact_contents.gallery_markdown(batch.table):
+    if gallery := contents.gallery_markdown(batch.table):
         await acreate_markdown_artifact(
             key=key("pictures"),
             markdown=gallery,
@@ -91,7 +91,7 @@ def slug(kind: str, name: str) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.artifacts import slug
+        from prefect_staticadslab.reporting.artifacts import slug
 
         assert slug("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
         ```

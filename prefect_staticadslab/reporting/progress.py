@@ -38,7 +38,7 @@ async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> As
         ```python
         import asyncio
         from prefect import flow
-        from prefect_staticadslab.progress_artifact import progress_artifact
+        from prefect_staticadslab.reporting.progress import progress_artifact
 
         @flow
         async def story() -> None:

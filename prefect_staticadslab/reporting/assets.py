@@ -69,7 +69,7 @@ def asset_key(location: str) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.assets import asset_key
+        from prefect_staticadslab.reporting.assets import asset_key
 
         assert asset_key("s3://ads/summer.csv") == "s3://ads/summer.csv"
         assert asset_key("/ads/Summer Sale.csv") == "file:///ads/Summer-Sale.csv"

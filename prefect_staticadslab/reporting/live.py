@@ -11,7 +11,7 @@ from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
 from prefect_staticadslab.campaign.progress import is_on_terminal
-from prefect_staticadslab.progress_artifact import progress_artifact
+from prefect_staticadslab.reporting.progress import progress_artifact
 
 UPDATE_SECONDS: Final = 1.0
 """The artifact is updated no more often than this."""
@@ -30,7 +30,7 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         ```python
         from prefect import flow
         from prefect_staticadslab import Progress, StaticAdsLabCredentials
-        from prefect_staticadslab.live import show_image_ad
+        from prefect_staticadslab.reporting.live import show_image_ad
 
         @flow
         async def story() -> None:
@@ -96,6 +96,6 @@ def _on_the_terminal(image_ad_id: str) -> Iterator[Show]:
         bar = display.add_task(escape(image_ad_id), total=1.0)
 
         def show(share: float, text: str) -> None:
-            display.update(bar, completed=share, description=escape(text))
+            display.update(bar, completed=share, description=escape(text), refresh=True)
 
         yield show
