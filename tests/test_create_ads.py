@@ -9,6 +9,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import Artifact, State
+from prefect.flow_engine import run_flow_async
+from prefect.states import AwaitingRetry
 
 from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
@@ -122,3 +124,25 @@ async def test_two_runs_are_two_campaigns_and_a_retried_run_is_one(
     assert len(simulator.world.jobs) == 3
     assert (await run(kit, ads[0])).is_completed()
     assert len(simulator.world.jobs) == 4
+
+
+async def test_a_run_that_is_retried_in_the_ui_tries_failed_ads_anew(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    ads = [TypedAd(prompt="Iced"), TypedAd(prompt="SIMULATE_ONE_FAILURE")]
+    state = await run(kit, *ads, attempts=1)
+    run_id = state.state_details.flow_run_id
+    assert state.is_failed()
+    assert "retry this run" in (state.message or "")
+    assert run_id is not None
+    async with get_client() as client:
+        await client.set_flow_run_state(run_id, AwaitingRetry(), force=True)
+        # What a runner in another process does.
+        again: Any = await run_flow_async(
+            create_ads,
+            flow_run=await client.read_flow_run(run_id),
+            parameters={"brand_kit": kit, "ads": ads, "attempts": 1},
+            return_type="state",
+        )
+    assert again.is_completed(), again
+    assert len(simulator.world.jobs) == 3
