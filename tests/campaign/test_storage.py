@@ -15,7 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import results, storage
+from prefect_staticadslab.campaign import folders, results, storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
@@ -168,7 +168,7 @@ BAD = [NO_USER, NO_URL, NO_NAME, TOO_LONG, "file://[/a.csv", "\ud800.csv"]
     [
         storage.read_bytes,
         storage.exists,
-        storage.file_names,
+        folders.file_names,
         lambda location: storage.read_bytes(location, at_most=1),
         lambda location: storage.write_bytes(location, b""),
     ],
