@@ -77,7 +77,7 @@ async def inbox(
         settle_seconds: A file that was written less than so many seconds ago is looked at again
             after that time, and left for the next run if it is still being copied.
         download_images: Download the pictures, too, into a folder beside each table.
-        time_zone: Where the clock hangs that the dates are read from, such as Europe/Berlin.
+        time_zone: Whose clocks say what the date is, such as Europe/Berlin.
 
     Returns:
         Completed if everything that was there is finished, or left for the next run; Failed if a
@@ -86,8 +86,7 @@ async def inbox(
     watch = flow_started()
     logger = get_run_logger()
     try:
-        scheduled = flow_run.scheduled_start_time
-        moment = moment_of(datetime.fromtimestamp(scheduled.timestamp(), UTC), time_zone)
+        moment = moment_of(flow_run.scheduled_start_time, time_zone)
         box = Inbox.open(folder, results_folder, results, moment, credentials.base_url)
         files = box.list_files()
         if wait := settling_seconds(files, datetime.now(UTC), settle_seconds):

@@ -91,14 +91,15 @@ def _listed(entry: Mapping[str, Any]) -> StoredFile:
 
 
 def make_folder(location: str) -> None:
-    """Makes a folder if it is not there; object stores need none.
+    """Makes a folder in one that is there, if it is not there yet.
 
     Raises:
         StorageError: It cannot be made.
     """
-    with storage.in_words(location, "made"):
+    with storage.in_words(location, "made"), contextlib.suppress(FileExistsError):
         if storage.is_url(location):
             filesystem, path = storage.remote(location, "made")
-            filesystem.makedirs(path, exist_ok=True)
+            # With its parents it would make a bucket, if the name of one was mistyped.
+            filesystem.mkdir(path, create_parents=False)
         else:
-            storage.local_path(location).mkdir(exist_ok=True)
+            storage.local_path(location).mkdir()

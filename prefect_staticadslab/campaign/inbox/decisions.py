@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -128,7 +128,11 @@ def clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
 
 
 def candidates(
-    files: Iterable[StoredFile], names: TableNames, *, beside: bool
+    files: Iterable[StoredFile],
+    names: TableNames,
+    *,
+    beside: bool,
+    noted: Set[str] = frozenset(),
 ) -> tuple[list[StoredFile], list[str]]:
     """The files that may be spreadsheets, the oldest first; and those that are called like tables
     and like no spreadsheet's that is there.
@@ -140,11 +144,15 @@ def candidates(
         files: The inbox's files.
         names: How tables are called.
         beside: Whether the tables are in the same folder.
+        noted: The names of files that were noted as tables.
     """
     possible = [file for file in files if is_spreadsheet_name(file.name)]
-    tables = {file.name for file in possible if beside and names.is_table(file.name)}
+    called = {file.name for file in possible if beside and names.is_table(file.name)}
+    tables = called | {file.name for file in possible if beside and file.name in noted}
     spreadsheets = [file for file in possible if file.name not in tables]
-    orphans = tables - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
+    orphans = (
+        tables - noted - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
+    )
     return sorted(spreadsheets, key=_age), sorted(orphans)
 
 

@@ -149,19 +149,21 @@ class Inbox:
         Raises:
             StorageError: A folder cannot be read.
         """
-        spreadsheets, tables = decisions.candidates(self._listed(), self.names, beside=self.beside)
+        notes = self._notes()
+        noted = {note.table for note in notes.values() if isinstance(note, Note)}
+        spreadsheets, tables = decisions.candidates(
+            self._listed(), self.names, beside=self.beside, noted=noted
+        )
         unsettled: frozenset[str] = frozenset()
         if before is not None:
             unsettled = decisions.unsettled(before, spreadsheets)
         present = self._present()
-        notes = read_notes(self.results)
         decided: dict[str, Decision] = {}
         prints: dict[str, str] = {}
         for name in (file.name for file in spreadsheets if file.name not in unsettled):
             try:
                 prints[name] = fingerprint(storage.read_bytes(self._location(name)))
-                note = read_note(notes[name]) if name in notes else None
-                decided[name] = self._decide(name, prints[name], note, present)
+                decided[name] = self._decide(name, prints[name], notes.get(name), present)
             except CampaignError as error:
                 decided[name] = Refused(str(error))
             if isinstance(decided[name], Run) and self._is_table(name):
@@ -193,6 +195,16 @@ class Inbox:
             tables=tuple(sorted(tables)),
         )
 
+    def _notes(self) -> dict[str, Note | Refused]:
+        """What was noted, by the spreadsheets' names; or why that cannot be known."""
+        notes: dict[str, Note | Refused] = {}
+        for name, place in read_notes(self.results).items():
+            try:
+                notes[name] = read_note(place)
+            except CampaignError as error:
+                notes[name] = Refused(str(error))
+        return notes
+
     def _present(self) -> list[str]:
         try:
             return [file.name for file in folders.list_files(self.results)]
@@ -205,8 +217,10 @@ class Inbox:
         return storage.join(self.folder, name)
 
     def _decide(
-        self, name: str, content: str, note: Note | None, present: Sequence[str]
+        self, name: str, content: str, note: Note | Refused | None, present: Sequence[str]
     ) -> Decision:
+        if isinstance(note, Refused):
+            return note
         campaign = storage.canonical(self._location(name))
         tables = self.names.earlier(name, present)
         if note is not None and note.table in present:

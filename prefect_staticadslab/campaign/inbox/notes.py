@@ -107,6 +107,11 @@ def write_note(results: str, spreadsheet: str, note: Note) -> None:
         StorageError: It cannot be written.
     """
     folder = storage.join(results, NOTES_FOLDER)
-    folders.make_folder(folder)
+    place = storage.join(folder, spreadsheet + NOTE_ENDING)
     content = json.dumps(asdict(note), indent=1, ensure_ascii=False).encode()
-    storage.write_bytes(storage.join(folder, spreadsheet + NOTE_ENDING), content)
+    try:
+        storage.write_bytes(place, content)
+    except storage.StorageError:
+        # Object stores need no folder, and may not even let one be made.
+        folders.make_folder(folder)
+        storage.write_bytes(place, content)
