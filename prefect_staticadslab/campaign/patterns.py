@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -87,7 +87,7 @@ def escaped(name: str) -> str:
     return name.replace("{", "{{").replace("}", "}}")
 
 
-def placeholders_in(pattern: str, values: Mapping[str, str] = NOTHING) -> frozenset[str]:
+def placeholders_in(pattern: str, values: Mapping[str, object] = NOTHING) -> frozenset[str]:
     """Which placeholders a pattern has.
 
     Raises:
@@ -97,14 +97,16 @@ def placeholders_in(pattern: str, values: Mapping[str, str] = NOTHING) -> frozen
 
 
 def filled_in_before(
-    pattern: str, names: list[str], values: Mapping[str, str] = NOTHING
+    pattern: str,
+    names: Iterable[str],
+    values: Mapping[str, str | re.Pattern[str]] = NOTHING,
 ) -> list[str]:
     """Those of some names that a pattern makes on whatever day, the earliest first.
 
     Args:
         pattern: As for `fill_in`.
         names: The names, in the order that counts for those of the same moment.
-        values: What further placeholders stand for.
+        values: What further placeholders stand for, or what that looks like.
 
     Raises:
         PatternError: There is no such placeholder, or a brace by itself.
@@ -126,7 +128,8 @@ def filled_in_before(
         if name is None:
             expression += re.escape(text)
         elif name in values:
-            expression += re.escape(values[name])
+            value = values[name]
+            expression += re.escape(value) if isinstance(value, str) else f"(?:{value.pattern})"
         elif name in seen:
             expression += f"(?P={name})"
         else:
@@ -137,7 +140,7 @@ def filled_in_before(
     return [match[0] for match in sorted(found, key=lambda match: [match[n] for n in order])]
 
 
-def _parts(pattern: str, values: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
+def _parts(pattern: str, values: Mapping[str, object]) -> Iterator[tuple[str | None, str]]:
     """A pattern's placeholders by name, and, with None, the texts between them."""
     for found in _PARTS.finditer(pattern):
         name = found[1]

@@ -185,22 +185,6 @@ def is_folder(location: str) -> bool:
         return bool(filesystem.isdir(path))
 
 
-def file_names(location: str) -> list[str]:
-    """The names of a folder's files in order, without hidden ones.
-
-    Raises:
-        StorageError: It cannot be read.
-    """
-    with in_words(location, "read"):
-        if is_url(location):
-            filesystem, path = remote(location, "read")
-            found = filesystem.ls(path, detail=True)
-            names = [str(f["name"]).rpartition("/")[2] for f in found if f["type"] == "file"]
-        else:
-            names = [f.name for f in local_path(location).iterdir() if f.is_file()]
-    return sorted(name for name in names if name and not name.startswith("."))
-
-
 def read_bytes(location: str, *, at_most: int | None = None) -> bytes:
     """The content of a file, or its first `at_most` bytes.
 

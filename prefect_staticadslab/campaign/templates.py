@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign import folders, storage
 from prefect_staticadslab.campaign.adoption import Adoption
 from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.columns import ROW_ID_COLUMN
@@ -115,7 +115,7 @@ class References:
             StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
         """
         if storage.is_folder(source):
-            names = storage.file_names(source)
+            names = folders.file_names(source)
             pictures = [name for name in names if storage.suffix(name) in IMAGE_ENDINGS]
             if not pictures:
                 raise CampaignError(

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import results, storage
+from prefect_staticadslab.campaign import folders, results, storage
+from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.record import OutputError
 from prefect_staticadslab.campaign.results import ResultTable
@@ -168,7 +170,7 @@ BAD = [NO_USER, NO_URL, NO_NAME, TOO_LONG, "file://[/a.csv", "\ud800.csv"]
     [
         storage.read_bytes,
         storage.exists,
-        storage.file_names,
+        folders.file_names,
         lambda location: storage.read_bytes(location, at_most=1),
         lambda location: storage.write_bytes(location, b""),
     ],
@@ -278,6 +280,35 @@ async def test_a_campaign_lives_in_a_bucket(
     written = read_spreadsheet(output).frame
     assert list(written["image_ad_id"]) == [s.image_ad_id for s in table.states]
     assert len(simulator.world.jobs) == 4
+
+
+def test_an_inbox_may_be_a_bucket(tmp_path: Path, store: Store) -> None:
+    def inbox(folder: str) -> Inbox:
+        names = "{name} {date}.{ending}"
+        return Inbox.open(folder, "", names, datetime.now(UTC), "https://api.example.com")
+
+    box = inbox(f"{store.url}/drop/")
+    assert box.look().waiting == ()
+    content = Path(write_campaign(tmp_path, "a", "b")).read_bytes()
+    storage.write_bytes(f"{store.url}/drop/in.csv", content)
+    (file,) = box.list_files()
+    assert file.modified is not None
+    (waiting,) = box.look().waiting
+    box.begin(waiting)
+    table = Campaign.open(waiting.location, waiting.output, name=waiting.note.campaign).table
+    table.save_now()
+    later = replace(box, names=replace(box.names, moment=datetime.now(UTC) + timedelta(days=1)))
+    assert [w.output for w in later.look().waiting] == [waiting.output]
+    done = AdState(RowStatus.COMPLETED, image_ad_id="ia_1", attempts=1)
+    table.update(0, done)
+    table.update(1, replace(done, image_ad_id="ia_2"))
+    table.save_now()
+    assert note_end(box.results, "in.csv", waiting.finished_note, table, with_pictures=False)
+    assert later.look().finished == ("in.csv",)
+    # No bucket is made of a name that was mistyped.
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            inbox("s3://no-such-bucket/drop").begin(waiting)
 
 
 async def test_two_runs_in_one_bucket_take_in_what_the_other_wrote(

@@ -1,0 +1,267 @@
+"""A folder of campaign spreadsheets is worked off: the flow for schedules, and its command.
+
+python flows/inbox.py FOLDER --simulate
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
+from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
+from prefect_staticadslab.campaign.inbox.notes import Note
+from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
+from prefect_staticadslab.campaign.patterns import moment_of
+from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaigns import run_campaign
+from prefect_staticadslab.command import flow_started, goes_on, leave, run_command, run_flow
+from prefect_staticadslab.ending import ended, refused
+from prefect_staticadslab.inbox_work import InboxWork
+from prefect_staticadslab.options import (
+    add_key_options,
+    at_least_one,
+    given_credentials,
+    positive,
+)
+
+
+@flow(
+    name="inbox",
+    description="Runs every campaign spreadsheet of a folder that has no finished table yet.",
+    flow_run_name="inbox {folder}",
+)
+async def inbox(
+    folder: str,
+    credentials: StaticAdsLabCredentials,
+    results: str = DEFAULT_PATTERN,
+    results_folder: str = "",
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    dry_run: bool = False,
+    max_spreadsheets: int = 0,
+    settle_seconds: float = 10,
+    download_images: bool = False,
+    time_zone: str = "UTC",
+) -> State[None]:
+    """Runs what lies in a folder, each spreadsheet once, however often this is run.
+
+    A spreadsheet is finished when every row of it has a picture, or has failed after all attempts.
+    One that is changed afterwards is gone on with, and only its new and changed rows cost
+    anything. One that is copied, or renamed, is a new campaign, and is paid for.
+
+    Args:
+        folder: The folder with the campaign spreadsheets (.csv, .tsv or .xlsx); a path or a URL.
+        credentials: The API key to use.
+        results: How result tables are called. {name} is the spreadsheet's name and {ending} its
+            ending; {date}, {time}, {year}, {month}, {day} and {week} say when it was begun.
+        results_folder: Where result tables go; beside the spreadsheets if empty.
+        max_spend_usd: How much one run of this may start, in USD: the sum of what the spreadsheets
+            cost that it starts. One that would go over it is left for the next run. 0 is no limit.
+        attempts: How often to try an ad whose rendering fails. A failed one is free.
+        dry_run: Only check the spreadsheets and say what would be created and what it would cost.
+        max_spreadsheets: How many spreadsheets to run at most; 0 is no limit.
+        settle_seconds: A file that was written less than so many seconds ago is looked at again
+            after that time, and left for the next run if it is still being copied.
+        download_images: Download the pictures, too, into a folder beside each table.
+        time_zone: Whose clocks say what the date is, such as Europe/Berlin.
+
+    Returns:
+        Completed if everything that was there is finished, or left for the next run; Failed if a
+        spreadsheet has mistakes or rows that failed, with each of them in its message.
+    """
+    watch = flow_started()
+    logger = get_run_logger()
+    try:
+        moment = moment_of(flow_run.scheduled_start_time, time_zone)
+        box = Inbox.open(folder, results_folder, results, moment, credentials.base_url)
+        files = box.list_files()
+        if wait := settling_seconds(files, datetime.now(UTC), settle_seconds):
+            logger.info("Waiting %.0f s for files that may still be copied", wait)
+            await asyncio.sleep(wait)
+        found = box.look(files)
+        if found.waiting:
+            async with credentials.get_client(attempts=3) as client:
+                await check_key(client)
+    except CampaignError as error:
+        watch.ended = await refused(error)
+        return watch.ended
+    work = InboxWork(box, found, Budget.of(max_spend_usd), dry_run)
+    for waiting in found.waiting:
+        if max_spreadsheets and len(work.states) >= max_spreadsheets:
+            work.leave(waiting)
+            continue
+        limit_usd = await work.allow(waiting, credentials)
+        if limit_usd is None or not work.begin(waiting):
+            continue
+        pictures = storage.sibling(waiting.output, "-pictures") if download_images else ""
+        state: Any = await inbox_campaign(
+            waiting.location,
+            waiting.output,
+            credentials,
+            box.results,
+            waiting.finished_note,
+            max_spend_usd=limit_usd,
+            attempts=attempts,
+            dry_run=dry_run,
+            download_images=pictures,
+            return_state=True,
+        )
+        work.note(waiting, state)
+        if state.is_cancelled():
+            break
+    watch.ended = await ended(work.end(), may_pass=work.has_begun)
+    return watch.ended
+
+
+@flow(
+    name="inbox-campaign",
+    description="Runs one spreadsheet of an inbox.",
+    flow_run_name="campaign {output}",
+)
+async def inbox_campaign(
+    spreadsheet: str,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    results_folder: str,
+    note: Note,
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    dry_run: bool = False,
+    download_images: str = "",
+) -> State[None]:
+    """Runs one spreadsheet of an inbox, and notes if it is finished.
+
+    Args:
+        spreadsheet: The spreadsheet.
+        output: Its result table.
+        credentials: The API key to use.
+        results_folder: Where it is noted that it is finished.
+        note: What is noted then.
+        max_spend_usd: Refuse to start if it would cost more than this; 0 is no limit.
+        attempts: How often to try an ad whose rendering fails.
+        dry_run: Only check it.
+        download_images: A folder to download the pictures to; none if empty.
+
+    Returns:
+        See `flows/campaign.py`.
+    """
+    end = await run_campaign(
+        spreadsheet,
+        output,
+        credentials,
+        name=note.campaign,
+        max_spend_usd=max_spend_usd,
+        attempts=attempts,
+        dry_run=dry_run,
+        download_images=download_images,
+    )
+    if end.table is not None:
+        try:
+            note_end(
+                results_folder,
+                storage.name(spreadsheet),
+                note,
+                end.table,
+                with_pictures=bool(download_images),
+            )
+        except CampaignError as error:
+            get_run_logger().warning("It runs once more, because it could not be noted: %s", error)
+    return end.state
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    return run_command(lambda stack: _run(given, stack), interrupted=goes_on(given.folder))
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    moment = moment_of(datetime.now(UTC), given.time_zone)
+    box = Inbox.open(given.folder, given.results_folder, given.results, moment, "")
+    box.list_files()
+    credentials = given_credentials(given, stack)
+    if given.simulate:
+        given.download_images = True  # they are gone with the simulator
+        box = Inbox.open(
+            given.folder, given.results_folder, given.results, moment, credentials.base_url
+        )
+        for waiting in box.look().waiting:
+            if storage.exists(waiting.output):
+                Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
+    return run_flow(
+        lambda: inbox(
+            given.folder,
+            credentials,
+            results=given.results,
+            results_folder=given.results_folder,
+            max_spend_usd=given.max_spend_usd,
+            attempts=given.attempts,
+            dry_run=given.dry_run,
+            max_spreadsheets=given.max_spreadsheets,
+            settle_seconds=given.settle_seconds,
+            download_images=given.download_images,
+            time_zone=given.time_zone,
+            return_state=True,
+        )
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="inbox",
+        description="Runs every campaign spreadsheet of a folder that has no finished table yet. "
+        "The same command again runs what is new or was changed.",
+        epilog="Exit status: 0 everything that was there is finished or left for the next run; "
+        "1 a spreadsheet has mistakes, or rows that are not completed; "
+        "2 refused before anything was created; 130 interrupted, with everything recorded. "
+        f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
+    )
+    option = parser.add_argument
+    option("folder", metavar="FOLDER", help="the spreadsheets' folder; a path or a URL")
+    add_key_options(parser)
+    option("--dry-run", action="store_true", help="only check, and say what it would cost")
+    option(
+        "--results",
+        default=DEFAULT_PATTERN,
+        metavar="PATTERN",
+        help="how tables are called (%(default)s); also {date}, {time}, {week}, …",
+    )
+    option("--results-folder", default="", metavar="FOLDER", help="where tables go (beside)")
+    option(
+        "--max-spend-usd",
+        type=positive,
+        default=0.0,
+        metavar="X",
+        help="start no more than that in one run, all spreadsheets together",
+    )
+    option("--max-spreadsheets", type=at_least_one, default=0, metavar="N", help="run at most N")
+    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
+    option(
+        "--settle-seconds",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="look twice at files that are younger (%(default)g)",
+    )
+    option("--download-images", action="store_true", help="download the pictures, too")
+    option("--time-zone", default="UTC", metavar="ZONE", help="of the dates (%(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    leave(main())

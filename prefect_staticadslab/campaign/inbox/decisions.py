@@ -1,0 +1,239 @@
+"""What is to be done with a spreadsheet of an inbox: pure decisions from what is known of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.folders import StoredFile
+from prefect_staticadslab.campaign.inbox.notes import Note
+from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
+from prefect_staticadslab.campaign.states import AdState, RowStatus
+
+
+@dataclass(frozen=True)
+class Run:
+    """It is to be run, or gone on with.
+
+    Attributes:
+        note: What is to be noted of it then.
+    """
+
+    note: Note
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return self.note.table
+
+
+@dataclass(frozen=True)
+class Finished:
+    """It is finished, with just this content.
+
+    Attributes:
+        table: The name of its table.
+        is_gone: Whether that is no longer there.
+    """
+
+    table: str
+    is_gone: bool = False
+
+
+@dataclass(frozen=True)
+class Refused:
+    """It is not run, and somebody has to do something. The reason says what."""
+
+    reason: str
+
+
+Decision: TypeAlias = Run | Finished | Refused
+
+
+def decide(
+    spreadsheet: str,
+    fresh: Note,
+    fingerprint: str,
+    note: Note | None,
+    tables: Sequence[str],
+    *,
+    elsewhere: bool = False,
+) -> Decision:
+    """What is to be done with a spreadsheet.
+
+    It is finished if that was noted of just this content. Otherwise it goes on with its table, the
+    newest one, whatever the date in its name: so a new day begins no new table, and pays for
+    nothing again. If it has none, it gets one.
+
+    Args:
+        spreadsheet: The spreadsheet's name.
+        fresh: What would be noted of it if it was never run.
+        fingerprint: What stands for its content.
+        note: What an earlier run noted of it.
+        tables: The names of its tables that are there, the newest last; one that was noted is the
+            newest.
+        elsewhere: Whether the note is of a spreadsheet that is still where it was, elsewhere.
+    """
+    if note is not None and note.api != fresh.api:
+        note = None
+    if note is None:
+        return Run(replace(fresh, table=tables[-1] if tables else fresh.table))
+    if elsewhere:
+        return Refused(
+            f"Its table would be {note.table}, and that is the one of "
+            f"{storage.shown(note.campaign)}. Rename {spreadsheet}, or give this inbox another "
+            "folder for its results."
+        )
+    if note.finished == fingerprint:
+        return Finished(tables[-1] if tables else note.table, is_gone=not tables)
+    if note.finished and not tables:
+        return Refused(
+            f"It was finished and then changed, and its table {note.table} is gone: every row "
+            "would be paid for again. Put the table back where it was; or, to have everything "
+            f"again, rename {spreadsheet}."
+        )
+    return Run(replace(note, table=tables[-1] if tables else fresh.table))
+
+
+def clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
+    """Which spreadsheets would share a table, or its contact sheet, with another one.
+
+    Args:
+        tables: The name of each spreadsheet's table, by the spreadsheet's name.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.inbox.decisions import clashes
+
+        tables = {"a.csv": "a-results.csv", "a.xlsx": "a-results.xlsx", "b.csv": "b-results.csv"}
+        assert sorted(clashes(tables)) == ["a.csv", "a.xlsx"]
+        ```
+    """
+    # Not every disk tells upper from lower case.
+    stems = {name: storage.sibling(table, "").casefold() for name, table in tables.items()}
+    counts = Counter(stems.values())
+    refused = {}
+    for name, stem in stems.items():
+        if counts[stem] > 1:
+            others = ", ".join(n for n, s in stems.items() if s == stem and n != name)
+            refused[name] = Refused(
+                f"Its results would have the same name as those of {others}. Rename one of them."
+            )
+    return refused
+
+
+def candidates(
+    files: Iterable[StoredFile],
+    names: TableNames,
+    *,
+    beside: bool,
+    noted: Set[str] = frozenset(),
+) -> tuple[list[StoredFile], list[str]]:
+    """The files that may be spreadsheets, the oldest first; and those that are called like tables
+    and like no spreadsheet's that is there.
+
+    What is called like a table is never taken for a spreadsheet, whatever is in it: somebody may
+    have changed its columns.
+
+    Args:
+        files: The inbox's files.
+        names: How tables are called.
+        beside: Whether the tables are in the same folder.
+        noted: The names of files that were noted as tables.
+    """
+    possible = [file for file in files if is_spreadsheet_name(file.name)]
+    called = {file.name for file in possible if beside and names.is_table(file.name)}
+    tables = called | {file.name for file in possible if beside and file.name in noted}
+    spreadsheets = [file for file in possible if file.name not in tables]
+    orphans = (
+        tables - noted - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
+    )
+    return sorted(spreadsheets, key=_age), sorted(orphans)
+
+
+def _age(file: StoredFile) -> tuple[float, str]:
+    return (file.modified.timestamp() if file.modified else 0.0), file.name
+
+
+def settling_seconds(files: Iterable[StoredFile], now: datetime, minimum: float) -> float:
+    """How long to wait until every file's last change is `minimum` seconds ago.
+
+    Never longer than that: a disk's clock may be ahead of ours. Files of storages that do not
+    tell when they were written are not waited for; most of these only ever show whole files.
+    """
+    ages = [(now - file.modified).total_seconds() for file in files if file.modified]
+    youngest = min(ages, default=minimum)
+    return min(minimum, max(0.0, minimum - youngest))
+
+
+def unsettled(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> frozenset[str]:
+    """The names of the files that are being written: those that changed between two looks."""
+    known = set(before)
+    return frozenset(file.name for file in after if file not in known)
+
+
+def is_final(rows: Iterable[AdState], *, with_pictures: bool) -> bool:
+    """Whether there is nothing left to do for a campaign's rows.
+
+    A row that failed after all attempts is done: otherwise every schedule would try it again, for
+    ever. It is tried again once the spreadsheet is changed.
+
+    Args:
+        rows: What is known of each.
+        with_pictures: Whether the pictures are to be downloaded, too.
+    """
+    return all(
+        state.status is RowStatus.FAILED
+        or (state.is_completed and (bool(state.image_path) or not with_pictures))
+        for state in rows
+    )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run of an inbox may start.
+
+    Attributes:
+        limit_usd: In USD; 0 is no limit.
+        started_usd: What was started by now may cost so much, if every ad of it completes.
+    """
+
+    limit_usd: Decimal
+    started_usd: Decimal = Decimal(0)
+
+    @classmethod
+    def of(cls, limit_usd: float) -> Budget:
+        """The budget of a run that begins."""
+        return cls(Decimal(str(limit_usd)))
+
+    @property
+    def left_usd(self) -> Decimal:
+        """How much more may be started."""
+        return self.limit_usd - self.started_usd
+
+    def never(self, new_usd: Decimal) -> Refused | None:
+        """Why a spreadsheet can never be run under this limit, if that is so."""
+        if not self.limit_usd or new_usd <= self.limit_usd:
+            return None
+        return Refused(
+            f"It costs up to {new_usd:.2f} USD, and a run of this inbox may start "
+            f"{self.limit_usd:.2f}. Raise that limit, or take rows out."
+        )
+
+    def not_now(self, new_usd: Decimal) -> str:
+        """Why a spreadsheet has to wait for the next run; "" if it has not."""
+        if not self.limit_usd or new_usd <= self.left_usd:
+            return ""
+        return (
+            f"It costs up to {new_usd:.2f} USD, and {self.left_usd:.2f} of the "
+            f"{self.limit_usd:.2f} that a run may start are left."
+        )
+
+    def start(self, new_usd: Decimal) -> Budget:
+        """The budget after something was started."""
+        return replace(self, started_usd=self.started_usd + new_usd)

@@ -1,0 +1,282 @@
+"""Looking into an inbox: what its spreadsheets are, and what is to be done with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from prefect_staticadslab.campaign import folders, storage
+from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.folders import StoredFile
+from prefect_staticadslab.campaign.inbox import decisions
+from prefect_staticadslab.campaign.inbox.decisions import Decision, Finished, Refused, Run
+from prefect_staticadslab.campaign.inbox.notes import (
+    Note,
+    api_name,
+    fingerprint,
+    read_note,
+    read_notes,
+    write_note,
+)
+from prefect_staticadslab.campaign.inbox.table_names import TableNames
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A spreadsheet that is to be run.
+
+    Attributes:
+        name: Its name.
+        location: Where it is.
+        output: Where its table is or will be.
+        fingerprint: What stands for its content.
+        note: What is to be noted of it once it runs.
+    """
+
+    name: str
+    location: str
+    output: str
+    fingerprint: str
+    note: Note
+
+    @property
+    def finished_note(self) -> Note:
+        """What is to be noted once it is finished."""
+        return replace(self.note, finished=self.fingerprint)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is in an inbox.
+
+    Attributes:
+        waiting: What is to be run, the oldest first.
+        finished: The names of the spreadsheets that are finished.
+        gone: Of these, the ones whose table is gone, with the table's name.
+        refused: Why others are not run, by their names.
+        unsettled: The names of files that are being written.
+        tables: The names of files that are called like tables, or are some, and of which no
+            spreadsheet is there.
+    """
+
+    waiting: tuple[Waiting, ...] = ()
+    finished: tuple[str, ...] = ()
+    gone: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unsettled: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A folder of spreadsheets, and where their tables go; make it by `open`.
+
+    A campaign is a spreadsheet's place: its idempotency keys are made of where the spreadsheet was
+    when it was first run. So a spreadsheet that is copied, or renamed, is a new campaign, and is
+    paid for; one whose content is replaced goes on with its table, in which rows that are no longer
+    in the spreadsheet are kept at the end.
+
+    Attributes:
+        folder: The folder.
+        results: The folder of the tables.
+        names: How these are called.
+        api: What stands for the API that is used.
+    """
+
+    folder: str
+    results: str
+    names: TableNames
+    api: str
+
+    @classmethod
+    def open(
+        cls, folder: str, results: str, pattern: str, moment: datetime, base_url: str
+    ) -> Inbox:
+        """Checks what was given.
+
+        Args:
+            folder: A path or any fsspec URL.
+            results: A folder for the tables; the same one if empty.
+            pattern: How tables are called; see `TableNames`.
+            moment: The date that new tables get.
+            base_url: The API that will be used.
+
+        Raises:
+            CampaignError: It makes no sense.
+        """
+        if folder.lower().startswith(("http://", "https://")):
+            raise CampaignError(
+                f"{storage.shown(folder)} is a web address, and no folder that can be listed."
+            )
+        results = results or folder
+        beside = _place(folder) == _place(results)
+        names = TableNames.of(pattern, moment, beside=beside)
+        return cls(folder, results, names, api_name(base_url))
+
+    @property
+    def beside(self) -> bool:
+        """Whether the tables are in the folder of the spreadsheets."""
+        return _place(self.folder) == _place(self.results)
+
+    def list_files(self) -> list[StoredFile]:
+        """The files that may be spreadsheets, the oldest first.
+
+        Raises:
+            StorageError: The folder cannot be read.
+        """
+        return decisions.candidates(self._listed(), self.names, beside=self.beside)[0]
+
+    def _listed(self) -> list[StoredFile]:
+        try:
+            return folders.list_files(self.folder)
+        except folders.NoFolderError:
+            # An object store has no folder where there is no file.
+            if storage.is_url(self.folder):
+                return []
+            raise
+
+    def look(self, before: Sequence[StoredFile] | None = None) -> Found:
+        """Reads the spreadsheets that were not finished, and decides what is to be done with each.
+
+        Args:
+            before: What `list_files` gave a while ago: what changed since then is being written.
+
+        Raises:
+            StorageError: A folder cannot be read.
+        """
+        notes = self._notes()
+        noted = {note.table for note in notes.values() if isinstance(note, Note)}
+        spreadsheets, tables = decisions.candidates(
+            self._listed(), self.names, beside=self.beside, noted=noted
+        )
+        unsettled: frozenset[str] = frozenset()
+        if before is not None:
+            unsettled = decisions.unsettled(before, spreadsheets)
+        present = self._present()
+        decided: dict[str, Decision] = {}
+        prints: dict[str, str] = {}
+        for name in (file.name for file in spreadsheets if file.name not in unsettled):
+            try:
+                prints[name] = fingerprint(storage.read_bytes(self._location(name)))
+                decided[name] = self._decide(name, prints[name], notes.get(name), present)
+            except CampaignError as error:
+                decided[name] = Refused(str(error))
+            if isinstance(decided[name], Run) and self._is_table(name):
+                tables.append(name)
+                del decided[name]
+        by_table = {
+            name: self.names.new(name) if isinstance(decision, Refused) else decision.table
+            for name, decision in decided.items()
+        }
+        for name, clash in decisions.clashes(by_table).items():
+            if isinstance(decided[name], Run):
+                decided[name] = clash
+        return Found(
+            waiting=tuple(
+                Waiting(
+                    name=name,
+                    location=self._location(name),
+                    output=storage.join(self.results, decision.table),
+                    fingerprint=prints[name],
+                    note=decision.note,
+                )
+                for name, decision in decided.items()
+                if isinstance(decision, Run)
+            ),
+            finished=tuple(name for name, d in decided.items() if isinstance(d, Finished)),
+            gone={n: d.table for n, d in decided.items() if isinstance(d, Finished) and d.is_gone},
+            refused={name: d.reason for name, d in decided.items() if isinstance(d, Refused)},
+            unsettled=tuple(sorted(unsettled)),
+            tables=tuple(sorted(tables)),
+        )
+
+    def _notes(self) -> dict[str, Note | Refused]:
+        """What was noted, by the spreadsheets' names; or why that cannot be known."""
+        notes: dict[str, Note | Refused] = {}
+        for name, place in read_notes(self.results).items():
+            try:
+                notes[name] = read_note(place)
+            except CampaignError as error:
+                notes[name] = Refused(str(error))
+        return notes
+
+    def _present(self) -> list[str]:
+        try:
+            return [file.name for file in folders.list_files(self.results)]
+        except folders.NoFolderError:
+            if storage.is_url(self.results):
+                return []
+            raise
+
+    def _location(self, name: str) -> str:
+        return storage.join(self.folder, name)
+
+    def _decide(
+        self, name: str, content: str, note: Note | Refused | None, present: Sequence[str]
+    ) -> Decision:
+        if isinstance(note, Refused):
+            return note
+        campaign = storage.canonical(self._location(name))
+        tables = self.names.earlier(name, present)
+        if note is not None and note.table in present:
+            tables.append(note.table)
+        return decisions.decide(
+            name,
+            Note(campaign, self.names.new(name), self.api),
+            content,
+            note,
+            tables,
+            elsewhere=note is not None
+            and note.campaign != campaign
+            and storage.exists(note.campaign),
+        )
+
+    def _is_table(self, name: str) -> bool:
+        """Whether a file is a result table, whatever it is called."""
+        try:
+            read = read_spreadsheet(self._location(name), known_columns=KNOWN_COLUMNS, ragged=True)
+        except CampaignError:
+            return False  # what is wrong with it is told when it is run
+        return set(RESULT_COLUMNS) <= set(map(str, read.frame.columns))
+
+    def begin(self, waiting: Waiting) -> None:
+        """Notes which table a spreadsheet has, before anything is created.
+
+        Raises:
+            StorageError: It cannot be noted.
+        """
+        write_note(self.results, waiting.name, waiting.note)
+
+
+def note_end(
+    results: str, spreadsheet: str, note: Note, table: ResultTable, *, with_pictures: bool
+) -> bool:
+    """Notes that a spreadsheet is finished, if its table says so.
+
+    Args:
+        results: The folder of the tables.
+        spreadsheet: The spreadsheet's name.
+        note: What to note then.
+        table: Its table, at the end of a run.
+        with_pictures: Whether the pictures were to be downloaded, too.
+
+    Returns:
+        Whether it is.
+
+    Raises:
+        StorageError: It cannot be noted.
+    """
+    states = [state for _, _, state in table.wanted]
+    if table.unsaved() or not decisions.is_final(states, with_pictures=with_pictures):
+        return False
+    write_note(results, spreadsheet, note)
+    return True
+
+
+def _place(folder: str) -> str:
+    return storage.canonical(folder).rstrip("/")

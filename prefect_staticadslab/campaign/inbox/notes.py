@@ -1,0 +1,117 @@
+"""What an inbox remembers of a spreadsheet besides its table: a small file for each.
+
+A table says what became of each row. It does not say of which content of the spreadsheet it is the
+whole: names and filters are looked up anew whenever it runs, and people change files while they are
+read. So a note is kept of what was finished, in a hidden folder beside the tables. Without it, a
+spreadsheet only runs once more, and its table knows what is paid for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from prefect_staticadslab.api.connection import is_loopback
+from prefect_staticadslab.campaign import folders, storage
+from prefect_staticadslab.campaign.problems import CampaignError
+
+NOTES_FOLDER: Final = ".inbox"
+NOTE_ENDING: Final = ".json"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is remembered of a spreadsheet.
+
+    Attributes:
+        campaign: The campaign's name, which its idempotency keys are made of: where the spreadsheet
+            was when it was first run.
+        table: The name of its table.
+        api: What stands for the API that it is run with: a simulation is forgotten by real runs.
+        finished: The fingerprint of the content that was finished; "" if none was.
+    """
+
+    campaign: str
+    table: str
+    api: str = ""
+    finished: str = ""
+
+
+def api_name(base_url: str) -> str:
+    """What stands for an API in notes; every simulator is the same one.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.inbox.notes import api_name
+
+        assert api_name("http://127.0.0.1:8321") == "simulator"
+        assert api_name("https://api.staticadslab.com") == "api.staticadslab.com"
+        ```
+    """
+    host = urlsplit(base_url).hostname or ""
+    return "simulator" if is_loopback(host) else host
+
+
+def fingerprint(content: bytes) -> str:
+    """What differs where two files' contents do."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_notes(results: str) -> Mapping[str, str]:
+    """Where the notes in a folder of results are, by their spreadsheets' names.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    folder = storage.join(results, NOTES_FOLDER)
+    try:
+        names = [file.name for file in folders.list_files(folder)]
+    except folders.NoFolderError:
+        return {}
+    return {
+        name.removesuffix(NOTE_ENDING): storage.join(folder, name)
+        for name in names
+        if name.endswith(NOTE_ENDING)
+    }
+
+
+def read_note(location: str) -> Note:
+    """Reads a note.
+
+    Raises:
+        StorageError: It cannot be read.
+        CampaignError: It is none.
+    """
+    try:
+        return Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
+    except (ValueError, TypeError, AttributeError):
+        raise CampaignError(
+            f"{storage.shown(location)} remembers whether this spreadsheet was run, and cannot be "
+            "understood. If you delete it, the spreadsheet runs again; what its table has is not "
+            "paid for again."
+        ) from None
+
+
+def _text(location: str) -> str:
+    return storage.read_bytes(location).decode()
+
+
+def write_note(results: str, spreadsheet: str, note: Note) -> None:
+    """Writes the note of a spreadsheet, given by its name.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    folder = storage.join(results, NOTES_FOLDER)
+    place = storage.join(folder, spreadsheet + NOTE_ENDING)
+    content = json.dumps(asdict(note), indent=1, ensure_ascii=False).encode()
+    try:
+        storage.write_bytes(place, content)
+    except storage.StorageError:
+        # Object stores need no folder, and may not even let one be made.
+        folders.make_folder(folder)
+        storage.write_bytes(place, content)

@@ -1,0 +1,139 @@
+"""What files of an inbox are, by their names; and how the tables of its spreadsheets are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.patterns import (
+    PatternError,
+    fill_in,
+    filled_in_before,
+    placeholders_in,
+)
+from prefect_staticadslab.campaign.sheet import shortened
+from prefect_staticadslab.campaign.spreadsheet import WRITABLE
+
+DEFAULT_PATTERN: Final = "{name}-results.{ending}"
+
+SPREADSHEETS: Final = (".csv", ".tsv", ".xlsx")
+"""What a campaign's spreadsheet ends in."""
+
+_NOT_OURS: Final = (".", "~$")
+"""How hidden files begin, and what spreadsheet programs put beside a file that is open."""
+
+CONFLICT: Final = "conflicted copy"
+"""What services that keep folders alike call the second one of two files of the same name. To run
+it would be to pay for the first one again."""
+
+_ANY: Final[Mapping[str, re.Pattern[str]]] = {
+    "name": re.compile(r"[^/]+"),
+    "ending": re.compile("|".join(ending[1:] for ending in SPREADSHEETS), re.ASCII),
+}
+
+
+def is_spreadsheet_name(name: str) -> bool:
+    """Whether a file may be a campaign's spreadsheet, as far as its name tells.
+
+    What is still being downloaded ends in something else, such as `.crdownload`.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.inbox.table_names import is_spreadsheet_name
+
+        assert is_spreadsheet_name("Summer.XLSX")
+        assert not is_spreadsheet_name("~$Summer.xlsx")
+        assert not is_spreadsheet_name("Summer-results.html")
+        ```
+    """
+    return (
+        storage.suffix(name) in SPREADSHEETS
+        and not name.startswith(_NOT_OURS)
+        and CONFLICT not in name.casefold()
+    )
+
+
+@dataclass(frozen=True)
+class TableNames:
+    """How the tables of an inbox's spreadsheets are called; make it by `of`.
+
+    Attributes:
+        pattern: With `{name}` for the spreadsheet's name without its ending, `{ending}` for its
+            ending, and the placeholders of `patterns.fill_in` for the date.
+        moment: The date that new tables get.
+    """
+
+    pattern: str
+    moment: datetime
+
+    @classmethod
+    def of(cls, pattern: str, moment: datetime, *, beside: bool) -> TableNames:
+        """Checks a pattern.
+
+        Args:
+            pattern, moment: See above.
+            beside: Whether the tables are in the folder of the spreadsheets.
+
+        Raises:
+            PatternError: Tables cannot be called like that. The message says why, and what to do.
+
+        Example:
+            ```python
+            from datetime import datetime
+            from prefect_staticadslab.campaign.inbox.table_names import TableNames
+
+            names = TableNames.of("{name}-{date}.{ending}", datetime(2026, 11, 25), beside=True)
+            assert names.new("summer.xlsx") == "summer-2026-11-25.xlsx"
+            assert names.is_table("summer-2026-11-03.xlsx")
+            ```
+        """
+        names = cls(pattern, moment)
+        shown = shortened(pattern, 200)
+        if "name" not in placeholders_in(pattern, _ANY):
+            raise PatternError(
+                f"The tables' name {shown!r} lacks {{name}}, so all spreadsheets would have the "
+                f"same table. An example: {DEFAULT_PATTERN}"
+            )
+        made = names.new("x.csv")
+        if "/" in made or "\\" in made or made.startswith("."):
+            raise PatternError(
+                f"The tables' name {shown!r} is no name of a file. Folders are given separately."
+            )
+        if storage.suffix(made) not in WRITABLE:
+            raise PatternError(
+                f"The tables' name {shown!r} must end in {{ending}} or one of: "
+                f"{', '.join(WRITABLE)}."
+            )
+        if beside and any(names.is_table(f"x{ending}") for ending in SPREADSHEETS):
+            raise PatternError(
+                f"With the tables' name {shown!r} a spreadsheet cannot be told from a table in the "
+                f"same folder. Add a word, as in {DEFAULT_PATTERN}, or choose another folder for "
+                "the results."
+            )
+        return names
+
+    def new(self, spreadsheet: str) -> str:
+        """The name of the table that a spreadsheet gets if it has none."""
+        return fill_in(self.pattern, self.moment, _values(spreadsheet))
+
+    def earlier(self, spreadsheet: str, present: Iterable[str]) -> list[str]:
+        """Which of the files in the results' folder are a spreadsheet's tables, the newest last.
+
+        Args:
+            spreadsheet: Its name.
+            present: The names of the files.
+        """
+        return filled_in_before(self.pattern, present, _values(spreadsheet))
+
+    def is_table(self, name: str) -> bool:
+        """Whether a file is called like the table of any spreadsheet, begun at any time."""
+        return bool(filled_in_before(self.pattern, [name], _ANY))
+
+
+def _values(spreadsheet: str) -> dict[str, str]:
+    ending = storage.suffix(spreadsheet)
+    return {"name": spreadsheet[: len(spreadsheet) - len(ending)], "ending": ending[1:]}
