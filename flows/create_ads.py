@@ -16,7 +16,18 @@ from prefect_staticadslab.command import flow_started
 from prefect_staticadslab.ending import check_keys_are_known, ended, refused
 
 
-@flow(name="create-ads", description="Creates the ads that are typed into this form.")
+def run_name() -> str:
+    """What a run is called: how many ads, and of which kit."""
+    given = flow_run.parameters
+    kit = getattr(given.get("brand_kit"), "_block_document_name", None)
+    return f"create {len(given.get('ads', []))} ads{f' with {kit}' if kit else ''}"
+
+
+@flow(
+    name="create-ads",
+    description="Creates the ads that are typed into this form.",
+    flow_run_name=run_name,
+)
 async def create_ads(
     brand_kit: ImageAdJob,
     ads: list[TypedAd],

@@ -50,12 +50,17 @@ async def artifacts_of(run_id: UUID | None) -> dict[str, Artifact]:
 async def test_no_file_is_needed_and_the_table_is_an_artifact(
     kit: ImageAdJob, simulator: SimulatorServer
 ) -> None:
+    await kit.asave("typed", overwrite=True)
     state = await run(
         kit, TypedAd(prompt="Iced"), TypedAd(prompt="Hot", ad_type="Editable, 4.00 USD")
     )
     assert state.is_completed()
     assert "2 of 2 rows completed, 5.00 USD" in (state.message or "")
-    kept = await artifacts_of(state.state_details.flow_run_id)
+    run_id = state.state_details.flow_run_id
+    async with get_client() as client:
+        assert run_id is not None
+        assert (await client.read_flow_run(run_id)).name == "create 2 ads with typed"
+    kept = await artifacts_of(run_id)
     assert set(kept) == {"progress", "summary", "table", "pictures"}
     rows = kept["table"].data
     for job in simulator.world.jobs:
