@@ -49,6 +49,10 @@ def slow_simulator() -> Iterator[SimulatorServer]:
         yield server
 
 
+AT_ONCE = 6.0
+"""Runs that wait for the same files look at the same moment, before either has written a table."""
+
+
 def rows(*prompts: str) -> str:
     ids = simulated_ids()
     lines = [",".join([*ids, "prompt"]), *(",".join([*ids.values(), p]) for p in prompts)]
@@ -154,8 +158,10 @@ async def test_two_runs_at_once_make_each_ad_once(
 ) -> None:
     (tmp_path / "one.csv").write_text(rows("a", "a", "b"))
     (tmp_path / "two.csv").write_text(rows("a", "SIMULATE_ONE_FAILURE"))
-    states = await asyncio.gather(*(run(tmp_path, credentials) for _ in range(2)))
-    assert [state.is_completed() for state in states] == [True, True]
+    both = [run(tmp_path, credentials, settle_seconds=AT_ONCE) for _ in range(2)]
+    for state in await asyncio.gather(*both):
+        assert state.is_completed()
+        assert (state.message or "").startswith(f"Spreadsheets in {tmp_path}: 2 completed\n")
     assert statuses(tmp_path / "one-results.csv") == ["completed"] * 3
     assert statuses(tmp_path / "two-results.csv") == ["completed"] * 2
     assert len(simulator.world.jobs) == 6  # one of them failed
@@ -189,6 +195,22 @@ async def test_midnight_begins_no_new_table_and_pays_nothing_again(
     assert (await run(tmp_path, credentials, results=pattern)).is_completed()
     assert "summer 2026-11-27.csv" in names(tmp_path)
     assert len(simulator.world.jobs) == 3
+
+
+async def test_two_runs_on_both_sides_of_midnight_make_each_ad_once(
+    tmp_path: Path,
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "summer.csv").write_text(rows("a", "b"))
+    moments = iter((datetime(2026, 11, 25, 23, 59, tzinfo=UTC), datetime(2026, 11, 26, tzinfo=UTC)))
+    monkeypatch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: next(moments))
+    options = {"results": "{name} {date}.{ending}", "settle_seconds": AT_ONCE}
+    both = [run(tmp_path, credentials, **options) for _ in range(2)]
+    assert all(state.is_completed() for state in await asyncio.gather(*both))
+    assert {"summer 2026-11-25.csv", "summer 2026-11-26.csv"} <= names(tmp_path)
+    assert len(simulator.world.jobs) == 2
 
 
 async def test_a_run_starts_no_more_than_it_may_spend(
