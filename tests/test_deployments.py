@@ -18,7 +18,7 @@ from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from blocks.credentials import main as credentials_command
+from blocks.save import main as save_command
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -54,7 +54,7 @@ def prefect(environment: Environment, *arguments: str) -> str:
 
 def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
     """Runs the command. Returns its status and all that it told."""
-    status = credentials_command(list(arguments))
+    status = save_command(list(arguments))
     told = capsys.readouterr()
     assert SIMULATOR_API_KEY not in told.out + told.err
     return status, told.out + told.err
