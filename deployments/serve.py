@@ -1,7 +1,7 @@
 """Serves every flow from this process: no work pool, no worker.
 
     prefect server start                 # in one terminal; PREFECT_API_URL says where it is
-    python blocks/credentials.py         # once, with SAL_API_KEY set
+    python blocks/save.py                # once, with SAL_API_KEY set
     python deployments/serve.py          # in another
 
 Then start a run from the UI, or with `prefect deployment run campaign/campaign`. What is served is

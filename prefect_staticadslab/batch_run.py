@@ -13,7 +13,6 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.concurrency import in_background
 from prefect_staticadslab.campaign.gallery.picture_report import Pictures
@@ -22,6 +21,7 @@ from prefect_staticadslab.campaign.planned import ImageAdResult
 from prefect_staticadslab.campaign.progress import TableObserver, is_on_terminal, shown
 from prefect_staticadslab.campaign.states import AdState, RowStatus
 from prefect_staticadslab.campaign.summary import Summary
+from prefect_staticadslab.campaign.web_tables import table_name
 from prefect_staticadslab.console import say_unsaved
 from prefect_staticadslab.ending import CREATED_STATE
 from prefect_staticadslab.reporting.artifacts import (
@@ -150,7 +150,7 @@ class BatchRun:
         return Failed(message=message)
 
     def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
-        title = storage.name(self.source) if self.source else self.batch.title
+        title = table_name(self.source) if self.source else self.batch.title
         return self.batch.summarize(
             results,
             already_completed=self.plan.completed,

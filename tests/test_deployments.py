@@ -20,7 +20,7 @@ from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from blocks.credentials import main as credentials_command
+from blocks.save import main as save_command
 from deployments.serve import deployments
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
@@ -61,7 +61,7 @@ def prefect(environment: Environment, *arguments: str) -> str:
 
 def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
     """Runs the command. Returns its status and all that it told."""
-    status = credentials_command(list(arguments))
+    status = save_command(list(arguments))
     told = capsys.readouterr()
     assert SIMULATOR_API_KEY not in told.out + told.err
     return status, told.out + told.err
@@ -215,7 +215,7 @@ def test_who_deploys_before_saving_the_block_is_told_so(
         *("--prefect-file", str(tmp_path / "prefect.yaml")),
     )
     assert told.count(f"There is no block {OTHER_BLOCK} yet") == 1
-    assert "blocks/credentials.py --name other" in told
+    assert "blocks/save.py --name other" in told
 
 
 @pytest.mark.usefixtures("environment")

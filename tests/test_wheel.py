@@ -49,7 +49,7 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     for needed in (
         "py.typed",
         "flows/campaign.py",
-        "blocks/credentials.py",
+        "blocks/save.py",
         "campaign/gallery/contact_sheet.html.j2",
         "campaign/gallery/contact_sheet.css",
         "campaign/gallery/contact_sheet.js",

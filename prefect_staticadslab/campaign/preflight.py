@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from prefect_staticadslab.api.base_client import PAGE_SIZE
 from prefect_staticadslab.api.catalogue import (
@@ -20,7 +20,6 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign.names.catalogue import KINDS, NOTHING_READ, Catalogue, Kind
 from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import AdRow
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")
@@ -39,6 +38,33 @@ CONFIRMATIONS: Final = 5
 
 class KeyRefusedError(CampaignError):
     """The API does not accept the key, or not for this; or it cannot be reached."""
+
+
+class AdIds(Protocol):
+    """What names resources by their ids, all that an ad needs or some of it; "" and None are none.
+
+    An image ad's request does, and a brand kit.
+    """
+
+    @property
+    def design_template_id(self) -> str | None: ...
+    @property
+    def brand_id(self) -> str | None: ...
+    @property
+    def product_id(self) -> str | None: ...
+    @property
+    def audience_id(self) -> str | None: ...
+    @property
+    def product_variant_id(self) -> str | None: ...
+
+
+class RowOfIds(Protocol):
+    """What is told by a number, and names resources by their ids."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def request(self) -> AdIds: ...
 
 
 async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_SCOPES) -> Account:
@@ -83,7 +109,7 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
 async def check_catalogue(
     client: StaticAdsLabClient,
     account: Account,
-    rows: Sequence[AdRow],
+    rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
 ) -> int:
     """Looks up every distinct id of the rows, in a handful of requests.
@@ -104,8 +130,31 @@ async def check_catalogue(
             that is not completed; all of them.
         KeyRefusedError: The API did not answer.
     """
+    try:
+        problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
+    except StaticAdsLabError as error:
+        raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
+    if problems:
+        raise SpreadsheetError(problems)
+    return unchecked
+
+
+async def find_wrong_ids(
+    client: StaticAdsLabClient,
+    account: Account,
+    rows: Sequence[RowOfIds],
+    catalogue: Catalogue = NOTHING_READ,
+) -> tuple[list[Problem], int]:
+    """What `check_catalogue` checks, for whoever has more to tell of.
+
+    Returns:
+        What is wrong, and how many ids could not be looked up in the requests that this may take.
+
+    Raises:
+        StaticAdsLabError: The API did not answer.
+    """
     if not rows:
-        return 0
+        return [], 0
     known: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
     for kind in KINDS:
@@ -117,13 +166,8 @@ async def check_catalogue(
             known[kind.id_column] = await lookup.run()
         except PermissionDeniedError:
             continue
-        except StaticAdsLabError as error:
-            raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
         unchecked += len(lookup.open)
-    problems = [problem for row in rows for problem in _problems(row, known)]
-    if problems:
-        raise SpreadsheetError(problems)
-    return unchecked
+    return [problem for row in rows for problem in _problems(row, known)], unchecked
 
 
 def not_accepted(error: StaticAdsLabError) -> KeyRefusedError:
@@ -147,14 +191,15 @@ class _Lookup:
         self,
         client: StaticAdsLabClient,
         kind: Kind,
-        rows: Sequence[AdRow],
+        rows: Sequence[RowOfIds],
         catalogue: Catalogue,
     ) -> None:
         self._client = client
         self._kind = kind
         self._ids = {i: None for row in rows if (i := getattr(row.request, kind.id_column))}
         parent = kind.parent_column
-        self._parents = sorted({getattr(row.request, parent) for row in rows} if parent else ())
+        parents = {getattr(row.request, parent) for row in rows} if parent else set()
+        self._parents = sorted(filter(None, parents))
         self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
         self._found: dict[str, CatalogueResource | None] = {
             i: found for i in self._ids if (found := catalogue.find(kind, i))
@@ -216,7 +261,7 @@ class _Lookup:
 
 
 def _problems(
-    row: AdRow, known: dict[str, dict[str, CatalogueResource | None]]
+    row: RowOfIds, known: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
     for kind in KINDS:
         identifier = getattr(row.request, kind.id_column)
@@ -235,7 +280,7 @@ def _problems(
         if kind.parent:
             parent = getattr(found, kind.parent_column)
             wanted = getattr(row.request, kind.parent_column)
-            if parent and parent != wanted:
+            if parent and wanted and parent != wanted:
                 message = (
                     f"{identifier} ({found.name}) belongs to the {kind.parent} {parent}, "
                     f"not to {wanted}."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
 
 from prefect_staticadslab.api.base_client import PAGE_SIZE
 from prefect_staticadslab.api.catalogue import CatalogueResource, DesignTemplate
@@ -13,7 +13,6 @@ from prefect_staticadslab.api.errors import (
     PermissionDeniedError,
     StaticAdsLabError,
 )
-from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.catalogue import Catalogue, Kind, Listing, ListKey
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
 
@@ -22,7 +21,16 @@ FEW_PARENTS: Final = 10
 likewise the audiences and variants of products."""
 
 
-async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = True) -> Catalogue:
+class NamesResources(Protocol):
+    """What is written in names: a brief, or brand kits."""
+
+    def wanted(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
+        """The lists that are to be read next; see `Brief.wanted`."""
+
+
+async def look_up(
+    client: StaticAdsLabClient, brief: NamesResources, *, checks: bool = True
+) -> Catalogue:
     """Reads the lists that a brief's names, filters and placeholders are looked up in.
 
     Brands first, then the products of those that are meant, then what belongs to these. A brief
@@ -30,7 +38,7 @@ async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = Tr
 
     Args:
         client: Whom to ask.
-        brief: What was read of the spreadsheet.
+        brief: What was read of the spreadsheet, or whatever else names resources.
         checks: Whether names that stand beside their ids are to be checked. Kinds that the key may
             not read are left unchecked.
 
@@ -69,8 +77,8 @@ async def look_up(client: StaticAdsLabClient, brief: Brief, *, checks: bool = Tr
         except PermissionDeniedError as error:
             if any(wanted[key] for key in keys) or kind in unreadable:
                 raise KeyRefusedError(
-                    f"The key lacks the scope {kind.scope}, which looking up the spreadsheet's "
-                    f"{kind.thing}s takes: {error}. Give it that in the Static Ads Lab dashboard, "
+                    f"The key lacks the scope {kind.scope}, which looking up {kind.thing}s by name "
+                    f"takes: {error}. Give it that in the Static Ads Lab dashboard, "
                     f"or put ids into {kind.id_column}."
                 ) from error
             unreadable.add(kind)

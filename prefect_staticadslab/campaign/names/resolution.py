@@ -128,17 +128,17 @@ class Resolver:
         Raises:
             SpreadsheetError: The rows up to this one make more ads than a campaign may have.
         """
-        templates = self._choose(line, TEMPLATE, None)
+        templates = self.choose(line, TEMPLATE, None)
         branches = tuple(
             _Branch(
                 brand,
                 product,
-                self._choose(line, VARIANT, product),
-                self._choose(line, AUDIENCE, product),
+                self.choose(line, VARIANT, product),
+                self.choose(line, AUDIENCE, product),
             )
-            for brand in self._choose(line, BRAND, None)
+            for brand in self.choose(line, BRAND, None)
             if brand is not None
-            for product in self._choose(line, PRODUCT, brand)
+            for product in self.choose(line, PRODUCT, brand)
             if product is not None
         )
         made = RowAds(templates, branches)
@@ -155,9 +155,19 @@ class Resolver:
             )
         return made
 
-    def _choose(
+    def choose(
         self, line: BriefLine, kind: Kind, parent: Chosen | None
     ) -> tuple[Chosen | None, ...]:
+        """What a row means of one kind, as far as that can be said.
+
+        Args:
+            line: The row.
+            kind: Of which kind.
+            parent: What it belongs to; None if it belongs to nothing, or that is not told.
+
+        Returns:
+            Just None if the row says nothing of it; nothing, if that is wrong, or not read yet.
+        """
         selector = line.selectors.get(kind)
         if selector is None or not selector.values:
             return (None,)

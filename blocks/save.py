@@ -1,0 +1,204 @@
+"""Saves the credentials block from the environment, and brand kits from a file.
+
+    SAL_API_KEY=sal_live_… python blocks/save.py
+    SAL_API_KEY=sal_live_… python blocks/save.py examples/brand_kits.toml
+
+Safe to run again: what is the same is left alone, and what differs is told and only replaced with
+`--overwrite`. The key is never printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
+from prefect_staticadslab.api.errors import InvalidAPIKeyError
+from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.command import TEMPORARY_SERVER, run_command
+from prefect_staticadslab.console import PREFECT, hide_logs_of
+from prefect_staticadslab.saved_blocks.brand_kit import block_name_problem
+from prefect_staticadslab.saved_blocks.drift import (
+    Finding,
+    Standing,
+    compare_credentials,
+    compare_kit,
+    contents,
+)
+from prefect_staticadslab.saved_blocks.keys import Keys, client_of, look_up_file
+from prefect_staticadslab.saved_blocks.kit_file import KitFile, open_kits
+from prefect_staticadslab.saved_blocks.kit_lookup import LookedUp
+from prefect_staticadslab.saved_blocks.prefect_blocks import (
+    PrefectBlocks,
+    PrefectError,
+    prefect_blocks,
+)
+
+DEFAULT_NAME = "static-ads-lab"
+
+AS_ASKED, DIFFERS = 0, 1
+"""Exit statuses of the command, besides those of all commands."""
+
+
+async def run(given: argparse.Namespace) -> int:
+    """Does what the command is asked for. Returns its exit status.
+
+    Raises:
+        CampaignError, StaticAdsLabError, pydantic.ValidationError: Nothing was saved.
+    """
+    file = open_kits(given.kits, given.name) if given.kits else KitFile()
+    try:
+        from_environment = StaticAdsLabCredentials.from_environment()
+    except InvalidAPIKeyError:
+        from_environment = None
+    if not PREFECT_API_URL.value():
+        print(
+            "PREFECT_API_URL is not set, so the blocks are those of Prefect's database on this "
+            "machine. Opening it takes some seconds.",
+            file=sys.stderr,
+        )
+    async with prefect_blocks() as prefect:
+        blocks = {given.name, *(kit.credentials for kit in file.kits)}
+        saved = {b: await prefect.credentials(b) for b in blocks if not block_name_problem(b)}
+        finding = compare_credentials(given.name, saved[given.name], from_environment)
+        keys = Keys(given.name, from_environment, saved, finding, given.overwrite)
+        await check(keys)
+        kits = await look_up_file(file, keys)
+        findings = [compare_kit(await prefect.kit(kit.name), kit, kits.names) for kit in kits.kits]
+        if given.check:
+            return report([*([finding] if from_environment else []), *findings])
+        return await save(prefect, keys, kits, findings)
+
+
+async def check(keys: Keys) -> None:
+    """Asks the API about the key, and tells whose it is and what it may do.
+
+    Raises:
+        CampaignError: There is no key, or it is not accepted or lacks a scope; or there is no API.
+    """
+    credentials = keys.own()
+    if keys.given is None:
+        print(f"{API_KEY_VARIABLE} is not set: this is the saved block {keys.name!r}.")
+    async with client_of(credentials) as client:
+        account = await check_key(client)
+    print(f"Organization: {account.organization_name or 'without a name'}")
+    print(f"Scopes:       {', '.join(account.scopes or ()) or 'not told'}")
+    print(f"API:          {credentials.base_url}")
+
+
+def report(findings: Sequence[Finding]) -> int:
+    """Tells how blocks stand, and does nothing about it."""
+    for finding in findings:
+        print("\n".join(finding.lines()))
+    same = all(finding.standing is Standing.SAME for finding in findings)
+    return AS_ASKED if same else DIFFERS
+
+
+async def save(
+    prefect: PrefectBlocks, keys: Keys, kits: LookedUp, findings: Sequence[Finding]
+) -> int:
+    """Saves what is missing, and what differs if it is to be overwritten; and tells all of it."""
+    print(f"Block types:  {', '.join(await prefect.register())}")
+    told = 0
+    try:
+        if keys.given is not None:
+            if keys.finding.is_due(overwrite=keys.overwrite):
+                await prefect.save_credentials(keys.name, keys.given, overwrite=keys.overwrite)
+            told += tell(keys.finding, overwrite=keys.overwrite)
+        for kit, finding in zip(kits.kits, findings, strict=True):
+            if finding.is_due(overwrite=keys.overwrite):
+                await prefect.save_kit(kit, overwrite=keys.overwrite)
+            told += tell(finding, contents(kit, kits.names), overwrite=keys.overwrite)
+    except PrefectError as error:
+        print(f"Stopped. {error}\nRun it again to save the rest.", file=sys.stderr)
+        return DIFFERS
+    if told:
+        print("What differs stays as it is. Replace it with --overwrite.", file=sys.stderr)
+    return DIFFERS if told else AS_ASKED
+
+
+def tell(finding: Finding, contents: str = "", *, overwrite: bool) -> bool:
+    """Says what was done about a block. Returns whether it was left although it differs."""
+    if finding.is_due(overwrite=overwrite):
+        print("\n".join(finding.lines_after(contents)))
+        return False
+    left = finding.standing is Standing.DIFFERS
+    print("\n".join(finding.lines()), file=sys.stderr if left else sys.stdout)
+    return left
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    hide_logs_of(PREFECT)
+
+    def body(stack: contextlib.ExitStack) -> int:
+        stack.enter_context(temporary_settings(TEMPORARY_SERVER))
+        return asyncio.run(run(given))
+
+    return run_command(
+        body,
+        interrupted="Interrupted. Run it again to save the rest.",
+        refused="Nothing was saved.",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="save",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"""\
+Registers the block types with Prefect, and saves a credentials block from
+{API_KEY_VARIABLE} and {BASE_URL_VARIABLE}; and brand kits, if there is a file of them.
+Without {API_KEY_VARIABLE}, the saved credentials block is checked and used.""",
+        epilog="""\
+A file of brand kits is TOML or YAML, a table for each kit. Its name is the block's:
+
+    [harbor-roast]
+    brand = "Harbor Roast"
+    product = "Cold Brew Kit"
+    audience = "Commuters"
+    design_template = "ad_format=Sale"
+    prompt = "Steam over a harbour at dawn"
+    editable = true
+
+All fields are optional: brand, product, product_variant, audience and design_template
+as in a campaign's spreadsheet (or brand_id and so on), prompt, editable,
+generate_ai_images, generate_copy; and credentials, the name of another saved
+credentials block. Nothing is saved if anything in the file is wrong.
+
+Blocks that are not there are saved. One that is there and differs is told field by
+field and stays as it is, while the others are saved, unless --overwrite is given.
+Blocks that the file does not name are never touched.
+
+Exit status: 0 all blocks are as asked for; 1 some are not, and stay so; 2 nothing
+was saved, because of the key, the file, or Prefect's server.""",
+    )
+    option = parser.add_argument
+    option("kits", nargs="?", metavar="FILE", help="brand kits: .toml, .yaml or .yml")
+    option(
+        "--name",
+        default=DEFAULT_NAME,
+        type=_block_name,
+        help="the credentials block's name (%(default)s)",
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--overwrite", action="store_true", help="replace blocks that differ")
+    how.add_argument("--check", action="store_true", help="save nothing, and tell what differs")
+    return parser
+
+
+def _block_name(text: str) -> str:
+    if wrong := block_name_problem(text):
+        raise argparse.ArgumentTypeError(wrong)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

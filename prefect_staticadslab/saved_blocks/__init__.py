@@ -1,0 +1,1 @@
+"""Blocks as code: what a file and the environment say, and what Prefect has saved."""
