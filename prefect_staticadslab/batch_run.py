@@ -166,10 +166,7 @@ class BatchRun:
         # On a terminal, the same Ctrl-C may have ended the server.
         if is_on_terminal():
             return
-        summary = replace(
-            self._summary([], Pictures("", rows=0)),
-            stopped_by="The run was interrupted.",
-        )
+        summary = replace(self._summary([], Pictures("", rows=0)), is_interrupted=True)
         emit_ended(self.batch, INTERRUPTED, summary)
         kept = await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
         if not kept and not summary.output:

@@ -258,7 +258,7 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
         (summary,) = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         )
-    assert "Creating stopped: The run was interrupted." in str(summary.data)
+    assert "The run was interrupted." in str(summary.data)
     created = set(simulator.world.jobs)
     assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
     assert 0 < len(created) < 100

@@ -33,6 +33,7 @@ class Summary:
         pictures: The folder of the downloaded pictures, if any were asked for.
         pictures_missing: Pictures that could not be downloaded.
         stopped_by: What stopped all creates, if something did.
+        is_interrupted: Whether the run was stopped from outside.
         failures: What failed rows, the most frequent cause first.
         adoption: What became of rows that an interrupted run may have sent long ago.
         is_cost_known: Whether anybody knows what such jobs cost.
@@ -52,6 +53,7 @@ class Summary:
     pictures: str | None = None
     pictures_missing: int = 0
     stopped_by: str | None = None
+    is_interrupted: bool = False
     failures: tuple[Cause, ...] = ()
     adoption: Adoption = field(default_factory=Adoption)
     is_cost_known: bool = True
@@ -97,6 +99,11 @@ class Summary:
             notes.append(
                 f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
                 f"up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
+            )
+        if self.is_interrupted:
+            notes.append(
+                f"The run was interrupted. {_rows(self.unsent)} left, which will cost up to "
+                f"{self.unsent_usd:.2f} USD; the next run goes on."
             )
         if rendering := self.counts[RowStatus.PROCESSING]:
             notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
