@@ -53,8 +53,8 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
 
 
 @contextlib.contextmanager
-def running_prefect(home: Path, *options: str) -> Iterator[dict[str, str]]:
-    """A Prefect server with these options. Gives the environment in which to find it."""
+def running_prefect(home: Path, *options: str, **settings: str) -> Iterator[dict[str, str]]:
+    """A Prefect server with these options and settings. Gives the environment to find it in."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -69,6 +69,7 @@ def running_prefect(home: Path, *options: str) -> Iterator[dict[str, str]]:
         # Where a browser looks for the server, when it is on a port of its own.
         "PREFECT_UI_API_URL": url,
         **QUIET,
+        **settings,
     }
     command = [sys.executable, "-m", "prefect", "server", "start", *options, "--port", str(port)]
     with (home / "server.log").open("wb") as log:

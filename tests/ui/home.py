@@ -23,6 +23,13 @@ PATIENCE_SECONDS: Final = 90
 CREDENTIALS: Final = "static-ads-lab"
 KIT: Final = "harbor-roast"
 
+OFTEN: Final = {
+    "PREFECT_RUNNER_POLL_FREQUENCY": "1",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+}
+"""How often who looks for work, in seconds; else these tests would wait most of the time."""
+
 Answer = dict[str, Any]
 
 
@@ -148,7 +155,7 @@ def prefect_at_home(folder: Path, **environment: str) -> Iterator[Home]:
     (folder / "prefect").mkdir()
     with (
         SimulatorServer(speed=30, rate_limit=10_000) as simulator,
-        running_prefect(folder / "prefect") as found,
+        running_prefect(folder / "prefect", **OFTEN) as found,
     ):
         credentials = StaticAdsLabCredentials.model_validate(
             {"api_key": SIMULATOR_API_KEY, "base_url": simulator.url}
@@ -157,5 +164,4 @@ def prefect_at_home(folder: Path, **environment: str) -> Iterator[Home]:
         kit = ImageAdJob.model_validate({"credentials": credentials, **simulated_ids()})
         kit.save(KIT)
         url = found["PREFECT_API_URL"].removesuffix("/api")
-        polls = {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "PREFECT_WORKER_QUERY_SECONDS": "1"}
-        yield Home(url, {**found, **polls, **environment}, simulator, folder)
+        yield Home(url, {**found, **environment}, simulator, folder)

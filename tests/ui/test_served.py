@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -92,21 +92,18 @@ def test_the_server_refuses_wrong_parameters_before_anything_starts(
 def test_a_scheduled_campaign_starts_by_itself(home: Home, tmp_path: Path) -> None:
     output = str(tmp_path / "scheduled.csv")
     deployment = home.deployment("daily")
-    schedule = {
-        "active": True,
-        "schedule": {
-            "interval": 86_400,
-            "anchor_date": (datetime.now(UTC) + timedelta(seconds=5)).isoformat(),
-        },
-        "parameters": {"spreadsheet": write_campaign(tmp_path, "a"), "output": output},
-    }
-    [made] = home.call("POST", f"/deployments/{deployment['id']}/schedules", [schedule])
+    [written] = deployment["schedules"]
+    assert not written["active"]
+    schedule = f"/deployments/{deployment['id']}/schedules/{written['id']}"
+    parameters = {"spreadsheet": write_campaign(tmp_path, "a"), "output": output}
+    soon = {"interval": 10, "anchor_date": datetime.now(UTC).isoformat()}
+    home.call("PATCH", schedule, {"active": True, "schedule": soon, "parameters": parameters})
 
     def started() -> Answer | None:
         return next(iter(runs_of(home, "daily")), None)
 
     run = home.ended(eventually(started, "the scheduled run")["id"])
-    home.call("DELETE", f"/deployments/{deployment['id']}/schedules/{made['id']}")
+    home.call("PATCH", schedule, {"active": False})
     assert run["auto_scheduled"]
     assert run["state_name"] == "Completed"
     assert statuses(output) == TABLE_COMPLETE
@@ -124,7 +121,7 @@ def test_a_campaign_that_completes_starts_the_download_of_its_pictures(
     assert action["deployment_id"] == deployment["id"]
     # As `enabled: true` in the file; but the pictures go where this test may write.
     action["parameters"]["folder"] = str(tmp_path / "pictures")
-    wanted = {key: automation[key] for key in ("name", "trigger", "owner_resource")}
+    wanted = {key: automation[key] for key in ("name", "trigger")}
     changed = {**wanted, "enabled": True, "actions": [action]}
     home.call("PUT", f"/automations/{automation['id']}", changed)
 
@@ -138,7 +135,7 @@ def test_a_campaign_that_completes_starts_the_download_of_its_pictures(
     home.call("PATCH", f"/automations/{automation['id']}", {"enabled": False})
     assert run["parameters"]["table"] == output
     assert run["state_name"] == "Completed"
-    assert len(list((tmp_path / "pictures").iterdir())) == 2
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 2
 
 
 def test_a_run_that_lost_its_machine_goes_on_on_another_one(
