@@ -20,7 +20,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 from tests.documentation import PAGES, Fence, fenced
 
-LANGUAGES = {"console", "python", "sh", "text", "yaml", "json", "py"}
+LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py"}
 """`py` is a signature, which is no program."""
 
 UNEXECUTED = {
