@@ -1,4 +1,4 @@
-"""Blocks and deployments as code, against a real Prefect server."""
+"""Deployments as code, against a real Prefect server."""
 
 from __future__ import annotations
 
@@ -70,37 +70,6 @@ def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
 def test_the_block_type_can_be_registered(environment: Environment) -> None:
     told = prefect(environment, "block", "register", "-m", "prefect_staticadslab")
     assert "Static Ads Lab Credentials" in told
-
-
-def test_the_credentials_block_is_checked_saved_and_not_overwritten(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    status, told = save_block(capsys, "--name", "mine")
-    assert status == 0
-    assert "Simulated Shops" in told
-    assert "image_ads:write" in told
-    assert "Saved as block 'mine'" in told
-    assert "the same" in save_block(capsys, "--name", "mine")[1]
-
-    with SimulatorServer() as other:
-        monkeypatch.setenv("SAL_BASE_URL", other.url)
-        status, told = save_block(capsys, "--name", "mine")
-        assert (status, "--overwrite" in told) == (1, True)
-        assert "Replaced block 'mine'" in save_block(capsys, "--name", "mine", "--overwrite")[1]
-        assert StaticAdsLabCredentials.load_saved("mine").base_url == other.url
-
-
-@pytest.mark.parametrize(
-    ("key", "says"), [("sal_live_wrong", "does not accept the key"), ("Bearer sal_x", "Bearer")]
-)
-def test_a_key_that_is_wrong_is_not_saved(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch, key: str, says: str
-) -> None:
-    monkeypatch.setenv("SAL_API_KEY", key)
-    status, told = save_block(capsys, "--name", "wrong")
-    assert (status, says in told) == (2, True)
-    with pytest.raises(ValueError, match="Unable to find"):
-        StaticAdsLabCredentials.load_saved("wrong")
 
 
 @pytest.fixture

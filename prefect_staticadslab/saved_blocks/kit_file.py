@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -217,7 +217,8 @@ class _KitReader:
             for column, message in wrong:
                 self._note(column if texts[column] else kind.name, message)
             if not wrong:
-                selectors[kind] = selector
+                column = selector.column if texts[selector.column] else kind.name
+                selectors[kind] = replace(selector, column=column)
         return selectors
 
 

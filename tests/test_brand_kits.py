@@ -1,0 +1,318 @@
+"""Brand kits: a file is read, looked up and compared, and all that is wrong is told at once."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.saved_blocks.brand_kit import BrandKit, block_name_problem
+from prefect_staticadslab.saved_blocks.drift import (
+    SavedCredentials,
+    Standing,
+    compare_credentials,
+    compare_kit,
+)
+from prefect_staticadslab.saved_blocks.kit_file import KitFile, open_kits, read_kits
+from prefect_staticadslab.saved_blocks.kit_lookup import LookedUp, look_up_kits
+from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.simulator.catalog import make_id
+from tests.conftest import ROOT, simulated_ids
+
+HARBOR_ROAST = make_id("brand", "Harbor Roast")
+
+
+def read(text: str, suffix: str = ".toml") -> KitFile:
+    return read_kits(text, suffix, "static-ads-lab")
+
+
+def told(file: KitFile | LookedUp) -> str:
+    return "\n".join(map(str, file.problems))
+
+
+# The file
+
+
+def test_toml_and_yaml_say_the_same() -> None:
+    toml = read(
+        '[harbor-roast]\nbrand = "Harbor Roast"\nproduct_id = "prod_1"\neditable = true\n'
+        'generate_copy = false\nprompt = """\nSteam\nover a harbour\n"""\n'
+        '[second]\ncredentials = "other"\nbrand = "1882"\n'
+    )
+    yaml = read(
+        "harbor-roast:\n  brand: Harbor Roast\n  product_id: prod_1\n  editable: true\n"
+        "  generate_copy: false\n  prompt: |\n    Steam\n    over a harbour\n"
+        "second:\n  credentials: other\n  brand: '1882'\n",
+        ".yaml",
+    )
+    assert toml == yaml
+    assert toml.problems == ()
+    first, second = toml.kits
+    assert (first.credentials, second.credentials) == ("static-ads-lab", "other")
+    assert first.prompt == "Steam\nover a harbour"
+    assert (first.editable, first.generate_copy, first.generate_ai_images) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[Harbor_Roast]\nbrand = "x"', "Brand kit Harbor_Roast: 'Harbor_Roast' cannot be a"),
+        ('[Harbor_Roast]\nbrand = "x"', "lower case letters, digits and dashes only. Call it harb"),
+        (
+            '[a]\nbrandd = "x"',
+            "Brand kit a, brandd: is no field of a brand kit. Did you mean brand?",
+        ),
+        ('[a]\nsize = "x"', "is no field of a brand kit. There are: credentials, design_template,"),
+        (
+            "[a]\nbrand = 1882",
+            "Brand kit a, brand: must be one text, and is the number 1882. Put it",
+        ),
+        ('[a]\naudience = ["x", "y"]', "must be one text, and is a list."),
+        ('[a]\neditable = "yes"', "editable: must be true or false, without quotes, and is 'yes'."),
+        ('[a]\nproduct = "x"', "product: a product is looked up by name among those of a brand"),
+        ('[a]\nbrand = "x"\naudience = "y"', "among those of a product. Give the kit its product"),
+        ('[a]\nproduct_id = "prod_1"\nproduct = "x"', "or say it with product_id alone."),
+        ('[a]\nbrand_id = "Harbor Roast"', "brand_id: 'Harbor Roast' is not the id of a brand"),
+        ('[a]\nproduct = "aud_1"', "product: a product is looked up by name"),
+        ('[a]\nbrand = "*"', "brand: * stands for all of them, and a brand kit has one brand."),
+        (
+            '[a]\ndesign_template = "Bold"',
+            "design_template: 'Bold' is not the id of a design templ",
+        ),
+        ('[a]\ndesign_template = "format=Bold"', "Templates are not filtered by 'format'"),
+        ('[a]\ncredentials = "My key"', "credentials: 'My key' cannot be a block's name"),
+        ("[a]", "Brand kit a: is empty. Give it a brand, at least."),
+        ('[a]\ncredentials = "b"', "Brand kit a: is empty."),
+        ('brand = "x"', "brand: stands outside of any brand kit. Put it below the kit's name."),
+        ('title = "x"', "title: is no table of fields."),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_place(text: str, message: str) -> None:
+    assert message in told(read(text))
+
+
+def test_everything_that_is_wrong_in_a_file_is_told_at_once() -> None:
+    file = read('[a]\nbrandd = "x"\neditable = 1\n[B]\nprompt = "x"\n[c]\nproduct = "x"\n')
+    assert len(file.problems) == 4
+    assert {problem.kit for problem in file.problems} == {"a", "B", "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "message"),
+    [
+        ("[a]\nbrand = x\n", ".toml", "is no valid TOML: .*line 2"),
+        ('[a]\nbrand = "x"\n[a]\n', ".toml", "is no valid TOML: .*line 3"),
+        ("a:\n  brand: [x\n", ".yaml", "is no valid YAML: .*line 3"),
+        ("a: {}\na: {}\n", ".yml", "is no valid YAML: found duplicate key .*line 2"),
+        ("a: 2024-13-45", ".yaml", "is no valid YAML"),
+        (
+            "",
+            ".toml",
+            "no brand kits. The smallest one looks like this:\n\\[harbor-roast\\]\nbrand =",
+        ),
+        (
+            "# nothing\n",
+            ".yaml",
+            "no brand kits. The smallest one looks like this:\nharbor-roast:\n",
+        ),
+        ("- a\n", ".yaml", "must hold a table for each brand kit"),
+    ],
+)
+def test_a_file_that_is_broken_or_empty_is_refused(text: str, suffix: str, message: str) -> None:
+    with pytest.raises(CampaignError, match=f"(?s){message}"):
+        read(text, suffix)
+
+
+def test_the_examples_that_are_given_for_an_empty_file_are_right() -> None:
+    for suffix in (".toml", ".yaml"):
+        with pytest.raises(CampaignError) as refused:
+            read("", suffix)
+        example = str(refused.value).split("\n", 1)[1]
+        assert [kit.name for kit in read(example, suffix).kits] == ["harbor-roast"]
+
+
+@given(
+    st.text() | st.text(alphabet="ab-:?[]{}\n \t#&*!|>'\"%@`,019.=~"),
+    st.sampled_from(["toml", "yml"]),
+)
+def test_whatever_is_in_a_file_it_is_read_or_refused(text: str, suffix: str) -> None:
+    with contextlib.suppress(CampaignError):
+        read(text, f".{suffix}")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.toml"
+    latin.write_bytes('[a]\nbrand = "Lumière"'.encode("latin-1"))
+    cases = [
+        (tmp_path, "is a folder"),
+        (tmp_path / "none.toml", "There is no file"),
+        (ROOT / "examples" / "campaign.csv", "must end in .toml, .yaml, .yml"),
+        (latin, "is not UTF-8"),
+    ]
+    for path, message in cases:
+        with pytest.raises(CampaignError, match=message):
+            open_kits(str(path), "static-ads-lab")
+    latin.write_bytes('\ufeff[a]\nbrand = "Lumière"'.encode())
+    assert open_kits(str(latin), "static-ads-lab").problems == ()
+
+
+def test_a_name_that_prefect_refuses_is_told_with_a_better_one() -> None:
+    assert block_name_problem("harbor-roast-2") is None
+    for name, better in [("Harbor Roast", "harbor-roast"), ("a_b", "a-b"), (" x\n", "x")]:
+        assert f"Call it {better}." in (block_name_problem(name) or "")
+    for name in ("", "日本"):
+        message = block_name_problem(name) or ""
+        assert "cannot be a block's name" in message
+        assert "Call it" not in message
+
+
+# The names
+
+
+async def look_up(client: StaticAdsLabClient, text: str) -> LookedUp:
+    file = read(text)
+    assert file.problems == ()
+    return await look_up_kits(client, await client.get_account(), file.kits)
+
+
+async def test_names_filters_and_ids_become_ids(client: StaticAdsLabClient) -> None:
+    ids = simulated_ids()
+    found = await look_up(
+        client,
+        '[names]\nbrand = "harbor  ROAST"\nproduct = "Cold Brew Kit"\naudience = "Commuters"\n'
+        'design_template = "ad_format=Sale"\n'
+        '[ids]\nbrand = "' + ids["brand_id"] + '"\nproduct = "' + ids["product_id"] + '"\n'
+        'product_variant = "250 g"\nprompt = "Hi"\neditable = true\n'
+        '[part]\naudience = "' + ids["audience_id"] + '"\ngenerate_ai_images = false\n',
+    )
+    assert found.problems == ()
+    names, by_ids, part = found.kits
+    assert names == BrandKit(
+        "names",
+        "static-ads-lab",
+        design_template_id=make_id("dt", "Seasonal sale"),
+        brand_id=HARBOR_ROAST,
+        product_id=make_id("prod", "Harbor Roast", "Cold Brew Kit"),
+        audience_id=make_id("aud", "Harbor Roast", "Cold Brew Kit", "Commuters"),
+    )
+    assert (by_ids.brand_id, by_ids.product_id) == (ids["brand_id"], ids["product_id"])
+    assert found.names[by_ids.product_variant_id] == "250 g"
+    assert part == BrandKit(
+        "part", "static-ads-lab", audience_id=ids["audience_id"], generate_ai_images=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'brand = "Harbour Roast"',
+            "a, brand: There is no brand 'Harbour Roast'. Did you mean 'Har",
+        ),
+        (
+            'brand = "Harbor Roast"\nproduct = "Gift Kard"',
+            "a, product: There is no product 'Gift Kard' of Harbor Roast. Did you mean 'Gift ",
+        ),
+        (
+            'brand = "Harbor Roast"\nproduct = "Gift Card"\nproduct_variant = "1 kg"',
+            "a, product_variant: There is no product variant '1 kg' of Gift Card. It has none.",
+        ),
+        (
+            'brand = "Harbor Roast"\nproduct = "Gift Card"\naudience = "Commuters | Home baristas"',
+            "a, audience: fits 2 audiences, and a brand kit has one: aud_",
+        ),
+        (
+            'design_template = "industry=ecommerce"',
+            "a, design_template: fits 2 completed design templates, and a brand kit has one: dt_",
+        ),
+        ('design_template = "ad_format=Neon"', "No completed design template has ad_format=Neon."),
+        (f'design_template = "{make_id("dt", "Still in the works")}"', "only a completed design"),
+        ('brand_id = "brand_nope"', "a, brand_id: There is no brand brand_nope in this"),
+        ('product = "prod_nope"', "a, product: There is no product prod_nope in this"),
+        (
+            f'brand_id = "{HARBOR_ROAST}"\nbrand = "Fernweh Outdoor"',
+            "a, brand_id: is of Harbor Roast, but brand says 'Fernweh Outdoor'.",
+        ),
+        (
+            f'brand = "Fernweh Outdoor"\nproduct_id = "{simulated_ids()["product_id"]}"',
+            "a, product_id: ",
+        ),
+    ],
+)
+async def test_a_name_or_an_id_that_is_wrong_is_told_with_what_there_is(
+    client: StaticAdsLabClient, text: str, message: str
+) -> None:
+    assert message in told(await look_up(client, f"[a]\n{text}\n"))
+
+
+async def test_what_belongs_to_something_wrong_is_not_looked_for(
+    client: StaticAdsLabClient,
+) -> None:
+    found = await look_up(client, '[a]\nbrand = "X"\nproduct = "Y"\naudience = "Z"\n')
+    assert [problem.field for problem in found.problems] == ["brand"]
+
+
+async def test_kits_of_the_same_brand_share_their_requests(
+    client: StaticAdsLabClient, simulator: SimulatorServer
+) -> None:
+    kit = 'brand = "Harbor Roast"\nproduct = "Cold Brew Kit"\naudience = "Commuters"\n'
+    assert (await look_up(client, "".join(f"[kit-{n}]\n{kit}" for n in range(50)))).problems == ()
+    # The account, and a list each of brands, products and audiences.
+    assert len(simulator.world.admitted) <= 4
+
+
+# What differs
+
+KIT = BrandKit("a", "static-ads-lab", "dt_1", "brand_1", "prod_1", "aud_1", "pv_1", "Hi")
+
+
+def test_every_field_that_differs_is_told() -> None:
+    assert compare_kit(KIT, KIT, {}).standing is Standing.SAME
+    other = BrandKit(
+        "a", "other", "dt_2", "brand_2", "prod_2", "aud_2", "", "Ho", True, False, True
+    )
+    finding = compare_kit(KIT, other, {"aud_1": "Commuters"})
+    assert finding.standing is Standing.DIFFERS
+    told = finding.lines()
+    assert len(told) == len(fields(BrandKit)) - 1
+    assert told[0] == (
+        "Brand kit 'a': credentials is the block 'static-ads-lab' in Prefect "
+        "and the block 'other' in the file."
+    )
+    assert told[4].endswith("audience_id is aud_1 (Commuters) in Prefect and aud_2 in the file.")
+    assert told[5].endswith("product_variant_id is pv_1 in Prefect and not set in the file.")
+    assert told[6] == "Brand kit 'a': prompt is 'Hi' in Prefect and 'Ho' in the file."
+    assert told[7].endswith("editable is false in Prefect and true in the file.")
+    assert told[8].endswith("generate_ai_images is not set in Prefect and false in the file.")
+    assert finding.lines_after()[6].endswith("prompt was 'Hi' and is now 'Ho'.")
+
+
+def test_long_prompts_are_shown_from_where_they_differ() -> None:
+    long = "Steam over a harbour at dawn. " * 20
+    (told,) = compare_kit(
+        replace(KIT, prompt=long + "Blue."), replace(KIT, prompt=long + "Red."), {}
+    ).lines()
+    assert "Blue.'" in told
+    assert "Red.'" in told
+    assert len(told) < 200
+
+
+def test_another_key_is_told_and_neither_is_shown() -> None:
+    saved = SavedCredentials(SecretStr("sal_live_OLD"), "http://127.0.0.1:1/")
+    wanted = StaticAdsLabCredentials.model_validate({"api_key": "sal_live_NEW"})
+    finding = compare_credentials("mine", saved, wanted)
+    assert finding.lines()[0] == (
+        "Block 'mine': api_key is another key in Prefect "
+        "and that of SAL_API_KEY in the environment."
+    )
+    assert "base_url is 'http://127.0.0.1:1/' in Prefect" in finding.lines()[1]
+    shown = repr(saved) + repr(finding) + "".join(finding.lines() + finding.lines_after())
+    assert "OLD" not in shown
+    assert "NEW" not in shown
