@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from prefect_staticadslab import (
@@ -41,14 +43,52 @@ ROOT = Path(__file__).resolve().parent.parent
 MakeRequest = Callable[..., ImageAdRequest]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The wheel's tests come first: they wait for pip for a minute, beside all the others."""
+    items.sort(key=lambda item: item.get_closest_marker("wheel") is None)
+
+
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's tables with nothing in them, to be copied into a PREFECT_HOME as prefect.db.
+
+    Making them is half of what a server's first start takes, so all workers share one.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    database = shared / "prefect.db"
+    with FileLock(shared / "prefect.db.lock"):
+        if not database.exists():
+            home = tmp_path_factory.mktemp("prefect-database")
+            subprocess.run(
+                [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
+                env={**without_settings(), "PREFECT_HOME": str(home)},
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+            (home / "prefect.db").rename(database)
+    return database
+
+
+def without_settings() -> dict[str, str]:
+    """The environment, without what this machine's user has set for Prefect and for us."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
+    return kept | QUIET
+
+
+@pytest.fixture(scope="session")
+def prefect_server(
+    tmp_path_factory: pytest.TempPathFactory, prefect_database: Path
+) -> Iterator[dict[str, str]]:
     """A real Prefect server on a free port, the one that this process and its children speak to.
 
     It takes 10 s and more to start, so there is one per session. Gives the environment in which
     other processes find it.
     """
-    with running_prefect(tmp_path_factory.mktemp("prefect"), "--no-ui") as environment:
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_database, home)
+    with running_prefect(home, "--no-ui") as environment:
         yield environment
 
 
@@ -61,14 +101,12 @@ def running_prefect(home: Path, *options: str, **settings: str) -> Iterator[dict
 
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     environment = {
-        **kept,
+        **without_settings(),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": url,
         # Where a browser looks for the server, when it is on a port of its own.
         "PREFECT_UI_API_URL": url,
-        **QUIET,
         **settings,
     }
     command = [sys.executable, "-m", "prefect", "server", "start", *options, "--port", str(port)]

@@ -26,8 +26,8 @@ def chaos(campaigns: int, seed: int) -> dict[str, int]:
 
 
 def test_some_campaigns_pay_once_and_lose_nothing() -> None:
-    figures = chaos(campaigns=8, seed=7)
-    assert figures["campaigns"] == 8
+    figures = chaos(campaigns=5, seed=7)
+    assert figures["campaigns"] == 5
     assert figures["violations"] == 0
     assert min(figures[name] for name in ("ads", "faults", "kills", "replayed")) > 0
 

@@ -20,7 +20,7 @@ from prefect_staticadslab import AdState, RowStatus
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import QUIET, ROOT, write_campaign
+from tests.conftest import ROOT, without_settings, write_campaign
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
 
@@ -280,10 +280,13 @@ def test_an_interrupted_command_records_everything(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
-def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(tmp_path: Path) -> None:
+def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
+    tmp_path: Path, prefect_database: Path
+) -> None:
     """A terminal sends it to the whole process group."""
-    alone = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")} | QUIET
-    alone["PREFECT_HOME"] = str(tmp_path / "prefect")
+    (tmp_path / "prefect").mkdir()
+    shutil.copy(prefect_database, tmp_path / "prefect")
+    alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "prefect")}
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
         process = command([place, str(tmp_path / "out.csv")], alone, simulator)
@@ -298,7 +301,7 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(tmp_pa
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
@@ -307,8 +310,9 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
             time.sleep(0.02)
         process.kill()
         process.communicate()
-        status, _, _ = finished(command(arguments, prefect_server, simulator))
-        assert status == 0
+        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main(arguments) == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
         assert len(simulator.world.jobs) == 40
 
@@ -328,24 +332,26 @@ def test_two_commands_at_once_create_each_ad_once(
         assert "creates were answered from an earlier run" in "".join(out for _, out, _ in ended)
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    arguments = [write_campaign(tmp_path, *map(str, range(130))), str(tmp_path / "out.csv")]
+    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
     with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
-        arguments = [write_campaign(tmp_path, *map(str, range(130))), str(tmp_path / "out.csv")]
-        status, out, _ = finished(command(arguments, prefect_server, simulator))
-        assert status == 1
+        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main(arguments) == 1
+        out = capsys.readouterr().out
         assert out.startswith("30 of 130 rows completed (100 pending), 30.00 USD")
         assert "Top it up at the billing page" in out
         assert "100 rows are left, which will cost up to 100.00 USD" in out
 
     with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=100) as simulator:
-        budget = ["--max-spend-usd", "129.99"]
-        status, _, err = finished(command([*arguments, *budget], prefect_server, simulator))
-        assert (status, "costs up to 130.00 USD" in err) == (2, True)
-        status, out, _ = finished(command(arguments, prefect_server, simulator))
-        assert status == 0
-        assert out.startswith(
+        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main([*arguments, "--max-spend-usd", "129.99"]) == 2
+        assert "costs up to 130.00 USD" in capsys.readouterr().err
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.startswith(
             "130 of 130 rows completed, 130.00 USD in all, 100.00 of it in this run"
         )
         assert len(simulator.world.jobs) == 100

@@ -163,7 +163,7 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_quoted(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_an_interrupted_download_goes_on_with_the_same_command(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, prefect_server: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     count = 60
     table = Campaign.open(
@@ -187,10 +187,8 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
         noted = [s for s in ResultTable.reopen(str(tmp_path / "out.csv")).states if s.image_path]
         assert there - 8 <= len(noted) <= there < count
         served = server.served
-        process = command([str(tmp_path / "out.csv"), str(tmp_path / "pictures")], prefect_server)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        assert out.startswith(f"{count} of {count} pictures are there")
+        assert run(tmp_path) == 0
+        assert capsys.readouterr().out.startswith(f"{count} of {count} pictures are there")
         assert server.served - served == count - there
     columns = read_spreadsheet(str(tmp_path / "out.csv")).frame.columns
     assert tuple(columns[-len(RESULT_COLUMNS) :]) == RESULT_COLUMNS

@@ -20,7 +20,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
 from tests.conftest import ROOT
-from tests.test_command import command, finished, table
+from tests.test_command import command, table
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")
@@ -185,7 +185,7 @@ def test_a_simulation_of_names_is_not_mixed_into_real_ads(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
@@ -197,16 +197,18 @@ def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
         process.communicate()
         rows = [("HARBOR ROAST", *row[1:]) for row in reversed(rows)]
         write(tmp_path, *rows)
-        status, _, _ = finished(command(arguments, prefect_server, simulator))
-        assert status == 0
+        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main(arguments) == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
         assert len(simulator.world.jobs) == 7 * 6
 
 
+@pytest.mark.usefixtures("prefect_server")
 def test_the_command_runs_names_on_the_simulator(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [NAMES, str(tmp_path / "out.csv"), "--simulate"]
-    status, out, err = finished(command(arguments, prefect_server, None))
-    assert (status, "SIMULATION" in err) == (0, True)
-    assert out.startswith("14 of 14 rows completed, 14.00 USD")
+    assert main([NAMES, str(tmp_path / "out.csv"), "--simulate"]) == 0
+    told = capsys.readouterr()
+    assert "SIMULATION" in told.err
+    assert told.out.startswith("14 of 14 rows completed, 14.00 USD")

@@ -282,14 +282,14 @@ def test_the_price_comes_first_then_the_id_then_the_steps(
     assert told.splitlines()[-1] == "Cost:     4.00 USD"
 
 
-def test_the_command_tells_apart_what_failed_what_is_late_and_what_is_not_there(
-    prefect_server: dict[str, str], simulator: SimulatorServer
+@pytest.mark.usefixtures("prefect_server", "environment")
+def test_the_command_tells_apart_what_failed_and_what_is_not_there(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    failing = start(prefect_server, simulator.url, *options(prompt="SIMULATE_FAILURE"))
-    missing = start(prefect_server, simulator.url, "ia_none")
-    assert "PIPELINE_ERROR" in failing.communicate(timeout=90)[0]
-    assert "There is nothing to watch.\n" in missing.communicate(timeout=90)[1]
-    assert (failing.returncode, missing.returncode) == (1, 2)
+    assert main(options(prompt="SIMULATE_FAILURE")) == 1
+    assert "PIPELINE_ERROR" in capsys.readouterr().out
+    assert main(["ia_none"]) == 2
+    assert "There is nothing to watch.\n" in capsys.readouterr().err
 
 
 async def test_the_terminal_shows_a_bar_with_the_step(
