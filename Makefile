@@ -48,11 +48,12 @@ distributed: .venv/test
 	$(PY) -m pytest -q -m distributed
 
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
+COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header
 lock:
-	uv pip compile --upgrade pyproject.toml --all-extras --group dev --group build \
-		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/test.txt
-	uv pip compile --upgrade pyproject.toml --group build -c locks/test.txt \
-		--universal --python-version 3.11 --generate-hashes --no-annotate --no-header -o locks/demo.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev --group build --generate-hashes -o locks/test.txt
+	$(COMPILE) pyproject.toml --group build -c locks/test.txt --generate-hashes -o locks/demo.txt
+	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct | \
+		$(COMPILE) - --group test --group build --generate-hashes -o locks/lowest.txt
 
 clean:
 	rm -rf .venv demo dist .mypy_cache .ruff_cache .pytest_cache
