@@ -4,7 +4,7 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test chaos distributed benchmark reference lock clean
+.PHONY: demo test lint unit wheel-test chaos distributed ui screenshots benchmark reference lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -17,7 +17,7 @@ lint: .venv/test
 	$(PY) -m mypy
 
 unit: .venv/test
-	$(PYTEST) -m "not wheel and not chaos and not distributed"
+	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui"
 
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
@@ -46,6 +46,16 @@ reference: .venv/test
 # Campaigns on local clusters of Dask and Ray, which take half a minute each to come and go.
 distributed: .venv/test
 	$(PY) -m pytest -q -m distributed
+
+# A Prefect server and its UI, in a browser; two minutes.
+ui: .venv/test
+	scripts/need_chromium.sh
+	$(PY) -m pytest -q -m ui
+
+# Takes the pictures docs/ui_*.png anew.
+screenshots: .venv/test
+	scripts/need_chromium.sh
+	$(PY) scripts/screenshots.py
 
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header

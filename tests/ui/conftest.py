@@ -28,7 +28,7 @@ class Serving:
     def restart_after_a_power_cut(self) -> None:
         """Kills the process and all runs in it, and starts it anew, as on another machine."""
         kill(self.process)
-        self.process = self.stack.enter_context(self.home.process("deployments/serve.py"))
+        self.process = self.stack.enter_context(self.home.serving())
 
 
 @pytest.fixture(scope="session")
@@ -56,4 +56,4 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def served(home: Home) -> Iterator[Serving]:
     """The deployments, served."""
     with contextlib.ExitStack() as stack:
-        yield Serving(home, stack, stack.enter_context(home.process("deployments/serve.py")))
+        yield Serving(home, stack, stack.enter_context(home.serving()))

@@ -22,6 +22,7 @@ from tests.conftest import ROOT, running_prefect, simulated_ids
 PATIENCE_SECONDS: Final = 90
 CREDENTIALS: Final = "static-ads-lab"
 KIT: Final = "harbor-roast"
+LAST_SERVED: Final = "download-images"
 
 OFTEN: Final = {
     "PREFECT_RUNNER_POLL_FREQUENCY": "1",
@@ -110,6 +111,13 @@ class Home:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+        """`deployments/serve.py`, once all is served."""
+        with self.process("deployments/serve.py") as process:
+            self.deployment(LAST_SERVED)
+            yield process
 
     @contextlib.contextmanager
     def process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
