@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from prefect import Flow, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Schedule
+from ruamel.yaml import YAML
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.deployment_steps import find_block
@@ -30,7 +30,7 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 
 def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
     """The deployments of `prefect.yaml`, with this credentials block."""
-    written = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
+    written = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
     saved = find_block(f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}")
     return [_deployment(entry, saved["reference"]) for entry in written["deployments"]]
 

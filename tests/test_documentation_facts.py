@@ -7,8 +7,8 @@ import importlib
 import re
 
 import pytest
-import yaml
 from prefect.flows import load_flow_from_entrypoint
+from ruamel.yaml import YAML
 
 from prefect_staticadslab.campaign.patterns import PLACEHOLDERS
 from prefect_staticadslab.reporting import events
@@ -77,7 +77,7 @@ def test_the_benchmarks_table_is_in_its_page() -> None:
 
 
 def test_the_page_of_deployments_has_all_of_them() -> None:
-    written = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text("utf-8"))
+    written = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
     flows = {
         entry["name"]: load_flow_from_entrypoint(str(ROOT / entry["entrypoint"])).name
         for entry in written["deployments"]
