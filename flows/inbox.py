@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.campaigns import run_campaign
 from prefect_staticadslab.command import flow_started, goes_on, leave, run_command, run_flow
 from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.inbox_work import InboxWork
+from prefect_staticadslab.inbox_work import InboxWork, note_begun
 from prefect_staticadslab.options import (
     add_key_options,
     at_least_one,
@@ -108,7 +108,8 @@ async def inbox(
         if limit_usd is None or not work.begin(waiting):
             continue
         pictures = storage.sibling(waiting.output, "-pictures") if download_images else ""
-        state: Any = await inbox_campaign(
+        run = functools.partial(
+            inbox_campaign,
             waiting.location,
             waiting.output,
             credentials,
@@ -120,10 +121,11 @@ async def inbox(
             download_images=pictures,
             return_state=True,
         )
+        state = await work.run(waiting, run)
         work.note(waiting, state)
         if state.is_cancelled():
             break
-    watch.ended = await ended(work.end(), may_pass=work.has_begun)
+    watch.ended = await ended(work.end(), may_pass=work.may_pass)
     return watch.ended
 
 
@@ -131,6 +133,8 @@ async def inbox(
     name="inbox-campaign",
     description="Runs one spreadsheet of an inbox.",
     flow_run_name="campaign {output}",
+    # The inbox has retries; what flows have by default would multiply them.
+    retries=0,
 )
 async def inbox_campaign(
     spreadsheet: str,
@@ -159,6 +163,7 @@ async def inbox_campaign(
     Returns:
         See `flows/campaign.py`.
     """
+    note_begun(output)
     end = await run_campaign(
         spreadsheet,
         output,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -30,6 +32,15 @@ TOLD_LINES: Final = 3
 
 NEXT_RUN: Final = "The next run takes it."
 
+_begun: ContextVar[set[str] | None] = ContextVar("begun", default=None)
+
+
+def note_begun(output: str) -> None:
+    """What a spreadsheet's own run calls first."""
+    begun = _begun.get()
+    if begun is not None:
+        begun.add(output)
+
 
 @dataclass
 class InboxWork:
@@ -55,6 +66,7 @@ class InboxWork:
 
     def __post_init__(self) -> None:
         self._plans: dict[str, Plan] = {}
+        self._has_final_failures = False
         self.refused |= self.found.refused
         for name in self.found.unsettled:
             self.left[name] = f"It is still being written. {NEXT_RUN}"
@@ -63,6 +75,15 @@ class InboxWork:
     def has_begun(self) -> bool:
         """Whether any spreadsheet was begun."""
         return any(state.name != REFUSED_STATE for state in self.states.values())
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same run can do better if it is run again.
+
+        Not if rows have failed after all attempts: by then their spreadsheet is finished, and
+        another try would find nothing to do, and call that a success.
+        """
+        return self.has_begun and not self._has_final_failures
 
     def leave(self, waiting: Waiting) -> None:
         """Leaves a spreadsheet for the next run."""
@@ -103,9 +124,27 @@ class InboxWork:
             return False
         return True
 
+    async def run(self, waiting: Waiting, call: Callable[[], Awaitable[Any]]) -> State[Any]:
+        """Runs a spreadsheet in a flow run of its own, which calls `note_begun`.
+
+        Prefect tells the runs within a run by their order. So if that is retried, it may answer
+        with how an earlier try's run ended, which was another spreadsheet's.
+        """
+        begun: set[str] = set()
+        token = _begun.set(begun)
+        try:
+            state: State[Any] = await call()
+            while state.is_completed() and waiting.output not in begun:
+                state = await call()
+        finally:
+            _begun.reset(token)
+        return state
+
     def note(self, waiting: Waiting, state: State[Any]) -> None:
         """Notes how a spreadsheet ended."""
         self.states[waiting.name] = state
+        if state.is_failed() and not self.dry_run and self.inbox.is_finished(waiting):
+            self._has_final_failures = True
         if self.budget.limit_usd and state.name != REFUSED_STATE:
             plan = self._plans.get(waiting.name)
             # Nobody knows what it started: then that is all that was left.

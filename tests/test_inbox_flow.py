@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_settings
 
 from flows.inbox import inbox, main
 from prefect_staticadslab import StaticAdsLabCredentials
@@ -390,3 +392,46 @@ def test_the_command_refuses_with_2(
     assert says in capsys.readouterr().err
     assert main([str(tmp_path / "none")]) == 2
     assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+async def test_a_retried_run_runs_the_spreadsheets_that_are_left_and_no_others(
+    persisted: bool,
+    tmp_path: Path,
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+) -> None:
+    """Prefect tells the runs in a run by their order, and may answer with an earlier one's end."""
+    (tmp_path / "first.csv").write_text(rows("a"))
+    os.utime(tmp_path / "first.csv", (1, 1))
+    (tmp_path / "second.csv").write_text(rows("b", "c"))
+    world = simulator.world
+    world.settings = replace(world.settings, wallet_usd=1)
+
+    async def top_up() -> None:
+        while not world.counts["402"]:
+            await asyncio.sleep(0.05)
+        world.settings = replace(world.settings, wallet_usd=9)
+
+    topped_up = asyncio.create_task(top_up())
+    twice = inbox.with_options(retries=1, retry_delay_seconds=1)
+    with temporary_settings({PREFECT_RESULTS_PERSIST_BY_DEFAULT: persisted}):
+        state: Any = await twice(str(tmp_path), credentials, settle_seconds=0, return_state=True)
+    await topped_up
+    assert state.is_completed(), state
+    assert "second.csv: 2 of 2 rows completed" in (state.message or "")
+    assert statuses(tmp_path / "second-results.csv") == ["completed"] * 2
+    assert len(world.jobs) == 3
+
+
+async def test_rows_that_failed_for_good_are_no_success_of_a_retried_run(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    (tmp_path / "summer.csv").write_text(rows("a", "SIMULATE_FAILURE"))
+    twice = inbox.with_options(retries=1, retry_delay_seconds=0)
+    state: Any = await twice(
+        str(tmp_path), credentials, settle_seconds=0, attempts=1, return_state=True
+    )
+    assert state.is_failed()
+    assert "summer.csv: 1 of 2 rows completed (1 failed)" in (state.message or "")
+    assert len(simulator.world.jobs) == 2

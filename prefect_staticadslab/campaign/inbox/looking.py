@@ -252,6 +252,14 @@ class Inbox:
         """
         write_note(self.results, waiting.name, waiting.note)
 
+    def is_finished(self, waiting: Waiting) -> bool:
+        """Whether it was noted, after it was run, that a spreadsheet is finished."""
+        try:
+            place = read_notes(self.results).get(waiting.name)
+            return place is not None and read_note(place) == waiting.finished_note
+        except CampaignError:
+            return False
+
 
 def note_end(
     results: str, spreadsheet: str, note: Note, table: ResultTable, *, with_pictures: bool
