@@ -67,8 +67,12 @@ class JobError(Resource):
 class ImageAdOptions(Resource):
     """What the pipeline may invent by itself. None leaves it to the API's default."""
 
-    generate_ai_images: bool | None = None
-    generate_copy: bool | None = None
+    generate_ai_images: bool | None = Field(
+        default=None, title="Invent pictures", description="Whether pictures may be generated."
+    )
+    generate_copy: bool | None = Field(
+        default=None, title="Invent copy", description="Whether texts may be generated."
+    )
 
 
 class ImageAdRequest(BaseModel):
