@@ -13,7 +13,8 @@ from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.typed_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.command import flow_started
-from prefect_staticadslab.ending import check_keys_are_known, ended, refused
+from prefect_staticadslab.ending import ended, refused
+from prefect_staticadslab.tries import Tries
 
 
 def run_name() -> str:
@@ -53,10 +54,10 @@ async def create_ads(
         Completed if every ad is; Failed, with the reasons, if not.
     """
     watch = flow_started()
-    name = "" if output else f"flow-run-{flow_run.id}"
+    tries = await Tries.of_this_run()
     try:
         if not output:
-            check_keys_are_known()
+            tries.check_keys_are_known()
     except CampaignError as error:
         watch.ended = await refused(error)
         return watch.ended
@@ -64,10 +65,10 @@ async def create_ads(
         spreadsheet_of(ads, brand_kit.defaults()),
         output,
         brand_kit.credentials,
-        name=name,
+        name="" if output else tries.name,
         max_spend_usd=max_spend_usd,
         # Without a table, a retried run knows of a failed ad only that its key was used.
-        attempts=attempts * max(1, flow_run.run_count or 1),
+        attempts=attempts if output else attempts * tries.count,
         dry_run=dry_run,
         download_images=download_images,
         words=FORM_WORDS,

@@ -13,7 +13,6 @@ import contextlib
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from prefect_staticadslab import ImageAd, StaticAdsLabCredentials
@@ -32,9 +31,10 @@ from prefect_staticadslab.command import (
     run_flow,
 )
 from prefect_staticadslab.console import ALWAYS_SHOWN
-from prefect_staticadslab.ending import REFUSED_TITLE, check_keys_are_known, ended, refused
+from prefect_staticadslab.ending import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.options import add_key_options, given_credentials, positive
 from prefect_staticadslab.reporting.live import show_image_ad
+from prefect_staticadslab.tries import Tries
 
 CANNOT_WATCH = "There is nothing to watch."
 AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")
@@ -120,10 +120,11 @@ async def create_and_watch(
     }
     async with credentials.get_client() as client:
         try:
-            check_keys_are_known()
+            tries = await Tries.of_this_run()
+            tries.check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
             logger.info(price_line(request), extra=ALWAYS_SHOWN)
-            created = await jobs.create_unless_failed(client, request, f"flow-run-{flow_run.id}")
+            created = await jobs.create_unless_failed(client, request, tries.name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.undecided:
                 said = f"{error}. The ad may have been created."

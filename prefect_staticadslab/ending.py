@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from prefect.client.orchestration import get_client
@@ -13,7 +12,6 @@ from prefect.states import Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.states import TRUSTED_LIFETIME
 from prefect_staticadslab.campaign.storage import StorageError
 from prefect_staticadslab.tasks._runs import PASSING
 
@@ -79,24 +77,6 @@ async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
         final = policy.model_copy(update={"retries": None})
         await client.update_flow_run(run.id, empirical_policy=final)
     return state
-
-
-def check_keys_are_known() -> None:
-    """Raises if a run that keeps no table was begun so long ago that it would pay again.
-
-    Its idempotency keys hang on the flow run, and the API keeps them for 24 hours.
-
-    Raises:
-        CampaignError: It was.
-    """
-    context = FlowRunContext.get()
-    begun = context.flow_run.start_time if context and context.flow_run else None
-    if begun is not None and datetime.now(UTC) - begun > TRUSTED_LIFETIME:
-        raise CampaignError(
-            f"This run was begun at {begun:%Y-%m-%d %H:%M} UTC, and keeps no table of what it has "
-            "created by then, so it is not gone on with. Look at its ads, and start a new run for "
-            "what is missing."
-        )
 
 
 def _passes(error: Exception) -> bool:

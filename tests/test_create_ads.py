@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import Artifact, State
@@ -151,3 +153,39 @@ async def test_a_run_that_is_retried_in_the_ui_tries_failed_ads_anew(
         )
     assert again.is_completed(), again
     assert len(simulator.world.jobs) == 3
+
+
+async def test_a_flow_that_is_retried_gets_the_ads_that_it_had_made_before(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    """Each of its tries has runs of this flow, and Prefect gives these ids of their own."""
+    ads = [TypedAd(prompt="Iced"), TypedAd(prompt="SIMULATE_ONE_FAILURE")]
+
+    @flow(retries=1, retry_delay_seconds=0)
+    async def launch() -> None:
+        state = await run(kit, *ads, attempts=1)
+        other = await run(kit, ads[0])
+        assert other.is_completed()
+        assert state.is_completed()
+
+    state: Any = await launch(return_state=True)
+    assert state.is_completed(), state
+    # Three ads, and one that failed.
+    assert len(simulator.world.jobs) == 4
+
+
+async def test_a_flow_that_is_retried_a_day_later_pays_nothing_again(
+    kit: ImageAdJob, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[State[None]] = []
+
+    @flow(retries=1, retry_delay_seconds=0)
+    async def launch() -> None:
+        ends.append(await run(kit, TypedAd(prompt="SIMULATE_FAILURE"), attempts=1))
+        monkeypatch.setattr("prefect_staticadslab.tries.TRUSTED_LIFETIME", timedelta(0))
+        assert ends[-1].is_completed()
+
+    await launch(return_state=True)
+    assert [end.name for end in ends] == ["Failed", "Refused"]
+    assert "was begun at" in (ends[-1].message or "")
+    assert simulator.world.counts["creates"] == 1
