@@ -64,6 +64,7 @@ async def test_no_file_is_needed_and_the_table_is_an_artifact(
         assert (await client.read_flow_run(run_id)).name == "create 2 ads with typed"
     kept = await artifacts_of(run_id)
     assert set(kept) == {"progress", "summary", "table", "pictures"}
+    assert "Row 1 · Iced" in str(kept["pictures"].data)
     rows = kept["table"].data
     for job in simulator.world.jobs:
         assert job in str(rows)

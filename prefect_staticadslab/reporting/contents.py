@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from prefect_staticadslab.campaign.gallery.captions import titles
+from prefect_staticadslab.campaign.gallery.captions import labels
 from prefect_staticadslab.campaign.kinds import CampaignRow
 from prefect_staticadslab.campaign.problems import ranges
 from prefect_staticadslab.campaign.results import JobTable
@@ -68,7 +68,7 @@ def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
     All of them in the table's order, if they are that few; otherwise those first that are not
     completed.
     """
-    lines = list(zip(table.rows, table.states, titles(table), strict=True))
+    lines = list(zip(table.rows, table.states, labels(table), strict=True))
     if len(lines) > TABLE_ROWS:
         lines.sort(key=lambda line: line[1].is_completed)
     return [_table_row(*line) for line in lines[:TABLE_ROWS]]
@@ -102,7 +102,7 @@ def gallery_markdown(table: JobTable[Any]) -> str:
     """The first pictures as a Markdown table of HTML images; "" if there is none."""
     pictures = [
         (row.number, title, url)
-        for row, state, title in zip(table.rows, table.states, titles(table), strict=True)
+        for row, state, title in zip(table.rows, table.states, labels(table), strict=True)
         if state.is_completed and (url := _url(state.image_url))
     ]
     if not pictures:

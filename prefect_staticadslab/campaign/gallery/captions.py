@@ -41,6 +41,16 @@ def titles(table: JobTable[Any]) -> list[str]:
     ]
 
 
+def labels(table: JobTable[Any]) -> list[str]:
+    """What to call each row in a list: its title, or its prompt if that is no more than an id."""
+    return [
+        getattr(row.request, "prompt", None) or title
+        if title == getattr(row.request, "product_id", None)
+        else title
+        for row, title in zip(table.rows, titles(table), strict=True)
+    ]
+
+
 def texts_of(table: ResultTable, column: str) -> list[str]:
     """What each row has in a column of the user's; nothing if there is no such column."""
     names = [normalized(str(name)) for name in table.frame.columns]
