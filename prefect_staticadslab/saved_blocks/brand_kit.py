@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prefect_staticadslab.api.connection import KEY_PREFIX
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.sheet import shortened
 
@@ -94,6 +95,8 @@ def block_name_problem(name: str) -> str | None:
     """
     if _NAME.fullmatch(name):
         return None
+    if name.strip().casefold().startswith(KEY_PREFIX):
+        return "This is an API key, and it needs the name of a block. Keep keys out of files."
     better = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
     instead = f" Call it {better}." if _NAME.fullmatch(better) else ""
     return (
