@@ -24,6 +24,10 @@ CREATED_STATE: Final = "Created"
 """The name of a flow run's state if it was not to wait, and all ads are created."""
 
 
+LONGEST_MESSAGE: Final = 20_000
+"""Characters of what is wrong; Prefect keeps no log line of more than a million."""
+
+
 class UnfinishedError(Exception):
     """A run's work is not complete, and Prefect is to run it again. The message says what is."""
 
@@ -44,7 +48,7 @@ async def refused(
     Raises:
         UnfinishedError: It may pass, and Prefect is to run the flow again.
     """
-    message = said or str(error)
+    message = _bounded(said or str(error))
     get_run_logger().error("%s\n%s", title, message)
     state: State[Any] = Failed(name=REFUSED_STATE, message=message)
     return await ended(state, may_pass=isinstance(error, StorageError) or _passes(error))
@@ -77,6 +81,15 @@ async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
         final = policy.model_copy(update={"retries": None})
         await client.update_flow_run(run.id, empirical_policy=final)
     return state
+
+
+def _bounded(message: str) -> str:
+    """A message with as many of its lines as Prefect should keep."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    shown = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
+    hidden = message.count("\n") - shown.count("\n")
+    return f"{shown}\nand {hidden} more" if hidden else f"{shown}…"
 
 
 def _passes(error: Exception) -> bool:

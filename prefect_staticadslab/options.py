@@ -9,6 +9,7 @@ from typing import Final
 
 import pydantic
 
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE, KEY_PREFIX
 from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -75,6 +76,11 @@ def saved_credentials(name: str) -> StaticAdsLabCredentials:
     Raises:
         CampaignError: There is none.
     """
+    if name.strip().startswith(KEY_PREFIX):
+        raise CampaignError(
+            "--credentials takes the name of a saved block, and this is an API key. Put the key "
+            f"into {API_KEY_VARIABLE} instead."
+        )
     try:
         return StaticAdsLabCredentials.load_saved(name)
     except ValueError as error:

@@ -316,3 +316,16 @@ def test_another_key_is_told_and_neither_is_shown() -> None:
     shown = repr(saved) + repr(finding) + "".join(finding.lines() + finding.lines_after())
     assert "OLD" not in shown
     assert "NEW" not in shown
+
+
+@pytest.mark.parametrize("where", ['[a]\ncredentials = "{}"\nbrand = "x"', '[{}]\nbrand = "x"'])
+def test_a_key_in_place_of_a_blocks_name_is_not_told(where: str) -> None:
+    (problem,) = read(where.format("sal_live_secret")).problems
+    assert "is an API key" in problem.message
+    assert "secret" not in str(problem)
+
+
+def test_a_number_of_thousands_of_digits_is_no_valid_file() -> None:
+    for suffix, text in ((".toml", "[a]\nbrand = {}"), (".yaml", "a:\n  brand: {}")):
+        with pytest.raises(CampaignError, match="is no valid"):
+            read(text.format("9" * 5000), suffix)

@@ -16,6 +16,8 @@ from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
+from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.options import saved_credentials
 from tests.conftest import ROOT
 
 
@@ -108,3 +110,9 @@ async def test_the_client_goes_where_the_block_says(credentials: StaticAdsLabCre
 def test_the_block_travels_to_other_processes() -> None:
     credentials = make(api_key="sal_live_x")
     assert cloudpickle.loads(cloudpickle.dumps(credentials)) == credentials
+
+
+def test_a_key_that_is_given_for_a_blocks_name_is_not_told() -> None:
+    with pytest.raises(CampaignError, match="is an API key") as caught:
+        saved_credentials("sal_live_secret")
+    assert "secret" not in str(caught.value)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from prefect import flow
+from prefect.assets import Asset
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -154,7 +155,7 @@ async def test_an_api_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> N
 async def test_the_artifacts_of_a_campaign_are_bounded_and_hold_no_markup(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:
-    prompts = ["SIMULATE_FAILURE <script>", *map(str, range(149))]
+    prompts = ["SIMULATE_FAILURE <script> ![x](javascript:x)", *map(str, range(149))]
     place = write_campaign(tmp_path, *prompts)
     state = await ran(campaign, place, str(tmp_path / "out.csv"), credentials, attempts=1)
     run_id = state.state_details.flow_run_id
@@ -176,7 +177,8 @@ async def test_the_artifacts_of_a_campaign_are_bounded_and_hold_no_markup(
     pictures = str(kept["pictures"].data)
     assert pictures.count("<img ") == 24
     assert "The first 24 of 149 pictures" in pictures
-    assert "<script" not in pictures + str(kept["summary"].data)
+    assert "<script" not in pictures + str(kept["summary"].data) + table
+    assert "](" not in table
     assert sum(len(str(each.data)) for each in found) < 60_000
 
 
@@ -238,6 +240,30 @@ async def test_the_table_is_an_asset_made_of_the_spreadsheet(
     assert made.resource.id == asset_key(output)
     assert made.payload["completed"] == 1
     assert asset_key(place) in [related.id for related in made.related]
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["simplecache::s3://ads/a b.csv", "S_3://ads/a.csv", "://a.csv", "/ads/\ud800.csv", ""],
+)
+def test_every_table_has_a_key_that_prefect_takes(location: str) -> None:
+    Asset(key=asset_key(location))
+
+
+async def test_thousands_of_mistakes_are_told_in_a_message_of_bounded_length(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    place = write_campaign(tmp_path, *map(str, range(2000)))
+    table = Path(place).read_text().splitlines()
+    wrong = [line.replace("dt_", f"no_{n}_", 1) for n, line in enumerate(table)]
+    Path(place).write_text("\n".join([table[0], *wrong[1:]]))
+    state = await ran(campaign, place, str(tmp_path / "out.csv"), credentials)
+    message = state.message or ""
+    assert state.name == "Refused"
+    assert len(message) < 21_000
+    first, *_, last = message.splitlines()
+    assert first.startswith("Row 2, column design_template_id")
+    assert int(last.split()[1]) + len(message.splitlines()) - 1 == 2000
 
 
 async def test_a_run_that_is_interrupted_tells_how_far_it_came(

@@ -11,8 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
@@ -52,10 +54,11 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
     """A DataFrame as the spreadsheet that it would be if it were saved; its index is left out.
 
     Args:
-        frame: Any; missing values are blank cells, and dicts and lists are JSON.
+        frame: Any; missing values are blank cells, dicts and lists are JSON, and what no
+            spreadsheet can hold is its text.
 
     Raises:
-        SpreadsheetError: Two columns have the same name.
+        SpreadsheetError: Two columns have the same name, or there are no rows.
 
     Example:
         ```python
@@ -68,7 +71,10 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
         ```
     """
     header = [str(name) for name in frame.columns]
-    if problems := header_problems(header):
+    problems = header_problems(header)
+    if not problems and frame.empty:
+        problems.append(Problem("The DataFrame has columns and no rows."))
+    if problems:
         raise SpreadsheetError(problems)
     lines = [
         [_cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
@@ -78,9 +84,28 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
 
 
 def _cell_of(value: Any) -> Any:
+    """A value as a cell can hold it: NumPy's and others' types are not written to every format."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return None if is_blank(value) else value
+        return json.dumps(value, ensure_ascii=False, default=_in_json)
+    if isinstance(value, datetime | time) and value.tzinfo is not None:
+        return None if is_blank(value) else cell_text(value)  # an .xlsx knows no zones
+    if isinstance(value, str | bool | int | date | time | None):
+        return None if is_blank(value) else value
+    if isinstance(value, float):
+        return None if is_blank(value) else float(value)
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else value
+    return None if value is pd.NA else str(value)
+
+
+def _in_json(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else cell_text(value)
 
 
 def cell_text(value: Any) -> str:

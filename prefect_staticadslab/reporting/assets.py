@@ -33,8 +33,17 @@ async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
     """
     if batch.table.location is None:
         return
+    # The table is saved: whatever Prefect does not take is no reason to fail now.
+    try:
+        async with asyncio.timeout(ASSET_SECONDS):
+            await _keep(batch, summary, batch.table.location, source)
+    except Exception as error:
+        get_run_logger().warning("Prefect's server did not keep the table as an asset: %r", error)
+
+
+async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str) -> None:
     asset = Asset(
-        key=asset_key(batch.table.location),
+        key=asset_key(location),
         properties=AssetProperties(name=batch.title, description=summary.headline()),
     )
 
@@ -57,11 +66,7 @@ async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
             },
         )
 
-    try:
-        async with asyncio.timeout(ASSET_SECONDS):
-            await keep_result_table()
-    except Exception as error:
-        get_run_logger().warning("Prefect's server did not keep the table as an asset: %r", error)
+    await keep_result_table()
 
 
 def asset_key(location: str) -> str:
@@ -78,7 +83,9 @@ def asset_key(location: str) -> str:
     # A URL's query may hold a signature.
     url = re.split("[?#]", storage.canonical(location))[0]
     scheme, _, rest = unquote(url).partition("://")
-    key = f"{scheme.lower()}://{re.sub(_NOT_TAKEN, '-', rest.rpartition('@')[2])}"
+    # Such as simplecache::s3, of which Prefect takes the letters only.
+    scheme = re.sub("[^a-z0-9]+", "", scheme.lower()) or "file"
+    key = f"{scheme}://{re.sub(_NOT_TAKEN, '-', rest.rpartition('@')[2])}"
     if len(key) <= _LONGEST_KEY:
         return key
     digest = hashlib.sha256(location.encode()).hexdigest()[:16]

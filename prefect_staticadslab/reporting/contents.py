@@ -77,13 +77,13 @@ def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
 def _table_row(row: CampaignRow[Any], state: AdState, title: str) -> dict[str, str]:
     return {
         "row": str(row.number),
-        "title": _one_line(title),
+        "title": _inert(title),
         "status": str(state.status),
-        "error": _one_line(state.error or ""),
+        "error": _inert(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
         # An address is long, and pushes what follows out of sight.
         "picture": _url(state.image_url),
-        "image_ad_id": state.image_ad_id or "",
+        "image_ad_id": _inert(state.image_ad_id or ""),
     }
 
 
@@ -145,6 +145,11 @@ def _shortened(text: str, longest: int = _LONGEST_RANGES) -> str:
 
 def _one_line(text: str) -> str:
     return _shortened(" ".join(text.split()), _LONGEST_CELL)
+
+
+def _inert(text: str) -> str:
+    """Text for a cell that one of Prefect's UIs takes for Markdown, and the other for text."""
+    return _one_line(text).replace("<", "‹").replace("](", "] (")
 
 
 def _cell(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prefect_staticadslab.api.connection import KEY_PREFIX
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.sheet import shortened
 
@@ -60,7 +61,8 @@ class KitProblem:
     field: str = ""
 
     def __str__(self) -> str:
-        place = f"Brand kit {shortened(self.kit)}" if self.kit else ""
+        kit = f"{KEY_PREFIX}…" if _is_key(self.kit) else shortened(self.kit)
+        place = f"Brand kit {kit}" if self.kit else ""
         if self.field:
             place += f"{', ' if place else ''}{shortened(self.field)}"
         return f"{place}: {self.message}" if place else self.message
@@ -94,12 +96,18 @@ def block_name_problem(name: str) -> str | None:
     """
     if _NAME.fullmatch(name):
         return None
+    if _is_key(name):
+        return "This is an API key, and it needs the name of a block. Keep keys out of files."
     better = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
     instead = f" Call it {better}." if _NAME.fullmatch(better) else ""
     return (
         f"{shortened(name)!r} cannot be a block's name: it may have lower case letters, digits "
         f"and dashes only.{instead}"
     )
+
+
+def _is_key(name: str) -> bool:
+    return name.strip().casefold().startswith(KEY_PREFIX)
 
 
 def described(identifier: str, names: Mapping[str, str]) -> str:

@@ -134,7 +134,7 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
 def _toml(text: str) -> Any:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise CampaignError(f"is no valid TOML: {error}.") from error
 
 

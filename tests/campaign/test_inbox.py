@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -424,10 +425,20 @@ def test_a_spreadsheet_that_cannot_be_read_is_no_reason_to_stop(tmp_path: Path) 
     spreadsheet(tmp_path, "a.csv", "x")
     (tmp_path / "b.csv").write_text("")
     (tmp_path / ".inbox").mkdir()
-    (tmp_path / ".inbox" / "a.csv.json").write_text("{")
+    for broken in ("[" * 100_000, "{"):
+        (tmp_path / ".inbox" / "a.csv.json").write_text(broken)
+        found = opened(tmp_path).look()
+        assert shown(found) == {"waiting": ["b.csv"], "refused": ["a.csv"]}
+        assert "cannot be understood" in found.refused["a.csv"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is a text")
+def test_a_name_that_is_no_text_is_told_in_one_that_is(tmp_path: Path) -> None:
+    spreadsheet(tmp_path, "a.csv", "x").rename(tmp_path / os.fsdecode(b"caf\xe9.csv"))
+    spreadsheet(tmp_path, "b.csv", "x")
     found = opened(tmp_path).look()
-    assert shown(found) == {"waiting": ["b.csv"], "refused": ["a.csv"]}
-    assert "cannot be understood" in found.refused["a.csv"]
+    assert shown(found) == {"waiting": ["b.csv"], "refused": ["caf?.csv"]}
+    assert "Rename it" in found.refused["caf?.csv"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.problems import SpreadsheetError
-from prefect_staticadslab.campaign.sheet import Dialect, cell_text
+from prefect_staticadslab.campaign.sheet import Dialect, cell_text, spreadsheet_of
 from prefect_staticadslab.campaign.spreadsheet import (
     encode_spreadsheet,
     read_spreadsheet,
@@ -213,3 +215,36 @@ def test_any_text_survives_a_csv(rows: list[list[str]]) -> None:
     with fsspec.open(location, "wb") as file:
         file.write(content)
     assert read_spreadsheet(location).frame.to_numpy().tolist() == rows
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (np.float32("nan"), None),
+        (np.int64(3), 3),
+        (np.True_, True),
+        (Decimal("NaN"), None),
+        (pd.NA, None),
+        (pd.NaT, None),
+        (np.array([1, 2]), "[1, 2]"),
+        ({"n": np.int64(3), "on": dt.date(2026, 11, 25)}, '{"n": 3, "on": "2026-11-25"}'),
+        (pd.Period("2026-11"), "2026-11"),
+        (1j, "1j"),
+        (np.datetime64("2026-11-25T12:30", "ns"), pd.Timestamp(2026, 11, 25, 12, 30)),
+        (pd.Timestamp(2026, 11, 25, 12, 30, tz="UTC"), "2026-11-25 12:30:00+00:00"),
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".parquet"])
+def test_whatever_a_frame_holds_is_a_cell_of_every_format(
+    value: object, cell: object, ending: str
+) -> None:
+    frame = pd.DataFrame({"a": pd.Series([value, "x"], dtype=object)})
+    read = spreadsheet_of(frame)
+    assert read.frame["a"][0] == cell
+    assert type(read.frame["a"][0]) is type(cell)
+    assert encode_spreadsheet(ending, read.frame, Dialect())
+
+
+def test_a_frame_without_rows_is_no_spreadsheet() -> None:
+    with pytest.raises(SpreadsheetError, match="no rows"):
+        spreadsheet_of(pd.DataFrame({"prompt": []}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from prefect_staticadslab.campaign import folders, storage
 from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS
@@ -24,6 +25,8 @@ from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.results import ResultTable
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+
+UNWRITABLE: Final = "Its name is not in UTF-8, as those of old ZIP files are. Rename it."
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ class Inbox:
         spreadsheets, tables = decisions.candidates(
             self._listed(), self.names, beside=self.beside, noted=noted
         )
+        unwritable = {file.name for file in spreadsheets if not _is_text(file.name)}
+        spreadsheets = [file for file in spreadsheets if file.name not in unwritable]
         unsettled: frozenset[str] = frozenset()
         if before is not None:
             unsettled = decisions.unsettled(before, spreadsheets)
@@ -190,9 +195,12 @@ class Inbox:
             ),
             finished=tuple(name for name, d in decided.items() if isinstance(d, Finished)),
             gone={n: d.table for n, d in decided.items() if isinstance(d, Finished) and d.is_gone},
-            refused={name: d.reason for name, d in decided.items() if isinstance(d, Refused)},
+            refused={
+                **{_readable(name): UNWRITABLE for name in unwritable},
+                **{name: d.reason for name, d in decided.items() if isinstance(d, Refused)},
+            },
             unsettled=tuple(sorted(unsettled)),
-            tables=tuple(sorted(tables)),
+            tables=tuple(sorted(map(_readable, tables))),
         )
 
     def _notes(self) -> dict[str, Note | Refused]:
@@ -284,6 +292,15 @@ def note_end(
         return False
     write_note(results, spreadsheet, note)
     return True
+
+
+def _is_text(name: str) -> bool:
+    return _readable(name) == name
+
+
+def _readable(name: str) -> str:
+    """A file's name with a ? for what is no text, which no message to Prefect can hold."""
+    return name.encode(errors="replace").decode()
 
 
 def _place(folder: str) -> str:

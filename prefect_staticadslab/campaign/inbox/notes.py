@@ -88,7 +88,7 @@ def read_note(location: str) -> Note:
     """
     try:
         return Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise CampaignError(
             f"{storage.shown(location)} remembers whether this spreadsheet was run, and cannot be "
             "understood. If you delete it, the spreadsheet runs again; what its table has is not "
