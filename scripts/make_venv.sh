@@ -1,6 +1,7 @@
 #!/bin/sh
-# make_venv.sh LOCK: brings .venv to what LOCK says, and installs the project into it, editable.
+# make_venv.sh LOCK [VENV]: brings VENV (.venv) to what LOCK says, with the project in it, editable.
 set -eu
+venv=${2:-.venv}
 
 find_python() {
     for name in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11 python; do
@@ -15,14 +16,14 @@ find_python() {
     exit 1
 }
 
-if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     python=$(find_python)
-    echo "Making .venv with $("$python" --version)"
-    rm -rf .venv
-    "$python" -m venv .venv
+    echo "Making $venv with $("$python" --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
 fi
 
 echo "Installing from $1 (a minute or two the first time)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-.venv/bin/python -m pip install -qq --no-deps --require-hashes -r "$1"
-.venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+"$venv/bin/python" -m pip install -qq --no-deps --require-hashes -r "$1"
+"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --editable .
