@@ -58,11 +58,12 @@ async def create_ads(
     try:
         if not output:
             tries.check_keys_are_known()
+        rows = spreadsheet_of(ads, brand_kit.defaults())
     except CampaignError as error:
         watch.ended = await refused(error)
         return watch.ended
     end = await run_campaign(
-        spreadsheet_of(ads, brand_kit.defaults()),
+        rows,
         output,
         brand_kit.credentials,
         name="" if output else tries.name,

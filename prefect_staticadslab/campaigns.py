@@ -171,7 +171,7 @@ async def run_campaign(
         current.table.save_now()
     except CampaignError as error:
         said = error.told(words) if isinstance(error, SpreadsheetError) else ""
-        return CampaignResult(await refused(error, said=said))
+        return CampaignResult(await refused(error, said=said, is_last_word=False))
 
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",

@@ -33,7 +33,11 @@ class UnfinishedError(Exception):
 
 
 async def refused(
-    error: CampaignError | StaticAdsLabError, *, title: str = REFUSED_TITLE, said: str = ""
+    error: CampaignError | StaticAdsLabError,
+    *,
+    title: str = REFUSED_TITLE,
+    said: str = "",
+    is_last_word: bool = True,
 ) -> State[Any]:
     """The state of a run that has created nothing, because something is wrong.
 
@@ -44,6 +48,7 @@ async def refused(
         error: What is wrong.
         title: What to say above it.
         said: What to say of it, if not its message.
+        is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
 
     Raises:
         UnfinishedError: It may pass, and Prefect is to run the flow again.
@@ -51,10 +56,11 @@ async def refused(
     message = _bounded(said or str(error))
     get_run_logger().error("%s\n%s", title, message)
     state: State[Any] = Failed(name=REFUSED_STATE, message=message)
-    return await ended(state, may_pass=isinstance(error, StorageError) or _passes(error))
+    may_pass = isinstance(error, StorageError) or _passes(error)
+    return await ended(state, may_pass=may_pass) if may_pass or is_last_word else state
 
 
-async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
+async def ended(state: State[Any], *, may_pass: bool | None = None) -> State[Any]:
     """What a flow returns, so that its `retries` mean what they mean everywhere in Prefect.
 
     Prefect runs a flow again that raises; one that returns a failed state it would schedule again,
@@ -62,7 +68,7 @@ async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
 
     Args:
         state: How the run ended.
-        may_pass: Whether running it again can help.
+        may_pass: Whether running it again can help; by default, if it was not refused.
 
     Raises:
         UnfinishedError: Prefect is to run the flow again.
@@ -76,7 +82,7 @@ async def ended(state: State[Any], *, may_pass: bool = True) -> State[Any]:
         policy = run.empirical_policy
         if not policy.retries or run.run_count > policy.retries:
             return state
-        if may_pass:
+        if state.name != REFUSED_STATE if may_pass is None else may_pass:
             raise UnfinishedError(state.message)
         final = policy.model_copy(update={"retries": None})
         await client.update_flow_run(run.id, empirical_policy=final)

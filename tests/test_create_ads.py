@@ -102,6 +102,14 @@ async def test_what_is_typed_wrong_is_told_in_the_forms_words(
     assert simulator.world.counts["creates"] == 0
 
 
+async def test_no_ads_are_a_mistake_that_is_told(kit: ImageAdJob) -> None:
+    state = await run(kit)
+    assert (state.name, state.message) == (
+        "Refused",
+        "There are no ads to create. Add at least one.",
+    )
+
+
 async def test_a_named_output_is_a_table_like_any_campaigns(
     kit: ImageAdJob, tmp_path: Any, simulator: SimulatorServer
 ) -> None:

@@ -139,6 +139,23 @@ async def test_what_only_people_can_mend_is_not_tried_again(
     assert (run.run_count, run.state_name) == (1, "Refused")
 
 
+async def test_a_flow_of_ones_own_keeps_its_retries(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    tries: list[str] = []
+
+    @flow(retries=2, retry_delay_seconds=0)
+    async def mine() -> None:
+        rows = rows_of("Iced").drop(columns="brand_id")
+        result = await run_campaign(rows, str(tmp_path / "out.csv"), credentials)
+        tries.append(str(result.state.name))
+        if len(tries) < 3:
+            raise RuntimeError("something else, which passes")
+
+    assert (await ran(mine)).is_completed()
+    assert tries == ["Refused"] * 3
+
+
 async def test_an_api_that_cannot_be_reached_is_tried_again(tmp_path: Path) -> None:
     nowhere = StaticAdsLabCredentials.model_validate(
         {"api_key": "sal_live_x", "base_url": "http://127.0.0.1:9"}

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prefect_staticadslab.campaign.problems import Words
+from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError, Words
 from prefect_staticadslab.campaign.sheet import Spreadsheet, frame_of
 
 FORM_WORDS: Final = Words(
@@ -97,6 +97,9 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
     A brand that is typed stands for itself: the kit's product and audience are of the kit's brand;
     and likewise a product.
 
+    Raises:
+        SpreadsheetError: There are none.
+
     Example:
         ```python
         from prefect_staticadslab.campaign.typed_ads import AdDefaults, TypedAd, spreadsheet_of
@@ -107,6 +110,8 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
         assert table.row_numbers == (1,)
         ```
     """
+    if not ads:
+        raise SpreadsheetError([Problem("There are no ads to create. Add at least one.")])
     rows = [_cells(ad, defaults) for ad in ads]
     columns = [name for name in _COLUMNS if name in REQUIRED or any(row[name] for row in rows)]
     lines = [[row[name] for name in columns] for row in rows]
