@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
@@ -23,6 +24,7 @@ from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.patterns import escaped, fill_in, moment_of
 from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import Campaign, check_output
 from prefect_staticadslab.campaigns import run_campaign
 from prefect_staticadslab.command import (
@@ -44,10 +46,21 @@ from prefect_staticadslab.options import (
 )
 
 
+def run_name() -> str:
+    """What a run is called: by its output, with the date filled in."""
+    given = flow_run.parameters
+    output = str(given["output"])
+    try:
+        zone = str(given.get("time_zone", ""))
+        return f"campaign {fill_in(output, moment_of(flow_run.scheduled_start_time, zone))}"
+    except CampaignError:  # which the run tells
+        return f"campaign {output}"
+
+
 @flow(
     name="campaign",
     description="Turns a campaign spreadsheet into a table of image URLs.",
-    flow_run_name="campaign {output}",
+    flow_run_name=run_name,
 )
 async def campaign(
     spreadsheet: str,
@@ -69,7 +82,8 @@ async def campaign(
     """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
 
     Args:
-        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a path or a URL. The address of a Google
+        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a URL, or a path on the machine that runs
+            this. The address of a Google
             Sheet that everyone with the link may see does as well.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL. The same output
             goes on with the same campaign; a new one is a new campaign. {date} in it stands for

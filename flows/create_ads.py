@@ -21,7 +21,8 @@ def run_name() -> str:
     """What a run is called: how many ads, and of which kit."""
     given = flow_run.parameters
     kit = getattr(given.get("brand_kit"), "_block_document_name", None)
-    return f"create {len(given.get('ads', []))} ads{f' with {kit}' if kit else ''}"
+    count = len(given.get("ads", []))
+    return f"create {count} ad{'s' if count != 1 else ''}{f' with {kit}' if kit else ''}"
 
 
 @flow(

@@ -125,7 +125,7 @@ async def inbox(
         work.note(waiting, state)
         if state.is_cancelled():
             break
-    watch.ended = await ended(work.end(), may_pass=work.may_pass)
+    watch.ended = await ended(await work.end(), may_pass=work.may_pass)
     return watch.ended
 
 

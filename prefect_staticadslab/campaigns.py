@@ -185,8 +185,8 @@ async def run_campaign(
     )
     if gone := current.table.gone:
         logger.info(
-            "%d ads of %s are no longer in the spreadsheet; they are kept after the others",
-            gone,
+            "%s of %s no longer in the spreadsheet; kept after the others",
+            "1 ad" if gone == 1 else f"{gone} ads",
             output,
         )
     if asked.unchecked:

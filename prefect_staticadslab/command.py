@@ -181,7 +181,8 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
         if not watch.started:
             raise CampaignError(
                 f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
-                f"{error}"
+                f"{error}\nStart it with `prefect server start`, or set PREFECT_API_URL to "
+                "another one, or to none at all."
             ) from error
         if watch.ended is None:
             raise

@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.run import Campaign
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.ending import REFUSED_STATE
+from prefect_staticadslab.reporting.artifacts import keep_inbox
 
 SMALLEST_LIMIT_USD: Final = 0.001
 """A limit of 0 would be none."""
@@ -150,8 +151,9 @@ class InboxWork:
             # Nobody knows what it started: then that is all that was left.
             self.budget = self.budget.start(plan.new_usd if plan else self.budget.left_usd)
 
-    def end(self) -> State[None]:
-        """Says how it went, and with which state the run ends."""
+    async def end(self) -> State[None]:
+        """Says how it went, keeps that as an artifact, and says with which state the run ends."""
+        await keep_inbox(self.inbox.folder, self._headline(), self._outcomes())
         logger = get_run_logger()
         for name, reason in self.left.items():
             logger.warning("%s is left. %s", name, reason)
@@ -185,6 +187,11 @@ class InboxWork:
         return f"{dry}Spreadsheets in {where}: {told or 'none'}"
 
     def _lines(self) -> list[str]:
+        said = self._outcomes()
+        return [line for name, message in said.items() for line in _told(name, message)]
+
+    def _outcomes(self) -> dict[str, str]:
+        """What became of each spreadsheet that was not finished before, in words."""
         ends = {name: state.message or str(state.name) for name, state in self.states.items()}
         if self.dry_run:
             ends |= {
@@ -192,8 +199,7 @@ class InboxWork:
                 for name, plan in self._plans.items()
                 if self.states[name].is_completed()
             }
-        said = {**ends, **self.refused, **self.left}
-        return [line for name, message in said.items() for line in _told(name, message)]
+        return {**ends, **self.refused, **self.left}
 
 
 async def _plan(waiting: Waiting, credentials: StaticAdsLabCredentials) -> Plan | None:

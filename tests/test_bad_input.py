@@ -149,7 +149,7 @@ def test_merged_header_cells(workbook: Save, refused: Tell) -> None:
     made = book(["Campaign"], NAMES, CELLS)
     made.worksheets[0].merge_cells("A1:E1")
     told = refused(workbook(made))
-    assert "The column design_template_id is missing" in told
+    assert "Row 2: This looks like the header. Delete the 1 row(s) above it." in told
     assert "Row 2: This looks like the header. Delete the 1 row(s) above it." in told
 
 

@@ -321,7 +321,7 @@ def test_two_commands_at_once_create_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
     # Answers take so long that the two meet, however far apart they come up.
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=1) as simulator:
+    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=2) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 32), str(tmp_path / "out.csv")]
         both = [command(arguments, prefect_server, simulator) for _ in range(2)]
         ended = [finished(process) for process in both]

@@ -17,7 +17,12 @@ from typing import Any, cast
 import fsspec
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+)
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_settings
@@ -153,6 +158,19 @@ async def test_a_bad_spreadsheet_is_told_on_each_run_and_the_others_go_on(
     assert state.name == "Refused"
     (tmp_path / "bad.csv").write_text(rows("a"))
     assert (await run(tmp_path, credentials)).is_completed()
+
+
+async def test_what_became_of_each_spreadsheet_is_an_artifact(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    (tmp_path / "good.csv").write_text(rows("a"))
+    (tmp_path / "bad.csv").write_text("A title\n" + rows("a"))
+    state: Any = await inbox(str(tmp_path), credentials, settle_seconds=0, return_state=True)
+    run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    async with get_client() as client:
+        (kept,) = await client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
+    assert "| **good.csv** | 1 of 1 rows completed" in str(kept.data)
+    assert "| **bad.csv** | Row 2: This looks like the header." in str(kept.data)
 
 
 async def test_two_runs_at_once_make_each_ad_once(

@@ -30,6 +30,9 @@ NAME_COLUMNS: Final = tuple(name.removesuffix("_id") for name in ID_COLUMNS)
 KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
 
+SPACED_COLUMNS: Final = frozenset(name for name in NAME_COLUMNS if "_" in name)
+"""Columns that may be written with a space: `Design template`."""
+
 FILTER_EXAMPLE: Final = "ad_format=Sale; aspect_ratio=4:5"
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
@@ -63,6 +66,11 @@ def columns_of(
             )
         else:
             positions[known] = position
+    for position, name in enumerate(names):
+        # As people write them, where no other column can be meant.
+        known = normalized(name).replace(" ", "_")
+        if known in SPACED_COLUMNS & known_columns and not {known, f"{known}_id"} & set(positions):
+            positions[known] = position
     missing = [
         name
         for name in REQUIRED_COLUMNS
@@ -79,13 +87,14 @@ def columns_of(
     if missing:
         shown = ", ".join(name for name in names if name.strip())
         problems.append(Problem(f"The spreadsheet's columns are: {shortened(shown, 300)}", row=1))
-        problems += _header_further_down(spreadsheet)
+        # What is missing above the header is nothing to speak of.
+        problems = _header_further_down(spreadsheet) or problems
     return positions, problems
 
 
 def _instead(id_column: str) -> str:
     if id_column == "design_template_id":
-        return f", or what it should be like: {FILTER_EXAMPLE}"
+        return f", or what it should be like: {FILTER_EXAMPLE}. It may be called design_template"
     return f". Or write names, in a column {id_column.removesuffix('_id')}"
 
 

@@ -56,7 +56,8 @@ class TypedAd(BaseModel):
     product: str = Field(
         default="",
         title="Product",
-        description="The product's name. Several: Cold Brew Kit | Hot Chocolate.",
+        description="The product's name, if not the brand kit's; the ad then needs an audience, "
+        "too. Several: Cold Brew Kit | Hot Chocolate.",
     )
     audience: str = Field(
         default="",

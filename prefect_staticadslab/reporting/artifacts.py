@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 
+from prefect_staticadslab.campaign import storage
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.gallery.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.problems import CampaignError
@@ -74,6 +75,25 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
             markdown=gallery,
             description=f"Static Ads Lab: the pictures of {batch.title}",
         )
+
+
+async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) -> None:
+    """Keeps how an inbox's run went, or logs why that is not possible.
+
+    Args:
+        folder: The inbox.
+        headline: The counts.
+        outcomes: What became of each spreadsheet, by its name.
+    """
+    try:
+        async with asyncio.timeout(ARTIFACT_SECONDS):
+            await acreate_markdown_artifact(
+                key=f"{slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
+                markdown=contents.inbox_markdown(outcomes),
+                description=f"Static Ads Lab: {headline}",
+            )
+    except Exception as error:
+        get_run_logger().warning("Prefect's server did not keep the artifacts: %r", error)
 
 
 def artifact_key(batch: Batch[Any], part: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,7 +29,10 @@ PICTURES_ABREAST: Final = 4
 PICTURE_WIDTH: Final = 180
 
 CAUSES: Final = 20
-"""Causes of failures in a summary."""
+"""Causes of failures in a summary, or lines of what became of a spreadsheet."""
+
+SPREADSHEETS: Final = 50
+"""Spreadsheets in an inbox's summary."""
 
 _LONGEST_CELL: Final = 200
 _LONGEST_RANGES: Final = 80
@@ -59,6 +62,20 @@ def summary_markdown(summary: Summary) -> str:
         ]
         if len(summary.failures) > CAUSES:
             lines += ["", f"and {len(summary.failures) - CAUSES} other causes; see the table."]
+    return "\n".join(lines)
+
+
+def inbox_markdown(outcomes: Mapping[str, str]) -> str:
+    """What became of an inbox's spreadsheets, as Markdown: a line for each sentence."""
+    if not outcomes:
+        return "There was nothing to do."
+    lines = ["| Spreadsheet | |", "|---|---|"]
+    for name, message in list(outcomes.items())[:SPREADSHEETS]:
+        first, *more = (_cell(line) for line in message.splitlines()[:CAUSES] or [""])
+        lines.append(f"| **{_cell(name)}** | {first} |")
+        lines += [f"| | {line} |" for line in more]
+    if len(outcomes) > SPREADSHEETS:
+        lines += ["", f"and {len(outcomes) - SPREADSHEETS} more."]
     return "\n".join(lines)
 
 

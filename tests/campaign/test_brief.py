@@ -363,3 +363,21 @@ def test_lines_are_what_their_combinations_would_be_as_rows(audiences: list[str]
     )
     assert [r.request for r in matrix] == [r.request for r in by_hand]
     assert [r.identity for r in matrix] == [r.identity for r in by_hand]
+
+
+def test_a_column_may_be_written_with_a_space_where_it_can_only_be_that_one() -> None:
+    spaced = {
+        {"design_template": "Design Template"}.get(name, name): cell for name, cell in NAMES.items()
+    }
+    [found], [expected] = lines(spaced), lines(NAMES)
+    assert [found[name] for name in IDS] == [expected[name] for name in IDS]
+    # A shop's own column beside ours stays the shop's.
+    both = {**IDS, "Product Variant": "Red / Large", "product_variant_id": "pv_1"}
+    assert Brief.read(sheet(both)).lines == ()
+
+
+def test_a_header_that_is_further_down_is_all_that_is_told() -> None:
+    titled = {"Spring": "design_template_id", "": "brand_id", " ": "product_id", "x": "audience_id"}
+    with pytest.raises(SpreadsheetError) as refused:
+        Brief.read(sheet(titled))
+    assert str(refused.value) == "Row 2: This looks like the header. Delete the 1 row(s) above it."

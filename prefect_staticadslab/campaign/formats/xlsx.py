@@ -66,7 +66,7 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
     header = (header + [""] * width)[:width]
     lines, numbers = [], []
     for number, line in enumerate(records[1:], FIRST_ROW):
-        if not all(is_blank(v) for v in line):
+        if any(cell_text(v).strip() for v in line):
             lines.append((line + [None] * width)[:width])
             numbers.append(number)
     problems = header_problems(header)

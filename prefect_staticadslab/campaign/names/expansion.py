@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from prefect_staticadslab.campaign.columns import ID_COLUMNS, SOURCE_ROW_COLUMN
+from prefect_staticadslab.campaign.columns import (
+    ID_COLUMNS,
+    KNOWN_COLUMNS,
+    SOURCE_ROW_COLUMN,
+    columns_of,
+)
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.catalogue import KINDS, TEMPLATE, Catalogue, Chosen, Kind
 from prefect_staticadslab.campaign.names.resolution import (
@@ -85,6 +90,8 @@ class _Writer:
         self._places: dict[str, int] = {}
         for place, name in enumerate(given.frame.columns):
             self._places.setdefault(normalized(str(name)), place)
+        for name, place in columns_of(given, KNOWN_COLUMNS)[0].items():
+            self._places.setdefault(name, place)
         for name in ID_COLUMNS:
             if name not in self._places and name.removesuffix("_id") in self._places:
                 self._places[name] = len(self._header)
