@@ -150,7 +150,6 @@ def test_merged_header_cells(workbook: Save, refused: Tell) -> None:
     made.worksheets[0].merge_cells("A1:E1")
     told = refused(workbook(made))
     assert "Row 2: This looks like the header. Delete the 1 row(s) above it." in told
-    assert "Row 2: This looks like the header. Delete the 1 row(s) above it." in told
 
 
 def test_formulas_that_nobody_computed(workbook: Save, refused: Tell) -> None:
