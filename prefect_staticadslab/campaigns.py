@@ -35,6 +35,7 @@ from prefect_staticadslab.ending import refused
 from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.pictures import keep_pictures
 from prefect_staticadslab.reporting.contents import TABLE_ROWS
+from prefect_staticadslab.tries import Tries
 
 NOTHING_CREATED: Final = "Dry run: nothing was created."
 
@@ -98,7 +99,8 @@ async def run_campaign(
             images_zip, preflight: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
-            `campaign.patterns`. It stays the same if the run is retried. None leaves braces alone.
+            `campaign.patterns`. It stays the same if the run is retried, or the flow that calls
+            it. None leaves braces alone.
         words: What people call rows and columns.
 
     Raises:
@@ -133,7 +135,8 @@ async def run_campaign(
     logger = get_run_logger()
     try:
         if time_zone is not None:
-            moment = moment_of(flow_run.scheduled_start_time, time_zone)
+            scheduled = (await Tries.of_this_run()).scheduled or flow_run.scheduled_start_time
+            moment = moment_of(scheduled, time_zone)
             source = fill_in(source, moment) if isinstance(source, str) else source
             output, name, download_images, images_zip = (
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)

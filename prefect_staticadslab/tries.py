@@ -26,11 +26,13 @@ class Tries:
         name: What idempotency keys can be made of: the same in all of its tries.
         count: How many tries there were, this one included.
         begun: When the first one began, if that is known.
+        scheduled: When the first one was to start, if that is known.
     """
 
     name: str
     count: int = 1
     begun: datetime | None = None
+    scheduled: datetime | None = None
 
     @classmethod
     async def of_this_run(cls) -> Tries:
@@ -49,6 +51,7 @@ class Tries:
         return cls(
             name=f"flow-run-{runs[0].id}",
             count=max(1, sum(each.run_count for each in runs)),
+            scheduled=runs[0].expected_start_time,
             begun=min((each.start_time for each in runs if each.start_time), default=None),
         )
 

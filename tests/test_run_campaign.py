@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from prefect.events.filters import EventFilter, EventNameFilter
 from flows.campaign import campaign
 from prefect_staticadslab import CampaignResult, StaticAdsLabCredentials, run_campaign
 from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.patterns import moment_of
 from prefect_staticadslab.campaign.problems import CampaignError
 from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.command import flow_started
@@ -102,6 +104,29 @@ async def ran(a_flow: Any, *arguments: Any, **options: Any) -> State[Any]:
     state = await a_flow(*arguments, return_state=True, **options)
     assert isinstance(state, State)
     return state
+
+
+async def test_the_date_stays_the_same_when_the_flow_around_a_campaign_is_retried(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduled: list[datetime] = []
+
+    def noted(moment: datetime, time_zone: str) -> datetime:
+        scheduled.append(moment)
+        return moment_of(moment, time_zone)
+
+    monkeypatch.setattr("prefect_staticadslab.campaigns.moment_of", noted)
+    place = write_campaign(tmp_path, "a")
+
+    @flow(retries=1, retry_delay_seconds=1)
+    async def nightly() -> None:
+        await campaign(place, str(tmp_path / "{date}.csv"), credentials)
+        if len(scheduled) == 1:
+            raise RuntimeError("something else of this flow")
+
+    assert (await ran(nightly)).is_completed()
+    assert len(scheduled) == 2
+    assert scheduled[0] == scheduled[1]
 
 
 async def test_a_flow_with_retries_goes_on_instead_of_beginning_again(
