@@ -38,6 +38,7 @@ lowest: .venv-lowest/made
 		tests/campaign/test_contact_sheet.py tests/simulator/test_jobs_and_uploads.py \
 		tests/test_bad_input.py tests/test_campaign_flow.py tests/test_command.py \
 		tests/test_credentials.py tests/test_deployments.py tests/test_image_ad_job.py \
+		tests/test_saved_blocks.py \
 		tests/test_tasks.py tests/test_templates_and_revisions.py tests/test_watch.py
 
 # Two minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
