@@ -111,6 +111,17 @@ async def test_the_same_call_again_goes_on_where_it_stopped(
     assert len(simulator.world.jobs) == 4
 
 
+async def test_creates_that_the_api_answers_from_an_earlier_run_are_counted(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "b")
+    for _ in range(2):
+        state = await run(place, tmp_path / "out.csv", credentials)
+        (tmp_path / "out.csv").unlink()
+    assert "2 creates were answered from an earlier run." in (state.message or "")
+    assert len(simulator.world.jobs) == 2
+
+
 async def test_without_waiting_a_run_ends_once_all_is_created(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:

@@ -29,6 +29,8 @@ UNEXECUTED = {
     "make test",
     "make unit",
     "make chaos",
+    "make lowest",
+    "make ui",
     "make distributed",
     "make benchmark",
     "pip install prefect-staticadslab",
