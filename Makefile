@@ -10,9 +10,7 @@ PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 demo: .venv/demo
 	@$(PY) examples/demo.py
 
-# The wheel's tests are the first of all, so that they wait for pip while the others run.
-test: lint
-	$(PYTEST) -m "not chaos and not distributed and not ui"
+test: lint unit
 
 lint: .venv/test
 	$(PY) -m ruff check .
@@ -22,6 +20,7 @@ lint: .venv/test
 unit: .venv/test
 	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui"
 
+# Builds the wheel, and installs it without the lock into an empty environment, as a user's pip does.
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
 

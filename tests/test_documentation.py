@@ -30,6 +30,7 @@ UNEXECUTED = {
     "make unit",
     "make chaos",
     "make lowest",
+    "make wheel-test",
     "make ui",
     "make distributed",
     "make benchmark",
