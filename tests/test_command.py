@@ -322,12 +322,12 @@ def test_two_commands_at_once_create_each_ad_once(
 ) -> None:
     # Answers take so long that the two meet, however far apart they come up.
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=2) as simulator:
-        arguments = [write_campaign(tmp_path, *["the same"] * 32), str(tmp_path / "out.csv")]
+        arguments = [write_campaign(tmp_path, *["the same"] * 16), str(tmp_path / "out.csv")]
         both = [command(arguments, prefect_server, simulator) for _ in range(2)]
         ended = [finished(process) for process in both]
         assert [status for status, _, _ in ended] == [0, 0]
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) == 32
+        assert len(simulator.world.jobs) == 16
         assert simulator.world.counts["replayed"] > 0
 
 

@@ -244,6 +244,20 @@ async def events_of(state: State[Any], *prefixes: str) -> list[Event]:
     raise AssertionError("the events never came")
 
 
+async def logs_of(state: State[Any], part: str, *, at_least: int) -> list[str]:
+    """The lines of a flow run's log that hold a text, once the server has so many of them."""
+    assert state.state_details.flow_run_id is not None
+    run = LogFilterFlowRunId(any_=[state.state_details.flow_run_id])
+    async with get_client() as client:
+        for _ in range(150):
+            logs = await client.read_logs(LogFilter(flow_run_id=run), limit=200)
+            found = [each.message for each in logs if part in each.message]
+            if len(found) >= at_least:
+                return found
+            await asyncio.sleep(0.2)
+    raise AssertionError(f"only {len(found)} lines with {part!r} came")
+
+
 async def test_events_tell_how_a_campaign_goes_and_of_a_few_failed_rows(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:
@@ -263,13 +277,8 @@ async def test_events_tell_how_a_campaign_goes_and_of_a_few_failed_rows(
     assert ended.resource.id in [related.id for related in events[1].related]
     assert "PIPELINE_ERROR" in events[1].payload["error"]
     # Failed rows are in the log, too, up to the same number.
-    assert state.state_details.flow_run_id is not None
-    async with get_client() as client:
-        logs = await client.read_logs(
-            LogFilter(flow_run_id=LogFilterFlowRunId(any_=[state.state_details.flow_run_id])),
-            limit=200,
-        )
-    assert sum("failed: The picture" in each.message for each in logs) == 20
+    told = await logs_of(state, "failed: The picture", at_least=20)
+    assert len(told) == 20
 
 
 async def test_the_table_is_an_asset_made_of_the_spreadsheet(
@@ -341,12 +350,5 @@ async def warned() -> None:
 async def test_what_the_package_warns_of_is_in_the_runs_log() -> None:
     for _ in range(2):
         state = await ran(warned)
-    assert state.state_details.flow_run_id is not None
-    run = LogFilterFlowRunId(any_=[state.state_details.flow_run_id])
-    async with get_client() as client:
-        for _ in range(50):
-            logs = await client.read_logs(LogFilter(flow_run_id=run))
-            if said := [each.message for each in logs if "Polling" in each.message]:
-                break
-            await asyncio.sleep(0.2)
+    said = await logs_of(state, "Polling", at_least=1)
     assert said == ["Polling 3 jobs: away"]
