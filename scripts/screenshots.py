@@ -177,6 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
         browser(home.url) as ui,
     ):
         ui.open_form(home.deployment("create-ads")["id"])
+        ui.field("Run Name").fill("Summer, iced")
         ui.choose(KIT)
         ui.click("Add item")
         ui.field("Prompt (Optional)").fill("Iced, in the first light of the harbour")
