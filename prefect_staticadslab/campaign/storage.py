@@ -36,6 +36,11 @@ def is_url(location: str) -> bool:
     return "://" in location and not location.startswith(_LOCAL)
 
 
+def is_web_address(location: str) -> bool:
+    """Whether a location is one that a browser can open."""
+    return location.lower().startswith(("http://", "https://"))
+
+
 _LOCAL = ("file://", "local://")
 
 
@@ -103,7 +108,7 @@ def in_words(location: str, verb: str, *, but: type[Exception] = StorageError) -
 
 def _options(url: str) -> dict[str, Any]:
     """What fsspec is told besides the URL."""
-    if not url.lower().startswith(("http://", "https://")):
+    if not is_web_address(url):
         return {}
     import aiohttp
 
@@ -178,7 +183,7 @@ def is_folder(location: str) -> bool:
     if not is_url(location):
         with in_words(location, "read"):
             return local_path(location).is_dir()
-    if location.lower().startswith(("http://", "https://")):
+    if is_web_address(location):
         return False
     with in_words(location, "reached"):
         filesystem, path = remote(location)

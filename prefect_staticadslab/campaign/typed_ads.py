@@ -114,22 +114,9 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
     if not ads:
         raise SpreadsheetError([Problem("There are no ads to create. Add at least one.")])
     rows = [_cells(ad, defaults) for ad in ads]
-    columns = [name for name in _COLUMNS if name in REQUIRED or any(row[name] for row in rows)]
+    columns = [name for name in rows[0] if name in REQUIRED or any(row[name] for row in rows)]
     lines = [[row[name] for name in columns] for row in rows]
     return Spreadsheet(frame_of(columns, lines), tuple(range(1, len(rows) + 1)))
-
-
-_COLUMNS: Final = (
-    "brand",
-    "product",
-    "product_variant",
-    "audience",
-    "design_template",
-    "prompt",
-    "editable",
-    "generate_ai_images",
-    "generate_copy",
-)
 
 
 def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:

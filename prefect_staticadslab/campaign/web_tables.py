@@ -87,7 +87,7 @@ def table_ending(location: str) -> str:
         ```
     """
     own = storage.suffix(location)
-    if own in ENDINGS or not is_web_address(location):
+    if own in ENDINGS or not storage.is_web_address(location):
         return own
     told = (
         _TOLD.get(value.lower())
@@ -111,11 +111,6 @@ def table_name(location: str) -> str:
     return "Google Sheet" if is_google_sheet(location) else storage.name(location)
 
 
-def is_web_address(location: str) -> bool:
-    """Whether a location is one that a browser can open."""
-    return location.lower().startswith(("http://", "https://"))
-
-
 def is_google_sheet(location: str) -> bool:
     """Whether a location is the address of a Google Sheet, in whatever form."""
     try:
@@ -123,7 +118,7 @@ def is_google_sheet(location: str) -> bool:
         host = parts.hostname
     except ValueError:
         return False
-    return is_web_address(location) and host == _GOOGLE and "/spreadsheets/" in parts.path
+    return storage.is_web_address(location) and host == _GOOGLE and "/spreadsheets/" in parts.path
 
 
 def is_web_page(content: bytes) -> bool:
@@ -139,7 +134,7 @@ def instead_of_a_page(location: str) -> str:
             'Share > General access > "Anyone with the link"; or File > Download as .csv or .xlsx, '
             "and use that file."
         )
-    if is_web_address(location):
+    if storage.is_web_address(location):
         return (
             "Perhaps it asks for a login, or it is the page around the table. Use the address of "
             "the table itself, one that a private browser window can open; or download it as .csv "

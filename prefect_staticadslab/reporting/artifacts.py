@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
@@ -45,33 +45,25 @@ async def keep_artifacts(
     Returns:
         Whether they are kept.
     """
-    # The table is saved: whatever is wrong with Prefect's server is no reason to fail now.
-    try:
-        async with asyncio.timeout(within_seconds):
-            await create_artifacts(batch, summary)
-    except Exception as error:
-        get_run_logger().warning("Prefect's server did not keep the artifacts: %r", error)
-        return False
-    return True
+    return await _are_kept(create_artifacts(batch, summary), within_seconds)
 
 
 async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
     """Creates a run's artifacts; see `keep_artifacts`."""
-    key: Callable[[str], str] = lambda part: artifact_key(batch, part)  # noqa: E731
     await acreate_markdown_artifact(
-        key=key("summary"),
+        key=artifact_key(batch, "summary"),
         markdown=contents.summary_markdown(summary),
         description=f"Static Ads Lab: {summary.headline()}",
     )
     rows = contents.table_rows(batch.table)
     await acreate_table_artifact(
-        key=key("table"),
+        key=artifact_key(batch, "table"),
         table=rows,
         description=contents.table_description(batch.table, len(rows)),
     )
     if gallery := contents.gallery_markdown(batch.table):
         await acreate_markdown_artifact(
-            key=key("pictures"),
+            key=artifact_key(batch, "pictures"),
             markdown=gallery,
             description=f"Static Ads Lab: the pictures of {batch.title}",
         )
@@ -85,15 +77,26 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
         headline: The counts.
         outcomes: What became of each spreadsheet, by its name.
     """
+
+    async def create() -> None:
+        await acreate_markdown_artifact(
+            key=f"{slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
+            markdown=contents.inbox_markdown(outcomes),
+            description=f"Static Ads Lab: {headline}",
+        )
+
+    await _are_kept(create(), ARTIFACT_SECONDS)
+
+
+async def _are_kept(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
+    # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
-        async with asyncio.timeout(ARTIFACT_SECONDS):
-            await acreate_markdown_artifact(
-                key=f"{slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
-                markdown=contents.inbox_markdown(outcomes),
-                description=f"Static Ads Lab: {headline}",
-            )
+        async with asyncio.timeout(within_seconds):
+            await creating
     except Exception as error:
         get_run_logger().warning("Prefect's server did not keep the artifacts: %r", error)
+        return False
+    return True
 
 
 def artifact_key(batch: Batch[Any], part: str) -> str:

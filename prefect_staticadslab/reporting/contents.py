@@ -16,6 +16,7 @@ from prefect_staticadslab.campaign.gallery.captions import labels
 from prefect_staticadslab.campaign.kinds import CampaignRow
 from prefect_staticadslab.campaign.problems import ranges
 from prefect_staticadslab.campaign.results import JobTable
+from prefect_staticadslab.campaign.sheet import shortened
 from prefect_staticadslab.campaign.states import AdState
 from prefect_staticadslab.campaign.summary import Summary
 
@@ -57,7 +58,8 @@ def summary_markdown(summary: Summary) -> str:
     if summary.failures:
         lines += ["", "**Failed rows by cause**", "", "| Ads | Cause | Rows |", "|---:|---|---|"]
         lines += [
-            f"| {cause.ads} | {_cell(cause.message)} | {_shortened(ranges(cause.rows))} |"
+            f"| {cause.ads} | {_cell(cause.message)} | "
+            f"{shortened(ranges(cause.rows), _LONGEST_RANGES)} |"
             for cause in summary.failures[:CAUSES]
         ]
         if len(summary.failures) > CAUSES:
@@ -156,19 +158,11 @@ def _url(url: str | None) -> str:
         return ""
 
 
-def _shortened(text: str, longest: int = _LONGEST_RANGES) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _one_line(text: str) -> str:
-    return _shortened(" ".join(text.split()), _LONGEST_CELL)
-
-
 def _inert(text: str) -> str:
     """Text for a cell that one of Prefect's UIs takes for Markdown, and the other for text."""
-    return _one_line(text).replace("<", "‹").replace("](", "] (")
+    return shortened(text, _LONGEST_CELL).replace("<", "‹").replace("](", "] (")
 
 
 def _cell(text: str) -> str:
     """Text for a Markdown table: one line, no markup, not too long."""
-    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(_one_line(text)))
+    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(shortened(text, _LONGEST_CELL)))

@@ -23,7 +23,7 @@ from prefect.events import emit_event
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.kinds import CampaignRow
 from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.states import AdState
 from prefect_staticadslab.campaign.summary import Summary
 from prefect_staticadslab.reporting.artifacts import slug_of
 
@@ -52,7 +52,6 @@ def emit_started(batch: Batch[Any], plan: Plan, organization: str) -> None:
 
 def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
     """Tells that a run of a batch is at its end: completed, created, incomplete or interrupted."""
-    counts = {str(status): count for status, count in summary.counts.items()}
     _emit(
         batch,
         how,
@@ -61,7 +60,7 @@ def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
             "contact_sheet": summary.contact_sheet or "",
             "pictures": summary.pictures or "",
             "rows": summary.rows,
-            **{status: counts.get(status, 0) for status in map(str, RowStatus)},
+            **{str(status): count for status, count in summary.counts.items()},
             "cost_usd": float(summary.cost_usd),
             "seconds": round(summary.seconds, 1),
         },

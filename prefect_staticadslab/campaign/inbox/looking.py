@@ -112,7 +112,7 @@ class Inbox:
         Raises:
             CampaignError: It makes no sense.
         """
-        if folder.lower().startswith(("http://", "https://")):
+        if storage.is_web_address(folder):
             raise CampaignError(
                 f"{storage.shown(folder)} is a web address, and no folder that can be listed."
             )
@@ -132,16 +132,7 @@ class Inbox:
         Raises:
             StorageError: The folder cannot be read.
         """
-        return decisions.candidates(self._listed(), self.names, beside=self.beside)[0]
-
-    def _listed(self) -> list[StoredFile]:
-        try:
-            return folders.list_files(self.folder)
-        except folders.NoFolderError:
-            # An object store has no folder where there is no file.
-            if storage.is_url(self.folder):
-                return []
-            raise
+        return decisions.candidates(_files(self.folder), self.names, beside=self.beside)[0]
 
     def look(self, before: Sequence[StoredFile] | None = None) -> Found:
         """Reads the spreadsheets that were not finished, and decides what is to be done with each.
@@ -155,14 +146,14 @@ class Inbox:
         notes = self._notes()
         noted = {note.table for note in notes.values() if isinstance(note, Note)}
         spreadsheets, tables = decisions.candidates(
-            self._listed(), self.names, beside=self.beside, noted=noted
+            _files(self.folder), self.names, beside=self.beside, noted=noted
         )
         unwritable = {file.name for file in spreadsheets if not _is_text(file.name)}
         spreadsheets = [file for file in spreadsheets if file.name not in unwritable]
         unsettled: frozenset[str] = frozenset()
         if before is not None:
             unsettled = decisions.unsettled(before, spreadsheets)
-        present = self._present()
+        present = [file.name for file in _files(self.results)]
         decided: dict[str, Decision] = {}
         prints: dict[str, str] = {}
         for name in (file.name for file in spreadsheets if file.name not in unsettled):
@@ -212,14 +203,6 @@ class Inbox:
             except CampaignError as error:
                 notes[name] = Refused(str(error))
         return notes
-
-    def _present(self) -> list[str]:
-        try:
-            return [file.name for file in folders.list_files(self.results)]
-        except folders.NoFolderError:
-            if storage.is_url(self.results):
-                return []
-            raise
 
     def _location(self, name: str) -> str:
         return storage.join(self.folder, name)
@@ -292,6 +275,16 @@ def note_end(
         return False
     write_note(results, spreadsheet, note)
     return True
+
+
+def _files(folder: str) -> list[StoredFile]:
+    try:
+        return folders.list_files(folder)
+    except folders.NoFolderError:
+        # An object store has no folder where there is no file.
+        if storage.is_url(folder):
+            return []
+        raise
 
 
 def _is_text(name: str) -> bool:
