@@ -11,7 +11,7 @@ from typing import Final
 
 from benchmarks.measure import ROOT, Contender, Result, measure
 from benchmarks.report import plot, table
-from prefect_staticadslab.campaign.columns import REQUIRED_COLUMNS
+from prefect_staticadslab.campaign.rows.columns import REQUIRED_COLUMNS
 from prefect_staticadslab.simulator import SimulatorServer
 
 CONTENDERS: Final = (

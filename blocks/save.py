@@ -20,25 +20,25 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
-from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.command import TEMPORARY_SERVER, run_command
-from prefect_staticadslab.console import PREFECT, hide_logs_of
-from prefect_staticadslab.saved_blocks.brand_kit import block_name_problem
-from prefect_staticadslab.saved_blocks.drift import (
+from prefect_staticadslab.brand_kits.blocks import (
+    PrefectBlocks,
+    PrefectError,
+    prefect_blocks,
+)
+from prefect_staticadslab.brand_kits.diff import (
     Finding,
     Standing,
     compare_credentials,
     compare_kit,
     contents,
 )
-from prefect_staticadslab.saved_blocks.keys import Keys, client_of, look_up_file
-from prefect_staticadslab.saved_blocks.kit_file import KitFile, open_kits
-from prefect_staticadslab.saved_blocks.kit_lookup import LookedUp
-from prefect_staticadslab.saved_blocks.prefect_blocks import (
-    PrefectBlocks,
-    PrefectError,
-    prefect_blocks,
-)
+from prefect_staticadslab.brand_kits.keys import Keys, client_of, look_up_file
+from prefect_staticadslab.brand_kits.kit import block_name_problem
+from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
+from prefect_staticadslab.brand_kits.resolve import LookedUp
+from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.cli.console import PREFECT, hide_logs_of
+from prefect_staticadslab.cli.runner import TEMPORARY_SERVER, run_command
 
 DEFAULT_NAME = "static-ads-lab"
 

@@ -22,7 +22,7 @@ from prefect.schedules import Schedule
 from ruamel.yaml import YAML
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.deployment_steps import find_block
+from prefect_staticadslab.orchestration.deployment_steps import find_block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_BLOCK: Final = "static-ads-lab"

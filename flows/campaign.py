@@ -19,15 +19,21 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.campaign.campaign import Campaign, check_output
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.date_patterns import escaped, fill_in, moment_of
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.patterns import escaped, fill_in, moment_of
-from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.run import Campaign, check_output
-from prefect_staticadslab.campaigns import run_campaign
-from prefect_staticadslab.command import (
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.options import (
+    at_least_one,
+    keep_simulated_pictures,
+    positive,
+    saved_credentials,
+    simulated,
+)
+from prefect_staticadslab.cli.runner import (
     COMPLETED,
     flow_started,
     goes_on,
@@ -35,15 +41,9 @@ from prefect_staticadslab.command import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.ending import ended
-from prefect_staticadslab.fan_out import by_account, clients_of, keys_of
-from prefect_staticadslab.options import (
-    at_least_one,
-    keep_simulated_pictures,
-    positive,
-    saved_credentials,
-    simulated,
-)
+from prefect_staticadslab.orchestration.chunk_tasks import by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.flow_outcome import ended
+from prefect_staticadslab.orchestration.run_campaign import run_campaign
 
 
 def run_name() -> str:

@@ -16,7 +16,7 @@ from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.campaign.listing.creation import (
+from prefect_staticadslab.campaign.catalogue_tables.creation import (
     Additions,
     Outcome,
     counted,
@@ -24,25 +24,25 @@ from prefect_staticadslab.campaign.listing.creation import (
     kinds_to_read,
     plan_additions,
 )
-from prefect_staticadslab.campaign.listing.report import (
+from prefect_staticadslab.campaign.catalogue_tables.report import (
     check_report,
     plural,
     read_catalogue,
     tables,
     write_report,
 )
-from prefect_staticadslab.campaign.listing.rows import WantedResource, read_wanted
+from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource, read_wanted
+from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.command import (
+from prefect_staticadslab.cli.options import add_key_options, given_credentials
+from prefect_staticadslab.cli.runner import (
     COMPLETED,
     flow_started,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.options import add_key_options, given_credentials
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 
 NOTHING_CREATED = "Dry run: nothing was created."
 

@@ -10,11 +10,11 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.typed_ads import FORM_WORDS, spreadsheet_of
-from prefect_staticadslab.command import flow_started
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.tries import Tries
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
+from prefect_staticadslab.cli.runner import flow_started
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_retries import Tries
 
 
 def run_name() -> str:

@@ -15,13 +15,19 @@ from prefect.states import Completed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
-from prefect_staticadslab.batch_run import BatchRun
-from prefect_staticadslab.campaign.gallery.pictures import check_places
-from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.templates import TemplateBatch
-from prefect_staticadslab.command import (
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.options import (
+    add_key_options,
+    at_least_one,
+    given_credentials,
+    keep_simulated_pictures,
+    positive,
+)
+from prefect_staticadslab.cli.runner import (
     COMPLETED,
     flow_started,
     goes_on,
@@ -29,16 +35,10 @@ from prefect_staticadslab.command import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.fan_out import FanOut, by_account, clients_of, keys_of
-from prefect_staticadslab.options import (
-    add_key_options,
-    at_least_one,
-    given_credentials,
-    keep_simulated_pictures,
-    positive,
-)
-from prefect_staticadslab.pictures import keep_pictures
+from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.run_reporter import BatchRun
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 

@@ -17,20 +17,20 @@ from prefect.states import Completed, Failed
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.gallery.pictures import check_places
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.command import (
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.cli.runner import (
     flow_started,
     leave,
     run_command,
     run_flow,
 )
 from prefect_staticadslab.credentials import refusals
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.pictures import keep_pictures
-from prefect_staticadslab.reporting.artifacts import keep_contact_sheet
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
 
 REFUSED = "Nothing was downloaded."
 

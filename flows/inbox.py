@@ -17,26 +17,26 @@ from prefect.runtime import flow_run
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.campaign import storage
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.campaign.patterns import moment_of
 from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaigns import run_campaign
-from prefect_staticadslab.command import flow_started, goes_on, leave, run_command, run_flow
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.inbox_work import InboxWork, note_begun
-from prefect_staticadslab.options import (
+from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.cli.options import (
     add_key_options,
     at_least_one,
     given_credentials,
     positive,
 )
+from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.inbox_run import InboxWork, note_begun
+from prefect_staticadslab.orchestration.run_campaign import run_campaign
 
 
 @flow(

@@ -15,28 +15,28 @@ from prefect.states import Completed
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.batch_run import BatchRun
-from prefect_staticadslab.campaign.gallery.pictures import check_places
-from prefect_staticadslab.campaign.plan import Plan
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.job_types.revisions import Revisions
+from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.revisions import Revisions
-from prefect_staticadslab.command import (
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.options import (
+    add_key_options,
+    given_credentials,
+    keep_simulated_pictures,
+    positive,
+)
+from prefect_staticadslab.cli.runner import (
     flow_started,
     goes_on,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.ending import ended, refused
-from prefect_staticadslab.fan_out import quoted
-from prefect_staticadslab.options import (
-    add_key_options,
-    given_credentials,
-    keep_simulated_pictures,
-    positive,
-)
-from prefect_staticadslab.pictures import keep_pictures
+from prefect_staticadslab.orchestration.chunk_tasks import quoted
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.run_reporter import BatchRun
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 REFUSED = "Nothing was changed."

@@ -22,19 +22,19 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
     WaitTimeoutError,
 )
+from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.one_ad import price_line, resolve_one_ad
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.command import (
+from prefect_staticadslab.cli.console import ALWAYS_SHOWN
+from prefect_staticadslab.cli.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.cli.runner import (
     flow_started,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.console import ALWAYS_SHOWN
-from prefect_staticadslab.ending import REFUSED_TITLE, ended, refused
-from prefect_staticadslab.options import add_key_options, given_credentials, positive
-from prefect_staticadslab.reporting.live import show_image_ad
-from prefect_staticadslab.tries import Tries
+from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
+from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 
 CANNOT_WATCH = "There is nothing to watch."
 AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")

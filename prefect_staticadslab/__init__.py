@@ -27,12 +27,12 @@ from prefect_staticadslab.api.models import (
     ImageAdRequest,
     ImageAdVersion,
 )
-from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
-from prefect_staticadslab.campaign.states import AdState, RowStatus
-from prefect_staticadslab.campaign.typed_ads import TypedAd
-from prefect_staticadslab.campaigns import CampaignResult, run_campaign
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.rows.form_ads import TypedAd
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.image_ad_job import ImageAdJob, ImageAdRun
+from prefect_staticadslab.orchestration.run_campaign import CampaignResult, run_campaign
 from prefect_staticadslab.tasks import (
     create_audience,
     create_brand,

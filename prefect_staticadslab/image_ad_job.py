@@ -18,8 +18,8 @@ from pydantic import Field, HttpUrl
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
-from prefect_staticadslab.campaign.sheet import cell_text
-from prefect_staticadslab.campaign.typed_ads import AdDefaults
+from prefect_staticadslab.campaign.files.cells import cell_text
+from prefect_staticadslab.campaign.rows.form_ads import AdDefaults
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 REMEMBERED_RUNS: Final = 10_000

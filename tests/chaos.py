@@ -34,10 +34,14 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
-from prefect_staticadslab.campaign import ahead, keys, pipeline, poll_plan, results, session
-from prefect_staticadslab.campaign.concurrency import all_of
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline import ahead, session
+from prefect_staticadslab.campaign.pipeline import api_keys as keys
+from prefect_staticadslab.campaign.pipeline import chunk as pipeline
+from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
+from prefect_staticadslab.campaign.pipeline.background import all_of
+from prefect_staticadslab.campaign.table import result_table as results
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.conftest import ROOT, simulated_ids
 

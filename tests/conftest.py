@@ -23,11 +23,11 @@ from prefect_staticadslab import (
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
+from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 # How long an example takes hangs on what else the machine does.

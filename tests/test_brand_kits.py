@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.saved_blocks.brand_kit import BrandKit, block_name_problem
-from prefect_staticadslab.saved_blocks.drift import (
+from prefect_staticadslab.brand_kits.diff import (
     SavedCredentials,
     Standing,
     compare_credentials,
     compare_kit,
 )
-from prefect_staticadslab.saved_blocks.kit_file import KitFile, open_kits, read_kits
-from prefect_staticadslab.saved_blocks.kit_lookup import LookedUp, look_up_kits
+from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem
+from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits, read_kits
+from prefect_staticadslab.brand_kits.resolve import LookedUp, look_up_kits
+from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.catalog import make_id
 from tests.conftest import ROOT, simulated_ids

@@ -21,9 +21,9 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.reporting.artifacts import slug
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.orchestration.reporting.artifacts import slug
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 def contents(folder: Path) -> list[str]:

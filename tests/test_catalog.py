@@ -13,23 +13,23 @@ import pytest
 
 from flows.catalog import catalog, main
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.listing.creation import (
+from prefect_staticadslab.campaign.catalogue_tables.creation import (
     FRESH_KEYS,
     addition_key,
     create_additions,
     kinds_to_read,
     plan_additions,
 )
-from prefect_staticadslab.campaign.listing.report import (
+from prefect_staticadslab.campaign.catalogue_tables.report import (
     ReportError,
     check_report,
     read_catalogue,
     tables,
     write_report,
 )
-from prefect_staticadslab.campaign.listing.rows import read_wanted
-from prefect_staticadslab.campaign.names.catalogue import AUDIENCE, BRAND, PRODUCT
-from prefect_staticadslab.campaign.problems import SpreadsheetError
+from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 

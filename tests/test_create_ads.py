@@ -16,7 +16,7 @@ from prefect.states import AwaitingRetry
 
 from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -191,7 +191,9 @@ async def test_a_flow_that_is_retried_a_day_later_pays_nothing_again(
     @flow(retries=1, retry_delay_seconds=0)
     async def launch() -> None:
         ends.append(await run(kit, TypedAd(prompt="SIMULATE_FAILURE"), attempts=1))
-        monkeypatch.setattr("prefect_staticadslab.tries.TRUSTED_LIFETIME", timedelta(0))
+        monkeypatch.setattr(
+            "prefect_staticadslab.orchestration.flow_retries.TRUSTED_LIFETIME", timedelta(0)
+        )
         assert ends[-1].is_completed()
 
     await launch(return_state=True)

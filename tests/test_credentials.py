@@ -16,8 +16,8 @@ from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.options import saved_credentials
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.cli.options import saved_credentials
 from tests.conftest import ROOT
 
 

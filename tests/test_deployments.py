@@ -23,7 +23,7 @@ from prefect.states import Cancelling
 from blocks.save import main as save_command
 from deployments.serve import deployments
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
 

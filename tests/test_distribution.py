@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import SECOND_API_KEY
 from tests.conftest import write_campaign
@@ -125,7 +125,7 @@ async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
     with SimulatorServer(speed=100, rate_limit=50, rate_window_seconds=3) as simulator:
         first, second = (
             credentials_of(key, simulator) for key in (SIMULATOR_API_KEY, SECOND_API_KEY)

@@ -10,8 +10,8 @@ import pytest
 from prefect.flows import load_flow_from_entrypoint
 from ruamel.yaml import YAML
 
-from prefect_staticadslab.campaign.patterns import PLACEHOLDERS
-from prefect_staticadslab.reporting import events
+from prefect_staticadslab.campaign.files.date_patterns import PLACEHOLDERS
+from prefect_staticadslab.orchestration.reporting import events
 from prefect_staticadslab.simulator.__main__ import main as simulate
 from tests.conftest import ROOT
 from tests.documentation import PAGE_AT, PAGES, Page

@@ -21,10 +21,10 @@ from PIL import Image
 
 from flows.download import main
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, run_campaign, write_campaign
 
@@ -33,7 +33,7 @@ from tests.conftest import ROOT, run_campaign, write_campaign
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, short pauses."""
     monkeypatch.delenv("SAL_API_KEY", raising=False)
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
 

@@ -13,9 +13,9 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign, main
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabCredentials
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
@@ -28,7 +28,7 @@ MATRIX = str(ROOT / "examples" / "matrix.csv")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 async def run(

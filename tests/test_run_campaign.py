@@ -27,13 +27,13 @@ from prefect.events.filters import EventFilter, EventNameFilter
 
 from flows.campaign import campaign
 from prefect_staticadslab import CampaignResult, StaticAdsLabCredentials, run_campaign
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.patterns import moment_of
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.command import flow_started
-from prefect_staticadslab.reporting.artifacts import slug
-from prefect_staticadslab.reporting.assets import asset_key
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.date_patterns import moment_of
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.cli.runner import flow_started
+from prefect_staticadslab.orchestration.reporting.artifacts import slug
+from prefect_staticadslab.orchestration.reporting.assets import asset_key
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
 
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 @flow
@@ -115,7 +115,7 @@ async def test_the_date_stays_the_same_when_the_flow_around_a_campaign_is_retrie
         scheduled.append(moment)
         return moment_of(moment, time_zone)
 
-    monkeypatch.setattr("prefect_staticadslab.campaigns.moment_of", noted)
+    monkeypatch.setattr("prefect_staticadslab.orchestration.run_campaign.moment_of", noted)
     place = write_campaign(tmp_path, "a")
 
     @flow(retries=1, retry_delay_seconds=1)
@@ -344,7 +344,9 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
 @flow
 async def warned() -> None:
     flow_started()
-    logging.getLogger("prefect_staticadslab.campaign.poller").warning("Polling 3 jobs: away")
+    logging.getLogger("prefect_staticadslab.campaign.pipeline.poller").warning(
+        "Polling 3 jobs: away"
+    )
 
 
 async def test_what_the_package_warns_of_is_in_the_runs_log() -> None:

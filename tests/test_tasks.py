@@ -140,7 +140,7 @@ async def test_a_chunk_of_requests_becomes_results(
     make_request: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
     @flow
     async def chunk(credentials: StaticAdsLabCredentials) -> list[ImageAdResult]:

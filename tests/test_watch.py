@@ -300,7 +300,7 @@ async def test_the_terminal_shows_a_bar_with_the_step(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from prefect_staticadslab.campaign.progress import terminal_progress
+    from prefect_staticadslab.campaign.reports.progress import terminal_progress
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.1)

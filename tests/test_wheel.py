@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from tests.conftest import QUIET, ROOT
 
 pytestmark = pytest.mark.wheel
@@ -50,9 +50,9 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
         "py.typed",
         "flows/campaign.py",
         "blocks/save.py",
-        "campaign/gallery/contact_sheet.html.j2",
-        "campaign/gallery/contact_sheet.css",
-        "campaign/gallery/contact_sheet.js",
+        "campaign/pictures/contact_sheet.html.j2",
+        "campaign/pictures/contact_sheet.css",
+        "campaign/pictures/contact_sheet.js",
         "simulator/__main__.py",
     ):
         assert f"{package}/{needed}" in names

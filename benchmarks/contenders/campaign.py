@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.contenders.common import POLL_SECONDS
 from flows.campaign import main
-from prefect_staticadslab.campaign import poll_plan
+from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
 
 if __name__ == "__main__":
     poll_plan.POLL_SECONDS = POLL_SECONDS  # type: ignore[misc]

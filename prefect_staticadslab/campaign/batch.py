@@ -10,19 +10,19 @@ from decimal import Decimal
 from typing import Generic, TypeVar
 
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.adoption import Adoption
-from prefect_staticadslab.campaign.failures import causes
-from prefect_staticadslab.campaign.keys import CHUNK_ADS, Chunk, deal
-from prefect_staticadslab.campaign.kinds import Q
-from prefect_staticadslab.campaign.plan import Plan
-from prefect_staticadslab.campaign.planned import ImageAdResult, PlannedAd
-from prefect_staticadslab.campaign.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.results import JobTable
-from prefect_staticadslab.campaign.rows import campaign_id
-from prefect_staticadslab.campaign.states import RowStatus
-from prefect_staticadslab.campaign.summary import Summary
-from prefect_staticadslab.campaign.underway import AdUnderWay
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pipeline.adoption import Adoption
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, deal
+from prefect_staticadslab.campaign.pipeline.attempt import AdUnderWay
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.reports.failures import causes
+from prefect_staticadslab.campaign.reports.summary import Summary
+from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
+from prefect_staticadslab.campaign.table.job_state import RowStatus
+from prefect_staticadslab.campaign.table.job_type import Q
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.campaign.table.result_table import JobTable
 
 B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
 

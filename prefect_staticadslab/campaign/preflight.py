@@ -18,8 +18,8 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
-from prefect_staticadslab.campaign.names.catalogue import KINDS, NOTHING_READ, Catalogue, Kind
-from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.names.listings import KINDS, NOTHING_READ, Catalogue, Kind
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")

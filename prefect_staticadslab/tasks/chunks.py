@@ -9,9 +9,9 @@ from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
-from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
 

@@ -11,8 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.campaign.image_files import read_image
-from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.files.images import read_image
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk

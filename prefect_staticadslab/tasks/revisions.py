@@ -11,8 +11,8 @@ from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictError
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import ImageAd
-from prefect_staticadslab.campaign.planned import ImageAdResult, Journal, PlannedAd
-from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk
@@ -44,7 +44,7 @@ async def revise_image_ad(
         credentials: Whose key to use.
         image_ad_id: Which ad.
         change: From the ad's present tree to the one to render; `patched` and `overridden` of
-            `prefect_staticadslab.campaign.json_trees` make such trees.
+            `prefect_staticadslab.campaign.job_types.json_trees` make such trees.
         idempotency_key: A key of your own instead of the task run's; within 24 hours it changes
             the ad once, whatever `change` says.
 
@@ -62,7 +62,7 @@ async def revise_image_ad(
             ImageAdRequest, StaticAdsLabCredentials, create_image_ad, revise_image_ad,
             wait_for_image_ad,
         )
-        from prefect_staticadslab.campaign.json_trees import patched
+        from prefect_staticadslab.campaign.job_types.json_trees import patched
 
         new_headline = partial(patched, operations=[
             {"op": "replace", "path": "/children/0/name", "value": "Headline, revised"},

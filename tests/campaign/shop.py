@@ -15,8 +15,10 @@ from prefect_staticadslab.api.catalogue import (
     Product,
     ProductVariant,
 )
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.catalogue import (
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.listings import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -27,8 +29,6 @@ from prefect_staticadslab.campaign.names.catalogue import (
     Listing,
     ListKey,
 )
-from prefect_staticadslab.campaign.names.expansion import expand
-from prefect_staticadslab.campaign.sheet import Spreadsheet
 
 
 def _lists(kind: Kind, *resources: CatalogueResource) -> dict[ListKey, Listing]:

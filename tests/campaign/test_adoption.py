@@ -11,10 +11,10 @@ import pytest
 
 from prefect_staticadslab import AdState, ImageAd, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
-from prefect_staticadslab.campaign.adoption import NEVER_CREATED, Sent, match
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, Sent, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.states import Mark
+from prefect_staticadslab.campaign.table.job_state import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 from tests.scripted import answer, scripted
@@ -113,7 +113,7 @@ def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: Mak
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
 
 
 @pytest.fixture

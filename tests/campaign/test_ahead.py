@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from prefect_staticadslab.campaign.ahead import LEAST_ROWS, Ahead
+from prefect_staticadslab.campaign.pipeline.ahead import LEAST_ROWS, Ahead
 
 
 async def batches(chunks: int, creates_within: int = 1_000_000) -> tuple[list[int], int]:

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.api.catalogue import Brand
-from prefect_staticadslab.campaign.names import resolution
+from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
+from prefect_staticadslab.campaign.names import resolver as resolution
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.catalogue import (
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.listings import (
     AUDIENCE,
     BRAND,
     NOTHING_READ,
@@ -22,9 +24,7 @@ from prefect_staticadslab.campaign.names.catalogue import (
     ListKey,
     folded,
 )
-from prefect_staticadslab.campaign.names.expansion import expand
-from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.rows import read_rows
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet
 
 

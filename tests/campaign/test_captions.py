@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.gallery.captions import SLUG_BYTES, captions, slug
-from prefect_staticadslab.campaign.gallery.downloading import picture_stem
-from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.pictures.captions import SLUG_BYTES, captions, slug
+from prefect_staticadslab.campaign.pictures.downloading import picture_stem
 
 
 @pytest.mark.parametrize(

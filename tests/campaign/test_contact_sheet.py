@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign.gallery.contact_sheet import contact_sheet, write_contact_sheet
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet, write_contact_sheet
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 
 class Page(HTMLParser):

@@ -9,10 +9,10 @@ import pytest
 
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
-from prefect_staticadslab.campaign.keys import Chunk
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.session import shared_session
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import SECOND_API_KEY
 from tests.conftest import write_campaign
@@ -22,7 +22,7 @@ WEIGHTS = {key_id(SIMULATOR_API_KEY): 1.0}
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
 
 
 async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign.gallery.contact_sheet import contact_sheet
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.expansion import expand
-from prefect_staticadslab.campaign.plan import BudgetError, Plan
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
+from prefect_staticadslab.campaign.table.plan import BudgetError, Plan
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet
 from tests.conftest import run_campaign
@@ -34,7 +34,7 @@ ROWS = (
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 def write(folder: Path, *rows: Sequence[str], columns: Sequence[str] = COLUMNS) -> str:

@@ -18,7 +18,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign.folders import NoFolderError, StoredFile, list_files
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.date_patterns import PatternError
+from prefect_staticadslab.campaign.files.folders import NoFolderError, StoredFile, list_files
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.decisions import (
     Budget,
     Decision,
@@ -39,10 +42,7 @@ from prefect_staticadslab.campaign.inbox.table_names import (
     TableNames,
     is_spreadsheet_name,
 )
-from prefect_staticadslab.campaign.patterns import PatternError
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 from tests.conftest import write_campaign
 
 TODAY = datetime(2026, 11, 25, 23, 59, tzinfo=UTC)
@@ -498,7 +498,7 @@ def test_the_time_of_a_change_is_read_as_storages_tell_it(
             return [{"name": f"{path}/a.csv", "size": 1, "type": "file", **entry}]
 
     told: Callable[[str, str], Any] = lambda url, verb: (Filesystem(), "in")  # noqa: E731
-    monkeypatch.setattr("prefect_staticadslab.campaign.storage.remote", told)
+    monkeypatch.setattr("prefect_staticadslab.campaign.files.storage.remote", told)
     (file,) = list_files("told://in")
     assert file.modified == (None if entry.get("mtime") == "yesterday" or not entry else TODAY)
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from prefect_staticadslab.campaign.changes import Change
-from prefect_staticadslab.campaign.json_cells import MOST_LEVELS, JsonCellError, read_json
+from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.rows.json_cells import MOST_LEVELS, JsonCellError, read_json
 
 
 def nested(levels: int) -> str:

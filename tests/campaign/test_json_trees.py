@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab.campaign.json_trees import (
+from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
     check_overrides,
     check_patch,

@@ -9,14 +9,14 @@ import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.catalogue import BRAND, Catalogue
-from prefect_staticadslab.campaign.names.expansion import expand
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.listings import BRAND, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_catalogue, check_key
-from prefect_staticadslab.campaign.rows import read_rows
-from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.catalog import make_id
 from tests.campaign.shop import sheet

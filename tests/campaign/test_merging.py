@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.planned import PlannedAd
-from prefect_staticadslab.campaign.record import OutputError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.sheet import Spreadsheet
-from prefect_staticadslab.campaign.states import Mark, further
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
+from prefect_staticadslab.campaign.table.job_state import Mark, further
+from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
 COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]

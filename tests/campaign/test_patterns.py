@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.patterns import (
+from prefect_staticadslab.campaign.files.date_patterns import (
     PLACEHOLDERS,
     PatternError,
     fill_in,

@@ -23,15 +23,15 @@ from PIL import Image
 
 from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
-from prefect_staticadslab.campaign.gallery import downloading
-from prefect_staticadslab.campaign.gallery.contact_sheet import write_contact_sheet
-from prefect_staticadslab.campaign.gallery.picture_files import check_and_shrink
-from prefect_staticadslab.campaign.gallery.picture_report import Pictures
-from prefect_staticadslab.campaign.gallery.pictures import check_places, download_pictures
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.revisions import Revisions
-from prefect_staticadslab.campaign.run import Campaign
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.job_types.revisions import Revisions
+from prefect_staticadslab.campaign.pictures import downloading
+from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.pictures.picture_files import check_and_shrink
+from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.pictures.pictures import check_places, download_pictures
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.test_storage import Store, store  # noqa: F401 - a fixture
 from tests.conftest import ROOT, run_campaign, write_campaign
@@ -219,7 +219,7 @@ async def test_a_note_that_is_named_after_the_ad_is_not_taken_for_its_picture(
 async def test_a_long_download_tells_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.progress.LOG_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.campaign.reports.progress.LOG_SECONDS", 0.01)
     told: list[str] = []
     await downloaded(tmp_path, [answer("no", 503), sent(PNG)], log=told.append)
     assert told[0] == "0 of 1 pictures are there"
@@ -285,7 +285,7 @@ async def test_the_simulator_is_asked_for_the_url_of_a_picture_that_moved(
     client: StaticAdsLabClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
     place = write_campaign(tmp_path, "a", "b")
     table = (await run_campaign(place, str(tmp_path / "out.csv"), simulator.url))[0].table
     url = table.states[0].image_url or ""
@@ -328,8 +328,8 @@ async def test_a_full_disk_is_told_in_words_and_the_next_run_goes_on(tmp_path: P
     (tmp_path / "disk").mkdir()
     code = """
 import asyncio, os, sys
-from prefect_staticadslab.campaign.gallery.pictures import download_pictures
-from prefect_staticadslab.campaign.results import ResultTable
+from prefect_staticadslab.campaign.pictures.pictures import download_pictures
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 table, big, small = ResultTable.reopen(sys.argv[1]), *sys.argv[2:]
 said = asyncio.run(download_pictures(table, small))
 print(said.completed, len(said.missing))

@@ -12,10 +12,10 @@ from decimal import Decimal
 import pytest
 
 from prefect_staticadslab import AdState, ImageAdResult, PlannedAd, RowStatus
-from prefect_staticadslab.campaign import session as sessions
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.session import Session, shared_session
-from prefect_staticadslab.campaign.states import Mark
+from prefect_staticadslab.campaign.pipeline import session as sessions
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
+from prefect_staticadslab.campaign.table.job_state import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
@@ -24,7 +24,7 @@ from tests.scripted import DROP, answer, data, error, scripted
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.3)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
 
 
 @dataclass

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.catalogue import NOTHING_READ
-from prefect_staticadslab.campaign.names.placeholders import PlaceholderError, parse_prompt
-from prefect_staticadslab.campaign.problems import SpreadsheetError
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS, AdState, RowStatus
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ
+from prefect_staticadslab.campaign.names.prompt_templates import PlaceholderError, parse_prompt
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, AdState, RowStatus
 from tests.campaign.shop import IDS, NAMES, expanded, lines, sheet
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from prefect_staticadslab import ImageAd
-from prefect_staticadslab.campaign.poll_plan import CAUTION, JobTimes, next_poll
+from prefect_staticadslab.campaign.pipeline.poll_schedule import CAUTION, JobTimes, next_poll
 
 
 def ad(status: str = "processing", **fields: object) -> ImageAd:

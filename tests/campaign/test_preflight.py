@@ -9,9 +9,9 @@ import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.campaign.campaign import Campaign, Preflight
+from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.problems import SpreadsheetError
-from prefect_staticadslab.campaign.run import Campaign, Preflight
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.catalog import make_id, seeded_catalog
 from tests.conftest import simulated_ids

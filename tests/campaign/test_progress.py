@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import progress
-from prefect_staticadslab.campaign.progress import TableObserver
-from prefect_staticadslab.campaign.progress import shown as showing
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.reports import progress
+from prefect_staticadslab.campaign.reports.progress import TableObserver
+from prefect_staticadslab.campaign.reports.progress import shown as showing
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 ROW = {
     "design_template_id": "dt_1",

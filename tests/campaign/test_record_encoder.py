@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import record_encoder
-from prefect_staticadslab.campaign.formats.text import text_lines
-from prefect_staticadslab.campaign.record_encoder import RecordEncoder
-from prefect_staticadslab.campaign.sheet import Dialect
-from prefect_staticadslab.campaign.states import AD_COLUMNS
+from prefect_staticadslab.campaign.files.cells import Dialect
+from prefect_staticadslab.campaign.files.text import text_lines
+from prefect_staticadslab.campaign.table import record_encoder
+from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS
+from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 
 ROWS = 50
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.record import GONE, OutputError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS, Mark
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, Mark
+from prefect_staticadslab.campaign.table.merge import GONE, OutputError
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import AdState, ImageAd, RowStatus
-from prefect_staticadslab.campaign.changes import Change
-from prefect_staticadslab.campaign.json_trees import fingerprint
-from prefect_staticadslab.campaign.poller import Poller
-from prefect_staticadslab.campaign.requests import Look
-from prefect_staticadslab.campaign.revising import RENDERING, UNCLEAR, next_step
+from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
+from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
+from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline.poller import Poller
+from prefect_staticadslab.campaign.pipeline.submit import Look
 
 
 def tree(*names: str, size: float = 48) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
 async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.01)
     old, new = ad(BEFORE), ad(SENT, url="https://cdn/2")
     answers = [old, old, ad(SENT, "processing"), new]
 

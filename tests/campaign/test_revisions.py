@@ -11,22 +11,22 @@ import pytest
 
 from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdVersion
-from prefect_staticadslab.campaign.json_trees import nodes, patched
-from prefect_staticadslab.campaign.pipeline import BUSY, generate
-from prefect_staticadslab.campaign.problems import SpreadsheetError
-from prefect_staticadslab.campaign.requests import send
-from prefect_staticadslab.campaign.revising import RENDERING, UNCLEAR
-from prefect_staticadslab.campaign.revisions import Revisions, newest
-from prefect_staticadslab.campaign.session import shared_session
-from prefect_staticadslab.campaign.states import RowStatus
-from prefect_staticadslab.campaign.underway import AdUnderWay
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
+from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
+from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
+from prefect_staticadslab.campaign.pipeline.attempt import AdUnderWay
+from prefect_staticadslab.campaign.pipeline.chunk import BUSY, generate
+from prefect_staticadslab.campaign.pipeline.session import shared_session
+from prefect_staticadslab.campaign.pipeline.submit import send
+from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest
 
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
 
 
 def write(folder: Path, *rows: tuple[str, str, Any]) -> str:

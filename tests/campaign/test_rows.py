@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import read_rows
-from prefect_staticadslab.campaign.sheet import Spreadsheet
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 
 GOOD = {
     "design_template_id": "dt_1",

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.problems import SpreadsheetError
-from prefect_staticadslab.campaign.sheet import Dialect, cell_text, spreadsheet_of
-from prefect_staticadslab.campaign.spreadsheet import (
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
+from prefect_staticadslab.campaign.files.spreadsheet import (
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,
 )
-from prefect_staticadslab.campaign.storage import StorageError
+from prefect_staticadslab.campaign.files.storage import StorageError
 from tests.conftest import ROOT
 
 TRICKY = [

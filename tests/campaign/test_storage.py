@@ -16,14 +16,15 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import AdState, RowStatus
-from prefect_staticadslab.campaign import folders, results, storage
+from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.storage import StorageError
 from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.record import OutputError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.run import Campaign
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.storage import StorageError
+from prefect_staticadslab.campaign.table import result_table as results
+from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_campaign, write_campaign
 
@@ -34,7 +35,7 @@ RUNNING = AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "CHECKPOINT_SECONDS", 0.1)
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.1)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
 

@@ -13,18 +13,18 @@ import pytest
 from PIL import Image
 
 from prefect_staticadslab import StaticAdsLabClient
-from prefect_staticadslab.campaign.pipeline import generate
-from prefect_staticadslab.campaign.plan import BudgetError, Plan
-from prefect_staticadslab.campaign.problems import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.session import shared_session
-from prefect_staticadslab.campaign.states import AdState, Mark, RowStatus
-from prefect_staticadslab.campaign.templates import References, TemplateBatch
+from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
+from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.session import shared_session
+from prefect_staticadslab.campaign.table.job_state import AdState, Mark, RowStatus
+from prefect_staticadslab.campaign.table.plan import BudgetError, Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.poll_plan.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
 
 
 def picture(color: str = "teal", size: tuple[int, int] = (80, 100), kind: str = "PNG") -> bytes:
@@ -165,7 +165,7 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     batch = TemplateBatch.open(str(folder), output)
     (chunk,) = batch.chunks()
     marked = await batch.mark(type(chunk)(client.key_id, chunk.ads), datetime.now(UTC))
-    from prefect_staticadslab.campaign.requests import send
+    from prefect_staticadslab.campaign.pipeline.submit import send
 
     plan = marked.ads[0]
     key = plan.key(1, plan.state.mark)

@@ -15,9 +15,9 @@ import pytest
 
 from prefect_staticadslab import ImageType, StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign import uploads
-from prefect_staticadslab.campaign.image_files import ImageFileError, read_image
-from prefect_staticadslab.campaign.uploads import UploadFields, upload_images
+from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.job_types import uploads
+from prefect_staticadslab.campaign.job_types.uploads import UploadFields, upload_images
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.scripted import Received, data, error, scripted
 
@@ -201,7 +201,7 @@ async def test_few_files_are_held_at_a_time(
             with lock:
                 held -= 1
 
-    monkeypatch.setattr("prefect_staticadslab.campaign.uploads.read_image", counted)
+    monkeypatch.setattr("prefect_staticadslab.campaign.job_types.uploads.read_image", counted)
     async with scripted([data({"id": "img_1"})]) as server, client_of(server.url) as client:
         await upload_images(client, [f"{i}.png" for i in range(40)], PRODUCT)
     assert most <= uploads.OPEN_UPLOADS

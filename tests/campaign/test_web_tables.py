@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.sheet import Dialect, Spreadsheet
-from prefect_staticadslab.campaign.spreadsheet import encode_spreadsheet, read_spreadsheet
-from prefect_staticadslab.campaign.web_tables import (
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.google_sheets import (
     instead_of_a_page,
     is_web_page,
     table_address,
     table_ending,
 )
+from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
 from tests.scripted import Scripted, answer, scripted
 
 DOCS = "https://docs.google.com/spreadsheets"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from tests.conftest import ROOT, write_campaign
 from tests.ui.conftest import BUCKET, Serving
 from tests.ui.home import Answer, Home, eventually

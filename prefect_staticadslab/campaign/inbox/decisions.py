@@ -9,11 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.folders import StoredFile
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
-from prefect_staticadslab.campaign.states import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from prefect_staticadslab.campaign import folders, storage
-from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS
-from prefect_staticadslab.campaign.folders import StoredFile
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.campaign.files.folders import StoredFile
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox import decisions
 from prefect_staticadslab.campaign.inbox.decisions import Decision, Finished, Refused, Run
 from prefect_staticadslab.campaign.inbox.notes import (
@@ -21,10 +22,9 @@ from prefect_staticadslab.campaign.inbox.notes import (
     write_note,
 )
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
-from prefect_staticadslab.campaign.problems import CampaignError
-from prefect_staticadslab.campaign.results import ResultTable
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 UNWRITABLE: Final = "Its name is not in UTF-8, as those of old ZIP files are. Rename it."
 

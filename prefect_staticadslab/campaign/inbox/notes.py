@@ -16,8 +16,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from prefect_staticadslab.api.connection import is_loopback
-from prefect_staticadslab.campaign import folders, storage
-from prefect_staticadslab.campaign.problems import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import folders, storage
 
 NOTES_FOLDER: Final = ".inbox"
 NOTE_ENDING: Final = ".json"

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from prefect_staticadslab.campaign import storage
-from prefect_staticadslab.campaign.patterns import (
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.date_patterns import (
     PatternError,
     fill_in,
     filled_in_before,
     placeholders_in,
 )
-from prefect_staticadslab.campaign.sheet import shortened
-from prefect_staticadslab.campaign.spreadsheet import WRITABLE
+from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 
 DEFAULT_PATTERN: Final = "{name}-results.{ending}"
 

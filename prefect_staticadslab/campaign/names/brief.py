@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from prefect_staticadslab.campaign.columns import KNOWN_COLUMNS, columns_of
-from prefect_staticadslab.campaign.names.catalogue import KINDS, TEMPLATE, Catalogue, Kind, ListKey
-from prefect_staticadslab.campaign.names.placeholders import (
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
+from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Kind, ListKey
+from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
     PromptTemplate,
     has_placeholders,
     parse_prompt,
 )
-from prefect_staticadslab.campaign.names.resolution import BriefLine, Resolver
-from prefect_staticadslab.campaign.names.selectors import Selector, Wrong, read_selector
-from prefect_staticadslab.campaign.problems import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.record import is_result_table
-from prefect_staticadslab.campaign.rows import RowIds, plain_text, read_settings
-from prefect_staticadslab.campaign.sheet import Spreadsheet, cell_text, normalized, shortened
-from prefect_staticadslab.campaign.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.states import RESULT_COLUMNS
+from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
+from prefect_staticadslab.campaign.rows.ad_rows import RowIds, plain_text, read_settings
+from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.merge import is_result_table
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from prefect_staticadslab.api.errors import (
     PermissionDeniedError,
     StaticAdsLabError,
 )
-from prefect_staticadslab.campaign.names.catalogue import Catalogue, Kind, Listing, ListKey
+from prefect_staticadslab.campaign.names.listings import Catalogue, Kind, Listing, ListKey
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
 
 FEW_PARENTS: Final = 10
@@ -53,7 +53,7 @@ async def look_up(
 
         from prefect_staticadslab import StaticAdsLabClient
         from prefect_staticadslab.campaign.names.brief import Brief
-        from prefect_staticadslab.campaign.names.expansion import expand
+        from prefect_staticadslab.campaign.names.expand import expand
         from prefect_staticadslab.campaign.names.lookup import look_up
 
         async def main():

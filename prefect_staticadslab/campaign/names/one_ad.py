@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.columns import ID_COLUMNS
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.expansion import expand
+from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.plan import BudgetError
 from prefect_staticadslab.campaign.preflight import check_catalogue, check_key
-from prefect_staticadslab.campaign.problems import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.rows import read_rows
-from prefect_staticadslab.campaign.sheet import FIRST_ROW, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
+from prefect_staticadslab.campaign.table.plan import BudgetError
 
 
 class SeveralAdsError(CampaignError):

@@ -1,0 +1,190 @@
+"""Reads and saves blocks on Prefect's server. Its errors are told without what was sent to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import httpx
+import pydantic
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+from pydantic import SecretStr
+
+from prefect_staticadslab.api.models import ImageAdOptions
+from prefect_staticadslab.brand_kits.diff import SavedCredentials
+from prefect_staticadslab.brand_kits.kit import BrandKit
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
+from prefect_staticadslab.image_ad_job import ImageAdJob
+
+BLOCK_TYPES: Final = (StaticAdsLabCredentials, ImageAdJob)
+"""All that this package has."""
+
+
+class PrefectError(CampaignError):
+    """Prefect's server does not do what it is asked for."""
+
+
+class PrefectBlocks:
+    """The blocks of a Prefect server. Made by `prefect_blocks`."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    async def register(self) -> list[str]:
+        """Registers the package's block types, so that the UI's catalogue has them. Safe to repeat.
+
+        Returns:
+            Their names.
+        """
+        with _told():
+            for kind in BLOCK_TYPES:
+                await kind.aregister_type_and_schema(client=self._client)
+        return [kind.get_block_type_name() for kind in BLOCK_TYPES]
+
+    async def credentials(self, name: str) -> SavedCredentials | None:
+        """The saved credentials block of this name, if there is one."""
+        document = await self._read(StaticAdsLabCredentials.get_block_type_slug(), name)
+        if document is None:
+            return None
+        key, url = (document.data.get(field) for field in ("api_key", "base_url"))
+        usable, unfit = None, ""
+        try:
+            fields = {k: v for k, v in (("api_key", key), ("base_url", url)) if v is not None}
+            usable = StaticAdsLabCredentials.model_validate(fields)
+        except pydantic.ValidationError as error:
+            unfit = "; ".join(refusals(error))
+        return SavedCredentials(SecretStr(str(key or "")), str(url or ""), usable, unfit)
+
+    async def kit(self, name: str) -> BrandKit | None:
+        """The saved brand kit of this name, if there is one."""
+        document = await self._read(ImageAdJob.get_block_type_slug(), name)
+        return None if document is None else kit_of(name, document)
+
+    async def save_credentials(
+        self, name: str, credentials: StaticAdsLabCredentials, *, overwrite: bool
+    ) -> None:
+        """Saves a credentials block.
+
+        Raises:
+            PrefectError: There is one of this name, and it is not to be overwritten.
+        """
+        with _told():
+            await credentials.asave(name, overwrite=overwrite, client=self._client)
+
+    async def save_kit(self, kit: BrandKit, *, overwrite: bool) -> None:
+        """Saves a brand kit. Its credentials are a reference to a block, so a new key reaches it.
+
+        Raises:
+            PrefectError: There is one of this name, and it is not to be overwritten; or there is no
+                credentials block to refer to.
+        """
+        with _told():
+            credentials = await StaticAdsLabCredentials.aload(kit.credentials, client=self._client)
+            options = ImageAdOptions(
+                generate_ai_images=kit.generate_ai_images, generate_copy=kit.generate_copy
+            )
+            block = ImageAdJob(
+                credentials=credentials,
+                design_template_id=kit.design_template_id,
+                brand_id=kit.brand_id,
+                product_id=kit.product_id,
+                audience_id=kit.audience_id,
+                product_variant_id=kit.product_variant_id,
+                prompt=kit.prompt,
+                editable=kit.editable,
+                options=options,
+            )
+            await block.asave(kit.name, overwrite=overwrite, client=self._client)
+
+    async def _read(self, slug: str, name: str) -> BlockDocument | None:
+        with _told():
+            try:
+                return await self._client.read_block_document_by_name(
+                    name, block_type_slug=slug, include_secrets=True
+                )
+            except ObjectNotFound:
+                return None
+
+
+@contextlib.asynccontextmanager
+async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
+    """The blocks of the server that `PREFECT_API_URL` names, or else of this machine's database.
+
+    Raises:
+        PrefectError: There is no server.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        with _told():
+            client = await stack.enter_async_context(get_client())
+            # Any web server says of a block that it is not found; only Prefect's has a version.
+            await client.api_version()
+        yield PrefectBlocks(client)
+
+
+def kit_of(name: str, document: BlockDocument) -> BrandKit:
+    """What a saved `ImageAdJob` holds, whatever that is."""
+    data = document.data
+    options = _options(data.get("options"))
+    return BrandKit(
+        name=name,
+        credentials=_reference(document.block_document_references.get("credentials")),
+        design_template_id=_text(data, "design_template_id"),
+        brand_id=_text(data, "brand_id"),
+        product_id=_text(data, "product_id"),
+        audience_id=_text(data, "audience_id"),
+        product_variant_id=_text(data, "product_variant_id"),
+        prompt=_text(data, "prompt"),
+        editable=bool(data.get("editable")),
+        generate_ai_images=options.generate_ai_images,
+        generate_copy=options.generate_copy,
+    )
+
+
+def _reference(reference: Mapping[str, Any] | None) -> str:
+    """The name of the block that a field refers to; "" if it holds one of its own."""
+    document = (reference or {}).get("block_document") or {}
+    return str(document.get("name") or "")
+
+
+def _text(data: Mapping[str, Any], field: str) -> str:
+    return str(data.get(field) or "")
+
+
+def _options(value: object) -> ImageAdOptions:
+    try:
+        return ImageAdOptions.model_validate(value or {})
+    except pydantic.ValidationError:
+        return ImageAdOptions()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Prefect's errors in words for people; what the server answers may quote the key."""
+    url = PREFECT_API_URL.value()
+    try:
+        yield
+    except httpx.HTTPStatusError as error:
+        status, reason = error.response.status_code, error.response.reason_phrase
+        hint = _ENDS_IN_API if status == HTTPStatus.NOT_FOUND else ""
+        raise PrefectError(f"Prefect's server at {url} refused: {status} {reason}.{hint}") from None
+    except json.JSONDecodeError:
+        raise PrefectError(f"What answers at {url} is not Prefect's API.{_ENDS_IN_API}") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise PrefectError(
+            f"Prefect's server at {url} does not answer: {reason}. Start it with "
+            "`prefect server start`, or set PREFECT_API_URL to where it is."
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        # No server could be started, or somebody else saved or deleted the same block meanwhile.
+        raise PrefectError(f"Prefect refused: {error}") from error
+
+
+_ENDS_IN_API: Final = " Is PREFECT_API_URL right? It ends in /api."

@@ -1,0 +1,257 @@
+"""Reads a file of brand kits: TOML or YAML, a table for each kit. All that is wrong is noted."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from prefect_staticadslab.brand_kits.kit import KitProblem, block_name_problem
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
+from prefect_staticadslab.campaign.names.listings import KINDS, Kind
+from prefect_staticadslab.campaign.rows.ad_rows import plain_text
+from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS, NAME_COLUMNS
+
+TOML: Final = (".toml",)
+YAML: Final = (".yaml", ".yml")
+
+TOML_EXAMPLE: Final = '[harbor-roast]\nbrand = "Harbor Roast"'
+YAML_EXAMPLE: Final = 'harbor-roast:\n  brand: "Harbor Roast"'
+
+RESOURCE_FIELDS: Final = tuple(n for name in NAME_COLUMNS for n in (name, f"{name}_id"))
+TEXT_FIELDS: Final = ("credentials", *RESOURCE_FIELDS, "prompt")
+SWITCHES: Final = ("editable", "generate_ai_images", "generate_copy")
+FIELDS: Final = (*TEXT_FIELDS, *SWITCHES)
+
+
+@dataclass(frozen=True)
+class WrittenKit:
+    """A brand kit as somebody wrote it.
+
+    Attributes:
+        name: Its name, and the block's.
+        credentials: The name of the credentials block that it refers to.
+        selectors: What it says of each kind of resource that it names.
+        prompt: Its prompt; or "".
+        editable, generate_ai_images, generate_copy: As in the file, None if they are not there.
+    """
+
+    name: str
+    credentials: str
+    selectors: Mapping[Kind, Selector] = field(default_factory=dict)
+    prompt: str = ""
+    editable: bool | None = None
+    generate_ai_images: bool | None = None
+    generate_copy: bool | None = None
+
+
+@dataclass(frozen=True)
+class KitFile:
+    """What was read of a file, in its order, and what is wrong with that."""
+
+    kits: tuple[WrittenKit, ...] = ()
+    problems: tuple[KitProblem, ...] = ()
+
+
+def open_kits(location: str, default_credentials: str) -> KitFile:
+    """Reads a file.
+
+    Args:
+        location: A path that ends in `.toml`, `.yaml` or `.yml`.
+        default_credentials: The credentials block of the kits that name none.
+
+    Raises:
+        CampaignError: It cannot be read at all.
+    """
+    path = Path(location)
+    if path.is_dir():
+        raise CampaignError(f"{location} is a folder. Name a file of brand kits.")
+    if path.suffix.casefold() not in TOML + YAML:
+        endings = ", ".join(TOML + YAML)
+        raise CampaignError(f"{location} is no file of brand kits: its name must end in {endings}.")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise CampaignError(f"There is no file {location}.") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise CampaignError(f"{location} cannot be read: {reason}.") from error
+    except UnicodeDecodeError as error:
+        raise CampaignError(f"{location} is not UTF-8. Save it as UTF-8.") from error
+    try:
+        return read_kits(text, path.suffix.casefold(), default_credentials)
+    except CampaignError as error:
+        raise CampaignError(f"{location} {error}") from error
+
+
+def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
+    """Reads a file's text.
+
+    Args:
+        text: What is in it.
+        suffix: How its name ends.
+        default_credentials: The credentials block of the kits that name none.
+
+    Raises:
+        CampaignError: It is neither TOML nor YAML, or holds no table. The message goes on after
+            the file's name.
+
+    Example:
+        ```python
+        from prefect_staticadslab.brand_kits.kit_file import read_kits
+
+        file = read_kits('[harbor-roast]\\nbrandd = "Harbor Roast"', ".toml", "static-ads-lab")
+        assert "Did you mean brand?" in str(file.problems[0])
+        ```
+    """
+    tables = _toml(text) if suffix in TOML else _yaml(text)
+    if tables is None or tables == {}:
+        example = TOML_EXAMPLE if suffix in TOML else YAML_EXAMPLE
+        raise CampaignError(f"holds no brand kits. The smallest one looks like this:\n{example}")
+    if not isinstance(tables, dict):
+        raise CampaignError("must hold a table for each brand kit, and it holds something else.")
+    kits: list[WrittenKit] = []
+    problems: list[KitProblem] = []
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            message = "stands outside of any brand kit. Put it below the kit's name."
+            known = str(name) in FIELDS
+            problems.append(
+                KitProblem(message if known else "is no table of fields.", "", str(name))
+            )
+            continue
+        reader = _KitReader(str(name))
+        kits.append(reader.read(table, default_credentials))
+        problems += reader.problems
+    return KitFile(tuple(kits), tuple(problems))
+
+
+def _toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
+        raise CampaignError(f"is no valid TOML: {error}.") from error
+
+
+def _yaml(text: str) -> Any:
+    # Prefect's own dependency; it tells keys that are there twice, and takes `no` for a text.
+    from ruamel.yaml import YAML as Parser
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        return Parser(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise CampaignError(f"is no valid YAML: {error.problem}{place}.") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        reason = shortened(str(error), 200)
+        raise CampaignError(f"is no valid YAML: {reason}.") from error
+
+
+class _KitReader:
+    """Reads one kit, and notes what is wrong with it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.problems: list[KitProblem] = []
+
+    def read(self, table: Mapping[Any, Any], default_credentials: str) -> WrittenKit:
+        if wrong := block_name_problem(self._name):
+            self.problems.append(KitProblem(wrong, self._name))
+        for name in map(str, table):
+            if name not in FIELDS:
+                self._note(name, _unknown(name))
+        texts = {name: self._text(name, table.get(name)) for name in TEXT_FIELDS}
+        switches = {name: self._switch(name, table.get(name)) for name in SWITCHES}
+        credentials = texts["credentials"] or default_credentials
+        if wrong := block_name_problem(credentials):
+            self._note("credentials", wrong)
+        said = [value for name, value in texts.items() if value and name != "credentials"]
+        said += [name for name, value in switches.items() if value is not None]
+        if not said and not self.problems:
+            self.problems.append(KitProblem("is empty. Give it a brand, at least.", self._name))
+        return WrittenKit(
+            self._name, credentials, self._selectors(texts), texts["prompt"], **switches
+        )
+
+    def _note(self, name: str, message: str) -> None:
+        self.problems.append(KitProblem(message, self._name, name))
+
+    def _text(self, name: str, value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return plain_text(value).strip()
+        hint = "" if isinstance(value, list | dict) else " Put it in quotes."
+        self._note(name, f"must be one text, and is {_told(value)}.{hint}")
+        return ""
+
+    def _switch(self, name: str, value: Any) -> bool | None:
+        if value is None or isinstance(value, bool):
+            return value
+        self._note(name, f"must be true or false, without quotes, and is {_told(value)}.")
+        return None
+
+    def _selectors(self, texts: Mapping[str, str]) -> dict[Kind, Selector]:
+        selectors: dict[Kind, Selector] = {}
+        for kind in KINDS:
+            id_text, name_text = texts[kind.id_column], texts[kind.name]
+            if not id_text and not name_text:
+                continue
+            if ALL in (id_text, name_text):
+                self._note(kind.name if name_text else kind.id_column, _one(kind))
+                continue
+            has_parent = not kind.parent or texts[kind.parent] or texts[kind.parent_column]
+            if name_text and not has_parent:
+                if id_text or not name_text.startswith(ID_COLUMNS[kind.id_column][0]):
+                    self._note(kind.name, _homeless(kind))
+                    continue
+                id_text, name_text = name_text, ""
+            selector, wrong = read_selector(kind, id_text, name_text, named=True)
+            for column, message in wrong:
+                self._note(column if texts[column] else kind.name, message)
+            if not wrong:
+                column = selector.column if texts[selector.column] else kind.name
+                selectors[kind] = replace(selector, column=column)
+        return selectors
+
+
+def _unknown(name: str) -> str:
+    nearest = difflib.get_close_matches(name.casefold(), FIELDS, 1)
+    if nearest:
+        return f"is no field of a brand kit. Did you mean {nearest[0]}?"
+    return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
+
+
+def _homeless(kind: Kind) -> str:
+    article = "an" if kind.thing[0] in "aeiou" else "a"
+    return (
+        f"{article} {kind.thing} is looked up by name among those of a {kind.parent}. "
+        f"Give the kit its {kind.parent}, too, or say it with {kind.id_column} alone."
+    )
+
+
+def _one(kind: Kind) -> str:
+    return f"{ALL} stands for all of them, and a brand kit has one {kind.thing}. Name it."
+
+
+def _told(value: Any) -> str:
+    """A value of a wrong type, for people."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return repr(shortened(value))
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+    return shortened(str(value))

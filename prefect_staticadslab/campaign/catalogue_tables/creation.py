@@ -1,0 +1,279 @@
+"""Adding to the catalogue what a table wants and what is not there yet, parents first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import CAMPAIGN_STOPPERS, NotFoundError, StaticAdsLabError
+from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent
+from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.names.listings import BRAND, PRODUCT, Kind, Listing, folded
+
+Place: TypeAlias = "str | Addition"
+"""A parent: the id of what is there, or what is still to be added."""
+
+FRESH_KEYS: Final = 3
+"""How many keys an addition has; each is used up for a day once what it added is gone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Addition:
+    """A resource to add.
+
+    Attributes:
+        row: What the table says.
+        parent: What it belongs to; "" for a brand.
+    """
+
+    row: WantedResource
+    parent: Place = ""
+
+    def __str__(self) -> str:
+        return f"{self.row.kind.thing} {self.row.name!r}"
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What a table's rows amount to.
+
+    Attributes:
+        new: What is to be added, parents first.
+        present: Rows whose name is there already, with its id; they are left alone.
+    """
+
+    new: tuple[Addition, ...]
+    present: tuple[tuple[WantedResource, str], ...]
+
+    def describe(self) -> str:
+        """What would be added, for people."""
+        lines = [f"To create: {counted([each.row.kind for each in self.new])}"]
+        lines += [f"  row {each.row.row}: {each}{_of(each)}" for each in self.new]
+        if self.present:
+            kinds = [row.kind for row, _ in self.present]
+            lines.append(f"There already, and left alone: {counted(kinds)}")
+        return "\n".join(lines)
+
+
+@dataclass
+class Outcome:
+    """What became of additions.
+
+    Attributes:
+        created: What was added, with its id.
+        failed: What was not, with the reason.
+    """
+
+    created: list[tuple[Addition, str]] = field(default_factory=list)
+    failed: list[tuple[Addition, str]] = field(default_factory=list)
+
+
+def kinds_to_read(wanted: Sequence[WantedResource]) -> list[Kind]:
+    """The kinds whose lists tell what is there already, parents first."""
+    kinds = {row.kind for row in wanted}
+    if kinds - {BRAND}:
+        kinds |= {BRAND}
+    if kinds - {BRAND, PRODUCT}:
+        kinds |= {PRODUCT}
+    return sorted(kinds, key=lambda kind: kind.name != "brand" and 1 + (kind is not PRODUCT))
+
+
+def plan_additions(wanted: Sequence[WantedResource], content: CatalogueContent) -> Additions:
+    """Which rows are there already, and what the others belong to.
+
+    Args:
+        wanted: The rows, parents first.
+        content: All that there is of `kinds_to_read`.
+
+    Raises:
+        SpreadsheetError: Rows name parents that are nowhere or that are several, or say the same
+            twice; all of them.
+    """
+    planner = _Planner(content)
+    for row in wanted:
+        planner.add(row)
+    if planner.problems:
+        raise SpreadsheetError(planner.problems)
+    return Additions(tuple(planner.new), tuple(planner.present))
+
+
+class _Planner:
+    """Takes rows one by one, parents first."""
+
+    def __init__(self, content: CatalogueContent) -> None:
+        self._listings = {kind: Listing(found) for kind, found in content.resources.items()}
+        self._rows: dict[tuple[Kind, Place, str], WantedResource] = {}
+        self.new: list[Addition] = []
+        self.present: list[tuple[WantedResource, str]] = []
+        self.problems: list[Problem] = []
+
+    def add(self, row: WantedResource) -> None:
+        parent: Place | None = ""
+        if row.kind.parent:
+            parent = self._parent(row, BRAND if row.kind is PRODUCT else PRODUCT)
+        if parent is None:
+            return
+        first = self._rows.setdefault((row.kind, parent, folded(row.name)), row)
+        if first is not row:
+            message = f"{shortened(row.name)!r} is also in row {first.row}."
+            self.problems.append(row.problem(message, "name"))
+            return
+        here = [
+            resource.id
+            for resource in self._listings[row.kind].resources
+            if folded(resource.name) == folded(row.name)
+            and (not row.kind.parent or getattr(resource, row.kind.parent_column) == parent)
+        ]
+        if here:
+            self.present.append((row, here[0]))
+        else:
+            self.new.append(Addition(row, parent))
+
+    def _parent(self, row: WantedResource, kind: Kind) -> Place | None:
+        """What a row belongs to; None, with a problem, if that is nowhere or not clear."""
+        identifier = row.parents.get(kind.id_column)
+        name = row.parents.get(kind.name, "")
+        column = kind.id_column if identifier else kind.name
+        within: Place | None = None
+        if identifier:
+            places: list[Place] = [identifier] if identifier in self._listings[kind].by_id else []
+        else:
+            if kind is PRODUCT and row.parents.keys() & {"brand", "brand_id"}:
+                within = self._parent(row, BRAND)
+                if within is None:
+                    return None
+            places = self._called(kind, name, within)
+        if len(places) == 1:
+            return places[0]
+        if places:
+            message = (
+                f"There are {len(places)} {kind.thing}s called {shortened(name)!r}. Say which: "
+                + ("name the brand, or " if kind is PRODUCT and within is None else "")
+                + f"put an id into {kind.id_column}."
+            )
+        else:
+            nearest = self._listings[kind].nearest(name)[:1] if name and not identifier else []
+            hint = f" Did you mean {nearest[0].name!r}?" if nearest else ""
+            article = f"There is no {kind.thing} {shortened(identifier or name)!r}"
+            message = f"{article}, neither in the catalogue nor in this file.{hint}"
+        self.problems.append(row.problem(message, column))
+        return None
+
+    def _called(self, kind: Kind, name: str, within: Place | None) -> list[Place]:
+        there: list[Place] = [
+            resource.id
+            for resource in self._listings[kind].called(name)
+            if within is None or getattr(resource, kind.parent_column) == within
+        ]
+        added: list[Place] = [
+            each
+            for each in self.new
+            if each.row.kind is kind
+            and folded(each.row.name) == folded(name)
+            and (within is None or each.parent == within)
+        ]
+        return there + added
+
+
+async def create_additions(client: StaticAdsLabClient, additions: Additions) -> Outcome:
+    """Adds what is to be added, one after another; a failed one keeps only its own children out.
+
+    The idempotency keys come from kind, parent and name, so that two runs at once, or a run after
+    one that was cut, add nothing twice. What a key added before is looked at: if it was deleted or
+    renamed since, the next key adds it anew.
+
+    Raises:
+        AuthenticationError, PermissionDeniedError: Nothing more can be added with this key. What
+            was added is found by the next run.
+    """
+    outcome = Outcome()
+    ids: dict[Addition, str] = {}
+    for each in additions.new:
+        parent = each.parent if isinstance(each.parent, str) else ids.get(each.parent)
+        if parent is None:
+            outcome.failed.append((each, f"the {each.parent} was not created"))
+            continue
+        kind, fields = each.row.kind, dict(each.row.fields)
+        if kind.parent:
+            fields[kind.parent_column] = parent
+        try:
+            made = await _add(client, kind, parent, each.row.name, fields)
+        except CAMPAIGN_STOPPERS:
+            raise
+        except StaticAdsLabError as error:
+            outcome.failed.append((each, str(error)))
+            continue
+        if made is None:
+            outcome.failed.append((each, _GONE))
+            continue
+        ids[each] = made
+        outcome.created.append((each, made))
+    return outcome
+
+
+async def _add(
+    client: StaticAdsLabClient, kind: Kind, parent: str, name: str, fields: Mapping[str, Any]
+) -> str | None:
+    """The id of what is there now by that name; None if all keys' additions are gone."""
+    for attempt in range(1, FRESH_KEYS + 1):
+        sent = await client.send_resource(
+            kind.resource,
+            idempotency_key=addition_key(kind, parent, name, attempt),
+            name=name,
+            **fields,
+        )
+        if not sent.replayed:
+            return sent.resource.id
+        try:
+            # The answer that is replayed says what was there then.
+            present = await client.get_resource(kind.resource, sent.resource.id)
+        except NotFoundError:
+            continue
+        if folded(present.name) == folded(name):
+            return present.id
+    return None
+
+
+_GONE: Final = (
+    f"it was added {FRESH_KEYS} times within a day, and deleted or renamed each time. "
+    "Add it again tomorrow, or by hand"
+)
+
+
+def addition_key(kind: Kind, parent: str, name: str, attempt: int = 1) -> str:
+    """The idempotency key of an addition.
+
+    Args:
+        kind: Of which kind it is.
+        parent: The id of what it belongs to; "" for a brand.
+        name: Its name.
+        attempt: Which of the keys: what the ones before have added is gone.
+    """
+    said: list[str | int] = [kind.name, parent, folded(name)]
+    if attempt > 1:
+        said.append(attempt)
+    return f"catalogue-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"
+
+
+def counted(kinds: Sequence[Kind]) -> str:
+    """How many there are of each kind, for people: `1 brand, 2 products`."""
+    counts = {kind: kinds.count(kind) for kind in kinds}
+    said = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts.items()]
+    return ", ".join(said) or "nothing"
+
+
+def _of(each: Addition) -> str:
+    if not isinstance(each.parent, str):
+        return f" of {each.parent}"
+    # As the row has it: its name, if it was not given as an id.
+    kind = each.row.kind.parent
+    name = each.row.parents.get(kind)
+    if name and not each.row.parents.get(f"{kind}_id"):
+        return f" of {kind} {name!r}"
+    return f" of {each.parent}" if each.parent else ""

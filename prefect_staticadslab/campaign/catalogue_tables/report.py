@@ -1,0 +1,245 @@
+"""The catalogue as tables: a workbook with a sheet for each kind, or a folder with a .csv each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from prefect_staticadslab.api.catalogue import CatalogueResource, Image
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+)
+from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of
+from prefect_staticadslab.campaign.files.text import encode_text
+from prefect_staticadslab.campaign.files.xlsx import encode_workbook, workbook_creator
+from prefect_staticadslab.campaign.names.listings import (
+    AUDIENCE,
+    BRAND,
+    PRODUCT,
+    TEMPLATE,
+    VARIANT,
+    Kind,
+)
+from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
+
+IMAGE: Final = Kind("image", Image, "images:read", "product")
+
+CREATOR: Final = "prefect-staticadslab catalogue"
+"""What a workbook of ours says made it: only such a one is overwritten."""
+
+_DATES: Final = ("created_at", "updated_at")
+
+COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    BRAND: ("id", "name", "description", "color_palettes", "fonts", "logo_image_ids", "details"),
+    PRODUCT: ("id", "name", "brand_id", "brand_name", "description", "details"),
+    VARIANT: (
+        "id", "name", "product_id", "product_name", "brand_id", "brand_name", "sort_order",
+        "image_ids",
+    ),
+    AUDIENCE: (
+        "id", "name", "product_id", "product_name", "brand_id", "brand_name", "description",
+        "details",
+    ),
+    TEMPLATE: (
+        "id", "status", "ad_format", "industry", "aspect_ratio", "width", "height", "preview_url",
+        "reference_image_url", "json_tree_version",
+    ),
+    IMAGE: (
+        "id", "image_type", "product_id", "product_name", "alt_text", "logo_theme", "width",
+        "height", "format", "size_bytes", "is_ai_generated", "src", "thumbnail_medium_src",
+    ),
+}  # fmt: skip
+"""Each table's columns, before the dates that all have."""
+
+
+class ReportError(CampaignError):
+    """The report cannot be written there."""
+
+
+@dataclass(frozen=True)
+class CatalogueContent:
+    """All that there is, as far as the key may read it.
+
+    Attributes:
+        resources: By kind, all of it, in the API's order.
+        unreadable: Kinds that the key has no scope for.
+    """
+
+    resources: Mapping[Kind, tuple[CatalogueResource, ...]]
+    unreadable: tuple[Kind, ...] = ()
+
+
+def plural(kind: Kind) -> str:
+    """What a kind's table is called."""
+    return f"{kind.name}s"
+
+
+async def read_catalogue(
+    client: StaticAdsLabClient, account: Account, kinds: Iterable[Kind] = tuple(COLUMNS)
+) -> CatalogueContent:
+    """Reads everything of these kinds.
+
+    Raises:
+        KeyRefusedError: The key is not accepted, or the API is out of reach.
+    """
+    resources: dict[Kind, tuple[CatalogueResource, ...]] = {}
+    unreadable = []
+    for kind in kinds:
+        if account.scopes and kind.scope not in account.scopes:
+            unreadable.append(kind)
+            continue
+        try:
+            found = [r async for r in client.list_resources(kind.resource)]
+        except PermissionDeniedError:
+            unreadable.append(kind)
+        except AuthenticationError as error:
+            raise not_accepted(error) from error
+        except StaticAdsLabError as error:
+            raise no_answer(client, error) from error
+        else:
+            # A page may repeat what the page before had, if something was added meanwhile.
+            resources[kind] = tuple({resource.id: resource for resource in found}.values())
+    return CatalogueContent(resources, tuple(unreadable))
+
+
+def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
+    """A table for each kind: ids first, the names of parents beside their ids, the rest as text.
+
+    Example:
+        ```python
+        from prefect_staticadslab import Brand, Product
+        from prefect_staticadslab.campaign.names.listings import BRAND, PRODUCT
+        from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent, tables
+
+        made = tables(CatalogueContent({
+            BRAND: (Brand(id="brand_1", name="Harbor Roast", fonts=[{"name": "Inter"}]),),
+            PRODUCT: (Product(id="prod_1", name="Cold Brew Kit", brand_id="brand_1"),),
+        }))
+        assert made["products"]["brand_name"].tolist() == ["Harbor Roast"]
+        assert made["brands"]["fonts"].tolist() == ['[{"name": "Inter"}]']
+        ```
+    """
+    by_id = {
+        resource.id: resource
+        for kind in (BRAND, PRODUCT)
+        for resource in content.resources.get(kind, ())
+    }
+    return {
+        plural(kind): frame_of(
+            _header(kind), [_line(resource, _header(kind), by_id) for resource in resources]
+        )
+        for kind, resources in content.resources.items()
+    }
+
+
+def _header(kind: Kind) -> list[str]:
+    return [*COLUMNS[kind], *_DATES]
+
+
+def _line(
+    resource: CatalogueResource, header: Sequence[str], by_id: Mapping[str, CatalogueResource]
+) -> list[Any]:
+    product = by_id.get(getattr(resource, "product_id", None) or "")
+    brand_id = getattr(product or resource, "brand_id", None)
+    brand = by_id.get(brand_id or "")
+    beside = {
+        "product_name": product.name if product else None,
+        "brand_id": brand_id,
+        "brand_name": brand.name if brand else None,
+    }
+    return [
+        _cell(beside[name] if name in beside else getattr(resource, name, None)) for name in header
+    ]
+
+
+def _cell(value: Any) -> Any:
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, int) and not isinstance(value, bool) else cell_text(value)
+
+
+def check_report(output: str) -> None:
+    """Raises if the report cannot go there; what somebody else made there is never overwritten.
+
+    Args:
+        output: An .xlsx, or a folder; a path or a URL.
+
+    Raises:
+        ReportError: It is neither, or there is something that is no report.
+        StorageError: The place cannot be read or written to.
+    """
+    ending = storage.suffix(output)
+    if _is_folder(output):
+        for kind in COLUMNS:
+            place = _csv_place(output, kind)
+            if storage.exists(place) and _csv_header(storage.read_bytes(place)) != _header(kind):
+                raise _foreign(place)
+        return
+    if ending != ".xlsx":
+        raise ReportError(
+            f"{storage.name(output)} must end in .xlsx, or be a folder for .csv files: "
+            "end it with /."
+        )
+    storage.check_folder(output)
+    if storage.exists(output) and workbook_creator(storage.read_bytes(output)) != CREATOR:
+        raise _foreign(output)
+
+
+def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Writes the tables: one .xlsx with a sheet each, or a folder with a .csv each.
+
+    Raises:
+        ReportError, StorageError: It cannot be written there.
+        SpreadsheetError: A cell is longer than an .xlsx holds.
+    """
+    check_report(output)
+    if not _is_folder(output):
+        storage.write_bytes(output, encode_workbook(frames, creator=CREATOR))
+        return
+    if not storage.is_url(output):
+        folder = storage.local_path(output)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ReportError(f"There can be no folder {output}: {error.strerror}.") from None
+    for name, frame in frames.items():
+        # With the mark that tells Excel that it is UTF-8.
+        content = encode_text(frame, Dialect(byte_order_mark=True))
+        storage.write_bytes(storage.join(output, f"{name}.csv"), content)
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or not storage.suffix(output)
+
+
+def _csv_place(output: str, kind: Kind) -> str:
+    return storage.join(output, f"{plural(kind)}.csv")
+
+
+def _csv_header(content: bytes) -> list[str]:
+    text = content.decode("utf-8-sig", errors="replace")
+    return next(csv.reader(io.StringIO(text, newline="")), [])
+
+
+def _foreign(place: str) -> ReportError:
+    return ReportError(
+        f"There is a {storage.shown(place)} already, and it is no catalogue that this program "
+        "wrote. It is left alone; choose another name."
+    )

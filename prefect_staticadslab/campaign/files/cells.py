@@ -1,0 +1,168 @@
+"""What every spreadsheet is to us, whatever its format: a frame of cells, and how it was written.
+
+A cell keeps its value: a text is a text, whatever it looks like, and no library guesses. So frames
+are of dtype `object`, one value per cell.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+
+FIRST_ROW: Final = 2
+"""The number that a spreadsheet program shows for the first row under the header."""
+
+LONGEST_CELL: Final = 1_000_000
+"""Characters. Excel's own limit is 32,767; more than a million is a broken file."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file was written, so that its result table can be written alike."""
+
+    delimiter: str = ","
+    byte_order_mark: bool = False
+    line_end: str = "\n"
+
+
+@dataclass(frozen=True)
+class Spreadsheet:
+    """A table as it was read.
+
+    Attributes:
+        frame: One line per row that is not blank; dtype `object`, blank cells are "" or None.
+        row_numbers: For each line of `frame`, its number in a spreadsheet program.
+        dialect: How it was written, if it was text.
+    """
+
+    frame: pd.DataFrame
+    row_numbers: tuple[int, ...]
+    dialect: Dialect = field(default_factory=Dialect)
+
+
+def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
+    """A DataFrame as the spreadsheet that it would be if it were saved; its index is left out.
+
+    Args:
+        frame: Any; missing values are blank cells, dicts and lists are JSON, and what no
+            spreadsheet can hold is its text.
+
+    Raises:
+        SpreadsheetError: Two columns have the same name, or there are no rows.
+
+    Example:
+        ```python
+        import pandas as pd
+        from prefect_staticadslab.campaign.files.cells import spreadsheet_of
+
+        table = spreadsheet_of(pd.DataFrame({"price": [1, None], "prompt": ["Iced", "Hot"]}))
+        assert table.frame["price"].tolist() == [1.0, None]
+        assert table.row_numbers == (2, 3)
+        ```
+    """
+    header = [str(name) for name in frame.columns]
+    problems = header_problems(header)
+    if not problems and frame.empty:
+        problems.append(Problem("The DataFrame has columns and no rows."))
+    if problems:
+        raise SpreadsheetError(problems)
+    lines = [
+        [_cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
+    ]
+    numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
+    return Spreadsheet(frame_of(header, lines), numbers)
+
+
+def _cell_of(value: Any) -> Any:
+    """A value as a cell can hold it: NumPy's and others' types are not written to every format."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=_in_json)
+    if isinstance(value, datetime | time) and value.tzinfo is not None:
+        return None if is_blank(value) else cell_text(value)  # an .xlsx knows no zones
+    if isinstance(value, str | bool | int | date | time | None):
+        return None if is_blank(value) else value
+    if isinstance(value, float):
+        return None if is_blank(value) else float(value)
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else value
+    return None if value is pd.NA else str(value)
+
+
+def _in_json(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else cell_text(value)
+
+
+def cell_text(value: Any) -> str:
+    """A cell's value as text, the way people type it: no `.0`, no `None`, no midnight.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import cell_text
+
+        assert [cell_text(v) for v in (None, 20.0, True, "007")] == ["", "20", "true", "007"]
+        ```
+    """
+    if is_blank(value):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def shortened(text: str, widest: int = 60) -> str:
+    """A cell's text for a message: on one line, and not longer than `widest` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= widest else text[: widest - 1] + "…"
+
+
+def normalized(name: str) -> str:
+    """A column's name as it is compared: without case and surrounding space."""
+    return name.strip().casefold()
+
+
+def header_problems(header: Sequence[str]) -> list[Problem]:
+    seen: set[str] = set()
+    problems = []
+    if not any(name.strip() for name in header):
+        problems.append(Problem("The first row must hold the columns' names.", row=1))
+    for name in header:
+        if name and name in seen:
+            problems.append(
+                Problem("there are two columns of this name. Rename one.", row=1, column=name)
+            )
+        seen.add(name)
+    return problems
+
+
+def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    return pd.DataFrame(list(lines), columns=pd.Index(list(header), dtype=object), dtype=object)
+
+
+def is_blank(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value == "" or _not_a_number(value)
+
+
+def _not_a_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)

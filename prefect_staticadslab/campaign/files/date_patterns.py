@@ -1,0 +1,212 @@
+"""Names with the date in them: patterns like `summer-{date}.csv`."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.cells import shortened
+
+
+class PatternError(CampaignError):
+    """A pattern, or a time zone, that makes no sense. The message says what there is."""
+
+
+@dataclass(frozen=True)
+class _Placeholder:
+    fill: Callable[[datetime], str]
+    looks_like: str
+    """A regular expression for all that it can stand for."""
+
+
+def _week(moment: datetime) -> str:
+    year, week, _ = moment.isocalendar()
+    return f"{year:04}-W{week:02}"
+
+
+_MOMENTS: Final[Mapping[str, _Placeholder]] = MappingProxyType(
+    {
+        "date": _Placeholder(lambda m: m.date().isoformat(), r"\d{4}-\d\d-\d\d"),
+        "time": _Placeholder(lambda m: f"{m.hour:02}-{m.minute:02}", r"\d\d-\d\d"),
+        "year": _Placeholder(lambda m: f"{m.year:04}", r"\d{4}"),
+        "month": _Placeholder(lambda m: f"{m.month:02}", r"\d\d"),
+        "day": _Placeholder(lambda m: f"{m.day:02}", r"\d\d"),
+        "week": _Placeholder(_week, r"\d{4}-W\d\d"),
+    }
+)
+
+PLACEHOLDERS: Final = tuple(_MOMENTS)
+"""What stands for 2026-11-25, 14-30, 2026, 11, 25, and the ISO week 2026-W48."""
+
+_COARSE_TO_FINE: Final = ("date", "year", "week", "month", "day", "time")
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+_PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
+
+NEAREST: Final = 3
+
+
+def fill_in(pattern: str, moment: datetime, values: Mapping[str, str] = NOTHING) -> str:
+    """A pattern with the date filled in.
+
+    Args:
+        pattern: A text with `{date}`, `{time}`, `{year}`, `{month}`, `{day}` or `{week}` in it.
+            `{{` and `}}` stand for braces.
+        moment: When, in the time zone that the user thinks in.
+        values: What further placeholders stand for.
+
+    Raises:
+        PatternError: There is no such placeholder, or a brace by itself.
+
+    Example:
+        ```python
+        from datetime import datetime
+        from prefect_staticadslab.campaign.files.date_patterns import fill_in
+
+        noon = datetime(2026, 11, 25, 12, 30)
+        assert fill_in("s3://ads/summer-{date}.csv", noon) == "s3://ads/summer-2026-11-25.csv"
+        assert fill_in("{week} at {time} {{sic}}", noon) == "2026-W48 at 12-30 {sic}"
+        ```
+    """
+    return "".join(
+        text if name is None else values[name] if name in values else _MOMENTS[name].fill(moment)
+        for name, text in _parts(pattern, values)
+    )
+
+
+def escaped(name: str) -> str:
+    """The pattern that makes this very name."""
+    return name.replace("{", "{{").replace("}", "}}")
+
+
+def placeholders_in(pattern: str, values: Mapping[str, object] = NOTHING) -> frozenset[str]:
+    """Which placeholders a pattern has.
+
+    Raises:
+        PatternError: There is no such placeholder, or a brace by itself.
+    """
+    return frozenset(name for name, _ in _parts(pattern, values) if name is not None)
+
+
+def filled_in_before(
+    pattern: str,
+    names: Iterable[str],
+    values: Mapping[str, str | re.Pattern[str]] = NOTHING,
+) -> list[str]:
+    """Those of some names that a pattern makes on whatever day, the earliest first.
+
+    Args:
+        pattern: As for `fill_in`.
+        names: The names, in the order that counts for those of the same moment.
+        values: What further placeholders stand for, or what that looks like.
+
+    Raises:
+        PatternError: There is no such placeholder, or a brace by itself.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.date_patterns import filled_in_before
+
+        there = ["a-2026-11-25.csv", "a-2026-11-03.csv", "a-new.csv", "b-2026-11-26.csv"]
+        assert filled_in_before("{name}-{date}.csv", there, {"name": "a"}) == [
+            "a-2026-11-03.csv",
+            "a-2026-11-25.csv",
+        ]
+        ```
+    """
+    expression = ""
+    seen: set[str] = set()
+    for name, text in _parts(pattern, values):
+        if name is None:
+            expression += re.escape(text)
+        elif name in values:
+            value = values[name]
+            expression += re.escape(value) if isinstance(value, str) else f"(?:{value.pattern})"
+        elif name in seen:
+            expression += f"(?P={name})"
+        else:
+            expression += f"(?P<{name}>{_MOMENTS[name].looks_like})"
+            seen.add(name)
+    found = [match for name in names if (match := re.fullmatch(expression, name, re.ASCII))]
+    order = [name for name in _COARSE_TO_FINE if name in seen]
+    return [match[0] for match in sorted(found, key=lambda match: [match[n] for n in order])]
+
+
+def _parts(pattern: str, values: Mapping[str, object]) -> Iterator[tuple[str | None, str]]:
+    """A pattern's placeholders by name, and, with None, the texts between them."""
+    for found in _PARTS.finditer(pattern):
+        name = found[1]
+        if found[0] in ("{{", "}}"):
+            yield None, found[0][0]
+        elif name in values or name in _MOMENTS:
+            yield name, found[0]
+        elif found[0][0] in "{}":
+            known = ", ".join(f"{{{each}}}" for each in (*values, *_MOMENTS))
+            what = (
+                f"the brace {found[0]} stands by itself"
+                if name is None
+                else f"there is no {shortened(found[0])}"
+            )
+            raise PatternError(
+                f"In {shortened(pattern, 200)!r} {what}. There are: {known}. A brace that should "
+                "be seen is written twice: {{ or }}."
+            )
+        else:
+            yield None, found[0]
+
+
+def moment_of(scheduled: datetime, time_zone: str) -> datetime:
+    """A moment as the clocks of a time zone show it.
+
+    Args:
+        scheduled: The moment; one without a zone is in UTC.
+        time_zone: The zone's name, such as `Europe/Berlin`; "" is UTC.
+
+    Raises:
+        PatternError: There is no such zone. The message has the nearest names.
+
+    Example:
+        ```python
+        from datetime import UTC, datetime
+        from prefect_staticadslab.campaign.files.date_patterns import moment_of
+
+        late = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
+        assert moment_of(late, "Europe/Berlin").date().isoformat() == "2026-11-26"
+        ```
+    """
+    if scheduled.tzinfo is None:
+        scheduled = scheduled.replace(tzinfo=UTC)
+    name = time_zone.strip()
+    if name in ("", "UTC"):  # which needs no database of zones
+        return scheduled.astimezone(UTC)
+    try:
+        return scheduled.astimezone(zoneinfo.ZoneInfo(name))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise PatternError(_no_zone(name)) from None
+
+
+def _no_zone(name: str) -> str:
+    zones = zoneinfo.available_timezones()
+    if not zones:
+        return (
+            f"The time zone {shortened(name)!r} is not known: this machine has no database of "
+            "time zones. Install it, pip install tzdata, or use UTC."
+        )
+    by_key = {key: zone for zone in sorted(zones) for key in (zone.casefold(), _city(zone))}
+    near = difflib.get_close_matches(name.casefold(), by_key, NEAREST)
+    near += difflib.get_close_matches(_city(name), by_key, NEAREST)
+    nearest = ", ".join(list(dict.fromkeys(by_key[key] for key in near))[:NEAREST])
+    hint = f"Did you mean {nearest}?" if nearest else "It looks like Europe/Berlin."
+    return f"There is no time zone {shortened(name)!r}. {hint}"
+
+
+def _city(zone: str) -> str:
+    return zone.rpartition("/")[2].casefold().replace(" ", "_")

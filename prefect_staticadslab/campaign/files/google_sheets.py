@@ -1,0 +1,150 @@
+"""Tables on the web whose address has no ending: what it says of the format, and Google Sheets."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from prefect_staticadslab.campaign.files import storage
+
+ENDINGS: Final = frozenset((".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".ods", ".numbers"))
+"""What a table's name may end in. Some of these are known only to be refused."""
+
+_TOLD: Final = {"csv": ".csv", "tsv": ".tsv", "xlsx": ".xlsx"}
+_FORMAT_PARAMETERS: Final = frozenset(("format", "output"))
+
+_GOOGLE: Final = "docs.google.com"
+_SHEET = re.compile(r"((?:/a/[^/]+)?/spreadsheets(?:/u/\d+)?/d/)(e/)?([\w-]+)(?:/([^/]*))?/?$")
+_TABLES: Final = frozenset(("export", "gviz"))
+
+_WEB_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html)\b", re.I | re.S
+)
+
+
+def table_address(location: str, *, sheet: str | None = None) -> str:
+    """Where the table is that people mean by an address; any other address is given back as it is.
+
+    The address of a Google Sheet that a browser shows is that of a page. Its table is what that
+    exports: as CSV, or as XLSX if a sheet is chosen by its name.
+
+    Args:
+        location: A path or a URL.
+        sheet: The name of a sheet.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.google_sheets import table_address
+
+        assert (
+            table_address("https://docs.google.com/spreadsheets/d/1aB_c/edit?gid=7#gid=7")
+            == "https://docs.google.com/spreadsheets/d/1aB_c/export?format=csv&gid=7"
+        )
+        assert (
+            table_address("https://docs.google.com/spreadsheets/d/e/2PACX-1v/pubhtml")
+            == "https://docs.google.com/spreadsheets/d/e/2PACX-1v/pub?output=csv"
+        )
+        assert table_address("s3://ads/summer.csv") == "s3://ads/summer.csv"
+        ```
+    """
+    if not is_google_sheet(location):
+        return location
+    parts = urlsplit(location)
+    found = _SHEET.match(parts.path)
+    if found is None:
+        return location
+    base, published, identifier, page = found.groups()
+    given = dict(parse_qsl(parts.query))
+    parameter = "output" if published else "format"
+    if page in _TABLES or (page == "pub" and _TOLD.get(given.get("output", ""))):
+        return location
+    # The browser keeps the sheet that is looked at in the fragment.
+    shown = dict(parse_qsl(parts.fragment))
+    query = {parameter: "csv" if sheet is None else "xlsx"}
+    if sheet is None and (gid := shown.get("gid") or given.get("gid")):
+        query["gid"] = gid
+    for name in ("single", "resourcekey"):
+        if name in given:
+            query[name] = given[name]
+    path = f"{base}{published or ''}{identifier}/{'pub' if published else 'export'}"
+    return urlunsplit(("https", _GOOGLE, path, urlencode(query), ""))
+
+
+def table_ending(location: str) -> str:
+    """What tells a table's format, such as `.csv`: its name's ending, or a web address's query.
+
+    Returns:
+        "" if only the content can tell.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.google_sheets import table_ending
+
+        assert table_ending("https://example.com/export?format=tsv&gid=0") == ".tsv"
+        assert table_ending("https://example.com/Ads.XLSX?version=2") == ".xlsx"
+        assert table_ending("https://example.com/export.php") == ""
+        ```
+    """
+    own = storage.suffix(location)
+    if own in ENDINGS or not storage.is_web_address(location):
+        return own
+    told = (
+        _TOLD.get(value.lower())
+        for name, value in parse_qsl(_query(location))
+        if name.lower() in _FORMAT_PARAMETERS
+    )
+    return next(filter(None, told), "")
+
+
+def table_name(location: str) -> str:
+    """What to call a table where people read it: its file's name; of a Google Sheet it is unknown.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.google_sheets import table_name
+
+        assert table_name("s3://ads/summer.csv") == "summer.csv"
+        assert table_name("https://docs.google.com/spreadsheets/d/1aB_c/edit") == "Google Sheet"
+        ```
+    """
+    return "Google Sheet" if is_google_sheet(location) else storage.name(location)
+
+
+def is_google_sheet(location: str) -> bool:
+    """Whether a location is the address of a Google Sheet, in whatever form."""
+    try:
+        parts = urlsplit(location)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return storage.is_web_address(location) and host == _GOOGLE and "/spreadsheets/" in parts.path
+
+
+def is_web_page(content: bytes) -> bool:
+    """Whether a file's content is HTML, such as the page that asks for a login."""
+    return _WEB_PAGE.match(content[:2000]) is not None
+
+
+def instead_of_a_page(location: str) -> str:
+    """What to do if a web page came, and no table."""
+    if is_google_sheet(location):
+        return (
+            "The Google Sheet is not shared, or not with everybody. In Google Sheets choose "
+            'Share > General access > "Anyone with the link"; or File > Download as .csv or .xlsx, '
+            "and use that file."
+        )
+    if storage.is_web_address(location):
+        return (
+            "Perhaps it asks for a login, or it is the page around the table. Use the address of "
+            "the table itself, one that a private browser window can open; or download it as .csv "
+            "or .xlsx, and use that file."
+        )
+    return "Save the table itself, as .csv or .xlsx, and use that file."
+
+
+def _query(location: str) -> str:
+    try:
+        return urlsplit(location).query
+    except ValueError:
+        return ""

@@ -1,0 +1,209 @@
+"""XLSX. A cell keeps its type, and a formula counts as the value that was saved with it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import (
+    FIRST_ROW,
+    LONGEST_CELL,
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    header_problems,
+    is_blank,
+)
+
+EXCEL_CELL: Final = 32_767
+"""Characters that a cell of an .xlsx holds."""
+
+_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
+    from openpyxl import load_workbook
+
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise SpreadsheetError(
+            [
+                Problem(
+                    "The file is protected by a password, or an old .xls. Save it as plain .xlsx."
+                )
+            ]
+        )
+    try:
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        names = [s.title for s in book.worksheets]
+        chosen = sheet or names[0]
+        records, formulas = None, []
+        if chosen in names:
+            records = [list(line) for line in book[chosen].iter_rows(values_only=True)]
+            # Private, and openpyxl's only word for which part of the file the sheet is.
+            worksheet: Any = book[chosen]
+            formulas = list(_unsaved_formulas(content, worksheet._worksheet_path))
+        book.close()
+    except Exception as error:  # a broken file can break openpyxl anywhere
+        raise SpreadsheetError(
+            [Problem(f"The file is no .xlsx, or a broken one ({type(error).__name__}).")]
+        ) from None
+    if records is None:
+        raise SpreadsheetError(
+            [Problem(f"There is no sheet {sheet!r}. There are: {', '.join(names)}.")]
+        )
+    if not records:
+        raise SpreadsheetError([Problem("The sheet is empty.")])
+    header = [cell_text(v) for v in records[0]]
+    width = max(
+        (i + 1 for line in records for i, v in enumerate(line) if not is_blank(v)), default=0
+    )
+    header = (header + [""] * width)[:width]
+    lines, numbers = [], []
+    for number, line in enumerate(records[1:], FIRST_ROW):
+        if any(cell_text(v).strip() for v in line):
+            lines.append((line + [None] * width)[:width])
+            numbers.append(number)
+    problems = header_problems(header)
+    problems += [
+        Problem(
+            "holds a formula whose value was never saved. "
+            "Open the file in a spreadsheet program, save it, and try again.",
+            row,
+            column,
+        )
+        for row, column in formulas
+    ]
+    problems += [
+        Problem(f"has more than {LONGEST_CELL:,} characters.", number, name)
+        for number, line in zip(numbers, lines, strict=True)
+        for name, value in zip(header, line, strict=True)
+        if isinstance(value, str) and len(value) > LONGEST_CELL
+    ]
+    if not lines and not problems and not may_be_empty:
+        hint = f" There are: {', '.join(names)}; choose one with --sheet." if len(names) > 1 else ""
+        problems.append(Problem(f"The sheet {chosen} has a header and no rows.{hint}"))
+    if problems:
+        raise SpreadsheetError(problems)
+    return Spreadsheet(frame_of(header, lines), tuple(numbers))
+
+
+def _unsaved_formulas(content: bytes, part: str) -> Iterator[tuple[int, str]]:
+    """Where formulas stand that a program wrote and no spreadsheet program has computed.
+
+    They would be read as blank cells. A formula whose value is an empty text is none of them.
+    """
+    from openpyxl.utils.cell import coordinate_from_string
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sheet = archive.read(part)
+    if b"<f" not in sheet:
+        return
+    for _, element in ElementTree.iterparse(io.BytesIO(sheet)):  # noqa: S314 - openpyxl read it
+        if element.tag == f"{_MAIN}c":
+            unsaved = element.find(f"{_MAIN}f") is not None and not element.findtext(f"{_MAIN}v")
+            if unsaved and element.get("t", "n") == "n":
+                column, row = coordinate_from_string(element.get("r", ""))
+                yield row, column
+            element.clear()
+
+
+def encode_xlsx(frame: pd.DataFrame) -> bytes:
+    return encode_workbook({"results": frame})
+
+
+def encode_workbook(frames: Mapping[str, pd.DataFrame], *, creator: str | None = None) -> bytes:
+    """An .xlsx with a sheet for each frame, by its name: text stays text, the header stays in view.
+
+    Args:
+        frames: The sheets.
+        creator: What the file says made it.
+
+    Raises:
+        SpreadsheetError: A cell is longer than an .xlsx holds.
+    """
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    if creator is not None:
+        book.properties.creator = creator
+    for name, frame in frames.items():
+        _refuse_longer_cells_than_excel(frame)
+        _write_sheet(book.create_sheet(name), frame)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.styles import Font
+
+    sheet.freeze_panes = "A2"
+
+    def cell(value: Any) -> Any:
+        if isinstance(value, str):
+            made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
+            # A text that starts with = is a text, and not a formula.
+            made.data_type = "s"
+            return made
+        return None if is_blank(value) else value
+
+    header = [cell(name) for name in frame.columns]
+    for made in header:
+        made.font = Font(bold=True)
+    sheet.append(header)
+    for line in frame.itertuples(index=False):
+        sheet.append([cell(v) for v in line])
+
+
+def workbook_creator(content: bytes) -> str | None:
+    """What an .xlsx says made it; None if it does not, or is none."""
+    book = _opened(content)
+    if book is None:
+        return None
+    creator: str | None = book.properties.creator
+    book.close()
+    return creator
+
+
+def sheet_names(content: bytes) -> list[str]:
+    """The names of an .xlsx's sheets; none if it is none."""
+    book = _opened(content)
+    if book is None:
+        return []
+    names = [sheet.title for sheet in book.worksheets]
+    book.close()
+    return names
+
+
+def _opened(content: bytes) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        return load_workbook(io.BytesIO(content), read_only=True)
+    except Exception:  # a broken file can break openpyxl anywhere
+        return None
+
+
+def _refuse_longer_cells_than_excel(frame: pd.DataFrame) -> None:
+    # openpyxl would cut them, and a row read back would not be the same row.
+    problems = [
+        Problem(
+            f"has {len(value):,} characters, and an .xlsx holds {EXCEL_CELL:,}. "
+            "Choose a .csv as the output.",
+            row=number,
+            column=str(name),
+        )
+        for number, line in enumerate(frame.itertuples(index=False), FIRST_ROW)
+        for name, value in zip(frame.columns, line, strict=True)
+        if isinstance(value, str) and len(value) > EXCEL_CELL
+    ]
+    if problems:
+        raise SpreadsheetError(problems)

@@ -1,0 +1,1 @@
+"""What is paid for besides image ads: design templates and revisions."""

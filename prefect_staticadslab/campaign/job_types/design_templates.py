@@ -1,0 +1,302 @@
+"""Design templates from reference ads: a folder or a spreadsheet of pictures, and their table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.campaign.files.cells import (
+    FIRST_ROW,
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    normalized,
+    shortened,
+)
+from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline.adoption import Adoption
+from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
+from prefect_staticadslab.campaign.table.merge import OutputError, is_result_table
+from prefect_staticadslab.campaign.table.result_table import JobTable
+
+REFERENCE_COLUMNS: Final = (
+    "reference",
+    "reference_image",
+    "reference_image_url",
+    "image",
+    "image_url",
+    "picture",
+    "path",
+    "file",
+    "url",
+)
+"""Where a spreadsheet holds its references: the first of these that it has."""
+
+IMAGE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+OPEN_READS: Final = 8
+"""References that are read and checked at once."""
+
+TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
+    "design_template_id": "image_ad_id",
+    "status": "status",
+    "preview_url": "image_url",
+    "aspect_ratio": "aspect_ratio",
+    "industry": "industry",
+    "ad_format": "ad_format",
+    "error": "error",
+    "cost_usd": "cost_usd",
+    "attempts": "attempts",
+    "width": "width",
+    "height": "height",
+    "submitted_at": "submitted_at",
+    "completed_at": "completed_at",
+    "image_path": "image_path",
+    "reference_sha256": "reference_sha256",
+}
+"""What the table adds: the row's state keeps a job's id and picture, whatever the job."""
+
+HELD: Final = (
+    "It was sent by a run that was interrupted, and nobody can say any more whether a design "
+    "template was made. Look at the templates of that time: write the id into design_template_id "
+    "and 'processing' into status, or 'pending' into status to have one made."
+)
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference ads, as they were found.
+
+    Attributes:
+        spreadsheet: A row for each.
+        base: The folder that relative paths start at.
+        is_folder: Whether they are a folder's files, so that rows have no number of their own.
+        ignored: Files of the folder that are no pictures.
+    """
+
+    spreadsheet: Spreadsheet
+    base: str
+    is_folder: bool = False
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The column that holds them."""
+        return reference_column(self.spreadsheet)
+
+    def without_results(self) -> Spreadsheet:
+        """The spreadsheet; of an earlier run's table, what was its input."""
+        if not is_result_table(self.spreadsheet, TEMPLATE_COLUMNS):
+            return self.spreadsheet
+        frame = self.spreadsheet.frame.iloc[:, : -len(TEMPLATE_COLUMNS)]
+        return replace(self.spreadsheet, frame=frame)
+
+    @classmethod
+    def read(cls, source: str, *, sheet: str = "") -> References:
+        """The pictures of a folder, or of a column of a spreadsheet.
+
+        Args:
+            source: A folder, or a `.csv`, `.tsv` or `.xlsx`; a path or any fsspec URL.
+            sheet: Which sheet of an XLSX; the first by default.
+
+        Raises:
+            StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
+        """
+        if storage.is_folder(source):
+            names = folders.file_names(source)
+            pictures = [name for name in names if storage.suffix(name) in IMAGE_ENDINGS]
+            if not pictures:
+                raise CampaignError(
+                    f"There is no picture in the folder {source}; "
+                    f"one ends in {', '.join(IMAGE_ENDINGS)}."
+                )
+            frame = frame_of(["reference"], [[name] for name in pictures])
+            numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(pictures)))
+            ignored = tuple(name for name in names if name not in pictures)
+            return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
+        known = frozenset(REFERENCE_COLUMNS)
+        read = read_spreadsheet(source, sheet=sheet or None, known_columns=known)
+        return cls(read, storage.folder(source))
+
+
+def reference_column(spreadsheet: Spreadsheet) -> str:
+    """The column that holds the references, as the spreadsheet writes its name.
+
+    Raises:
+        SpreadsheetError: There is none.
+    """
+    names = [str(name) for name in spreadsheet.frame.columns]
+    by_name = {normalized(name): name for name in reversed(names)}
+    for known in REFERENCE_COLUMNS:
+        if known in by_name:
+            return by_name[known]
+    shown = shortened(", ".join(names), 300)
+    message = (
+        "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
+        f"in each row. The spreadsheet's columns are: {shown}"
+    )
+    raise SpreadsheetError([Problem(message, row=1)])
+
+
+def template_table(base: str, digests: Mapping[str, str]) -> TableKind[DesignTemplateRequest]:
+    """A table of design templates.
+
+    Args:
+        base: The folder that references' relative paths start at.
+        digests: Of the references' contents, by where they are.
+    """
+    return TableKind(
+        "design-templates",
+        TEMPLATE_COLUMNS,
+        frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
+        partial(read_references, base=base, digests=digests),
+    )
+
+
+def read_references(
+    spreadsheet: Spreadsheet,
+    *,
+    unique_row_ids: bool = True,
+    base: str,
+    digests: Mapping[str, str] | None = None,
+) -> list[CampaignRow[DesignTemplateRequest]]:
+    """The spreadsheet's rows as requests. A row is known by what its reference shows.
+
+    Args:
+        spreadsheet: What was read.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake.
+        base: The folder that relative paths start at.
+        digests: Of the references' contents, by where they are. A result table says them itself.
+
+    Raises:
+        SpreadsheetError: With all problems of all rows.
+    """
+    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    column = reference_column(spreadsheet)
+    at = list(map(str, spreadsheet.frame.columns)).index(column)
+    is_result = is_result_table(spreadsheet, TEMPLATE_COLUMNS)
+    rows: list[CampaignRow[DesignTemplateRequest]] = []
+    problems: list[Problem] = []
+    row_ids = RowIds()
+    identities = Identities()
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+        cells = dict(zip(names, line, strict=True))
+        reference = plain_text(cell_text(line[at])).strip()
+        if not reference:
+            empty = "is empty. It needs a path or an address."
+            problems.append(Problem(empty, number, normalized(column)))
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            problems.append(taken)
+        place = storage.join(base, reference)
+        digest = (digests or {}).get(place, "")
+        if is_result:
+            digest = cell_text(cells["reference_sha256"]).strip()
+        request = DesignTemplateRequest(reference=place, digest=digest)
+        rows.append(CampaignRow(number, request, identities.of(cells, digest)))
+    if problems:
+        raise SpreadsheetError(problems)
+    return rows
+
+
+@dataclass(kw_only=True)
+class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
+    """Design templates to make, and their table.
+
+    Attributes:
+        references: Where the reference ads were found.
+    """
+
+    references: References
+
+    @classmethod
+    def open(cls, source: str, output: str, *, sheet: str = "", name: str = "") -> TemplateBatch:
+        """Reads the references and the table of an earlier run; changes nothing.
+
+        Args:
+            source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
+                checked.
+            output: Where the table is or will be.
+            sheet: Which sheet of an XLSX; the first by default.
+            name: What the idempotency keys are made of, if not the output.
+
+        Raises:
+            CampaignError: Something is wrong; the message lists all of it.
+        """
+        if storage.canonical(source) == storage.canonical(output):
+            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+        references = References.read(source, sheet=sheet)
+        digests = _checked(references)
+        kind = template_table(references.base, digests)
+        table = JobTable.open(output, references.without_results(), kind)
+        for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
+            facts = {**state.facts, "reference_sha256": row.request.digest}
+            if facts != state.facts:
+                table.update(position, replace(state, facts=facts))
+        return cls(name or storage.canonical(output), table, references=references)
+
+    def hold_expired(self, now: datetime, accounts: Collection[str]) -> None:
+        """Notes which rows were sent so long ago, or with such a key, that their key is no help.
+
+        No list of the API tells which reference a template was made from, so such a row is left to
+        people: a second template would be paid for.
+
+        Args:
+            now: The time, by the API's clock.
+            accounts: What stands for the API keys of this run.
+        """
+        held: dict[int, str] = {}
+        for position, (row, state) in enumerate(
+            zip(self.table.rows, self.table.states, strict=True)
+        ):
+            if state.status is not RowStatus.SUBMITTING or state.mark is None:
+                continue
+            first = state.submitted_at or state.mark.asked_at
+            is_old = now - first > TRUSTED_LIFETIME or state.mark.account not in accounts
+            # Without the picture it cannot be asked for again.
+            if is_old or row.gone:
+                held[position] = HELD
+                self.table.update(position, replace(state, error=HELD))
+        self.adoption = Adoption(held=held)
+
+
+def _checked(references: References) -> dict[str, str]:
+    """The digests of all references, by where they are.
+
+    Raises:
+        SpreadsheetError: Some are not there, are no images, or have more than 15 MB.
+    """
+    column = references.column
+    numbers: dict[str, int] = {}
+    for number, cell in zip(
+        references.spreadsheet.row_numbers, references.spreadsheet.frame[column], strict=True
+    ):
+        reference = plain_text(cell_text(cell)).strip()
+        if reference:
+            numbers.setdefault(storage.join(references.base, reference), number)
+
+    def digest(place: str) -> str | Problem:
+        try:
+            return read_image(place).digest
+        except ImageFileError as error:
+            return Problem(str(error), None if references.is_folder else numbers[place])
+
+    with ThreadPoolExecutor(OPEN_READS) as threads:
+        found = dict(zip(numbers, threads.map(digest, numbers), strict=True))
+    problems = [each for each in found.values() if isinstance(each, Problem)]
+    if problems:
+        raise SpreadsheetError(problems)
+    return {place: each for place, each in found.items() if isinstance(each, str)}

@@ -1,0 +1,212 @@
+"""Changing the trees of templates and editable ads: trees in, trees out, and none is changed.
+
+A tree is made of nodes: `FRAME` (with `children`), `TEXT` (with `characters`), `RECTANGLE` (with
+`fills`) and `EFFECT`, each with an id (the vendor's guide to JSON trees).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.campaign.files.cells import shortened
+
+LONGEST_REASON: Final = 200
+LISTED_NODES: Final = 8
+
+
+class TreeError(ValueError):
+    """A change that does not fit the tree. The message says why."""
+
+
+def nodes(tree: JsonTree) -> Iterator[dict[str, Any]]:
+    """All nodes of a tree, each before its children.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.job_types.json_trees import nodes
+
+        tree = {"id": "1", "type": "FRAME", "children": [{"id": "2", "type": "TEXT"}]}
+        assert [node["id"] for node in nodes(tree)] == ["1", "2"]
+        ```
+    """
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        children = node.get("children")
+        if isinstance(children, list):
+            waiting += [child for child in reversed(children) if isinstance(child, dict)]
+
+
+def check_tree(tree: object) -> JsonTree:
+    """Returns `tree` if it can be a whole tree.
+
+    Raises:
+        TreeError: It is no JSON object of a `FRAME`.
+    """
+    if not isinstance(tree, dict):
+        raise TreeError("is no JSON object; the whole tree is needed.")
+    if not isinstance(tree.get("type"), str) or not isinstance(tree.get("children"), list):
+        raise TreeError(
+            "is no whole tree; that is an object with a type, such as FRAME, and children."
+        )
+    return tree
+
+
+def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree:
+    """The tree after a JSON patch (RFC 6902).
+
+    Raises:
+        TreeError: An operation does not fit, or what comes out is no tree.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.job_types.json_trees import patched
+
+        tree = {"type": "FRAME", "children": [{"id": "2", "characters": "Sale"}]}
+        change = [{"op": "replace", "path": "/children/0/characters", "value": "Summer sale"}]
+        assert patched(tree, change)["children"][0]["characters"] == "Summer sale"
+        ```
+    """
+    import jsonpatch
+
+    try:
+        result = jsonpatch.apply_patch(tree, [dict(each) for each in operations])
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        raise TreeError(f"does not fit the ad's tree: {_one_line(error)}") from None
+    try:
+        return check_tree(result)
+    except TreeError as error:
+        raise TreeError(f"makes something of the ad's tree that {error}") from None
+
+
+def check_patch(operations: object) -> list[dict[str, Any]]:
+    """Returns `operations` if they are a JSON patch.
+
+    Raises:
+        TreeError: They are none; the message says why.
+    """
+    import jsonpatch
+
+    if not isinstance(operations, list) or not operations:
+        raise TreeError("is no list of operations.")
+    try:
+        patch = jsonpatch.JsonPatch(operations)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        raise TreeError(f"is no JSON patch: {_one_line(error)}") from None
+    for operation in operations:
+        needed = _NEEDED.get(operation["op"])
+        if needed is not None and needed not in operation:
+            raise TreeError(f"is no JSON patch: {operation['op']} needs a {needed!r}.")
+    return list(patch.patch)
+
+
+_NEEDED: Final = {
+    "add": "value",
+    "replace": "value",
+    "test": "value",
+    "move": "from",
+    "copy": "from",
+}
+"""What an operation has besides its path; the library looks for it only when it applies one."""
+
+
+def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> JsonTree:
+    """The tree with other texts and pictures, by node id, as `node_overrides` gives them.
+
+    Raises:
+        TreeError: There is no such node, or it has no text or picture.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.job_types.json_trees import overridden
+
+        tree = {"type": "FRAME", "children": [{"id": "2", "type": "TEXT", "characters": "Sale"}]}
+        new = overridden(tree, {"2": {"characters": "Summer sale"}})
+        assert new["children"][0]["characters"] == "Summer sale"
+        ```
+    """
+    result = copy.deepcopy(tree)
+    by_id = {node["id"]: node for node in nodes(result) if isinstance(node.get("id"), str)}
+    for node_id, change in overrides.items():
+        node = by_id.get(node_id)
+        if node is None:
+            raise TreeError(
+                f"names the node {node_id}, which is not there. {_those(by_id, node_id)}"
+            )
+        _override(node, node_id, change)
+    return result
+
+
+def _those(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
+    """The nodes that an override can change, the most similar id first."""
+    told = [
+        f"{shortened(str(node.get('characters') or node.get('name') or node['type']), 30)!r} ({i})"
+        for i, node in by_id.items()
+        if node.get("type") in ("TEXT", "RECTANGLE")
+    ]
+    near = get_close_matches(node_id, by_id, n=1)
+    told.sort(key=lambda text: not any(f"({i})" in text for i in near))
+    return (
+        f"There are: {', '.join(told[:LISTED_NODES])}." if told else "There is nothing to change."
+    )
+
+
+def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
+    """Returns `overrides` if they are texts and pictures by node id.
+
+    Raises:
+        TreeError: They are not.
+    """
+    if not isinstance(overrides, dict) or not overrides:
+        raise TreeError('is no JSON object such as {"NODE_ID": {"characters": "Sale"}}.')
+    for node_id, change in overrides.items():
+        keys = set(change) if isinstance(change, dict) else set()
+        if not keys or not keys <= {"characters", "imageFillUrl"}:
+            raise TreeError(f"must give characters or imageFillUrl for the node {node_id}.")
+        if not all(isinstance(value, str) for value in change.values()):
+            raise TreeError(f"must give a text for the node {node_id}.")
+    return overrides
+
+
+def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> None:
+    if "characters" in change:
+        if node.get("type") != "TEXT":
+            raise TreeError(f"gives characters to the node {node_id}, a {node.get('type')}.")
+        node["characters"] = change["characters"]
+    if "imageFillUrl" in change:
+        if node.get("type") != "RECTANGLE":
+            raise TreeError(f"gives a picture to the node {node_id}, a {node.get('type')}.")
+        fills = [f for f in node.get("fills") or [] if isinstance(f, dict)]
+        images = [fill for fill in fills if fill.get("type") == "IMAGE"]
+        if not images:
+            images = [{"type": "IMAGE"}]
+            fills += images
+        for fill in images:
+            fill["imageFillUrl"] = change["imageFillUrl"]
+        node["fills"] = fills
+
+
+def fingerprint(tree: JsonTree) -> str:
+    """What differs as soon as trees do: 16 hexadecimal digits. 48.0 is 48, as servers write it."""
+    text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _one_line(error: Exception) -> str:
+    # The library quotes the whole tree.
+    return shortened(str(error), LONGEST_REASON)

@@ -1,0 +1,145 @@
+"""What to do about one revision, given what the API shows of its ad. Decisions only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.campaign.job_types.json_trees import TreeError, fingerprint
+from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline.planned_job import seen
+from prefect_staticadslab.campaign.pipeline.submit import Look, RevisionRequest
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+
+UNCLEAR: Final = (
+    "It may have been sent, and the ad has another tree than before and than was sent, so nobody "
+    "can say whether the change is in it. Look at the ad: write 'completed' into status if it is, "
+    "or 'pending' to have it made to the ad as it is now."
+)
+RENDERING: Final = "The ad is being rendered at this moment. Run it again later."
+
+
+class Arrival(Enum):
+    """What an ad says of a revision that may have been sent."""
+
+    ARRIVED = "arrived"
+    """The ad has the tree that was sent."""
+    MISSING = "missing"
+    """The ad is as it was before."""
+    BUSY = "busy"
+    """It is being rendered, and nobody can see from what."""
+    UNKNOWN = "unknown"
+    """It has another tree: somebody else's, or ours as the API writes it."""
+
+
+def arrival(state: AdState, ad: ImageAd) -> Arrival:
+    """Whether the API took a revision that may have been sent: only the tree tells.
+
+    Somebody else may have the ad rendered, and its picture's address may be signed anew each time.
+    """
+    if ad.current_json_tree is None:
+        return Arrival.UNKNOWN if ad.is_finished else Arrival.BUSY
+    tree = _look(ad)
+    if tree in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
+        return Arrival.ARRIVED
+    if not ad.is_finished:
+        return Arrival.BUSY
+    return Arrival.MISSING if tree == state.facts.get("previous_tree") else Arrival.UNKNOWN
+
+
+def _look(ad: ImageAd) -> str:
+    return fingerprint(ad.current_json_tree or {})
+
+
+def unfit(ad: ImageAd | None) -> str | None:
+    """Why an ad cannot be revised."""
+    if ad is None:
+        return "There is no such image ad in this organization."
+    if not ad.is_editable:
+        return (
+            f"{ad.id} is a flat ad, and only editable ones can be revised. Create it anew with "
+            "editable set to true (4.00 USD)."
+        )
+    return None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to do next.
+
+    Attributes:
+        state: What is known of the row.
+        request: What to send or to follow; None if there is nothing to do in this run.
+    """
+
+    state: AdState
+    request: RevisionRequest | None = None
+
+
+def next_step(change: Change, state: AdState, ad: ImageAd | None, *, is_lost: bool) -> Step:
+    """What to do about a revision.
+
+    Args:
+        change: What its row asks for.
+        state: What is known of it.
+        ad: The ad as it is now.
+        is_lost: Whether what was sent so long ago will not arrive any more.
+    """
+    message = unfit(ad)
+    if ad is None or message:
+        return _refused(state, message)
+    if state.status is RowStatus.SUBMITTING:
+        match arrival(state, ad):
+            case Arrival.ARRIVED:
+                state = seen(state, ad, is_revision=True)
+                return Step(state) if ad.is_finished else _followed(state, ad)
+            case Arrival.UNKNOWN | Arrival.BUSY as unclear:
+                note = RENDERING if unclear is Arrival.BUSY else UNCLEAR
+                return Step(replace(state, error=note))
+            case Arrival.MISSING:
+                state = AdState(attempts=state.attempts) if is_lost else state
+    if state.is_processing:
+        return _followed(state, ad)
+    if not ad.is_finished or ad.current_json_tree is None:
+        return Step(replace(state, error=RENDERING))
+    return _repeated(change, state, ad) if state.job_failed else _sent(change, state, ad)
+
+
+def _repeated(change: Change, state: AdState, ad: ImageAd) -> Step:
+    """Another attempt after a rendering that failed."""
+    tree = _look(ad)
+    if tree == state.facts.get("previous_tree"):
+        return _sent(change, state, ad)
+    if tree not in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
+        return Step(replace(state, error=UNCLEAR))
+    # The change is in the tree already.
+    whole = ad.current_json_tree or {}
+    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Look.of(ad)))
+
+
+def _sent(change: Change, state: AdState, ad: ImageAd) -> Step:
+    try:
+        tree = change.applied_to(ad.current_json_tree or {})
+    except TreeError as error:
+        return _refused(state, f"{change.column} {error}")
+    sent = fingerprint(tree)
+    if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
+        # The row's change was edited. The same key would be refused with another tree.
+        state = AdState(attempts=state.attempts)
+    facts = {
+        "sent_tree": sent,
+        "previous_tree": _look(ad),
+        "previous_image_url": ad.image_url or state.facts.get("previous_image_url", ""),
+    }
+    request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Look.of(ad))
+    return Step(replace(state, facts=facts), request)
+
+
+def _followed(state: AdState, ad: ImageAd) -> Step:
+    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=ad.current_json_tree or {}))
+
+
+def _refused(state: AdState, reason: str | None) -> Step:
+    return Step(replace(state, status=RowStatus.FAILED, error=reason))

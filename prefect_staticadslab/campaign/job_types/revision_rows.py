@@ -1,0 +1,192 @@
+"""What a table of revisions says: which ad each row changes, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.job_types.json_trees import (
+    TreeError,
+    check_overrides,
+    check_patch,
+    check_tree,
+    overridden,
+    patched,
+)
+from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
+
+CHANGE_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "current_json_tree": check_tree,
+    "json_patch": check_patch,
+    "node_overrides": check_overrides,
+}
+"""The columns of which each row fills one, and what checks it."""
+
+REVISION_COLUMNS: Final[Mapping[str, str]] = {
+    "status": "status",
+    "image_url": "image_url",
+    "previous_image_url": "previous_image_url",
+    "image_ad_version_id": "image_ad_version_id",
+    "error": "error",
+    "attempts": "attempts",
+    "width": "width",
+    "height": "height",
+    "submitted_at": "submitted_at",
+    "completed_at": "completed_at",
+    "image_path": "image_path",
+    "previous_tree": "previous_tree",
+    "sent_tree": "sent_tree",
+    "kept_tree": "kept_tree",
+}
+
+
+class Change(BaseModel):
+    """A row's change to an editable ad: exactly one of a whole tree, a JSON patch and overrides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    image_ad_id: str
+    current_json_tree: JsonTree | None = None
+    json_patch: list[dict[str, Any]] | None = None
+    node_overrides: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What a new editable ad costs. What a revision does is not documented."""
+        return PRICE_USD[EDITABLE_IMAGE_AD]
+
+    @property
+    def column(self) -> str:
+        """Which column says what to change."""
+        return next(name for name in CHANGE_COLUMNS if getattr(self, name) is not None)
+
+    @property
+    def summary(self) -> str:
+        """What is changed, in a line per change."""
+        if self.json_patch is not None:
+            changes = [(f"{o['op']} {o['path']}", o.get("value")) for o in self.json_patch]
+        elif self.node_overrides is not None:
+            changes = [
+                (name, value)
+                for change in self.node_overrides.values()
+                for name, value in change.items()
+            ]
+        else:
+            changes = [("the whole tree", None)]
+        lines = [what if value is None else f"{what}: {value}" for what, value in changes]
+        return "\n".join(shortened(line, 100) for line in lines)
+
+    def applied_to(self, tree: JsonTree) -> JsonTree:
+        """The entire tree to send.
+
+        Raises:
+            TreeError: The change does not fit the tree.
+        """
+        if self.json_patch is not None:
+            return patched(tree, self.json_patch)
+        if self.node_overrides is not None:
+            return overridden(tree, self.node_overrides)
+        return check_tree(self.current_json_tree)
+
+
+def read_changes(
+    spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
+) -> list[CampaignRow[Change]]:
+    """The spreadsheet's rows as changes.
+
+    Args:
+        spreadsheet: What was read.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake.
+
+    Raises:
+        SpreadsheetError: With all problems of all rows.
+    """
+    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    problems = list(_header_problems(names))
+    if problems:
+        raise SpreadsheetError(problems)
+    known = {name: names.index(name) for name in names if name in REVISION_TABLE.known_columns}
+    rows: list[CampaignRow[Change]] = []
+    identities = Identities()
+    row_ids = RowIds()
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+        cells = {name: plain_text(cell_text(line[i])).strip() for name, i in known.items()}
+        change, wrong = _change(number, cells)
+        taken = row_ids.problem(number, cells)
+        if taken and unique_row_ids:
+            wrong.append(taken)
+        problems += wrong
+        if change is not None:
+            identity = identities.of(cells, change.model_dump_json())
+            rows.append(CampaignRow(number, change, identity))
+    if problems:
+        raise SpreadsheetError(problems)
+    return rows
+
+
+def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
+    shown = shortened(", ".join(names), 300)
+    if "image_ad_id" not in names:
+        yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
+        yield Problem(f"The spreadsheet's columns are: {shown}", row=1)
+    elif not any(name in names for name in CHANGE_COLUMNS):
+        yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
+
+
+def _change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
+    image_ad_id = cells["image_ad_id"]
+    if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
+        message = (
+            f"{shortened(image_ad_id)!r} is not the id of an image ad; that starts with ia_."
+            if image_ad_id
+            else "is empty. It needs the id of the ad to change, ia_…."
+        )
+        return None, [Problem(message, number, "image_ad_id")]
+    filled = [name for name in CHANGE_COLUMNS if cells.get(name)]
+    if len(filled) != 1:
+        message = f"has {' and '.join(filled)}; it must have one." if filled else "has no change."
+        return None, [Problem(f"{message} Fill one of {', '.join(CHANGE_COLUMNS)}.", number)]
+    (column,) = filled
+    try:
+        value = CHANGE_COLUMNS[column](_json(cells[column]))
+    except TreeError as error:
+        return None, [Problem(str(error), number, column)]
+    return Change.model_validate({"image_ad_id": image_ad_id, column: value}), []
+
+
+def _json(text: str) -> Any:
+    try:
+        return read_json(text)
+    except JsonCellError as error:
+        raise TreeError(f"{error}.") from None
+
+
+def _with_ad(state: AdState, change: Change) -> AdState:
+    """A state with its ad, which the table has among the input's columns."""
+    refused = state.status is RowStatus.FAILED and state.completed_at is None
+    if state.is_unsent or refused:
+        return state
+    return replace(state, image_ad_id=change.image_ad_id)
+
+
+REVISION_TABLE: Final = TableKind(
+    "revisions",
+    REVISION_COLUMNS,
+    frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),
+    read_changes,
+    _with_ad,
+    exclusive=False,
+)

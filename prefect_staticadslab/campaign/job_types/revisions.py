@@ -1,0 +1,184 @@
+"""Revisions of editable ads: a table of changes, applied to the trees that the API has now.
+
+The API takes entire trees only, so the body of a revision hangs on the tree that it changes. Once
+it was taken, that tree is another one. So each row keeps the fingerprint of the tree that it sent:
+whoever goes on with an interrupted run knows from it whether the change has arrived.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.models import ImageAd, ImageAdVersion
+from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.job_types.json_trees import TreeError
+from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
+from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_TABLE, Change
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
+from prefect_staticadslab.campaign.pipeline.submit import without_query
+from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
+from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
+from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.result_table import JobTable
+
+logger = logging.getLogger(__name__)
+
+MAY_STILL_COME: Final = 2 * SENT_WITHIN
+"""How long after it was sent a revision may still arrive."""
+
+
+@dataclass
+class Revisions(Batch[Change]):
+    """Revisions to make, and their table. Those of one ad are made one after the other."""
+
+    _tried: set[int] = field(default_factory=set)
+
+    @classmethod
+    def open(cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "") -> Revisions:
+        """Reads and checks the changes and the table of an earlier run; changes nothing.
+
+        Args:
+            spreadsheet: A `.csv`, `.tsv` or `.xlsx` with `image_ad_id` and a change in each row.
+            output: Where the table is or will be.
+            sheet: Which sheet of an XLSX; the first by default.
+            name: What the idempotency keys are made of, if not the output.
+
+        Raises:
+            CampaignError: Something is wrong; the message lists all of it.
+        """
+        if storage.canonical(spreadsheet) == storage.canonical(output):
+            raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+        known = REVISION_TABLE.known_columns
+        read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=known)
+        table = JobTable.open(output, read, REVISION_TABLE)
+        return cls(name or storage.canonical(output), table)
+
+    async def check(self, client: StaticAdsLabClient) -> None:
+        """Checks the changes against the ads that they are for, before anything is sent.
+
+        Raises:
+            SpreadsheetError: An ad is unknown or flat, or a change does not fit its tree.
+            StaticAdsLabError: The API could not be asked.
+        """
+        open_rows = [
+            (row, state)
+            for _, row, state in self.table.wanted
+            if state.status in (RowStatus.PENDING, RowStatus.FAILED)
+        ]
+        ads = await _read_ads(client, (row.request.image_ad_id for row, _ in open_rows))
+        trees = {i: ad.current_json_tree for i, ad in ads.items()}
+        problems = []
+        for row, state in open_rows:
+            change = row.request
+            message = unfit(ads.get(change.image_ad_id))
+            if message:
+                problems.append(Problem(message, row.number, "image_ad_id"))
+                continue
+            tree = trees[change.image_ad_id]
+            if tree is None or state.job_failed:
+                continue  # while it renders; and a failed rendering is repeated as it is
+            try:
+                trees[change.image_ad_id] = change.applied_to(tree)
+            except TreeError as error:
+                problems.append(Problem(str(error), row.number, change.column))
+        if problems:
+            raise SpreadsheetError(problems)
+
+    async def next_round(self, client: StaticAdsLabClient) -> list[PlannedAd]:
+        """The next revision of each ad, with the tree to send.
+
+        Rows that turn out to be done already, or that must wait, are noted in the table.
+
+        Returns:
+            What to begin or to follow; nothing if this run is through.
+
+        Raises:
+            StaticAdsLabError: The API could not be asked.
+        """
+        while positions := self._next_rows():
+            self._tried.update(positions)
+            rows = self.table.rows
+            ads = await _read_ads(client, (rows[p].request.image_ad_id for p in positions))
+            planned = [
+                plan
+                for position in positions
+                if (plan := self._plan(client, position, ads)) is not None
+            ]
+            if planned:
+                return planned
+        return []
+
+    def _next_rows(self) -> list[int]:
+        """The first row of each ad that is not completed, if it was not tried yet."""
+        first: dict[str, int] = {}
+        for position, row, state in self.table.wanted:
+            ad = row.request.image_ad_id
+            if ad in first:
+                before = self.table.rows[first[ad]].number
+                note = f"Row {before}, of the same ad, comes first."
+                if first[ad] in self._tried and state.status is RowStatus.PENDING:
+                    self.table.update(position, replace(state, error=note))
+            elif not state.is_completed:
+                first[ad] = position
+        return [position for position in first.values() if position not in self._tried]
+
+    def _plan(
+        self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
+    ) -> PlannedAd | None:
+        row, state = self.table.rows[position], self.table.states[position]
+        mark = state.mark
+        is_lost = mark is not None and client.now() - mark.asked_at > MAY_STILL_COME
+        step = next_step(row.request, state, ads.get(row.request.image_ad_id), is_lost=is_lost)
+        if step.request is None:
+            self.table.update(position, step.state)
+            return None
+        if step.state.is_processing:
+            self.table.update(position, step.state)
+        return PlannedAd(position, step.request, campaign_id(self.name), row.identity, step.state)
+
+    async def note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
+        """Notes the version that each completed revision has become, as far as the API tells."""
+        for position in positions:
+            state = self.table.states[position]
+            if not state.is_completed or state.image_ad_id is None:
+                continue
+            try:
+                versions = [v async for v in client.list_image_ad_versions(state.image_ad_id)]
+            except StaticAdsLabError as error:
+                logger.warning("The versions of %s: %s", state.image_ad_id, error)
+                continue
+            version = newest(versions, state.image_url)
+            if version is not None:
+                facts = {**state.facts, "image_ad_version_id": version.id}
+                self.table.update(position, replace(state, facts=facts))
+
+
+def newest(versions: Sequence[ImageAdVersion], image_url: str | None) -> ImageAdVersion | None:
+    """Of an ad's versions, the one with this picture; else the last one that was made.
+
+    What a version holds is not documented, so any of it may be missing, and several may be at one
+    address.
+    """
+    url = without_query(image_url or "")
+    with_it = [v for v in versions if url and without_query(v.image_url or "") == url]
+    if len(with_it) == 1:
+        return with_it[0]
+    told = [v for v in with_it or versions if v.created_at is not None or v.version is not None]
+    return max(told, key=lambda v: (v.version or 0, str(v.created_at or "")), default=None)
+
+
+async def _read_ads(client: StaticAdsLabClient, ids: Iterable[str]) -> dict[str, ImageAd]:
+    found = {ad.id: ad for ad in await client.get_image_ads(list(dict.fromkeys(ids)))}
+    for identifier, ad in found.items():
+        # A list may leave the trees out.
+        if ad.is_editable and ad.is_finished and ad.current_json_tree is None:
+            found[identifier] = await client.get_image_ad(identifier)
+    return found

@@ -1,0 +1,136 @@
+"""Image files on their way to the API: read and checked before any of them is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.api.catalogue import Image, ImageFile, ImageType
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.pipeline.background import all_of
+
+OPEN_UPLOADS: Final = 4
+"""Each holds a whole file, and there may be thousands of them."""
+
+FRESH_KEYS: Final = 3
+"""How many keys an upload has; each is used up for a day once its image is deleted."""
+
+
+@dataclass(frozen=True)
+class UploadFields:
+    """What is said about an image, besides its content.
+
+    Attributes:
+        image_type: What it shows.
+        product_id: The product that it shows.
+        alt_text: What it shows, in words.
+        logo_theme: `light` or `dark`, for a logo.
+    """
+
+    image_type: ImageType
+    product_id: str | None = None
+    alt_text: str | None = None
+    logo_theme: str | None = None
+
+
+async def upload_images(
+    client: StaticAdsLabClient, locations: Sequence[str], fields: UploadFields
+) -> list[Image]:
+    """Uploads image files, each content once, after all of them were read and checked.
+
+    The files are read twice, once to check them and once to send them, so that there are never
+    more than a few in memory. Their idempotency keys come from their content and `fields`: what
+    is uploaded again within 24 hours is the same image, unless that was deleted since.
+
+    Args:
+        client: The client.
+        locations: Paths or URLs.
+        fields: What is said about all of them.
+
+    Returns:
+        The images in the order of `locations`; files of the same content have the same one.
+
+    Raises:
+        ImageFileError: Some files cannot be uploaded; the message lists all of them, and nothing
+            was sent. Or an image was uploaded and deleted too often in a day.
+        StaticAdsLabError: The API does not take one.
+    """
+    room = asyncio.Semaphore(OPEN_UPLOADS)
+
+    async def check(location: str) -> str | ImageFileError:
+        async with room:
+            try:
+                return (await asyncio.to_thread(read_image, location)).digest
+            except ImageFileError as error:
+                return error
+
+    async def upload(location: str, digest: str) -> Image:
+        async with room:
+            image = await asyncio.to_thread(read_image, location)
+            if image.digest != digest:
+                raise ImageFileError(f"{storage.shown(location)} was changed while it was read.")
+            return await _upload(client, image, fields)
+
+    wanted = list(dict.fromkeys(locations))
+    checked = dict(zip(wanted, await all_of(map(check, wanted)), strict=True))
+    wrong = [found for found in checked.values() if isinstance(found, ImageFileError)]
+    if wrong:
+        raise ImageFileError("\n".join(map(str, wrong)))
+    digests = {place: found for place, found in checked.items() if isinstance(found, str)}
+    first = {digest: place for place, digest in reversed(digests.items())}
+    sent = await all_of(upload(place, digest) for digest, place in first.items())
+    images = dict(zip(first, sent, strict=True))
+    return [images[digests[place]] for place in locations]
+
+
+async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFields) -> Image:
+    for attempt in range(1, FRESH_KEYS + 1):
+        sent = await client.send_image(
+            image,
+            fields.image_type,
+            product_id=fields.product_id,
+            alt_text=fields.alt_text,
+            logo_theme=fields.logo_theme,
+            idempotency_key=upload_key(image, fields, attempt),
+        )
+        if not sent.replayed:
+            return sent.resource
+        try:
+            return await client.get_resource(Image, sent.resource.id)
+        except NotFoundError:
+            continue
+        except StaticAdsLabError:
+            # Not a word against it: the key may upload but not read, or the API has trouble.
+            return sent.resource
+    raise ImageFileError(
+        f"{image.filename} was uploaded {FRESH_KEYS} times within a day, and deleted each time. "
+        "Upload it again tomorrow, or by another name."
+    )
+
+
+def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
+    """The idempotency key of an upload: one key stands for one body, and that holds the name.
+
+    Args:
+        image: The file.
+        fields: What is said about it.
+        attempt: Which of the keys: what the ones before have uploaded is gone.
+    """
+    said: list[str | int | None] = [
+        image.digest,
+        image.safe_filename,
+        str(fields.image_type),
+        fields.product_id,
+        fields.alt_text,
+        fields.logo_theme,
+    ]
+    if attempt > 1:
+        said.append(attempt)
+    return f"image-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"

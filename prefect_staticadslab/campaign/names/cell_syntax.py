@@ -1,0 +1,188 @@
+"""What a spreadsheet's cells say of brands, products and the rest: ids, names, filters, or all."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.names.listings import BRAND, TEMPLATE, Kind
+from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
+
+SEPARATOR: Final = "|"
+ALL: Final = "*"
+FILTER_KEYS: Final = ("ad_format", "aspect_ratio", "industry")
+
+
+@dataclass(frozen=True)
+class ById:
+    """The resource of this id."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class ByName:
+    """The resource of this name, or, if there is none, of this id."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ByFilter:
+    """All completed design templates that are like this: pairs of a key and a value."""
+
+    conditions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Everything:
+    """All that there are."""
+
+
+Value: TypeAlias = ById | ByName | ByFilter | Everything
+
+
+@dataclass(frozen=True)
+class Selector:
+    """What a row says of one kind of resource.
+
+    Attributes:
+        column: The column that says it.
+        values: What is asked for; nothing, for a product variant that may be left out.
+        whole: The whole cell, which may be one name in spite of a separator in it; "" for ids.
+        claim: What the names' column says beside the ids.
+    """
+
+    column: str
+    values: tuple[Value, ...] = ()
+    whole: str = ""
+    claim: str = ""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it may mean more than one."""
+        return len(self.values) > 1 or not all(isinstance(v, ById | ByName) for v in self.values)
+
+    @property
+    def needs_list(self) -> bool:
+        """Whether only the API's list says what is meant."""
+        return not all(isinstance(value, ById) for value in self.values)
+
+
+Wrong: TypeAlias = tuple[str, str]
+"""A column, and what is wrong with its cell."""
+
+
+def read_selector(
+    kind: Kind, id_text: str, name_text: str, *, named: bool
+) -> tuple[Selector, list[Wrong]]:
+    """What a row's two cells of a kind say, and what is wrong with them.
+
+    Args:
+        kind: Of which kind.
+        id_text: The cell of the ids' column.
+        name_text: The cell of the names' column.
+        named: Whether there is a names' column.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.names.listings import AUDIENCE
+        from prefect_staticadslab.campaign.names.cell_syntax import (
+            ByName, Everything, read_selector
+        )
+
+        selector, wrong = read_selector(AUDIENCE, "", "Commuters | *", named=True)
+        assert selector.values == (ByName("Commuters"), Everything()) and wrong == []
+        ```
+    """
+    id_parts, name_parts = parts_of(id_text), parts_of(name_text)
+    if not id_parts and not name_parts:
+        column = kind.name if named else kind.id_column
+        return Selector(column), _left_empty(kind, named=named)
+    column = kind.id_column if id_parts else kind.name
+    if kind is TEMPLATE:
+        values, wrong = _values(kind, column, id_parts or name_parts)
+        if id_parts and name_parts and set(_values(kind, kind.name, name_parts)[0]) != set(values):
+            says = f"but {kind.name} says {shortened(name_text)!r}. Clear one of them."
+            wrong.append((column, f"says {shortened(id_text)!r}, {says}"))
+        return Selector(column, values), wrong
+    if id_parts:
+        values, wrong = _values(kind, column, id_parts)
+        claim = "" if name_parts == id_parts else name_text.strip()
+        return Selector(column, values, claim=claim), wrong
+    names = tuple(Everything() if part == ALL else ByName(part) for part in name_parts)
+    wrong = [_all_brands(column)] if kind is BRAND and ALL in name_parts else []
+    return Selector(column, names, whole=name_text.strip()), wrong
+
+
+def parts_of(text: str) -> list[str]:
+    """A cell's values, one by one.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.names.cell_syntax import parts_of
+
+        assert parts_of("Commuters | Home baristas |") == ["Commuters", "Home baristas"]
+        ```
+    """
+    return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+
+
+def _left_empty(kind: Kind, *, named: bool) -> list[Wrong]:
+    if kind.id_column not in REQUIRED_COLUMNS:
+        return []
+    if not named:
+        return [(kind.id_column, id_problem(kind.id_column, "") or "")]
+    if kind is TEMPLATE:
+        return [(kind.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")]
+    article = "an" if kind.thing[0] in "aeiou" else "a"
+    return [(kind.name, f"is empty. Name {article} {kind.thing}, or put its id here.")]
+
+
+def _all_brands(column: str) -> Wrong:
+    return column, f"{ALL} does not stand for all brands. Name them, with {SEPARATOR} between them."
+
+
+def _values(kind: Kind, column: str, parts: list[str]) -> tuple[tuple[Value, ...], list[Wrong]]:
+    """What an id column's cell asks for."""
+    values: list[Value] = []
+    wrong: list[Wrong] = []
+    for part in parts:
+        message: str | None = None
+        if part == ALL:
+            values.append(Everything())
+            wrong += [_all_brands(column)] if kind is BRAND else []
+        elif kind is TEMPLATE and "=" in part:
+            conditions, message = _conditions(part)
+            values.append(ByFilter(conditions))
+        else:
+            message = id_problem(kind.id_column, part)
+            values.append(ById(part))
+        if message:
+            wrong.append((column, message))
+    return tuple(values), wrong
+
+
+def _conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
+    """A filter's conditions, and what is wrong with it."""
+    conditions: dict[str, str] = {}
+    for condition in filter(None, (c.strip() for c in text.split(";"))):
+        key, equals, value = (part.strip() for part in condition.partition("="))
+        key = key.casefold()
+        if not equals or not value:
+            return (), f"{shortened(condition)!r} is no filter. One looks like {FILTER_EXAMPLE}."
+        if key not in FILTER_KEYS:
+            first, *others = sorted(
+                FILTER_KEYS, key=lambda known: -difflib.SequenceMatcher(None, key, known).ratio()
+            )
+            known = f"{first}, {' or '.join(others)}"
+            return (), f"Templates are not filtered by {shortened(key)!r}, but by {known}."
+        if key in conditions:
+            return (), f"{key} is there twice. Several filters go side by side: {_SEVERAL}."
+        conditions[key] = value
+    return tuple(conditions.items()), None
+
+
+_SEVERAL: Final = f"ad_format=Sale {SEPARATOR} ad_format=Bold"

@@ -1,0 +1,167 @@
+"""From a brief and a catalogue to a spreadsheet in which each row is one ad and says so in ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of, normalized
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.cell_syntax import Selector
+from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Chosen, Kind
+from prefect_staticadslab.campaign.names.resolver import (
+    BriefLine,
+    Combination,
+    Resolver,
+    RowAds,
+)
+from prefect_staticadslab.campaign.rows.columns import (
+    ID_COLUMNS,
+    KNOWN_COLUMNS,
+    SOURCE_ROW_COLUMN,
+    columns_of,
+)
+from prefect_staticadslab.campaign.table.merge import with_input_names
+
+
+def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
+    """The spreadsheet with a line for each ad: ids looked up, prompts filled in.
+
+    The user's cells stay as they are, save those that stood for several: they hold what the ad is
+    of. If some row makes more than one ad, a column says which row each is of; and a row's ads
+    keep its number, so that whatever is said of them is said of a row that people find.
+
+    Args:
+        brief: What was read.
+        catalogue: The lists that `brief.wanted` names.
+
+    Returns:
+        The very spreadsheet that was read, if it says everything in ids.
+
+    Raises:
+        SpreadsheetError: Names, filters or ids are wrong, or a placeholder stands for nothing, or
+            there are too many ads; the message lists all of it.
+        CampaignError: The catalogue lacks a list.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_staticadslab.campaign.names.brief import Brief
+        from prefect_staticadslab.campaign.names.listings import NOTHING_READ
+        from prefect_staticadslab.campaign.names.expand import expand
+
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id,price,prompt\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2,3.50,Now {price}\\n"
+        )
+        table = expand(Brief.open("two.csv"), NOTHING_READ)
+        assert table.frame["audience_id"].tolist() == ["aud_1", "aud_2"]
+        assert table.frame["prompt"].tolist() == ["Now 3.50", "Now 3.50"]
+        assert table.row_numbers == (2, 2)
+        ```
+    """
+    if not brief.lines:
+        return brief.spreadsheet
+    resolver = Resolver(catalogue, rows=len(brief.lines))
+    ads = [resolver.ads(line) for line in brief.lines]
+    if any(resolver.wanted.values()):
+        raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
+    writer = _Writer(brief.spreadsheet, several=any(len(row_ads) > 1 for row_ads in ads))
+    problems = resolver.problems
+    given = brief.spreadsheet.frame.itertuples(index=False, name=None)
+    for line, cells, row_ads in zip(brief.lines, given, ads, strict=True):
+        problems += writer.add(line, cells, row_ads)
+    if problems:
+        raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
+    return writer.spreadsheet()
+
+
+class _Writer:
+    """Writes the lines of the expanded spreadsheet."""
+
+    def __init__(self, given: Spreadsheet, *, several: bool) -> None:
+        self._given = given
+        ours = (SOURCE_ROW_COLUMN,) if several else ()
+        self._header = list(map(str, with_input_names(given.frame, ours).columns))
+        # The prompt's placeholders and the columns go by the names that the user knows.
+        self._places: dict[str, int] = {}
+        for place, name in enumerate(given.frame.columns):
+            self._places.setdefault(normalized(str(name)), place)
+        for name, place in columns_of(given, KNOWN_COLUMNS)[0].items():
+            self._places.setdefault(name, place)
+        for name in ID_COLUMNS:
+            if name not in self._places and name.removesuffix("_id") in self._places:
+                self._places[name] = len(self._header)
+                self._header.append(name)
+        self._header += ours
+        self._several = several
+        self._lines: list[list[Any]] = []
+        self._numbers: list[int] = []
+
+    def add(self, line: BriefLine, given: Sequence[Any], ads: RowAds) -> list[Problem]:
+        """Adds a line for each of a row's ads. Returns what is wrong with their prompts."""
+        problems: dict[Problem, None] = {}
+        blank = [""] * (len(self._header) - len(given))
+        for ad in ads:
+            cells = [*given, *blank]
+            for kind, selector in line.selectors.items():
+                self._write(cells, kind, selector, ad[kind])
+            if self._several:
+                cells[-1] = str(line.number)
+            if line.prompt is not None:
+                named = {kind.name: ad[kind] for kind in line.named}
+                values = {
+                    column: _name(named[column]) if column in named else self._text(cells, column)
+                    for column in line.prompt.columns
+                }
+                problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
+                cells[self._places["prompt"]] = line.prompt.fill(values)
+            self._lines.append(cells)
+            self._numbers.append(line.number)
+        return list(problems)
+
+    def _write(
+        self, cells: list[Any], kind: Kind, selector: Selector, chosen: Chosen | None
+    ) -> None:
+        identifier = chosen.id if chosen else ""
+        if self._text(cells, kind.id_column) != identifier:
+            cells[self._places[kind.id_column]] = identifier
+        named = self._places.get(kind.name)
+        if named is None or not self._text(cells, kind.name):
+            return
+        if kind is TEMPLATE:
+            cells[named] = identifier
+        elif selector.is_several:
+            cells[named] = _name(chosen)
+
+    def _text(self, cells: Sequence[Any], column: str) -> str:
+        return cell_text(cells[self._places[column]]).strip()
+
+    def spreadsheet(self) -> Spreadsheet:
+        """All lines."""
+        frame = frame_of(self._header, self._lines)
+        return replace(self._given, frame=frame, row_numbers=tuple(self._numbers))
+
+
+def _name(chosen: Chosen | None) -> str:
+    return chosen.name if chosen else ""
+
+
+def _stand_for_nothing(
+    line: BriefLine, values: Mapping[str, str], ad: Combination
+) -> list[Problem]:
+    kinds = {name: kind for kind in KINDS for name in (kind.name, kind.id_column)}
+    problems = []
+    for column, value in values.items():
+        if value:
+            continue
+        message = f"{{{column}}} stands for nothing here."
+        kind = kinds.get(column)
+        if kind is not None and ad[kind] is None:
+            of = next((str(ad[k]) for k in KINDS if k.name == kind.parent), "")
+            message = f"{{{column}}} stands for nothing: {of} has no {kind.thing} in this row."
+        problems.append(Problem(message, line.number, "prompt"))
+    return problems

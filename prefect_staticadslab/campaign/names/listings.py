@@ -1,0 +1,181 @@
+"""What the API has: brands, products and the rest, as far as a campaign needs them. No I/O."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from prefect_staticadslab.api.catalogue import (
+    Audience,
+    Brand,
+    CatalogueResource,
+    DesignTemplate,
+    Product,
+    ProductVariant,
+)
+
+NEAREST: Final = 3
+"""Candidates that are named for a name that nothing has."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of resource that an ad is made of.
+
+    Attributes:
+        name: What it is called in a spreadsheet: its names' column.
+        resource: Its type.
+        scope: What a key needs to read it.
+        parent: What it belongs to, and is looked for in.
+    """
+
+    name: str
+    resource: type[CatalogueResource]
+    scope: str
+    parent: str = ""
+
+    @property
+    def id_column(self) -> str:
+        """Its ids' column, which is also its field in a request."""
+        return f"{self.name}_id"
+
+    @property
+    def parent_column(self) -> str:
+        """The column of what it belongs to, which is also the list's filter; or ""."""
+        return f"{self.parent}_id" if self.parent else ""
+
+    @property
+    def thing(self) -> str:
+        """What it is called in a sentence."""
+        return self.name.replace("_", " ")
+
+
+TEMPLATE: Final = Kind("design_template", DesignTemplate, "design_templates:read")
+BRAND: Final = Kind("brand", Brand, "brands:read")
+PRODUCT: Final = Kind("product", Product, "products:read", "brand")
+AUDIENCE: Final = Kind("audience", Audience, "audiences:read", "product")
+VARIANT: Final = Kind("product_variant", ProductVariant, "products:read", "product")
+KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
+
+
+@dataclass(frozen=True)
+class ListKey:
+    """Which list: all of a kind, or those that belong to one parent.
+
+    Attributes:
+        kind: What is listed.
+        parent: The id of what they belong to; "" for kinds that belong to nothing.
+    """
+
+    kind: Kind
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All resources of one list, in the API's order."""
+
+    resources: tuple[CatalogueResource, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, CatalogueResource]:
+        """Each by its id."""
+        return {resource.id: resource for resource in self.resources}
+
+    def called(self, name: str) -> list[CatalogueResource]:
+        """Those that a name may mean: of exactly this name, else of much the same, else this id.
+
+        Example:
+            ```python
+            from prefect_staticadslab.api.catalogue import Brand
+            from prefect_staticadslab.campaign.names.listings import Listing
+
+            brands = Listing((Brand(id="brand_1", name="Harbor Roast"),))
+            assert [b.id for b in brands.called("HARBOR  roast")] == ["brand_1"]
+            assert brands.called("Harbour Roast") == []
+            ```
+        """
+        return (
+            self._exactly.get(name.strip())
+            or self._folded.get(folded(name))
+            or [resource for resource in [self.by_id.get(name.strip())] if resource]
+        )
+
+    def nearest(self, name: str) -> list[CatalogueResource]:
+        """Those whose names look most like this one."""
+        close = difflib.get_close_matches(folded(name), self._folded, NEAREST)
+        return [resource for found in close for resource in self._folded[found]]
+
+    @cached_property
+    def _exactly(self) -> dict[str, list[CatalogueResource]]:
+        found: dict[str, list[CatalogueResource]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.name.strip(), []).append(resource)
+        found.pop("", None)
+        return found
+
+    @cached_property
+    def _folded(self) -> dict[str, list[CatalogueResource]]:
+        found: dict[str, list[CatalogueResource]] = {}
+        for resource in self.resources:
+            found.setdefault(folded(resource.name), []).append(resource)
+        found.pop("", None)
+        return found
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What was read of the API's catalogue.
+
+    Attributes:
+        lists: The lists that were read, each of them whole.
+        unreadable: Kinds that the key may not read.
+    """
+
+    lists: Mapping[ListKey, Listing] = field(default_factory=dict)
+    unreadable: frozenset[Kind] = frozenset()
+
+    def find(self, kind: Kind, identifier: str) -> CatalogueResource | None:
+        """The resource of this id, if it is in one of the lists."""
+        return self._by_id.get((kind, identifier))
+
+    @cached_property
+    def _by_id(self) -> dict[tuple[Kind, str], CatalogueResource]:
+        return {
+            (key.kind, resource.id): resource
+            for key, listing in self.lists.items()
+            for resource in listing.resources
+        }
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A resource that a row means; its name, as far as it is known."""
+
+    id: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.id
+
+
+NOTHING_READ: Final = Catalogue()
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: without case, width, and how many spaces there are.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.names.listings import folded
+
+        assert folded(" HARBOR\\u00a0 Roast") == folded("Harbor Roast") != folded("Harbour Roast")
+        ```
+    """
+    # Folding the case may leave what NFKC would compose once more.
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(text.split())

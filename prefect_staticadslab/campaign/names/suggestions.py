@@ -1,0 +1,100 @@
+"""What to say of a name, a filter or an id that means nothing, or too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prefect_staticadslab.api.catalogue import CatalogueResource
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.names.cell_syntax import (
+    FILTER_KEYS,
+    ByFilter,
+    ById,
+    ByName,
+    Everything,
+    Value,
+)
+from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Kind, Listing, folded
+
+LISTED: Final = 8
+"""Of more than so many, the rest is counted."""
+
+
+def ambiguous(kind: Kind, value: ByName, matches: Sequence[CatalogueResource]) -> str:
+    """What to say of a name that several resources have."""
+    ids = _listed([f"{match.id} ({match.name})" for match in matches])
+    return (
+        f"{len(matches)} {_plural(kind)} are called {shortened(value.name)!r}: {ids}. "
+        f"Put the id of the one you mean here or into {kind.id_column}."
+    )
+
+
+def nothing(kind: Kind, value: Value, listing: Listing, parent: Chosen | None) -> str:
+    """What to say of a value that no resource matches.
+
+    Args:
+        kind: What was looked for.
+        value: What it was to be.
+        listing: All that there are.
+        parent: What they belong to; None for kinds that belong to nothing.
+    """
+    of = f" of {parent}" if parent else ""
+    match value:
+        case Everything() if kind is TEMPLATE:
+            return "There are no completed design templates."
+        case Everything():
+            return f"{parent} has no {_plural(kind)}."
+        case ByFilter(conditions):
+            return _no_template(conditions, listing)
+        case ById(identifier):
+            return f"There is no {kind.thing} {identifier}{of or ' in this organization'}."
+        case ByName(name):
+            missing = f"There is no {kind.thing} {shortened(name)!r}{of}."
+            return f"{missing} {_instead_of(name, listing, parent)}"
+
+
+def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
+    if nearest := listing.nearest(name):
+        names = [resource.name for resource in nearest]
+        told = [
+            f"{name!r}" if names.count(name) == 1 else f"{name!r} ({resource.id})"
+            for name, resource in zip(names, nearest, strict=True)
+        ]
+        return f"Did you mean {' or '.join(told)}?"
+    if listing.resources:
+        names = [repr(resource.name) for resource in listing.resources]
+        return f"There {'is' if len(names) == 1 else 'are'}: {_listed(names)}."
+    if parent is None:
+        return "There are none."
+    return "It has none." if parent.name else "It has none; is its id right?"
+
+
+def contradiction(kind: Kind, meant: Sequence[CatalogueResource], claim: str) -> str:
+    """What to say of names that are not those of the ids beside them."""
+    names = _listed(resource.name or resource.id for resource in meant)
+    return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
+
+
+def _no_template(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
+    wanted = "; ".join(f"{key}={condition}" for key, condition in conditions)
+    for key, condition in conditions:
+        values = sorted({str(v) for r in listing.resources if (v := getattr(r, key))})
+        if folded(condition) not in map(folded, values):
+            return f"No completed design template has {key}={condition}. There are: " + (
+                f"{_listed(values)}." if values else "nothing."
+            )
+    kinds = {
+        " ".join(str(getattr(r, key) or "–") for key in FILTER_KEYS) for r in listing.resources
+    }
+    return f"No completed design template has {wanted}. There are: {_listed(sorted(kinds))}."
+
+
+def _listed(values: Iterable[str]) -> str:
+    given = list(values)
+    more = f" and {len(given) - LISTED} more" if len(given) > LISTED else ""
+    return ", ".join(given[:LISTED]) + more
+
+
+def _plural(kind: Kind) -> str:
+    return f"{kind.thing}s"

@@ -1,0 +1,89 @@
+"""What people call a row's product: on the contact sheet, and in the names of picture files."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import cell_text, normalized
+from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.table.result_table import JobTable, ResultTable
+
+CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
+
+SLUG_BYTES: Final = 90
+"""File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
+
+
+def captions(table: ResultTable) -> list[str]:
+    """What the user calls each row's product, if a column looks like it; else the product's id."""
+    positions = {normalized(str(name)): i for i, name in enumerate(table.frame.columns)}
+    columns = [positions[name] for name in CAPTION_COLUMNS if name in positions]
+    named = []
+    for row, line in zip(table.rows, table.frame.itertuples(index=False, name=None), strict=True):
+        cells = (cell_text(line[column]).strip() for column in columns)
+        named.append(next(filter(None, cells), row.request.product_id))
+    return named
+
+
+def titles(table: JobTable[Any]) -> list[str]:
+    """What each row is called: by the user, or by what it is made of."""
+    if isinstance(table, ResultTable):
+        return captions(table)
+    return [
+        PurePosixPath(storage.name(row.request.reference)).stem
+        if isinstance(row.request, DesignTemplateRequest)
+        else str(row.request.image_ad_id)
+        for row in table.rows
+    ]
+
+
+def labels(table: JobTable[Any]) -> list[str]:
+    """What to call each row in a list: its title, or its prompt if that is no more than an id."""
+    return [
+        getattr(row.request, "prompt", None) or title
+        if title == getattr(row.request, "product_id", None)
+        else title
+        for row, title in zip(table.rows, titles(table), strict=True)
+    ]
+
+
+def texts_of(table: ResultTable, column: str) -> list[str]:
+    """What each row has in a column of the user's; nothing if there is no such column."""
+    names = [normalized(str(name)) for name in table.frame.columns]
+    if column not in names:
+        return [""] * len(table.rows)
+    return [cell_text(value).strip() for value in table.frame.iloc[:, names.index(column)]]
+
+
+def slug(text: str, longest_bytes: int = SLUG_BYTES) -> str:
+    """Text as part of a file name: letters of every script and digits, with `-` between words.
+
+    Args:
+        text: Any text.
+        longest_bytes: What it may take in UTF-8; it is cut between words if it can be.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.pictures.captions import slug
+
+        assert slug("Men's Größe-42 / T-Shirt") == "Mens-Größe-42-T-Shirt"
+        assert slug("../🎁") == ""
+        ```
+    """
+    kept = []
+    for character in unicodedata.normalize("NFC", text):
+        category = unicodedata.category(character)
+        if category[0] in "LMN" or character == "_":
+            kept.append(character)
+        elif category != "Cf" and character not in "'’`´":
+            kept.append("-")
+    whole = re.sub("-+", "-", "".join(kept)).strip("-")
+    if len(whole.encode()) <= longest_bytes:
+        return whole
+    cut = whole.encode()[:longest_bytes].decode(errors="ignore")
+    at_word = cut.rpartition("-")[0]
+    return (at_word if len(at_word) > len(cut) // 2 else cut).strip("-")

@@ -1,0 +1,283 @@
+"""Downloading many pictures, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from prefect_staticadslab.api.downloads import ENDINGS, PictureDownloader, PictureGoneError
+from prefect_staticadslab.api.errors import (
+    CAMPAIGN_STOPPERS,
+    APIConnectionError,
+    StaticAdsLabError,
+    UnreadableAnswerError,
+)
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pictures.captions import slug, titles
+from prefect_staticadslab.campaign.pictures.folder import (
+    THUMBNAILS,
+    PictureFolder,
+    is_full,
+    thumbnail_name,
+)
+from prefect_staticadslab.campaign.pictures.picture_files import (
+    BrokenPictureError,
+    check_and_shrink,
+    looks_whole,
+)
+from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.pipeline.background import all_of
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.result_table import JobTable
+
+logger = logging.getLogger(__name__)
+
+OPEN_DOWNLOADS: Final = 8
+OPEN_DECODES: Final = 2
+"""A picture that is decoded takes some 60 MB and a processor."""
+
+LOST_PICTURES: Final = 2 * OPEN_DOWNLOADS
+"""So many in a row that nobody answers for, each tried several times, are an outage."""
+
+FreshUrl = Callable[[str], Awaitable[str | None]]
+"""Given an ad's id, where its picture is by now; None if nobody knows."""
+
+
+def picture_stem(row: int, title: str, picture_id: str) -> str:
+    """A file name, without its ending, with the row's number, the product and the ad.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.pictures.downloading import picture_stem
+
+        assert picture_stem(7, "Iced Tea", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
+        assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
+        ```
+    """
+    name, unique = slug(title), _safe_id(picture_id)
+    # A revision is titled after its ad, which its picture's id begins with.
+    parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
+    return "-".join(filter(None, parts))
+
+
+def picture_id(state: AdState) -> str:
+    """What tells a picture from all others: an ad that was revised has several."""
+    # Two ads may have been given the same tree.
+    revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
+    return "-".join(filter(None, (state.image_ad_id, revision)))
+
+
+def _safe_id(image_ad_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", image_ad_id)[:80]
+
+
+class Downloads:
+    """The downloads of one table's pictures, a few at a time."""
+
+    def __init__(
+        self,
+        table: JobTable[Any],
+        folder: PictureFolder,
+        downloader: PictureDownloader,
+        fresh_url: FreshUrl | None,
+    ) -> None:
+        self._table = table
+        self._folder = folder
+        self._downloader = downloader
+        self._fresh_url = fresh_url
+        self._titles = titles(table)
+        # Threads of its own: memory that a decoder used stays with its thread.
+        self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
+        self._by_id = _by_id(folder.pictures)
+        self._wanted = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
+        self._had: dict[int, str] = {}
+        self._missing: set[int] = set()
+        self._fetched = 0
+        self._lost = 0
+        self._stopped_by = ""
+
+    async def run(self) -> None:
+        """Has every picture, or a log line that says why not."""
+        positions = iter(self._wanted)
+        with self._decoders:
+            await all_of(self._work(positions) for _ in range(OPEN_DOWNLOADS))
+        self._missing.update(p for p in self._wanted if p not in self._had)
+
+    def tally(self) -> Pictures:
+        """How things stand."""
+        return Pictures(
+            folder=self._folder.location,
+            rows=len(self._wanted),
+            completed=len(self._had),
+            fetched=self._fetched,
+            missing=tuple(self._table.rows[p].number for p in sorted(self._missing)),
+            megabytes=self._downloader.bytes / 1e6,
+            stopped_by=self._stopped_by,
+        )
+
+    def names(self) -> list[str]:
+        """The files that are there, in the rows' order."""
+        return list(dict.fromkeys(self._had[position] for position in sorted(self._had)))
+
+    async def _work(self, positions: Iterator[int]) -> None:
+        for position in positions:
+            if self._stopped_by:
+                return
+            try:
+                self._had[position] = await self._have(position)
+                self._lost = 0
+            except (StaticAdsLabError, CampaignError, OSError) as error:
+                self._missing.add(position)
+                self._lost = self._lost + 1 if isinstance(error, APIConnectionError) else 0
+                if is_full(error):
+                    self._stop(
+                        f"The disk of {self._folder.disk} is full, so no more pictures were "
+                        "downloaded. Make room there; the next run goes on."
+                    )
+                elif self._lost >= LOST_PICTURES:
+                    self._stop(f"The pictures' server does not answer: {error}")
+                else:
+                    logger.warning("Row %d: %s", self._table.rows[position].number, error)
+
+    def _stop(self, reason: str) -> None:
+        if not self._stopped_by:
+            self._stopped_by = reason
+            logger.warning("%s", reason)
+
+    async def _have(self, position: int) -> str:
+        """The name of a row's picture, which is there by then and noted in the table."""
+        state, row = self._table.states[position], self._table.rows[position]
+        name = self._known(state)
+        if name is None or not await self._is_there(name):
+            stem = picture_stem(row.number, self._titles[position], picture_id(state))
+            broken, name = name, await self._obtain(position, stem)
+            self._fetched += 1
+            if broken not in (None, name) and _is_named_after(broken, picture_id(state)):
+                await asyncio.to_thread(self._folder.remove, broken)
+        path = self._folder.place(name)
+        state = self._table.states[position]
+        if state.image_path != path:
+            self._table.update(position, replace(state, image_path=path))
+        return name
+
+    def _known(self, state: AdState) -> str | None:
+        """The file of the folder that is, or was to be, an ad's picture, whatever it is called."""
+        if state.image_path:
+            name = storage.name(state.image_path)
+            here = storage.canonical(self._folder.place(name))
+            if name in self._folder.pictures and storage.canonical(state.image_path) == here:
+                return name
+        return self._by_id.get(_safe_id(picture_id(state)))
+
+    async def _is_there(self, name: str) -> bool:
+        """Whether a picture is whole. Its thumbnail is made anew if it is missing."""
+        if not self._folder.pictures[name].size:
+            return False
+        path = self._folder.local_path(name)
+        if thumbnail_name(name) in self._folder.thumbnails:
+            return self._folder.is_remote or looks_whole(path)
+        with self._folder.temporary() as copy, self._folder.temporary() as small:
+            if self._folder.is_remote:
+                await asyncio.to_thread(self._folder.get, name, copy)
+                path = copy
+            try:
+                await self._decode(path, small)
+            except BrokenPictureError:
+                return False
+            await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
+        return True
+
+    async def _obtain(self, position: int, stem: str) -> str:
+        """Gets a picture and its thumbnail into the folder. Returns its name."""
+        with self._folder.temporary() as file, self._folder.temporary() as small:
+            ending = await self._copied(position, file, small)
+            if ending is None:
+                ending = await self._downloaded(position, file, small)
+            name = f"{stem}{ending}"
+            await asyncio.to_thread(self._folder.put, file, name)
+            await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
+        return name
+
+    async def _copied(self, position: int, file: Path, small: Path) -> str | None:
+        """The ending of a picture that an earlier run downloaded to another folder."""
+        earlier = self._table.states[position].image_path
+        if not earlier or storage.is_url(earlier):
+            return None
+        name = storage.name(earlier)
+        if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
+            return None
+        try:
+            source = storage.local_path(earlier)
+            if not source.is_file():
+                return None
+        except (CampaignError, OSError):  # no file can be called what the cell holds
+            return None
+        try:
+            await asyncio.to_thread(shutil.copyfile, source, file)
+            return await self._decode(file, small)
+        except BrokenPictureError:
+            return None
+
+    async def _downloaded(self, position: int, file: Path, small: Path) -> str:
+        async def check(path: Path) -> str:
+            try:
+                return await self._decode(path, small)
+            except BrokenPictureError as error:
+                url = (self._table.states[position].image_url or "").partition("?")[0]
+                raise UnreadableAnswerError(
+                    f"The picture is broken, {error}: {url}", status=200
+                ) from None
+
+        state = self._table.states[position]
+        try:
+            if not state.image_url:
+                raise PictureGoneError("The table has no URL of the picture.")
+            return await self._downloader.download(state.image_url, file, check)
+        except PictureGoneError:
+            fresh = await self._asked_anew(state.image_ad_id or "")
+            if fresh is None or fresh == state.image_url:
+                raise
+        self._table.update(position, replace(self._table.states[position], image_url=fresh))
+        return await self._downloader.download(fresh, file, check)
+
+    async def _asked_anew(self, image_ad_id: str) -> str | None:
+        if self._fresh_url is None or not image_ad_id:
+            return None
+        try:
+            return await self._fresh_url(image_ad_id)
+        except CAMPAIGN_STOPPERS as error:
+            self._fresh_url = None
+            logger.warning("The API cannot be asked for new URLs: %s", error)
+        except StaticAdsLabError as error:
+            logger.warning("The API has no new URL of %s: %s", image_ad_id, error)
+        return None
+
+    async def _decode(self, path: Path, small: Path) -> str:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, check_and_shrink, path, small)
+
+
+def _is_named_after(name: str, picture_id: str) -> bool:
+    """Whether a file has a name that we give: other people's files are not ours to remove."""
+    path, ours = PurePosixPath(name), _safe_id(picture_id)
+    return path.suffix in ENDINGS and bool(ours) and f"-{path.stem}".endswith(f"-{ours}")
+
+
+def _by_id(names: Iterable[str]) -> dict[str, str]:
+    """The files by the ends of their names, one of which is the ad's id."""
+    found: dict[str, str] = {}
+    for name in names:
+        if PurePosixPath(name).suffix not in ENDINGS:
+            continue
+        _, *parts = PurePosixPath(name).stem.split("-")
+        for start in range(len(parts)):
+            found["-".join(parts[start:])] = name
+    return found

@@ -1,0 +1,167 @@
+"""All pictures of a table as one ZIP."""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import io
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final, cast
+
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.storage import StorageError
+from prefect_staticadslab.campaign.pictures.folder import (
+    PARTIAL,
+    PictureFolder,
+    is_full,
+    put_file,
+    tidy,
+)
+
+_BLOCK: Final = 1024 * 1024
+
+_MARK: Final = b"prefect-staticadslab"
+"""The comment of our ZIPs, which tells them from other people's."""
+
+Moment = tuple[int, int, int, int, int, int]
+_UNKNOWN: Final[Moment] = (1980, 1, 1, 0, 0, 0)
+"""The oldest date that a ZIP can hold."""
+
+
+class _Stopped(Exception):
+    """Whoever asked for the ZIP no longer waits for it."""
+
+
+def check_zip(location: str) -> None:
+    """Raises if no ZIP can be at `location`, or if somebody else's file is there.
+
+    Raises:
+        StorageError: The message says why.
+    """
+    if storage.suffix(location) != ".zip":
+        raise StorageError(
+            f"The file for all pictures, {storage.shown(location)}, must end in .zip."
+        )
+    storage.check_folder(location)
+    if storage.exists(location) and not _is_ours(location):
+        raise StorageError(
+            f"There is a {storage.shown(location)} already that this program did not make, so it "
+            "is left alone. Give another name, or move it away."
+        )
+
+
+def _is_ours(location: str) -> bool:
+    """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
+    with storage.in_words(location, "read"), _opened(location) as file:
+        if not file.seek(0, io.SEEK_END):
+            return True
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return archive.comment == _MARK or not archive.infolist()
+        except (zipfile.BadZipFile, NotImplementedError):
+            return False
+
+
+def _opened(location: str) -> IO[bytes]:
+    if not storage.is_url(location):
+        return storage.local_path(location).open("rb")
+    filesystem, path = storage.remote(location)
+    return cast(IO[bytes], filesystem.open(path, "rb"))
+
+
+async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -> None:
+    """Has the ZIP hold just these pictures. It is left as it is if it does.
+
+    The pictures are stored as they are, since they are compressed already. The new ZIP takes the
+    old one's place once it is whole.
+
+    Args:
+        location: A file that ends in `.zip`, here or behind a URL.
+        folder: Where the pictures are.
+        names: Their names.
+
+    Raises:
+        StorageError: It cannot be written, or a picture cannot be read.
+    """
+    stop = threading.Event()
+    try:
+        await asyncio.to_thread(_keep, location, folder, names, stop)
+    finally:
+        # A thread cannot be cancelled, and gigabytes take a while.
+        stop.set()
+
+
+def _keep(
+    location: str, folder: PictureFolder, names: Sequence[str], stop: threading.Event
+) -> None:
+    check_zip(location)
+    try:
+        if _holds(location) == {n: (folder.pictures[n].size, _moment(folder, n)) for n in names}:
+            return
+        if storage.is_url(location):
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
+                made = Path(work) / "pictures.zip"
+                _write(made, folder, names, stop)
+                put_file(made, location)
+        else:
+            _write_here(storage.local_path(location).resolve(), folder, names, stop)
+    except _Stopped:
+        return
+    except OSError as error:
+        why = "the disk is full. Make room there; the next run goes on" if is_full(error) else ""
+        raise StorageError(
+            f"{storage.shown(location)} cannot be written: {why or storage.reason(error)}."
+        ) from None
+
+
+def _write_here(
+    path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
+) -> None:
+    for abandoned in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
+        tidy(abandoned)
+    made = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        _write(made, folder, names, stop)
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _write(made: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event) -> None:
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = _MARK
+        for name in names:
+            if stop.is_set():
+                raise _Stopped
+            entry = zipfile.ZipInfo(name, _moment(folder, name))
+            entry.external_attr = 0o644 << 16
+            entry.file_size = folder.pictures[name].size
+            with folder.read(name) as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, _BLOCK)
+
+
+def _holds(location: str) -> dict[str, tuple[int, Moment]] | None:
+    """What a ZIP holds: each file's size and date. None if there is no ZIP that can be read."""
+    try:
+        if not storage.exists(location):
+            return None
+        with _opened(location) as file, zipfile.ZipFile(file) as archive:
+            return {i.filename: (i.file_size, i.date_time) for i in archive.infolist()}
+    except Exception:  # whatever it is, it is made anew
+        return None
+
+
+def _moment(folder: PictureFolder, name: str) -> Moment:
+    """When a picture was written, as a ZIP says it: in local time, to two seconds."""
+    written = folder.pictures[name].written
+    if written is None:
+        return _UNKNOWN
+    year, month, day, hour, minute, second, *_ = time.localtime(written)
+    return max(_UNKNOWN, (year, month, day, hour, minute, second // 2 * 2))

@@ -1,0 +1,81 @@
+"""Downloading a table's pictures into a folder, under names that people find again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from prefect_staticadslab.api.downloads import PictureDownloader
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
+from prefect_staticadslab.campaign.pictures.folder import PictureFolder
+from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.pictures.picture_zip import check_zip, keep_zip
+from prefect_staticadslab.campaign.reports.progress import shown
+from prefect_staticadslab.campaign.table.result_table import JobTable
+
+logger = logging.getLogger(__name__)
+
+
+def check_places(folder: str, images_zip: str = "") -> None:
+    """Raises if pictures cannot be kept there; makes the folder if it is not there.
+
+    Raises:
+        CampaignError: The message says why.
+    """
+    if images_zip:
+        check_zip(images_zip)
+    if folder:
+        with PictureFolder.open(folder):
+            pass
+
+
+def folder_for(output: str, folder: str, images_zip: str) -> str:
+    """Where pictures go: what was asked for; beside the table if only a ZIP was; or nowhere."""
+    return folder or (storage.sibling(output, "-pictures") if images_zip else "")
+
+
+async def download_pictures(
+    table: JobTable[Any],
+    folder: str,
+    *,
+    images_zip: str = "",
+    fresh_url: FreshUrl | None = None,
+    log: Callable[[str], None] = logger.info,
+) -> Pictures:
+    """Downloads the completed rows' pictures, save those that are there already.
+
+    Beside each, in the folder `thumbnails`, a small JPEG of it is kept.
+
+    Args:
+        table: The campaign's table; `image_path` is noted in it.
+        folder: A folder, here or behind a URL that fsspec knows; it is made if need be.
+        images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
+        fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
+            changed to what it answers.
+        log: Where log lines about the progress go, if this is no terminal.
+
+    Returns:
+        What became of them. A picture that could not be had is logged, and the next run tries
+        again.
+
+    Raises:
+        CampaignError: The folder cannot be made.
+    """
+    with PictureFolder.open(folder) as opened:
+        async with PictureDownloader() as downloader:
+            downloads = Downloads(table, opened, downloader, fresh_url)
+            async with shown(downloads, log):
+                await downloads.run()
+        pictures = downloads.tally()
+        if images_zip:
+            try:
+                await keep_zip(images_zip, opened, downloads.names())
+                pictures = replace(pictures, archive=images_zip)
+            except CampaignError as error:
+                logger.warning("%s", error)
+                pictures = replace(pictures, archive_error=str(error))
+    return pictures

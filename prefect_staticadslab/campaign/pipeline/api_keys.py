@@ -1,0 +1,92 @@
+"""The API keys that share a campaign, each with a rate limit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
+
+CHUNK_ADS: Final = 100
+"""Ads per task run: one batch poll's worth, and few enough runs for any Prefect server."""
+
+_HOUR: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Ads that are one task run, and what stands for the key that creates them."""
+
+    account: str
+    ads: list[PlannedAd]
+
+
+def deal(
+    ads: Sequence[PlannedAd], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
+) -> list[Chunk]:
+    """Shares ads out between keys, and cuts the shares into chunks.
+
+    Each key gets as many as its weight says, so that all come to an end together. An ad that is on
+    its way with one of the keys stays with that one: only there the API knows its idempotency key.
+
+    Args:
+        ads: The ads, in the table's order.
+        weights: How many creates each key's rate limit allows, compared with the others'.
+        chunk_ads: How many ads to put into a chunk.
+
+    Returns:
+        The chunks in the order of their first ads.
+
+    Example:
+        ```python
+        from prefect_staticadslab import ImageAdRequest, PlannedAd
+        from prefect_staticadslab.campaign.pipeline.api_keys import deal
+
+        request = ImageAdRequest(
+            design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
+        )
+        ads = [PlannedAd(i, request, "campaign", str(i)) for i in range(300)]
+        chunks = deal(ads, {"one key": 100, "another": 200})
+        sizes = sorted((chunk.account, len(chunk.ads)) for chunk in chunks)
+        assert sizes == [("another", 100), ("another", 100), ("one key", 100)]
+        ```
+    """
+    dealt: dict[str, list[PlannedAd]] = {account: [] for account in weights}
+    for ad in ads:
+        mark = ad.state.mark
+        if mark is not None and mark.account in dealt:
+            account = mark.account
+        else:
+            account = min(dealt, key=lambda a: (len(dealt[a]) + 1) / weights[a])
+        dealt[account].append(ad)
+    chunks = [
+        Chunk(account, share[start : start + chunk_ads])
+        for account, share in dealt.items()
+        for start in range(0, len(share), chunk_ads)
+    ]
+    return sorted(chunks, key=lambda chunk: chunk.ads[0].position)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The limiters of the keys that share a campaign, by what stands for each key."""
+
+    limiters: Mapping[str, RateLimiter]
+
+    def weights(self) -> dict[str, float]:
+        """How many creates each allows in an hour."""
+        return {
+            account: max(1, limiter.creates_within(_HOUR))
+            for account, limiter in self.limiters.items()
+        }
+
+    def seconds_for(self, creates: int) -> float:
+        """Seconds until so many more creates, shared out by weight, have started, at least."""
+        weights = self.weights()
+        total = sum(weights.values())
+        return max(
+            limiter.seconds_for(round(creates * weights[account] / total))
+            for account, limiter in self.limiters.items()
+        )

@@ -1,0 +1,96 @@
+"""When to ask for running ads, and for which: as rarely as they can be finished.
+
+Pure decisions on times, which are seconds on any one clock that only goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from prefect_staticadslab.api.models import Job
+
+POLL_SECONDS: Final = 4.0
+"""How often an ad is asked for that may be finished; the vendor's advice."""
+
+STALE_POLLS: Final = 4.5
+"""In polls, how long a finished ad may go unseen while others still wait to be created."""
+
+GUESSED_POLLS: Final = 5.0
+"""In polls, the shortest job before anything is known; the vendor says 30 to 60 s."""
+
+CAUTION: Final = 0.8
+"""Of the shortest job that was seen or that its progress foretells: others may be shorter."""
+
+_FORETELLS: Final = 0.05
+"""The progress, 0 to 1, from which on a job's length can be read off it."""
+
+
+class JobTimes:
+    """How long jobs take at least, learned from them as they are seen.
+
+    Args:
+        pace: How long they take, compared with image ads.
+    """
+
+    def __init__(self, pace: float = 1.0) -> None:
+        self._pace = pace
+        self._shortest: float | None = None
+        self._foretold: float | None = None
+
+    @property
+    def shortest(self) -> float:
+        """Seconds within which no job ends, as far as anybody knows."""
+        known = self._shortest if self._shortest is not None else self._foretold
+        return self._pace * GUESSED_POLLS * POLL_SECONDS if known is None else CAUTION * known
+
+    def saw(self, ad: Job, age: float) -> None:
+        """Learns from an ad that was created `age` seconds ago.
+
+        Its progress is a hint for people; here it decides nothing but when to look again.
+        """
+        share = ad.progress.percentage if ad.progress else None
+        if ad.is_finished:
+            length = min(age, ad.duration_ms / 1000 if ad.duration_ms else age)
+            self._shortest = min(length, self._shortest or length)
+        elif share is not None and _FORETELLS <= share <= 1:
+            self._foretold = min(age / share, self._foretold or age / share)
+
+
+def next_poll(
+    last_poll: float | None,
+    since: Iterable[float],
+    shortest: float,
+    seconds_per_read: float | None,
+    pace: float = 1.0,
+) -> float:
+    """When to poll next.
+
+    While others wait to be created, requests are scarce: a finished ad is seen within
+    `STALE_POLLS`, and not sooner. Afterwards there is a poll every `POLL_SECONDS` for as long as
+    any ad may be finished. The first poll comes early: it tells how long jobs take here.
+
+    Args:
+        last_poll: When the last poll was; None for never.
+        since: When each ad was created; minus infinity if nobody knows.
+        shortest: Within how many seconds no job ends.
+        seconds_per_read: How far apart reads should be that leave the limit to creates; None if no
+            more ads wait to be created.
+        pace: How often such jobs are asked for: 0.5 is twice as often as image ads.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.pipeline.poll_schedule import next_poll
+
+        assert next_poll(None, [100.0, 101.0], 30, 15) == 104
+        assert next_poll(104, [100.0, 101.0], 30, None) == 130
+        assert next_poll(104, [100.0, 101.0], 30, 15) == 148
+        assert next_poll(130, [100.0, 101.0], 30, None) == 134
+        ```
+    """
+    first, interval = min(since), pace * POLL_SECONDS
+    if last_poll is None:
+        return first + interval
+    if seconds_per_read is not None:
+        return max(last_poll, first + shortest) + max(STALE_POLLS * interval, seconds_per_read)
+    return max(last_poll + interval, first + shortest)

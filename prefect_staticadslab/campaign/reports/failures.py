@@ -1,0 +1,53 @@
+"""Failures grouped by what caused them, for people who have hundreds of rows and few causes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What failed rows have in common.
+
+    Attributes:
+        message: What went wrong. If several rows have it, what differs between them is `…`.
+        rows: Their numbers, in order.
+        ads: How many ads these are; one row may make several.
+    """
+
+    message: str
+    rows: tuple[int, ...]
+    ads: int
+
+
+def causes(lines: Iterable[tuple[int, CampaignRow[Any], AdState]]) -> tuple[Cause, ...]:
+    """The causes of all failed rows, the most frequent first.
+
+    Two errors have one cause if they differ only in ids: of requests, and of what was asked for.
+
+    Args:
+        lines: Rows as a table has them: position, row and what is known about it.
+    """
+    grouped: dict[str, list[tuple[int, str]]] = {}
+    for _, row, state in lines:
+        if state.status is RowStatus.FAILED:
+            error = state.error or "No reason is known."
+            grouped.setdefault(_ID.sub("…", error), []).append((row.number, error))
+    found = [
+        Cause(
+            common if len({error for _, error in failed}) > 1 else failed[0][1],
+            tuple(sorted({number for number, _ in failed})),
+            len(failed),
+        )
+        for common, failed in grouped.items()
+    ]
+    return tuple(sorted(found, key=lambda cause: (-cause.ads, cause.rows)))
+
+
+_ID = re.compile(r"\b(?:dt|brand|prod|pv|aud|img|iav?|req)_[A-Za-z0-9_-]+|(?<=, request )[^\s)]+")

@@ -1,0 +1,133 @@
+"""How a run ended, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final
+
+from prefect_staticadslab.campaign.pipeline.adoption import Adoption
+from prefect_staticadslab.campaign.reports.failures import Cause
+from prefect_staticadslab.campaign.table.job_state import RowStatus
+
+LISTED_FAILURES: Final = 5
+"""Kinds of failure that a summary names; the table has them all."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        rows: All rows.
+        counts: How many rows have each status.
+        already_completed: Rows that earlier runs had completed.
+        spent_before_usd: What the table's ads had cost before this run, in USD.
+        replayed: Creates that the API answered from an earlier run.
+        unsent: Rows that are still to be created.
+        unsent_usd: What these will cost, in USD.
+        cost_usd: What the table's ads have cost, earlier runs included, in USD.
+        seconds: How long this run took.
+        output: Where the table is.
+        contact_sheet: Where the contact sheet is, if there is one.
+        pictures: The folder of the downloaded pictures, if any were asked for.
+        pictures_missing: Pictures that could not be downloaded.
+        stopped_by: What stopped all creates, if something did.
+        is_interrupted: Whether the run was stopped from outside.
+        failures: What failed rows, the most frequent cause first.
+        adoption: What became of rows that an interrupted run may have sent long ago.
+        is_cost_known: Whether anybody knows what such jobs cost.
+    """
+
+    rows: int
+    unsent: int
+    unsent_usd: Decimal
+    counts: dict[RowStatus, int]
+    already_completed: int
+    spent_before_usd: Decimal
+    replayed: int
+    cost_usd: Decimal
+    seconds: float
+    output: str
+    contact_sheet: str | None = None
+    pictures: str | None = None
+    pictures_missing: int = 0
+    stopped_by: str | None = None
+    is_interrupted: bool = False
+    failures: tuple[Cause, ...] = ()
+    adoption: Adoption = field(default_factory=Adoption)
+    is_cost_known: bool = True
+
+    @property
+    def completed(self) -> int:
+        return self.counts[RowStatus.COMPLETED]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row is completed."""
+        return self.completed == self.rows
+
+    @property
+    def is_created(self) -> bool:
+        """Whether every row has an ad that is completed or will be."""
+        return self.completed + self.counts[RowStatus.PROCESSING] == self.rows
+
+    def headline(self) -> str:
+        """One sentence: the counts, the cost and the time."""
+        before = self.spent_before_usd
+        spent = f" in all, {self.cost_usd - before:.2f} of it in this run" if before else ""
+        cost = f", {self.cost_usd:.2f} USD{spent}" if self.is_cost_known else ""
+        others = ", ".join(
+            f"{count} {status}"
+            for status, count in self.counts.items()
+            if count and status is not RowStatus.COMPLETED
+        )
+        return (
+            f"{self.completed} of {self.rows} rows completed"
+            f"{f' ({others})' if others else ''}{cost}, {self.seconds:.1f} s"
+        )
+
+    def notes(self) -> list[str]:
+        """What else there is to say, a sentence each; the most frequent failures with it."""
+        failures = [f"{each.ads} × {each.message}" for each in self.failures[:LISTED_FAILURES]]
+        return [*self.remarks(), *failures]
+
+    def remarks(self) -> list[str]:
+        """What else there is to say, without the failures; a sentence each."""
+        notes = []
+        if self.stopped_by:
+            notes.append(
+                f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
+                f"up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
+            )
+        if self.is_interrupted:
+            notes.append(
+                f"The run was interrupted. {_rows(self.unsent)} left, which will cost up to "
+                f"{self.unsent_usd:.2f} USD; the next run goes on."
+            )
+        if rendering := self.counts[RowStatus.PROCESSING]:
+            notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
+        if self.already_completed:
+            notes.append(f"{self.already_completed} were completed by an earlier run.")
+        if self.replayed:
+            notes.append(f"{self.replayed} creates were answered from an earlier run.")
+        if self.adoption.looked_for:
+            notes.append(
+                f"{self.adoption.looked_for} rows may have been sent by an earlier run: "
+                f"{self.adoption.found} were found and adopted."
+            )
+        if self.adoption.held:
+            notes.append(
+                f"{_rows(len(self.adoption.held))} left alone, because nobody can say which ad is "
+                "theirs; see their errors in the table."
+            )
+        if self.pictures_missing:
+            notes.append(
+                f"{self.pictures_missing} pictures could not be downloaded; "
+                "the next run tries again."
+            )
+        return notes
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"

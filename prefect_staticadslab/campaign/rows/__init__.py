@@ -1,0 +1,1 @@
+"""From cells to ads: columns, ids, prompts and settings, row by row."""

@@ -1,0 +1,135 @@
+"""The columns that are read: what they are called, where they are, and what an id looks like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Final
+
+from prefect_staticadslab.campaign.errors import Problem
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+
+ID_COLUMNS: Final = {
+    "design_template_id": ("dt_", "a design template"),
+    "brand_id": ("brand_", "a brand"),
+    "product_id": ("prod_", "a product"),
+    "audience_id": ("aud_", "an audience"),
+    "product_variant_id": ("pv_", "a product variant"),
+}
+REQUIRED_COLUMNS: Final = ("design_template_id", "brand_id", "product_id", "audience_id")
+BOOLEAN_COLUMNS: Final = ("editable", "generate_ai_images", "generate_copy")
+INPUT_COLUMNS: Final = (*ID_COLUMNS, "prompt", *BOOLEAN_COLUMNS, "node_overrides")
+ROW_ID_COLUMN: Final = "row_id"
+SOURCE_ROW_COLUMN: Final = "source_row"
+"""Where a row that makes several ads says which row of the spreadsheet each is of."""
+
+READ_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN))
+"""What is read of a table in which every row is one ad and says so in ids."""
+
+NAME_COLUMNS: Final = tuple(name.removesuffix("_id") for name in ID_COLUMNS)
+KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
+"""What is read of a spreadsheet that people wrote; see `campaign.brief`."""
+
+SPACED_COLUMNS: Final = frozenset(name for name in NAME_COLUMNS if "_" in name)
+"""Columns that may be written with a space: `Design template`."""
+
+FILTER_EXAMPLE: Final = "ad_format=Sale; aspect_ratio=4:5"
+
+_ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
+_TITLE_LINES: Final = 10
+
+
+def columns_of(
+    spreadsheet: Spreadsheet, known_columns: Set[str]
+) -> tuple[dict[str, int], list[Problem]]:
+    """Where the columns that we read are. Names are compared without case and outer space.
+
+    Args:
+        spreadsheet: What was read.
+        known_columns: The columns to look for. With the names' columns among them, each of these
+            stands in for its id's.
+    """
+    positions: dict[str, int] = {}
+    problems: list[Problem] = []
+    names = [str(name) for name in spreadsheet.frame.columns]
+    for position, name in enumerate(names):
+        known = normalized(name)
+        if known not in known_columns:
+            continue
+        if known in positions:
+            problems.append(
+                Problem(
+                    f"is there twice, as {names[positions[known]]!r} and {name!r}. Rename one.",
+                    row=1,
+                    column=known,
+                )
+            )
+        else:
+            positions[known] = position
+    for position, name in enumerate(names):
+        # As people write them, where no other column can be meant.
+        known = normalized(name).replace(" ", "_")
+        if known in SPACED_COLUMNS & known_columns and not {known, f"{known}_id"} & set(positions):
+            positions[known] = position
+    missing = [
+        name
+        for name in REQUIRED_COLUMNS
+        if name not in positions and name.removesuffix("_id") not in positions
+    ]
+    problems += [
+        Problem(
+            f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
+            f"{ID_COLUMNS[name][0]}…{_instead(name)}.",
+            row=1,
+        )
+        for name in missing
+    ]
+    if missing:
+        shown = ", ".join(name for name in names if name.strip())
+        problems.append(Problem(f"The spreadsheet's columns are: {shortened(shown, 300)}", row=1))
+        # What is missing above the header is nothing to speak of.
+        problems = _header_further_down(spreadsheet) or problems
+    return positions, problems
+
+
+def _instead(id_column: str) -> str:
+    if id_column == "design_template_id":
+        return f", or what it should be like: {FILTER_EXAMPLE}. It may be called design_template"
+    return f". Or write names, in a column {id_column.removesuffix('_id')}"
+
+
+def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
+    """A hint, if there is a title above the columns' names."""
+    first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
+        known = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
+        if len(known) > 1:
+            hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
+            return [Problem(hint, row=number)]
+    return []
+
+
+def id_problem(name: str, text: str) -> str | None:
+    """What is wrong with a cell of an id column, or None."""
+    prefix, thing = ID_COLUMNS[name]
+    if not text:
+        if name not in REQUIRED_COLUMNS:
+            return None
+        return f"is empty. It needs the id of {thing}, {prefix}…."
+    if text.startswith(prefix) and len(text) > len(prefix):
+        if _ID.fullmatch(text):
+            return None
+        return f"{shortened(text)!r} holds characters that no id has."
+    others = [(c, what) for c, (p, what) in ID_COLUMNS.items() if text.startswith(p)]
+    if others:
+        column, what = others[0]
+        return (
+            f"{shortened(text)!r} is the id of {what}, not of {thing} ({prefix}…). "
+            f"Was it meant for {column}?"
+        )
+    hint = (
+        f"Templates have no names; say what it should be like: {FILTER_EXAMPLE}."
+        if name == "design_template_id"
+        else f"Names go into a column {name.removesuffix('_id')}."
+    )
+    return f"{shortened(text)!r} is not the id of {thing}; that starts with {prefix}. {hint}"

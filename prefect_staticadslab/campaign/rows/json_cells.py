@@ -1,0 +1,75 @@
+"""JSON in a spreadsheet's cell: read so that whatever comes out can be sent and written again."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from prefect_staticadslab.campaign.files.cells import shortened
+
+MOST_LEVELS: Final = 100
+"""How deep a cell's JSON may be nested: more than any tree, and less than any encoder minds."""
+
+
+class JsonCellError(ValueError):
+    """A cell's text is no JSON that can be sent. The message says why, without a full stop."""
+
+
+def read_json(text: str) -> Any:
+    """What a cell's JSON says.
+
+    Raises:
+        JsonCellError: It is none, or holds what JSON has no form for: a number that is infinite or
+            none, half of a character, more than 100 levels.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.json_cells import read_json
+
+        assert read_json('{"tone": "dry"}') == {"tone": "dry"}
+        ```
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise JsonCellError(_TOO_DEEP) from None
+    except json.JSONDecodeError as error:
+        raise JsonCellError(f"is no JSON: {error}") from None
+    except JsonCellError:
+        raise
+    except ValueError:  # Python's own limit
+        raise JsonCellError("is no JSON: a whole number in it has too many digits") from None
+    _check_depth(value)
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        raise JsonCellError(f"is no JSON: it holds half of a character, {half}") from None
+    return value
+
+
+_TOO_DEEP: Final = f"is no JSON that can be sent: it is nested more than {MOST_LEVELS} levels deep"
+
+
+def _no_number(name: str) -> Any:
+    raise JsonCellError(f"is no JSON: it holds {name}, which is no number there")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise JsonCellError(f"is no JSON that can be sent: {shortened(text)} is too large a number")
+    return number
+
+
+def _check_depth(value: Any) -> None:
+    level, waiting = 0, [value]
+    while waiting:
+        inner = [each for each in waiting if isinstance(each, dict | list)]
+        level += bool(inner)
+        if level > MOST_LEVELS:
+            raise JsonCellError(_TOO_DEEP)
+        waiting = [
+            child for each in inner for child in (each.values() if isinstance(each, dict) else each)
+        ]

@@ -1,0 +1,1 @@
+"""The result table, which is the campaign's record."""

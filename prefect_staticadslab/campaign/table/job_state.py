@@ -1,0 +1,277 @@
+"""What is known about one row's ad, and how a result table holds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final
+
+from prefect_staticadslab.api.fields import in_utc
+from prefect_staticadslab.campaign.files.cells import cell_text
+
+_EARLIEST_YEAR: Final = 2000
+"""A date before it, or at the end of the calendar, is no date of an ad."""
+
+
+class RowStatus(StrEnum):
+    """Where a row stands."""
+
+    PENDING = "pending"
+    """Not sent yet."""
+    SUBMITTING = "submitting"
+    """Perhaps sent; whether the API has it, only the API knows."""
+    PROCESSING = "processing"
+    """The API has it and works on it; `image_ad_id` says where."""
+    COMPLETED = "completed"
+    """The picture is there."""
+    FAILED = "failed"
+    """The API refused it, or the job failed. It costs nothing."""
+
+
+TRUSTED_LIFETIME: Final = timedelta(hours=20)
+"""How long an idempotency key is relied on. The API remembers it for 24 hours from its first use,
+and a long campaign may take hours to come to a row."""
+
+SENT_WITHIN: Final = timedelta(hours=1)
+"""How long after it was marked a row may be sent; a chunk waits minutes for the rate limit."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Under which idempotency key a row is on its way, and since when.
+
+    A key is made of the campaign, which hangs on where the table is, of the row, which may be
+    another one once its table was edited or sorted, and of the attempt; and the API keeps it for
+    one API key. So a row that is `submitting` carries all of it, in the table's `error`: whoever
+    asks for its ad asks with the key that it went out with, or knows that he cannot.
+
+    Attributes:
+        campaign, identity: What the idempotency key is made of, each 16 hexadecimal digits.
+        account: What stands for the API key; see `connection.key_id`.
+        asked_at: When it was last about to be sent, in UTC by the API's clock.
+    """
+
+    campaign: str
+    identity: str
+    account: str
+    asked_at: datetime
+
+    def __str__(self) -> str:
+        key = f"{self.campaign}-{self.identity}-{self.account}"
+        return f"Sent as {key} at {_timestamp(self.asked_at)}; no answer is known."
+
+    @classmethod
+    def split(cls, text: str) -> tuple[Mark | None, str]:
+        """The mark at the beginning of a text, and the rest of it."""
+        found = _MARK.match(text)
+        asked_at = _moment(found[4]) if found else None
+        if found is None or asked_at is None:
+            return None, text
+        return cls(found[1], found[2], found[3], asked_at), text[found.end() :].strip()
+
+
+_MARK = re.compile(
+    r"Sent as ([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+) at ([0-9TZ:-]+); no answer is known\."
+)
+
+
+RESULT_COLUMNS: Final = (
+    "status",
+    "image_ad_id",
+    "image_url",
+    "error",
+    "cost_usd",
+    "attempts",
+    "width",
+    "height",
+    "submitted_at",
+    "completed_at",
+    "image_path",
+)
+"""What a campaign's table adds, under the names of `AdState`'s fields."""
+
+AD_COLUMNS: Final[Mapping[str, str]] = {name: name for name in RESULT_COLUMNS}
+
+_FIELDS: Final = frozenset(RESULT_COLUMNS)
+
+
+@dataclass(frozen=True)
+class AdState:
+    """What is known about one row's ad; the columns that the result table adds.
+
+    Attributes:
+        status: Where the row stands.
+        image_ad_id: The ad's id, once the API has answered.
+        image_url: The picture's URL, once completed.
+        error: Why it failed, or what stands in its way.
+        cost_usd: What it cost in USD: known once it completed, 0 if it failed.
+        attempts: How many creates, each with a key of its own, were begun for this row.
+        width, height: The picture's size in pixels.
+        submitted_at: When the create was first begun, in UTC; once answered, when that was.
+        completed_at: When the job ended, in UTC.
+        image_path: Where the picture was downloaded to.
+        mark: The key that a `submitting` row is on its way with.
+        facts: What else is known of jobs that are no image ads, by name.
+    """
+
+    status: RowStatus = RowStatus.PENDING
+    image_ad_id: str | None = None
+    image_url: str | None = None
+    error: str | None = None
+    cost_usd: Decimal | None = None
+    attempts: int = 0
+    width: int | None = None
+    height: int | None = None
+    submitted_at: datetime | None = None
+    completed_at: datetime | None = None
+    image_path: str | None = None
+    mark: Mark | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the picture is there."""
+        return self.status is RowStatus.COMPLETED
+
+    @property
+    def is_processing(self) -> bool:
+        """Whether the API has an ad and works on it."""
+        return self.status is RowStatus.PROCESSING and self.image_ad_id is not None
+
+    @property
+    def job_failed(self) -> bool:
+        """Whether there was a job, and it failed; a create that was refused has none."""
+        return self.status is RowStatus.FAILED and self.image_ad_id is not None
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether no ad is known for the row, and one is still to be created."""
+        return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
+
+    def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
+        """The values of result columns; see `TableKind.columns`."""
+        error = self.error
+        if self.mark is not None and self.status is RowStatus.SUBMITTING:
+            error = f"{self.mark} {error or ''}".strip()
+        values = {
+            "status": str(self.status),
+            "image_ad_id": self.image_ad_id,
+            "image_url": self.image_url,
+            "error": error,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "attempts": self.attempts,
+            "width": self.width,
+            "height": self.height,
+            "submitted_at": _timestamp(self.submitted_at),
+            "completed_at": _timestamp(self.completed_at),
+            "image_path": self.image_path,
+        }
+        return tuple(
+            values[held] if held in values else self.facts.get(held) for held in columns.values()
+        )
+
+    @classmethod
+    def from_cells(
+        cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
+    ) -> AdState:
+        """What an earlier run wrote down. Cells that make no sense count as empty."""
+        text = dict.fromkeys(AD_COLUMNS.values(), "")
+        text |= {held: cell_text(cells.get(name)).strip() for name, held in columns.items()}
+        try:
+            status = RowStatus(text["status"].casefold())
+        except ValueError:
+            status = RowStatus.PENDING
+        mark, error = None, text["error"]
+        if status is RowStatus.SUBMITTING:
+            mark, error = Mark.split(error)
+        return cls(
+            status=status,
+            image_ad_id=text["image_ad_id"] or None,
+            image_url=text["image_url"] or None,
+            error=error or None,
+            cost_usd=_decimal(text["cost_usd"]),
+            attempts=_integer(text["attempts"]) or 0,
+            width=_integer(text["width"]),
+            height=_integer(text["height"]),
+            submitted_at=_moment(text["submitted_at"]),
+            completed_at=_moment(text["completed_at"]),
+            image_path=text["image_path"] or None,
+            mark=mark,
+            facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
+        )
+
+
+_ORDER: Final = {
+    RowStatus.PENDING: 0,
+    RowStatus.SUBMITTING: 1,
+    RowStatus.PROCESSING: 2,
+    RowStatus.FAILED: 3,
+    RowStatus.COMPLETED: 4,
+}
+
+
+def further(ours: AdState, theirs: AdState) -> AdState:
+    """Of what two runs know about a row, the one that is further; ours if both are as far.
+
+    A completed ad is the end. Before that a later attempt is further than an earlier one, and
+    within an attempt an ad that was answered is further than one that was only sent, or refused.
+    Of two that are on their way with different keys, the one that was written down first counts.
+
+    Example:
+        ```python
+        from prefect_staticadslab import AdState, RowStatus
+        from prefect_staticadslab.campaign.table.job_state import further
+
+        failed = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1)
+        again = AdState(RowStatus.SUBMITTING, attempts=2)
+        assert further(failed, again) == further(again, failed) == again
+        ```
+    """
+    if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
+        return theirs if theirs.mark and not _same_key(ours, theirs) else ours
+    return theirs if _progress(theirs) > _progress(ours) else ours
+
+
+def _same_key(one: AdState, other: AdState) -> bool:
+    keys = [m and (m.campaign, m.identity, m.account) for m in (one.mark, other.mark)]
+    return keys[0] == keys[1]
+
+
+def _progress(state: AdState) -> tuple[bool, int, bool, int]:
+    has_ad = state.image_ad_id is not None
+    return state.is_completed, state.attempts, has_ad, _ORDER[state.status]
+
+
+def _timestamp(moment: datetime | None) -> str | None:
+    if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not _EARLIEST_YEAR <= moment.year < MAXYEAR:
+        return None
+    return in_utc(moment)
+
+
+def _integer(text: str) -> int | None:
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text.replace(",", "."))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -1,0 +1,81 @@
+"""What tables of paid jobs have in common, and what sets their kinds apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Generic, Protocol, TypeVar
+
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.table.job_state import AdState
+
+
+class JobRequest(Protocol):
+    """What a row asks for: an image ad, a design template, or a revision."""
+
+    @property
+    def price_usd(self) -> Decimal:
+        """What it may cost, in USD."""
+
+    def model_dump_json(self) -> str:
+        """All of it as text: equal requests have equal texts."""
+
+
+Q = TypeVar("Q", bound=JobRequest)
+Q_co = TypeVar("Q_co", bound=JobRequest, covariant=True)
+
+
+@dataclass(frozen=True)
+class CampaignRow(Generic[Q_co]):
+    """One row that can be sent.
+
+    Attributes:
+        number: The row's number as a spreadsheet program shows it.
+        request: The job that it asks for.
+        identity: What makes it the same row in the next run: its `row_id` if it has one, else its
+            occurrence number among equal rows, together with all that is sent. So rows may be
+            moved, added and removed between runs, two equal rows are two jobs, and a row whose
+            request was changed is a new one.
+        gone: Whether it is only in the result table, and no longer in the spreadsheet.
+    """
+
+    number: int
+    request: Q_co
+    identity: str
+    gone: bool = False
+
+
+class ReadRows(Protocol[Q]):
+    """Reads a spreadsheet's rows as requests."""
+
+    def __call__(
+        self, spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
+    ) -> list[CampaignRow[Q]]:
+        """See `rows.read_rows`."""
+
+
+def _as_written(state: AdState, request: JobRequest) -> AdState:
+    return state
+
+
+@dataclass(frozen=True)
+class TableKind(Generic[Q]):
+    """A kind of result table.
+
+    Attributes:
+        name: What such a table is to people and to Prefect: in artifacts' keys and events' names.
+        columns: The result columns in their order, and what of a row's state each of them holds: a
+            field of `AdState`, or one of its facts.
+        known_columns: The input's columns that mean something, in lower case.
+        read_rows: Reads the rows.
+        read_state: Completes a state that was read.
+        exclusive: Whether no two rows can have the same job.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    known_columns: frozenset[str]
+    read_rows: ReadRows[Q]
+    read_state: Callable[[AdState, Q], AdState] = _as_written
+    exclusive: bool = True

@@ -1,0 +1,143 @@
+"""The record on disk: what a result table that somebody wrote says, and what of it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, normalized
+from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKind
+
+INPUT_PREFIX: Final = "input_"
+
+GONE: Final = "This row is no longer in the spreadsheet; its ad is kept."
+
+
+class OutputError(CampaignError):
+    """The result table cannot be written where it should be. The message says why."""
+
+
+Line: TypeAlias = tuple[int, CampaignRow[Q], AdState]
+
+
+def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]:
+    """The rows that ask for each ad, those last that know most of one."""
+    found: dict[str, list[CampaignRow[Q]]] = {}
+    for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
+        found.setdefault(row.request.model_dump_json(), []).append(row)
+    return found
+
+
+def worth_keeping(gone: Sequence[Line[Q]]) -> list[Line[Q]]:
+    """Of the rows that are gone, those that have, or may have, an ad.
+
+    And those before an equal one that has: equal rows are told apart by counting them.
+    """
+    kept: list[Line[Q]] = []
+    contents: set[str] = set()
+    for line, row, state in reversed(gone):
+        content = row.request.model_dump_json()
+        has_ad = state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
+        if has_ad or content in contents:
+            contents.add(content)
+            kept.append((line, row, state))
+    return kept[::-1]
+
+
+def marked_gone(state: AdState) -> AdState:
+    """The state of a row that is gone, which says so."""
+    error = state.error or ""
+    return state if error.startswith(GONE) else replace(state, error=f"{GONE} {error}".strip())
+
+
+def marked_back(state: AdState) -> AdState:
+    """The state of a row that is in the spreadsheet, perhaps again."""
+    error = (state.error or "").removeprefix(GONE).strip()
+    return replace(state, error=None if state.image_url else error or None)
+
+
+def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
+    """The input's columns; one that is called like one of ours gets a prefix."""
+    names = [str(name) for name in frame.columns]
+    taken, ours = set(names), frozenset(result_columns)
+    for position, name in enumerate(names):
+        if normalized(name) in ours:
+            renamed_to = f"{INPUT_PREFIX}{name}"
+            while renamed_to in taken:
+                renamed_to = f"{INPUT_PREFIX}{renamed_to}"
+            names[position] = renamed_to
+            taken.add(renamed_to)
+    renamed = frame.copy(deep=False)
+    renamed.columns = pd.Index(names, dtype=object)
+    return renamed
+
+
+def is_result_table(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> bool:
+    """Whether a table is one of ours: whether its last columns are those that we add."""
+    ours = tuple(columns)
+    return tuple(map(str, table.frame.columns[-len(ours) :])) == ours
+
+
+def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
+    """An earlier run's table, if that is what is at `location`."""
+    names: set[str] = set()
+    ours = tuple(kind.columns)
+    try:
+        earlier = read_spreadsheet(location, known_columns=kind.known_columns, ragged=True)
+        names.update(map(str, earlier.frame.columns))
+        if is_result_table(earlier, ours):
+            return earlier
+    except SpreadsheetError:
+        pass
+    if set(ours) <= names:
+        raise OutputError(
+            f"{location} looks like a result table whose columns were changed, so it is left "
+            f"alone. Make {ours[0]} … {ours[-1]} the last columns again. (With "
+            "another output, the whole campaign would be created and paid for anew.)"
+        )
+    raise OutputError(
+        f"{location} exists, and is not a result table of this program, so it is left alone. "
+        "Choose another output, or move that file away."
+    )
+
+
+def aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A frame's lines under other columns: found by name, the nth of a name as its nth."""
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(frame.columns):
+        positions.setdefault(str(name), []).append(position)
+    order = [positions[name].pop(0) if positions.get(name) else None for name in names]
+    lines = [
+        [None if position is None else line[position] for position in order]
+        for line in frame.itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
+
+
+def lines_of(table: Spreadsheet, kind: TableKind[Q]) -> list[Line[Q]]:
+    """A result table's lines: where each is, its row, and what is known about it."""
+    rows = kind.read_rows(table, unique_row_ids=False)
+    results = table.frame.iloc[:, -len(kind.columns) :].itertuples(index=False, name=None)
+    lines = []
+    for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
+        state = AdState.from_cells(dict(zip(kind.columns, cells, strict=True)), kind.columns)
+        lines.append((line, row, kind.read_state(state, row.request)))
+    return lines
+
+
+def reopened(
+    table: Spreadsheet, kind: TableKind[Q]
+) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[AdState]]:
+    """A result table as it was in memory: the input's columns, the rows, what is known of each."""
+    lines = lines_of(table, kind)
+    return (
+        table.frame.iloc[:, : -len(kind.columns)],
+        [replace(row, gone=(state.error or "").startswith(GONE)) for _, row, state in lines],
+        [state for _, _, state in lines],
+    )

@@ -1,0 +1,162 @@
+"""What a run would do and what it may cost, before it does anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.table.job_state import RowStatus
+from prefect_staticadslab.campaign.table.result_table import JobTable
+
+JOB_SECONDS: Final = 60.0
+"""The longest that the vendor says an ad takes."""
+
+
+class BudgetError(CampaignError):
+    """The campaign would cost more than it may."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign's plan.
+
+    Attributes:
+        rows: All rows, an ad each.
+        source_rows: The spreadsheet's rows, of which each may have made several of these.
+        completed: Rows that an earlier run completed.
+        following: Rows whose ad was created and is still to be collected.
+        to_create: How many there are to create of each kind, with the kind's price in USD.
+        gone: Rows of the table that are no longer in the spreadsheet.
+        spent_usd: What the completed rows have cost.
+        committed_usd: What the ads that are still to be collected will cost.
+        new_usd: What the ads to create will cost, if all of them complete.
+    """
+
+    rows: int
+    source_rows: int
+    completed: int
+    following: int
+    to_create: Mapping[tuple[str, Decimal], int]
+    gone: int
+    spent_usd: Decimal
+    committed_usd: Decimal
+    new_usd: Decimal
+
+    @classmethod
+    def of(cls, table: JobTable[Any]) -> Plan:
+        """The plan for a table as it stands.
+
+        A row that may have been sent counts as one to create: if it was, its key gives the same
+        ad again, and the plan was dearer than the bill.
+        """
+        completed = following = 0
+        committed = new = Decimal(0)
+        to_create: Counter[tuple[str, Decimal]] = Counter()
+        for row, state in zip(table.rows, table.states, strict=True):
+            if state.status is RowStatus.COMPLETED:
+                completed += not row.gone
+            elif state.is_processing:
+                following += 1
+                committed += row.request.price_usd
+            elif not row.gone:
+                to_create[_kind(row.request), row.request.price_usd] += 1
+                new += row.request.price_usd
+        return cls(
+            rows=len(table.wanted),
+            source_rows=len({row.number for _, row, _ in table.wanted}),
+            completed=completed,
+            following=following,
+            to_create=to_create,
+            gone=table.gone,
+            spent_usd=table.cost_usd(),
+            committed_usd=committed,
+            new_usd=new,
+        )
+
+    @property
+    def creates(self) -> int:
+        """How many jobs are to be begun."""
+        return sum(self.to_create.values())
+
+    @property
+    def expansion(self) -> str:
+        """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
+        if self.source_rows == self.rows:
+            return ""
+        made = "1 row makes" if self.source_rows == 1 else f"{self.source_rows} rows make"
+        return (
+            f"The spreadsheet's {made} {self.rows} ads, which cost up to {self.total_usd:.2f} USD."
+        )
+
+    @property
+    def total_usd(self) -> Decimal:
+        """What the whole campaign costs if every row completes, earlier runs included."""
+        return self.spent_usd + self.committed_usd + self.new_usd
+
+    def check_budget(self, max_spend_usd: float) -> None:
+        """Raises if the whole campaign costs more than `max_spend_usd`; 0 is no limit.
+
+        Raises:
+            BudgetError: It does.
+        """
+        if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
+            message = (
+                f"This costs up to {self.total_usd:.2f} USD, and the limit is "
+                f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
+            )
+            raise BudgetError(f"{self.expansion} {message}".lstrip())
+
+    def expected_seconds(self, seconds_for: Callable[[int], float]) -> float:
+        """How long it takes: what the rate limit makes the creates wait, and the last job.
+
+        Args:
+            seconds_for: How long the rate limit takes for so many creates, in seconds.
+        """
+        return seconds_for(self.creates) + JOB_SECONDS if self.creates + self.following else 0.0
+
+    def describe(self, seconds_for: Callable[[int], float] | None = None) -> str:
+        """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
+        rows = "Ads" if self.expansion else "Rows"
+        lines = [self.expansion] if self.expansion else []
+        lines.append(f"{rows + ':':18} {self.rows}")
+        if self.completed:
+            lines.append(f"Already completed: {self.completed} of {self.rows}")
+        if self.following:
+            lines.append(f"Still rendering:   {self.following}, created by an earlier run")
+        if self.gone:
+            lines.append(f"No longer in it:   {self.gone}, kept in the table after the others")
+        lines.append(f"To create:         {self.creates}")
+        for (kind, price), count in sorted(self.to_create.items(), reverse=True):
+            cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
+            lines.append(f"  {kind + ':':17}{cost}")
+        lines.append(f"New cost:          up to {self.new_usd:.2f} USD, billed as they complete")
+        if self.total_usd != self.new_usd:
+            lines.append(
+                f"In all:            up to {self.total_usd:.2f} USD, "
+                f"{self.spent_usd:.2f} of it spent already"
+            )
+        if seconds_for is not None:
+            seconds = self.expected_seconds(seconds_for)
+            lines.append(
+                f"Expected time:     about {duration(seconds)}, under the key's rate limit"
+            )
+        return "\n".join(lines)
+
+
+def _kind(request: object) -> str:
+    match request:
+        case ImageAdRequest(editable=True):
+            return "editable"
+        case ImageAdRequest():
+            return "flat"
+        case DesignTemplateRequest():
+            return "design template"
+        case _:
+            return "revision"

@@ -1,0 +1,460 @@
+"""The result table, which is the campaign's record: what is known about each row, kept on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Final, Generic, Self
+
+import pandas as pd
+
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.api.retries import Attempts, retrying
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.parquet import need_pyarrow
+from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
+from prefect_staticadslab.campaign.pipeline.background import in_background
+from prefect_staticadslab.campaign.rows.ad_rows import AD_TABLE
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus, further
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKind
+from prefect_staticadslab.campaign.table.merge import (
+    OutputError,
+    aligned,
+    lines_of,
+    marked_back,
+    marked_gone,
+    read_earlier,
+    reopened,
+    rows_by_content,
+    with_input_names,
+    worth_keeping,
+)
+from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS: Final = 1.5
+"""How often the table is written while things happen."""
+
+CHECKPOINT_SHARE: Final = 0.05
+"""The part of the time that writing the table may take; a long table is written less often."""
+
+SAVE_ATTEMPTS: Final = 5
+SAVE_SECONDS: Final = 20.0
+"""Writes of the table before it is said to be impossible. A full disk is tried again for about
+eight seconds; an object store's client has tried for longer each time before it says no."""
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    number: int
+    frame: pd.DataFrame
+    states: list[AdState]
+
+
+@dataclass
+class JobTable(Generic[Q]):
+    """A campaign's rows and what is known about each, in memory and at `location`.
+
+    Two runs of one campaign may write the same table: each takes in what the other wrote before it
+    writes, so that neither's last word is lost.
+
+    Attributes:
+        kind: Of what jobs it is.
+        location: Where the table is kept, or None for a campaign that keeps none.
+        frame: The input's columns, renamed where a result column has the same name; a line for
+            each of `rows`.
+        dialect: How a text table is written.
+        rows: The rows as requests, in the input's order. After them come the rows of an earlier
+            run that are no longer in the input and that have, or may have, an ad: they are kept
+            and collected, and nothing is created for them.
+        states: What is known about each row, in the same order.
+        resumed: Whether an earlier run's table was found.
+    """
+
+    kind: TableKind[Q]
+    location: str | None
+    frame: pd.DataFrame
+    dialect: Dialect
+    rows: list[CampaignRow[Q]]
+    states: list[AdState]
+    resumed: bool = False
+
+    def __post_init__(self) -> None:
+        self._changes = 0
+        self._written = 0
+        self._writing = asyncio.Lock()
+        self._exchanging = threading.Lock()
+        self._snapshots = 0
+        self._last_write_seconds = 0.0
+        self._saved = list(self.states)
+        self._version: str | None = None
+        self._elsewhere: dict[int, AdState] = {}
+        self._owners: dict[str, int] = {}
+        self._is_reopened = False
+        self._encoder = RecordEncoder(
+            storage.suffix(self.location or ""), self.dialect, self.kind.columns
+        )
+
+    @classmethod
+    def open(cls, location: str | None, spreadsheet: Spreadsheet, kind: TableKind[Q]) -> Self:
+        """The table for a spreadsheet, with what an earlier run recorded at the same place.
+
+        Raises:
+            SpreadsheetError: A row is wrong; see `read_rows`.
+            OutputError: There is something at `location` that is not this campaign's table, or
+                no table can be there.
+            StorageError: `location` cannot be read.
+        """
+        rows = kind.read_rows(spreadsheet)
+        table = cls(
+            kind=kind,
+            location=location,
+            frame=with_input_names(spreadsheet.frame, kind.columns),
+            dialect=spreadsheet.dialect,
+            rows=rows,
+            states=[AdState() for _ in rows],
+        )
+        if location is not None:
+            check_location(location)
+            table._version = storage.version(location)
+            if table._version is not None:
+                table.resumed = True
+                table._take_in(read_earlier(location, kind), by_content=True)
+                table._saved = list(table.states)
+                table._elsewhere.clear()
+        return table
+
+    @classmethod
+    def reopen(cls, location: str, kind: TableKind[Q]) -> Self:
+        """An earlier run's table by itself, for work on what it holds; nothing is to be created.
+
+        What is known of each row is as it was written. If a campaign writes the table meanwhile,
+        then that counts, with the picture's place and URL from here.
+
+        Raises:
+            OutputError: There is no result table at `location`.
+            SpreadsheetError: A row of it can no longer be read.
+            StorageError: `location` cannot be read.
+        """
+        version = storage.version(location)
+        if version is None:
+            raise OutputError(f"There is no result table at {location}.")
+        if storage.suffix(location) not in WRITABLE:
+            raise OutputError(
+                f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
+            )
+        names = tuple(kind.columns)
+        try:
+            written = read_earlier(location, kind)
+        except OutputError:
+            raise OutputError(
+                f"{location} is no result table: its last columns must be "
+                f"{names[0]}, …, {names[-1]}, as a campaign writes them."
+            ) from None
+        frame, rows, states = reopened(written, kind)
+        table = cls(kind, location, frame, written.dialect, rows, states, resumed=True)
+        table._version = version
+        table._is_reopened = True
+        return table
+
+    def _follow(self, written: Spreadsheet) -> None:
+        """Takes the table as another run wrote it, and what is known of the pictures from here."""
+        ours = {s.image_ad_id: s for s in self.states if s.image_ad_id and s.is_completed}
+        self.frame, self.rows, states = reopened(written, self.kind)
+        self._saved = list(states)
+        self.states = [
+            replace(
+                state,
+                image_url=known.image_url,
+                image_path=known.image_path or state.image_path,
+            )
+            if state.is_completed and (known := ours.get(state.image_ad_id or ""))
+            else state
+            for state in states
+        ]
+
+    def _take_in(self, written: Spreadsheet, *, by_content: bool = False) -> None:
+        """Adds what another run wrote down, where it knows more than this one.
+
+        Args:
+            written: The table as it is at `location`.
+            by_content: Whether a row that is not in it may be one that asks for the same ad under
+                another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
+        """
+        recorded = {line[1].identity: line for line in lines_of(written, self.kind)}
+        unknown = []
+        for position, row in enumerate(self.rows):
+            if row.identity in recorded:
+                _, _, state = recorded.pop(row.identity)
+                self._learn(position, state)
+            else:
+                unknown.append(position)
+        if by_content:
+            same = rows_by_content(recorded.values())
+            for position in unknown:
+                if candidates := same.get(self.rows[position].request.model_dump_json()):
+                    _, row, state = recorded.pop(candidates.pop().identity)
+                    self._learn(position, state)
+        kept = worth_keeping(list(recorded.values()))
+        if kept:
+            lines = written.frame.iloc[[line for line, _, _ in kept]]
+            gone = aligned(lines, list(self.frame.columns))
+            self.frame = pd.concat([self.frame, gone], ignore_index=True)
+        for _, row, state in kept:
+            self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, gone=True))
+            self.states.append(marked_gone(state))
+            self._saved.append(marked_gone(state))
+            self._set(len(self.states) - 1, self.states[-1])
+
+    def _learn(self, position: int, state: AdState) -> None:
+        """Another run's word on a row."""
+        ours, gone = self.states[position], self.rows[position].gone
+        theirs = self._elsewhere[position] = marked_gone(state) if gone else marked_back(state)
+        # Who wants the row knows best what became of it.
+        self._set(position, further(theirs, ours) if gone else further(ours, theirs))
+
+    @property
+    def gone(self) -> int:
+        """How many rows are no longer in the input."""
+        return sum(row.gone for row in self.rows)
+
+    @property
+    def wanted(self) -> list[tuple[int, CampaignRow[Q], AdState]]:
+        """The rows of the input: position, row and what is known about it."""
+        return [
+            (position, row, state)
+            for position, (row, state) in enumerate(zip(self.rows, self.states, strict=True))
+            if not row.gone
+        ]
+
+    def update(self, position: int, state: AdState) -> None:
+        """Notes what is now known about a row; it is on disk with the next checkpoint."""
+        state = marked_gone(state) if self.rows[position].gone else state
+        self._set(position, further(state, self._elsewhere.get(position, state)))
+        self._changes += 1
+
+    def _set(self, position: int, state: AdState) -> None:
+        self.states[position] = state
+        if state.image_ad_id is not None:
+            self._owners[state.image_ad_id] = position
+
+    def claim(self, position: int, image_ad_id: str) -> bool:
+        """Whether an ad can be this row's: false if it is another's that is in the spreadsheet.
+
+        A row that is gone gives its ad up: the API says that it was made with this row's key, so
+        they are the same row, which somebody changed in the table.
+        """
+        owner = self._owners.get(image_ad_id, position)
+        if owner == position or not self.kind.exclusive:
+            return True
+        if not self.rows[owner].gone:
+            return False
+        self._set(owner, AdState(attempts=self.states[owner].attempts))
+        self._elsewhere.pop(owner, None)
+        return True
+
+    def forget(self, position: int, reason: str) -> None:
+        """Notes that a row that may have been sent never was: it can be sent with its key again.
+
+        Args:
+            position: Which row.
+            reason: What to say of a row that is gone, for which nothing will be sent.
+        """
+        state = self.states[position]
+        if self.rows[position].gone:
+            state = replace(state, status=RowStatus.FAILED, error=reason, mark=None)
+        else:
+            state = AdState(attempts=max(0, state.attempts - 1))
+        self._elsewhere.pop(position, None)
+        self.update(position, state)
+
+    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+        """Notes what is about to be sent, and returns once that is on disk.
+
+        Returns:
+            What is known of these rows by then, also from another run that wrote the table.
+
+        Raises:
+            CampaignError: See `save`.
+        """
+        for position, state in changes.items():
+            self.update(position, state)
+        # What else is to be sent at this moment is written along with it.
+        await asyncio.sleep(0)
+        await self.save()
+        return {position: self.states[position] for position in changes}
+
+    async def save(self) -> None:
+        """Writes the table, if anything that is known by now is not written yet.
+
+        Raises:
+            StorageError: It cannot be written, also when tried again.
+            OutputError: What is at `location` by now is no table of this program.
+        """
+        wanted = self._changes
+        async with self._writing:
+            # Many may have waited for one write; what came after their own changes is not theirs.
+            if self._written >= wanted or self.location is None:
+                return
+            started = time.perf_counter()
+            async for attempt in _writes():
+                with attempt:
+                    changes, snapshot = self._changes, self._snapshot()
+                    while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
+                        self._take_in_version(*elsewhere)
+                        changes, snapshot = self._changes, self._snapshot()
+            self._written = changes
+            self._saved = snapshot.states
+            self._last_write_seconds = time.perf_counter() - started
+
+    def save_now(self) -> None:
+        """Writes the table before anything else happens; for the start and the very end.
+
+        Raises:
+            StorageError: It cannot be written.
+            OutputError: What is at `location` by now is no table of this program.
+        """
+        if self.location is None:
+            return
+        for attempt in _writes():
+            with attempt:
+                changes, snapshot = self._changes, self._snapshot()
+                while elsewhere := self._exchange(snapshot):
+                    self._take_in_version(*elsewhere)
+                    changes, snapshot = self._changes, self._snapshot()
+        self._written = changes
+        self._saved = snapshot.states
+
+    def _snapshot(self) -> _Snapshot:
+        self._snapshots += 1
+        return _Snapshot(self._snapshots, self.frame, list(self.states))
+
+    def _take_in_version(self, written: Spreadsheet, version: str) -> None:
+        # Both or neither: a version that counts as known and was never taken in is overwritten.
+        if self._is_reopened:
+            self._follow(written)
+        else:
+            self._take_in(written)
+        self._version = version
+
+    def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
+        """Writes the table. If another run wrote it since this one last did, returns that instead,
+        and its version.
+
+        A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
+        not begun by then, takes its place.
+        """
+        assert self.location is not None  # noqa: S101
+        with self._exchanging:
+            if snapshot.number < self._snapshots:
+                return None
+            with storage.one_writer(self.location):
+                version = storage.version(self.location)
+                if version is not None and version != self._version:
+                    return read_earlier(self.location, self.kind), version
+                content = self._encoder.encode(snapshot.frame, snapshot.states)
+                self._version = storage.write_bytes(self.location, content)
+                return None
+
+    @asynccontextmanager
+    async def checkpoints(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Keeps the table on disk up to date while the body runs, and whatever ends the body.
+
+        Args:
+            tell: Is told what could not be saved, if the table cannot be written in the end;
+                `unsaved` then says it again.
+        """
+        try:
+            async with in_background(self._keep_saved()):
+                yield
+        finally:
+            # Not awaited: a loop that shuts down would cancel that.
+            try:
+                self.save_now()
+            except CampaignError as error:
+                tell(f"{error}\nWhat could not be saved:\n{self.unsaved()}")
+
+    async def _keep_saved(self) -> None:
+        while True:
+            pause = max(CHECKPOINT_SECONDS, self._last_write_seconds / CHECKPOINT_SHARE)
+            await asyncio.sleep(pause)
+            try:
+                await self.save()
+            except CampaignError as error:
+                logger.warning("The table could not be saved, trying again: %s", error)
+
+    def unsaved(self) -> str:
+        """The ads that are known and not on disk, as lines of CSV; "" if there are none."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for row, state, saved in zip(self.rows, self.states, self._saved, strict=True):
+            if state != saved and state.image_ad_id is not None:
+                writer.writerow(
+                    [row.number, state.status, state.image_ad_id, state.image_url, state.error]
+                )
+        lines = text.getvalue()
+        return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
+
+    def counts(self) -> dict[RowStatus, int]:
+        """How many rows of the input have each status."""
+        counts = dict.fromkeys(RowStatus, 0)
+        for row, state in zip(self.rows, self.states, strict=True):
+            counts[state.status] += not row.gone
+        return counts
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as it is written: the input's columns, then the result's."""
+        return joined(self.frame, self.states, self.kind.columns)
+
+    def cost_usd(self) -> Decimal:
+        """What all ads of the table have cost so far, in USD."""
+        return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
+
+
+class ResultTable(JobTable[ImageAdRequest]):
+    """A campaign's table of image ads."""
+
+    @classmethod
+    def open(
+        cls,
+        location: str | None,
+        spreadsheet: Spreadsheet,
+        kind: TableKind[ImageAdRequest] = AD_TABLE,
+    ) -> Self:
+        """See `JobTable.open`."""
+        return super().open(location, spreadsheet, kind)
+
+    @classmethod
+    def reopen(cls, location: str, kind: TableKind[ImageAdRequest] = AD_TABLE) -> Self:
+        """See `JobTable.reopen`."""
+        return super().reopen(location, kind)
+
+
+def check_location(location: str) -> None:
+    """Raises if no table can be written there, as far as that can be told.
+
+    Raises:
+        OutputError: There is no such format.
+        SpreadsheetError: What the format needs is not installed.
+        StorageError: There is no such folder.
+    """
+    if storage.suffix(location) not in WRITABLE:
+        raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
+    if storage.suffix(location) == ".parquet":
+        need_pyarrow()
+    storage.check_folder(location)
+
+
+def _writes() -> Attempts:
+    return retrying(storage.StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)

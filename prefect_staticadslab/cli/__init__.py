@@ -1,0 +1,1 @@
+"""What all commands share: how they run, their options, and the console."""

@@ -1,0 +1,215 @@
+"""Fanning a campaign out into task runs: in this event loop, or on a task runner's workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+from prefect import Task
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import quote
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.rate_limit import shared_limiter
+from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, Keys
+from prefect_staticadslab.campaign.pipeline.background import all_of
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.tasks import generate_image_ads
+
+T = TypeVar("T")
+
+ChunkTask: TypeAlias = Task[..., Coroutine[Any, Any, list[ImageAdResult]]]
+
+JOB_SECONDS: Final = 60.0
+"""For so long the ads of a chunk are rendered after its last create."""
+
+
+def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
+    """Credentials by what stands for their key, each key once.
+
+    Raises:
+        CampaignError: They are for different APIs.
+    """
+    if len({each.base_url for each in credentials}) > 1:
+        raise CampaignError("The credentials are for different base URLs; a campaign has one.")
+    return {key_id(each.api_key.get_secret_value()): each for each in credentials}
+
+
+def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> Keys:
+    """The limiters of these credentials."""
+    return Keys(
+        {
+            account: shared_limiter(each.base_url, each.api_key.get_secret_value())
+            for account, each in credentials.items()
+        }
+    )
+
+
+@contextlib.asynccontextmanager
+async def clients_of(
+    credentials: Mapping[str, StaticAdsLabCredentials],
+) -> AsyncIterator[list[StaticAdsLabClient]]:
+    """A client for each of these credentials, for what comes before the first create."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(each.get_client(attempts=3))
+            for each in credentials.values()
+        ]
+
+
+def quoted(argument: T) -> T:
+    """An argument that Prefect passes on as it is. It would look for task runs in every cell of the
+    table, for every chunk; the task gets it without the quotes."""
+    return cast(T, quote(argument))
+
+
+MOST_TASK_RUNS: Final = 50
+"""Each costs the server's database 13 kB, in states and events, which are to stay few however long
+a campaign is."""
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """How a campaign's chunks become task runs.
+
+    With Prefect's default task runner they are awaited in the flow's own event loop: they share
+    clients, limits and polls, and the table learns of each ad as it happens. Any other task runner
+    (Dask, Ray) gets them to run wherever it likes: there the table learns of a chunk at its end,
+    and what a lost worker had sent is asked for again with the same keys.
+
+    Attributes:
+        campaign: The campaign, planned and saved.
+        credentials: The keys that share it, by what stands for each.
+        attempts, timeout_seconds, wait: See `generate_image_ads`.
+        clock_ahead: How far the API's clock is ahead of ours.
+        task: The task that takes a chunk.
+    """
+
+    campaign: ParallelBatch[Any]
+    credentials: Mapping[str, StaticAdsLabCredentials]
+    attempts: int
+    timeout_seconds: float
+    wait: bool
+    clock_ahead: timedelta = timedelta(0)
+    task: ChunkTask = generate_image_ads
+
+    async def run(self) -> list[ImageAdResult]:
+        """All chunks' results, in the order of the chunks; the table has them by then."""
+        keys = keys_of(self.credentials)
+        context = FlowRunContext.get()
+        if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
+            chunks = self.campaign.chunks(keys.weights(), most=MOST_TASK_RUNS)
+            results = await all_of(self._here(chunk) for chunk in chunks)
+        else:
+            results = await self._elsewhere(self.campaign.chunks(keys.weights()), keys)
+        return [result for chunk in results for result in chunk]
+
+    async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
+        results = await self.task(
+            self.credentials[chunk.account],
+            quoted(chunk.ads),
+            self.attempts,
+            self.timeout_seconds,
+            self.wait,
+            quoted(self.campaign.table),
+        )
+        self.campaign.collect(results)
+        return results
+
+    async def _elsewhere(self, chunks: list[Chunk], keys: Keys) -> list[list[ImageAdResult]]:
+        # As many at once as the limit keeps busy; the others are not marked as sent before it is
+        # their turn.
+        at_once = {
+            account: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
+            for account, limiter in keys.limiters.items()
+        }
+        places = {account: asyncio.Semaphore(count) for account, count in at_once.items()}
+        stopped: dict[str, str] = {}
+        threads = ThreadPoolExecutor(min(len(chunks), sum(at_once.values())) or 1)
+
+        async def one(chunk: Chunk) -> list[ImageAdResult]:
+            results: dict[int, ImageAdResult] = {}
+            # An attempt at a time: the next one's key must be in the table before it is used.
+            for _ in range(self.attempts):
+                async with places[chunk.account]:
+                    attempt = await self._attempt(chunk, stopped.get(chunk.account), threads)
+                self.campaign.collect(attempt)
+                results |= {result.position: result for result in attempt}
+                for result in attempt:
+                    if result.stopped_by:
+                        stopped.setdefault(chunk.account, result.stopped_by)
+                chunk = _failed_jobs(chunk, results)
+                if not chunk.ads:
+                    break
+            return list(results.values())
+
+        try:
+            return await all_of(one(chunk) for chunk in chunks)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _attempt(
+        self, chunk: Chunk, stopped_by: str | None, threads: ThreadPoolExecutor
+    ) -> list[ImageAdResult]:
+        """Has a chunk generated by a worker, an attempt for each ad, and waits for the results."""
+        if stopped_by is None:
+            try:
+                chunk = await self.campaign.mark(chunk, datetime.now(UTC) + self.clock_ahead)
+            except CampaignError as error:
+                stopped_by = str(error)
+        unsent: list[ImageAdResult] = []
+        if stopped_by is not None:
+            # What was created before is still collected.
+            running = [ad for ad in chunk.ads if ad.state.is_processing]
+            unsent = [
+                ImageAdResult(ad.position, ad.state, stopped_by=stopped_by)
+                for ad in chunk.ads
+                if not ad.state.is_processing
+            ]
+            chunk = replace(chunk, ads=running)
+        return [*unsent, *(await self._submit(chunk, threads) if chunk.ads else [])]
+
+    async def _submit(self, chunk: Chunk, threads: ThreadPoolExecutor) -> list[ImageAdResult]:
+        try:
+            future = self.task.submit(
+                self.credentials[chunk.account],
+                # Not quoted: Prefect's quotes do not survive pickling.
+                chunk.ads,
+                1,
+                self.timeout_seconds,
+                self.wait,
+            )
+            # Typed as the coroutine that the task's function is; it gives what that returns.
+            wait = cast(Callable[[], list[ImageAdResult]], future.result)
+            return await asyncio.get_running_loop().run_in_executor(threads, wait)
+        except Exception as error:
+            # A worker can die of anything, and the other chunks go on.
+            get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
+            lost = f"Its worker was lost ({type(error).__name__}); run it again."
+            states = self.campaign.table.states
+            return [
+                ImageAdResult(ad.position, replace(states[ad.position], error=lost))
+                for ad in chunk.ads
+            ]
+
+
+def _failed_jobs(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
+    """The ads of a chunk that are to be tried once more."""
+    ads = [
+        replace(ad, state=results[ad.position].state, marked=False)
+        for ad in chunk.ads
+        if ad.wanted and results[ad.position].state.job_failed
+    ]
+    return replace(chunk, ads=ads)

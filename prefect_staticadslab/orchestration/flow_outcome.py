@@ -1,0 +1,102 @@
+"""How a flow run ends: in a state with words of its own, or with another try."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Failed
+
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.storage import StorageError
+from prefect_staticadslab.tasks._runs import PASSING
+
+REFUSED_TITLE: Final = "Nothing was created."
+
+REFUSED_STATE: Final = "Refused"
+"""The name of a flow run's state if nothing was created, because something was wrong."""
+
+CREATED_STATE: Final = "Created"
+"""The name of a flow run's state if it was not to wait, and all ads are created."""
+
+
+LONGEST_MESSAGE: Final = 20_000
+"""Characters of what is wrong; Prefect keeps no log line of more than a million."""
+
+
+class UnfinishedError(Exception):
+    """A run's work is not complete, and Prefect is to run it again. The message says what is."""
+
+
+async def refused(
+    error: CampaignError | StaticAdsLabError,
+    *,
+    title: str = REFUSED_TITLE,
+    said: str = "",
+    is_last_word: bool = True,
+) -> State[Any]:
+    """The state of a run that has created nothing, because something is wrong.
+
+    Where the flow has retries, what may pass by itself (an API or a bucket that cannot be reached)
+    is left to them; what only people can mend is not tried again.
+
+    Args:
+        error: What is wrong.
+        title: What to say above it.
+        said: What to say of it, if not its message.
+        is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
+
+    Raises:
+        UnfinishedError: It may pass, and Prefect is to run the flow again.
+    """
+    message = _bounded(said or str(error))
+    get_run_logger().error("%s\n%s", title, message)
+    state: State[Any] = Failed(name=REFUSED_STATE, message=message)
+    may_pass = isinstance(error, StorageError) or _passes(error)
+    return await ended(state, may_pass=may_pass) if may_pass or is_last_word else state
+
+
+async def ended(state: State[Any], *, may_pass: bool | None = None) -> State[Any]:
+    """What a flow returns, so that its `retries` mean what they mean everywhere in Prefect.
+
+    Prefect runs a flow again that raises; one that returns a failed state it would schedule again,
+    and then leave alone.
+
+    Args:
+        state: How the run ended.
+        may_pass: Whether running it again can help; by default, if it was not refused.
+
+    Raises:
+        UnfinishedError: Prefect is to run the flow again.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if not state.is_failed() or run is None or not run.empirical_policy.retries:
+        return state
+    async with get_client() as client:
+        run = await client.read_flow_run(run.id)
+        policy = run.empirical_policy
+        if not policy.retries or run.run_count > policy.retries:
+            return state
+        if state.name != REFUSED_STATE if may_pass is None else may_pass:
+            raise UnfinishedError(state.message)
+        final = policy.model_copy(update={"retries": None})
+        await client.update_flow_run(run.id, empirical_policy=final)
+    return state
+
+
+def _bounded(message: str) -> str:
+    """A message with as many of its lines as Prefect should keep."""
+    if len(message) <= LONGEST_MESSAGE:
+        return message
+    shown = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
+    hidden = message.count("\n") - shown.count("\n")
+    return f"{shown}\nand {hidden} more" if hidden else f"{shown}…"
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, PASSING) or isinstance(error.__cause__, PASSING)

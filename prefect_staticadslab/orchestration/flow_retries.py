@@ -1,0 +1,71 @@
+"""All tries of a flow run, of which a run in a retried run has several ids.
+
+Whenever a flow is retried, Prefect gives the flows that it calls new runs. What is paid for must
+not hang on these: an idempotency key is made of the first run's id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
+
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME
+
+
+@dataclass(frozen=True)
+class Tries:
+    """What a flow run did so far.
+
+    Attributes:
+        name: What idempotency keys can be made of: the same in all of its tries.
+        count: How many tries there were, this one included.
+        begun: When the first one began, if that is known.
+        scheduled: When the first one was to start, if that is known.
+    """
+
+    name: str
+    count: int = 1
+    begun: datetime | None = None
+    scheduled: datetime | None = None
+
+    @classmethod
+    async def of_this_run(cls) -> Tries:
+        """All tries of the flow run that this is called in."""
+        context = FlowRunContext.get()
+        run = context.flow_run if context else None
+        assert run is not None  # noqa: S101 - only flows call it
+        runs = [run]
+        if run.parent_task_run_id is not None:
+            same_call = FlowRunFilterParentTaskRunId(any_=[run.parent_task_run_id])
+            async with get_client() as client:
+                runs = await client.read_flow_runs(
+                    flow_run_filter=FlowRunFilter(parent_task_run_id=same_call),
+                    sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+                ) or [run]
+        return cls(
+            name=f"flow-run-{runs[0].id}",
+            count=max(1, sum(each.run_count for each in runs)),
+            scheduled=runs[0].expected_start_time,
+            begun=min((each.start_time for each in runs if each.start_time), default=None),
+        )
+
+    def check_keys_are_known(self) -> None:
+        """Raises if a run that keeps no table was begun so long ago that it would pay again.
+
+        The API keeps idempotency keys for 24 hours.
+
+        Raises:
+            CampaignError: It was.
+        """
+        if self.begun is not None and datetime.now(UTC) - self.begun > TRUSTED_LIFETIME:
+            raise CampaignError(
+                f"This run was begun at {self.begun:%Y-%m-%d %H:%M} UTC, and keeps no table of "
+                "what it has created by then, so it is not gone on with. Look at its ads, and "
+                "start a new run for what is missing."
+            )

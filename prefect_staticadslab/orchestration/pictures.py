@@ -1,0 +1,62 @@
+"""Downloading a table's pictures within a flow run."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from prefect.logging import get_run_logger
+
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
+from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.pictures.pictures import download_pictures
+from prefect_staticadslab.campaign.table.job_state import RowStatus
+from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+
+
+async def keep_pictures(
+    table: JobTable[Any],
+    folder: str,
+    images_zip: str,
+    credentials: StaticAdsLabCredentials | None,
+) -> Pictures:
+    """Downloads a table's pictures, or logs why that was not possible.
+
+    Args:
+        table: The table.
+        folder: Where to; nothing is done if it is empty.
+        images_zip: A ZIP for all of them, or "".
+        credentials: With these the API is asked for the URL of a picture that is no longer where
+            it was.
+    """
+    if not folder:
+        return Pictures(folder, rows=0)
+    logger = get_run_logger()
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            fresh_url = None
+            if credentials is not None:
+                client = await stack.enter_async_context(credentials.get_client(attempts=3))
+                fresh_url = _asking(client)
+            pictures = await download_pictures(
+                table, folder, images_zip=images_zip, fresh_url=fresh_url, log=logger.info
+            )
+    except CampaignError as error:
+        rows = [
+            row.number
+            for row, state in zip(table.rows, table.states, strict=True)
+            if state.status is RowStatus.COMPLETED
+        ]
+        pictures = Pictures(folder, len(rows), missing=tuple(rows), stopped_by=str(error))
+    logger.info("\n".join([pictures.line(), *pictures.notes()]))
+    return pictures
+
+
+def _asking(client: StaticAdsLabClient) -> FreshUrl:
+    async def fresh_url(image_ad_id: str) -> str | None:
+        return (await client.get_image_ad(image_ad_id)).image_url
+
+    return fresh_url

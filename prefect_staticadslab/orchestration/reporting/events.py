@@ -1,0 +1,107 @@
+"""Events for Prefect's automations: the API has no webhooks, and these are the substitute.
+
+| event | when |
+|---|---|
+| `staticadslab.campaign.started` | the rows are checked, and creating begins |
+| `staticadslab.campaign.completed` | every row is completed |
+| `staticadslab.campaign.created` | every ad is created, and the run was not to wait |
+| `staticadslab.campaign.incomplete` | the run is at its end, and some rows are not completed |
+| `staticadslab.campaign.interrupted` | the run was cancelled or stopped; all is recorded |
+| `staticadslab.image-ad.failed` | a row failed; at most 20 of a run |
+
+The resource is the campaign, `staticadslab.campaign.…`, the same in all of its runs, or the ad;
+Prefect adds the flow run, its deployment and tags as related ones. Tables of other kinds have
+events of the same kinds: `staticadslab.design-templates.…` and `staticadslab.revisions.…`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from prefect.events import emit_event
+
+from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.reports.summary import Summary
+from prefect_staticadslab.campaign.table.job_state import AdState
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.orchestration.reporting.artifacts import slug_of
+
+FAILURES: Final = 20
+"""Rows of a run that have an event of their own; the table has them all."""
+
+LONGEST_TEXT: Final = 1000
+
+Payload = dict[str, Any]
+
+
+def emit_started(batch: Batch[Any], plan: Plan, organization: str) -> None:
+    """Tells that a batch begins to be created."""
+    _emit(
+        batch,
+        "started",
+        {
+            "rows": plan.rows,
+            "already_completed": plan.completed,
+            "to_create": plan.creates,
+            "new_usd": float(plan.new_usd),
+            "organization": organization,
+        },
+    )
+
+
+def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
+    """Tells that a run of a batch is at its end: completed, created, incomplete or interrupted."""
+    _emit(
+        batch,
+        how,
+        {
+            "message": _bounded(summary.headline()),
+            "contact_sheet": summary.contact_sheet or "",
+            "pictures": summary.pictures or "",
+            "rows": summary.rows,
+            **{str(status): count for status, count in summary.counts.items()},
+            "cost_usd": float(summary.cost_usd),
+            "seconds": round(summary.seconds, 1),
+        },
+    )
+
+
+def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: AdState) -> None:
+    """Tells that a row failed."""
+    job = state.image_ad_id or f"{slug_of(batch)}.row-{row.number}"
+    emit_event(
+        event="staticadslab.image-ad.failed",
+        resource={
+            "prefect.resource.id": f"staticadslab.image-ad.{job}",
+            "prefect.resource.name": f"Row {row.number} of {batch.title}",
+        },
+        related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
+        payload={
+            "row": row.number,
+            "image_ad_id": state.image_ad_id or "",
+            "error": _bounded(state.error or ""),
+            "attempts": state.attempts,
+            "table": batch.table.location or "",
+        },
+    )
+
+
+def _emit(batch: Batch[Any], what: str, payload: Payload) -> None:
+    emit_event(
+        event=f"staticadslab.{batch.table.kind.name}.{what}",
+        resource=_resource(batch),
+        payload={"campaign": batch.name, "table": batch.table.location or "", **payload},
+    )
+
+
+def _resource(batch: Batch[Any]) -> dict[str, str]:
+    name = batch.table.kind.name
+    return {
+        "prefect.resource.id": f"staticadslab.{name}.{slug_of(batch).removeprefix(f'{name}-')}",
+        "prefect.resource.name": batch.title,
+    }
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -1,0 +1,104 @@
+"""A progress artifact: one, created once, and kept up to date in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+from prefect.logging import get_run_logger
+
+from prefect_staticadslab.campaign.reports.progress import pause
+
+LAST_UPDATE_SECONDS: Final = 5.0
+"""How long Prefect's server may take to hear of the end."""
+
+Note = Callable[[float, str], None]
+"""Takes a share between 0 and 1, and what is being done."""
+
+
+@asynccontextmanager
+async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> AsyncIterator[Note]:
+    """Keeps an artifact up to date with what is noted while the body runs.
+
+    Whatever is wrong with Prefect's server is logged once, and is no reason to fail.
+
+    Args:
+        key: The artifact's key: lower case letters, digits and dashes.
+        begin: What it says until something is noted.
+        every_seconds: It is updated no more often than this, and less often the longer it takes:
+            each update is an event, which Prefect's server keeps.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect import flow
+        from prefect_staticadslab.orchestration.reporting.progress import progress_artifact
+
+        @flow
+        async def story() -> None:
+            async with progress_artifact("a-story", "It begins", every_seconds=1) as note:
+                note(0.4, "Once upon a time")
+
+        asyncio.run(story())
+        ```
+    """
+    artifact = _Artifact(key, every_seconds, (0.0, begin))
+    kept = asyncio.create_task(artifact.keep())
+    try:
+        yield artifact.note
+        artifact.end()
+        await asyncio.wait((kept,), timeout=LAST_UPDATE_SECONDS)
+    finally:
+        kept.cancel()
+
+
+@dataclass
+class _Artifact:
+    key: str
+    every_seconds: float
+    latest: tuple[float, str]
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, share: float, text: str) -> None:
+        self.latest = share, text
+        self._changed.set()
+
+    def end(self) -> None:
+        self._ended.set()
+        self._changed.set()
+
+    async def keep(self) -> None:
+        started = time.monotonic()
+        artifact: UUID | None = None
+        sent: tuple[float, str] | None = None
+        try:
+            while not self._ended.is_set() or sent != self.latest:
+                self._changed.clear()
+                if sent != self.latest:
+                    sent = share, text = self.latest
+                    if artifact is None:
+                        artifact = await acreate_progress_artifact(
+                            100 * share, key=self.key, description=text
+                        )
+                    else:
+                        await aupdate_progress_artifact(artifact, 100 * share, description=text)
+                    elapsed = time.monotonic() - started
+                    await _at_most(pause(self.every_seconds, elapsed), self._ended)
+                elif not self._ended.is_set():
+                    await self._changed.wait()
+        except Exception as error:
+            get_run_logger().warning("Prefect's server did not keep the progress: %r", error)
+
+
+async def _at_most(seconds: float, ended: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(ended.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,219 @@
+"""A campaign within a flow run: from rows, however somebody wrote them, to their result table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.campaign.campaign import Campaign, Preflight, check_output
+from prefect_staticadslab.campaign.errors import (
+    SPREADSHEET_WORDS,
+    CampaignError,
+    SpreadsheetError,
+    Words,
+)
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.flow_outcome import refused
+from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
+from prefect_staticadslab.orchestration.run_reporter import BatchRun
+
+NOTHING_CREATED: Final = "Dry run: nothing was created."
+
+
+@dataclass(frozen=True)
+class CampaignResult:
+    """How a campaign's run ended.
+
+    Attributes:
+        state: The state that the flow run should end with.
+        table: The campaign's table; None if the campaign was refused, or this was a dry run.
+    """
+
+    state: State[None]
+    table: ResultTable | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """The result table: the input's columns, then `status`, `image_ad_id`, `image_url` and the
+        others that `docs/campaign.md` lists; dtype `object`, a line per ad.
+
+        Raises:
+            CampaignError: There is none. The message says why.
+        """
+        if self.table is None:
+            raise CampaignError(self.state.message or "There is no result table.")
+        return self.table.to_frame()
+
+
+async def run_campaign(
+    source: str | pd.DataFrame | Spreadsheet,
+    output: str,
+    credentials: StaticAdsLabCredentials,
+    *,
+    more_credentials: Sequence[StaticAdsLabCredentials] = (),
+    name: str = "",
+    sheet: str = "",
+    dry_run: bool = False,
+    max_spend_usd: float = 0,
+    attempts: int = 2,
+    wait: bool = True,
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
+    download_images: str = "",
+    images_zip: str = "",
+    preflight: bool = True,
+    time_zone: str | None = None,
+    words: Words = SPREADSHEET_WORDS,
+) -> CampaignResult:
+    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
+
+    It keeps what a campaign keeps, the table, the contact sheet and artifacts, and sends its
+    events. Nothing is raised for rows that failed: the result says what became of each.
+
+    Args:
+        source: The rows: where a spreadsheet is, or a DataFrame with a spreadsheet's columns. What
+            is wrong with a row of a DataFrame is told as if it were saved as a spreadsheet.
+        output: Where the result table is or will be. If empty, none is kept: `name` must then be
+            what no other campaign is called, and there are at most 100 ads.
+        credentials, more_credentials: The API keys.
+        name: What the idempotency keys are made of, if not the output.
+        sheet, dry_run, max_spend_usd, attempts, wait, timeout_seconds, download_images,
+            images_zip, preflight: See `flows/campaign.py`.
+        time_zone: Fills the date into all places and names, as the clocks of this zone show it
+            when the flow run was to start: in `{date}` and the other placeholders of
+            `campaign.patterns`. It stays the same if the run is retried, or the flow that calls
+            it. None leaves braces alone.
+        words: What people call rows and columns.
+
+    Raises:
+        UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
+
+    Example:
+        ```python
+        import asyncio
+
+        import pandas as pd
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, run_campaign
+
+        @flow
+        async def two_ads(credentials: StaticAdsLabCredentials) -> list[str]:
+            rows = pd.DataFrame(
+                {
+                    "design_template": "ad_format=Sale; aspect_ratio=4:5",
+                    "brand": "Harbor Roast",
+                    "product": "Cold Brew Kit",
+                    "audience": "Commuters",
+                    "prompt": ["Iced, by the sea", "Hot, by the fire"],
+                }
+            )
+            result = await run_campaign(rows, "results.csv", credentials, max_spend_usd=8)
+            return result.to_frame()["image_url"].tolist()
+
+        urls = asyncio.run(two_ads(StaticAdsLabCredentials.from_environment()))
+        assert len(urls) >= 2
+        ```
+    """
+    logger = get_run_logger()
+    try:
+        if time_zone is not None:
+            scheduled = (await Tries.of_this_run()).scheduled or flow_run.scheduled_start_time
+            moment = moment_of(scheduled, time_zone)
+            source = fill_in(source, moment) if isinstance(source, str) else source
+            output, name, download_images, images_zip = (
+                fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
+            )
+        match source:
+            case str():
+                brief = Brief.open(source, sheet=sheet)
+            case pd.DataFrame():
+                brief = Brief.read(spreadsheet_of(source))
+            case _:
+                brief = Brief.read(source)
+        if output or not name:
+            check_output(brief, output)
+        accounts = by_account(credentials, *more_credentials)
+        keys = keys_of(accounts)
+        async with clients_of(accounts) as clients:
+            current = Campaign.open(
+                brief,
+                output,
+                catalogue=await look_up(clients[0], brief, checks=preflight),
+                name=name,
+                base_url=credentials.base_url,
+            )
+            _check_is_kept(current.table)
+            plan = Plan.of(current.table)
+            plan.check_budget(max_spend_usd)
+            asked = await current.preflight(*clients) if preflight else Preflight()
+            if dry_run:
+                logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
+                return CampaignResult(Completed(message=NOTHING_CREATED))
+            await current.adopt(*clients)
+        plan = Plan.of(current.table)
+        folder = folder_for(output, download_images, images_zip)
+        check_places(folder, images_zip)
+        current.table.save_now()
+    except CampaignError as error:
+        said = error.told(words) if isinstance(error, SpreadsheetError) else ""
+        return CampaignResult(await refused(error, said=said, is_last_word=False))
+
+    logger.info(
+        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        plan.expansion and f"{plan.expansion} ",
+        plan.completed,
+        plan.rows,
+        plan.creates,
+        plan.new_usd,
+        duration(plan.expected_seconds(keys.seconds_for)),
+        f", for {asked.organization}" if asked.organization else "",
+    )
+    if gone := current.table.gone:
+        logger.info(
+            "%s of %s no longer in the spreadsheet; kept after the others",
+            "1 ad" if gone == 1 else f"{gone} ads",
+            output,
+        )
+    if asked.unchecked:
+        logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
+    run = BatchRun(
+        current,
+        plan,
+        keys.seconds_for,
+        brief.location,
+        asked.organization,
+    )
+    async with run.kept():
+        async with run.progress():
+            results = await FanOut(
+                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
+            ).run()
+        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
+    state = await run.report(results, pictures, is_created_enough=not wait)
+    return CampaignResult(state, current.table)
+
+
+def _check_is_kept(table: ResultTable) -> None:
+    if table.location is None and len(table.rows) > TABLE_ROWS:
+        raise OutputError(
+            f"These are {len(table.rows)} ads, and Prefect keeps {TABLE_ROWS} rows of a table. "
+            "Name an output for it."
+        )

@@ -1,0 +1,216 @@
+"""A batch of jobs within a flow run: what is kept and told of it while it runs, and at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.files.google_sheets import table_name
+from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.pipeline.background import in_background
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.reports.progress import TableObserver, is_on_terminal, shown
+from prefect_staticadslab.campaign.reports.summary import Summary
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.console import say_unsaved
+from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
+from prefect_staticadslab.orchestration.reporting.artifacts import (
+    artifact_key,
+    keep_artifacts,
+    keep_contact_sheet,
+)
+from prefect_staticadslab.orchestration.reporting.assets import keep_asset
+from prefect_staticadslab.orchestration.reporting.events import (
+    FAILURES,
+    emit_ended,
+    emit_failure,
+    emit_started,
+)
+from prefect_staticadslab.orchestration.reporting.progress import Note, progress_artifact
+
+PROGRESS_SECONDS: Final = 5.0
+"""How often Prefect hears how far a batch is."""
+
+INTERRUPTED_SECONDS: Final = 5.0
+"""How long Prefect's server may take to hear what an interrupted run has done."""
+
+IN_PREFECT: Final = "among this run's artifacts in Prefect"
+
+COMPLETED, INCOMPLETE, INTERRUPTED = "completed", "incomplete", "interrupted"
+"""How a run ends, as events say it; `CREATED_STATE` in lower case is another one."""
+
+
+@dataclass
+class BatchRun:
+    """A run of a batch. Use it as `async with run.kept(): ...`, and then `await run.report(...)`.
+
+    Attributes:
+        batch: What is done.
+        plan: What there was to do at the beginning.
+        seconds_for: How long the rate limit takes for so many more creates, in seconds.
+        source: Where the spreadsheet is that the table is made of; "" if there is none.
+        organization: Whose key it is.
+    """
+
+    batch: Batch[Any]
+    plan: Plan
+    seconds_for: Callable[[int], float]
+    source: str = ""
+    organization: str = ""
+    _started: float = field(default_factory=time.monotonic)
+    _failed: dict[int, AdState] = field(default_factory=dict)
+    _told: int = 0
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keeps the table while the body runs, and tells Prefect if that is interrupted."""
+        emit_started(self.batch, self.plan, self.organization)
+        try:
+            async with self.batch.table.checkpoints(say_unsaved):
+                yield
+        except Exception:
+            raise
+        except BaseException:
+            await self._tell_interruption()
+            raise
+
+    @asynccontextmanager
+    async def progress(self) -> AsyncIterator[None]:
+        """Shows how the table fills while the body runs, and tells of rows that failed.
+
+        It shows a bar on a terminal, and log lines without one; and in Prefect an artifact, if
+        there is anything to wait for.
+        """
+        observer = TableObserver(self.batch.table, self.seconds_for)
+        # What failed in an earlier run was told by that.
+        self._failed = self._failed_now()
+        self._told = 0
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(shown(observer, get_run_logger().info))
+            note: Note = _nothing
+            if self.plan.creates + self.plan.following:
+                artifact = progress_artifact(
+                    artifact_key(self.batch, "progress"),
+                    observer.tally().line(),
+                    every_seconds=PROGRESS_SECONDS,
+                )
+                note = await stack.enter_async_context(artifact)
+            await stack.enter_async_context(in_background(self._follow(observer, note)))
+            yield
+            self._tell_failures(self._failed_now())
+            tally = observer.tally()
+            note(tally.share, tally.line())
+
+    async def report(
+        self,
+        results: Sequence[ImageAdResult],
+        pictures: Pictures,
+        *,
+        notes: Sequence[str] = (),
+        is_created_enough: bool = False,
+    ) -> State[None]:
+        """Keeps what people look at, and says with which state the run ends.
+
+        Args:
+            results: What the batch's tasks gave back.
+            pictures: What became of the pictures.
+            notes: What else there is to say.
+            is_created_enough: Whether the run was not to wait for its jobs.
+        """
+        summary = self._summary(results, pictures)
+        in_prefect = await keep_artifacts(self.batch, summary) and not summary.output
+        await keep_asset(self.batch, summary, self.source)
+        lines = [summary.headline(), *summary.notes(), *notes, *pictures.troubles()]
+        if not in_prefect and (unsaved := self.batch.table.unsaved()):
+            emit_ended(self.batch, INCOMPLETE, summary)
+            where = f"to {summary.output or 'Prefect'}. What is not in it:\n{unsaved}"
+            return Failed(message="\n".join([*lines, f"THE TABLE COULD NOT BE SAVED {where}"]))
+        if not summary.output and not summary.is_complete:
+            lines.append("To go on with these ads, retry this run: a new one makes new ads.")
+        places = (
+            ("Table:", summary.output or IN_PREFECT),
+            ("Contact sheet:", summary.contact_sheet),
+            ("Pictures:", summary.pictures),
+            ("In one file:", pictures.archive),
+        )
+        lines += [f"{name:14} {place}" for name, place in places if place]
+        message = "\n".join(lines)
+        if summary.is_complete:
+            emit_ended(self.batch, COMPLETED, summary)
+            return Completed(message=message)
+        if is_created_enough and summary.is_created:
+            emit_ended(self.batch, CREATED_STATE.lower(), summary)
+            return Completed(name=CREATED_STATE, message=message)
+        emit_ended(self.batch, INCOMPLETE, summary)
+        return Failed(message=message)
+
+    def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
+        title = table_name(self.source) if self.source else self.batch.title
+        return self.batch.summarize(
+            results,
+            already_completed=self.plan.completed,
+            spent_before_usd=self.plan.spent_usd,
+            seconds=time.monotonic() - self._started,
+            contact_sheet=keep_contact_sheet(self.batch.table, title),
+            pictures=pictures.folder,
+            pictures_missing=pictures.failed,
+        )
+
+    async def _tell_interruption(self) -> None:
+        """Tells Prefect how far the run came. The table is saved by then."""
+        # On a terminal, the same Ctrl-C may have ended the server.
+        if is_on_terminal():
+            return
+        summary = replace(self._summary([], Pictures("", rows=0)), is_interrupted=True)
+        emit_ended(self.batch, INTERRUPTED, summary)
+        kept = await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
+        if not kept and not summary.output:
+            say_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
+
+    async def _follow(self, observer: TableObserver, note: Note) -> None:
+        before: dict[int, AdState] = self._failed
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            tally = observer.tally()
+            note(tally.share, tally.line())
+            # One that has failed just now may be about to be tried again.
+            now = self._failed_now()
+            self._tell_failures({p: s for p, s in now.items() if before.get(p) == s})
+            before = now
+
+    def _failed_now(self) -> dict[int, AdState]:
+        return {
+            position: state
+            for position, _, state in self.batch.table.wanted
+            if state.status is RowStatus.FAILED
+        }
+
+    def _tell_failures(self, failed: dict[int, AdState]) -> None:
+        """Logs rows that failed, with an event for each; after a few of them, a word is enough."""
+        logger = get_run_logger()
+        for position, state in failed.items():
+            if self._failed.get(position) == state:
+                continue
+            self._failed[position] = state
+            self._told += 1
+            if self._told > FAILURES:
+                continue
+            row = self.batch.table.rows[position]
+            logger.warning("Row %d failed: %s", row.number, state.error)
+            emit_failure(self.batch, row, state)
+            if self._told == FAILURES:
+                logger.warning("Further failed rows are not told one by one; see the table.")
+
+
+def _nothing(_share: float, _text: str) -> None:
+    return
