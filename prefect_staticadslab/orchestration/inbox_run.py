@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import locations
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.looking import Found, Inbox, Waiting
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -182,7 +182,7 @@ class InboxWork:
             "finished before": len(self.found.finished),
         }
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        where = storage.shown(self.inbox.folder)
+        where = locations.shown(self.inbox.folder)
         dry = "Dry run, nothing was created. " if self.dry_run else ""
         return f"{dry}Spreadsheets in {where}: {told or 'none'}"
 

@@ -170,7 +170,7 @@ async def run_campaign(
             await current.adopt(*clients)
         plan = Plan.of(current.table)
         folder = folder_for(output, download_images, images_zip)
-        check_places(folder, images_zip)
+        check_places(folder, images_zip, output=output)
         current.table.save_now()
     except CampaignError as error:
         said = error.told(words) if isinstance(error, SpreadsheetError) else ""

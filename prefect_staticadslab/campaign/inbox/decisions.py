@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
@@ -86,7 +86,7 @@ def decide(
     if elsewhere:
         return Refused(
             f"Its table would be {note.table}, and that is the one of "
-            f"{storage.shown(note.campaign)}. Rename {spreadsheet}, or give this inbox another "
+            f"{locations.shown(note.campaign)}. Rename {spreadsheet}, or give this inbox another "
             "folder for its results."
         )
     if note.finished == fingerprint:

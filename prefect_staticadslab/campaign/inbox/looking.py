@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.campaign.files import folders, locations, storage
 from prefect_staticadslab.campaign.files.folders import StoredFile
+from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox import decisions
 from prefect_staticadslab.campaign.inbox.decisions import Decision, Finished, Refused, Run
@@ -114,7 +116,7 @@ class Inbox:
         """
         if storage.is_web_address(folder):
             raise CampaignError(
-                f"{storage.shown(folder)} is a web address, and no folder that can be listed."
+                f"{locations.shown(folder)} is a web address, and no folder that can be listed."
             )
         results = results or folder
         beside = _place(folder) == _place(results)
@@ -205,7 +207,7 @@ class Inbox:
         return notes
 
     def _location(self, name: str) -> str:
-        return storage.join(self.folder, name)
+        return Location.below(self.folder, name).text
 
     def _decide(
         self, name: str, content: str, note: Note | Refused | None, present: Sequence[str]
@@ -224,7 +226,7 @@ class Inbox:
             tables,
             elsewhere=note is not None
             and note.campaign != campaign
-            and storage.exists(note.campaign),
+            and _is_there(note.campaign, campaign),
         )
 
     def _is_table(self, name: str) -> bool:
@@ -285,6 +287,20 @@ def _files(folder: str) -> list[StoredFile]:
         if storage.is_url(folder):
             return []
         raise
+
+
+def _is_there(noted: str, campaign: str) -> bool:
+    """Whether the spreadsheet that a note is of is still where it was.
+
+    A note may name any place, and is no reason to ask for that: only a file of the same name on
+    this machine, or in the same bucket, is looked for. In another bucket it counts as there.
+    """
+    if storage.name(noted) != storage.name(campaign):
+        return False
+    if not storage.is_url(noted):
+        return storage.exists(noted)
+    here, there = urlsplit(campaign), urlsplit(noted)
+    return here[:2] != there[:2] or storage.exists(noted)
 
 
 def _is_text(name: str) -> bool:

@@ -16,8 +16,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from prefect_staticadslab.api.connection import is_loopback
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.bounds import NOTE_BYTES
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
+from prefect_staticadslab.campaign.files import folders, locations, storage
 
 NOTES_FOLDER: Final = ".inbox"
 NOTE_ENDING: Final = ".json"
@@ -67,7 +68,7 @@ def read_notes(results: str) -> Mapping[str, str]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    folder = storage.join(results, NOTES_FOLDER)
+    folder = _folder(results)
     try:
         names = [file.name for file in folders.list_files(folder)]
     except folders.NoFolderError:
@@ -90,14 +91,23 @@ def read_note(location: str) -> Note:
         return Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise CampaignError(
-            f"{storage.shown(location)} remembers whether this spreadsheet was run, and cannot be "
-            "understood. If you delete it, the spreadsheet runs again; what its table has is not "
-            "paid for again."
+            f"{locations.shown(location)} remembers whether this spreadsheet was run, and cannot "
+            "be understood. If you delete it, the spreadsheet runs again; what its table has is "
+            "not paid for again."
         ) from None
 
 
 def _text(location: str) -> str:
-    return storage.read_bytes(location).decode()
+    content = storage.read_start(location, NOTE_BYTES + 1)
+    if len(content) > NOTE_BYTES:
+        raise ValueError
+    return content.decode()
+
+
+def _folder(results: str) -> str:
+    folder = storage.join(results, NOTES_FOLDER)
+    storage.check_own_folder(folder)
+    return folder
 
 
 def write_note(results: str, spreadsheet: str, note: Note) -> None:
@@ -106,12 +116,12 @@ def write_note(results: str, spreadsheet: str, note: Note) -> None:
     Raises:
         StorageError: It cannot be written.
     """
-    folder = storage.join(results, NOTES_FOLDER)
+    folder = _folder(results)
     place = storage.join(folder, spreadsheet + NOTE_ENDING)
     content = json.dumps(asdict(note), indent=1, ensure_ascii=False).encode()
     try:
         storage.write_bytes(place, content)
-    except storage.StorageError:
+    except StorageError:
         # Object stores need no folder, and may not even let one be made.
         folders.make_folder(folder)
         storage.write_bytes(place, content)

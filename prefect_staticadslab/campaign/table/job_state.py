@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.api.fields import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
+from prefect_staticadslab.campaign.files.formulas import as_written
 
 _EARLIEST_YEAR: Final = 2000
 """A date before it, or at the end of the calendar, is no date of an ad."""
@@ -180,7 +181,9 @@ class AdState:
     ) -> AdState:
         """What an earlier run wrote down. Cells that make no sense count as empty."""
         text = dict.fromkeys(AD_COLUMNS.values(), "")
-        text |= {held: cell_text(cells.get(name)).strip() for name, held in columns.items()}
+        text |= {
+            held: as_written(cell_text(cells.get(name)).strip()) for name, held in columns.items()
+        }
         try:
             status = RowStatus(text["status"].casefold())
         except ValueError:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.api.retries import Attempts, retrying
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.parquet import need_pyarrow
@@ -150,6 +150,7 @@ class JobTable(Generic[Q]):
         version = storage.version(location)
         if version is None:
             raise OutputError(f"There is no result table at {location}.")
+        storage.check_target(location)
         if storage.suffix(location) not in WRITABLE:
             raise OutputError(
                 f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
@@ -447,14 +448,15 @@ def check_location(location: str) -> None:
     Raises:
         OutputError: There is no such format.
         SpreadsheetError: What the format needs is not installed.
-        StorageError: There is no such folder.
+        StorageError: There is no such folder, or nothing is written there; see
+            `storage.check_target`.
     """
     if storage.suffix(location) not in WRITABLE:
         raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
     if storage.suffix(location) == ".parquet":
         need_pyarrow()
-    storage.check_folder(location)
+    storage.check_target(location)
 
 
 def _writes() -> Attempts:
-    return retrying(storage.StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
+    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
