@@ -225,12 +225,16 @@ def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
             raise ReportError(f"There can be no folder {output}: {error.strerror}.") from None
     for name, frame in frames.items():
         # With the mark that tells Excel that it is UTF-8.
-        content = encode_text(frame.map(_catalogue_text), Dialect(byte_order_mark=True))
+        content = encode_text(_as_catalogue(frame), Dialect(byte_order_mark=True))
         storage.write_bytes(storage.join(output, f"{name}.csv"), content)
 
 
-def _catalogue_text(value: Any) -> Any:
-    return CatalogueText(value) if isinstance(value, str) else value
+def _as_catalogue(frame: pd.DataFrame) -> pd.DataFrame:
+    lines = [
+        [CatalogueText(value) if isinstance(value, str) else value for value in line]
+        for line in frame.itertuples(index=False, name=None)
+    ]
+    return frame_of(list(frame.columns), lines)
 
 
 def _is_folder(output: str) -> bool:

@@ -40,6 +40,7 @@ from prefect_staticadslab.campaign.table.merge import (
     worth_keeping,
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
+from prefect_staticadslab.campaign.table.record_size import check_size
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class JobTable(Generic[Q]):
             SpreadsheetError: A row is wrong; see `read_rows`.
             OutputError: There is something at `location` that is not this campaign's table, or
                 no table can be there.
+                It would become larger than what can be read again.
             StorageError: `location` cannot be read.
         """
         rows = kind.read_rows(spreadsheet)
@@ -133,6 +135,7 @@ class JobTable(Generic[Q]):
                 table._take_in(read_earlier(location, kind), by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
+            check_size(table.frame, len(kind.columns), storage.suffix(location))
         return table
 
     @classmethod
