@@ -1,4 +1,4 @@
-"""Folders and what is in them, here or behind any URL that fsspec knows."""
+"""Folders and what is in them, here or in an object store."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Inbox:
         """Checks what was given.
 
         Args:
-            folder: A path or any fsspec URL.
+            folder: A path, or a place in an object store.
             results: A folder for the tables; the same one if empty.
             pattern: How tables are called; see `TableNames`.
             moment: The date that new tables get.

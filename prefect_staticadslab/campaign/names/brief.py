@@ -50,7 +50,7 @@ class Brief:
         """Reads a spreadsheet; see `read`.
 
         Args:
-            location: A `.csv`, `.tsv` or `.xlsx`: a path or any fsspec URL.
+            location: A `.csv`, `.tsv` or `.xlsx`: a path or a URL.
             sheet: Which sheet of an XLSX; the first by default.
 
         Raises:

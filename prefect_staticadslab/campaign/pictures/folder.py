@@ -1,4 +1,4 @@
-"""A folder of pictures and their thumbnails, here or behind any URL that fsspec knows."""
+"""A folder of pictures and their thumbnails, here or in an object store."""
 
 from __future__ import annotations
 

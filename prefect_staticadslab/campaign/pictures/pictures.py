@@ -63,7 +63,7 @@ async def download_pictures(
 
     Args:
         table: The campaign's table; `image_path` is noted in it.
-        folder: A folder, here or behind a URL that fsspec knows; it is made if need be.
+        folder: A folder, here or in an object store; it is made if need be.
         images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
         fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
             changed to what it answers.
