@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,10 +18,13 @@ from flows import design_templates as templates_command
 from flows import inbox as inbox_command
 from flows import revise as revise_command
 from flows import watch as watch_command
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.names import lookup
+from prefect_staticadslab.campaign.names.listings import Kind, Listing, ListKey
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
 from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.runner import run_flow
 from prefect_staticadslab.cli.spending import ADS, REVISIONS, Consent, consent, cost_line
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
@@ -217,7 +220,6 @@ def test_a_spreadsheet_that_grows_after_its_cost_was_said_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = write_campaign(tmp_path, "a", "b")
-    run_flow = campaign_command.run_flow
 
     def grown(call: object, **options: object) -> int:
         write_campaign(tmp_path, "a", "b", "c")
@@ -377,3 +379,27 @@ def test_what_a_command_starts_unasked_is_no_more_than_what_is_documented() -> N
     assert ASK_ABOVE_USD == 100
     for page in ("campaign", "templates", "revise"):
         assert "above 100 USD" in (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("prefect_server", "key")
+def test_saying_the_cost_of_names_asks_for_no_list_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[object, str]] = []
+    ask = lookup._read
+
+    async def counted(
+        client: StaticAdsLabClient, kind: Kind, parents: Sequence[str]
+    ) -> dict[ListKey, Listing]:
+        read.extend((kind, parent) for parent in parents)
+        return await ask(client, kind, parents)
+
+    monkeypatch.setattr(lookup, "_read", counted)
+    names = str(ROOT / "examples" / "names.csv")
+    assert campaign_command.main([names, str(tmp_path / "out.csv")]) == 0
+    assert len(read) == len(set(read)) > 0
+    by_flow = len(read)
+    read.clear()
+    (tmp_path / "out.csv").unlink()
+    assert campaign_command.main([names, str(tmp_path / "o.csv"), "--max-spend-usd", "14"]) == 0
+    assert len(read) == by_flow

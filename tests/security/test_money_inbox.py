@@ -86,7 +86,7 @@ def change(folder: Path, name: str, **values: str) -> Path:
 
 def test_reservations_of_a_day_never_exceed_its_limit(tmp_path: Path) -> None:
     day = limit(100)
-    for number, usd in enumerate((60, 39, 1)):
+    for number, usd in enumerate((60.0, 39.0, 1.0)):
         begun(tmp_path, f"{number}.csv", usd, day)
     for usd in (0.01, 50, 100):
         with pytest.raises(DayLimitError, match=r"0\.00 of the 100\.00 that may be started"):
@@ -150,10 +150,9 @@ def test_a_run_that_ends_after_another_day_was_begun_leaves_that_day_alone(
     it_is(monkeypatch, NOON + timedelta(days=1))
     begun(tmp_path, "a.csv", 10, limit(10))
     settle(str(tmp_path), "a.csv", yesterday, Decimal(0), finished=True)
-    assert (noted(tmp_path, "a.csv").day, noted(tmp_path, "a.csv").started_usd) == (
-        "2020-11-26",
-        10,
-    )
+    kept = noted(tmp_path, "a.csv")
+    assert kept.day == "2020-11-26"
+    assert kept.started_usd == 10
     with pytest.raises(DayLimitError):
         begun(tmp_path, "b.csv", 1, limit(10))
 
