@@ -73,7 +73,7 @@ async def download_images(
         except CampaignError as error:
             get_run_logger().error("The table could not be saved: %s", error)
             lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
-    contact_sheet = keep_contact_sheet(opened, storage.name(table))
+    contact_sheet = keep_contact_sheet(opened, storage.name(table), folder)
     saved = not lines
     lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
     lines.append(f"Table:         {table}")

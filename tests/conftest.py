@@ -38,6 +38,9 @@ settings.load_profile("any machine")
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 os.environ.update(QUIET)
 
+# fsspec's store in memory is an object store that needs no server.
+os.environ["SAL_ALLOWED_PROTOCOLS"] = "memory"
+
 ROOT = Path(__file__).resolve().parent.parent
 
 MakeRequest = Callable[..., ImageAdRequest]

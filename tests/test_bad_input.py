@@ -16,7 +16,7 @@ import pytest
 from openpyxl import Workbook
 
 from flows.campaign import main
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.api import bounds
 from tests.conftest import ROOT
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
@@ -212,9 +212,9 @@ def silent_server() -> Iterator[str]:
 def test_a_url_that_does_not_answer(
     refused: Tell, silent_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage, "SILENCE_SECONDS", 0.3)
-    assert "cannot be read" in refused(silent_server)
-    assert "cannot be read" in refused("http://127.0.0.1:9/in.csv")
+    monkeypatch.setattr(bounds, "READ_SECONDS", 0.3)
+    assert "cannot be had (ReadTimeout" in refused(silent_server)
+    assert "cannot be had (ConnectError" in refused("http://127.0.0.1:9/in.csv")
 
 
 def test_outputs_that_cannot_be(tmp_path: Path, refused: Tell) -> None:

@@ -107,3 +107,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def direct(*hosts: str) -> dict[str, None]:
+    """httpx's `mounts` that keep what is for this machine itself from a proxy.
+
+    A proxy of the environment is for what is elsewhere; it would be told the key of a plain-http
+    address, and look for the host on its own machine.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.connection import direct
+
+        assert direct("127.0.0.1", "::1", "example.com") == {
+            "all://127.0.0.1": None,
+            "all://[::1]": None,
+        }
+        ```
+    """
+    loopback = (f"[{host}]" if ":" in host else host for host in hosts if is_loopback(host))
+    return {f"all://{host}": None for host in loopback}

@@ -18,6 +18,9 @@
     │   ├── RateLimitError          429  RATE_LIMIT_EXCEEDED                   retried
     │   └── ServerError             5xx                                        retried
     ├── UnreadableAnswerError       a body that is not the API's JSON          retried
+    │   └── OversizedAnswerError    more than is read; a batch is halved
+    ├── ForbiddenAddressError       a web address of this machine itself; nothing was sent
+    ├── WebError                    something of the web, not of the API, cannot be had
     ├── JobFailedError              the job ran and failed; it is free
     │   ├── ImageAdFailedError
     │   └── DesignTemplateFailedError
@@ -79,6 +82,29 @@ class UnreadableAnswerError(StaticAdsLabError):
         super().__init__(message)
         self.status = status
         self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class OversizedAnswerError(UnreadableAnswerError):
+    """The answer is larger than anything the API has to say, and was not read to its end."""
+
+
+class ForbiddenAddressError(StaticAdsLabError):
+    """The web address must not be asked; see `prefect_staticadslab.api.web.WebGate`."""
+
+
+class WebError(StaticAdsLabError):
+    """What a web address names cannot be had. The message says why.
+
+    Attributes:
+        status: The HTTP status of an answer that says no, such as 404; None for all else.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)

@@ -11,6 +11,10 @@ class CampaignError(Exception):
     """The base of what a campaign can be refused for. The message is meant for the user."""
 
 
+class StorageError(CampaignError):
+    """A file that cannot be read or written. The message says which, why, and what to do."""
+
+
 @dataclass(frozen=True)
 class Words:
     """What people call the parts of what they wrote."""

@@ -11,8 +11,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.storage import StorageError
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.tasks._runs import PASSING
 
 REFUSED_TITLE: Final = "Nothing was created."

@@ -161,7 +161,7 @@ class BatchRun:
             already_completed=self.plan.completed,
             spent_before_usd=self.plan.spent_usd,
             seconds=time.monotonic() - self._started,
-            contact_sheet=keep_contact_sheet(self.batch.table, title),
+            contact_sheet=keep_contact_sheet(self.batch.table, title, pictures.folder),
             pictures=pictures.folder,
             pictures_missing=pictures.failed,
         )

@@ -36,7 +36,7 @@ async def create_design_template(
 
     Args:
         credentials: Whose key to use.
-        reference: The reference ad: a path, or any fsspec URL, of a PNG, JPEG, WebP or GIF of at
+        reference: The reference ad: a path or a URL of a PNG, JPEG, WebP or GIF of at
             most 15 MB.
         idempotency_key: A key of your own instead; the same key and picture within 24 hours give
             the same template.

@@ -29,7 +29,7 @@ async def upload_image(
 
     Args:
         credentials: Whose key to use.
-        location: A path, an http(s) URL, or any other URL that fsspec knows.
+        location: A path, an http(s) URL, or a place in an object store (`s3://`, `gs://`, `az://`).
         image_type: What it shows.
         product_id: The product that it shows.
         alt_text: What it shows, in words.

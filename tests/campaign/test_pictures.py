@@ -25,6 +25,7 @@ from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.local_files import temporary_name
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures import downloading
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
@@ -407,12 +408,12 @@ async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
 async def test_what_a_killed_process_left_behind_is_tidied_up(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for name, hours in (("abandoned", 2), ("in-use", 0)):
-        part = folder / f".{name}.part"
-        part.write_bytes(b"\x89PNG")
-        os.utime(part, (time.time() - hours * 3600,) * 2)
+    ours, in_use = temporary_name("picture"), temporary_name("picture")
+    for name, hours in ((ours, 2), (in_use, 0), (".movie.mkv.part", 2)):
+        (folder / name).write_bytes(b"\x89PNG")
+        os.utime(folder / name, (time.time() - hours * 3600,) * 2)
     await downloaded(tmp_path, [sent(PNG)])
-    assert files(folder) == [".in-use.part", NAME, SMALL]
+    assert files(folder) == sorted([in_use, ".movie.mkv.part", NAME, SMALL])
 
 
 def test_places_that_cannot_be_are_said(tmp_path: Path) -> None:
@@ -423,7 +424,7 @@ def test_places_that_cannot_be_are_said(tmp_path: Path) -> None:
         check_places("", str(tmp_path / "all.rar"))
     with pytest.raises(CampaignError, match="There is no folder"):
         check_places("", str(tmp_path / "none" / "all.zip"))
-    with pytest.raises(CampaignError, match="cannot be reached"):
+    with pytest.raises(CampaignError, match="of a kind that is not allowed"):
         check_places("nosuchprotocol://bucket/pictures")
 
 

@@ -15,14 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.errors import SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
 from prefect_staticadslab.campaign.files.spreadsheet import (
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,
 )
-from prefect_staticadslab.campaign.files.storage import StorageError
 from tests.conftest import ROOT
 
 TRICKY = [
@@ -169,7 +168,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         read_spreadsheet(str(tmp_path / "none.csv"))
     with pytest.raises(StorageError, match="folder"):
         read_spreadsheet(str(tmp_path))
-    with pytest.raises(StorageError, match="cannot be read"):
+    with pytest.raises(StorageError, match="of a kind that is not allowed"):
         read_spreadsheet("nosuchprotocol://x/in.csv")
 
 

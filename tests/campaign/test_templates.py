@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import fsspec
 import pytest
 from PIL import Image
 
@@ -18,7 +17,8 @@ from prefect_staticadslab.campaign.job_types.design_templates import References,
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.table.job_state import AdState, Mark, RowStatus
-from prefect_staticadslab.campaign.table.plan import BudgetError, Plan
+from prefect_staticadslab.campaign.table.limits import BudgetError
+from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 
@@ -71,19 +71,13 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
 
 
 def test_a_spreadsheets_paths_start_at_its_own_folder(folder: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere.png"
-    elsewhere.write_bytes(picture("red"))
-    remote = "memory://templates/x.png"
-    with fsspec.open(remote, "wb") as file:
-        file.write(picture("blue"))
-    (folder / "refs.csv").write_text(
-        f"sku,Reference\n1,a.png\n2,{elsewhere}\n3,{remote}\n", encoding="utf-8"
-    )
+    (folder / "more").mkdir()
+    (folder / "more" / "~c.png").write_bytes(picture("red"))
+    (folder / "refs.csv").write_text("sku,Reference\n1,a.png\n2,more/~c.png\n", encoding="utf-8")
     batch = TemplateBatch.open(str(folder / "refs.csv"), str(tmp_path / "out.csv"))
-    assert [row.request.reference for row in batch.table.rows] == [
+    assert [row.request.reference.text for row in batch.table.rows] == [
         str(folder / "a.png"),
-        str(elsewhere),
-        remote,
+        str(folder / "more" / "~c.png"),
     ]
 
 

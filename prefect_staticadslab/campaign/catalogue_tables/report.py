@@ -20,9 +20,11 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of
+from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.files.text import encode_text
 from prefect_staticadslab.campaign.files.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.names.listings import (
@@ -189,15 +191,17 @@ def check_report(output: str) -> None:
     if _is_folder(output):
         for kind in COLUMNS:
             place = _csv_place(output, kind)
-            if storage.exists(place) and _csv_header(storage.read_bytes(place)) != _header(kind):
-                raise _foreign(place)
+            if storage.exists(place):
+                storage.check_target(place)
+                if _csv_header(storage.read_start(place, PAGE_START_BYTES)) != _header(kind):
+                    raise _foreign(place)
         return
     if ending != ".xlsx":
         raise ReportError(
             f"{storage.name(output)} must end in .xlsx, or be a folder for .csv files: "
             "end it with /."
         )
-    storage.check_folder(output)
+    storage.check_target(output)
     if storage.exists(output) and workbook_creator(storage.read_bytes(output)) != CREATOR:
         raise _foreign(output)
 
@@ -214,15 +218,23 @@ def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
         storage.write_bytes(output, encode_workbook(frames, creator=CREATOR))
         return
     if not storage.is_url(output):
-        folder = storage.local_path(output)
+        folder = locations.local_path(output)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ReportError(f"There can be no folder {output}: {error.strerror}.") from None
     for name, frame in frames.items():
         # With the mark that tells Excel that it is UTF-8.
-        content = encode_text(frame, Dialect(byte_order_mark=True))
+        content = encode_text(_as_catalogue(frame), Dialect(byte_order_mark=True))
         storage.write_bytes(storage.join(output, f"{name}.csv"), content)
+
+
+def _as_catalogue(frame: pd.DataFrame) -> pd.DataFrame:
+    lines = [
+        [CatalogueText(value) if isinstance(value, str) else value for value in line]
+        for line in frame.itertuples(index=False, name=None)
+    ]
+    return frame_of(list(frame.columns), lines)
 
 
 def _is_folder(output: str) -> bool:
@@ -240,6 +252,6 @@ def _csv_header(content: bytes) -> list[str]:
 
 def _foreign(place: str) -> ReportError:
     return ReportError(
-        f"There is a {storage.shown(place)} already, and it is no catalogue that this program "
+        f"There is a {locations.shown(place)} already, and it is no catalogue that this program "
         "wrote. It is left alone; choose another name."
     )

@@ -10,6 +10,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import plural
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.files.xlsx import read_xlsx, sheet_names
 from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT, VARIANT, Kind
@@ -118,7 +119,7 @@ def _read_table(
     lines = read.frame.itertuples(index=False, name=None)
     for number, line in zip(read.row_numbers, lines, strict=True):
         cells = {
-            name: plain_text(cell_text(value)).strip()
+            name: as_written(plain_text(cell_text(value)).strip())
             for name, value in reversed(list(zip(names, line, strict=True)))
             if name in KNOWN_COLUMNS
         }

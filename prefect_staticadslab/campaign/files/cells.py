@@ -22,9 +22,6 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 FIRST_ROW: Final = 2
 """The number that a spreadsheet program shows for the first row under the header."""
 
-LONGEST_CELL: Final = 1_000_000
-"""Characters. Excel's own limit is 32,767; more than a million is a broken file."""
-
 
 @dataclass(frozen=True)
 class Dialect:

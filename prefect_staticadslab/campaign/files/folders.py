@@ -1,4 +1,4 @@
-"""Folders and what is in them, here or behind any URL that fsspec knows."""
+"""Folders and what is in them, here or in an object store."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.files import locations, storage
 
 
-class NoFolderError(storage.StorageError):
+class NoFolderError(StorageError):
     """There is no such folder."""
 
 
@@ -54,9 +55,9 @@ def list_files(location: str) -> list[StoredFile]:
                 found = filesystem.ls(path, detail=True)
                 files = [_listed(f) for f in found if f["type"] == "file"]
             else:
-                files = list(_local_files(storage.local_path(location)))
+                files = list(_local_files(locations.local_path(location)))
         except FileNotFoundError:
-            raise NoFolderError(f"There is no folder {storage.shown(location)}.") from None
+            raise NoFolderError(f"There is no folder {locations.shown(location)}.") from None
     return sorted((f for f in files if f.name), key=lambda f: f.name)
 
 
@@ -102,4 +103,4 @@ def make_folder(location: str) -> None:
             # With its parents it would make a bucket, if the name of one was mistyped.
             filesystem.mkdir(path, create_parents=False)
         else:
-            storage.local_path(location).mkdir()
+            locations.local_path(location).mkdir()

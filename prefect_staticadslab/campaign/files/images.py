@@ -2,22 +2,70 @@
 
 from __future__ import annotations
 
-import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
 
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.catalogue import MAX_UPLOAD_BYTES, ImageFile
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.locations import Location, shown
 
 
 class ImageFileError(CampaignError):
     """An image that cannot be uploaded. The message says why, in words that follow its name."""
 
 
-def read_image(location: str) -> ImageFile:
+class UnsafePictureError(Exception):
+    """A picture that is not decoded. The message says why, in words that follow "it"."""
+
+
+_decoding = threading.BoundedSemaphore(bounds.DECODED_PICTURES)
+_opening = threading.Lock()
+
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+
+_TOO_MANY: Final = f"more than the {bounds.PICTURE_PIXELS:,} pixels that are decoded"
+
+
+@contextmanager
+def opened_picture(source: Path | BytesIO) -> Iterator[Any]:
+    """A picture as Pillow opens it, once its size is known to be one that may be decoded.
+
+    Few are open at once, in whatever threads: each may take 160 MB when it is decoded.
+
+    Raises:
+        UnsafePictureError: It has more pixels than are decoded.
+        Exception: Pillow's, which may be any, if it is no PNG, JPEG, WebP or GIF.
+    """
+    from PIL import Image
+
+    with _decoding:
+        with _opening, warnings.catch_warnings():
+            # Pillow's own bound, which it warns of, is higher than ours.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            try:
+                picture = Image.open(source, formats=_FORMATS)
+            except Image.DecompressionBombError:
+                raise UnsafePictureError(f"has far {_TOO_MANY}") from None
+        with picture:
+            width, height = picture.size
+            if width * height > bounds.PICTURE_PIXELS:
+                raise UnsafePictureError(f"has {width} × {height} pixels, {_TOO_MANY}")
+            yield picture
+
+
+def read_image(location: str | Location) -> ImageFile:
     """Reads and checks an image: it is one, of a kind and size that the API takes.
 
     Args:
-        location: A path, or any fsspec URL.
+        location: A path, or a URL of a protocol that `Location.typed` allows; or what a table
+            names.
 
     Raises:
         ImageFileError: It cannot be read, is no image, or has more than 15 MB.
@@ -34,24 +82,25 @@ def read_image(location: str) -> ImageFile:
             assert str(error) == "notes.png is no PNG, JPEG, WebP or GIF."
         ```
     """
+    text = location.text if isinstance(location, Location) else location
     try:
         # One byte more than may be sent is enough to know that it is too long.
-        content = storage.read_bytes(location, at_most=MAX_UPLOAD_BYTES + 1)
-    except storage.StorageError as error:
+        content = storage.read_start(location, MAX_UPLOAD_BYTES + 1)
+    except StorageError as error:
         raise ImageFileError(str(error)) from None
-    image = ImageFile(storage.name(location), content)
+    image = ImageFile(storage.name(text), content)
     problem = image.problem() or _broken(content)
     if problem:
-        raise ImageFileError(f"{storage.shown(location)} {problem}")
+        raise ImageFileError(f"{shown(text)} {problem}")
     return image
 
 
 def _broken(content: bytes) -> str | None:
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with opened_picture(BytesIO(content)) as image:
             image.load()
+    except UnsafePictureError as error:
+        return f"{error}."
     except Exception as error:  # Pillow raises what it likes
         return f"is a broken image ({type(error).__name__})."
     return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from prefect_staticadslab.bounds import TABLE_CELLS, WORKBOOK_BYTES, in_megabytes
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
@@ -18,16 +19,70 @@ from prefect_staticadslab.campaign.files.cells import (
 
 
 def read_parquet(content: bytes) -> Spreadsheet:
+    """Reads a Parquet file whose own figures say that it is no larger than what is read."""
     need_pyarrow()
+    from pyarrow import types
+    from pyarrow.parquet import ParquetFile
+
     try:
-        frame = pd.read_parquet(io.BytesIO(content))
+        file = ParquetFile(io.BytesIO(content))
+        _check_size(file.metadata)
+        texts = [
+            field.name
+            for field in file.schema_arrow
+            if types.is_string(field.type) or types.is_large_string(field.type)
+        ]
+        # A long text that many rows share is kept once, as it is in the file.
+        table = ParquetFile(io.BytesIO(content), read_dictionary=texts).read()
+        columns = _columns(table)
+    except SpreadsheetError:
+        raise
     except Exception as error:  # pyarrow's own kinds, which may not be importable
         raise SpreadsheetError(
             [Problem(f"The file is no Parquet, or a broken one ({type(error).__name__}).")]
         ) from None
-    lines = [[None if is_blank(v) else v for v in line] for line in frame.itertuples(index=False)]
+    lines = [[None if is_blank(v) else v for v in line] for line in zip(*columns, strict=True)]
+    if sum(len(v) for line in lines for v in line if isinstance(v, str)) > WORKBOOK_BYTES:
+        raise _too_large(f"more than {in_megabytes(WORKBOOK_BYTES)} of text")
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
-    return Spreadsheet(frame_of(list(map(str, frame.columns)), lines), numbers)
+    return Spreadsheet(frame_of(table.column_names, lines), numbers)
+
+
+def _columns(table: Any) -> list[list[Any]]:
+    """The values of each column; of texts that many rows share, the same one in each."""
+    from pyarrow import types
+
+    texts = [types.is_dictionary(column.type) for column in table.columns]
+    others = table.select([i for i, is_text in enumerate(texts) if not is_text]).to_pandas()
+    values = iter(others.iloc[:, i].tolist() for i in range(others.shape[1]))
+    return [
+        _shared(column) if is_text else next(values)
+        for column, is_text in zip(table.columns, texts, strict=True)
+    ]
+
+
+def _shared(column: Any) -> list[Any]:
+    values: list[Any] = []
+    for chunk in column.chunks:
+        known = chunk.dictionary.to_pylist()
+        values += [None if i is None else known[i] for i in chunk.indices.to_pylist()]
+    return values
+
+
+def _check_size(metadata: Any) -> None:
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    columns = [group.column(i) for group in groups for i in range(group.num_columns)]
+    cells = max(
+        metadata.num_rows * metadata.num_columns, sum(column.num_values for column in columns)
+    )
+    if cells > TABLE_CELLS:
+        raise _too_large(f"more than {TABLE_CELLS:,} cells")
+    if sum(column.total_uncompressed_size for column in columns) > WORKBOOK_BYTES:
+        raise _too_large(f"more than {in_megabytes(WORKBOOK_BYTES)} once it is uncompressed")
+
+
+def _too_large(what: str) -> SpreadsheetError:
+    return SpreadsheetError([Problem(f"The file has {what}, the most that is read.")])
 
 
 def encode_parquet(frame: pd.DataFrame) -> bytes:

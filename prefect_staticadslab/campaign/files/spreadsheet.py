@@ -8,8 +8,8 @@ from typing import Final
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError, StorageError
+from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.google_sheets import (
     instead_of_a_page,
@@ -35,7 +35,7 @@ def read_spreadsheet(
     known_columns: Iterable[str] = (),
     ragged: bool = False,
 ) -> Spreadsheet:
-    """Reads a `.csv`, `.tsv`, `.xlsx` or `.parquet` from a path or any fsspec URL.
+    """Reads a `.csv`, `.tsv`, `.xlsx` or `.parquet` from a path or a URL.
 
     Args:
         location: Where it is. A web address may say its format in its query, `format=csv`, or
@@ -70,7 +70,7 @@ def read_spreadsheet(
         )
     content = _content(location)
     if is_web_page(content):
-        said = f"{storage.shown(location)} is a web page, not a table."
+        said = f"{locations.shown(location)} is a web page, not a table."
         raise SpreadsheetError([Problem(f"{said} {instead_of_a_page(location)}")])
     if ending == ".parquet" or (not ending and content.startswith(b"PAR1")):
         return read_parquet(content)
@@ -84,9 +84,9 @@ def read_spreadsheet(
 def _content(location: str) -> bytes:
     try:
         return storage.read_bytes(location)
-    except storage.StorageError as error:
+    except StorageError as error:
         if getattr(error.__cause__, "status", None) in LOGIN_WANTED:
-            raise storage.StorageError(f"{error} {instead_of_a_page(location)}") from error
+            raise StorageError(f"{error} {instead_of_a_page(location)}") from error
         raise
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pandas as pd
 
+from prefect_staticadslab.bounds import LONGEST_CELL, TABLE_CELLS, TABLE_COLUMNS, TABLE_ROWS
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
-    LONGEST_CELL,
     Dialect,
     Spreadsheet,
     cell_text,
@@ -22,19 +23,31 @@ from prefect_staticadslab.campaign.files.cells import (
     header_problems,
     normalized,
 )
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, inert
 
 _DELIMITERS: Final = (",", ";", "\t", "|")
+
+_LONGEST_LINE: Final = 4 * LONGEST_CELL
+"""Characters. A line's cells are all made before anybody can count them."""
+
+_HEAD_BYTES: Final = 4 * LONGEST_CELL
+"""What is looked at to tell how a file is written."""
+
+_BLOCK: Final = 1024 * 1024
 
 
 def read_text(
     content: bytes, known_columns: frozenset[str], *, tab: bool, ragged: bool
 ) -> Spreadsheet:
     """Reads CSV or, with `tab`, TSV; see `read_spreadsheet`."""
-    text, byte_order_mark = _decode(content)
-    delimiter = "\t" if tab else _delimiter(text, known_columns)
-    first_break = text.find("\n")
-    line_end = "\r\n" if first_break > 0 and text[first_break - 1] == "\r" else "\n"
-    header, records = _parse_text(text, delimiter)
+    encoding = _Encoding.of(content)
+    head = encoding.head(content)
+    if not head.strip() and len(content) <= _HEAD_BYTES:
+        raise SpreadsheetError([Problem("The file is empty.")])
+    delimiter = "\t" if tab else _delimiter(head, known_columns)
+    first_break = head.find("\n")
+    line_end = "\r\n" if first_break > 0 and head[first_break - 1] == "\r" else "\n"
+    header, records = _parse_text(encoding.open(content), delimiter)
     problems = header_problems(header)
     lines: list[list[str]] = []
     numbers: list[int] = []
@@ -60,39 +73,70 @@ def read_text(
     if problems:
         raise SpreadsheetError(problems)
     # A .tsv's tabs are its format's; a .csv's separator is its own.
-    dialect = Dialect("," if tab else delimiter, byte_order_mark, line_end)
+    dialect = Dialect("," if tab else delimiter, encoding.byte_order_mark, line_end)
     return Spreadsheet(frame_of(header, lines), tuple(numbers), dialect)
 
 
-def _decode(content: bytes) -> tuple[str, bool]:
-    """The text, and whether its copy should have a byte-order mark for Excel."""
-    for mark, encoding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if content.startswith(mark):
-            try:
-                return content.decode(encoding), True
-            except UnicodeDecodeError:
-                raise SpreadsheetError(
-                    [Problem(f"The file says that it is {encoding} text, and is not.")]
-                ) from None
-    if b"\x00" in content:
-        raise SpreadsheetError([Problem("The file is no spreadsheet that we know, nor text.")])
-    try:
-        return content.decode("utf-8"), False
-    except UnicodeDecodeError:
+@dataclass(frozen=True)
+class _Encoding:
+    """How a file's text is encoded.
+
+    Attributes:
+        name: Python's name of it.
+        byte_order_mark: Whether a copy should have a byte-order mark for Excel.
+        errors: What Python does about bytes that mean nothing in it.
+    """
+
+    name: str
+    byte_order_mark: bool
+    errors: str = "strict"
+
+    @classmethod
+    def of(cls, content: bytes) -> _Encoding:
+        for mark, name in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
+            if content.startswith(mark):
+                if not _is_encoded(content, name):
+                    raise SpreadsheetError(
+                        [Problem(f"The file says that it is {name} text, and is not.")]
+                    )
+                return cls(name, byte_order_mark=True)
+        if b"\x00" in content:
+            raise SpreadsheetError([Problem("The file is no spreadsheet that we know, nor text.")])
+        if _is_encoded(content, "utf-8"):
+            return cls("utf-8", byte_order_mark=False)
         # What Excel on Windows calls CSV; every byte means something in it, save five.
-        return content.decode("cp1252", errors="replace"), True
+        return cls("cp1252", byte_order_mark=True, errors="replace")
+
+    def head(self, content: bytes) -> str:
+        """The beginning of the text."""
+        return content[:_HEAD_BYTES].decode(self.name, errors="ignore")
+
+    def open(self, content: bytes) -> io.TextIOWrapper:
+        """The text, line by line: all of it at once may take four times the file's size."""
+        return io.TextIOWrapper(io.BytesIO(content), self.name, self.errors, newline="")
 
 
-def _delimiter(text: str, known_columns: frozenset[str]) -> str:
+def _is_encoded(content: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(content), _BLOCK):
+            decoder.decode(content[start : start + _BLOCK])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _delimiter(head: str, known_columns: frozenset[str]) -> str:
     """The delimiter that makes the most sense of the header."""
 
     def sense(delimiter: str) -> tuple[int, int]:
         try:
-            cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+            cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
         except csv.Error:
             return 0, 0
         return sum(normalized(cell) in known_columns for cell in cells), len(cells)
@@ -100,14 +144,18 @@ def _delimiter(text: str, known_columns: frozenset[str]) -> str:
     return max(_DELIMITERS, key=sense)
 
 
-def _parse_text(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
-    if not text.strip():
-        raise SpreadsheetError([Problem("The file is empty.")])
+def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list[list[str]]]:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
-        records.extend(reader)
+        for record in reader:
+            records.append(record)
+            if trouble := _over_a_bound(records):
+                raise SpreadsheetError([trouble])
+    except _LongLineError:
+        message = f"a line has more than {_LONGEST_LINE:,} characters, the most that is read."
+        raise SpreadsheetError([Problem(message, row=len(records) + 1)]) from None
     except csv.Error as error:
         row = len(records) + 1
         if "unexpected end" in str(error):
@@ -117,14 +165,49 @@ def _parse_text(text: str, delimiter: str) -> tuple[list[str], list[list[str]]]:
         else:
             message = f"cannot be read as CSV: {error}."
         raise SpreadsheetError([Problem(message, row=row)]) from None
+    if not records:
+        raise SpreadsheetError([Problem("The file is empty.")])
     header = records[0]
-    while (
-        header
-        and not header[-1].strip()
-        and all(len(r) < len(header) or not r[len(header) - 1] for r in records[1:])
-    ):
-        header.pop()
+    if header and not header[-1].strip():
+        used = max(map(_width, records[1:]), default=0)
+        while len(header) > used and not header[-1].strip():
+            header.pop()
     return header, records[1:]
+
+
+class _LongLineError(Exception):
+    """A line is longer than any row is."""
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(_LONGEST_LINE + 1):
+        # What was read of it shows whether it is a single cell that is too long.
+        yield line
+        if len(line) > _LONGEST_LINE:
+            raise _LongLineError
+
+
+def _over_a_bound(records: list[list[str]]) -> Problem | None:
+    """What is too large, once the last record was added."""
+    width, row = max(len(records[0]), len(records[-1])), len(records)
+    if width > TABLE_COLUMNS:
+        return Problem(f"has {width:,} cells; a table has at most {TABLE_COLUMNS:,}.", row=row)
+    if row > TABLE_ROWS + 1:
+        return Problem(f"There are more than {TABLE_ROWS:,} rows, the most that a table has.")
+    if len(records[0]) * row > TABLE_CELLS:
+        return Problem(
+            f"There are more than {TABLE_CELLS:,} cells, the most that is read. Take out columns "
+            "that no ad needs, or share the rows out between several files."
+        )
+    return None
+
+
+def _width(record: list[str]) -> int:
+    """How many cells a record has without empty ones at its end."""
+    width = len(record)
+    while width and not record[width - 1]:
+        width -= 1
+    return width
 
 
 def encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
@@ -139,8 +222,12 @@ def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
     writer = csv.writer(
         SimpleNamespace(write=written.append), delimiter=dialect.delimiter, lineterminator="\r\n"
     )
-    writer.writerows([cell_text(v) for v in line] for line in lines)
+    writer.writerows([_written(v) for v in line] for line in lines)
     return [line[:-2] + dialect.line_end for line in written]
+
+
+def _written(value: Any) -> str:
+    return inert(value) if isinstance(value, CatalogueText) else cell_text(value)
 
 
 def text_bytes(lines: Iterable[str], dialect: Dialect) -> bytes:

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-from xml.etree import ElementTree
 
 import pandas as pd
 
+from prefect_staticadslab.bounds import LONGEST_CELL
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
-    LONGEST_CELL,
     Spreadsheet,
     cell_text,
     frame_of,
     header_problems,
     is_blank,
 )
+from prefect_staticadslab.campaign.files.workbook_bounds import (
+    SheetExtent,
+    check_archive,
+    sheet_extent,
+)
 
 EXCEL_CELL: Final = 32_767
 """Characters that a cell of an .xlsx holds."""
 
-_MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-
 
 def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
     from openpyxl import load_workbook
+    from openpyxl.utils import get_column_letter
 
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise SpreadsheetError(
@@ -38,17 +40,22 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
                 )
             ]
         )
+    unsaved: tuple[tuple[int, int], ...] = ()
     try:
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        check_archive(content)
+        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         names = [s.title for s in book.worksheets]
         chosen = sheet or names[0]
-        records, formulas = None, []
+        records = None
         if chosen in names:
-            records = [list(line) for line in book[chosen].iter_rows(values_only=True)]
             # Private, and openpyxl's only word for which part of the file the sheet is.
             worksheet: Any = book[chosen]
-            formulas = list(_unsaved_formulas(content, worksheet._worksheet_path))
+            extent = sheet_extent(content, worksheet._worksheet_path)
+            unsaved = extent.unsaved
+            records = _records(worksheet, extent)
         book.close()
+    except SpreadsheetError:
+        raise
     except Exception as error:  # a broken file can break openpyxl anywhere
         raise SpreadsheetError(
             [Problem(f"The file is no .xlsx, or a broken one ({type(error).__name__}).")]
@@ -75,9 +82,9 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
             "holds a formula whose value was never saved. "
             "Open the file in a spreadsheet program, save it, and try again.",
             row,
-            column,
+            get_column_letter(column),
         )
-        for row, column in formulas
+        for row, column in unsaved
     ]
     problems += [
         Problem(f"has more than {LONGEST_CELL:,} characters.", number, name)
@@ -93,24 +100,12 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
     return Spreadsheet(frame_of(header, lines), tuple(numbers))
 
 
-def _unsaved_formulas(content: bytes, part: str) -> Iterator[tuple[int, str]]:
-    """Where formulas stand that a program wrote and no spreadsheet program has computed.
-
-    They would be read as blank cells. A formula whose value is an empty text is none of them.
-    """
-    from openpyxl.utils.cell import coordinate_from_string
-
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        sheet = archive.read(part)
-    if b"<f" not in sheet:
-        return
-    for _, element in ElementTree.iterparse(io.BytesIO(sheet)):  # noqa: S314 - openpyxl read it
-        if element.tag == f"{_MAIN}c":
-            unsaved = element.find(f"{_MAIN}f") is not None and not element.findtext(f"{_MAIN}v")
-            if unsaved and element.get("t", "n") == "n":
-                column, row = coordinate_from_string(element.get("r", ""))
-                yield row, column
-            element.clear()
+def _records(worksheet: Any, extent: SheetExtent) -> list[list[Any]]:
+    """A sheet's rows as far as they have cells; what it says of its size may be wrong."""
+    if not extent.rows:
+        return []
+    lines = worksheet.iter_rows(max_row=extent.rows, max_col=extent.columns, values_only=True)
+    return [list(line) for line in lines]
 
 
 def encode_xlsx(frame: pd.DataFrame) -> bytes:
@@ -187,7 +182,10 @@ def _opened(content: bytes) -> Any:
     from openpyxl import load_workbook
 
     try:
+        check_archive(content)
         return load_workbook(io.BytesIO(content), read_only=True)
+    except SpreadsheetError:
+        raise
     except Exception:  # a broken file can break openpyxl anywhere
         return None
 

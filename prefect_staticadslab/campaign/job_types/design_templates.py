@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.files.cells import (
     shortened,
 )
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.files.locations import Location, LocationError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
@@ -81,13 +82,13 @@ class References:
 
     Attributes:
         spreadsheet: A row for each.
-        base: The folder that relative paths start at.
+        source: Where they were found: a folder, or a spreadsheet.
         is_folder: Whether they are a folder's files, so that rows have no number of their own.
         ignored: Files of the folder that are no pictures.
     """
 
     spreadsheet: Spreadsheet
-    base: str
+    source: str
     is_folder: bool = False
     ignored: tuple[str, ...] = ()
 
@@ -108,7 +109,7 @@ class References:
         """The pictures of a folder, or of a column of a spreadsheet.
 
         Args:
-            source: A folder, or a `.csv`, `.tsv` or `.xlsx`; a path or any fsspec URL.
+            source: A folder, or a `.csv`, `.tsv` or `.xlsx`; a path or a URL.
             sheet: Which sheet of an XLSX; the first by default.
 
         Raises:
@@ -128,7 +129,17 @@ class References:
             return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
         known = frozenset(REFERENCE_COLUMNS)
         read = read_spreadsheet(source, sheet=sheet or None, known_columns=known)
-        return cls(read, storage.folder(source))
+        return cls(read, source)
+
+    def place(self, reference: str) -> Location:
+        """Where a reference is.
+
+        Raises:
+            LocationError: It is somewhere that a table must not name.
+        """
+        if self.is_folder:
+            return Location.below(self.source, reference)
+        return Location.named_by(self.source, reference)
 
 
 def reference_column(spreadsheet: Spreadsheet) -> str:
@@ -150,18 +161,24 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
     raise SpreadsheetError([Problem(message, row=1)])
 
 
-def template_table(base: str, digests: Mapping[str, str]) -> TableKind[DesignTemplateRequest]:
+PlaceOf: TypeAlias = Callable[[str], Location]
+"""Given what a cell says, where that is; raises a `LocationError` if nobody is to look there."""
+
+
+def template_table(
+    place_of: PlaceOf, digests: Mapping[Location, str]
+) -> TableKind[DesignTemplateRequest]:
     """A table of design templates.
 
     Args:
-        base: The folder that references' relative paths start at.
+        place_of: Where a reference is; see `References.place`.
         digests: Of the references' contents, by where they are.
     """
     return TableKind(
         "design-templates",
         TEMPLATE_COLUMNS,
         frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
-        partial(read_references, base=base, digests=digests),
+        partial(read_references, place_of=place_of, digests=digests),
     )
 
 
@@ -169,15 +186,15 @@ def read_references(
     spreadsheet: Spreadsheet,
     *,
     unique_row_ids: bool = True,
-    base: str,
-    digests: Mapping[str, str] | None = None,
+    place_of: PlaceOf,
+    digests: Mapping[Location, str] | None = None,
 ) -> list[CampaignRow[DesignTemplateRequest]]:
     """The spreadsheet's rows as requests. A row is known by what its reference shows.
 
     Args:
         spreadsheet: What was read.
         unique_row_ids: Whether two rows with one `row_id` are a mistake.
-        base: The folder that relative paths start at.
+        place_of: Where a reference is; see `References.place`.
         digests: Of the references' contents, by where they are. A result table says them itself.
 
     Raises:
@@ -198,10 +215,15 @@ def read_references(
         if not reference:
             empty = "is empty. It needs a path or an address."
             problems.append(Problem(empty, number, normalized(column)))
+            continue
         taken = row_ids.problem(number, cells)
         if taken and unique_row_ids:
             problems.append(taken)
-        place = storage.join(base, reference)
+        try:
+            place = place_of(reference)
+        except LocationError as error:
+            problems.append(Problem(str(error), number, normalized(column)))
+            continue
         digest = (digests or {}).get(place, "")
         if is_result:
             digest = cell_text(cells["reference_sha256"]).strip()
@@ -240,7 +262,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
         references = References.read(source, sheet=sheet)
         digests = _checked(references)
-        kind = template_table(references.base, digests)
+        kind = template_table(references.place, digests)
         table = JobTable.open(output, references.without_results(), kind)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
@@ -273,22 +295,29 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         self.adoption = Adoption(held=held)
 
 
-def _checked(references: References) -> dict[str, str]:
+def _checked(references: References) -> dict[Location, str]:
     """The digests of all references, by where they are.
 
     Raises:
-        SpreadsheetError: Some are not there, are no images, or have more than 15 MB.
+        SpreadsheetError: Some are not there, are no images, have more than 15 MB, or are where
+            nobody is to look.
     """
     column = references.column
-    numbers: dict[str, int] = {}
+    numbers: dict[Location, int] = {}
+    problems: list[Problem] = []
     for number, cell in zip(
         references.spreadsheet.row_numbers, references.spreadsheet.frame[column], strict=True
     ):
         reference = plain_text(cell_text(cell)).strip()
-        if reference:
-            numbers.setdefault(storage.join(references.base, reference), number)
+        if not reference:
+            continue
+        try:
+            numbers.setdefault(references.place(reference), number)
+        except LocationError as error:
+            row = None if references.is_folder else number
+            problems.append(Problem(str(error), row, None if row is None else normalized(column)))
 
-    def digest(place: str) -> str | Problem:
+    def digest(place: Location) -> str | Problem:
         try:
             return read_image(place).digest
         except ImageFileError as error:
@@ -296,7 +325,7 @@ def _checked(references: References) -> dict[str, str]:
 
     with ThreadPoolExecutor(OPEN_READS) as threads:
         found = dict(zip(numbers, threads.map(digest, numbers), strict=True))
-    problems = [each for each in found.values() if isinstance(each, Problem)]
+    problems += [each for each in found.values() if isinstance(each, Problem)]
     if problems:
-        raise SpreadsheetError(problems)
+        raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
     return {place: each for place, each in found.items() if isinstance(each, str)}

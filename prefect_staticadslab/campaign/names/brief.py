@@ -13,6 +13,7 @@ from typing import Any
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
 from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Kind, ListKey
@@ -49,7 +50,7 @@ class Brief:
         """Reads a spreadsheet; see `read`.
 
         Args:
-            location: A `.csv`, `.tsv` or `.xlsx`: a path or any fsspec URL.
+            location: A `.csv`, `.tsv` or `.xlsx`: a path or a URL.
             sheet: Which sheet of an XLSX; the first by default.
 
         Raises:
@@ -173,7 +174,9 @@ class _LineReader:
         return BriefLine(number, selectors, prompt), problems
 
     def _text(self, line: Sequence[Any], column: str) -> str:
-        return cell_text(line[self._columns[column]]).strip() if column in self._columns else ""
+        if column not in self._columns:
+            return ""
+        return as_written(cell_text(line[self._columns[column]]).strip())
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
         if self._filled_in and cell_text(line[-len(RESULT_COLUMNS)]).strip():

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of, normalized
+from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import Selector
 from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Chosen, Kind
@@ -118,7 +119,9 @@ class _Writer:
                     for column in line.prompt.columns
                 }
                 problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
-                cells[self._places["prompt"]] = line.prompt.fill(values)
+                filled = line.prompt.fill(values)
+                is_theirs = bool(named.keys() & set(line.prompt.columns))
+                cells[self._places["prompt"]] = CatalogueText(filled) if is_theirs else filled
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
@@ -135,7 +138,7 @@ class _Writer:
         if kind is TEMPLATE:
             cells[named] = identifier
         elif selector.is_several:
-            cells[named] = _name(chosen)
+            cells[named] = CatalogueText(_name(chosen))
 
     def _text(self, cells: Sequence[Any], column: str) -> str:
         return cell_text(cells[self._places[column]]).strip()

@@ -34,7 +34,7 @@ def titles(table: JobTable[Any]) -> list[str]:
     if isinstance(table, ResultTable):
         return captions(table)
     return [
-        PurePosixPath(storage.name(row.request.reference)).stem
+        PurePosixPath(storage.name(row.request.reference.text)).stem
         if isinstance(row.request, DesignTemplateRequest)
         else str(row.request.image_ad_id)
         for row in table.rows

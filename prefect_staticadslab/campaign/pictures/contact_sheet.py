@@ -14,8 +14,10 @@ from urllib.parse import quote, urlsplit
 
 import jinja2
 
+from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import locations, storage
+from prefect_staticadslab.campaign.files.locations import Location, file_below
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pictures.captions import captions, texts_of
 from prefect_staticadslab.campaign.pictures.folder import (
@@ -40,13 +42,13 @@ class _About:
     Attributes:
         caption: What the row is called.
         text: What was asked for.
-        before: A picture to compare the job's picture with, if there is one: a path and a URL.
+        before: A picture to compare the job's picture with, if there is one.
         labels: What to call the two pictures then.
     """
 
     caption: str
     text: str
-    before: tuple[str | None, str | None] = (None, None)
+    before: Location | None = None
     labels: tuple[str, str] = ("", "")
 
 
@@ -64,15 +66,17 @@ class _Card:
     cost: str
 
 
-def contact_sheet(table: JobTable[Any], location: str, title: str) -> str:
+def contact_sheet(table: JobTable[Any], location: str, title: str, pictures: str = "") -> str:
     """The page for a table as one HTML text that needs no other file but the pictures.
 
     Args:
         table: The table.
         location: Where the page will be, so that downloaded pictures are found from there.
         title: What it is headed.
+        pictures: A folder of pictures that may be linked to besides what lies below the page's own
+            folder: a table may name any file, and its page must not show what it names.
     """
-    pictures = _Pictures(location)
+    places = _Pictures(location, pictures)
     cards = [
         _Card(
             row=row.number,
@@ -80,8 +84,8 @@ def contact_sheet(table: JobTable[Any], location: str, title: str) -> str:
             about=about,
             error=state.error or "",
             job_id=state.image_ad_id or "",
-            before=pictures.shown(*about.before),
-            picture=pictures.shown(state.image_path, state.image_url),
+            before=places.of(about.before),
+            picture=places.shown(state.image_path, state.image_url),
             width=state.width or 0,
             height=state.height or 0,
             cost=f"{state.cost_usd:.2f} USD" if state.cost_usd else "",
@@ -119,20 +123,24 @@ def _told(table: JobTable[Any]) -> Iterator[_About]:
                 facts = (
                     state.facts.get(name) for name in ("aspect_ratio", "ad_format", "industry")
                 )
-                before = (None, reference) if storage.is_url(reference) else (reference, None)
                 yield _About(
-                    storage.name(reference),
+                    storage.name(reference.text),
                     " · ".join(filter(None, facts)),
-                    before,
+                    reference,
                     ("Reference", "Preview"),
                 )
             case Change() as change:
-                before = (None, state.facts.get("previous_image_url"))
+                previous = _web_address(state.facts.get("previous_image_url"))
+                before = Location.typed(previous) if previous else None
                 yield _About(change.image_ad_id, change.summary, before, ("Before", "After"))
 
 
-def write_contact_sheet(table: JobTable[Any], title: str) -> str | None:
+def write_contact_sheet(table: JobTable[Any], title: str, pictures: str = "") -> str | None:
     """Writes the page beside the table, and returns where; None if the table is kept nowhere.
+
+    Args:
+        table, title: See `contact_sheet`.
+        pictures: The folder that this run has downloaded the pictures to, if it has.
 
     Raises:
         CampaignError: It cannot be written, or there is another page of that name.
@@ -140,10 +148,14 @@ def write_contact_sheet(table: JobTable[Any], title: str) -> str | None:
     if table.location is None:
         return None
     location = storage.sibling(table.location, ".html")
-    if storage.exists(location) and _GENERATOR.encode() not in storage.read_bytes(location):
+    if storage.exists(location) and not _is_ours(location):
         raise CampaignError(f"{location} is a page of somebody else's, and is left alone.")
-    storage.write_bytes(location, contact_sheet(table, location, title).encode())
+    storage.write_bytes(location, contact_sheet(table, location, title, pictures).encode())
     return location
+
+
+def _is_ours(location: str) -> bool:
+    return _GENERATOR.encode() in storage.read_start(location, PAGE_START_BYTES)
 
 
 @dataclass(frozen=True)
@@ -162,9 +174,17 @@ class _Shown:
 class _Pictures:
     """Where a page finds pictures: the downloaded files, else the web; else nothing."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, *folders: str) -> None:
         self._location = location
+        self._folders = [storage.folder(location), *filter(None, folders)]
         self._thumbnails: dict[str, frozenset[str]] = {}
+
+    def of(self, place: Location | None) -> _Shown:
+        """A place that passed the gate."""
+        if place is None:
+            return _Shown()
+        web = _web_address(place.text)
+        return self._local(Path(place.text).resolve()) if place.is_local else _Shown(web, web)
 
     def shown(self, image_path: str | None, image_url: str | None) -> _Shown:
         web = _web_address(image_url)
@@ -172,27 +192,34 @@ class _Pictures:
         if not image_path:
             return elsewhere
         if storage.is_url(image_path):
-            picture = self._beside(image_path) or _web_address(image_path)
-            if not picture:
-                return elsewhere
-            folder, _, name = image_path.rpartition("/")
-            small = thumbnail_name(name) if name else ""
-            if small not in self._remote_thumbnails(folder):
-                return _Shown(picture, picture)
-            base, _, _ = picture.rpartition("/")
-            place = f"{THUMBNAILS}/{quote(small)}"
-            return _Shown(picture, f"{base}/{place}" if base else place)
-        path = _file(image_path)
-        if path is None:
-            return elsewhere
+            return self._remote(image_path) or elsewhere
+        found = (file_below(image_path, folder) for folder in self._folders)
+        path = next(filter(None, found), None)
+        return elsewhere if path is None else self._local(path)
+
+    def _local(self, path: Path) -> _Shown:
         picture = self._link(path)
         small_path = path.parent / THUMBNAILS / thumbnail_name(path.name)
         return _Shown(picture, self._link(small_path) if small_path.exists() else picture)
 
+    def _remote(self, image_path: str) -> _Shown | None:
+        """A picture behind a URL; only the folders that were named are asked for thumbnails."""
+        picture = self._beside(image_path) or _web_address(image_path)
+        if not picture:
+            return None
+        folder, _, name = image_path.rpartition("/")
+        small = thumbnail_name(name) if name else ""
+        is_ours = any(f"{folder}/".startswith(f"{known.rstrip('/')}/") for known in self._folders)
+        if not is_ours or small not in self._remote_thumbnails(folder):
+            return _Shown(picture, picture)
+        base, _, _ = picture.rpartition("/")
+        place = f"{THUMBNAILS}/{quote(small)}"
+        return _Shown(picture, f"{base}/{place}" if base else place)
+
     def _link(self, path: Path) -> str:
         if storage.is_url(self._location):
             return path.as_uri()
-        base = storage.local_path(self._location).resolve().parent
+        base = locations.local_path(self._location).resolve().parent
         try:
             return quote(Path(os.path.relpath(path, base)).as_posix())
         except ValueError:  # another drive of a Windows machine
@@ -209,15 +236,6 @@ class _Pictures:
         if folder not in self._thumbnails:
             self._thumbnails[folder] = frozenset(remote_thumbnails(folder))
         return self._thumbnails[folder]
-
-
-def _file(location: str) -> Path | None:
-    """The local file that a cell names; None if there is none, whatever the cell holds."""
-    try:
-        path = storage.local_path(location).resolve()
-        return path if path.is_file() else None
-    except (CampaignError, OSError, RuntimeError):
-        return None
 
 
 def _web_address(url: str | None) -> str:

@@ -20,7 +20,8 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import local_files, storage
+from prefect_staticadslab.campaign.files.locations import file_below
 from prefect_staticadslab.campaign.pictures.captions import slug, titles
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
@@ -207,21 +208,25 @@ class Downloads:
         return name
 
     async def _copied(self, position: int, file: Path, small: Path) -> str | None:
-        """The ending of a picture that an earlier run downloaded to another folder."""
-        earlier = self._table.states[position].image_path
-        if not earlier or storage.is_url(earlier):
+        """The ending of a picture that an earlier run downloaded to another folder.
+
+        A table names it, and anybody may have written that: so it is only taken from below the
+        table's own folder, and under a name that this program gives to this ad's picture.
+        """
+        state = self._table.states[position]
+        earlier = state.image_path
+        if not earlier or not self._table.location:
             return None
         name = storage.name(earlier)
         if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
             return None
-        try:
-            source = storage.local_path(earlier)
-            if not source.is_file():
-                return None
-        except (CampaignError, OSError):  # no file can be called what the cell holds
+        if not _is_named_after(name, picture_id(state)):
+            return None
+        source = file_below(earlier, storage.folder(self._table.location))
+        if source is None:
             return None
         try:
-            await asyncio.to_thread(shutil.copyfile, source, file)
+            await asyncio.to_thread(_copy, source, file)
             return await self._decode(file, small)
         except BrokenPictureError:
             return None
@@ -263,6 +268,11 @@ class Downloads:
     async def _decode(self, path: Path, small: Path) -> str:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._decoders, check_and_shrink, path, small)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with local_files.open_file(source) as opened, target.open("xb") as copy:
+        shutil.copyfileobj(opened, copy)
 
 
 def _is_named_after(name: str, picture_id: str) -> bool:

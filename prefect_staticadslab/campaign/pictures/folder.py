@@ -1,12 +1,12 @@
-"""A folder of pictures and their thumbnails, here or behind any URL that fsspec knows."""
+"""A folder of pictures and their thumbnails, here or in an object store."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import stat
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +14,11 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final, cast
 
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
+from prefect_staticadslab.campaign.files import local_files, locations, storage
 
 THUMBNAILS: Final = "thumbnails"
 
-PARTIAL: Final = ".part"
 _ABANDONED_SECONDS: Final = 3600.0
 """A partial file that nobody wrote to for so long is what a killed process left behind."""
 
@@ -83,13 +82,13 @@ class PictureFolder:
 
     def local_path(self, name: str) -> Path:
         """The path of a file of a folder of this machine."""
-        return storage.local_path(self.location) / name
+        return locations.local_path(self.location) / name
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
         """A place for a file that is not whole yet, on the disk that it will be on, if here."""
-        unique = f".{uuid.uuid4().hex}{PARTIAL}"
-        path = (self._work or storage.local_path(self.location)) / unique
+        folder = self._work or locations.local_path(self.location)
+        path = folder / local_files.temporary_name("picture")
         try:
             yield path
         finally:
@@ -104,8 +103,8 @@ class PictureFolder:
         if self.is_remote:
             entry = put_file(file, self.place(name))
         else:
-            stat = file.stat()
-            entry = Entry(stat.st_size, stat.st_mtime)
+            found = file.stat()
+            entry = Entry(found.st_size, found.st_mtime)
             file.replace(self.local_path(name))
         if name.startswith(f"{THUMBNAILS}/"):
             self.thumbnails.add(PurePosixPath(name).name)
@@ -137,22 +136,26 @@ class PictureFolder:
         if self.is_remote:
             filesystem, path = storage.remote(self.place(name))
             return cast(IO[bytes], filesystem.open(path, "rb"))
-        return self.local_path(name).open("rb")
+        return local_files.open_file(self.local_path(name))
 
     def _list_local(self) -> None:
-        place = storage.local_path(self.location)
+        place = locations.local_path(self.location)
         try:
+            local_files.check_own_folder(place / THUMBNAILS)
             (place / THUMBNAILS).mkdir(parents=True, exist_ok=True)
             for path in place.iterdir():
-                if path.name.endswith(PARTIAL) and path.name.startswith("."):
+                if local_files.is_temporary_name(path.name):
                     tidy(path)
-                elif path.is_file():
-                    stat = path.stat()
-                    self.pictures[path.name] = Entry(stat.st_size, stat.st_mtime)
-            self.thumbnails.update(path.name for path in (place / THUMBNAILS).iterdir())
+                elif stat.S_ISREG((found := path.lstat()).st_mode):
+                    self.pictures[path.name] = Entry(found.st_size, found.st_mtime)
+            self.thumbnails.update(
+                path.name
+                for path in (place / THUMBNAILS).iterdir()
+                if stat.S_ISREG(path.lstat().st_mode)
+            )
         except OSError as error:
             raise CampaignError(
-                f"There can be no folder {storage.shown(self.location)}: {storage.reason(error)}."
+                f"There can be no folder {locations.shown(self.location)}: {storage.reason(error)}."
             ) from None
 
     def _list_remote(self) -> None:
@@ -180,11 +183,11 @@ def _listed(url: str) -> dict[str, Entry]:
         found = filesystem.ls(path, detail=True)
     except FileNotFoundError:
         return {}
-    except storage.StorageError:
+    except StorageError:
         raise
     except Exception as error:
         raise CampaignError(
-            f"The folder {storage.shown(url)} cannot be reached: {storage.reason(error)}."
+            f"The folder {locations.shown(url)} cannot be reached: {storage.reason(error)}."
         ) from error
     return {
         PurePosixPath(info["name"]).name: Entry(info["size"] or 0, _moment(info))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect_staticadslab.api.downloads import picture_ending
+from prefect_staticadslab.campaign.files.images import UnsafePictureError, opened_picture
 
 THUMBNAIL_PIXELS: Final = 480
 """The longest side: sharp on the contact sheet, also on a screen with two pixels for one."""
@@ -59,21 +60,21 @@ def check_and_shrink(path: Path, thumbnail: Path) -> str:
         BrokenPictureError: It is no picture, or not all of one.
         OSError: The small one cannot be written.
     """
-    from PIL import Image
-
     with path.open("rb") as file:
         ending = picture_ending(file.read(12))
     if ending is None:
         raise BrokenPictureError("it is no PNG, JPEG, WebP or GIF")
     try:
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             # A PNG's checksums; decoding alone passes over some of them.
             picture.verify()
-        with Image.open(path) as picture:
+        with opened_picture(path) as picture:
             picture.load()
             # Of what is whole this makes a small one before it changes the colours of it.
             picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
             small = _on_white(picture)
+    except UnsafePictureError as error:
+        raise BrokenPictureError(f"it {error}") from None
     except Exception as error:  # a broken file can break a decoder anywhere
         raise BrokenPictureError(f"it cannot be decoded: {error}") from None
     small.save(thumbnail, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import glob
 import io
 import shutil
 import tempfile
 import threading
 import time
-import uuid
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final, cast
 
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.storage import StorageError
+from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.files import local_files, locations, storage
 from prefect_staticadslab.campaign.pictures.folder import (
-    PARTIAL,
     PictureFolder,
     is_full,
     put_file,
@@ -47,12 +44,12 @@ def check_zip(location: str) -> None:
     """
     if storage.suffix(location) != ".zip":
         raise StorageError(
-            f"The file for all pictures, {storage.shown(location)}, must end in .zip."
+            f"The file for all pictures, {locations.shown(location)}, must end in .zip."
         )
-    storage.check_folder(location)
+    storage.check_target(location)
     if storage.exists(location) and not _is_ours(location):
         raise StorageError(
-            f"There is a {storage.shown(location)} already that this program did not make, so it "
+            f"There is a {locations.shown(location)} already that this program did not make, so it "
             "is left alone. Give another name, or move it away."
         )
 
@@ -71,7 +68,7 @@ def _is_ours(location: str) -> bool:
 
 def _opened(location: str) -> IO[bytes]:
     if not storage.is_url(location):
-        return storage.local_path(location).open("rb")
+        return local_files.open_file(locations.local_path(location))
     filesystem, path = storage.remote(location)
     return cast(IO[bytes], filesystem.open(path, "rb"))
 
@@ -108,34 +105,34 @@ def _keep(
         if storage.is_url(location):
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
                 made = Path(work) / "pictures.zip"
-                _write(made, folder, names, stop)
+                with made.open("xb") as file:
+                    _write(file, folder, names, stop)
                 put_file(made, location)
         else:
-            _write_here(storage.local_path(location).resolve(), folder, names, stop)
+            _write_here(locations.local_path(location), folder, names, stop)
     except _Stopped:
         return
     except OSError as error:
         why = "the disk is full. Make room there; the next run goes on" if is_full(error) else ""
         raise StorageError(
-            f"{storage.shown(location)} cannot be written: {why or storage.reason(error)}."
+            f"{locations.shown(location)} cannot be written: {why or storage.reason(error)}."
         ) from None
 
 
 def _write_here(
     path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
-    for abandoned in path.parent.glob(f".{glob.escape(path.name)}.*{PARTIAL}"):
-        tidy(abandoned)
-    made = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
-    try:
-        _write(made, folder, names, stop)
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    for abandoned in path.parent.iterdir():
+        if local_files.is_temporary_name(abandoned.name):
+            tidy(abandoned)
+    with local_files.new_file(path) as file:
+        _write(file, folder, names, stop)
 
 
-def _write(made: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event) -> None:
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+def _write(
+    file: IO[bytes], folder: PictureFolder, names: Sequence[str], stop: threading.Event
+) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = _MARK
         for name in names:
             if stop.is_set():

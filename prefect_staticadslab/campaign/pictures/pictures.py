@@ -20,14 +20,20 @@ from prefect_staticadslab.campaign.table.result_table import JobTable
 logger = logging.getLogger(__name__)
 
 
-def check_places(folder: str, images_zip: str = "") -> None:
+def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
     """Raises if pictures cannot be kept there; makes the folder if it is not there.
+
+    Args:
+        folder, images_zip: See `download_pictures`.
+        output: The table. A folder that is called after it is this program's own, and no link.
 
     Raises:
         CampaignError: The message says why.
     """
     if images_zip:
         check_zip(images_zip)
+    if folder and folder == beside(output):
+        storage.check_own_folder(folder)
     if folder:
         with PictureFolder.open(folder):
             pass
@@ -35,7 +41,12 @@ def check_places(folder: str, images_zip: str = "") -> None:
 
 def folder_for(output: str, folder: str, images_zip: str) -> str:
     """Where pictures go: what was asked for; beside the table if only a ZIP was; or nowhere."""
-    return folder or (storage.sibling(output, "-pictures") if images_zip else "")
+    return folder or (beside(output) if images_zip else "")
+
+
+def beside(output: str) -> str:
+    """The folder of pictures that is called after a table."""
+    return storage.sibling(output, "-pictures")
 
 
 async def download_pictures(
@@ -52,7 +63,7 @@ async def download_pictures(
 
     Args:
         table: The campaign's table; `image_path` is noted in it.
-        folder: A folder, here or behind a URL that fsspec knows; it is made if need be.
+        folder: A folder, here or in an object store; it is made if need be.
         images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
         fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
             changed to what it answers.

@@ -17,6 +17,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import ImageAdRequest, Job
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 
 
@@ -28,14 +29,14 @@ class DesignTemplateRequest(BaseModel):
     """A design template to make.
 
     Attributes:
-        reference: Where the reference ad is: a path, or any fsspec URL. It may be moved: what it
-            shows makes it the reference that it is.
+        reference: Where the reference ad is. It may be moved: what it shows makes it the
+            reference that it is.
         digest: Of its content, 64 hexadecimal digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    reference: str = Field(exclude=True)
+    reference: Location = Field(exclude=True)
     digest: str
 
     @property

@@ -14,6 +14,7 @@ import pydantic
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, shortened
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
     ID_COLUMNS,
@@ -162,7 +163,7 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
     problems += wrong
     if problems:
         return None, problems
-    prompt = plain_text(cell_text(cells.get("prompt")))
+    prompt = _prompt(cells.get("prompt"))
     try:
         request = ImageAdRequest(**fields, **settings, prompt=prompt if prompt.strip() else None)
     except pydantic.ValidationError as error:
@@ -171,6 +172,12 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
             for e in error.errors(include_url=False, include_input=False)
         ]
     return request, []
+
+
+def _prompt(cell: Any) -> str:
+    text = plain_text(cell_text(cell))
+    # What was filled in just now has no apostrophe that only says that it is a text.
+    return text if isinstance(cell, CatalogueText) else as_written(text)
 
 
 def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from prefect_staticadslab.campaign.files.cells import Dialect
+from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.files.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.table.job_state import AdState
@@ -51,11 +52,15 @@ class RecordEncoder:
             for i, (state, known) in enumerate(zip(states, self._known, strict=True))
             if state is not known
         ]
-        cells = [(*self._given[i], *states[i].cells(self._columns)) for i in changed]
+        cells = [(*self._given[i], *map(_inert, states[i].cells(self._columns))) for i in changed]
         for i, line in zip(changed, text_lines(cells, self._dialect), strict=True):
             self._lines[i] = line
             self._known[i] = states[i]
         return text_bytes([*self._header, *self._lines], self._dialect)
+
+
+def _inert(value: Any) -> Any:
+    return inert(value) if isinstance(value, str) else value
 
 
 def joined(

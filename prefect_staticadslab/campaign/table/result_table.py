@@ -18,7 +18,7 @@ import pandas as pd
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.api.retries import Attempts, retrying
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.parquet import need_pyarrow
@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKi
 from prefect_staticadslab.campaign.table.merge import (
     OutputError,
     aligned,
+    check_amounts,
     lines_of,
     marked_back,
     marked_gone,
@@ -40,6 +41,7 @@ from prefect_staticadslab.campaign.table.merge import (
     worth_keeping,
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
+from prefect_staticadslab.campaign.table.record_size import check_size
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +114,10 @@ class JobTable(Generic[Q]):
 
         Raises:
             SpreadsheetError: A row is wrong; see `read_rows`.
+            AmountError: An amount of the earlier run's table cannot be.
             OutputError: There is something at `location` that is not this campaign's table, or
                 no table can be there.
+                It would become larger than what can be read again.
             StorageError: `location` cannot be read.
         """
         rows = kind.read_rows(spreadsheet)
@@ -130,9 +134,12 @@ class JobTable(Generic[Q]):
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                table._take_in(read_earlier(location, kind), by_content=True)
+                written = read_earlier(location, kind)
+                check_amounts(written, kind, location)
+                table._take_in(written, by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
+            check_size(table.frame, len(kind.columns), storage.suffix(location))
         return table
 
     @classmethod
@@ -144,12 +151,13 @@ class JobTable(Generic[Q]):
 
         Raises:
             OutputError: There is no result table at `location`.
-            SpreadsheetError: A row of it can no longer be read.
+            SpreadsheetError: A row of it can no longer be read, or holds an amount that cannot be.
             StorageError: `location` cannot be read.
         """
         version = storage.version(location)
         if version is None:
             raise OutputError(f"There is no result table at {location}.")
+        storage.check_target(location)
         if storage.suffix(location) not in WRITABLE:
             raise OutputError(
                 f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
@@ -162,6 +170,7 @@ class JobTable(Generic[Q]):
                 f"{location} is no result table: its last columns must be "
                 f"{names[0]}, …, {names[-1]}, as a campaign writes them."
             ) from None
+        check_amounts(written, kind, location)
         frame, rows, states = reopened(written, kind)
         table = cls(kind, location, frame, written.dialect, rows, states, resumed=True)
         table._version = version
@@ -447,14 +456,15 @@ def check_location(location: str) -> None:
     Raises:
         OutputError: There is no such format.
         SpreadsheetError: What the format needs is not installed.
-        StorageError: There is no such folder.
+        StorageError: There is no such folder, or nothing is written there; see
+            `storage.check_target`.
     """
     if storage.suffix(location) not in WRITABLE:
         raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
     if storage.suffix(location) == ".parquet":
         need_pyarrow()
-    storage.check_folder(location)
+    storage.check_target(location)
 
 
 def _writes() -> Attempts:
-    return retrying(storage.StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
+    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)

@@ -1,0 +1,33 @@
+"""What may be asked of the web, and a reader that nothing there can hold up or overfill.
+
+Web addresses come from cells, notes and answers, that is from strangers, and this machine can ask
+what they cannot: its own services, and its cloud's, which give secrets to whoever asks. So each
+address passes a `WebGate`, again for each redirect, and once more when the connection is there.
+"""
+
+from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
+from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, shown
+from prefect_staticadslab.api.web.reader import (
+    ACCEPT_ENCODING,
+    WebAnswer,
+    WebFile,
+    ask,
+    read_web,
+    unbounded_encoding,
+    web_client,
+)
+
+__all__ = [
+    "ACCEPT_ENCODING",
+    "ALLOWED_HOSTS_VARIABLE",
+    "ForbiddenAddressError",
+    "WebAnswer",
+    "WebError",
+    "WebFile",
+    "WebGate",
+    "ask",
+    "read_web",
+    "shown",
+    "unbounded_encoding",
+    "web_client",
+]

@@ -1,0 +1,68 @@
+"""How much is read of what arrives: spreadsheets come from strangers, answers from a network.
+
+What is over a bound is refused with a message that names it. Together they keep a process that
+refuses something under 1 GB of memory; `docs/security.md` lists them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TABLE_BYTES: Final = 64 * 1024 * 1024
+"""Of a spreadsheet's or a result table's file. Ten thousand rows of a shop's export have 30 MB."""
+
+TABLE_ROWS: Final = 1_048_576
+TABLE_COLUMNS: Final = 16_384
+"""What a sheet of Excel's has."""
+
+TABLE_CELLS: Final = 5_000_000
+"""Rows times columns. In memory a cell takes 70 bytes and more."""
+
+LONGEST_CELL: Final = 1_000_000
+"""Characters of a cell. Excel's own limit is 32,767; more than a million is a broken file."""
+
+WORKBOOK_BYTES: Final = 128 * 1024 * 1024
+"""Of a workbook, or of a Parquet file, once it is uncompressed."""
+
+WORKBOOK_PARTS: Final = 10_000
+"""Files within a workbook."""
+
+WORKBOOK_ELEMENTS: Final = 6_000_000
+"""XML elements of a workbook: three for a cell, and its row."""
+
+WORKBOOK_OTHER_ELEMENTS: Final = 1_000_000
+"""XML elements of a workbook that are neither cells nor their texts, and stay in memory: styles,
+for the most part."""
+
+XML_DEPTH: Final = 100
+"""Elements within elements; spreadsheet programs nest about ten."""
+
+PICTURE_PIXELS: Final = 40_000_000
+"""Of a picture that is decoded, at four bytes each. An 8K picture has 33 million."""
+
+DECODED_PICTURES: Final = 2
+"""Pictures that are decoded at once."""
+
+NOTE_BYTES: Final = 64 * 1024
+"""Of an inbox's note on a spreadsheet."""
+
+KITS_BYTES: Final = 1024 * 1024
+"""Of a file of brand kits."""
+
+PAGE_START_BYTES: Final = 4096
+"""Of a contact sheet that is there already, to see whether it is ours."""
+
+
+def in_megabytes(count: int) -> str:
+    """A number of bytes for a message.
+
+    Example:
+        ```python
+        from prefect_staticadslab.bounds import TABLE_BYTES, in_megabytes
+
+        assert in_megabytes(TABLE_BYTES) == "67 MB"
+        assert in_megabytes(65_536) == "0.07 MB"
+        ```
+    """
+    megabytes = count / 1_000_000
+    return f"{megabytes:.0f} MB" if megabytes >= 1 else f"{megabytes:.2f} MB"

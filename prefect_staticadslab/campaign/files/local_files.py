@@ -1,0 +1,237 @@
+"""Files of this machine: only regular ones are opened, and none is written through a link."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.files.locations import shown
+
+logger = logging.getLogger(__name__)
+
+LOCK_SECONDS: Final = 10.0
+"""How long to wait for somebody else's write, which takes a moment."""
+
+_UNHURT: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+_held_by_others: set[Path] = set()
+"""Folders whose lock somebody kept for longer than any write takes."""
+
+
+class IrregularFileError(OSError):
+    """A pipe, a device or a socket where a file should be; `strerror` says so."""
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Opens a regular file for reading, and nothing else: a pipe or a device may never answer.
+
+    Raises:
+        IrregularFileError: It is no regular file.
+        OSError: It cannot be opened; a folder raises `IsADirectoryError`.
+    """
+    # Looked at first, because opening some devices does something by itself.
+    _check_regular(path.stat(), path)
+    descriptor = os.open(path, _READ | _BINARY)
+    try:
+        _check_regular(os.fstat(descriptor), path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check_regular(found: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise IrregularFileError(errno.EINVAL, f"it is {_kind(found.st_mode)}, not a file")
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    return kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def check_target(path: Path) -> None:
+    """Raises if nothing is written to a path, because of what is there already.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        StorageError: It is a link, a pipe, a device or a socket.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(mode):
+        raise StorageError(
+            f"{shown(str(path))} is a link to somewhere else, and nothing is written through "
+            "links. Name the file that is meant, or remove the link."
+        )
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise StorageError(
+            f"{shown(str(path))} is {_kind(mode)}, not a file, so nothing is written to it."
+        )
+
+
+def check_own_folder(path: Path) -> None:
+    """Raises if a folder that this program makes for itself is a link that somebody else made.
+
+    Raises:
+        StorageError: It is.
+    """
+    if path.is_symlink():
+        raise StorageError(
+            f"The folder {shown(str(path))} is a link to somewhere else, and nothing is written "
+            "through links. Remove the link."
+        )
+
+
+def version(path: Path) -> str:
+    """What differs as soon as a file was written again.
+
+    Raises:
+        OSError: It is not there.
+    """
+    return _version(path.stat())
+
+
+def _version(found: os.stat_result) -> str:
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` once the body has written it; or nothing changes.
+
+    A link in its place would be replaced, never followed, whoever puts it there meanwhile.
+
+    Raises:
+        OSError, StorageError: See `check_target`; or it cannot be written.
+    """
+    check_target(path)
+    made = path.with_name(temporary_name(path.name))
+    # With these rights the system leaves out what people left out of theirs.
+    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _UNHURT | _BINARY, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(FileNotFoundError):
+                _keep_mode(file.fileno(), path.lstat())
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
+        raise
+
+
+def _keep_mode(descriptor: int, earlier: os.stat_result) -> None:
+    if stat.S_ISREG(earlier.st_mode) and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, earlier.st_mode & 0o777)
+
+
+def replace(path: Path, content: bytes) -> str:
+    """Writes a whole file. It appears at once and whole, or not at all.
+
+    Returns:
+        Its `version`.
+
+    Raises:
+        OSError, StorageError: See `new_file`.
+    """
+    with new_file(path) as file:
+        file.write(content)
+        file.flush()
+        written = _version(os.fstat(file.fileno()))
+    return written
+
+
+_MARK: Final = "staticadslab"
+_RANDOM_BYTES: Final = 16
+
+
+def temporary_name(name: str) -> str:
+    """What a file is called until it is whole. Nobody can guess it, or take it for his own."""
+    # A file system takes names of 255 bytes.
+    short = name.encode(errors="surrogateescape")[:120].decode(errors="ignore")
+    return f".{short}.{_MARK}-{secrets.token_hex(_RANDOM_BYTES)}.part"
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether `temporary_name` made a name: other programs have partial files, too.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.local_files import (
+            is_temporary_name, temporary_name
+        )
+
+        assert is_temporary_name(temporary_name("a.png"))
+        assert not is_temporary_name(".movie.mkv.part")
+        ```
+    """
+    stem, _, token = name.removesuffix(".part").rpartition(f".{_MARK}-")
+    digits = len(token) == 2 * _RANDOM_BYTES and not token.strip("0123456789abcdef")
+    return stem.startswith(".") and name.endswith(".part") and digits
+
+
+@contextmanager
+def one_writer(path: Path) -> Iterator[None]:
+    """Keeps other processes of this machine that ask for the same from writing beside `path`.
+
+    Does nothing on Windows and on network drives that know no such locks. A lock that somebody
+    keeps is not waited for longer than a moment: whoever may read a folder may lock it, and must
+    not stop a campaign by that. Two runs are kept apart by the lock; without it, the next
+    checkpoint mends what they write at the same instant.
+    """
+    with ExitStack() as stack:
+        if os.name != "nt":
+            # The folder itself is locked, so that no lock file is left beside people's tables.
+            with suppress(OSError, RuntimeError):
+                folder = path.absolute().parent.resolve()
+                descriptor = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                _lock(descriptor, folder)
+        yield
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    import fcntl
+
+    deadline = time.monotonic() + (0.0 if folder in _held_by_others else LOCK_SECONDS)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                if folder not in _held_by_others:
+                    _held_by_others.add(folder)
+                    logger.warning(
+                        "The folder %s is locked by another program, which is not waited for.",
+                        shown(str(folder)),
+                    )
+                return
+            time.sleep(0.01)
+        else:
+            _held_by_others.discard(folder)
+            return

@@ -1,0 +1,249 @@
+"""Where things are: the gate that every place passes, whether people type it or a cell names it.
+
+What people type may be a path, a web address, or a place in an object store. What *data* names, a
+cell, a note or a result table, is narrower: spreadsheets come from strangers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from prefect_staticadslab.api.web import WebGate
+from prefect_staticadslab.campaign.errors import StorageError
+
+PROTOCOLS_VARIABLE: Final = "SAL_ALLOWED_PROTOCOLS"
+"""Names further protocols of fsspec that people may type, separated by commas."""
+
+LOCAL_PROTOCOLS: Final = frozenset(("file", "local"))
+WEB_PROTOCOLS: Final = frozenset(("http", "https"))
+STORE_PROTOCOLS: Final = frozenset(("s3", "gs", "gcs", "az", "abfs", "abfss"))
+
+LONGEST_SHOWN: Final = 300
+"""Of a longer location a message shows the beginning and the end."""
+
+_PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class LocationError(StorageError):
+    """A place that is not asked. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place that passed the gate; make it by `typed` or `named_by`.
+
+    Attributes:
+        text: The place as it is written.
+        protocol: Such as `https` or `s3`, in lower case; "" for a path of this machine.
+        gate: Which hosts of the web may be asked for it.
+    """
+
+    text: str
+    protocol: str
+    gate: WebGate
+
+    @classmethod
+    def typed(cls, text: str) -> Location:
+        """A place that a person named: in a command, a form, a deployment or code.
+
+        Args:
+            text: A path, an http(s) address, or a place in an object store: `s3://`, `gs://`,
+                `az://` or `abfs://`. The environment variable `SAL_ALLOWED_PROTOCOLS` may name
+                more of fsspec's protocols. fsspec's chains of addresses, with `::`, are refused.
+
+        Raises:
+            LocationError: It is none of these.
+
+        Example:
+            ```python
+            from prefect_staticadslab.campaign.files.locations import Location
+
+            assert Location.typed("ads/summer.csv").is_local
+            assert Location.typed("S3://ads/summer.csv").protocol == "s3"
+            ```
+        """
+        protocol = protocol_of(text)
+        if protocol in WEB_PROTOCOLS:
+            return cls(text, protocol, WebGate.of(text))
+        if protocol and "::" in text:
+            raise LocationError(
+                f"{shown(text)} is a chain of addresses, and these are not followed. Name the "
+                "file itself."
+            )
+        if protocol and protocol not in STORE_PROTOCOLS | _allowed_protocols():
+            raise LocationError(
+                f"{shown(text)} is of a kind that is not allowed: it may be a path, or begin with "
+                f"http://, https://, s3://, gs://, az:// or abfs://. The environment variable "
+                f"{PROTOCOLS_VARIABLE} may allow more."
+            )
+        return cls(text, protocol, WebGate.of())
+
+    @classmethod
+    def named_by(cls, table: str, text: str) -> Location:
+        """A place that a table names, in a cell or as the name of a file beside it.
+
+        Args:
+            table: Where the table is, as it was typed.
+            text: An http(s) address; or a path that starts at the table's folder and stays below
+                it, also if links lie on the way. A table from the web may only name what is there.
+
+        Raises:
+            LocationError: It is none of these.
+
+        Example:
+            ```python
+            from prefect_staticadslab.campaign.files.locations import Location
+
+            assert Location.named_by("s3://ads/refs.csv", "a.png").text == "s3://ads/a.png"
+            ```
+        """
+        if protocol_of(text) in WEB_PROTOCOLS:
+            return cls(text, protocol_of(text), WebGate.of(table))
+        if "://" in text:
+            raise LocationError(
+                f"{shown(text)} is of a kind that a table may not name: only http:// and https:// "
+                "addresses, and files below its own folder."
+            )
+        return cls.below(folder_of(table), text)
+
+    @classmethod
+    def below(cls, folder: str, name: str) -> Location:
+        """A file of a folder, by its name or by a path that starts there.
+
+        Args:
+            folder: The folder, as it was typed.
+            name: What data, a listing included, calls it.
+
+        Raises:
+            LocationError: It leads out of the folder: by `..`, as a full path, or through a link.
+        """
+        base = cls.typed(folder)
+        parts = re.split(r"[/\\]", name)
+        is_full = name.startswith(("/", "\\")) or bool(PureWindowsPath(name).drive)
+        if is_full or ".." in parts or not name.strip():
+            raise _outside(name, folder)
+        if not base.is_local:
+            place = cls.typed(f"{folder.rstrip('/')}/{name}")
+            return cls(place.text, place.protocol, base.gate)
+        start = local_path(folder)
+        path = start / name
+        try:
+            inside = path.resolve().is_relative_to(start.resolve())
+        except (OSError, RuntimeError, ValueError):  # what cannot be is not there
+            inside = True
+        if not inside:
+            raise _outside(name, folder)
+        # A name may begin with ~, and that is no home folder then.
+        return cls(str(path.absolute()) if str(path).startswith("~") else str(path), "", base.gate)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file or folder of this machine."""
+        return not self.protocol
+
+    @property
+    def is_web(self) -> bool:
+        """Whether a web server has it."""
+        return self.protocol in WEB_PROTOCOLS
+
+
+def _outside(name: str, folder: str) -> LocationError:
+    return LocationError(
+        f"{shown(name)} leads out of the folder {shown(folder)}, and only what lies in that is "
+        "read for a table. Put the file there, and write its path from there."
+    )
+
+
+def _allowed_protocols() -> frozenset[str]:
+    names = os.environ.get(PROTOCOLS_VARIABLE, "").lower().split(",")
+    return frozenset(name.strip() for name in names if name.strip())
+
+
+def file_below(location: str, folder: str) -> Path | None:
+    """The regular file of this machine that a table names, if it lies below a folder.
+
+    Args:
+        location: A path as a table has it: a full one, or one that starts where the table's
+            program was run.
+        folder: Which folder; a URL has no such file below it.
+
+    Returns:
+        None if there is no such file, or it lies elsewhere, also by a link.
+    """
+    if protocol_of(location) or protocol_of(folder):
+        return None
+    try:
+        path, start = local_path(location).resolve(), local_path(folder).resolve()
+        return path if path.is_relative_to(start) and path.is_file() else None
+    except (StorageError, OSError, RuntimeError):  # no file can be called what the cell holds
+        return None
+
+
+def protocol_of(location: str) -> str:
+    """The protocol of a URL in lower case; "" for a path of this machine, also as a `file://` URL.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.locations import protocol_of
+
+        assert protocol_of("HTTPS://example.com/a.csv") == "https"
+        assert protocol_of("file:///ads/a.csv") == protocol_of("ads/a.csv") == ""
+        ```
+    """
+    if "://" not in location:
+        return ""
+    found = _PROTOCOL.match(location)
+    # What is before the :// without being a protocol is none that anybody allows.
+    protocol = found[1].lower() if found else location.partition("://")[0] or "://"
+    return "" if protocol in LOCAL_PROTOCOLS else protocol
+
+
+def local_path(location: str) -> Path:
+    """The path of a local file, which may be given as a `file://` URL.
+
+    Raises:
+        StorageError: No file can have this name, or nobody knows whose home folder is meant.
+    """
+    try:
+        path = Path(location)
+        if "://" in location and not protocol_of(location):
+            path = Path(url2pathname(urlsplit(location).path))
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+    except ValueError:
+        raise StorageError(f"No file can be called {shown(location)}.") from None
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise StorageError(
+            f"{shown(location)} cannot be found: there is no home folder {path.parts[0]}."
+        ) from None
+
+
+def folder_of(location: str) -> str:
+    """The folder that a file is in."""
+    if protocol_of(location):
+        return re.split("[?#]", location)[0].rpartition("/")[0]
+    try:
+        return str(local_path(location).parent)
+    except StorageError:
+        return str(Path(location).parent)
+
+
+def shown(location: str) -> str:
+    """A location for a message, on one line: a URL without its user, password and query."""
+    text = location
+    if protocol_of(location):
+        scheme, _, rest = re.split("[?#]", location)[0].partition("://")
+        host, slash, path = rest.partition("/")
+        text = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[: LONGEST_SHOWN // 2]}…{text[-LONGEST_SHOWN // 2 :]}"
