@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from prefect_staticadslab.bounds import KITS_BYTES
 from prefect_staticadslab.brand_kits.kit import KitProblem, block_name_problem
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
 from prefect_staticadslab.campaign.names.listings import KINDS, Kind
@@ -75,12 +77,8 @@ def open_kits(location: str, default_credentials: str) -> KitFile:
         endings = ", ".join(TOML + YAML)
         raise CampaignError(f"{location} is no file of brand kits: its name must end in {endings}.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise CampaignError(f"There is no file {location}.") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise CampaignError(f"{location} cannot be read: {reason}.") from error
+        content = storage.read_bytes(location, most=KITS_BYTES, what="a file of brand kits")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CampaignError(f"{location} is not UTF-8. Save it as UTF-8.") from error
     try:

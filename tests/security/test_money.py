@@ -305,7 +305,8 @@ async def test_a_row_of_stars_is_held_by_the_limit_and_says_how_many_ads_it_make
     with pytest.raises(BudgetError, match=rf"1 row makes {plan.rows:,} ads.*the limit is 50\.00"):
         plan.check_budget(RUN_LIMIT_USD)
     assert cost_line(plan) == (
-        f"1 row makes {plan.rows:,} ads; {plan.rows:,} ads to create, up to {4 * plan.rows:,}.00 USD."
+        f"1 row makes {plan.rows:,} ads; {plan.rows:,} ads to create, "
+        f"up to {4 * plan.rows:,}.00 USD."
     )
     many = replace(plan, rows=50_000, to_create={("editable", Decimal(4)): 50_000})
     assert cost_line(many).startswith("1 row makes 50,000 ads; 50,000 ads to create")
