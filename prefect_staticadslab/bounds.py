@@ -49,6 +49,56 @@ NOTE_BYTES: Final = 64 * 1024
 KITS_BYTES: Final = 1024 * 1024
 """Of a file of brand kits."""
 
+CELL_VALUES: Final = 1_000
+"""Names, ids or filters in one cell, with `|` between them."""
+
+PROMPT_PLACEHOLDERS: Final = 200
+"""Placeholders in one prompt."""
+
+PROMPT_LENGTH: Final = 100_000
+"""Characters of a prompt that was filled in. A few hundred are usual."""
+
+PROMPTS_LENGTH: Final = 64_000_000
+"""Characters of all prompts that were filled in: one row may make thousands of ads."""
+
+NAME_LENGTH: Final = 1_000
+"""Characters of a name that is compared without its accents' order, which for a million of them
+takes hours."""
+
+PATTERN_LENGTH: Final = 200
+"""Characters of the pattern for tables' names. A file's name has 255 bytes at most."""
+
+HINTS: Final = 50
+"""Words of one kind for which the nearest known ones are looked for. Nobody reads more."""
+
+HINT_LENGTH: Final = 100
+"""Characters of a word that are compared for that."""
+
+HINT_CHOICES: Final = 2_000
+"""Known words that one is compared with."""
+
+TOLD_PROBLEMS: Final = 1_000
+"""Lines that say what is wrong with a spreadsheet."""
+
+PATCH_OPERATIONS: Final = 1_000
+"""Operations of one JSON patch."""
+
+PATCH_PATH: Final = 1_000
+"""Characters of a path in a JSON patch."""
+
+TREE_LENGTH: Final = 8_000_000
+"""Of a tree as JSON, roughly in characters, while a patch copies parts of it. A rich template has
+some hundred thousand."""
+
+TREE_DEPTH: Final = 200
+"""Levels of a tree: a hundred nodes, one within the other."""
+
+KIT_DOTS: Final = 200
+"""Dots in a line of a file of brand kits: parts of a dotted key cost the square of their number."""
+
+KIT_FIELDS: Final = 1_000
+"""Fields that one table of YAML has after merges, which may double with every line."""
+
 PAGE_START_BYTES: Final = 4096
 """Of a contact sheet that is there already, to see whether it is ours."""
 
