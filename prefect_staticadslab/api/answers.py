@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import httpx
 import pydantic
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import (
     ErrorDetail,
     OversizedAnswerError,

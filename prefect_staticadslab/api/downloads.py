@@ -7,7 +7,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Final, TypeVar
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.catalogue import media_type
 from prefect_staticadslab.api.errors import (
     APIConnectionError,

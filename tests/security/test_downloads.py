@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import stamina
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.downloads import ATTEMPTS, PictureDownloader
 from prefect_staticadslab.api.errors import (
     APIConnectionError,

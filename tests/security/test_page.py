@@ -1,4 +1,4 @@
-"""The page on security names every attack and every bound, and promises nothing that is not tested."""
+"""The page on security names every attack and every bound, and promises only what is tested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Page("docs/security.md")
 ATTACKS = ROOT / "tests" / "security"
 
 
-def tests_in(file: Path) -> set[str]:
+def attacks_in(file: Path) -> set[str]:
     return {
         node.name
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -35,8 +35,9 @@ def named(cell: str) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     file = ""
     for name in re.findall(r"`([^`]+)`", cell):
-        file, name = (name, "") if name.endswith(".py") else (file, name)
-        if name:
+        if name.endswith(".py"):
+            file = name
+        else:
             found.append((file, name))
     return found
 
@@ -46,7 +47,7 @@ def test_each_promise_names_its_tests() -> None:
         assert threat
         assert promise
         assert named(tests), threat
-    everywhere = {file.name: tests_in(file) for file in (ROOT / "tests").rglob("test_*.py")}
+    everywhere = {file.name: attacks_in(file) for file in (ROOT / "tests").rglob("test_*.py")}
     missing = [
         (file, test)
         for *_, tests in promised()
@@ -61,7 +62,7 @@ def test_each_attack_stands_for_a_promise() -> None:
         (file.name, test)
         for file in ATTACKS.glob("test_*.py")
         if file.name != Path(__file__).name
-        for test in tests_in(file)
+        for test in attacks_in(file)
     }
     told = {pair for *_, tests in promised() for pair in named(tests)}
     assert attacks - told == set()

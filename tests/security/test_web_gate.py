@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.web import (
     ForbiddenAddressError,
     WebError,

@@ -15,8 +15,8 @@ from typing import Any, Final
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api import bounds
 from prefect_staticadslab.api.connection import direct
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, shown
@@ -107,7 +107,7 @@ async def ask(
     """Asks for `url`, and for what it is redirected to, if the gate lets each of them pass.
 
     The time that it takes, with what the body of the `async with` does, is bounded: see
-    `prefect_staticadslab.api.bounds`.
+    `prefect_staticadslab.bounds`.
 
     Raises:
         ForbiddenAddressError: See `WebGate.check`.
