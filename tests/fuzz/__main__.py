@@ -15,10 +15,13 @@ from tests.fuzz.targets import TARGETS
 
 def main() -> int:
     """Runs the command. Returns 1 if anything was found."""
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if unknown := set(given.targets) - set(TARGETS):
+        parser.error(f"there is no target {', '.join(sorted(unknown))}")
     if given.repeat:
         if len(given.targets) != 1:
-            raise SystemExit("Name the target that the input is of.")
+            parser.error("name the target that the input is of")
         repeat(TARGETS[given.targets[0]], given.repeat)
         return 0
     seed = secrets.randbits(32) if given.seed is None else given.seed
@@ -27,6 +30,7 @@ def main() -> int:
         run_here(target, seed=seed, seconds=given.seconds, folder=given.folder)
         return 0
     folder = given.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    folder.mkdir(parents=True, exist_ok=True)
     print(f"Inputs that must not be, and logs: {folder}", flush=True)
     names = given.targets or list(TARGETS)
     reports = run_all(names, seed=seed, seconds=given.seconds, folder=folder)

@@ -47,8 +47,8 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import ResultTable
-from tests.fuzz.inputs import any_texts, edited, edits, json_values, texts
-from tests.fuzz.target import Target, promise
+from tests.fuzz.inputs import any_texts, edited, edits, json_values, mostly, texts
+from tests.fuzz.target import BrokenPromiseError, Target, promise
 
 _NAMES: Final = (
     "Harbor Roast", "harbor  roast", "=Tea", "'=Tea", "A | B", "*", "", "İstanbul", "{price}",
@@ -75,7 +75,7 @@ def catalogue(names: Sequence[str]) -> Catalogue:
     for brand in range(3):
         lists[ListKey(PRODUCT, f"brand_{brand + 1}")] = listing(PRODUCT, "prod", 2 + brand)
     for product in range(4):
-        lists[ListKey(AUDIENCE, f"prod_{product + 1}")] = listing(AUDIENCE, "aud", product)
+        lists[ListKey(AUDIENCE, f"prod_{product + 1}")] = listing(AUDIENCE, "aud", 1 + product)
         lists[ListKey(VARIANT, f"prod_{product + 1}")] = listing(VARIANT, "pv", product)
     return Catalogue(lists)
 
@@ -95,8 +95,11 @@ def names_of_things() -> st.SearchStrategy[str]:
 
 def _selector_inputs() -> st.SearchStrategy[tuple[list[str], list[list[str]]]]:
     names = st.lists(st.one_of(st.sampled_from(_NAMES), texts(10)), min_size=1, max_size=4)
-    cells = st.lists(names_of_things(), min_size=10, max_size=10)
-    return st.tuples(names, st.lists(cells, min_size=1, max_size=3))
+    good = ("dt_1", "", "", "brand_2", "", "*", "", "*", "", "")
+    fields = st.integers(0, len(good) - 1)
+    changes = st.dictionaries(fields, names_of_things(), max_size=2)
+    line = changes.map(lambda given: [given.get(n, cell) for n, cell in enumerate(good)])
+    return st.tuples(names, st.lists(line, min_size=1, max_size=3))
 
 
 def examine_cell_syntax(given: tuple[list[str], list[list[str]]]) -> None:
@@ -115,13 +118,17 @@ def examine_cell_syntax(given: tuple[list[str], list[list[str]]]) -> None:
 
 def _prompt_inputs() -> st.SearchStrategy[tuple[list[str], list[str], str, str, str]]:
     pieces = st.sampled_from(
-        ("{product}", "{Product}", "{audience}", "{price}", "{a b}", "{{", "}}", "{", "}", "Now ",
+        ("{product}", "{audience}", "{price}", "{a b}", "{{", "}}", "{", "}", "Now ", "{Product}",
          "{price:>99999999999}", "{price!r}", "{0.__class__}", "{=x}", "'", "=", "\n", "{prompt}")
     )  # fmt: skip
-    prompt = st.lists(st.one_of(pieces, texts(8)), max_size=5).map("".join)
+    good = st.sampled_from(("{product}", "{audience}{{", "Now ", "'", "=", "{brand_id}", "\n", "+"))
+    wild = st.lists(st.one_of(pieces, texts(8)), max_size=5)
+    prompt = st.one_of(st.lists(good, max_size=3), wild).map("".join)
     columns = st.lists(
-        st.one_of(st.sampled_from(("price", "a b", "=x", "Status")), texts(8)), max_size=3
-    )
+        st.one_of(st.sampled_from(("price", "a b", "=x", "Status")), texts(8)),
+        max_size=3,
+        unique=True,
+    ).filter(lambda names: not {"prompt", "product"} & {name.strip().casefold() for name in names})
     names = st.lists(st.one_of(st.sampled_from(_NAMES), texts(10)), min_size=1, max_size=3)
     ending = st.sampled_from((".csv", ".tsv", ".xlsx", ".parquet"))
     return st.tuples(names, columns, prompt, texts(), ending)
@@ -161,7 +168,7 @@ def _filled_once(table: Spreadsheet, there: Catalogue, ending: str) -> None:
         promise(bool(row.request.product_id), "an ad of no product")
     campaign.save_now()
     wanted = [(row.identity, row.request.prompt) for row in campaign.rows]
-    again = ResultTable.open(str(place), expand(Brief.read(table), there))
+    again = known_again(str(place), expand(Brief.read(table), there))
     promise(
         [(r.identity, r.request.prompt) for r in again.rows] == wanted, "paid for again", wanted
     )
@@ -173,14 +180,24 @@ def _filled_once(table: Spreadsheet, there: Catalogue, ending: str) -> None:
         promise(prompts == [prompt for _, prompt in wanted], "filled in again", prompts)
 
 
+def known_again(place: str, spreadsheet: Spreadsheet) -> ResultTable:
+    """A table that this program has written, opened for the same spreadsheet again."""
+    try:
+        return ResultTable.open(place, spreadsheet)
+    except CampaignError as error:
+        raise BrokenPromiseError("a table of ours is not known again", str(error)) from error
+
+
 def _pattern_inputs() -> st.SearchStrategy[tuple[str, list[str], str, str, str]]:
-    piece = st.sampled_from((*(f"{{{name}}}" for name in PLACEHOLDERS), "{name}", "{ending}", "-"))
-    pattern = st.lists(st.one_of(piece, piece, texts(6)), max_size=6).map("".join)
+    pieces = (*(f"{{{name}}}" for name in PLACEHOLDERS), "{name}", "{ending}", "-", "{name}", "x")
+    piece = mostly(st.sampled_from(pieces), texts(6))
+    ends = mostly(st.sampled_from((".{ending}", "-results.csv", ".{ending}")), texts(6))
+    pattern = st.tuples(st.lists(piece, max_size=6).map("".join), ends).map("".join)
     there = st.lists(st.one_of(texts(), st.from_regex(r"x-\d{4}-\d\d-\d\d\.csv")), max_size=4)
-    zones = st.sampled_from(("Europe/Berlin", "UTC", "../x", "/etc/passwd", "Europe", "GMT+25", ""))
-    names = st.one_of(texts(12), st.just("summer.csv"))
+    zones = st.sampled_from(("Europe/Berlin", "UTC", "", "Asia/Tokyo", "../x", "/etc/passwd"))
+    names = mostly(st.just("summer"), texts(12))
     endings = st.sampled_from((".csv", ".xlsx", ""))
-    return st.tuples(pattern, there, names, st.one_of(zones, any_texts()), endings)
+    return st.tuples(pattern, there, names, mostly(zones, any_texts()), endings)
 
 
 def examine_pattern(given: tuple[str, list[str], str, str, str]) -> None:

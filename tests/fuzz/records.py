@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.files.text import read_text
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
-from prefect_staticadslab.campaign.rows.columns import INPUT_COLUMNS, READ_COLUMNS
+from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
 from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spreadsheet_of
 from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
@@ -33,9 +33,9 @@ from prefect_staticadslab.campaign.table.job_state import (
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.table.result_table import ResultTable
-from tests.fuzz.inputs import MOMENTS, NUMBERS, json_values, texts
-from tests.fuzz.names import CATALOGUE, names_of_things
-from tests.fuzz.target import Target, promise
+from tests.fuzz.inputs import MOMENTS, NUMBERS, json_values, mostly, texts
+from tests.fuzz.names import CATALOGUE, known_again, names_of_things
+from tests.fuzz.target import BrokenPromiseError, Target, promise
 
 _IDS: Final = {
     "design_template_id": "dt_1",
@@ -68,6 +68,8 @@ def _json_texts() -> st.SearchStrategy[str]:
     keys = ('{"a": {"b": 1}, "a": {"b": 2}}', '{"a": {"b": NaN}}', '{"a": {"b": 1e999}}')
     return st.one_of(
         overrides.map(lenient),
+        overrides.map(lenient),
+        st.just(""),
         json_values().map(lenient),
         nested,
         nested.map(lambda deep: f'{{"a": {{"b": {deep}}}}}'),
@@ -107,7 +109,7 @@ def _cell_of(column: str, *, wrong: bool) -> st.SearchStrategy[Any]:
         return st.one_of(st.integers(0, 9).map(str), _values())
     else:
         return _values()
-    return st.one_of(good, good, good, _values()) if wrong else good
+    return mostly(good, _values()) if wrong else good
 
 
 def _spreadsheet(given: Lines) -> Spreadsheet:
@@ -179,14 +181,17 @@ def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
 
 def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> None:
     """Promises that the next run knows each row again, and pays for none a second time."""
-    again = ResultTable.open(place, sheet)
+    again = known_again(place, sheet)
     wanted = [row.identity for _, row, _ in table.wanted]
     promise([r.identity for _, r, _ in again.wanted] == wanted, "the rows are others", wanted)
     promise(again.gone == table.gone, "rows are gone", again.gone, table.gone)
     for ours, theirs in zip(table.states, again.states, strict=True):
         known, kept = ((s.status, s.image_ad_id, s.attempts) for s in (ours, theirs))
         promise(known == kept, "a state changed", known, kept)
-    reopened = ResultTable.reopen(place)
+    try:
+        reopened = ResultTable.reopen(place)
+    except CampaignError as error:
+        raise BrokenPromiseError("a table is not opened again", str(error)) from error
     promise([r.identity for r in reopened.rows] == [r.identity for r in again.rows], "reopened")
     _summed_up(reopened)
 
@@ -250,24 +255,19 @@ def examine_state(given: tuple[Any, ...]) -> None:
 
 
 def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, str]]]:
-    choices = ("As in the brand kit", "Yes", "No", "Maybe")
-    kinds = ("As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD", "")
-    words = st.one_of(names_of_things(), texts())
-    ad = st.fixed_dictionaries(
-        {},
-        optional={
-            **dict.fromkeys(
-                ("prompt", "product", "audience", "design_template", "product_variant", "brand"),
-                words,
-            ),
-            "ad_type": st.sampled_from(kinds),
-            "generate_ai_images": st.sampled_from(choices),
-            "generate_copy": st.sampled_from(choices),
-        },
-    )
-    fields = [name.removesuffix("_id") for name in INPUT_COLUMNS if name != "node_overrides"]
-    kit = st.fixed_dictionaries({}, optional=dict.fromkeys(fields, words))
-    return st.tuples(st.lists(ad, max_size=3), kit)
+    choices = st.sampled_from(("As in the brand kit", "Yes", "No", "Yes", "No", "Maybe"))
+    kinds = st.sampled_from(("As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"))
+    names = ("product", "audience", "design_template", "product_variant", "brand", "prompt")
+    words = mostly(st.sampled_from(("*", "prod_1", "brand_3", "")), names_of_things())
+    ad = st.dictionaries(st.sampled_from(names), words, max_size=3)
+    switches = {"ad_type": kinds, "generate_ai_images": choices, "generate_copy": choices}
+    switched = st.fixed_dictionaries({}, optional=switches)
+    known = {"brand": "brand_2", "design_template": "dt_1", "product": "*", "audience": "*"}
+    kit = st.dictionaries(st.sampled_from(names), words, max_size=2).map(lambda g: known | g)
+    flags = st.sampled_from(("", "", "true", "false", "maybe"))
+    whole = st.tuples(kit, flags).map(lambda given: {**given[0], "editable": given[1]})
+    both = st.tuples(ad, switched).map(lambda given: given[0] | given[1])
+    return st.tuples(st.lists(both, min_size=1, max_size=3), whole)
 
 
 def examine_form(given: tuple[list[dict[str, str]], dict[str, str]]) -> None:

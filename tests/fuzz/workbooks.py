@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from tests.fuzz.inputs import NUMBERS, TEXTS, Edit, edited, edits, mangled, tokens_of
+from tests.fuzz.inputs import NUMBERS, TEXTS, Edit, edited, edits, mangled, mostly, tokens_of
 from tests.security import large_files
 
 TOKENS: Final = tokens_of(
@@ -146,7 +146,9 @@ def _changed(index: int, changes: Sequence[tuple[int, list[Edit]]], lost: int) -
 def mangled_workbooks() -> st.SearchStrategy[bytes]:
     """Workbooks with changes within their XML, with a part missing, or within the ZIP itself."""
     number = st.integers(0, len(workbooks()) - 1)
-    changes = st.lists(st.tuples(st.integers(0, 12), edits(TOKENS)), max_size=3)
-    lost = st.one_of(st.just(0), st.just(0), st.integers(1, 12))
+    # Mostly the first parts, which are the sheets.
+    parts = mostly(st.integers(0, 1), st.integers(0, 12))
+    changes = st.lists(st.tuples(parts, edits(TOKENS, most=2)), max_size=3)
+    lost = mostly(st.just(0), st.integers(1, 12))
     within = st.builds(_changed, number, changes, lost)
-    return st.one_of(within, within, within, mangled(workbooks, TOKENS))
+    return mostly(within, mangled(workbooks, TOKENS))
