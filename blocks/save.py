@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Sequence
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
@@ -38,7 +37,7 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import LookedUp
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import PREFECT, hide_logs_of
-from prefect_staticadslab.cli.runner import TEMPORARY_SERVER, run_command
+from prefect_staticadslab.cli.runner import run_command
 
 DEFAULT_NAME = "static-ads-lab"
 
@@ -137,13 +136,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit status."""
     given = _parser().parse_args(arguments)
     hide_logs_of(PREFECT)
-
-    def body(stack: contextlib.ExitStack) -> int:
-        stack.enter_context(temporary_settings(TEMPORARY_SERVER))
-        return asyncio.run(run(given))
-
     return run_command(
-        body,
+        lambda _: asyncio.run(run(given)),
         interrupted="Interrupted. Run it again to save the rest.",
         refused="Nothing was saved.",
     )

@@ -22,6 +22,7 @@ from prefect.schedules import Schedule
 from ruamel.yaml import YAML
 
 from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 from prefect_staticadslab.orchestration.deployment_steps import find_block
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -61,7 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Serves every flow from this process.")
     parser.add_argument("--block", default=DEFAULT_BLOCK, help="credentials block (%(default)s)")
     given = parser.parse_args(arguments)
-    serve(*deployments(given.block))
+    with closed_temporary_server():
+        serve(*deployments(given.block))
     return 0
 
 

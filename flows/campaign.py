@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import os
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from prefect_staticadslab.campaign.files.date_patterns import escaped, fill_in, 
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.options import (
     at_least_one,
@@ -41,8 +43,9 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.cli.spending import add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import by_account, clients_of, keys_of
-from prefect_staticadslab.orchestration.flow_outcome import ended
+from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
 
 
@@ -69,7 +72,7 @@ async def campaign(
     campaign_name: str = "",
     sheet: str = "",
     dry_run: bool = False,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
     wait: bool = True,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
@@ -93,7 +96,8 @@ async def campaign(
         campaign_name: A name for the campaign, if its output's name should not be it.
         sheet: Which sheet of an .xlsx; the first if empty.
         dry_run: Only check the rows and say what would be created and what it would cost.
-        max_spend_usd: Refuse to start if the campaign would cost more than this; 0 is no limit.
+        max_spend_usd: Create nothing if the whole campaign, earlier runs included, could cost more
+            than this, in USD; 0 is that nothing may be spent.
         attempts: How often to try an ad whose rendering fails. A failed one is free.
         wait: Wait for the pictures. Otherwise end once all ads are created; a later run of the
             same output collects them.
@@ -111,6 +115,11 @@ async def campaign(
         count and the table in its message, if not.
     """
     watch = flow_started()
+    try:
+        check_limit(max_spend_usd)
+    except CampaignError as error:
+        watch.ended = await refused(error)
+        return watch.ended
     end = await run_campaign(
         spreadsheet,
         output,
@@ -152,8 +161,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     if given.dry_run:
         _print_plan(given, credentials, brief)
         return COMPLETED
-    if given.simulate or not brief.needs_catalogue:
-        asyncio.run(_open(given, credentials, brief))
+    limit_usd = given.max_spend_usd
+    # Names take some requests to be looked up. With a limit, the flow can say by itself what it is.
+    if given.simulate or limit_usd is None or not brief.needs_catalogue:
+        limit_usd = agreed_limit(asyncio.run(_open(given, credentials, brief)), given)
     return run_flow(
         lambda: campaign(
             escaped(given.spreadsheet),
@@ -161,7 +172,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             credentials[0],
             campaign_name=escaped(given.campaign),
             sheet=given.sheet,
-            max_spend_usd=given.max_spend_usd,
+            max_spend_usd=limit_usd,
             attempts=given.attempts,
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
@@ -202,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a saved credentials block; several share the rows",
     )
     option("--dry-run", action="store_true", help="only check, and print the plan")
-    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    add_spending_options(option)
     option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
     option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
     option("--no-wait", action="store_true", help="end once all ads are created; collect later")
@@ -272,7 +283,7 @@ async def _open(
         if given.simulate:
             current.check_simulation()
         plan = Plan.of(current.table)
-        plan.check_budget(given.max_spend_usd)
+        plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
         if ask:
             await current.preflight(*clients)
         return plan

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.flow_retries import Tries
@@ -34,7 +35,7 @@ async def create_ads(
     brand_kit: ImageAdJob,
     ads: list[TypedAd],
     output: str = "",
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
     dry_run: bool = False,
     download_images: str = "",
@@ -46,7 +47,8 @@ async def create_ads(
         ads: The ads, one by one.
         output: A table to keep besides the one in Prefect: a .csv, .tsv, .xlsx or .parquet; a path
             or a URL. None if empty. The same table goes on with the same ads.
-        max_spend_usd: Refuse to start if the ads would cost more than this, in USD; 0 is no limit.
+        max_spend_usd: Create nothing if the ads, with what the table has of earlier runs, could
+            cost more than this, in USD; 0 is that nothing may be spent.
         attempts: How often to try an ad whose rendering fails. A failed one is free.
         dry_run: Only check the ads and say what they would cost; see the run's log.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
@@ -57,6 +59,7 @@ async def create_ads(
     watch = flow_started()
     tries = await Tries.of_this_run()
     try:
+        check_limit(max_spend_usd)
         if not output:
             tries.check_keys_are_known()
         rows = spreadsheet_of(ads, brand_kit.defaults())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -19,6 +20,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.options import (
     add_key_options,
@@ -35,6 +37,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.cli.spending import TEMPLATES, add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
@@ -53,7 +56,7 @@ async def design_templates(
     credentials: StaticAdsLabCredentials,
     sheet: str = "",
     dry_run: bool = False,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
     wait: bool = True,
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
@@ -68,7 +71,8 @@ async def design_templates(
         credentials: The API key to use.
         sheet: Which sheet of an .xlsx; the first if empty.
         dry_run: Only check the pictures and say what it would cost.
-        max_spend_usd: Refuse to start if it would cost more than this; 0 is no limit.
+        max_spend_usd: Create nothing if all of it, earlier runs included, could cost more than
+            this, in USD; 0 is that nothing may be spent.
         attempts: How often to try a template that fails. A failed one is free.
         wait: Wait for the templates. Otherwise a later run of the same output collects them.
         timeout_seconds: How long to wait for one template.
@@ -80,6 +84,7 @@ async def design_templates(
     watch = flow_started()
     logger = get_run_logger()
     try:
+        check_limit(max_spend_usd)
         batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
         plan = Plan.of(batch.table)
         plan.check_budget(max_spend_usd)
@@ -130,7 +135,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     batch = TemplateBatch.open(given.source, given.output, sheet=given.sheet)
     plan = Plan.of(batch.table)
-    plan.check_budget(given.max_spend_usd)
+    plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
     if ignored := batch.references.ignored:
         print(f"Not pictures, and left out: {', '.join(ignored)}")
     if given.dry_run:
@@ -138,6 +143,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         print("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
+    limit_usd = agreed_limit(plan, given, TEMPLATES)
     keep_simulated_pictures(given)
     return run_flow(
         lambda: design_templates(
@@ -145,7 +151,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             given.output,
             credentials,
             sheet=given.sheet,
-            max_spend_usd=given.max_spend_usd,
+            max_spend_usd=limit_usd,
             attempts=given.attempts,
             wait=not given.no_wait,
             timeout_seconds=given.timeout_seconds,
@@ -168,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
     add_key_options(parser)
     option("--dry-run", action="store_true", help="only check, and print the plan")
-    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    add_spending_options(option)
     option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per template (2)")
     option("--no-wait", action="store_true", help="end once all are created; collect later")
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -21,19 +22,25 @@ from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.table.limits import (
+    DAY_LIMIT_USD,
+    RUN_LIMIT_USD,
+    check_limit,
+)
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.cli.options import (
     add_key_options,
     at_least_one,
     given_credentials,
-    positive,
 )
 from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
+from prefect_staticadslab.cli.spending import say_limits, usd
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.inbox_run import InboxWork, note_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
@@ -49,7 +56,8 @@ async def inbox(
     credentials: StaticAdsLabCredentials,
     results: str = DEFAULT_PATTERN,
     results_folder: str = "",
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
+    max_spend_per_day_usd: float = DAY_LIMIT_USD,
     attempts: int = 2,
     dry_run: bool = False,
     max_spreadsheets: int = 0,
@@ -70,14 +78,16 @@ async def inbox(
             ending; {date}, {time}, {year}, {month}, {day} and {week} say when it was begun.
         results_folder: Where result tables go; beside the spreadsheets if empty.
         max_spend_usd: How much one run of this may start, in USD: the sum of what the spreadsheets
-            cost that it starts. One that would go over it is left for the next run. 0 is no limit.
+            cost that it starts. One that would go over it is left for the next run. 0 is nothing.
+        max_spend_per_day_usd: How much all runs of a day may start, in USD. What would go over it
+            is left for the next day. 0 is nothing.
         attempts: How often to try an ad whose rendering fails. A failed one is free.
         dry_run: Only check the spreadsheets and say what would be created and what it would cost.
         max_spreadsheets: How many spreadsheets to run at most; 0 is no limit.
         settle_seconds: A file that was written less than so many seconds ago is looked at again
             after that time, and left for the next run if it is still being copied.
         download_images: Download the pictures, too, into a folder beside each table.
-        time_zone: Whose clocks say what the date is, such as Europe/Berlin.
+        time_zone: Whose clocks say what the date is, and when a day is over, such as Europe/Berlin.
 
     Returns:
         Completed if everything that was there is finished, or left for the next run; Failed if a
@@ -86,6 +96,8 @@ async def inbox(
     watch = flow_started()
     logger = get_run_logger()
     try:
+        check_limit(max_spend_usd)
+        check_limit(max_spend_per_day_usd, "max_spend_per_day_usd")
         moment = moment_of(flow_run.scheduled_start_time, time_zone)
         box = Inbox.open(folder, results_folder, results, moment, credentials.base_url)
         files = box.list_files()
@@ -99,13 +111,14 @@ async def inbox(
     except CampaignError as error:
         watch.ended = await refused(error)
         return watch.ended
-    work = InboxWork(box, found, Budget.of(max_spend_usd), dry_run)
+    day = DayLimit.of(max_spend_per_day_usd, time_zone)
+    work = InboxWork(box, found, Budget.of(max_spend_usd), day, dry_run)
     for waiting in found.waiting:
         if max_spreadsheets and len(work.states) >= max_spreadsheets:
             work.leave(waiting)
             continue
         limit_usd = await work.allow(waiting, credentials)
-        if limit_usd is None or not work.begin(waiting):
+        if limit_usd is None or (note := work.begin(waiting)) is None:
             continue
         pictures = storage.sibling(waiting.output, "-pictures") if download_images else ""
         run = functools.partial(
@@ -114,7 +127,7 @@ async def inbox(
             waiting.output,
             credentials,
             box.results,
-            waiting.finished_note,
+            note,
             max_spend_usd=limit_usd,
             attempts=attempts,
             dry_run=dry_run,
@@ -142,20 +155,21 @@ async def inbox_campaign(
     credentials: StaticAdsLabCredentials,
     results_folder: str,
     note: Note,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
     dry_run: bool = False,
     download_images: str = "",
 ) -> State[None]:
-    """Runs one spreadsheet of an inbox, and notes if it is finished.
+    """Runs one spreadsheet of an inbox, and notes what it has started and if it is finished.
 
     Args:
         spreadsheet: The spreadsheet.
         output: Its result table.
         credentials: The API key to use.
         results_folder: Where it is noted that it is finished.
-        note: What is noted then.
-        max_spend_usd: Refuse to start if it would cost more than this; 0 is no limit.
+        note: What is noted then, with what was reserved for this run.
+        max_spend_usd: Create nothing if it could cost more than this, earlier runs included; 0 is
+            that nothing may be spent.
         attempts: How often to try an ad whose rendering fails.
         dry_run: Only check it.
         download_images: A folder to download the pictures to; none if empty.
@@ -174,17 +188,23 @@ async def inbox_campaign(
         dry_run=dry_run,
         download_images=download_images,
     )
-    if end.table is not None:
-        try:
+    if dry_run:
+        return end.state
+    name = storage.name(spreadsheet)
+    try:
+        if end.table is None:
+            settle(results_folder, name, note, Decimal(0))
+        else:
             note_end(
                 results_folder,
-                storage.name(spreadsheet),
+                name,
                 note,
                 end.table,
                 with_pictures=bool(download_images),
+                started_usd=end.started_usd,
             )
-        except CampaignError as error:
-            get_run_logger().warning("It runs once more, because it could not be noted: %s", error)
+    except CampaignError as error:
+        get_run_logger().warning("It runs once more, because it could not be noted: %s", error)
     return end.state
 
 
@@ -208,6 +228,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         for waiting in box.look().waiting:
             if storage.exists(waiting.output):
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
+    if not given.dry_run:
+        say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
     return run_flow(
         lambda: inbox(
             given.folder,
@@ -215,6 +237,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             results=given.results,
             results_folder=given.results_folder,
             max_spend_usd=given.max_spend_usd,
+            max_spend_per_day_usd=given.max_spend_per_day_usd,
             attempts=given.attempts,
             dry_run=given.dry_run,
             max_spreadsheets=given.max_spreadsheets,
@@ -249,10 +272,17 @@ def _parser() -> argparse.ArgumentParser:
     option("--results-folder", default="", metavar="FOLDER", help="where tables go (beside)")
     option(
         "--max-spend-usd",
-        type=positive,
-        default=0.0,
+        type=usd,
+        default=RUN_LIMIT_USD,
         metavar="X",
-        help="start no more than that in one run, all spreadsheets together",
+        help="start no more than that in one run, all spreadsheets together (%(default)g)",
+    )
+    option(
+        "--max-spend-per-day-usd",
+        type=usd,
+        default=DAY_LIMIT_USD,
+        metavar="X",
+        help="start no more than that on a day, all runs together (%(default)g)",
     )
     option("--max-spreadsheets", type=at_least_one, default=0, metavar="N", help="run at most N")
     option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
@@ -264,7 +294,12 @@ def _parser() -> argparse.ArgumentParser:
         help="look twice at files that are younger (%(default)g)",
     )
     option("--download-images", action="store_true", help="download the pictures, too")
-    option("--time-zone", default="UTC", metavar="ZONE", help="of the dates (%(default)s)")
+    option(
+        "--time-zone",
+        default="UTC",
+        metavar="ZONE",
+        help="of the dates, and of the day's end (%(default)s)",
+    )
     return parser
 
 

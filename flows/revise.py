@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -19,6 +20,11 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.table.limits import (
+    RUN_LIMIT_USD,
+    check_limit,
+    limit_for,
+)
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.options import (
     add_key_options,
@@ -33,6 +39,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.cli.spending import REVISIONS, add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import quoted
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
@@ -53,7 +60,7 @@ async def revise(
     credentials: StaticAdsLabCredentials,
     sheet: str = "",
     dry_run: bool = False,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = RUN_LIMIT_USD,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
 ) -> State[None]:
@@ -66,8 +73,9 @@ async def revise(
         credentials: The API key to use.
         sheet: Which sheet of an .xlsx; the first if empty.
         dry_run: Only check the changes against the ads.
-        max_spend_usd: Refuse to start if it might cost more than this; 0 is no limit. What a
-            revision costs is not documented, so each counts like a new editable ad, 4.00 USD.
+        max_spend_usd: Change nothing if all of it, earlier runs included, might cost more than
+            this, in USD; 0 is that nothing may be spent. What a revision costs is not documented,
+            so each counts like a new editable ad, 4.00 USD.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
 
@@ -78,6 +86,7 @@ async def revise(
     logger = get_run_logger()
     async with credentials.get_client() as client:
         try:
+            check_limit(max_spend_usd)
             revisions = Revisions.open(spreadsheet, output, sheet=sheet)
             plan = Plan.of(revisions.table)
             plan.check_budget(max_spend_usd)
@@ -149,8 +158,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     revisions = Revisions.open(given.spreadsheet, given.output, sheet=given.sheet)
     plan = Plan.of(revisions.table)
-    plan.check_budget(given.max_spend_usd)
+    plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
     credentials = given_credentials(given, stack)
+    limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
     keep_simulated_pictures(given)
     return run_flow(
         lambda: revise(
@@ -159,7 +169,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
             credentials,
             sheet=given.sheet,
             dry_run=given.dry_run,
-            max_spend_usd=given.max_spend_usd,
+            max_spend_usd=limit_usd,
             timeout_seconds=given.timeout_seconds,
             download_images=given.download_images,
             return_state=True,
@@ -181,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
     add_key_options(parser)
     option("--dry-run", action="store_true", help="only check the changes against the ads")
-    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    add_spending_options(option)
     option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
     option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
     option(

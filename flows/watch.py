@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
+import sys
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab import ImageAd, StaticAdsLabCredentials
+from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabCredentials
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import (
     ImageAdFailedError,
@@ -24,7 +26,12 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.one_ad import price_line, resolve_one_ad
-from prefect_staticadslab.cli.console import ALWAYS_SHOWN
+from prefect_staticadslab.campaign.table.limits import (
+    ONE_AD_LIMIT_USD,
+    check_limit,
+    limit_for,
+)
+from prefect_staticadslab.cli.console import ALWAYS_SHOWN, cost_is_told, if_cost_is_untold
 from prefect_staticadslab.cli.options import add_key_options, given_credentials, positive
 from prefect_staticadslab.cli.runner import (
     flow_started,
@@ -32,6 +39,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.cli.spending import usd
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.orchestration.flow_retries import Tries
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
@@ -87,7 +95,7 @@ async def create_and_watch(
     prompt: str = "",
     editable: bool = False,
     timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = ONE_AD_LIMIT_USD,
 ) -> State[None]:
     """Creates one image ad and watches it. A retried run goes on with the same ad.
 
@@ -102,7 +110,8 @@ async def create_and_watch(
         prompt: What the picture and the copy should say.
         editable: Whether the ad can be revised later. 4.00 USD instead of 1.00.
         timeout_seconds: How long to watch. The ad goes on afterwards.
-        max_spend_usd: Refuse to start if the ad would cost more than this; 0 is no limit.
+        max_spend_usd: Create nothing if the ad would cost more than this, in USD; 0 is that nothing
+            may be spent.
 
     Returns:
         Completed with the picture's URL in its message; Failed if the job failed or time was up.
@@ -120,10 +129,11 @@ async def create_and_watch(
     }
     async with credentials.get_client() as client:
         try:
+            check_limit(max_spend_usd)
             tries = await Tries.of_this_run()
             tries.check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
-            logger.info(price_line(request), extra=ALWAYS_SHOWN)
+            logger.info(price_line(request), extra=if_cost_is_untold())
             created = await jobs.create_unless_failed(client, request, tries.name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.undecided:
@@ -218,24 +228,31 @@ def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = given_credentials(given, stack)
     # The flow does the same; but here a mistake is told before Prefect starts a server.
-    asyncio.run(_resolve(given, credentials))
+    request = asyncio.run(_resolve(given, credentials))
+    if not given.simulate:
+        print(price_line(request), file=sys.stderr)
+        cost_is_told()
+    limit_usd = given.max_spend_usd
     return run_flow(
         lambda: create_and_watch(
             credentials=credentials,
             **{name: getattr(given, name) for name in AD_OPTIONS},
             editable=given.editable,
             timeout_seconds=given.timeout_seconds,
-            max_spend_usd=given.max_spend_usd,
+            max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
             return_state=True,
         )
     )
 
 
-async def _resolve(given: argparse.Namespace, credentials: StaticAdsLabCredentials) -> None:
+async def _resolve(
+    given: argparse.Namespace, credentials: StaticAdsLabCredentials
+) -> ImageAdRequest:
     cells = {name: getattr(given, name) for name in AD_OPTIONS}
     cells["editable"] = "true" if given.editable else ""
+    limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
     async with credentials.get_client(attempts=3) as client:
-        await resolve_one_ad(client, cells, max_spend_usd=given.max_spend_usd)
+        return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
 
 
 def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
@@ -246,7 +263,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
         missing = [f"--{n.replace('_', '-')}" for n in NEEDED_OPTIONS if n not in asked]
         if missing:
             parser.error(f"--create needs {', '.join(missing)}")
-    elif asked or given.editable or given.max_spend_usd or given.simulate:
+    elif asked or given.editable or given.max_spend_usd is not None or given.simulate:
         parser.error("options that say which ad to make, and --simulate, go with --create")
 
 
@@ -275,7 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--product-variant", default="", metavar="VARIANT", help="a name or an id")
     option("--prompt", default="", metavar="TEXT", help="what picture and copy should say")
     option("--editable", action="store_true", help="can be revised; 4.00 USD instead of 1.00")
-    option("--max-spend-usd", type=positive, default=0.0, metavar="X", help="refuse above it")
+    option("--max-spend-usd", type=usd, metavar="X", help="refuse above it")
     return parser
 
 

@@ -43,6 +43,11 @@ UNEXECUTED = {
     "python -m prefect_staticadslab.simulator --speed 10 --rate-limit 100 --rate-window 60",
     # These change the shell that they are typed in, or its user's settings.
     "prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api",
+    "export PREFECT_SERVER_API_AUTH_STRING=admin:a-long-random-text",
+    "export PREFECT_SERVER_CORS_ALLOWED_ORIGINS=https://prefect.example.com",
+    "export PREFECT_API_AUTH_STRING=admin:a-long-random-text",
+    "export PREFECT_UI_API_URL=https://prefect.example.com/api",
+    "export PREFECT_API_URL=https://prefect.example.com/api",
     "export SAL_API_KEY=sal_live_…",
     "export SAL_API_KEY=sal_live_simulator SAL_BASE_URL=http://127.0.0.1:8321",
 }

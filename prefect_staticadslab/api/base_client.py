@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json as json_module
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -16,38 +15,40 @@ from urllib.parse import quote
 import httpx
 
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.answers import Answer, parse_list, read_answer
+from prefect_staticadslab.api import bounds
+from prefect_staticadslab.api.answers import (
+    Answer,
+    Redactor,
+    Reply,
+    parse_list,
+    read_answer,
+    read_body,
+)
 from prefect_staticadslab.api.connection import (
     DEFAULT_BASE_URL,
     check_api_key,
     check_base_url,
+    direct,
     key_id,
 )
-from prefect_staticadslab.api.errors import APIConnectionError, APITimeoutError
+from prefect_staticadslab.api.errors import (
+    APIConnectionError,
+    APITimeoutError,
+    OversizedAnswerError,
+)
 from prefect_staticadslab.api.fields import Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
 from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
+from prefect_staticadslab.api.web import ACCEPT_ENCODING
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
 
-CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 30.0
-"""A create is answered at once, with the job still to run; half a minute is a dead connection."""
-
-REQUEST_SECONDS: Final = 90.0
-"""A whole request; an answer that trickles in is never silent."""
-
-UPLOAD_BYTES_PER_SECOND: Final = 100_000
-"""The slowest line on which a file of 15 MB still gets through."""
-
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
 PAGE_SIZE: Final = 100
-
-REDACTED: Final = "sal_…"
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class BaseClient:
         base_url: str = DEFAULT_BASE_URL,
         *,
         attempts: int = DEFAULT_ATTEMPTS,
-        connect_seconds: float = CONNECT_SECONDS,
-        read_seconds: float = READ_SECONDS,
+        connect_seconds: float = bounds.CONNECT_SECONDS,
+        read_seconds: float = bounds.READ_SECONDS,
         limiter: RateLimiter | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -83,7 +84,7 @@ class BaseClient:
         self.base_url = check_base_url(base_url)
         self.limiter = limiter or shared_limiter(self.base_url, api_key)
         self.key_id = key_id(api_key)
-        self._api_key = api_key
+        self._redactor = Redactor(api_key)
         self._attempts = attempts
         self.clock_ahead = timedelta(0)
         try:
@@ -92,10 +93,12 @@ class BaseClient:
                 headers={
                     "X-API-Key": api_key,
                     "Accept": "application/json",
+                    "Accept-Encoding": ACCEPT_ENCODING,
                     "User-Agent": f"prefect-staticadslab/{__version__}",
                 },
                 timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
                 transport=transport,
+                mounts=direct(httpx.URL(self.base_url).host),
             )
         except (ImportError, OSError, ValueError) as error:
             # Proxies and certificates are taken from the environment.
@@ -131,8 +134,12 @@ class BaseClient:
             for name, value in filters.items()
         }
         params["limit"] = str(PAGE_SIZE)
-        while True:
+        size = 0
+        for _ in range(bounds.PAGES):
             answer = await self._request("GET", path, params=params)
+            size += answer.size
+            if size > bounds.LIST_BYTES:
+                break
             page = parse_list(kind, answer, strict=strict)
             for item in page:
                 yield item
@@ -140,6 +147,11 @@ class BaseClient:
             if not answer.has_more or not last or params.get("starting_after") == last:
                 return
             params["starting_after"] = last
+        raise OversizedAnswerError(
+            f"The list {path} has no end: it was left after {bounds.PAGES:,} pages or "
+            f"{bounds.LIST_BYTES:,} bytes",
+            status=answer.status,
+        )
 
     async def _request(
         self,
@@ -167,13 +179,13 @@ class BaseClient:
             body_ages: See `RetryPolicy`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        files, seconds = None, REQUEST_SECONDS
+        files, seconds = None, bounds.REQUEST_SECONDS
         if upload is not None:
             files = {"file": (upload.filename, upload.content, upload.media_type)}
             # One key stands for one body, so a repeat must be the same byte for byte: a boundary
             # that is drawn each time would make it another one.
             boundary = hashlib.sha256(upload.content).hexdigest()
-            seconds += len(upload.content) / UPLOAD_BYTES_PER_SECOND
+            seconds += len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
         policy = RetryPolicy(self._attempts, body_ages=body_ages)
         async for attempt in retrying(policy):
@@ -187,7 +199,7 @@ class BaseClient:
                             raise
                     try:
                         async with asyncio.timeout(seconds):
-                            response = await self._http.request(
+                            request = self._http.build_request(
                                 method,
                                 path,
                                 params=params,
@@ -196,19 +208,21 @@ class BaseClient:
                                 files=files,
                                 headers=headers,
                             )
+                            response = await self._http.send(request, stream=True)
+                            turn.answered(
+                                RateLimitHeaders.parse(response.headers),
+                                refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+                            )
+                            content = await read_body(response)
                     except TimeoutError:
                         raise APITimeoutError(
-                            f"{method} {path.partition('?')[0]} was not answered in full within "
+                            f"{method} {self._shown(path)} was not answered in full within "
                             f"{seconds:g} s"
                         ) from None
-                    except httpx.HTTPError as error:
+                    except (httpx.HTTPError, httpx.InvalidURL) as error:
                         # `from None`: httpx's error holds the request, and that the key.
-                        raise connection_error(error, method, path) from None
-                    turn.answered(
-                        RateLimitHeaders.parse(response.headers),
-                        refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
-                    )
-                answer = self._read(response)
+                        raise self._no_answer(error, method, path) from None
+                answer = read_answer(Reply.of(response, content, self._redactor))
                 self._set_clock(answer.sent_at)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id
@@ -222,27 +236,18 @@ class BaseClient:
             if abs(ahead) <= CLOCKS_DIFFER:
                 self.clock_ahead = ahead
 
-    def _read(self, response: httpx.Response) -> Answer:
-        """The envelope of an answer, or the error that it amounts to.
+    def _no_answer(self, error: Exception, method: str, path: str) -> APIConnectionError:
+        """What an httpx error amounts to, without the request in it, which holds the key."""
+        kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+        text = self._redactor.text(str(error))[: bounds.HEADER_LENGTH]
+        reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        return kind(f"{method} {self._shown(path)} got no answer ({reason})")
 
-        What comes back goes into logs and tables, so a key that is quoted in it is blotted out.
-        """
-        content = response.content.replace(self._api_key.encode(), REDACTED.encode())
-        try:
-            body = json_module.loads(content)
-        except (ValueError, RecursionError):
-            body = None
-        return read_answer(response, body)
+    def _shown(self, path: str) -> str:
+        """A path for a message."""
+        return self._redactor.text(path.partition("?")[0])[: bounds.HEADER_LENGTH]
 
 
 def quoted(identifier: str) -> str:
     """An id as a part of a path."""
     return quote(identifier, safe="")
-
-
-def connection_error(error: httpx.HTTPError, method: str, path: str) -> APIConnectionError:
-    """What an httpx error amounts to, without the request in it, which holds the key."""
-    kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-    path = path.partition("?")[0]
-    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return kind(f"{method} {path} got no answer ({reason})")

@@ -10,7 +10,15 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
-from prefect_staticadslab.api.fields import Maybe, Moment, Pixels, Resource, Text, Url
+from prefect_staticadslab.api.fields import (
+    Identifier,
+    Maybe,
+    Moment,
+    Pixels,
+    Resource,
+    Text,
+    Url,
+)
 from prefect_staticadslab.api.models import Job
 
 TEMPLATE_PRICE_USD: Final = Decimal("0.25")
@@ -29,7 +37,7 @@ Details: TypeAlias = dict[str, Any]
 class CatalogueResource(Resource):
     """What ads are made of: all of it has an id, and most of it a name."""
 
-    id: str
+    id: Identifier
     name: Text = ""
     created_at: Maybe[Moment] = None
     updated_at: Maybe[Moment] = None

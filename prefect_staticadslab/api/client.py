@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import httpx
-import httpx_sse
 
-from prefect_staticadslab.api.answers import parse, parse_list
-from prefect_staticadslab.api.base_client import (
-    CONNECT_SECONDS,
-    BaseClient,
-    Upload,
-    connection_error,
-    quoted,
+from prefect_staticadslab.api import bounds
+from prefect_staticadslab.api.answers import (
+    Reply,
+    body_pieces,
+    parse,
+    parse_list,
+    read_answer,
+    read_body,
 )
+from prefect_staticadslab.api.base_client import BaseClient, Upload, quoted
 from prefect_staticadslab.api.catalogue import (
     ENDPOINTS,
     CatalogueResource,
@@ -27,13 +29,17 @@ from prefect_staticadslab.api.catalogue import (
     ImageFile,
     ImageType,
 )
-from prefect_staticadslab.api.errors import BadRequestError, NotFoundError
+from prefect_staticadslab.api.errors import (
+    BadRequestError,
+    NotFoundError,
+    OversizedAnswerError,
+)
 from prefect_staticadslab.api.events import (
     HEARTBEAT_SECONDS,
     Complete,
     Failed,
     ImageAdEvent,
-    parse_event,
+    read_events,
 )
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import (
@@ -169,10 +175,11 @@ class StaticAdsLabClient(BaseClient):
         return [found[i] for i in ids if i in found]
 
     async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
-        # How many ids fit is not documented; and one bad id must not hide the others.
+        # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
+        # others.
         try:
             answer = await self._request("GET", path + ",".join(quoted(i) for i in ids))
-        except (BadRequestError, NotFoundError):
+        except (BadRequestError, NotFoundError, OversizedAnswerError):
             if len(ids) == 1:
                 return []
             middle = len(ids) // 2
@@ -271,6 +278,7 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             APIConnectionError: The stream dropped; `APITimeoutError` if it was silent for more
                 than two heartbeats.
+            OversizedAnswerError: It, or one event of it, has more bytes than an ad can need.
             StaticAdsLabError: The stream was refused.
         """
         # A stream that was opened once is not reopened here: its watcher decides what to do.
@@ -278,7 +286,7 @@ class StaticAdsLabClient(BaseClient):
             "GET",
             f"/v1/image-ads/{quoted(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
-            timeout=httpx.Timeout(2 * HEARTBEAT_SECONDS + 1, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(2 * HEARTBEAT_SECONDS + 1, connect=bounds.CONNECT_SECONDS),
         )
         try:
             async with self.limiter.turn() as turn:
@@ -290,19 +298,19 @@ class StaticAdsLabClient(BaseClient):
             try:
                 kind = response.headers.get("content-type", "")
                 if response.is_success and "text/event-stream" in kind:
-                    async for sse in httpx_sse.EventSource(response).aiter_sse():
-                        event = parse_event(sse.event, sse.data)
-                        if event is not None:
+                    pieces = body_pieces(response, bounds.STREAM_BYTES)
+                    async with aclosing(read_events(pieces, self._redactor.json)) as events:
+                        async for event in events:
                             yield event
-                        if isinstance(event, Complete | Failed):
-                            return
+                            if isinstance(event, Complete | Failed):
+                                return
                     return
-                await response.aread()
+                content = await read_body(response)
             finally:
                 await response.aclose()
-        except httpx.HTTPError as error:
-            raise connection_error(error, "GET", request.url.path) from None
-        ad = parse(ImageAd, self._read(response))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._no_answer(error, "GET", request.url.path) from None
+        ad = parse(ImageAd, read_answer(Reply.of(response, content, self._redactor)))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:

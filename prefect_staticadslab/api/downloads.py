@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import httpx
 
-from prefect_staticadslab.api.base_client import CONNECT_SECONDS, READ_SECONDS
+from prefect_staticadslab.api.bounds import CONNECT_SECONDS, READ_SECONDS
 from prefect_staticadslab.api.catalogue import media_type
 from prefect_staticadslab.api.errors import (
     APIConnectionError,

@@ -18,6 +18,7 @@
     │   ├── RateLimitError          429  RATE_LIMIT_EXCEEDED                   retried
     │   └── ServerError             5xx                                        retried
     ├── UnreadableAnswerError       a body that is not the API's JSON          retried
+    │   └── OversizedAnswerError    more than is read; a batch is halved
     ├── ForbiddenAddressError       a web address of this machine itself; nothing was sent
     ├── WebError                    something of the web, not of the API, cannot be had
     ├── JobFailedError              the job ran and failed; it is free
@@ -84,6 +85,10 @@ class UnreadableAnswerError(StaticAdsLabError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+class OversizedAnswerError(UnreadableAnswerError):
+    """The answer is larger than anything the API has to say, and was not read to its end."""
 
 
 class ForbiddenAddressError(StaticAdsLabError):

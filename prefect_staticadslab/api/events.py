@@ -6,9 +6,17 @@ carries JSON or nothing (the vendor's guide to async jobs).
 
 from __future__ import annotations
 
-import json
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+import httpx
+import httpx_sse
+
+from prefect_staticadslab.api import bounds
+from prefect_staticadslab.api.answers import load_json
+from prefect_staticadslab.api.errors import OversizedAnswerError
 
 HEARTBEAT_SECONDS: Final = 15.0
 """How often the API says that a stream is alive."""
@@ -53,6 +61,42 @@ class Heartbeat:
 ImageAdEvent: TypeAlias = Started | Progress | Complete | Failed | Heartbeat
 
 
+async def read_events(
+    pieces: AsyncIterator[bytes], redacted: Callable[[str], str]
+) -> AsyncGenerator[ImageAdEvent, None]:
+    """The events of a stream that we know, as they come in.
+
+    Args:
+        pieces: The stream.
+        redacted: Takes out of an event's data what must not be shown.
+
+    Raises:
+        OversizedAnswerError: What should be one event has more than `EVENT_BYTES`.
+    """
+    unread = 0
+
+    async def counted() -> AsyncIterator[bytes]:
+        nonlocal unread
+        async for piece in pieces:
+            unread += len(piece)
+            if unread > bounds.EVENT_BYTES:
+                raise OversizedAnswerError(
+                    f"An event of the stream has more than {bounds.EVENT_BYTES:,} bytes",
+                    status=httpx.codes.OK,
+                )
+            yield piece
+
+    stream = httpx.Response(
+        httpx.codes.OK, headers={"Content-Type": "text/event-stream"}, content=counted()
+    )
+    async with aclosing(httpx_sse.EventSource(stream).aiter_sse()) as events:
+        async for sse in events:
+            unread = 0
+            event = parse_event(sse.event, redacted(sse.data))
+            if event is not None:
+                yield event
+
+
 def parse_event(name: str, data: str) -> ImageAdEvent | None:
     """The typed event for an SSE event's name and data, or None for one that we do not know.
 
@@ -87,7 +131,7 @@ def parse_event(name: str, data: str) -> ImageAdEvent | None:
 
 def _json_object(data: str) -> dict[str, Any]:
     try:
-        value = json.loads(data)
+        value = load_json(data)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -97,9 +141,10 @@ def _share(fields: dict[str, Any], name: str) -> float | None:
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return min(1.0, max(0.0, float(value)))
+    # First the bounds, since an integer may be too large for a float.
+    return float(min(1, max(0, value)))
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name)
-    return "" if value is None else str(value)
+    return "" if value is None else str(value)[: bounds.TEXT_LENGTH]

@@ -41,6 +41,12 @@ CROWDED_SHARE: Final = 0.2
 """With others there, whoever holds more than a third of the window takes the rest four times as
 slowly as those who hold less."""
 
+LARGEST_LIMIT: Final = 1_000_000
+"""Requests in a window; a server that names more sets no limit at all."""
+
+SHORTEST_WINDOW: Final = 0.01
+"""Seconds. A server whose count makes no sense must not make the window none: it is divided by."""
+
 LONGEST_WAIT: Final = 300.0
 """A server that asks for more seconds than this is asked again after this many."""
 
@@ -77,8 +83,8 @@ class RateLimitHeaders:
         remaining = _number(names.get("ratelimit-remaining"))
         reset = _number(names.get("ratelimit-reset"))
         return cls(
-            limit=int(limit) if limit is not None and limit >= 1 else None,
-            remaining=int(remaining) if remaining is not None and remaining >= 0 else None,
+            limit=_count(limit, at_least=1),
+            remaining=_count(remaining, at_least=0),
             reset=reset if reset is not None and 0 < reset <= LONGEST_WAIT else None,
             retry_after=_retry_after(names.get("retry-after"), now),
         )
@@ -92,12 +98,18 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _count(number: float | None, at_least: int) -> int | None:
+    if number is None or number < at_least:
+        return None
+    return int(min(number, LARGEST_LIMIT))
+
+
 def _retry_after(text: str | None, now: datetime | None) -> float | None:
     seconds = _number(text)
     if seconds is None and text:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # a year or a zone with too many digits
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
@@ -140,7 +152,8 @@ class RateLimitState:
     @property
     def window(self) -> float:
         """The window's length in seconds, as far as the server has shown it."""
-        return max(self._shortest_window, min(FIRST_GUESS_WINDOW, self._longest_window))
+        longest = min(FIRST_GUESS_WINDOW, self._longest_window)
+        return max(SHORTEST_WINDOW, self._shortest_window, longest)
 
     def delay(self, now: float, *, create: bool = False) -> float:
         """Seconds until a request may start; 0 for now, infinite for "when an answer comes".
@@ -210,7 +223,11 @@ class RateLimitState:
         overtaken = self._answers - started.answers
         self._answers += 1
         self._forget(now)
-        if headers.remaining is not None and self.limit is not None:
+        if (
+            headers.remaining is not None
+            and self.limit is not None
+            and headers.remaining <= self.limit
+        ):
             returned = self._returned - started.returned
             used = self.limit - headers.remaining
             self._reconcile(now, used, overtaken, returned, headers.reset)

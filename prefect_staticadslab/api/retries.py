@@ -13,6 +13,7 @@ from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APIStatusError,
     ConflictError,
+    OversizedAnswerError,
     RateLimitError,
     ServerError,
     StaticAdsLabError,
@@ -63,6 +64,8 @@ class RetryPolicy:
             self._refused_since = self._refused_since or now
             return 0.0 if now - self._refused_since < RATE_LIMIT_PATIENCE_SECONDS else False
         if not isinstance(error, _RETRIED) or self._left <= 0:
+            return False
+        if isinstance(error, OversizedAnswerError):  # it would be no smaller
             return False
         self._left -= 1
         logger.info("Trying again after: %s", error)

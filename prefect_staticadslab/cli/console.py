@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextvars import ContextVar
 from typing import Final
 
 from prefect.context import FlowRunContext
@@ -17,6 +18,18 @@ PREFECT: Final = PREFECT_WORKERS | {"prefect"}
 _SHOWN: Final = "always_shown"
 ALWAYS_SHOWN: Final = {_SHOWN: True}
 """What a log line that must be seen on any console says in its `extra`."""
+
+_cost_is_told: ContextVar[bool] = ContextVar("cost_is_told", default=False)
+
+
+def cost_is_told() -> None:
+    """What a command calls once it has said what its flow will cost."""
+    _cost_is_told.set(True)
+
+
+def if_cost_is_untold() -> dict[str, bool]:
+    """The `extra` of a flow's line with its cost: always shown, unless a command has said it."""
+    return {} if _cost_is_told.get() else ALWAYS_SHOWN
 
 
 def hide_logs_of(loggers: frozenset[str]) -> None:

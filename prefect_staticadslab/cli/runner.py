@@ -15,12 +15,7 @@ from typing import Any, Final, NoReturn
 
 import pydantic
 from prefect.client.schemas.objects import State
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_SERVER_ANALYTICS_ENABLED,
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_API_URL
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
@@ -31,6 +26,7 @@ from prefect_staticadslab.cli.console import (
     hide_logs_of,
     keep_warnings_in_prefect,
 )
+from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import (
     CREATED_STATE,
@@ -40,13 +36,6 @@ from prefect_staticadslab.orchestration.flow_outcome import (
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
-
-TEMPORARY_SERVER: Final = {
-    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 180,
-    PREFECT_SERVER_ANALYTICS_ENABLED: False,
-}
-"""For the server that Prefect starts if none is configured: the first start on a slow machine
-takes longer than its 20 s, and it should tell nobody about it."""
 
 PATIENCE_SECONDS: Final = 15
 """How long an interrupted command gives Prefect to come to an end."""
@@ -109,6 +98,7 @@ def run_command(
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_sigterm_like_ctrl_c())
+            stack.enter_context(closed_temporary_server())
             return body(stack)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
         print(f"{refused}\n{_explained(error)}", file=sys.stderr)  # noqa: T201
@@ -145,7 +135,6 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSE
             hide_logs_of(PREFECT)
             if not PREFECT_API_URL.value():
                 print("Starting Prefect, which takes some seconds.", file=sys.stderr)  # noqa: T201
-        stack.enter_context(temporary_settings(TEMPORARY_SERVER))
         return _run_flow(call, refused)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,17 +17,17 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.looking import Found, Inbox, Waiting
+from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox
-
-SMALLEST_LIMIT_USD: Final = 0.001
-"""A limit of 0 would be none."""
 
 TOLD_LINES: Final = 3
 """Lines that are told of a spreadsheet; its own run has them all."""
@@ -51,6 +52,7 @@ class InboxWork:
         inbox: The folder.
         found: What is in it.
         budget: What the run may start.
+        day: What may be started on a day.
         dry_run: Whether it only says what it would do.
         states: How the spreadsheets ended that were run, by their names.
         refused: Why others are not run, until somebody does something.
@@ -60,6 +62,7 @@ class InboxWork:
     inbox: Inbox
     found: Found
     budget: Budget
+    day: DayLimit
     dry_run: bool = False
     states: dict[str, State[Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class InboxWork:
 
     def __post_init__(self) -> None:
         self._plans: dict[str, Plan] = {}
+        self._reserved: dict[str, Note] = {}
         self._has_final_failures = False
         self.refused |= self.found.refused
         for name in self.found.unsettled:
@@ -94,36 +98,50 @@ class InboxWork:
         """Whether a spreadsheet may be begun.
 
         Returns:
-            What its campaign may cost in all, earlier runs included, in USD; 0 if there is no
-            limit. None if it may not be begun; why is noted.
+            What its campaign may cost in all, earlier runs included, in USD. None if it may not be
+            begun; why is noted.
         """
-        if not self.budget.limit_usd and not self.dry_run:
+        plan = await _plan(waiting, credentials)
+        if plan is None:
+            # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
-        before = Decimal(0)
-        if plan := await _plan(waiting, credentials):
-            if never := self.budget.never(plan.new_usd):
-                self.refused[waiting.name] = never.reason
-                return None
-            if not_now := self.budget.not_now(plan.new_usd):
-                self.left[waiting.name] = f"{not_now} {NEXT_RUN}"
-                return None
+        never = self.budget.never(plan.new_usd)
+        if reason := never.reason if never else self.day.never(plan.new_usd):
+            self.refused[waiting.name] = reason
+            return None
+        if not_now := self.budget.not_now(plan.new_usd):
+            self.left[waiting.name] = f"{not_now} {NEXT_RUN}"
+            return None
+        with self._noted(waiting):
+            self.day.check(self.inbox.results, waiting.note.api, plan.new_usd)
             self._plans[waiting.name] = plan
-            before = plan.total_usd - plan.new_usd
-        if not self.budget.limit_usd:
-            return 0.0
-        # It is read once more, and may have grown by then.
-        return max(float(before + self.budget.left_usd), SMALLEST_LIMIT_USD)
+            # It is read once more, and may have grown by then.
+            return limit_for(plan.total_usd)
+        return None
 
-    def begin(self, waiting: Waiting) -> bool:
-        """Notes that a spreadsheet is run. Returns whether it can be."""
+    def begin(self, waiting: Waiting) -> Note | None:
+        """Notes that a spreadsheet is run, and reserves what it may start.
+
+        Returns:
+            What is to be noted at its end; None if it cannot be run. Why is noted.
+        """
         if self.dry_run:
-            return True
+            return waiting.finished_note
+        plan = self._plans.get(waiting.name)
+        new_usd = plan.new_usd if plan else Decimal(0)
+        with self._noted(waiting):
+            self._reserved[waiting.name] = self.inbox.begin(waiting, new_usd, self.day)
+        return self._reserved.get(waiting.name)
+
+    @contextlib.contextmanager
+    def _noted(self, waiting: Waiting) -> Iterator[None]:
+        """Notes why a spreadsheet is not run, if the body raises it."""
         try:
-            self.inbox.begin(waiting)
+            yield
+        except DayLimitError as error:
+            self.left[waiting.name] = str(error)
         except CampaignError as error:
             self.refused[waiting.name] = str(error)
-            return False
-        return True
 
     async def run(self, waiting: Waiting, call: Callable[[], Awaitable[Any]]) -> State[Any]:
         """Runs a spreadsheet in a flow run of its own, which calls `note_begun`.
@@ -139,6 +157,10 @@ class InboxWork:
                 state = await call()
         finally:
             _begun.reset(token)
+        if waiting.output not in begun and (reserved := self._reserved.get(waiting.name)):
+            # Then it has started nothing either.
+            with self._noted(waiting):
+                settle(self.inbox.results, waiting.name, reserved, Decimal(0))
         return state
 
     def note(self, waiting: Waiting, state: State[Any]) -> None:
@@ -146,10 +168,9 @@ class InboxWork:
         self.states[waiting.name] = state
         if state.is_failed() and not self.dry_run and self.inbox.is_finished(waiting):
             self._has_final_failures = True
-        if self.budget.limit_usd and state.name != REFUSED_STATE:
-            plan = self._plans.get(waiting.name)
-            # Nobody knows what it started: then that is all that was left.
-            self.budget = self.budget.start(plan.new_usd if plan else self.budget.left_usd)
+        plan = self._plans.get(waiting.name)
+        if plan and state.name != REFUSED_STATE:
+            self.budget = self.budget.start(plan.new_usd)
 
     async def end(self) -> State[None]:
         """Says how it went, keeps that as an artifact, and says with which state the run ends."""

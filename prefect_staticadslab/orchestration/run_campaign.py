@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 import pandas as pd
@@ -26,9 +28,11 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.campaign.table.plan import Plan, started_usd
 from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.cli.console import if_cost_is_untold
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import refused
@@ -47,10 +51,12 @@ class CampaignResult:
     Attributes:
         state: The state that the flow run should end with.
         table: The campaign's table; None if the campaign was refused, or this was a dry run.
+        started_usd: What this run has started, in USD, if all of it completes.
     """
 
     state: State[None]
     table: ResultTable | None = None
+    started_usd: Decimal = Decimal(0)
 
     def to_frame(self) -> pd.DataFrame:
         """The result table: the input's columns, then `status`, `image_ad_id`, `image_url` and the
@@ -73,7 +79,7 @@ async def run_campaign(
     name: str = "",
     sheet: str = "",
     dry_run: bool = False,
-    max_spend_usd: float = 0,
+    max_spend_usd: float = math.inf,
     attempts: int = 2,
     wait: bool = True,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
@@ -95,8 +101,10 @@ async def run_campaign(
             what no other campaign is called, and there are at most 100 ads.
         credentials, more_credentials: The API keys.
         name: What the idempotency keys are made of, if not the output.
-        sheet, dry_run, max_spend_usd, attempts, wait, timeout_seconds, download_images,
-            images_zip, preflight: See `flows/campaign.py`.
+        max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
+            more than this. By default there is no limit; 0 is that nothing may be spent.
+        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight: See
+            `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `campaign.patterns`. It stays the same if the run is retried, or the flow that calls
@@ -134,6 +142,7 @@ async def run_campaign(
     """
     logger = get_run_logger()
     try:
+        limit_of(max_spend_usd)
         if time_zone is not None:
             scheduled = (await Tries.of_this_run()).scheduled or flow_run.scheduled_start_time
             moment = moment_of(scheduled, time_zone)
@@ -185,6 +194,7 @@ async def run_campaign(
         plan.new_usd,
         duration(plan.expected_seconds(keys.seconds_for)),
         f", for {asked.organization}" if asked.organization else "",
+        extra=if_cost_is_untold(),
     )
     if gone := current.table.gone:
         logger.info(
@@ -201,6 +211,7 @@ async def run_campaign(
         brief.location,
         asked.organization,
     )
+    before = list(current.table.states)
     async with run.kept():
         async with run.progress():
             results = await FanOut(
@@ -208,7 +219,7 @@ async def run_campaign(
             ).run()
         pictures = await keep_pictures(current.table, folder, images_zip, credentials)
     state = await run.report(results, pictures, is_created_enough=not wait)
-    return CampaignResult(state, current.table)
+    return CampaignResult(state, current.table, started_usd(current.table, before))
 
 
 def _check_is_kept(table: ResultTable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -21,6 +22,9 @@ BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab si
 <p>No ad is real here, and nothing is billed. API: <code>/v1</code>;
 counters: <a href="/_simulator/stats">/_simulator/stats</a>.</p>"""
 
+MOST_SECONDS: Final = 1e9
+"""That time may be moved by at once: thirty years, so that all dates stay dates."""
+
 
 def make_app(world: World) -> Starlette:
     """The ASGI application for a world."""
@@ -35,9 +39,15 @@ def make_app(world: World) -> Starlette:
         return JSONResponse(_all_ads(world))
 
     async def age(request: Request) -> Response:
+        try:
+            seconds = float(request.query_params.get("seconds", ""))
+        except ValueError:
+            seconds = math.nan
+        if not abs(seconds) <= MOST_SECONDS:
+            return JSONResponse({"error": {"message": "seconds is a number."}}, 400)
         while world.creating:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        world.age(float(request.query_params["seconds"]))
+        world.age(seconds)
         return JSONResponse({})
 
     async def picture(request: Request) -> Response:

@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Message
 
+from prefect_staticadslab.simulator.guard import MOST_BODY_BYTES, read_body, read_json
 from prefect_staticadslab.simulator.image_ads import timestamp
 from prefect_staticadslab.simulator.world import Refusal, World, now
 
@@ -125,19 +128,29 @@ async def _read(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
     """The body: its JSON, or its form's fields and files."""
     if request.method not in ("POST", "PATCH"):
         return None, {}
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        fields, files = {}, {}
-        async with request.form(max_part_size=20 * 1024 * 1024) as form:
+    body = await read_body(request)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return read_json(body), {}
+    fields, files = {}, {}
+    try:
+        async with _with_body(request, body).form(max_part_size=MOST_BODY_BYTES) as form:
             for name, value in form.items():
                 if isinstance(value, UploadFile):
                     files[name] = (value.filename or "", await value.read())
                 else:
                     fields[name] = value
-        return fields, files
-    try:
-        return await request.json(), {}
-    except ValueError:
-        raise Refusal(400, "VALIDATION_ERROR", "The body is no JSON.") from None
+    except HTTPException as error:
+        raise Refusal(400, "VALIDATION_ERROR", f"The form is broken: {error.detail}") from None
+    return fields, files
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """A request whose body was read already."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
 
 
 def _told(request: Request, told: Told | Response) -> Response:

@@ -16,6 +16,9 @@ from prefect_staticadslab.simulator.image_ads import Job, Rendering
 from prefect_staticadslab.simulator.world import World, now
 
 MARGIN: Final = 72
+LONGEST_DRAWN: Final = 1000
+"""Characters of one text."""
+
 INVERTED: Final = ("Bold", "Product")
 """Formats that stand light on dark."""
 
@@ -150,7 +153,10 @@ def _framed(picture: Image.Image, shown: bytes) -> None:
 
 def _own_picture(url: str | None, world: World) -> bytes | None:
     """An uploaded image of this simulator's, by its address."""
-    name = urlsplit(url or "").path
+    try:
+        name = urlsplit(url or "").path
+    except ValueError:
+        return None
     upload = world.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
     return upload.content if upload else None
 
@@ -222,12 +228,15 @@ def _font(size: int) -> Any:
 
 
 def _drawable(text: str) -> str:
-    """Text in letters that the font has: without accents, where it lacks the letter with one."""
-    return "".join(map(_letter, text))
+    """Text on one line, in letters that the font has: without accents, where it lacks the letter
+    with one. No more of it than could be seen."""
+    return "".join(map(_letter, text[:LONGEST_DRAWN]))
 
 
 @lru_cache(4096)
 def _letter(letter: str) -> str:
+    if letter.isspace():
+        return " "
     if _has(letter):
         return letter
     bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
@@ -236,7 +245,7 @@ def _letter(letter: str) -> str:
 
 def _has(letter: str) -> bool:
     missing = _font(32).getmask("\uffff")
-    return letter.isspace() or bytes(_font(32).getmask(letter)) != bytes(missing)
+    return bytes(_font(32).getmask(letter)) != bytes(missing)
 
 
 def _wrapped(text: str, font: Any, width: float) -> list[str]:

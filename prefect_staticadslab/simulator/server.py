@@ -11,6 +11,7 @@ import uvicorn
 
 from prefect_staticadslab.simulator.app import make_app
 from prefect_staticadslab.simulator.faults import Faults, Protocol
+from prefect_staticadslab.simulator.guard import Guard
 from prefect_staticadslab.simulator.world import Settings, World
 
 HOST: Final = "127.0.0.1"
@@ -37,7 +38,7 @@ class SimulatorServer:
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                Faults(make_app(self.world), self.world),
+                Guard(Faults(make_app(self.world), self.world)),
                 http=Protocol,
                 log_config=None,
                 access_log=False,

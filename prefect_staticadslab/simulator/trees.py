@@ -52,9 +52,14 @@ def template_tree(name: str, width: int, height: int) -> dict[str, Any]:
 def nodes(tree: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """All nodes, each before its children."""
     yield dict(tree) if not isinstance(tree, dict) else tree
-    for child in tree.get("children") or []:
+    for child in _listed(tree.get("children")):
         if isinstance(child, dict):
             yield from nodes(child)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list that somebody may have sent in another shape."""
+    return value if isinstance(value, list) else []
 
 
 def check_tree(tree: object) -> None:
@@ -71,7 +76,7 @@ def check_tree(tree: object) -> None:
 
 def check_overrides(overrides: Mapping[str, Any], tree: Mapping[str, Any]) -> None:
     """Raises a 400 for overrides that do not fit a template's tree."""
-    types = {node["id"]: node["type"] for node in nodes(tree) if "id" in node}
+    types = {str(node.get("id")): node.get("type") for node in nodes(tree)}
     details = []
     for node_id, change in overrides.items():
         field = f"node_overrides.{node_id}"
@@ -97,8 +102,8 @@ def filled(
     """A template's tree with an ad's texts, by the nodes' names, and then its overrides."""
     made = copy.deepcopy(dict(tree))
     for node in nodes(made):
-        if node.get("type") == "TEXT" and node.get("name") in copy_texts:
-            node["characters"] = copy_texts[node["name"]]
+        if node.get("type") == "TEXT" and str(node.get("name")) in copy_texts:
+            node["characters"] = copy_texts[str(node["name"])]
         change = overrides.get(str(node.get("id")), {})
         if "characters" in change:
             node["characters"] = change["characters"]
@@ -119,7 +124,7 @@ def texts(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
 def picture_url(tree: Mapping[str, Any]) -> str | None:
     """The first picture that a tree holds."""
     for node in nodes(tree):
-        for fill in node.get("fills") or []:
+        for fill in _listed(node.get("fills")):
             if isinstance(fill, dict) and fill.get("type") == "IMAGE" and fill.get("imageFillUrl"):
                 return str(fill["imageFillUrl"])
     return None

@@ -6,16 +6,30 @@ import base64
 import binascii
 import hashlib
 import io
+import socket
+import threading
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.parse import SplitResult, urlsplit
 
 from prefect_staticadslab.simulator.admission import Refusal, not_valid
 
 LARGEST: Final = 15 * 1024 * 1024
 THUMBNAILS: Final = {"small": 150, "medium": 400, "large": 800}
+
+MOST_PIXELS: Final = 40_000_000
+"""Of an image: five times a 4K ad, and 160 MB once it is decoded."""
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
+"""What is opened at all: others would be given to further decoders, EPS to Ghostscript."""
+
 FETCH_SECONDS: Final = 5.0
+"""In all, however slowly it comes."""
+
+_decoding: Final = threading.Lock()
+"""Held while an image is decoded: one at a time is enough for a simulator, and for its memory."""
 
 
 @dataclass(frozen=True)
@@ -37,21 +51,30 @@ def read_image(filename: str, content: bytes, field: str = "file") -> Upload:
     """Takes a file for an image.
 
     Raises:
-        Refusal: 413 if it has more than 15 MB, 400 if it is no image.
+        Refusal: 413 if it has more than 15 MB or too many pixels, 400 if it is no image.
     """
     from PIL import Image
 
     if len(content) > LARGEST:
         raise Refusal(413, "PAYLOAD_TOO_LARGE", "The file has more than 15 MB.")
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
+        with _decoding, Image.open(io.BytesIO(content), formats=FORMATS) as image:
             kind, (width, height) = str(image.format).lower(), image.size
+            if width * height > MOST_PIXELS:
+                raise _too_many_pixels()
+            image.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels() from None
+    except Refusal:
+        raise
     except Exception:  # Pillow raises what it likes
-        raise not_valid((field, "is no image")) from None
-    if kind not in ("png", "jpeg", "webp", "gif"):
-        raise not_valid((field, f"is a {kind}; only png, jpeg, webp and gif are taken"))
+        raise not_valid((field, "is no png, jpeg, webp or gif")) from None
     return Upload(filename, content, kind, width, height)
+
+
+def _too_many_pixels() -> Refusal:
+    message = f"The image has more than {MOST_PIXELS:,} pixels."
+    return Refusal(413, "PAYLOAD_TOO_LARGE", message)
 
 
 def decoded(text: object, field: str) -> Upload:
@@ -75,26 +98,51 @@ def fetched(url: object) -> Upload:
     """
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise not_valid(("reference_image_url", "must be the address of an image"))
-    parts = urlsplit(url)
-    if parts.hostname not in ("127.0.0.1", "localhost"):
-        raise Refusal(
-            422, "UNREACHABLE_IMAGE", "The simulator fetches from this machine only; upload a file."
-        )
     try:
-        with urlopen(url, timeout=FETCH_SECONDS) as answer:  # noqa: S310 - http(s), see above
-            content: bytes = answer.read(LARGEST + 1)
-    except OSError as error:
-        message = f"The image could not be fetched: {error}"
-        raise Refusal(422, "UNREACHABLE_IMAGE", message) from None
+        parts = urlsplit(url)
+        if parts.hostname not in ("127.0.0.1", "localhost"):
+            raise _unreachable("The simulator fetches from this machine only; upload a file.")
+        content = _read(parts)
+    except (OSError, ValueError, HTTPException) as error:
+        raise _unreachable(f"The image could not be fetched: {error}") from None
     name = parts.path.rpartition("/")[2] + parts.query
     return read_image(name, content, "reference_image_url")
+
+
+def _unreachable(message: str) -> Refusal:
+    return Refusal(422, "UNREACHABLE_IMAGE", message)
+
+
+def _read(parts: SplitResult) -> bytes:
+    """What is at an address of this machine, redirects and proxies left aside; never more than a
+    byte too many.
+
+    Raises:
+        OSError, ValueError, HTTPException: It cannot be had.
+    """
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
+    connection.connect()
+    # A server that sends a byte now and then would keep to any time-out for one of them.
+    too_slow = threading.Timer(FETCH_SECONDS, connection.sock.shutdown, [socket.SHUT_RDWR])
+    too_slow.daemon = True
+    too_slow.start()
+    try:
+        connection.request("GET", f"{parts.path or '/'}?{parts.query}")
+        answer = connection.getresponse()
+        if answer.status != HTTPStatus.OK:
+            raise OSError(f"{answer.status} {answer.reason}")
+        return answer.read(LARGEST + 1)
+    finally:
+        too_slow.cancel()
+        connection.close()
 
 
 def thumbnail(content: bytes, longest: int) -> bytes:
     """A smaller PNG of an image."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
+    with _decoding, Image.open(io.BytesIO(content)) as image:
         small = image.convert("RGB")
         small.thumbnail((longest, longest))
     out = io.BytesIO()

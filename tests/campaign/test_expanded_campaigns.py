@@ -18,7 +18,8 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
-from prefect_staticadslab.campaign.table.plan import BudgetError, Plan
+from prefect_staticadslab.campaign.table.limits import BudgetError
+from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet

@@ -17,7 +17,8 @@ from prefect_staticadslab.campaign.job_types.design_templates import References,
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.table.job_state import AdState, Mark, RowStatus
-from prefect_staticadslab.campaign.table.plan import BudgetError, Plan
+from prefect_staticadslab.campaign.table.limits import BudgetError
+from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 

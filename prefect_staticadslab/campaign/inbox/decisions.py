@@ -14,6 +14,7 @@ from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
 from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.limits import limit_of
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ class Budget:
     """What a run of an inbox may start.
 
     Attributes:
-        limit_usd: In USD; 0 is no limit.
+        limit_usd: In USD; 0 is that nothing may be started.
         started_usd: What was started by now may cost so much, if every ad of it completes.
     """
 
@@ -208,8 +209,12 @@ class Budget:
 
     @classmethod
     def of(cls, limit_usd: float) -> Budget:
-        """The budget of a run that begins."""
-        return cls(Decimal(str(limit_usd)))
+        """The budget of a run that begins.
+
+        Raises:
+            CampaignError: The limit is none.
+        """
+        return cls(limit_of(limit_usd))
 
     @property
     def left_usd(self) -> Decimal:
@@ -218,20 +223,20 @@ class Budget:
 
     def never(self, new_usd: Decimal) -> Refused | None:
         """Why a spreadsheet can never be run under this limit, if that is so."""
-        if not self.limit_usd or new_usd <= self.limit_usd:
+        if new_usd <= self.limit_usd:
             return None
         return Refused(
-            f"It costs up to {new_usd:.2f} USD, and a run of this inbox may start "
-            f"{self.limit_usd:.2f}. Raise that limit, or take rows out."
+            f"It costs up to {new_usd:,.2f} USD, and a run of this inbox may start "
+            f"{self.limit_usd:,.2f}. Raise that limit, or take rows out."
         )
 
     def not_now(self, new_usd: Decimal) -> str:
         """Why a spreadsheet has to wait for the next run; "" if it has not."""
-        if not self.limit_usd or new_usd <= self.left_usd:
+        if new_usd <= self.left_usd:
             return ""
         return (
-            f"It costs up to {new_usd:.2f} USD, and {self.left_usd:.2f} of the "
-            f"{self.limit_usd:.2f} that a run may start are left."
+            f"It costs up to {new_usd:,.2f} USD, and {self.left_usd:,.2f} of the "
+            f"{self.limit_usd:,.2f} that a run may start are left."
         )
 
     def start(self, new_usd: Decimal) -> Budget:

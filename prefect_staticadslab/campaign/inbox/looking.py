@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox import decisions
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
 from prefect_staticadslab.campaign.inbox.decisions import Decision, Finished, Refused, Run
 from prefect_staticadslab.campaign.inbox.notes import (
     Note,
@@ -21,12 +23,14 @@ from prefect_staticadslab.campaign.inbox.notes import (
     fingerprint,
     read_note,
     read_notes,
-    write_note,
 )
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.result_table import ResultTable
+
+NOTHING: Final = Decimal(0)
+NOTHING_A_DAY: Final = DayLimit(NOTHING)
 
 UNWRITABLE: Final = "Its name is not in UTF-8, as those of old ZIP files are. Rename it."
 
@@ -237,46 +241,64 @@ class Inbox:
             return False  # what is wrong with it is told when it is run
         return set(RESULT_COLUMNS) <= set(map(str, read.frame.columns))
 
-    def begin(self, waiting: Waiting) -> None:
-        """Notes which table a spreadsheet has, before anything is created.
+    def begin(
+        self, waiting: Waiting, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY
+    ) -> Note:
+        """Notes which table a spreadsheet has, and what it may start, before anything is created.
+
+        Args:
+            waiting: The spreadsheet.
+            new_usd: What it is about to start, in USD.
+            day: What may be started on this day.
+
+        Returns:
+            What is to be noted at its end, by `note_end`.
 
         Raises:
-            StorageError: It cannot be noted.
+            DayLimitError: So much more may not be started on this day.
+            CampaignError: It cannot be noted.
         """
-        write_note(self.results, waiting.name, waiting.note)
+        reserved = day.reserve(self.results, waiting.name, waiting.note, new_usd)
+        return replace(reserved, finished=waiting.fingerprint)
 
     def is_finished(self, waiting: Waiting) -> bool:
         """Whether it was noted, after it was run, that a spreadsheet is finished."""
         try:
             place = read_notes(self.results).get(waiting.name)
-            return place is not None and read_note(place) == waiting.finished_note
+            return place is not None and read_note(place).is_same(waiting.finished_note)
         except CampaignError:
             return False
 
 
 def note_end(
-    results: str, spreadsheet: str, note: Note, table: ResultTable, *, with_pictures: bool
+    results: str,
+    spreadsheet: str,
+    note: Note,
+    table: ResultTable,
+    *,
+    with_pictures: bool,
+    started_usd: Decimal = NOTHING,
 ) -> bool:
-    """Notes that a spreadsheet is finished, if its table says so.
+    """Notes what a run has started; and that the spreadsheet is finished, if its table says so.
 
     Args:
         results: The folder of the tables.
         spreadsheet: The spreadsheet's name.
-        note: What to note then.
+        note: What to note then, as `Inbox.begin` gave it.
         table: Its table, at the end of a run.
         with_pictures: Whether the pictures were to be downloaded, too.
+        started_usd: What the run has started, in USD.
 
     Returns:
-        Whether it is.
+        Whether it is finished.
 
     Raises:
-        StorageError: It cannot be noted.
+        CampaignError: It cannot be noted.
     """
     states = [state for _, _, state in table.wanted]
-    if table.unsaved() or not decisions.is_final(states, with_pictures=with_pictures):
-        return False
-    write_note(results, spreadsheet, note)
-    return True
+    finished = not table.unsaved() and decisions.is_final(states, with_pictures=with_pictures)
+    settle(results, spreadsheet, note, started_usd, finished=finished)
+    return finished
 
 
 def _files(folder: str) -> list[StoredFile]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,9 +21,12 @@ from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.bounds import NOTE_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
+from prefect_staticadslab.campaign.table.limits import amount_of
 
 NOTES_FOLDER: Final = ".inbox"
 NOTE_ENDING: Final = ".json"
+
+SIMULATOR: Final = "simulator"
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,26 @@ class Note:
         table: The name of its table.
         api: What stands for the API that it is run with: a simulation is forgotten by real runs.
         finished: The fingerprint of the content that was finished; "" if none was.
+        day, day_usd: The last day on which something was started for it, such as 2026-11-25, and
+            how much on that day, in USD; "" if nothing was, or by an earlier version. See
+            `day_limit`.
     """
 
     campaign: str
     table: str
     api: str = ""
     finished: str = ""
+    day: str = ""
+    day_usd: str = ""
+
+    @property
+    def started_usd(self) -> Decimal:
+        """What was started for it on that day, in USD."""
+        return amount_of(self.day_usd or "0")
+
+    def is_same(self, other: Note) -> bool:
+        """Whether two notes say the same, whatever was started on a day."""
+        return replace(self, day="", day_usd="") == replace(other, day="", day_usd="")
 
 
 def api_name(base_url: str) -> str:
@@ -54,7 +73,7 @@ def api_name(base_url: str) -> str:
         ```
     """
     host = urlsplit(base_url).hostname or ""
-    return "simulator" if is_loopback(host) else host
+    return SIMULATOR if is_loopback(host) else host
 
 
 def fingerprint(content: bytes) -> str:
@@ -85,16 +104,43 @@ def read_note(location: str) -> Note:
 
     Raises:
         StorageError: It cannot be read.
-        CampaignError: It is none.
+        CampaignError: It is none, or it says that an amount was started that cannot be.
     """
     try:
-        return Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
+        note = Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
+        if note.day != (note.day and date.fromisoformat(note.day).isoformat()):
+            raise ValueError(note.day)
+        amount_of(note.day_usd or "0")
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise CampaignError(
-            f"{locations.shown(location)} remembers whether this spreadsheet was run, and cannot "
-            "be understood. If you delete it, the spreadsheet runs again; what its table has is "
-            "not paid for again."
-        ) from None
+        raise not_understood(location) from None
+    return note
+
+
+def not_understood(location: str) -> CampaignError:
+    """What to say of a note that makes no sense."""
+    return CampaignError(
+        f"{locations.shown(location)} remembers whether this spreadsheet was run, and cannot be "
+        "understood. If you delete it, the spreadsheet runs again; what its table has is not "
+        "paid for again."
+    )
+
+
+def notes_since(results: str, moment: datetime) -> list[str]:
+    """Where the notes are that were written after a moment, or nobody knows when.
+
+    Raises:
+        StorageError: The folder cannot be read.
+    """
+    folder = _folder(results)
+    try:
+        files = folders.list_files(folder)
+    except folders.NoFolderError:
+        return []
+    return [
+        storage.join(folder, file.name)
+        for file in files
+        if file.name.endswith(NOTE_ENDING) and (not file.modified or file.modified >= moment)
+    ]
 
 
 def _text(location: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import check_catalogue, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
-from prefect_staticadslab.campaign.table.plan import BudgetError
+from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
 
 class SeveralAdsError(CampaignError):
@@ -23,7 +24,7 @@ class SeveralAdsError(CampaignError):
 
 
 async def resolve_one_ad(
-    client: StaticAdsLabClient, cells: Mapping[str, str], *, max_spend_usd: float = 0
+    client: StaticAdsLabClient, cells: Mapping[str, str], *, max_spend_usd: float = math.inf
 ) -> ImageAdRequest:
     """The one ad that a spreadsheet's row of these cells would make, looked up and checked.
 
@@ -31,12 +32,12 @@ async def resolve_one_ad(
         client: Whom to ask.
         cells: By column, `design_template`, `brand`, `product`, `audience`, and if wanted
             `product_variant`, `prompt` and `editable`: each an id or a name, as in a spreadsheet.
-        max_spend_usd: What the ad may cost; 0 is no limit.
+        max_spend_usd: What the ad may cost, in USD; by default there is no limit.
 
     Raises:
         SpreadsheetError: A name or an id is wrong; the message says which, and what is there.
         SeveralAdsError: The cells stand for several ads.
-        BudgetError: It would cost more than it may.
+        BudgetError: It would cost more than it may, or that is no limit.
         KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
 
     Example:
@@ -57,6 +58,7 @@ async def resolve_one_ad(
         asyncio.run(main())
         ```
     """
+    limit = limit_of(max_spend_usd)
     try:
         account = await check_key(client)
         brief = Brief.read(_one_line(cells))
@@ -72,9 +74,9 @@ async def resolve_one_ad(
         raise SpreadsheetError(_without_row(problem) for problem in error.problems) from None
     (row,) = rows
     price = row.request.price_usd
-    if max_spend_usd and price > max_spend_usd:
+    if price > limit:
         raise BudgetError(
-            f"The ad would cost {price:.2f} USD, more than the limit of {max_spend_usd:.2f} USD."
+            f"The ad would cost {price:.2f} USD, more than the limit of {limit:.2f} USD."
         )
     return row.request
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from prefect_staticadslab.api.fields import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.table.limits import attempts_of, cost_of
+
+T = TypeVar("T")
 
 _EARLIEST_YEAR: Final = 2000
 """A date before it, or at the end of the calendar, is no date of an ad."""
@@ -179,7 +182,11 @@ class AdState:
     def from_cells(
         cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
     ) -> AdState:
-        """What an earlier run wrote down. Cells that make no sense count as empty."""
+        """What an earlier run wrote down. Cells that make no sense count as empty.
+
+        Whoever begins with a table refuses amounts that make no sense before, by
+        `merge.check_amounts`. While a run goes on, they must not keep it from saving.
+        """
         text = dict.fromkeys(AD_COLUMNS.values(), "")
         text |= {
             held: as_written(cell_text(cells.get(name)).strip()) for name, held in columns.items()
@@ -196,8 +203,8 @@ class AdState:
             image_ad_id=text["image_ad_id"] or None,
             image_url=text["image_url"] or None,
             error=error or None,
-            cost_usd=_decimal(text["cost_usd"]),
-            attempts=_integer(text["attempts"]) or 0,
+            cost_usd=_known(cost_of, text["cost_usd"]),
+            attempts=_known(attempts_of, text["attempts"]) or 0,
             width=_integer(text["width"]),
             height=_integer(text["height"]),
             submitted_at=_moment(text["submitted_at"]),
@@ -272,9 +279,8 @@ def _integer(text: str) -> int | None:
         return None
 
 
-def _decimal(text: str) -> Decimal | None:
+def _known(read: Callable[[str], T], text: str) -> T | None:
     try:
-        number = Decimal(text.replace(",", "."))
-    except InvalidOperation:
+        return read(text)
+    except ValueError:
         return None
-    return number if number.is_finite() else None

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, normalized
+from prefect_staticadslab.campaign.errors import (
+    SPREADSHEET_WORDS,
+    CampaignError,
+    Problem,
+    SpreadsheetError,
+    Words,
+)
+from prefect_staticadslab.campaign.files import locations, storage
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    normalized,
+    shortened,
+)
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, AdState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKind
+from prefect_staticadslab.campaign.table.limits import (
+    MAX_ATTEMPTS,
+    MAX_COST_USD,
+    attempts_of,
+    cost_of,
+)
 
 INPUT_PREFIX: Final = "input_"
 
@@ -21,6 +39,24 @@ GONE: Final = "This row is no longer in the spreadsheet; its ad is kept."
 
 class OutputError(CampaignError):
     """The result table cannot be written where it should be. The message says why."""
+
+
+class AmountError(SpreadsheetError):
+    """Cells of a result table that money hangs on hold what cannot be.
+
+    The rows are that table's, whatever people call the rows of what they wrote.
+    """
+
+    def told(self, words: Words) -> str:
+        """See `SpreadsheetError.told`."""
+        return super().told(SPREADSHEET_WORDS)
+
+
+_AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
+    "cost_usd": (cost_of, f"no cost of an ad, which is from 0 to {MAX_COST_USD:,} USD"),
+    "attempts": (attempts_of, f"no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}"),
+}
+"""What of a row's state decides what may be spent, and what its idempotency keys are made of."""
 
 
 Line: TypeAlias = tuple[int, CampaignRow[Q], AdState]
@@ -105,6 +141,34 @@ def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
         f"{location} exists, and is not a result table of this program, so it is left alone. "
         "Choose another output, or move that file away."
     )
+
+
+def check_amounts(table: Spreadsheet, kind: TableKind[Any], location: str) -> None:
+    """Raises if a result table holds costs or counts of attempts that cannot be.
+
+    Args:
+        table: What was read.
+        kind: Of what jobs it is.
+        location: Where it is, for the message.
+
+    Raises:
+        AmountError: It does; the message lists all of them.
+    """
+    name = locations.shown(storage.name(location))
+    problems = []
+    for place, (column, held) in enumerate(kind.columns.items(), -len(kind.columns)):
+        if held not in _AMOUNTS:
+            continue
+        read, what = _AMOUNTS[held]
+        for number, cell in zip(table.row_numbers, table.frame.iloc[:, place], strict=True):
+            text = cell_text(cell).strip()
+            try:
+                read(text)
+            except ValueError:
+                message = f"{shortened(text)!r} is {what}. Correct it in {name}."
+                problems.append(Problem(message, number, column))
+    if problems:
+        raise AmountError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
 def aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.progress import duration
-from prefect_staticadslab.campaign.table.job_state import RowStatus
+from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 JOB_SECONDS: Final = 60.0
 """The longest that the vendor says an ad takes."""
-
-
-class BudgetError(CampaignError):
-    """The campaign would cost more than it may."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +30,11 @@ class Plan:
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
         gone: Rows of the table that are no longer in the spreadsheet.
-        spent_usd: What the completed rows have cost.
-        committed_usd: What the ads that are still to be collected will cost.
+        spent_usd: What the completed rows have cost, as the table says it.
         new_usd: What the ads to create will cost, if all of them complete.
+        total_usd: What the whole campaign costs if every row completes, earlier runs included. This
+            is what a limit counts: for a completed row its cost and no less than its price, as a
+            table may have been changed; and for one that may have been sent, its price.
     """
 
     rows: int
@@ -46,8 +44,8 @@ class Plan:
     to_create: Mapping[tuple[str, Decimal], int]
     gone: int
     spent_usd: Decimal
-    committed_usd: Decimal
     new_usd: Decimal
+    total_usd: Decimal
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -57,17 +55,23 @@ class Plan:
         ad again, and the plan was dearer than the bill.
         """
         completed = following = 0
-        committed = new = Decimal(0)
+        new = total = Decimal(0)
         to_create: Counter[tuple[str, Decimal]] = Counter()
         for row, state in zip(table.rows, table.states, strict=True):
+            price, cost = row.request.price_usd, state.cost_usd or Decimal(0)
             if state.status is RowStatus.COMPLETED:
                 completed += not row.gone
-            elif state.is_processing:
+                total += max(cost, price)
+                continue
+            total += cost
+            if state.is_processing:
                 following += 1
-                committed += row.request.price_usd
             elif not row.gone:
-                to_create[_kind(row.request), row.request.price_usd] += 1
-                new += row.request.price_usd
+                to_create[_kind(row.request), price] += 1
+                new += price
+            elif state.status is not RowStatus.SUBMITTING:
+                continue
+            total += price
         return cls(
             rows=len(table.wanted),
             source_rows=len({row.number for _, row, _ in table.wanted}),
@@ -76,8 +80,8 @@ class Plan:
             to_create=to_create,
             gone=table.gone,
             spent_usd=table.cost_usd(),
-            committed_usd=committed,
             new_usd=new,
+            total_usd=total,
         )
 
     @property
@@ -86,30 +90,37 @@ class Plan:
         return sum(self.to_create.values())
 
     @property
-    def expansion(self) -> str:
-        """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
+    def made(self) -> str:
+        """How many ads the spreadsheet's rows make; "" if each makes one."""
         if self.source_rows == self.rows:
             return ""
-        made = "1 row makes" if self.source_rows == 1 else f"{self.source_rows} rows make"
-        return (
-            f"The spreadsheet's {made} {self.rows} ads, which cost up to {self.total_usd:.2f} USD."
-        )
+        one = self.source_rows == 1
+        rows = "1 row makes" if one else f"{self.source_rows:,} rows make"
+        return f"{rows} {self.rows:,} ads"
 
     @property
-    def total_usd(self) -> Decimal:
-        """What the whole campaign costs if every row completes, earlier runs included."""
-        return self.spent_usd + self.committed_usd + self.new_usd
+    def expansion(self) -> str:
+        """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
+        if not self.made:
+            return ""
+        return f"The spreadsheet's {self.made}, which cost up to {self.total_usd:,.2f} USD."
 
     def check_budget(self, max_spend_usd: float) -> None:
-        """Raises if the whole campaign costs more than `max_spend_usd`; 0 is no limit.
+        """Raises if the whole campaign could cost more than `max_spend_usd`.
+
+        A campaign of which every row is completed passes: nothing of it can cost anything any more.
+
+        Args:
+            max_spend_usd: In USD; 0 is that nothing may be spent, infinity is no limit.
 
         Raises:
-            BudgetError: It does.
+            BudgetError: It could, or that is no limit.
         """
-        if max_spend_usd and self.total_usd > Decimal(str(max_spend_usd)):
+        limit = limit_of(max_spend_usd)
+        if self.creates + self.following and self.total_usd > limit:
             message = (
-                f"This costs up to {self.total_usd:.2f} USD, and the limit is "
-                f"{max_spend_usd:.2f}. Raise that limit, or take rows out."
+                f"This costs up to {self.total_usd:,.2f} USD, and the limit is "
+                f"{limit:,.2f}. Raise that limit, or take rows out."
             )
             raise BudgetError(f"{self.expansion} {message}".lstrip())
 
@@ -148,6 +159,29 @@ class Plan:
                 f"Expected time:     about {duration(seconds)}, under the key's rate limit"
             )
         return "\n".join(lines)
+
+
+def started_usd(table: JobTable[Any], before: Sequence[AdState]) -> Decimal:
+    """What a run has started, in USD, if all of it completes; what failed is free.
+
+    A row of which nobody knows whether it was sent counts, unless this run has left it alone. So do
+    rows that another run has started meanwhile in the same table.
+
+    Args:
+        table: The table at the run's end.
+        before: What was known of each row at its beginning.
+    """
+    begun = (RowStatus.SUBMITTING, RowStatus.PROCESSING, RowStatus.COMPLETED)
+    return sum(
+        (
+            row.request.price_usd
+            for row, state, earlier in zip(table.rows, table.states, before, strict=False)
+            if state.status in begun
+            and state != earlier
+            and not (earlier.is_processing or earlier.is_completed)
+        ),
+        Decimal(0),
+    )
 
 
 def _kind(request: object) -> str:

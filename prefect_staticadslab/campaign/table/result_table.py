@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKi
 from prefect_staticadslab.campaign.table.merge import (
     OutputError,
     aligned,
+    check_amounts,
     lines_of,
     marked_back,
     marked_gone,
@@ -113,6 +114,7 @@ class JobTable(Generic[Q]):
 
         Raises:
             SpreadsheetError: A row is wrong; see `read_rows`.
+            AmountError: An amount of the earlier run's table cannot be.
             OutputError: There is something at `location` that is not this campaign's table, or
                 no table can be there.
                 It would become larger than what can be read again.
@@ -132,7 +134,9 @@ class JobTable(Generic[Q]):
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                table._take_in(read_earlier(location, kind), by_content=True)
+                written = read_earlier(location, kind)
+                check_amounts(written, kind, location)
+                table._take_in(written, by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
             check_size(table.frame, len(kind.columns), storage.suffix(location))
@@ -147,7 +151,7 @@ class JobTable(Generic[Q]):
 
         Raises:
             OutputError: There is no result table at `location`.
-            SpreadsheetError: A row of it can no longer be read.
+            SpreadsheetError: A row of it can no longer be read, or holds an amount that cannot be.
             StorageError: `location` cannot be read.
         """
         version = storage.version(location)
@@ -166,6 +170,7 @@ class JobTable(Generic[Q]):
                 f"{location} is no result table: its last columns must be "
                 f"{names[0]}, …, {names[-1]}, as a campaign writes them."
             ) from None
+        check_amounts(written, kind, location)
         frame, rows, states = reopened(written, kind)
         table = cls(kind, location, frame, written.dialect, rows, states, resumed=True)
         table._version = version

@@ -1,0 +1,177 @@
+"""What a command says of the cost before it starts anything, and whether somebody has to agree."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Final
+
+from prefect_staticadslab.campaign.table.limits import (
+    ASK_ABOVE_USD,
+    BudgetError,
+    amount_of,
+    limit_for,
+)
+from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.console import cost_is_told
+
+YES: Final = frozenset(("y", "yes"))
+"""What agrees. Everything else does not, nothing at all included."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What people call what a command makes.
+
+    Attributes:
+        one, several: The jobs.
+        verb: What is done to them.
+        note: What else there is to say of the cost.
+    """
+
+    one: str
+    several: str
+    verb: str = "create"
+    note: str = ""
+
+    def counted(self, count: int) -> str:
+        """So many of them."""
+        return f"{count:,} {self.one if count == 1 else self.several}"
+
+
+ADS: Final = Work("ad", "ads")
+TEMPLATES: Final = Work("design template", "design templates")
+REVISIONS: Final = Work(
+    "revision",
+    "revisions",
+    "make",
+    " What a revision costs is not documented; this is what new editable ads cost.",
+)
+
+
+class Consent(Enum):
+    """Whether a command may go ahead."""
+
+    GIVEN = "given"
+    """It may: the sum is small, was allowed by a limit, or is not billed."""
+    ASKED = "asked"
+    """If somebody at the terminal agrees."""
+    MISSING = "missing"
+    """It may not: nobody is there to be asked."""
+
+
+def consent(
+    new_usd: Decimal, *, has_limit: bool, is_agreed: bool, is_billed: bool, on_terminal: bool
+) -> Consent:
+    """Whether a command may start what costs so much.
+
+    Args:
+        new_usd: What it will cost, in USD, if all of it completes.
+        has_limit: Whether a limit was given; it was checked.
+        is_agreed: Whether it was agreed to beforehand.
+        is_billed: Whether it is billed at all.
+        on_terminal: Whether there is somebody to ask.
+    """
+    if has_limit or is_agreed or not is_billed or new_usd <= Decimal(str(ASK_ABOVE_USD)):
+        return Consent.GIVEN
+    return Consent.ASKED if on_terminal else Consent.MISSING
+
+
+def add_spending_options(option: Callable[..., object]) -> None:
+    """Adds `--max-spend-usd` and `--yes`."""
+    above = f"without it, above {ASK_ABOVE_USD:g} USD you are asked"
+    option("--max-spend-usd", type=usd, metavar="X", help=f"refuse above it; {above}")
+    option("--yes", action="store_true", help="agree to what it costs, whatever that is")
+
+
+def usd(text: str) -> float:
+    """An amount in USD, 0 or more, for argparse."""
+    try:
+        return float(amount_of(text))
+    except ValueError:
+        message = f"{text!r} is not an amount in USD, 0 or more"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> float:
+    """Says what a run will cost, and asks if that is much.
+
+    Args:
+        plan: What there is to do; its budget was checked.
+        given: What was given, with `max_spend_usd`, `yes` and `simulate`.
+        work: What it makes.
+
+    Returns:
+        What the flow may spend: the limit that was given, else just what was said. So nobody pays
+        for a spreadsheet that grows before the flow reads it once more.
+
+    Raises:
+        BudgetError: Nobody has agreed.
+    """
+    if plan.creates and not given.simulate:
+        _say(cost_line(plan, work))
+    cost_is_told()
+    match consent(
+        plan.new_usd,
+        has_limit=given.max_spend_usd is not None,
+        is_agreed=given.yes,
+        is_billed=not given.simulate,
+        on_terminal=sys.stdin.isatty() and sys.stderr.isatty(),
+    ):
+        case Consent.ASKED if not _agrees(plan, work):
+            raise BudgetError("That was not agreed to.")
+        case Consent.MISSING:
+            raise BudgetError(
+                f"This costs up to {plan.new_usd:,.2f} USD, and above {ASK_ABOVE_USD:,.2f} USD "
+                f"somebody has to agree. Give it a limit, --max-spend-usd "
+                f"{limit_for(plan.total_usd):.2f}, or agree with --yes."
+            )
+    return limit_for(plan.total_usd) if given.max_spend_usd is None else given.max_spend_usd
+
+
+def cost_line(plan: Plan, work: Work = ADS) -> str:
+    """What there is to create and what it costs, on one line.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_staticadslab.campaign.campaign import Campaign
+        from prefect_staticadslab.campaign.table.plan import Plan
+        from prefect_staticadslab.cli.spending import cost_line
+
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
+        )
+        plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
+        assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
+        ```
+    """
+    made = f"{plan.made}; " if plan.made else ""
+    to_create = f"{work.counted(plan.creates)} to {work.verb}"
+    return f"{made}{to_create}, up to {plan.new_usd:,.2f} USD.{work.note}"
+
+
+def say_limits(run_usd: float, day_usd: float) -> None:
+    """Says what a run of an inbox may start at most."""
+    _say(f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day.")
+    cost_is_told()
+
+
+def _agrees(plan: Plan, work: Work) -> bool:
+    """Asks at the terminal. An end of input, Ctrl-D, is a no."""
+    what = f"{work.verb.capitalize()} {work.counted(plan.creates)}?"
+    _say(f"This costs up to {plan.new_usd:,.2f} USD. {what} [y/N] ", end="")
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        _say("")
+    return answer.strip().casefold() in YES
+
+
+def _say(text: str, end: str = "\n") -> None:
+    print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201
