@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
+from prefect_staticadslab.api.bounds import JSON_DEPTH
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.rows.json_cells import is_deeper
 
 LONGEST_REASON: Final = 200
 LISTED_NODES: Final = 8
@@ -78,12 +80,20 @@ def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree
 
     try:
         result = jsonpatch.apply_patch(tree, [dict(each) for each in operations])
+    except RecursionError:
+        raise TreeError(f"does not fit the ad's tree: {_TOO_DEEP}") from None
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
         raise TreeError(f"does not fit the ad's tree: {_one_line(error)}") from None
+    if is_deeper(result, JSON_DEPTH):
+        raise TreeError(f"does not fit the ad's tree: {_TOO_DEEP}")
     try:
         return check_tree(result)
     except TreeError as error:
         raise TreeError(f"makes something of the ad's tree that {error}") from None
+
+
+_TOO_DEEP: Final = f"with it, that would be nested more than {JSON_DEPTH} levels deep."
+"""A patch may add in many places at once, each time as deep as a cell may be."""
 
 
 def check_patch(operations: object) -> list[dict[str, Any]]:
