@@ -183,7 +183,7 @@ def examine_sheet(given: tuple[str, str | None, bytes]) -> None:
         promise(table.startswith(start), "a table somewhere else", address, table)
         promise("\n" not in table, "an address of two lines", table)
     ending = table_ending(address)
-    promise(storage.suffix(address) == ending or ending in ENDINGS, "an ending", ending)
+    promise(ending in {*ENDINGS, "", storage.suffix(address)}, "an ending", ending)
     table_name(address)
     instead_of_a_page(address)
     is_web_page(page)

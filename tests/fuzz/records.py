@@ -233,8 +233,8 @@ def _about_a_state(state: AdState) -> None:
 def _state_inputs() -> st.SearchStrategy[tuple[Any, ...]]:
     words = texts().map(str.strip)
     return st.tuples(
-        st.sampled_from([*map(str, RowStatus)]), words, words, words, st.integers(0, 10**6),
-        st.integers(0, 10**9), st.integers(946_684_800, 253_370_764_799), st.booleans(),
+        st.sampled_from([*map(str, RowStatus)]), words, words, words, st.integers(0, 100_000),
+        st.integers(0, 10**6), st.integers(946_684_800, 253_370_764_799), st.booleans(),
     )  # fmt: skip
 
 
