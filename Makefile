@@ -4,8 +4,8 @@ PY := .venv/bin/python
 # Four workers, because half of the tests wait for something most of the time.
 PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test lowest chaos distributed ui screenshots benchmark reference \
-	lock clean
+.PHONY: demo test lint unit wheel-test lowest chaos fuzz distributed ui screenshots benchmark \
+	reference lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
@@ -43,6 +43,11 @@ lowest: .venv-lowest/made
 # Two minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
 chaos: .venv/test
 	$(PY) -m pytest -q -s -m chaos
+
+# An hour for each parser of what arrives, two at a time; `make fuzz FUZZ_SECONDS=60` is a first look.
+FUZZ_SECONDS := 3600
+fuzz: .venv/test
+	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh

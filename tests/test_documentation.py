@@ -29,6 +29,7 @@ UNEXECUTED = {
     "make test",
     "make unit",
     "make chaos",
+    "make fuzz",
     "make lowest",
     "make wheel-test",
     "make ui",

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
@@ -74,18 +74,20 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
     if problems:
         raise SpreadsheetError(problems)
     lines = [
-        [_cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
+        [cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
     ]
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
     return Spreadsheet(frame_of(header, lines), numbers)
 
 
-def _cell_of(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
     """A value as a cell can hold it: NumPy's and others' types are not written to every format."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, np.datetime64):
         value = pd.Timestamp(value)
+    if isinstance(value, pd.Timestamp) and not MINYEAR <= value.year <= MAXYEAR:
+        value = str(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, dict | list):
@@ -121,11 +123,14 @@ def cell_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    if isinstance(value, datetime) and value.time() != time():
+        return value.isoformat(" ")
     if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return str(value)
+        value = value.date()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
 
 
 def shortened(text: str, widest: int = 60) -> str:

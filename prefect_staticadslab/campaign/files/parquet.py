@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -12,10 +12,16 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
     Spreadsheet,
+    cell_of,
     cell_text,
     frame_of,
+    header_problems,
     is_blank,
 )
+
+_LARGEST_INTEGER: Final = 2**63 - 1
+_LARGEST_IN_A_FLOAT: Final = 2**53
+"""Whole numbers up to here keep all their digits; a column with a larger one is text."""
 
 
 def read_parquet(content: bytes) -> Spreadsheet:
@@ -34,16 +40,18 @@ def read_parquet(content: bytes) -> Spreadsheet:
         ]
         # A long text that many rows share is kept once, as it is in the file.
         table = ParquetFile(io.BytesIO(content), read_dictionary=texts).read()
-        columns = _columns(table)
+        columns = [[cell_of(v) for v in column] for column in _columns(table)]
     except SpreadsheetError:
         raise
     except Exception as error:  # pyarrow's own kinds, which may not be importable
         raise SpreadsheetError(
             [Problem(f"The file is no Parquet, or a broken one ({type(error).__name__}).")]
         ) from None
-    lines = [[None if is_blank(v) else v for v in line] for line in zip(*columns, strict=True)]
+    lines = list(zip(*columns, strict=True))
     if sum(len(v) for line in lines for v in line if isinstance(v, str)) > WORKBOOK_BYTES:
         raise _too_large(f"more than {in_megabytes(WORKBOOK_BYTES)} of text")
+    if problems := header_problems(table.column_names):
+        raise SpreadsheetError(problems)
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
     return Spreadsheet(frame_of(table.column_names, lines), numbers)
 
@@ -89,14 +97,18 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
     need_pyarrow()
     columns: dict[str, Any] = {}
+    given_names = frozenset(frame.columns)
     for position, given in enumerate(frame.columns):
         # Every column of a Parquet file needs a name of its own.
-        name = given if given and given not in columns else f"{given or 'column'}_{position + 1}"
+        name = given
+        while not name or name in columns or (not given and name in given_names):
+            name = f"{name or 'column'}_{position + 1}"
         values = [None if is_blank(v) else v for v in frame.iloc[:, position]]
+        largest = max((abs(v) for v in values if type(v) is int), default=0)
         kinds = {type(v) for v in values if v is not None}
-        if kinds and kinds <= {int}:
+        if kinds == {int} and largest <= _LARGEST_INTEGER:
             columns[name] = pd.array(values, dtype="Int64")
-        elif kinds and kinds <= {int, float}:
+        elif float in kinds and kinds <= {int, float} and largest <= _LARGEST_IN_A_FLOAT:
             columns[name] = pd.array(values, dtype="Float64")
         else:
             columns[name] = pd.array(

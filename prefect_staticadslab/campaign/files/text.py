@@ -227,7 +227,9 @@ def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
 
 
 def _written(value: Any) -> str:
-    return inert(value) if isinstance(value, CatalogueText) else cell_text(value)
+    text = inert(value) if isinstance(value, CatalogueText) else cell_text(value)
+    # A file with a NUL in it is no text, to us and to others.
+    return text.replace("\0", "")
 
 
 def text_bytes(lines: Iterable[str], dialect: Dialect) -> bytes:

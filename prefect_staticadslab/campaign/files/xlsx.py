@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 
 import pandas as pd
@@ -26,6 +29,12 @@ from prefect_staticadslab.campaign.files.workbook_bounds import (
 
 EXCEL_CELL: Final = 32_767
 """Characters that a cell of an .xlsx holds."""
+
+LARGEST_INTEGER: Final = 10**15
+"""Excel keeps 15 digits of a number; a longer one, such as an id, is text."""
+
+FIRST_YEAR: Final = 1901
+"""Of the dates that an .xlsx holds; that of 1900 has a day too many, and an earlier one is text."""
 
 
 def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
@@ -142,13 +151,20 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
 
     sheet.freeze_panes = "A2"
 
+    def typed(text: str, kind: str) -> Any:
+        made = WriteOnlyCell(sheet, text)
+        made.data_type = kind
+        return made
+
     def cell(value: Any) -> Any:
+        value = _as_excel_keeps_it(value)
         if isinstance(value, str):
-            made = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
             # A text that starts with = is a text, and not a formula.
-            made.data_type = "s"
-            return made
-        return None if is_blank(value) else value
+            return typed(ILLEGAL_CHARACTERS_RE.sub("", value), "s")
+        if isinstance(value, float):
+            # openpyxl would write 16 digits, and another number might be read.
+            return typed(repr(value), "n")
+        return value
 
     header = [cell(name) for name in frame.columns]
     for made in header:
@@ -156,6 +172,21 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
     sheet.append(header)
     for line in frame.itertuples(index=False):
         sheet.append([cell(v) for v in line])
+
+
+def _as_excel_keeps_it(value: Any) -> Any:
+    """A value; or its text, if the number or date that is read again would be another one."""
+    if is_blank(value) and not isinstance(value, str):
+        return None
+    if isinstance(value, Decimal) and cell_text(float(value)) == cell_text(value):
+        return float(value)
+    is_lost = (
+        isinstance(value, Decimal)
+        or (isinstance(value, int) and abs(value) > LARGEST_INTEGER)
+        or (isinstance(value, float) and not math.isfinite(value))
+        or (isinstance(value, date) and value.year < FIRST_YEAR)
+    )
+    return cell_text(value) if is_lost else value
 
 
 def workbook_creator(content: bytes) -> str | None:

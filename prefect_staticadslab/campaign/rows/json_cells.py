@@ -40,7 +40,8 @@ def read_json(text: str) -> Any:
         raise
     except ValueError:  # Python's own limit
         raise JsonCellError("is no JSON: a whole number in it has too many digits") from None
-    _check_depth(value)
+    if is_deeper(value, MOST_LEVELS):
+        raise JsonCellError(_TOO_DEEP)
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -63,13 +64,13 @@ def _finite(text: str) -> float:
     return number
 
 
-def _check_depth(value: Any) -> None:
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists are nested within each other more than so many times."""
     level, waiting = 0, [value]
-    while waiting:
+    while waiting and level <= levels:
         inner = [each for each in waiting if isinstance(each, dict | list)]
         level += bool(inner)
-        if level > MOST_LEVELS:
-            raise JsonCellError(_TOO_DEEP)
         waiting = [
             child for each in inner for child in (each.values() if isinstance(each, dict) else each)
         ]
+    return level > levels
