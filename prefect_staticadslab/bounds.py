@@ -75,7 +75,7 @@ PATTERN_LENGTH: Final = 200
 HINTS: Final = 50
 """Words of one kind for which the nearest known ones are looked for. Nobody reads more."""
 
-HINT_LENGTH: Final = 100
+HINT_LENGTH: Final = 60
 """Characters of a word that are compared for that."""
 
 HINT_CHOICES: Final = 2_000
