@@ -16,6 +16,7 @@ from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.bounds import PATCH_OPERATIONS, PATCH_PATH, TREE_DEPTH, TREE_LENGTH
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
+from prefect_staticadslab.campaign.rows.json_cells import is_deeper
 
 LONGEST_REASON: Final = 200
 LISTED_NODES: Final = 8
@@ -53,23 +54,13 @@ def check_tree(tree: object) -> JsonTree:
     """
     if not isinstance(tree, dict):
         raise TreeError("is no JSON object; the whole tree is needed.")
-    if _is_deep(tree):
+    if is_deeper(tree, TREE_DEPTH):
         raise TreeError(f"is no tree that can be sent: it has more than {TREE_DEPTH} levels.")
     if not isinstance(tree.get("type"), str) or not isinstance(tree.get("children"), list):
         raise TreeError(
             "is no whole tree; that is an object with a type, such as FRAME, and children."
         )
     return tree
-
-
-def _is_deep(tree: JsonTree) -> bool:
-    level = 0
-    waiting: list[Any] = [tree]
-    while waiting and level <= TREE_DEPTH:
-        level += 1
-        inner = (each.values() if isinstance(each, dict) else each for each in waiting)
-        waiting = [v for values in inner for v in values if isinstance(v, dict | list)]
-    return level > TREE_DEPTH
 
 
 def _length(value: Any) -> int:
