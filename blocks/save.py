@@ -36,7 +36,7 @@ from prefect_staticadslab.brand_kits.kit import block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import LookedUp
 from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.cli.console import PREFECT, hide_logs_of
+from prefect_staticadslab.cli.console import PREFECT, hide_logs_of, say
 from prefect_staticadslab.cli.runner import run_command
 
 DEFAULT_NAME = "static-ads-lab"
@@ -57,10 +57,10 @@ async def run(given: argparse.Namespace) -> int:
     except InvalidAPIKeyError:
         from_environment = None
     if not PREFECT_API_URL.value():
-        print(
+        say(
             "PREFECT_API_URL is not set, so the blocks are those of Prefect's database on this "
             "machine. Opening it takes some seconds.",
-            file=sys.stderr,
+            is_error=True,
         )
     async with prefect_blocks() as prefect:
         blocks = {given.name, *(kit.credentials for kit in file.kits)}
@@ -83,18 +83,18 @@ async def check(keys: Keys) -> None:
     """
     credentials = keys.own()
     if keys.given is None:
-        print(f"{API_KEY_VARIABLE} is not set: this is the saved block {keys.name!r}.")
+        say(f"{API_KEY_VARIABLE} is not set: this is the saved block {keys.name!r}.")
     async with client_of(credentials) as client:
         account = await check_key(client)
-    print(f"Organization: {account.organization_name or 'without a name'}")
-    print(f"Scopes:       {', '.join(account.scopes or ()) or 'not told'}")
-    print(f"API:          {credentials.base_url}")
+    say(f"Organization: {account.organization_name or 'without a name'}")
+    say(f"Scopes:       {', '.join(account.scopes or ()) or 'not told'}")
+    say(f"API:          {credentials.base_url}")
 
 
 def report(findings: Sequence[Finding]) -> int:
     """Tells how blocks stand, and does nothing about it."""
     for finding in findings:
-        print("\n".join(finding.lines()))
+        say("\n".join(finding.lines()))
     same = all(finding.standing is Standing.SAME for finding in findings)
     return AS_ASKED if same else DIFFERS
 
@@ -103,7 +103,7 @@ async def save(
     prefect: PrefectBlocks, keys: Keys, kits: LookedUp, findings: Sequence[Finding]
 ) -> int:
     """Saves what is missing, and what differs if it is to be overwritten; and tells all of it."""
-    print(f"Block types:  {', '.join(await prefect.register())}")
+    say(f"Block types:  {', '.join(await prefect.register())}")
     told = 0
     try:
         if keys.given is not None:
@@ -115,20 +115,20 @@ async def save(
                 await prefect.save_kit(kit, overwrite=keys.overwrite)
             told += tell(finding, contents(kit, kits.names), overwrite=keys.overwrite)
     except PrefectError as error:
-        print(f"Stopped. {error}\nRun it again to save the rest.", file=sys.stderr)
+        say(f"Stopped. {error}\nRun it again to save the rest.", is_error=True)
         return DIFFERS
     if told:
-        print("What differs stays as it is. Replace it with --overwrite.", file=sys.stderr)
+        say("What differs stays as it is. Replace it with --overwrite.", is_error=True)
     return DIFFERS if told else AS_ASKED
 
 
 def tell(finding: Finding, contents: str = "", *, overwrite: bool) -> bool:
     """Says what was done about a block. Returns whether it was left although it differs."""
     if finding.is_due(overwrite=overwrite):
-        print("\n".join(finding.lines_after(contents)))
+        say("\n".join(finding.lines_after(contents)))
         return False
     left = finding.standing is Standing.DIFFERS
-    print("\n".join(finding.lines()), file=sys.stderr if left else sys.stdout)
+    say("\n".join(finding.lines()), is_error=left)
     return left
 
 

@@ -28,6 +28,7 @@ from prefect_staticadslab.campaign.names.listings import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import (
     at_least_one,
     keep_simulated_pictures,
@@ -47,6 +48,7 @@ from prefect_staticadslab.cli.spending import add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import by_account, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
+from prefect_staticadslab.orchestration.run_names import run_name as named
 
 
 def run_name() -> str:
@@ -55,9 +57,10 @@ def run_name() -> str:
     output = str(given["output"])
     try:
         zone = str(given.get("time_zone", ""))
-        return f"campaign {fill_in(output, moment_of(flow_run.scheduled_start_time, zone))}"
+        output = fill_in(output, moment_of(flow_run.scheduled_start_time, zone))
     except CampaignError:  # which the run tells
-        return f"campaign {output}"
+        pass
+    return named("campaign", output)
 
 
 @flow(
@@ -258,14 +261,14 @@ def _print_plan(
     if credentials or not brief.needs_catalogue:
         plan = Plan.of(asyncio.run(_open(given, credentials, brief)).table)
         limit = keys_of(by_account(*credentials)) if credentials else RateLimiter()
-        print(plan.describe(limit.seconds_for))
+        say(plan.describe(limit.seconds_for))
         if not credentials or given.no_preflight:
-            print("The ids were not looked up: that needs a key.")
+            say("The ids were not looked up: that needs a key.")
     else:
-        print(f"Rows:              {len(brief.lines)}")
-        print("Names, filters and * were not looked up, so nobody knows how many ads these are.")
-        print(f"That needs a key in {API_KEY_VARIABLE}; or see it on the simulator: --simulate.")
-    print("Dry run: nothing was created.")
+        say(f"Rows:              {len(brief.lines)}")
+        say("Names, filters and * were not looked up, so nobody knows how many ads these are.")
+        say(f"That needs a key in {API_KEY_VARIABLE}; or see it on the simulator: --simulate.")
+    say("Dry run: nothing was created.")
 
 
 async def _open(

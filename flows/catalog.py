@@ -34,6 +34,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
 from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource, read_wanted
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import (
     COMPLETED,
@@ -43,6 +44,7 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.run_names import named_by
 
 NOTHING_CREATED = "Dry run: nothing was created."
 
@@ -50,7 +52,7 @@ NOTHING_CREATED = "Dry run: nothing was created."
 @flow(
     name="catalog",
     description="Writes the catalogue into tables, and adds to it what a table wants.",
-    flow_run_name="catalog {output}",
+    flow_run_name=named_by("catalog", "output"),
 )
 async def catalog(
     output: str,
@@ -150,8 +152,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     wanted = read_wanted(given.create) if given.create else []
     credentials = given_credentials(given, stack)
     if given.dry_run:
-        print(asyncio.run(_described(credentials, wanted)))
-        print(NOTHING_CREATED)
+        say(asyncio.run(_described(credentials, wanted)))
+        say(NOTHING_CREATED)
         return COMPLETED
     return run_flow(
         lambda: catalog(

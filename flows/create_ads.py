@@ -11,11 +11,13 @@ from prefect.runtime import flow_run
 
 from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
 
 
 def run_name() -> str:
@@ -23,7 +25,9 @@ def run_name() -> str:
     given = flow_run.parameters
     kit = getattr(given.get("brand_kit"), "_block_document_name", None)
     count = len(given.get("ads", []))
-    return f"create {count} ad{'s' if count != 1 else ''}{f' with {kit}' if kit else ''}"
+    return shortened(
+        f"create {count} ad{'s' if count != 1 else ''}{f' with {kit}' if kit else ''}", LONGEST_NAME
+    )
 
 
 @flow(

@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.campaign.table.plan import Plan
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import (
     add_key_options,
     at_least_one,
@@ -41,6 +42,7 @@ from prefect_staticadslab.cli.spending import TEMPLATES, add_spending_options, a
 from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import BatchRun
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
@@ -48,7 +50,7 @@ from prefect_staticadslab.tasks.design_templates import make_design_templates
 @flow(
     name="design-templates",
     description="Turns reference ads into design templates.",
-    flow_run_name="design templates {output}",
+    flow_run_name=named_by("design templates", "output"),
 )
 async def design_templates(
     source: str,
@@ -139,10 +141,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     plan = Plan.of(batch.table)
     plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
     if ignored := batch.references.ignored:
-        print(f"Not pictures, and left out: {', '.join(ignored)}")
+        say(f"Not pictures, and left out: {', '.join(ignored)}")
     if given.dry_run:
-        print(plan.describe())
-        print("Dry run: nothing was created.")
+        say(plan.describe())
+        say("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
     limit_usd = agreed_limit(plan, given, TEMPLATES)

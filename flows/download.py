@@ -31,6 +31,7 @@ from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
+from prefect_staticadslab.orchestration.run_names import named_by
 
 REFUSED = "Nothing was downloaded."
 
@@ -38,7 +39,7 @@ REFUSED = "Nothing was downloaded."
 @flow(
     name="download-images",
     description="Downloads the pictures of an earlier campaign's result table.",
-    flow_run_name="download images of {table}",
+    flow_run_name=named_by("download images of", "table"),
 )
 async def download_images(
     table: str, folder: str, images_zip: str = "", credentials_block: str = ""

@@ -44,12 +44,13 @@ from prefect_staticadslab.cli.spending import say_limits, usd
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.inbox_run import InboxWork, note_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
+from prefect_staticadslab.orchestration.run_names import named_by
 
 
 @flow(
     name="inbox",
     description="Runs every campaign spreadsheet of a folder that has no finished table yet.",
-    flow_run_name="inbox {folder}",
+    flow_run_name=named_by("inbox", "folder"),
 )
 async def inbox(
     folder: str,
@@ -145,7 +146,7 @@ async def inbox(
 @flow(
     name="inbox-campaign",
     description="Runs one spreadsheet of an inbox.",
-    flow_run_name="campaign {output}",
+    flow_run_name=named_by("campaign", "output"),
     # The inbox has retries; what flows have by default would multiply them.
     retries=0,
 )

@@ -43,6 +43,7 @@ from prefect_staticadslab.cli.spending import REVISIONS, add_spending_options, a
 from prefect_staticadslab.orchestration.chunk_tasks import quoted
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import BatchRun
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
@@ -52,7 +53,7 @@ REFUSED = "Nothing was changed."
 @flow(
     name="revise",
     description="Changes editable image ads, and renders them anew.",
-    flow_run_name="revise {output}",
+    flow_run_name=named_by("revise", "output"),
 )
 async def revise(
     spreadsheet: str,

@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import math
-import sys
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -31,7 +30,7 @@ from prefect_staticadslab.campaign.table.limits import (
     check_limit,
     limit_for,
 )
-from prefect_staticadslab.cli.console import ALWAYS_SHOWN, cost_is_told, if_cost_is_untold
+from prefect_staticadslab.cli.console import ALWAYS_SHOWN, cost_is_told, if_cost_is_untold, say
 from prefect_staticadslab.cli.options import add_key_options, given_credentials, positive
 from prefect_staticadslab.cli.runner import (
     flow_started,
@@ -43,6 +42,7 @@ from prefect_staticadslab.cli.spending import usd
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.orchestration.flow_retries import Tries
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
+from prefect_staticadslab.orchestration.run_names import named_by
 
 CANNOT_WATCH = "There is nothing to watch."
 AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")
@@ -52,7 +52,7 @@ NEEDED_OPTIONS = AD_OPTIONS[:4]
 @flow(
     name="watch",
     description="Watches one image ad live until it is completed.",
-    flow_run_name="watch {image_ad_id}",
+    flow_run_name=named_by("watch", "image_ad_id"),
 )
 async def watch(
     image_ad_id: str,
@@ -230,7 +230,7 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow does the same; but here a mistake is told before Prefect starts a server.
     request = asyncio.run(_resolve(given, credentials))
     if not given.simulate:
-        print(price_line(request), file=sys.stderr)
+        say(price_line(request), is_error=True)
         cost_is_told()
     limit_usd = given.max_spend_usd
     return run_flow(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextvars import ContextVar
 from typing import Final
 
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
+
+from prefect_staticadslab.campaign.files.cells import visible
 
 PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
 """What tells at the end of a process that the last events and log lines take a moment to send."""
@@ -44,6 +47,32 @@ def hide_logs_of(loggers: frozenset[str]) -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(is_shown)
+
+
+def say(text: str, *, end: str = "\n", is_error: bool = False) -> None:
+    """Prints what a command says: what comes from cells or the API moves no cursor there."""
+    print(visible(text), end=end, file=sys.stderr if is_error else sys.stdout, flush=True)
+
+
+def show_control_characters() -> None:
+    """Has log lines on this process's console show control characters, instead of doing what they
+    say. Lines come from cells and from the API as well."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, PrefectConsoleHandler) and not isinstance(
+            handler.formatter, _VisibleFormatter
+        ):
+            handler.setFormatter(_VisibleFormatter(handler.formatter or logging.Formatter()))
+
+
+class _VisibleFormatter(logging.Formatter):
+    """Another formatter's lines, with control characters that can be seen."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(self._formatter.format(record))
 
 
 def say_unsaved(message: str) -> None:

@@ -25,6 +25,8 @@ from prefect_staticadslab.cli.console import (
     PREFECT_WORKERS,
     hide_logs_of,
     keep_warnings_in_prefect,
+    say,
+    show_control_characters,
 )
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 from prefect_staticadslab.credentials import refusals
@@ -72,6 +74,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 def flow_started() -> Watch:
     """What a flow calls first: tells its command, if there is one. It then says how it ended."""
     keep_warnings_in_prefect()
+    show_control_characters()
     watch = _watch.get() or Watch()
     watch.handle_signals()
     watch.started = True
@@ -95,18 +98,19 @@ def run_command(
         The exit status.
     """
     hide_logs_of(PREFECT_WORKERS)
+    show_control_characters()
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_sigterm_like_ctrl_c())
             stack.enter_context(closed_temporary_server())
             return body(stack)
     except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
-        print(f"{refused}\n{_explained(error)}", file=sys.stderr)  # noqa: T201
+        say(f"{refused}\n{_explained(error)}", is_error=True)
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         said = str(error) if isinstance(error, _Interrupted) else ""
         or_else = interrupted if isinstance(interrupted, str) else interrupted()
-        print(said or or_else, file=sys.stderr)  # noqa: T201
+        say(said or or_else, is_error=True)
         return INTERRUPTED
 
 
@@ -134,7 +138,7 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSE
             stack.enter_context(terminal_progress())
             hide_logs_of(PREFECT)
             if not PREFECT_API_URL.value():
-                print("Starting Prefect, which takes some seconds.", file=sys.stderr)  # noqa: T201
+                say("Starting Prefect, which takes some seconds.", is_error=True)
         return _run_flow(call, refused)
 
 
@@ -179,14 +183,14 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
             ) from error
         if watch.ended is None:
             raise
-        print(f"Prefect's server could not be told how it ended: {error}", file=sys.stderr)  # noqa: T201
+        say(f"Prefect's server could not be told how it ended: {error}", is_error=True)
     state = watch.ended or state
     if watch.interrupted or state.is_cancelled() or state.is_crashed():
         raise _Interrupted(watch.if_interrupted)
     if state.name == REFUSED_STATE:
-        print(f"{refused}\n{state.message}", file=sys.stderr)  # noqa: T201
+        say(f"{refused}\n{state.message}", is_error=True)
         return REFUSED
-    print(state.message)  # noqa: T201
+    say(state.message or "")
     return COMPLETED if state.is_completed() and state.name != CREATED_STATE else INCOMPLETE
 
 

@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_for,
 )
 from prefect_staticadslab.campaign.table.plan import Plan
-from prefect_staticadslab.cli.console import cost_is_told
+from prefect_staticadslab.cli.console import cost_is_told, say
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""
@@ -174,4 +174,4 @@ def _agrees(plan: Plan, work: Work) -> bool:
 
 
 def _say(text: str, end: str = "\n") -> None:
-    print(text, end=end, file=sys.stderr, flush=True)  # noqa: T201
+    say(text, end=end, is_error=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime, time
@@ -134,9 +135,47 @@ def cell_text(value: Any) -> str:
 
 
 def shortened(text: str, widest: int = 60) -> str:
-    """A cell's text for a message: on one line, and not longer than `widest` characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= widest else text[: widest - 1] + "…"
+    """A cell's text for a message: on one line, not longer than `widest` characters, and such that
+    it can be seen.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import shortened
+
+        assert shortened("Two\\nlines, of which the second is cut", 12) == "Two lines, …"
+        ```
+    """
+    # What is cut may be as long as a cell.
+    text = " ".join(text[: _SPACED * widest].split())
+    return visible(text if len(text) <= widest else text[: widest - 1] + "…")
+
+
+_SPACED: Final = 20
+"""Of a text that is shown, so many times as much is looked at, for the spaces that are in it."""
+
+
+def visible(text: str) -> str:
+    """Text in which everything that would not be seen is: as it is written in Python.
+
+    A terminal does what it is told by control characters: it writes over what it has said, or into
+    the clipboard; and others turn the direction of what follows, so that it reads as something
+    else. Line breaks and tabs stay.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import visible
+
+        assert visible("\\x1b[2JAll rows completed") == "\\\\x1b[2JAll rows completed"
+        ```
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters of both kinds, what separates lines and is no line break, what changes the
+direction of writing, and halves of characters, which cannot be printed at all."""
 
 
 def normalized(name: str) -> str:

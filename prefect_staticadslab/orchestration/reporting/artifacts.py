@@ -53,7 +53,7 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
     await acreate_markdown_artifact(
         key=artifact_key(batch, "summary"),
         markdown=contents.summary_markdown(summary),
-        description=f"Static Ads Lab: {summary.headline()}",
+        description=contents.inert(f"Static Ads Lab: {summary.headline()}"),
     )
     rows = contents.table_rows(batch.table)
     await acreate_table_artifact(
@@ -65,7 +65,7 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
         await acreate_markdown_artifact(
             key=artifact_key(batch, "pictures"),
             markdown=gallery,
-            description=f"Static Ads Lab: the pictures of {batch.title}",
+            description=f"Static Ads Lab: the pictures of {contents.inert(batch.title)}",
         )
 
 
@@ -82,7 +82,7 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
         await acreate_markdown_artifact(
             key=f"{slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
             markdown=contents.inbox_markdown(outcomes),
-            description=f"Static Ads Lab: {headline}",
+            description=contents.inert(f"Static Ads Lab: {headline}"),
         )
 
     await _are_kept(create(), ARTIFACT_SECONDS)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prefect_staticadslab.campaign.errors import ranges
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.pictures.captions import labels
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import AdState
@@ -96,19 +96,19 @@ def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
 def _table_row(row: CampaignRow[Any], state: AdState, title: str) -> dict[str, str]:
     return {
         "row": str(row.number),
-        "title": _inert(title),
+        "title": inert(title),
         "status": str(state.status),
-        "error": _inert(state.error or ""),
+        "error": inert(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
         # An address is long, and pushes what follows out of sight.
         "picture": _url(state.image_url),
-        "image_ad_id": _inert(state.image_ad_id or ""),
+        "image_ad_id": inert(state.image_ad_id or ""),
     }
 
 
 def table_description(table: JobTable[Any], listed: int) -> str:
     """What to say above the artifact's rows."""
-    where = f"All of it is in {table.location}" if table.location else ""
+    where = f"All of it is in {inert(table.location)}" if table.location else ""
     if listed == len(table.rows):
         return f"Static Ads Lab: all {listed} rows. {where}".strip()
     return (
@@ -149,17 +149,34 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _url(url: str | None) -> str:
-    """An address of a picture, if it is one; a `javascript:` is none."""
-    if not url or len(url) > _LONGEST_URL or any(c.isspace() for c in url):
+    """An address of a picture, if it is one; a `javascript:` is none.
+
+    What Markdown would take for something else is written in hexadecimal, which means the same.
+    """
+    if not url or len(url) > _LONGEST_URL or any(c.isspace() for c in url) or visible(url) != url:
         return ""
     try:
-        return url if urlsplit(url).scheme in ("http", "https") else ""
+        is_web = urlsplit(url).scheme in ("http", "https")
     except ValueError:
         return ""
+    return _MARKUP.sub(lambda found: f"%{ord(found[0]):02X}", url) if is_web else ""
 
 
-def _inert(text: str) -> str:
-    """Text for a cell that one of Prefect's UIs takes for Markdown, and the other for text."""
+_MARKUP: Final = re.compile(r"""[<>"'`()\[\]{}|\\]""")
+"""What an address has no need of, and Markdown or HTML might take for something."""
+
+
+def inert(text: str) -> str:
+    """Text that one of Prefect's UIs takes for Markdown, and the other for text: no markup in it.
+
+    Example:
+        ```python
+        from prefect_staticadslab.orchestration.reporting.contents import inert
+
+        assert inert("<img src=x onerror=alert(1)>") == "‹img src=x onerror=alert(1)>"
+        assert inert("[a](javascript:alert(1))") == "[a] (javascript:alert(1))"
+        ```
+    """
     return shortened(text, _LONGEST_CELL).replace("<", "‹").replace("](", "] (")
 
 

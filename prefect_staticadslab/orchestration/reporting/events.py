@@ -26,6 +26,7 @@ from prefect_staticadslab.campaign.table.job_state import AdState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.orchestration.reporting.artifacts import slug_of
+from prefect_staticadslab.orchestration.reporting.contents import inert
 
 FAILURES: Final = 20
 """Rows of a run that have an event of their own; the table has them all."""
@@ -74,7 +75,7 @@ def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: AdState) -> No
         event="staticadslab.image-ad.failed",
         resource={
             "prefect.resource.id": f"staticadslab.image-ad.{job}",
-            "prefect.resource.name": f"Row {row.number} of {batch.title}",
+            "prefect.resource.name": f"Row {row.number} of {inert(batch.title)}",
         },
         related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
         payload={
@@ -99,7 +100,7 @@ def _resource(batch: Batch[Any]) -> dict[str, str]:
     name = batch.table.kind.name
     return {
         "prefect.resource.id": f"staticadslab.{name}.{slug_of(batch).removeprefix(f'{name}-')}",
-        "prefect.resource.name": batch.title,
+        "prefect.resource.name": inert(batch.title),
     }
 
 

@@ -10,8 +10,13 @@ from typing import Final
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
+from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.reports.progress import is_on_terminal
 from prefect_staticadslab.orchestration.reporting.progress import progress_artifact
+
+LONGEST_KEY: Final = 100
+LONGEST_TEXT: Final = 200
+"""Characters of an ad's id in the artifact's key, and of what the API says that it does."""
 
 UPDATE_SECONDS: Final = 1.0
 """The artifact is updated no more often than this."""
@@ -41,7 +46,7 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         asyncio.run(story())
         ```
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", image_ad_id.lower()).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", image_ad_id.lower())[:LONGEST_KEY].strip("-")
     artifact = progress_artifact(
         f"image-ad-{slug}", f"{image_ad_id}: Watching", every_seconds=UPDATE_SECONDS
     )
@@ -93,9 +98,10 @@ def _on_the_terminal(image_ad_id: str) -> Iterator[Show]:
     text_column = TextColumn("{task.description}")
     columns = (SpinnerColumn(), BarColumn(24), TaskProgressColumn(), text_column, Elapsed())
     with Display(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
-        bar = display.add_task(escape(image_ad_id), total=1.0)
+        bar = display.add_task(escape(shortened(image_ad_id)), total=1.0)
 
         def show(share: float, text: str) -> None:
-            display.update(bar, completed=share, description=escape(text), refresh=True)
+            text = escape(shortened(text, LONGEST_TEXT))
+            display.update(bar, completed=share, description=text, refresh=True)
 
         yield show

@@ -14,6 +14,7 @@ from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifa
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.campaign.reports.progress import pause
+from prefect_staticadslab.orchestration.reporting.contents import inert
 
 LAST_UPDATE_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear of the end."""
@@ -85,10 +86,12 @@ class _Artifact:
                     sent = share, text = self.latest
                     if artifact is None:
                         artifact = await acreate_progress_artifact(
-                            100 * share, key=self.key, description=text
+                            100 * share, key=self.key, description=inert(text)
                         )
                     else:
-                        await aupdate_progress_artifact(artifact, 100 * share, description=text)
+                        await aupdate_progress_artifact(
+                            artifact, 100 * share, description=inert(text)
+                        )
                     elapsed = time.monotonic() - started
                     await _at_most(pause(self.every_seconds, elapsed), self._ended)
                 elif not self._ended.is_set():

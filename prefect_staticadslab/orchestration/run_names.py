@@ -1,0 +1,37 @@
+"""What runs are called in Prefect: short, and on one line, whatever somebody typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prefect.runtime import flow_run
+
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.locations import shown
+
+LONGEST_NAME: Final = 200
+"""Characters. The UI has room for fewer; and a place may be an address of thousands."""
+
+
+def run_name(what: str, place: str) -> str:
+    """What a run is called: what it does, and where.
+
+    Example:
+        ```python
+        from prefect_staticadslab.orchestration.run_names import run_name
+
+        assert run_name("campaign", "ads/summer.csv") == "campaign ads/summer.csv"
+        assert run_name("campaign", "a\\x1b[2J\\n.csv") == "campaign a\\\\x1b[2J .csv"
+        ```
+    """
+    return shortened(f"{what} {shown(place)}", LONGEST_NAME)
+
+
+def named_by(what: str, parameter: str) -> Callable[[], str]:
+    """A flow's `flow_run_name`: what it does, and where, as one of its parameters says."""
+
+    def name() -> str:
+        return run_name(what, str(flow_run.parameters.get(parameter, "")))
+
+    return name
