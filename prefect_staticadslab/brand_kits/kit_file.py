@@ -229,8 +229,8 @@ _TOML_REASONS: Final = (
 
 _PLACE: Final = re.compile(r"(?:line \d+, column \d+|end of document)\)", re.ASCII)
 
-_BEFORE_A_QUOTE: Final = re.compile(r"[A-Za-z <>,-]+")
-"""What ruamel's messages say before they quote the file."""
+_BEFORE_A_QUOTE: Final = re.compile(r"(?:(?!,? but )(?:[A-Za-z <>,-]|'[^A-Za-z0-9]'))+")
+"""What ruamel's messages say before they quote the file; signs are no more than signs."""
 
 
 class _KitReader:
