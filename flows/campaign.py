@@ -46,7 +46,7 @@ from prefect_staticadslab.cli.runner import (
 from prefect_staticadslab.cli.spending import add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import by_account, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
-from prefect_staticadslab.orchestration.run_campaign import run_campaign
+from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
 
 
 def run_name() -> str:
@@ -164,7 +164,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     limit_usd = given.max_spend_usd
     # Names take some requests to be looked up. With a limit, the flow can say by itself what it is.
     if given.simulate or limit_usd is None or not brief.needs_catalogue:
-        limit_usd = agreed_limit(asyncio.run(_open(given, credentials, brief)), given)
+        opened = asyncio.run(_open(given, credentials, brief))
+        limit_usd = agreed_limit(Plan.of(opened.table), given)
+        stack.enter_context(already_read(opened.catalogue))
     return run_flow(
         lambda: campaign(
             escaped(given.spreadsheet),
@@ -254,7 +256,7 @@ def _print_plan(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
 ) -> None:
     if credentials or not brief.needs_catalogue:
-        plan = asyncio.run(_open(given, credentials, brief))
+        plan = Plan.of(asyncio.run(_open(given, credentials, brief)).table)
         limit = keys_of(by_account(*credentials)) if credentials else RateLimiter()
         print(plan.describe(limit.seconds_for))
         if not credentials or given.no_preflight:
@@ -268,7 +270,7 @@ def _print_plan(
 
 async def _open(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
-) -> Plan:
+) -> Campaign:
     """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
     accounts = by_account(*credentials)
     async with clients_of(accounts) as clients:
@@ -286,7 +288,7 @@ async def _open(
         plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
         if ask:
             await current.preflight(*clients)
-        return plan
+        return current
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ async def design_templates(
                 batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
             )
             results = await fan_out.run()
-        pictures = await keep_pictures(batch.table, download_images, "", None)
+        pictures = await keep_pictures(
+            batch.table, download_images, "", None, base_url=credentials.base_url
+        )
     watch.ended = await ended(await run.report(results, pictures, is_created_enough=not wait))
     return watch.ended
 

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
@@ -65,7 +65,8 @@ async def download_images(
 
     lines = []
     try:
-        pictures = await keep_pictures(opened, folder, images_zip, credentials)
+        base_url = os.environ.get(BASE_URL_VARIABLE, "")
+        pictures = await keep_pictures(opened, folder, images_zip, credentials, base_url=base_url)
     finally:
         # Whatever ended it: not awaited, since a loop that shuts down would cancel that.
         try:

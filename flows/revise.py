@@ -130,7 +130,9 @@ async def revise(
                             break
             except StaticAdsLabError as error:
                 stopped_by = f"The ads could not be read any more: {error}"
-            pictures = await keep_pictures(revisions.table, download_images, "", None)
+            pictures = await keep_pictures(
+                revisions.table, download_images, "", None, base_url=credentials.base_url
+            )
 
     notes = [stopped_by] if stopped_by else []
     watch.ended = await ended(await run.report(results, pictures, notes=notes))

@@ -16,7 +16,7 @@ import pytest
 from openpyxl import Workbook
 
 from flows.campaign import main
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from tests.conftest import ROOT
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"

@@ -69,7 +69,10 @@ def test_toml_and_yaml_say_the_same() -> None:
             '[a]\nbrandd = "x"',
             "Brand kit a, brandd: is no field of a brand kit. Did you mean brand?",
         ),
-        ('[a]\nsize = "x"', "is no field of a brand kit. There are: credentials, design_template,"),
+        (
+            '[a]\nbrand = "x"\nsize = "x"',
+            "is no field of a brand kit. There are: credentials, design_template,",
+        ),
         (
             "[a]\nbrand = 1882",
             "Brand kit a, brand: must be one text, and is the number 1882. Put it",

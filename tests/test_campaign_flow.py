@@ -139,7 +139,7 @@ async def test_one_task_run_per_hundred_rows(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:
     place = write_campaign(tmp_path, *map(str, range(250)))
-    state = await run(place, tmp_path / "out.csv", credentials)
+    state = await run(place, tmp_path / "out.csv", credentials, max_spend_usd=250)
     assert state.is_completed()
     run_id = state.state_details.flow_run_id
     assert run_id is not None

@@ -266,7 +266,7 @@ def test_an_interrupted_command_records_everything(
 ) -> None:
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
-        arguments = [place, str(tmp_path / "out.csv")]
+        arguments = [place, str(tmp_path / "out.csv"), "--yes"]
         process = command(arguments, prefect_server, simulator)
         while len(simulator.world.jobs) < 10:
             time.sleep(0.02)
@@ -289,7 +289,7 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "prefect")}
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
-        process = command([place, str(tmp_path / "out.csv")], alone, simulator)
+        process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)
         while len(simulator.world.jobs) < 10:
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
@@ -335,7 +335,8 @@ def test_two_commands_at_once_create_each_ad_once(
 def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = [write_campaign(tmp_path, *map(str, range(130))), str(tmp_path / "out.csv")]
+    place = write_campaign(tmp_path, *map(str, range(130)))
+    arguments = [place, str(tmp_path / "out.csv"), "--yes"]
     monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
     with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
@@ -388,7 +389,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     )
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
-        arguments = [place, f"{tmp_path}/disk/out.csv"]
+        arguments = [place, f"{tmp_path}/disk/out.csv", "--yes"]
         status, out, err = finished(command(arguments, prefect_server, simulator, run))
         assert status == 1
         assert "no space left on device" in err

@@ -91,7 +91,7 @@ def served(environment: Environment, tmp_path: Path, capsys: Capture) -> Iterato
         server.wait(timeout=30)
 
 
-def triggered(timeout: float = 90, **parameters: str) -> FlowRun:
+def triggered(timeout: float = 90, **parameters: object) -> FlowRun:
     """A run of the deployment, started as the UI does it and waited for."""
     for _ in range(60):
         try:
@@ -125,7 +125,7 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     output = str(tmp_path / "out.csv")
     # Far more than can be created until the runner hears of it, also on a busy machine.
     spreadsheet = write_campaign(tmp_path, *map(str, range(600)))
-    parameters = {"spreadsheet": spreadsheet, "output": output}
+    parameters = {"spreadsheet": spreadsheet, "output": output, "max_spend_usd": 600}
     async with get_client() as client:
         run = await asyncio.to_thread(triggered, timeout=0, **parameters)
         async with asyncio.timeout(90):

@@ -39,7 +39,7 @@ async def run_on(
 ) -> State[None]:
     on_workers = campaign.with_options(task_runner=runner)
     state: Any = await on_workers(
-        spreadsheet, str(output), credentials, return_state=True, **options
+        spreadsheet, str(output), credentials, max_spend_usd=230, return_state=True, **options
     )
     return cast(State[None], state)
 
@@ -139,7 +139,12 @@ async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.Mon
             simulator.world.admitted.clear()
             output = str(tmp_path / f"out{number}.csv")
             state: Any = await campaign(
-                place, output, first, more_credentials=more, return_state=True
+                place,
+                output,
+                first,
+                more_credentials=more,
+                max_spend_usd=180,
+                return_state=True,
             )
             assert state.is_completed()
             spans.append(simulator.world.admitted[-1] - simulator.world.admitted[0])

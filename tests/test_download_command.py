@@ -31,8 +31,9 @@ from tests.conftest import ROOT, run_campaign, write_campaign
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, short pauses."""
+    """No key, short pauses; and pictures may be on this machine."""
     monkeypatch.delenv("SAL_API_KEY", raising=False)
+    monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
     monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
@@ -57,10 +58,15 @@ def run(folder: Path, *options: str) -> int:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_an_earlier_table_gets_its_pictures_without_a_key(
-    tmp_path: Path, simulator: SimulatorServer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    simulator: SimulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     campaign_of(tmp_path, simulator, "a", "SIMULATE_FAILURE", "c")
     before = read_spreadsheet(str(tmp_path / "out.csv")).frame
+    monkeypatch.delenv("SAL_ALLOWED_HOSTS")
+    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
     requests = simulator.world.counts["requests"]
     archive = tmp_path / "all.zip"
     assert run(tmp_path, "--images-zip", str(archive)) == 0
@@ -174,7 +180,8 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
             url = f"{server.url}/{position}.png"
             table.update(position, AdState(RowStatus.COMPLETED, f"ia_{position}", url))
         table.save_now()
-        process = command([str(tmp_path / "out.csv"), str(tmp_path / "pictures")], prefect_server)
+        allowed = prefect_server | {"SAL_ALLOWED_HOSTS": "127.0.0.1"}
+        process = command([str(tmp_path / "out.csv"), str(tmp_path / "pictures")], allowed)
         while len(list((tmp_path / "pictures").glob("*.png"))) < 10:
             assert process.poll() is None
             time.sleep(0.02)

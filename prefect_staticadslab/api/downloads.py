@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final, TypeVar
 
-import httpx
-
-from prefect_staticadslab.api.bounds import CONNECT_SECONDS, READ_SECONDS
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.catalogue import media_type
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     StaticAdsLabError,
     UnreadableAnswerError,
+    WebError,
 )
 from prefect_staticadslab.api.retries import retrying
+from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, shown, web_client
 
 T = TypeVar("T")
 
 ATTEMPTS: Final = 4
-
-LARGEST_BYTES: Final = 256 * 1024 * 1024
-"""A 4K PNG has some 10 MB; what does not end is no picture."""
 
 DEAD_STATUSES: Final = frozenset((400, 401, 403, 404, 410))
 """What a CDN answers to a URL that is gone, or whose signature has expired."""
@@ -63,15 +61,20 @@ class PictureDownloader:
 
     The pictures are on another host than the API, and the key never goes there.
 
+    Args:
+        gate: What may be asked; by default, anything but this machine itself.
+
     Attributes:
         bytes: How many were fetched.
+
+    Raises:
+        WebError: Proxies or certificates that the environment names cannot be used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gate: WebGate | None = None) -> None:
         self.bytes = 0
-        self._http = httpx.AsyncClient(
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS), follow_redirects=True
-        )
+        self._gate = WebGate.of() if gate is None else gate
+        self._http = web_client(self._gate)
 
     async def __aenter__(self) -> PictureDownloader:
         return self
@@ -92,6 +95,7 @@ class PictureDownloader:
             What `check` does.
 
         Raises:
+            ForbiddenAddressError: See `WebGate.check`; it is not tried again.
             PictureGoneError: It is not there, or no longer.
             APIConnectionError: It could not be had, after several tries.
             UnreadableAnswerError: What is there is no PNG, JPEG, WebP or GIF, or never whole.
@@ -106,30 +110,26 @@ class PictureDownloader:
         raise AssertionError("a retry loop ends with an answer or an error")
 
     async def _fetch(self, url: str, path: Path) -> None:
-        # What comes after the ? may be a signature, with which anybody could have the picture.
-        shown = url.partition("?")[0]
         try:
-            async with self._http.stream("GET", url) as response:
-                if response.status_code in DEAD_STATUSES:
-                    raise PictureGoneError(f"The picture answered {response.status_code}: {shown}")
-                if not response.is_success:
-                    raise APIConnectionError(
-                        f"The picture answered {response.status_code}: {shown}"
-                    )
-                size, head = 0, b""
-                with path.open("wb") as file:
-                    async for block in response.aiter_bytes():
-                        file.write(block)
-                        size, head = size + len(block), (head + block[:_HEAD_BYTES])[:_HEAD_BYTES]
-                        is_other = len(head) == _HEAD_BYTES and picture_ending(head) is None
-                        if is_other or size > LARGEST_BYTES:
-                            break
-                self.bytes += size
-                if picture_ending(head) is None or size > LARGEST_BYTES:
-                    raise UnreadableAnswerError(
-                        f"This is no picture: {shown}", status=response.status_code
-                    )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise APIConnectionError(
-                f"The picture could not be fetched ({type(error).__name__}): {shown}"
-            ) from None
+            async with ask(self._http, url, self._gate) as answer:
+                if answer.status in DEAD_STATUSES:
+                    raise PictureGoneError(f"The picture answered {answer.status}: {shown(url)}")
+                if not answer.response.is_success:
+                    raise APIConnectionError(f"The picture answered {answer.status}: {shown(url)}")
+                await self._write(answer, path, shown(url))
+        except WebError as error:
+            raise APIConnectionError(f"The picture could not be fetched: {error}") from None
+
+    async def _write(self, answer: WebAnswer, path: Path, where: str) -> None:
+        head, is_picture = b"", False
+        with path.open("wb") as file:
+            async with aclosing(answer.pieces(bounds.PICTURE_BYTES)) as pieces:
+                async for piece in pieces:
+                    file.write(piece)
+                    self.bytes += len(piece)
+                    head += piece[: _HEAD_BYTES - len(head)]
+                    is_picture = picture_ending(head) is not None
+                    if len(head) == _HEAD_BYTES and not is_picture:
+                        break
+        if not is_picture:
+            raise UnreadableAnswerError(f"This is no picture: {where}", status=answer.status)

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import httpx
 import httpx_sse
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.answers import load_json
 from prefect_staticadslab.api.errors import OversizedAnswerError
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from prefect_staticadslab.bounds import HINT_LENGTH, KIT_DOTS, KIT_FIELDS, KITS_BYTES
 from prefect_staticadslab.brand_kits.kit import KitProblem, block_name_problem
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
 from prefect_staticadslab.campaign.names.listings import KINDS, Kind
@@ -75,12 +79,8 @@ def open_kits(location: str, default_credentials: str) -> KitFile:
         endings = ", ".join(TOML + YAML)
         raise CampaignError(f"{location} is no file of brand kits: its name must end in {endings}.")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise CampaignError(f"There is no file {location}.") from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise CampaignError(f"{location} cannot be read: {reason}.") from error
+        content = storage.read_bytes(location, most=KITS_BYTES, what="a file of brand kits")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CampaignError(f"{location} is not UTF-8. Save it as UTF-8.") from error
     try:
@@ -115,6 +115,12 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
         raise CampaignError(f"holds no brand kits. The smallest one looks like this:\n{example}")
     if not isinstance(tables, dict):
         raise CampaignError("must hold a table for each brand kit, and it holds something else.")
+    if not any(_is_of_a_kit(*entry) for entry in islice(tables.items(), KIT_FIELDS)):
+        # It may be anybody's file, and what is in it is none of ours to tell.
+        raise CampaignError(
+            f"holds no brand kits: none of its entries has a field of one. There are: "
+            f"{', '.join(FIELDS)}."
+        )
     kits: list[WrittenKit] = []
     problems: list[KitProblem] = []
     for name, table in tables.items():
@@ -131,11 +137,32 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
     return KitFile(tuple(kits), tuple(problems))
 
 
+def _is_of_a_kit(name: Any, table: Any) -> bool:
+    if not isinstance(table, dict):
+        return _nearest_field(str(name)) is not None
+    return not table or any(map(_nearest_field, map(str, islice(table, KIT_FIELDS))))
+
+
+def _nearest_field(name: str) -> str | None:
+    near = difflib.get_close_matches(name[:HINT_LENGTH].casefold(), FIELDS, 1)
+    return next(iter(near), None)
+
+
 def _toml(text: str) -> Any:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > KIT_DOTS:
+            raise CampaignError(
+                f"has more than {KIT_DOTS} dots in line {number}. Break its text in two."
+            )
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
-        raise CampaignError(f"is no valid TOML: {error}.") from error
+    except RecursionError:
+        raise CampaignError(f"is no valid TOML: {_TOO_DEEP}.") from None
+    except ValueError as error:  # also of a number with thousands of digits
+        said, _, place = str(error).rpartition(" (at ")
+        reason = next((s for s in _TOML_REASONS if said.startswith(s)), "it is not understood")
+        place = f" (at {place}" if _PLACE.fullmatch(place) else ""
+        raise CampaignError(f"is no valid TOML: {reason}{place}.") from None
 
 
 def _yaml(text: str) -> Any:
@@ -143,15 +170,67 @@ def _yaml(text: str) -> Any:
     from ruamel.yaml import YAML as Parser
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+    parser = Parser(typ="safe", pure=True)
+    parser.Constructor = _bounded(parser.Constructor)
     try:
-        return Parser(typ="safe", pure=True).load(text)
+        return parser.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise CampaignError(f"is no valid YAML: {error.problem}{place}.") from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        reason = shortened(str(error), 200)
-        raise CampaignError(f"is no valid YAML: {reason}.") from error
+        reason = _BEFORE_A_QUOTE.match(str(error.problem or "")) or [""]
+        said = reason[0].strip(" ,:") or "it is not understood"
+        raise CampaignError(f"is no valid YAML: {said}{place}.") from None
+    except RecursionError:
+        raise CampaignError(f"is no valid YAML: {_TOO_DEEP}.") from None
+    except (YAMLError, ValueError):
+        raise CampaignError("is no valid YAML: a value in it is not understood.") from None
+
+
+def _bounded(constructor: Any) -> Any:
+    """A YAML constructor that gives up where merges, of merges, of merges, would fill memory."""
+    from ruamel.yaml.constructor import ConstructorError
+
+    class Bounded(constructor):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> Any:
+            flattened = super().flatten_mapping(node)
+            if len(node.value) > KIT_FIELDS:
+                raise ConstructorError(None, None, "too much is merged", node.start_mark)
+            return flattened
+
+    return Bounded
+
+
+_TOO_DEEP: Final = "it is nested too deep"
+
+_TOML_REASONS: Final = (
+    "Cannot declare",
+    "Cannot mutate",
+    "Cannot overwrite a value",
+    "Cannot redefine",
+    "Duplicate inline table key",
+    "Escaped character is not a Unicode scalar value",
+    "Expected '=' after a key in a key/value pair",
+    "Expected ']' at the end of a table declaration",
+    "Expected ']]' at the end of an array declaration",
+    "Expected newline or end of document after a statement",
+    "Found invalid character",
+    "Illegal character",
+    "Invalid date or datetime",
+    "Invalid hex value",
+    "Invalid initial character for a key part",
+    "Invalid statement",
+    "Invalid value",
+    "Unclosed array",
+    "Unclosed inline table",
+    "Unescaped",
+    "Unterminated string",
+)
+"""How Python's own messages begin; how some of them go on is what the file says."""
+
+_PLACE: Final = re.compile(r"(?:line \d+, column \d+|end of document)\)", re.ASCII)
+
+_BEFORE_A_QUOTE: Final = re.compile(r"[A-Za-z <>,-]+")
+"""What ruamel's messages say before they quote the file."""
 
 
 class _KitReader:
@@ -223,9 +302,8 @@ class _KitReader:
 
 
 def _unknown(name: str) -> str:
-    nearest = difflib.get_close_matches(name.casefold(), FIELDS, 1)
-    if nearest:
-        return f"is no field of a brand kit. Did you mean {nearest[0]}?"
+    if nearest := _nearest_field(name):
+        return f"is no field of a brand kit. Did you mean {nearest}?"
     return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
+
+from prefect_staticadslab.bounds import TOLD_PROBLEMS
 
 
 class CampaignError(Exception):
@@ -79,13 +82,25 @@ class SpreadsheetError(CampaignError):
                 () if problem.row is None else (problem.row,)
             )
         lines = []
-        for problem, given in rows.items():
+        for problem, given in islice(rows.items(), TOLD_PROBLEMS):
             # The ads that one row makes have its problems each.
             numbers = sorted(set(given))
-            several = f"{words.rows} {ranges(numbers)}" if len(numbers) > 1 else None
+            several = f"{words.rows} {_some_of(ranges(numbers))}" if len(numbers) > 1 else None
             one = f"{words.row} {numbers[0]}" if numbers else None
             lines.append(problem.told(several or one, words))
+        if more := len(rows) - len(lines):
+            lines.append(f"And {more:,} more problems. Mend these, and run it again.")
         return "\n".join(lines)
+
+
+def _some_of(told: str) -> str:
+    if len(told) <= _LONGEST_RANGES:
+        return told
+    return f"{told[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
+
+
+_LONGEST_RANGES: Final = 1_000
+"""Characters of the numbers of rows that have one problem."""
 
 
 def ranges(numbers: Sequence[int]) -> str:

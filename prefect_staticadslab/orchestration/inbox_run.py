@@ -22,12 +22,14 @@ from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.looking import Found, Inbox, Waiting
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox
+from prefect_staticadslab.orchestration.run_campaign import already_read
 
 TOLD_LINES: Final = 3
 """Lines that are told of a spreadsheet; its own run has them all."""
@@ -71,6 +73,7 @@ class InboxWork:
     def __post_init__(self) -> None:
         self._plans: dict[str, Plan] = {}
         self._reserved: dict[str, Note] = {}
+        self._catalogues: dict[str, Catalogue] = {}
         self._has_final_failures = False
         self.refused |= self.found.refused
         for name in self.found.unsettled:
@@ -101,10 +104,12 @@ class InboxWork:
             What its campaign may cost in all, earlier runs included, in USD. None if it may not be
             begun; why is noted.
         """
-        plan = await _plan(waiting, credentials)
-        if plan is None:
+        opened = await _opened(waiting, credentials)
+        if opened is None:
             # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
+        plan = Plan.of(opened.table)
+        self._catalogues[waiting.name] = opened.catalogue
         never = self.budget.never(plan.new_usd)
         if reason := never.reason if never else self.day.never(plan.new_usd):
             self.refused[waiting.name] = reason
@@ -152,9 +157,10 @@ class InboxWork:
         begun: set[str] = set()
         token = _begun.set(begun)
         try:
-            state: State[Any] = await call()
-            while state.is_completed() and waiting.output not in begun:
-                state = await call()
+            with already_read(self._catalogues.get(waiting.name, NOTHING_READ)):
+                state: State[Any] = await call()
+                while state.is_completed() and waiting.output not in begun:
+                    state = await call()
         finally:
             _begun.reset(token)
         if waiting.output not in begun and (reserved := self._reserved.get(waiting.name)):
@@ -223,13 +229,13 @@ class InboxWork:
         return {**ends, **self.refused, **self.left}
 
 
-async def _plan(waiting: Waiting, credentials: StaticAdsLabCredentials) -> Plan | None:
-    """What running a spreadsheet may cost; None if it has mistakes, which its own run tells."""
+async def _opened(waiting: Waiting, credentials: StaticAdsLabCredentials) -> Campaign | None:
+    """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
     try:
         brief = Brief.open(waiting.location)
         async with credentials.get_client(attempts=3) as client:
             catalogue = await look_up(client, brief)
-        return Plan.of(Campaign.open(brief, waiting.output, catalogue=catalogue).table)
+        return Campaign.open(brief, waiting.output, catalogue=catalogue)
     except (CampaignError, StaticAdsLabError):
         return None
 

@@ -8,6 +8,8 @@ from typing import Any
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import WebError
+from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
@@ -22,6 +24,8 @@ async def keep_pictures(
     folder: str,
     images_zip: str,
     credentials: StaticAdsLabCredentials | None,
+    *,
+    base_url: str = "",
 ) -> Pictures:
     """Downloads a table's pictures, or logs why that was not possible.
 
@@ -31,6 +35,8 @@ async def keep_pictures(
         images_zip: A ZIP for all of them, or "".
         credentials: With these the API is asked for the URL of a picture that is no longer where
             it was.
+        base_url: Where the API is, if there are no credentials: a simulator has its pictures on
+            this machine, where others may not be.
     """
     if not folder:
         return Pictures(folder, rows=0)
@@ -38,13 +44,19 @@ async def keep_pictures(
     try:
         async with contextlib.AsyncExitStack() as stack:
             fresh_url = None
+            gate = WebGate.of(credentials.base_url if credentials else base_url)
             if credentials is not None:
                 client = await stack.enter_async_context(credentials.get_client(attempts=3))
                 fresh_url = _asking(client)
             pictures = await download_pictures(
-                table, folder, images_zip=images_zip, fresh_url=fresh_url, log=logger.info
+                table,
+                folder,
+                images_zip=images_zip,
+                fresh_url=fresh_url,
+                gate=gate,
+                log=logger.info,
             )
-    except CampaignError as error:
+    except (CampaignError, WebError) as error:
         rows = [
             row.number
             for row, state in zip(table.rows, table.states, strict=True)

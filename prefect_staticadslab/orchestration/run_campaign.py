@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -25,6 +27,7 @@ from prefect_staticadslab.campaign.errors import (
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.progress import duration
@@ -40,6 +43,19 @@ from prefect_staticadslab.orchestration.flow_retries import Tries
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.run_reporter import BatchRun
+
+_read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
+
+
+@contextlib.contextmanager
+def already_read(catalogue: Catalogue) -> Iterator[None]:
+    """Has campaigns that are run in the body not ask again for what was read a moment ago."""
+    token = _read_before.set(catalogue)
+    try:
+        yield
+    finally:
+        _read_before.reset(token)
+
 
 NOTHING_CREATED: Final = "Dry run: nothing was created."
 
@@ -165,7 +181,9 @@ async def run_campaign(
             current = Campaign.open(
                 brief,
                 output,
-                catalogue=await look_up(clients[0], brief, checks=preflight),
+                catalogue=await look_up(
+                    clients[0], brief, checks=preflight, known=_read_before.get()
+                ),
                 name=name,
                 base_url=credentials.base_url,
             )

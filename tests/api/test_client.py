@@ -222,7 +222,7 @@ async def test_a_silent_server_is_given_up_and_asked_again(make_request: MakeReq
 async def test_an_answer_that_trickles_in_is_given_up(
     make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.api.bounds.REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("prefect_staticadslab.bounds.REQUEST_SECONDS", 0.2)
     begun = data(AD, 202)[:-5] + HANG
     async with scripted([begun, data(AD, 202)]) as server, client_of(server.url) as client:
         assert (await client.create_image_ad(make_request())).image_ad.id == "ia_1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -277,7 +278,7 @@ def test_a_run_never_starts_more_than_it_may(limit: Decimal, costs: list[Decimal
 
 
 def test_without_a_limit_everything_may_be_started() -> None:
-    budget = Budget.of(0).start(Decimal(1000))
+    budget = Budget.of(math.inf).start(Decimal(1000))
     assert not budget.never(Decimal(10**6))
     assert not budget.not_now(Decimal(10**6))
 

@@ -39,6 +39,11 @@ from tests.conftest import ROOT, run_campaign, write_campaign
 from tests.scripted import HANG, Scripted, answer, scripted
 
 
+@pytest.fixture(autouse=True)
+def pictures_may_be_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
+
+
 def picture(kind: str = "PNG", size: tuple[int, int] = (1200, 900), mode: str = "RGB") -> bytes:
     out = io.BytesIO()
     shades = Image.linear_gradient("L").resize(size)

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import stamina
 
-from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError, bounds
 from prefect_staticadslab.api.answers import load_json
 from prefect_staticadslab.api.catalogue import Brand
 from prefect_staticadslab.api.errors import (

@@ -89,7 +89,7 @@ def recorded(folder: Path, ending: str, *states: AdState) -> tuple[str, Path]:
     return place, output
 
 
-def change(output: Path, row: int, column: str, value: object) -> None:
+def change(output: Path, row: int, column: str, value: Any) -> None:
     """Writes a cell of a table, as anybody can. `row` is the number that Excel shows."""
     match output.suffix:
         case ".xlsx":
@@ -242,7 +242,8 @@ def test_completed_revisions_count_like_new_editable_ads(tmp_path: Path) -> None
     opened = Revisions.open(str(changes), revised)
     opened.table.update(0, done(1, None))
     plan = Plan.of(opened.table)
-    assert (plan.total_usd, plan.spent_usd) == (8, 0)
+    assert plan.total_usd == 8
+    assert plan.spent_usd == 0
 
 
 def test_a_campaign_that_is_all_paid_for_can_still_be_collected(tmp_path: Path) -> None:
@@ -305,7 +306,8 @@ async def test_a_row_of_stars_is_held_by_the_limit_and_says_how_many_ads_it_make
     with pytest.raises(BudgetError, match=rf"1 row makes {plan.rows:,} ads.*the limit is 50\.00"):
         plan.check_budget(RUN_LIMIT_USD)
     assert cost_line(plan) == (
-        f"1 row makes {plan.rows:,} ads; {plan.rows:,} ads to create, up to {4 * plan.rows:,}.00 USD."
+        f"1 row makes {plan.rows:,} ads; {plan.rows:,} ads to create, "
+        f"up to {4 * plan.rows:,}.00 USD."
     )
     many = replace(plan, rows=50_000, to_create={("editable", Decimal(4)): 50_000})
     assert cost_line(many).startswith("1 row makes 50,000 ads; 50,000 ads to create")
@@ -370,7 +372,7 @@ def forms(tmp_path: Path, credentials: StaticAdsLabCredentials) -> Forms:
     changes = tmp_path / "changes.csv"
     changes.write_text('image_ad_id,node_overrides\nia_1,"{""a"": {""characters"": ""b""}}"\n')
     ids = simulated_ids()
-    names = {name.removesuffix("_id"): value for name, value in ids.items()}
+    names: dict[str, Any] = {name.removesuffix("_id"): value for name, value in ids.items()}
     kit = ImageAdJob(credentials=credentials, **ids)
     out = str(tmp_path / "out.csv")
     return {

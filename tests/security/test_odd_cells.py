@@ -17,7 +17,6 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of, spreadsheet_of
 from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
-from prefect_staticadslab.campaign.job_types.json_trees import TreeError, check_patch, patched
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 IDS = {
@@ -124,15 +123,3 @@ def test_two_columns_of_one_name_are_refused_in_a_parquet_too() -> None:
     content = parquet([pa.array(["x"]), pa.array(["y"])], ["brand_id", "brand_id"])
     with pytest.raises(SpreadsheetError, match="two columns of this name"):
         read_parquet(content)
-
-
-def test_a_patch_cannot_nest_a_tree_deeper_than_any_is_read() -> None:
-    deep: Any = "x"
-    for _ in range(90):
-        deep = [deep]
-    path, operations = "/children/0", []
-    for _ in range(30):
-        operations.append({"op": "add", "path": path, "value": deep})
-        path += "/0" * 90
-    with pytest.raises(TreeError, match="nested more than 200 levels deep"):
-        patched({"type": "FRAME", "children": []}, check_patch(operations))

@@ -162,7 +162,11 @@ def test_no_decoder_but_those_of_the_four_formats_sees_an_upload(
 ) -> None:
     """An EPS would be given to Ghostscript, which is a language."""
     opened: list[object] = []
-    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "_open", opened.append)
+
+    def noted(image: object) -> None:
+        opened.append(image)
+
+    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "_open", noted)
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(x) print\n"
     out = io.BytesIO()
     Image.new("RGB", (8, 8)).save(out, "BMP")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab import StaticAdsLabClient
-from prefect_staticadslab.api import bounds, jobs
+from prefect_staticadslab import StaticAdsLabClient, bounds
+from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.errors import (
     OversizedAnswerError,
     StaticAdsLabError,

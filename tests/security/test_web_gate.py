@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from prefect_staticadslab.api import bounds
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.web import (
     ForbiddenAddressError,
     WebError,
@@ -315,13 +315,14 @@ async def test_a_refusal_tells_its_status(status: str) -> None:
     assert "s3cr3t" not in str(told.value)
 
 
-async def test_neither_cookies_nor_passwords_reach_another_host() -> None:
+@pytest.mark.parametrize("user", ["", "user:hunter2@"])
+async def test_neither_cookies_nor_passwords_reach_another_host(user: str) -> None:
     async with hostile(whole(b"fine")) as second:
         there = whole(b"", "302 Found", Location=f"{second.url}/", Set_Cookie="session=s3cr3t")
         async with hostile(there) as first:
-            url = first.url.replace("//", "//user:hunter2@")
+            url = first.url.replace("//", f"//{user}")
             await read(url, WebGate.of(first.url, second.url))
-    assert b"authorization" in first.received[0].lower()
+    assert (b"authorization" in first.received[0].lower()) == bool(user)
     sent = second.received[0].lower()
     assert b"cookie" not in sent
     assert b"authorization" not in sent
@@ -438,6 +439,16 @@ async def test_a_proxy_of_the_environment_may_be_on_this_machine(
         with pytest.raises(ForbiddenAddressError):
             await read("http://169.254.169.254/", WebGate.of())
         assert len(proxy.received) == 1
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+async def test_what_is_allowed_of_this_machine_is_not_asked_of_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    async with hostile(whole(b"by proxy")) as proxy, hostile(whole(b"fine")) as server:
+        monkeypatch.setenv(variable, proxy.url)
+        assert (await read(server.url, WebGate.of(server.url))).content == b"fine"
+        assert proxy.received == []
 
 
 # How much, and how long

@@ -35,7 +35,7 @@ def test_the_form_says_what_is_wanted_and_knows_the_credentials(
     ui.sees(
         "The campaign: a .csv",
         "max_spend_usd (Optional)",
-        "Refuse to start if the campaign would cost more",
+        "Create nothing if the whole campaign",
         CREDENTIALS,  # the saved block, in the drop-down
     )
 

@@ -149,7 +149,7 @@ def test_a_run_that_lost_its_machine_goes_on_on_another_one(
     spreadsheet = write_campaign(tmp_path, *rows)
     output = f"s3://{BUCKET}/out.csv"
     world.settings = replace(usual, answer_seconds=1)
-    run_id = home.start("campaign", spreadsheet=spreadsheet, output=output)
+    run_id = home.start("campaign", spreadsheet=spreadsheet, output=output, max_spend_usd=150)
     eventually(lambda: {} if len(world.jobs) - len(before) >= 10 else None, "ten ads")
     served.restart_after_a_power_cut()
     world.settings = usual

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
@@ -15,8 +15,8 @@ from typing import Any, Final
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api import bounds
 from prefect_staticadslab.api.connection import direct
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, shown
@@ -63,7 +63,7 @@ class WebAnswer:
         """The HTTP status."""
         return self.response.status_code
 
-    async def pieces(self, at_most: int) -> AsyncIterator[bytes]:
+    async def pieces(self, at_most: int) -> AsyncGenerator[bytes, None]:
         """The body in pieces, decompressed.
 
         Args:
@@ -91,6 +91,8 @@ def _seconds(received: int) -> float:
 
 def unbounded_encoding(response: httpx.Response) -> str:
     """How a body is compressed, if that is in a way which may fill the memory; else nothing."""
+    if "content-encoding" not in response.headers:
+        return ""
     encodings = response.headers.get_list("content-encoding", split_commas=True)
     names = [name for each in encodings if (name := each.strip().lower()) not in ("", "identity")]
     if len(names) > 1 or not _ENCODINGS.issuperset(names):
@@ -105,7 +107,7 @@ async def ask(
     """Asks for `url`, and for what it is redirected to, if the gate lets each of them pass.
 
     The time that it takes, with what the body of the `async with` does, is bounded: see
-    `prefect_staticadslab.api.bounds`.
+    `prefect_staticadslab.bounds`.
 
     Raises:
         ForbiddenAddressError: See `WebGate.check`.
@@ -230,8 +232,9 @@ async def _read(url: str, gate: WebGate, at_most: int, headers: Mapping[str, str
     async with web_client(gate) as http, ask(http, url, gate, headers) as answer:
         if not answer.response.is_success:
             raise WebError(f"{shown(url)} answered {answer.status}", status=answer.status)
-        async for piece in answer.pieces(at_most):
-            content.write(piece)
+        async with aclosing(answer.pieces(at_most)) as pieces:
+            async for piece in pieces:
+                content.write(piece)
         told = answer.response.headers
     body = content.getvalue()
     version = told.get("etag") or told.get("last-modified") or hashlib.sha256(body).hexdigest()

@@ -152,7 +152,11 @@ def header_problems(header: Sequence[str]) -> list[Problem]:
     for name in header:
         if name and name in seen:
             problems.append(
-                Problem("there are two columns of this name. Rename one.", row=1, column=name)
+                Problem(
+                    "there are two columns of this name. Rename one.",
+                    row=1,
+                    column=shortened(name),
+                )
             )
         seen.add(name)
     return problems

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from prefect_staticadslab.bounds import HINT_LENGTH
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
 
@@ -106,7 +107,8 @@ def filled_in_before(
     Args:
         pattern: As for `fill_in`.
         names: The names, in the order that counts for those of the same moment.
-        values: What further placeholders stand for, or what that looks like.
+        values: What further placeholders stand for, or what that looks like; each of them stands
+            for one thing in all places.
 
     Raises:
         PatternError: There is no such placeholder, or a brace by itself.
@@ -127,15 +129,17 @@ def filled_in_before(
     for name, text in _parts(pattern, values):
         if name is None:
             expression += re.escape(text)
-        elif name in values:
-            value = values[name]
-            expression += re.escape(value) if isinstance(value, str) else f"(?:{value.pattern})"
+        elif isinstance(value := values.get(name), str):
+            expression += re.escape(value)
         elif name in seen:
+            # Two that might differ would be tried in all combinations of their lengths.
             expression += f"(?P={name})"
         else:
-            expression += f"(?P<{name}>{_MOMENTS[name].looks_like})"
+            looks_like = _MOMENTS[name].looks_like if value is None else value.pattern
+            expression += f"(?P<{name}>{looks_like})"
             seen.add(name)
-    found = [match for name in names if (match := re.fullmatch(expression, name, re.ASCII))]
+    fits = re.compile(expression, re.ASCII)
+    found = [match for name in names if (match := fits.fullmatch(name))]
     order = [name for name in _COARSE_TO_FINE if name in seen]
     return [match[0] for match in sorted(found, key=lambda match: [match[n] for n in order])]
 
@@ -201,8 +205,8 @@ def _no_zone(name: str) -> str:
             "time zones. Install it, pip install tzdata, or use UTC."
         )
     by_key = {key: zone for zone in sorted(zones) for key in (zone.casefold(), _city(zone))}
-    near = difflib.get_close_matches(name.casefold(), by_key, NEAREST)
-    near += difflib.get_close_matches(_city(name), by_key, NEAREST)
+    near = difflib.get_close_matches(name.casefold()[:HINT_LENGTH], by_key, NEAREST)
+    near += difflib.get_close_matches(_city(name)[:HINT_LENGTH], by_key, NEAREST)
     nearest = ", ".join(list(dict.fromkeys(by_key[key] for key in near))[:NEAREST])
     hint = f"Did you mean {nearest}?" if nearest else "It looks like Europe/Berlin."
     return f"There is no time zone {shortened(name)!r}. {hint}"

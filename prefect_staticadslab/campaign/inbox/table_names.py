@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from prefect_staticadslab.bounds import PATTERN_LENGTH
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.files.date_patterns import (
@@ -93,6 +94,11 @@ class TableNames:
         """
         names = cls(pattern, moment)
         shown = shortened(pattern, 200)
+        if len(pattern) > PATTERN_LENGTH:
+            raise PatternError(
+                f"The tables' name {shown!r} has {len(pattern):,} characters, and "
+                f"{PATTERN_LENGTH} are the most."
+            )
         if "name" not in placeholders_in(pattern, _ANY):
             raise PatternError(
                 f"The tables' name {shown!r} lacks {{name}}, so all spreadsheets would have the "

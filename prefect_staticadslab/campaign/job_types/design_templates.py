@@ -18,7 +18,6 @@ from prefect_staticadslab.campaign.files.cells import (
     cell_text,
     frame_of,
     normalized,
-    shortened,
 )
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
@@ -26,7 +25,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, told_header
 from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
 from prefect_staticadslab.campaign.table.merge import OutputError, is_result_table
@@ -153,10 +152,9 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
     for known in REFERENCE_COLUMNS:
         if known in by_name:
             return by_name[known]
-    shown = shortened(", ".join(names), 300)
     message = (
         "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
-        f"in each row. The spreadsheet's columns are: {shown}"
+        f"in each row. {told_header(names, REFERENCE_COLUMNS)}"
     )
     raise SpreadsheetError([Problem(message, row=1)])
 

@@ -10,12 +10,12 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final
 
-from prefect_staticadslab.api.bounds import JSON_DEPTH
 from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.bounds import PATCH_OPERATIONS, PATCH_PATH, TREE_DEPTH, TREE_LENGTH
 from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.json_cells import is_deeper
 
 LONGEST_REASON: Final = 200
@@ -54,6 +54,8 @@ def check_tree(tree: object) -> JsonTree:
     """
     if not isinstance(tree, dict):
         raise TreeError("is no JSON object; the whole tree is needed.")
+    if is_deeper(tree, TREE_DEPTH):
+        raise TreeError(f"is no tree that can be sent: it has more than {TREE_DEPTH} levels.")
     if not isinstance(tree.get("type"), str) or not isinstance(tree.get("children"), list):
         raise TreeError(
             "is no whole tree; that is an object with a type, such as FRAME, and children."
@@ -61,11 +63,30 @@ def check_tree(tree: object) -> JsonTree:
     return tree
 
 
+def _length(value: Any) -> int:
+    """How long a value is as JSON, roughly in characters."""
+    length, waiting = 0, [value]
+    while waiting:
+        each = waiting.pop()
+        length += _OF_ANY_VALUE
+        if isinstance(each, str):
+            length += len(each)
+        elif isinstance(each, dict):
+            length += sum(map(len, each))
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+    return length
+
+
+_OF_ANY_VALUE: Final = 10
+
+
 def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree:
     """The tree after a JSON patch (RFC 6902).
 
     Raises:
-        TreeError: An operation does not fit, or what comes out is no tree.
+        TreeError: An operation does not fit, or what comes out is no tree, or far too large.
 
     Example:
         ```python
@@ -79,21 +100,36 @@ def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree
     import jsonpatch
 
     try:
-        result = jsonpatch.apply_patch(tree, [dict(each) for each in operations])
-    except RecursionError:
-        raise TreeError(f"does not fit the ad's tree: {_TOO_DEEP}") from None
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        result = copy.deepcopy(tree)
+        length = _length(result)
+        for operation in operations:
+            # Copies of copies double what there is with each of them.
+            length += _length(_added_by(operation, result))
+            if length > TREE_LENGTH:
+                raise TreeError(f"makes the ad's tree longer than {TREE_LENGTH:,} characters.")
+            one = [copy.deepcopy(dict(operation))]
+            result = jsonpatch.apply_patch(result, one, in_place=True)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_PATCH_ERRORS) as error:
+        if isinstance(error, TreeError):
+            raise
         raise TreeError(f"does not fit the ad's tree: {_one_line(error)}") from None
-    if is_deeper(result, JSON_DEPTH):
-        raise TreeError(f"does not fit the ad's tree: {_TOO_DEEP}")
     try:
         return check_tree(result)
     except TreeError as error:
         raise TreeError(f"makes something of the ad's tree that {error}") from None
 
 
-_TOO_DEEP: Final = f"with it, that would be nested more than {JSON_DEPTH} levels deep."
-"""A patch may add in many places at once, each time as deep as a cell may be."""
+def _added_by(operation: Mapping[str, Any], tree: JsonTree) -> Any:
+    """What an operation adds to a tree."""
+    import jsonpatch
+
+    if operation["op"] == "copy":
+        return jsonpatch.JsonPointer(operation["from"]).resolve(tree)
+    return operation.get("value")
+
+
+_PATCH_ERRORS: Final = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
+"""What the library lets pass of operations that make no sense."""
 
 
 def check_patch(operations: object) -> list[dict[str, Any]]:
@@ -106,14 +142,25 @@ def check_patch(operations: object) -> list[dict[str, Any]]:
 
     if not isinstance(operations, list) or not operations:
         raise TreeError("is no list of operations.")
+    if len(operations) > PATCH_OPERATIONS:
+        raise TreeError(
+            f"has {len(operations):,} operations, and {PATCH_OPERATIONS:,} are the most. "
+            "Send the whole tree instead."
+        )
     try:
         patch = jsonpatch.JsonPatch(operations)
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_PATCH_ERRORS) as error:
         raise TreeError(f"is no JSON patch: {_one_line(error)}") from None
     for operation in operations:
-        needed = _NEEDED.get(operation["op"])
-        if needed is not None and needed not in operation:
-            raise TreeError(f"is no JSON patch: {operation['op']} needs a {needed!r}.")
+        name = operation["op"]
+        if name not in _NEEDED:
+            raise TreeError(f"is no JSON patch: there is no operation {shortened(name)!r}.")
+        needed = _NEEDED[name]
+        if needed and needed not in operation:
+            raise TreeError(f"is no JSON patch: {name} needs a {needed!r}.")
+        paths = (operation["path"], operation["from"] if needed == "from" else "")
+        if any(len(str(path)) > PATCH_PATH for path in paths):
+            raise TreeError(f"has a path of more than {PATCH_PATH:,} characters.")
     return list(patch.patch)
 
 
@@ -123,6 +170,7 @@ _NEEDED: Final = {
     "test": "value",
     "move": "from",
     "copy": "from",
+    "remove": "",
 }
 """What an operation has besides its path; the library looks for it only when it applies one."""
 
@@ -148,7 +196,7 @@ def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> Js
         node = by_id.get(node_id)
         if node is None:
             raise TreeError(
-                f"names the node {node_id}, which is not there. {_those(by_id, node_id)}"
+                f"names the node {shortened(node_id)}, which is not there. {_those(by_id, node_id)}"
             )
         _override(node, node_id, change)
     return result
@@ -157,15 +205,14 @@ def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> Js
 def _those(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
     """The nodes that an override can change, the most similar id first."""
     told = [
-        f"{shortened(str(node.get('characters') or node.get('name') or node['type']), 30)!r} ({i})"
+        (i, shortened(str(node.get("characters") or node.get("name") or node["type"]), 30))
         for i, node in by_id.items()
         if node.get("type") in ("TEXT", "RECTANGLE")
     ]
-    near = get_close_matches(node_id, by_id, n=1)
-    told.sort(key=lambda text: not any(f"({i})" in text for i in near))
-    return (
-        f"There are: {', '.join(told[:LISTED_NODES])}." if told else "There is nothing to change."
-    )
+    near = Nearest(by_id).alike(node_id, 1)
+    told.sort(key=lambda each: each[0] not in near)
+    listed = ", ".join(f"{text!r} ({shortened(i)})" for i, text in told[:LISTED_NODES])
+    return f"There are: {listed}." if told else "There is nothing to change."
 
 
 def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
@@ -179,21 +226,23 @@ def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
     for node_id, change in overrides.items():
         keys = set(change) if isinstance(change, dict) else set()
         if not keys or not keys <= {"characters", "imageFillUrl"}:
-            raise TreeError(f"must give characters or imageFillUrl for the node {node_id}.")
+            named = shortened(node_id)
+            raise TreeError(f"must give characters or imageFillUrl for the node {named}.")
         if not all(isinstance(value, str) for value in change.values()):
-            raise TreeError(f"must give a text for the node {node_id}.")
+            raise TreeError(f"must give a text for the node {shortened(node_id)}.")
     return overrides
 
 
 def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> None:
     if "characters" in change:
         if node.get("type") != "TEXT":
-            raise TreeError(f"gives characters to the node {node_id}, a {node.get('type')}.")
+            raise TreeError(f"gives characters to the node {_told(node, node_id)}.")
         node["characters"] = change["characters"]
     if "imageFillUrl" in change:
         if node.get("type") != "RECTANGLE":
-            raise TreeError(f"gives a picture to the node {node_id}, a {node.get('type')}.")
-        fills = [f for f in node.get("fills") or [] if isinstance(f, dict)]
+            raise TreeError(f"gives a picture to the node {_told(node, node_id)}.")
+        given = node.get("fills")
+        fills = [f for f in given if isinstance(f, dict)] if isinstance(given, list) else []
         images = [fill for fill in fills if fill.get("type") == "IMAGE"]
         if not images:
             images = [{"type": "IMAGE"}]
@@ -201,6 +250,10 @@ def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> 
         for fill in images:
             fill["imageFillUrl"] = change["imageFillUrl"]
         node["fills"] = fills
+
+
+def _told(node: Mapping[str, Any], node_id: str) -> str:
+    return f"{shortened(node_id)}, a {shortened(str(node.get('type')))}"
 
 
 def fingerprint(tree: JsonTree) -> str:

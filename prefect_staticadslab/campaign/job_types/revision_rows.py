@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     patched,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, told_header
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
@@ -138,10 +138,9 @@ def read_changes(
 
 
 def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
-    shown = shortened(", ".join(names), 300)
     if "image_ad_id" not in names:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
-        yield Problem(f"The spreadsheet's columns are: {shown}", row=1)
+        yield Problem(told_header(names, REVISION_TABLE.known_columns), row=1)
     elif not any(name in names for name in CHANGE_COLUMNS):
         yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
 

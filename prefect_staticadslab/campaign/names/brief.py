@@ -17,6 +17,7 @@ from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
 from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Kind, ListKey
+from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
     PromptTemplate,
@@ -127,7 +128,8 @@ class _LineReader:
         }
         named = [kind.name for kind in self._kinds if kind is not TEMPLATE]
         theirs = [name for name in self._all_columns if name and name not in ("prompt", *named)]
-        self._placeholders = (*named, *reversed(theirs))
+        self._placeholders = dict.fromkeys((*named, *reversed(theirs)))
+        self._nearest = Nearest(self._placeholders)
         # What an earlier run filled in is not filled in again.
         self._filled_in = is_result_table(spreadsheet)
         self._selector = cache(self._read_selector)
@@ -190,7 +192,7 @@ class _LineReader:
         return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
 
     def _read_prompt(self, text: str) -> PromptTemplate:
-        return parse_prompt(text, self._placeholders)
+        return parse_prompt(text, self._placeholders, self._nearest)
 
     def _empty_cells(
         self, line: Sequence[Any], prompt: PromptTemplate, selectors: Mapping[Kind, Selector]

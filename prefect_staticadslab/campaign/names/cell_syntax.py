@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.listings import BRAND, TEMPLATE, Kind
+from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
 
 SEPARATOR: Final = "|"
@@ -98,6 +99,9 @@ def read_selector(
         ```
     """
     id_parts, name_parts = parts_of(id_text), parts_of(name_text)
+    for column, parts in ((kind.id_column, id_parts), (kind.name, name_parts)):
+        if len(parts) > CELL_VALUES:
+            return Selector(column), [(column, _too_many(len(parts)))]
     if not id_parts and not name_parts:
         column = kind.name if named else kind.id_column
         return Selector(column), _left_empty(kind, named=named)
@@ -128,6 +132,13 @@ def parts_of(text: str) -> list[str]:
         ```
     """
     return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+
+
+def _too_many(count: int) -> str:
+    return (
+        f"has {count:,} values with {SEPARATOR} between them, and a cell has {CELL_VALUES:,} at "
+        "most. Share them out between several rows."
+    )
 
 
 def _left_empty(kind: Kind, *, named: bool) -> list[Wrong]:
@@ -168,15 +179,13 @@ def _values(kind: Kind, column: str, parts: list[str]) -> tuple[tuple[Value, ...
 def _conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
     """A filter's conditions, and what is wrong with it."""
     conditions: dict[str, str] = {}
-    for condition in filter(None, (c.strip() for c in text.split(";"))):
+    for condition in filter(None, map(str.strip, text.split(";"))):
         key, equals, value = (part.strip() for part in condition.partition("="))
         key = key.casefold()
         if not equals or not value:
             return (), f"{shortened(condition)!r} is no filter. One looks like {FILTER_EXAMPLE}."
         if key not in FILTER_KEYS:
-            first, *others = sorted(
-                FILTER_KEYS, key=lambda known: -difflib.SequenceMatcher(None, key, known).ratio()
-            )
+            first, *others = Nearest(FILTER_KEYS).sorted(key)
             known = f"{first}, {' or '.join(others)}"
             return (), f"Templates are not filtered by {shortened(key)!r}, but by {known}."
         if key in conditions:

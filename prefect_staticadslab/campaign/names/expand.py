@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from prefect_staticadslab.bounds import PROMPT_LENGTH, PROMPTS_LENGTH, TABLE_CELLS
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of, normalized
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
@@ -71,6 +72,7 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     if any(resolver.wanted.values()):
         raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
     writer = _Writer(brief.spreadsheet, several=any(len(row_ads) > 1 for row_ads in ads))
+    writer.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
     given = brief.spreadsheet.frame.itertuples(index=False, name=None)
     for line, cells, row_ads in zip(brief.lines, given, ads, strict=True):
@@ -101,6 +103,17 @@ class _Writer:
         self._several = several
         self._lines: list[list[Any]] = []
         self._numbers: list[int] = []
+        self._filled_in = 0
+
+    def check_size(self, ads: int, rows: int) -> None:
+        """Raises a `SpreadsheetError` if there would be more cells than can be held."""
+        cells = ads * len(self._header)
+        if ads > rows and cells > TABLE_CELLS:
+            message = (
+                f"The spreadsheet makes {ads:,} ads with {len(self._header):,} columns each, and "
+                f"{TABLE_CELLS:,} cells are the most. Take out a *, or columns that no ad needs."
+            )
+            raise SpreadsheetError([Problem(message)])
 
     def add(self, line: BriefLine, given: Sequence[Any], ads: RowAds) -> list[Problem]:
         """Adds a line for each of a row's ads. Returns what is wrong with their prompts."""
@@ -119,12 +132,31 @@ class _Writer:
                     for column in line.prompt.columns
                 }
                 problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
+                if too_long := self._too_long(line, line.prompt.length(values)):
+                    problems[too_long] = None
+                    continue
                 filled = line.prompt.fill(values)
                 is_theirs = bool(named.keys() & set(line.prompt.columns))
                 cells[self._places["prompt"]] = CatalogueText(filled) if is_theirs else filled
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
+
+    def _too_long(self, line: BriefLine, length: int) -> Problem | None:
+        if length > PROMPT_LENGTH:
+            message = (
+                f"would have {length:,} characters once it is filled in, and {PROMPT_LENGTH:,} are "
+                "the most. Shorten it, or what it is filled in from."
+            )
+            return Problem(message, line.number, "prompt")
+        self._filled_in += length
+        if self._filled_in > PROMPTS_LENGTH:
+            message = (
+                f"With this row all prompts have more than {PROMPTS_LENGTH:,} characters once they "
+                "are filled in. Shorten them, or split the spreadsheet."
+            )
+            raise SpreadsheetError([Problem(message, line.number)])
+        return None
 
     def _write(
         self, cells: list[Any], kind: Kind, selector: Selector, chosen: Chosen | None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -17,6 +16,8 @@ from prefect_staticadslab.api.catalogue import (
     Product,
     ProductVariant,
 )
+from prefect_staticadslab.bounds import NAME_LENGTH
+from prefect_staticadslab.campaign.names.nearest import Nearest
 
 NEAREST: Final = 3
 """Candidates that are named for a name that nothing has."""
@@ -107,8 +108,49 @@ class Listing:
 
     def nearest(self, name: str) -> list[CatalogueResource]:
         """Those whose names look most like this one."""
-        close = difflib.get_close_matches(folded(name), self._folded, NEAREST)
+        close = self._nearest.alike(folded(name), NEAREST)
         return [resource for found in close for resource in self._folded[found]]
+
+    def having(self, field: str, value: str) -> Sequence[CatalogueResource]:
+        """Those with this value in a field, compared as names are."""
+        return self._by_value(field).get(folded(value), ())
+
+    def values(self, field: str) -> list[str]:
+        """The values that there are in a field, sorted."""
+        return self.combinations((field,))
+
+    def combinations(self, fields: tuple[str, ...]) -> list[str]:
+        """What these fields say together, `–` for nothing; each once, sorted."""
+        if fields not in self._combinations:
+            told = (
+                [str(getattr(resource, field) or "") for field in fields]
+                for resource in self.resources
+            )
+            self._combinations[fields] = sorted(
+                {" ".join(value or "–" for value in values) for values in told if any(values)}
+            )
+        return self._combinations[fields]
+
+    def _by_value(self, field: str) -> dict[str, list[CatalogueResource]]:
+        if field not in self._by_field:
+            found: dict[str, list[CatalogueResource]] = {}
+            for resource in self.resources:
+                if value := str(getattr(resource, field) or ""):
+                    found.setdefault(folded(value), []).append(resource)
+            self._by_field[field] = found
+        return self._by_field[field]
+
+    @cached_property
+    def _combinations(self) -> dict[tuple[str, ...], list[str]]:
+        return {}
+
+    @cached_property
+    def _by_field(self) -> dict[str, dict[str, list[CatalogueResource]]]:
+        return {}
+
+    @cached_property
+    def _nearest(self) -> Nearest:
+        return Nearest(self._folded)
 
     @cached_property
     def _exactly(self) -> dict[str, list[CatalogueResource]]:
@@ -176,6 +218,8 @@ def folded(name: str) -> str:
         assert folded(" HARBOR\\u00a0 Roast") == folded("Harbor Roast") != folded("Harbour Roast")
         ```
     """
+    if len(name) > NAME_LENGTH:  # which no resource has
+        return " ".join(name.casefold().split())
     # Folding the case may leave what NFKC would compose once more.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(text.split())

@@ -13,7 +13,13 @@ from prefect_staticadslab.api.errors import (
     PermissionDeniedError,
     StaticAdsLabError,
 )
-from prefect_staticadslab.campaign.names.listings import Catalogue, Kind, Listing, ListKey
+from prefect_staticadslab.campaign.names.listings import (
+    NOTHING_READ,
+    Catalogue,
+    Kind,
+    Listing,
+    ListKey,
+)
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
 
 FEW_PARENTS: Final = 10
@@ -29,7 +35,11 @@ class NamesResources(Protocol):
 
 
 async def look_up(
-    client: StaticAdsLabClient, brief: NamesResources, *, checks: bool = True
+    client: StaticAdsLabClient,
+    brief: NamesResources,
+    *,
+    checks: bool = True,
+    known: Catalogue = NOTHING_READ,
 ) -> Catalogue:
     """Reads the lists that a brief's names, filters and placeholders are looked up in.
 
@@ -41,6 +51,7 @@ async def look_up(
         brief: What was read of the spreadsheet, or whatever else names resources.
         checks: Whether names that stand beside their ids are to be checked. Kinds that the key may
             not read are left unchecked.
+        known: What was read before, and is not asked for again.
 
     Raises:
         KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
@@ -67,8 +78,8 @@ async def look_up(
         asyncio.run(main())
         ```
     """
-    lists: dict[ListKey, Listing] = {}
-    unreadable: set[Kind] = set()
+    lists: dict[ListKey, Listing] = dict(known.lists)
+    unreadable: set[Kind] = set(known.unreadable)
     while wanted := brief.wanted(Catalogue(lists, frozenset(unreadable)), checks=checks):
         kind = next(iter(wanted)).kind
         keys = [key for key in wanted if key.kind == kind]

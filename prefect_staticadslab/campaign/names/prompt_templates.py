@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from string import Formatter
 from typing import Final
 
+from prefect_staticadslab.bounds import PROMPT_PLACEHOLDERS
 from prefect_staticadslab.campaign.files.cells import normalized, shortened
+from prefect_staticadslab.campaign.names.nearest import Nearest
 
 SUGGESTED: Final = 8
 """Columns that are named if a placeholder is none."""
@@ -33,6 +34,13 @@ class PromptTemplate:
         """The columns that it is filled in from, each once."""
         return tuple(dict.fromkeys(column for _, column in self.pieces if column is not None))
 
+    def length(self, values: Mapping[str, str]) -> int:
+        """How many characters the prompt has, given what each column holds."""
+        return sum(
+            len(text) + (0 if column is None else len(values[column]))
+            for text, column in self.pieces
+        )
+
     def fill(self, values: Mapping[str, str]) -> str:
         """The prompt, given what each column holds."""
         return "".join(
@@ -45,15 +53,19 @@ def has_placeholders(prompt: str) -> bool:
     return "{" in prompt or "}" in prompt
 
 
-def parse_prompt(prompt: str, columns: Collection[str]) -> PromptTemplate:
+def parse_prompt(
+    prompt: str, columns: Collection[str], nearest: Nearest | None = None
+) -> PromptTemplate:
     """Reads a prompt's placeholders: `str.format`'s, but of names alone.
 
     Args:
         prompt: The prompt, with literal braces doubled.
         columns: What a placeholder may name, as `normalized` has it, in the spreadsheet's order.
+        nearest: Finds the most similar of them; for many prompts, one for all of them.
 
     Raises:
-        PlaceholderError: A brace stands alone, or a placeholder names no column.
+        PlaceholderError: A brace stands alone, a placeholder names no column, or there are too
+            many.
 
     Example:
         ```python
@@ -70,31 +82,32 @@ def parse_prompt(prompt: str, columns: Collection[str]) -> PromptTemplate:
             "has a brace that makes no placeholder. One looks like {price}; a brace that should "
             "be seen is written twice, {{ or }}."
         ) from None
+    if sum(field is not None for _, field, _, _ in parsed) > PROMPT_PLACEHOLDERS:
+        raise PlaceholderError(
+            f"has more than {PROMPT_PLACEHOLDERS} placeholders. Write some of it out."
+        )
     pieces: list[tuple[str, str | None]] = []
+    before: list[str] = []
     for text, field, form, conversion in parsed:
+        before.append(text)
         if field is None:
-            pieces.append((text, None))
             continue
         # A column's name may hold what else would ask for a form.
         given = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
         if normalized(given) not in columns:
-            raise PlaceholderError(_refusal(given, bool(form or conversion), columns))
-        pieces.append((text, normalized(given)))
-    return PromptTemplate(tuple(pieces))
+            near = nearest or Nearest(columns)
+            raise PlaceholderError(_refusal(given, bool(form or conversion), near, len(columns)))
+        pieces.append(("".join(before), normalized(given)))
+        before = []
+    return PromptTemplate((*pieces, ("".join(before), None)))
 
 
-def _refusal(given: str, formed: bool, columns: Collection[str]) -> str:
+def _refusal(given: str, formed: bool, nearest: Nearest, count: int) -> str:
     name = shortened(given)
     if not name:
         return "has an empty placeholder {}. Put a column's name between the braces."
     if formed or "." in name or "[" in name:
         return f"{{{name}}} is more than a column's name. A placeholder looks like {{price}}."
-    alike = sorted(
-        columns,
-        key=lambda column: -difflib.SequenceMatcher(None, normalized(given), column).ratio(),
-    )
-    more = ", …" if len(alike) > SUGGESTED else ""
-    return (
-        f"{{{name}}} is no column. There are, the most similar first: "
-        f"{', '.join(alike[:SUGGESTED])}{more}."
-    )
+    alike = [shortened(column) for column in nearest.sorted(normalized(given))[:SUGGESTED]]
+    more = ", …" if count > SUGGESTED else ""
+    return f"{{{name}}} is no column. There are, the most similar first: {', '.join(alike)}{more}."

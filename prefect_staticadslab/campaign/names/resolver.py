@@ -231,14 +231,11 @@ def _matches(value: Value, listing: Listing) -> Sequence[CatalogueResource]:
         case ById(identifier):
             return [found for found in [listing.by_id.get(identifier)] if found]
         case ByFilter(conditions):
-            return [
-                resource
-                for resource in listing.resources
-                if all(
-                    folded(str(getattr(resource, key) or "")) == folded(wanted)
-                    for key, wanted in conditions
-                )
-            ]
+            having = [listing.having(key, wanted) for key, wanted in conditions]
+            if not having:
+                return listing.resources
+            fitting = [{resource.id for resource in each} for each in having]
+            return [r for r in min(having, key=len) if all(r.id in ids for ids in fitting)]
         case Everything():
             return listing.resources
 

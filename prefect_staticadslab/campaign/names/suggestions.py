@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from prefect_staticadslab.api.catalogue import CatalogueResource
@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Value,
 )
-from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Kind, Listing, folded
+from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Kind, Listing
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
@@ -48,7 +48,8 @@ def nothing(kind: Kind, value: Value, listing: Listing, parent: Chosen | None) -
         case ByFilter(conditions):
             return _no_template(conditions, listing)
         case ById(identifier):
-            return f"There is no {kind.thing} {identifier}{of or ' in this organization'}."
+            named = shortened(identifier)
+            return f"There is no {kind.thing} {named}{of or ' in this organization'}."
         case ByName(name):
             missing = f"There is no {kind.thing} {shortened(name)!r}{of}."
             return f"{missing} {_instead_of(name, listing, parent)}"
@@ -63,8 +64,9 @@ def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
         ]
         return f"Did you mean {' or '.join(told)}?"
     if listing.resources:
-        names = [repr(resource.name) for resource in listing.resources]
-        return f"There {'is' if len(names) == 1 else 'are'}: {_listed(names)}."
+        given = listing.resources
+        names = [repr(resource.name) for resource in given[:LISTED]]
+        return f"There {'is' if len(given) == 1 else 'are'}: {_listed(names, len(given))}."
     if parent is None:
         return "There are none."
     return "It has none." if parent.name else "It has none; is its id right?"
@@ -72,28 +74,28 @@ def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
 
 def contradiction(kind: Kind, meant: Sequence[CatalogueResource], claim: str) -> str:
     """What to say of names that are not those of the ids beside them."""
-    names = _listed(resource.name or resource.id for resource in meant)
+    names = _listed([resource.name or resource.id for resource in meant])
     return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
 
 
 def _no_template(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
     wanted = "; ".join(f"{key}={condition}" for key, condition in conditions)
     for key, condition in conditions:
-        values = sorted({str(v) for r in listing.resources if (v := getattr(r, key))})
-        if folded(condition) not in map(folded, values):
-            return f"No completed design template has {key}={condition}. There are: " + (
-                f"{_listed(values)}." if values else "nothing."
+        if not listing.having(key, condition):
+            values = listing.values(key)
+            return (
+                f"No completed design template has {key}={shortened(condition)}. There are: "
+                f"{_listed(values) if values else 'nothing'}."
             )
-    kinds = {
-        " ".join(str(getattr(r, key) or "–") for key in FILTER_KEYS) for r in listing.resources
-    }
-    return f"No completed design template has {wanted}. There are: {_listed(sorted(kinds))}."
+    kinds = listing.combinations(FILTER_KEYS)
+    return f"No completed design template has {shortened(wanted)}. There are: {_listed(kinds)}."
 
 
-def _listed(values: Iterable[str]) -> str:
-    given = list(values)
-    more = f" and {len(given) - LISTED} more" if len(given) > LISTED else ""
-    return ", ".join(given[:LISTED]) + more
+def _listed(values: Sequence[str], count: int = 0) -> str:
+    """The first of some values; `count` of them, if these are not all."""
+    count = count or len(values)
+    more = f" and {count - LISTED} more" if count > LISTED else ""
+    return ", ".join(shortened(value) for value in values[:LISTED]) + more
 
 
 def _plural(kind: Kind) -> str:

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import cell_text, normalized
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
@@ -75,7 +76,8 @@ def slug(text: str, longest_bytes: int = SLUG_BYTES) -> str:
         ```
     """
     kept = []
-    for character in unicodedata.normalize("NFC", text):
+    # Of a whole cell of accents it would take hours, and no more than the beginning is kept.
+    for character in unicodedata.normalize("NFC", text[:NAME_LENGTH]):
         category = unicodedata.category(character)
         if category[0] in "LMN" or character == "_":
             kept.append(character)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from prefect_staticadslab.api.downloads import PictureDownloader
+from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
@@ -55,6 +56,7 @@ async def download_pictures(
     *,
     images_zip: str = "",
     fresh_url: FreshUrl | None = None,
+    gate: WebGate | None = None,
     log: Callable[[str], None] = logger.info,
 ) -> Pictures:
     """Downloads the completed rows' pictures, save those that are there already.
@@ -67,6 +69,7 @@ async def download_pictures(
         images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
         fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
             changed to what it answers.
+        gate: Which web addresses may be asked; by default, any but those of this machine itself.
         log: Where log lines about the progress go, if this is no terminal.
 
     Returns:
@@ -77,7 +80,7 @@ async def download_pictures(
         CampaignError: The folder cannot be made.
     """
     with PictureFolder.open(folder) as opened:
-        async with PictureDownloader() as downloader:
+        async with PictureDownloader(gate) as downloader:
             downloads = Downloads(table, opened, downloader, fresh_url)
             async with shown(downloads, log):
                 await downloads.run()

@@ -122,7 +122,9 @@ class RowIds:
 
     def twice(self, number: int, row_id: str) -> Problem:
         """What to say of a `row_id` that is there already."""
-        return Problem(f"{row_id!r} is also in row {self._first[row_id][0]}.", number, "row_id")
+        return Problem(
+            f"{shortened(row_id)!r} is also in row {self._first[row_id][0]}.", number, "row_id"
+        )
 
 
 class Identities:

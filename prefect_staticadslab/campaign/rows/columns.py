@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
+from prefect_staticadslab.bounds import HINT_CHOICES, HINT_LENGTH
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
 
@@ -85,11 +87,45 @@ def columns_of(
         for name in missing
     ]
     if missing:
-        shown = ", ".join(name for name in names if name.strip())
-        problems.append(Problem(f"The spreadsheet's columns are: {shortened(shown, 300)}", row=1))
+        problems.append(Problem(told_header(names, known_columns), row=1))
         # What is missing above the header is nothing to speak of.
         problems = _header_further_down(spreadsheet) or problems
     return positions, problems
+
+
+def told_header(names: Sequence[str], known_columns: Iterable[str]) -> str:
+    """What to say of a header that lacks what is needed: its names, if it can be one.
+
+    A location that leads to some other file of this machine is answered with its first line, which
+    may be anything: so that is told only if a name in it is one of ours, or nearly.
+
+    Args:
+        names: The header's cells.
+        known_columns: What columns may be called.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.columns import told_header
+
+        assert told_header(["Brands", "Note"], ["brand"]).endswith("columns are: Brands, Note")
+        assert "Note" not in told_header(["Note", "PASSWORD=x"], ["brand"])
+        ```
+    """
+    written = [name for name in names if name.strip()]
+    choices = tuple(known_columns)
+    if any(_is_like(name, choices) for name in written[:HINT_CHOICES]):
+        return f"The spreadsheet's columns are: {shortened(', '.join(written), 300)}"
+    cells = "1 cell" if len(written) == 1 else f"{len(written):,} cells"
+    return f"The first row has {cells}, and none is the name of a column that is read."
+
+
+def _is_like(name: str, choices: Sequence[str]) -> bool:
+    word = normalized(name[:HINT_LENGTH])
+    return bool(difflib.get_close_matches(word, choices, 1, _LIKE))
+
+
+_LIKE: Final = 0.75
+"""From where on, between 0 and 1, a word is a column's name that was written differently."""
 
 
 def _instead(id_column: str) -> str:

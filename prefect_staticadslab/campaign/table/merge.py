@@ -53,8 +53,11 @@ class AmountError(SpreadsheetError):
 
 
 _AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
-    "cost_usd": (cost_of, f"no cost of an ad, which is from 0 to {MAX_COST_USD:,} USD"),
-    "attempts": (attempts_of, f"no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}"),
+    "cost_usd": (cost_of, f"is no cost of an ad, which is from 0 to {MAX_COST_USD:,} USD."),
+    "attempts": (
+        attempts_of,
+        f"is no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}.",
+    ),
 }
 """What of a row's state decides what may be spent, and what its idempotency keys are made of."""
 
@@ -165,7 +168,7 @@ def check_amounts(table: Spreadsheet, kind: TableKind[Any], location: str) -> No
             try:
                 read(text)
             except ValueError:
-                message = f"{shortened(text)!r} is {what}. Correct it in {name}."
+                message = f"{shortened(text)!r} {what} Correct it in {name}."
                 problems.append(Problem(message, number, column))
     if problems:
         raise AmountError(sorted(problems, key=lambda problem: problem.row or 0))
