@@ -33,6 +33,7 @@ from tests.fuzz.inputs import (
     ROOT,
     TEXTS,
     mangled,
+    mostly,
     pick,
     temporary_folder,
     texts,
@@ -233,12 +234,46 @@ _folder: Final = cache(temporary_folder)
 
 
 def _catalogue_inputs() -> st.SearchStrategy[tuple[str, bytes]]:
-    header = b"kind,name,brand,product,description,fonts,color_palettes,sort_order,details\n"
-    names = ("brand", "product", "variant", "audience", "[1]", '"{""a"": 1}"', "1", "Inter, Lora")
-    cells = st.one_of(pick(names), texts(10))
-    lines = st.lists(st.lists(cells, min_size=9, max_size=9).map(",".join), min_size=1, max_size=4)
-    made = lines.map(lambda given: header + "\n".join(given).encode(errors="replace"))
-    text = st.one_of(made, mangled(text_files, (*_TEXT_TOKENS, *_MARKS)))
+    header = [
+        "kind",
+        "name",
+        "brand",
+        "product",
+        "description",
+        "fonts",
+        "color_palettes",
+        "sort_order",
+        "details",
+    ]
+    good = (
+        (
+            "brand",
+            "Tea",
+            "",
+            "",
+            "Of the coast",
+            "Inter, Lora",
+            '[{"a": 1}]',
+            "",
+            '{"tone": "dry"}',
+        ),
+        ("product", "Fennel", "Tea", "", "", "", "", "", '{"a": [1]}'),
+        ("Product variant", "50 g", "", "prod_1", "", "", "", "7", ""),
+        ("audiences", "Commuters", "brand_1", "Fennel", "=x", "", "", "", ""),
+    )
+    cells = st.one_of(
+        pick(("brand", "[1]", '[{"name": "Inter"}]', '{"a": 1}', "[", "*")), texts(10)
+    )
+    changes = st.dictionaries(st.integers(0, len(header) - 1), cells, max_size=2)
+    line = st.tuples(pick(good), changes).map(
+        lambda given: [given[1].get(place, cell) for place, cell in enumerate(given[0])]
+    )
+
+    def file(lines: list[list[str]]) -> bytes:
+        return encode_text(frame_of(header, lines), Dialect())
+
+    made = st.lists(line, min_size=1, max_size=4).map(file)
+    text = mostly(made, mangled(text_files, (*_TEXT_TOKENS, *_MARKS)))
     book = st.one_of(mangled_workbooks(), mangled(lambda: workbooks()[2:3], TOKENS))
     return st.one_of(
         st.tuples(st.just(".csv"), text),
