@@ -7,12 +7,15 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
 
 from tests.fuzz.target import BrokenPromiseError, Target, read, written
 
@@ -83,10 +86,14 @@ class Examination:
         target: The target.
         folder: Where inputs that must not be are saved, and the current one before it is tried;
             None for nowhere.
+        smallest: Whether what must not be is made as small as it can be, which takes a while.
     """
 
-    def __init__(self, target: Target, folder: Path | None = None) -> None:
+    def __init__(
+        self, target: Target, folder: Path | None = None, *, smallest: bool = True
+    ) -> None:
         self.report = Report(target.name)
+        self._phases = [Phase.generate, *([Phase.shrink] if smallest else [])]
         self._target = target
         self._folder = folder
         self._known: set[str] = set()
@@ -104,7 +111,7 @@ class Examination:
         started = time.monotonic()
         self._end = None if count else started + seconds
         rounds = 0
-        with _endless_inputs_stopped():
+        with _endless_inputs_stopped(), _whatever_is_imported() if count else nullcontext():
             while self._goes_on(count, rounds):
                 try:
                     self._round(seed_of_all + rounds, min(count or ROUND, ROUND))
@@ -126,7 +133,7 @@ class Examination:
             print_blob=False,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate, Phase.shrink],
+            phases=self._phases,
         )
         self._failing = None
         run: Callable[[], None] = quiet(seed(number)(given(self._target.inputs())(self._try)))
@@ -195,10 +202,17 @@ class Examination:
 
 
 def examine(
-    target: Target, *, seed: int, seconds: float = 0.0, count: int = 0, folder: Path | None = None
+    target: Target,
+    *,
+    seed: int,
+    seconds: float = 0.0,
+    count: int = 0,
+    folder: Path | None = None,
+    smallest: bool = True,
 ) -> Report:
     """Fuzzes one target here; see `Examination`."""
-    return Examination(target, folder).run(seed_of_all=seed, seconds=seconds, count=count)
+    examination = Examination(target, folder, smallest=smallest)
+    return examination.run(seed_of_all=seed, seconds=seconds, count=count)
 
 
 def repeat(target: Target, path: Path) -> None:
@@ -227,6 +241,24 @@ def _kind(error: Exception) -> str:
     ours = [frame for frame in frames if "prefect_staticadslab" in frame.filename]
     where = (ours or frames)[-1]
     return f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+
+
+@contextmanager
+def _whatever_is_imported() -> Iterator[None]:
+    """Makes inputs that do not hang on which modules are imported by now.
+
+    Hypothesis takes values from the project's modules that are, which is good for a long fuzz.
+    """
+    if not hasattr(providers, "_get_local_constants"):  # as in its older versions
+        yield
+        return
+    from hypothesis.internal.constants_ast import Constants
+
+    with (
+        mock.patch.object(providers, "_get_local_constants", return_value=Constants()),
+        mock.patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024)),
+    ):
+        yield
 
 
 @contextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -44,7 +47,7 @@ TEXTS: Final = (
 @cache
 def texts(most: int = 40) -> st.SearchStrategy[str]:
     """Texts as people, programs and attackers write them, now and then several in a row."""
-    some = st.sampled_from((*TEXTS, *NUMBERS, *MOMENTS))
+    some = pick((*TEXTS, *NUMBERS, *MOMENTS))
     plain = st.text(st.characters(codec="utf-8"), max_size=most)
     return st.one_of(some, plain, st.lists(st.one_of(some, plain), max_size=4).map("".join))
 
@@ -53,6 +56,18 @@ def texts(most: int = 40) -> st.SearchStrategy[str]:
 def any_texts() -> st.SearchStrategy[str]:
     """Such texts, and ones with halves of characters in them, as JSON and file names may have."""
     return st.one_of(texts(), st.text(st.characters(), max_size=20))
+
+
+def temporary_folder() -> Path:
+    """A new folder that is there as long as this process."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def pick(values: Sequence[T]) -> st.SearchStrategy[T]:
+    """One of some values. Hypothesis's own way would write all of them down, and some are long."""
+    return st.integers(0, len(values) - 1).map(lambda number: values[number])
 
 
 def mostly(good: st.SearchStrategy[T], wild: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
@@ -66,7 +81,7 @@ def json_values(leaves: st.SearchStrategy[object] | None = None) -> st.SearchStr
         st.none(),
         st.booleans(),
         st.integers(),
-        st.sampled_from((0, -1, 10**30, 10**400, 1e308, -0.0, 2**63, 48.0)),
+        pick((0, -1, 10**30, 10**400, 1e308, -0.0, 2**63, 48.0)),
         st.floats(allow_nan=False, allow_infinity=False),
         any_texts(),
     )
@@ -92,8 +107,8 @@ def edits(tokens: Sequence[bytes], most: int = 6) -> st.SearchStrategy[list[Edit
         tokens: What means something in it.
         most: How many changes there are at once.
     """
-    payload = st.one_of(st.sampled_from(tokens), st.binary(max_size=8))
-    one = st.tuples(st.sampled_from(_KINDS), st.integers(0, 0xFFFF), st.integers(0, 40), payload)
+    payload = st.one_of(pick(tokens), st.binary(max_size=8))
+    one = st.tuples(pick(_KINDS), st.integers(0, 0xFFFF), st.integers(0, 40), payload)
     return st.lists(one, max_size=most)
 
 
@@ -128,9 +143,7 @@ def mangled(
         tokens: What means something in them.
         most: How many changes there are at once.
     """
-    # By number: hypothesis writes down what a strategy is made of, and files are long.
-    number = st.integers(0, len(seeds()) - 1)
-    return st.builds(lambda n, changes: edited(seeds()[n], changes), number, edits(tokens, most))
+    return st.builds(edited, pick(seeds()), edits(tokens, most))
 
 
 def tokens_of(given: Sequence[str]) -> tuple[bytes, ...]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -47,7 +45,16 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import ResultTable
-from tests.fuzz.inputs import any_texts, edited, edits, json_values, mostly, texts
+from tests.fuzz.inputs import (
+    any_texts,
+    edited,
+    edits,
+    json_values,
+    mostly,
+    pick,
+    temporary_folder,
+    texts,
+)
 from tests.fuzz.target import BrokenPromiseError, Target, promise
 
 _NAMES: Final = (
@@ -85,7 +92,7 @@ CATALOGUE: Final = catalogue(_NAMES)
 
 def names_of_things() -> st.SearchStrategy[str]:
     """Cells that name something, or several things, or nothing."""
-    known = st.sampled_from(
+    known = pick(
         (*_NAMES, "dt_1", "dt_9", "brand_1", "prod_2", "aud_1", "pv_1", "ad_format=Sale",
          "ad_format=sale; aspect_ratio=4:5", "industry=x", "ad_format", "*", "brand_ 1")
     )  # fmt: skip
@@ -94,7 +101,7 @@ def names_of_things() -> st.SearchStrategy[str]:
 
 
 def _selector_inputs() -> st.SearchStrategy[tuple[list[str], list[list[str]]]]:
-    names = st.lists(st.one_of(st.sampled_from(_NAMES), texts(10)), min_size=1, max_size=4)
+    names = st.lists(st.one_of(pick(_NAMES), texts(10)), min_size=1, max_size=4)
     good = ("dt_1", "", "", "brand_2", "", "*", "", "*", "", "")
     fields = st.integers(0, len(good) - 1)
     changes = st.dictionaries(fields, names_of_things(), max_size=2)
@@ -117,24 +124,24 @@ def examine_cell_syntax(given: tuple[list[str], list[list[str]]]) -> None:
 
 
 def _prompt_inputs() -> st.SearchStrategy[tuple[list[str], list[str], str, str, str]]:
-    pieces = st.sampled_from(
+    pieces = pick(
         ("{product}", "{audience}", "{price}", "{a b}", "{{", "}}", "{", "}", "Now ", "{Product}",
          "{price:>99999999999}", "{price!r}", "{0.__class__}", "{=x}", "'", "=", "\n", "{prompt}")
     )  # fmt: skip
-    good = st.sampled_from(("{product}", "{audience}{{", "Now ", "'", "=", "{brand_id}", "\n", "+"))
+    good = pick(("{product}", "{audience}{{", "Now ", "'", "=", "{brand_id}", "\n", "+"))
     wild = st.lists(st.one_of(pieces, texts(8)), max_size=5)
     prompt = st.one_of(st.lists(good, max_size=3), wild).map("".join)
     columns = st.lists(
-        st.one_of(st.sampled_from(("price", "a b", "=x", "Status")), texts(8)),
+        st.one_of(pick(("price", "a b", "=x", "Status")), texts(8)),
         max_size=3,
         unique=True,
     ).filter(lambda names: not {"prompt", "product"} & {name.strip().casefold() for name in names})
-    names = st.lists(st.one_of(st.sampled_from(_NAMES), texts(10)), min_size=1, max_size=3)
-    ending = st.sampled_from((".csv", ".tsv", ".xlsx", ".parquet"))
+    names = st.lists(st.one_of(pick(_NAMES), texts(10)), min_size=1, max_size=3)
+    ending = pick((".csv", ".tsv", ".xlsx", ".parquet"))
     return st.tuples(names, columns, prompt, texts(), ending)
 
 
-_folder: Final = cache(lambda: Path(tempfile.mkdtemp(prefix="fuzz-names-")))
+_folder: Final = cache(temporary_folder)
 
 
 def examine_prompt(given: tuple[list[str], list[str], str, str, str]) -> None:
@@ -190,13 +197,13 @@ def known_again(place: str, spreadsheet: Spreadsheet) -> ResultTable:
 
 def _pattern_inputs() -> st.SearchStrategy[tuple[str, list[str], str, str, str]]:
     pieces = (*(f"{{{name}}}" for name in PLACEHOLDERS), "{name}", "{ending}", "-", "{name}", "x")
-    piece = mostly(st.sampled_from(pieces), texts(6))
-    ends = mostly(st.sampled_from((".{ending}", "-results.csv", ".{ending}")), texts(6))
+    piece = mostly(pick(pieces), texts(6))
+    ends = mostly(pick((".{ending}", "-results.csv", ".{ending}")), texts(6))
     pattern = st.tuples(st.lists(piece, max_size=6).map("".join), ends).map("".join)
     there = st.lists(st.one_of(texts(), st.from_regex(r"x-\d{4}-\d\d-\d\d\.csv")), max_size=4)
-    zones = st.sampled_from(("Europe/Berlin", "UTC", "", "Asia/Tokyo", "../x", "/etc/passwd"))
+    zones = pick(("Europe/Berlin", "UTC", "", "Asia/Tokyo", "../x", "/etc/passwd"))
     names = mostly(st.just("summer"), texts(12))
-    endings = st.sampled_from((".csv", ".xlsx", ""))
+    endings = pick((".csv", ".xlsx", ""))
     return st.tuples(pattern, there, names, mostly(zones, any_texts()), endings)
 
 
@@ -225,7 +232,7 @@ def _note_inputs() -> st.SearchStrategy[bytes]:
         optional={"api": any_texts(), "finished": any_texts(), "more": json_values()},
     )
     values = st.one_of(note, json_values())
-    deep = st.sampled_from((b"[" * 100_000, b'{"campaign":' * 20_000, b"9" * 60_000, b" " * 65_536))
+    deep = pick((b"[" * 100_000, b'{"campaign":' * 20_000, b"9" * 60_000, b" " * 65_536))
     changes = edits((b"{", b"}", b"[", b'"', b"\\ud800", b"NaN", b"1e999", b"\xff", b"\x00"))
     whole = values.map(lambda value: json.dumps(value).encode())
     return st.one_of(st.builds(edited, whole, changes), deep)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -40,7 +39,7 @@ from prefect_staticadslab.campaign.files.locations import (
     shown,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
-from tests.fuzz.inputs import any_texts, mangled, tokens_of
+from tests.fuzz.inputs import any_texts, mangled, pick, temporary_folder, tokens_of
 from tests.fuzz.target import Target, promise
 from tests.security import large_files
 
@@ -48,7 +47,7 @@ from tests.security import large_files
 @cache
 def _folder() -> Path:
     """A folder with links that lead out of it, and what they lead to."""
-    root = Path(tempfile.mkdtemp(prefix="fuzz-places-"))
+    root = temporary_folder()
     inside, outside = root / "inside", root / "outside"
     (inside / "sub").mkdir(parents=True)
     outside.mkdir()
@@ -78,13 +77,13 @@ _PIECES: Final = (
 
 @cache
 def _places() -> st.SearchStrategy[str]:
-    pieces = st.lists(st.one_of(st.sampled_from(_PIECES), any_texts()), max_size=5)
-    return st.builds(str.join, st.sampled_from(("", "/", "")), pieces)
+    pieces = st.lists(st.one_of(pick(_PIECES), any_texts()), max_size=5)
+    return st.builds(str.join, pick(("", "/", "")), pieces)
 
 
 def _place_inputs() -> st.SearchStrategy[tuple[str, str]]:
     tables = ("{d}/table.csv", "table.csv", "s3://ads/in/t.csv", "https://host/in/t.csv?x=/y/..")
-    return st.tuples(st.one_of(st.sampled_from(tables), _places()), _places())
+    return st.tuples(st.one_of(pick(tables), _places()), _places())
 
 
 def examine_place(given: tuple[str, str]) -> None:
@@ -151,7 +150,7 @@ def _about_words(text: str) -> None:
 
 
 def _sheet_inputs() -> st.SearchStrategy[tuple[str, str | None, bytes]]:
-    pieces = st.sampled_from(
+    pieces = pick(
         ("https://docs.google.com", "http://docs.google.com:443",
         "https://docs.google.com.evil.org",
          "/spreadsheets/d/", "/a/x.org/spreadsheets/u/0/d/", "e/", "2PACX-1v", "1aB_c", "/edit",
@@ -203,18 +202,18 @@ def _pictures() -> tuple[bytes, ...]:
     ):
         for kind in ("PNG", "JPEG", "WEBP", "GIF"):
             picture = Image.effect_noise(size, 50).convert("RGB" if kind == "JPEG" else mode)
-            for options in _options(kind):
+            for options in _options(kind, picture):
                 out = io.BytesIO()
                 picture.save(out, kind, **options)
                 made.append(out.getvalue())
     return tuple(made)
 
 
-def _options(kind: str) -> list[dict[str, Any]]:
+def _options(kind: str, picture: Any) -> list[dict[str, Any]]:
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    frames = {"save_all": True, "append_images": [Image.new("RGB", (4, 4))]}
+    frames = {"save_all": True, "append_images": [picture.copy()]}
     text = PngInfo()
     text.add_text("a", "b" * 500, zip=True)
     exif = Image.Exif()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -16,11 +15,12 @@ from hypothesis import strategies as st
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
 from prefect_staticadslab.campaign.files.text import read_text
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.ad_rows import plain_text, read_rows
 from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
 from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spreadsheet_of
 from prefect_staticadslab.campaign.table.job_state import (
@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.table.job_state import (
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.table.result_table import ResultTable
-from tests.fuzz.inputs import MOMENTS, NUMBERS, json_values, mostly, texts
+from tests.fuzz.inputs import MOMENTS, NUMBERS, json_values, mostly, pick, temporary_folder, texts
 from tests.fuzz.names import CATALOGUE, known_again, names_of_things
 from tests.fuzz.target import BrokenPromiseError, Target, promise
 
@@ -51,7 +51,7 @@ _values: Final = cache(
         st.booleans(),
         st.integers(),
         st.floats(allow_nan=False, allow_infinity=False),
-        st.sampled_from((10**30, 2**63, 1e308, 20.0, -0.0)),
+        pick((10**30, 2**63, 1e308, 20.0, -0.0)),
     )
 )
 """Cells as the formats hold them."""
@@ -73,7 +73,7 @@ def _json_texts() -> st.SearchStrategy[str]:
         json_values().map(lenient),
         nested,
         nested.map(lambda deep: f'{{"a": {{"b": {deep}}}}}'),
-        st.sampled_from((*keys, '{"a": {"b": ' + "9" * 5000 + "}}", '{"a": {"b": "\\ud800"}}')),
+        pick((*keys, '{"a": {"b": ' + "9" * 5000 + "}}", '{"a": {"b": "\\ud800"}}')),
         texts(),
     )
 
@@ -91,7 +91,7 @@ def _lines(extra: st.SearchStrategy[list[str]], *, wrong: bool) -> st.SearchStra
         lines = st.lists(st.tuples(*cells).map(list), min_size=1, max_size=4)
         return st.tuples(st.just(header), lines)
 
-    known = st.lists(st.sampled_from(sorted(READ_COLUMNS)), max_size=6)
+    known = st.lists(pick(sorted(READ_COLUMNS)), max_size=6)
     return st.tuples(known, extra).map(lambda parts: parts[0] + parts[1]).flatmap(of)
 
 
@@ -100,11 +100,11 @@ def _cell_of(column: str, *, wrong: bool) -> st.SearchStrategy[Any]:
     if column in _IDS:
         good = st.just(_IDS[column])
     elif column == "product_variant_id":
-        good = st.sampled_from(("", "pv_1", None))
+        good = pick(("", "pv_1", None))
     elif column in ("editable", "generate_ai_images", "generate_copy"):
-        good = st.sampled_from(("", "true", "no", "X", True, False, None, 1, 0.0))
+        good = pick(("", "true", "no", "X", True, False, None, 1, 0.0))
     elif column == "node_overrides":
-        return _json_texts() if wrong else st.sampled_from(("", '{"2": {"characters": "=x"}}'))
+        return _json_texts() if wrong else pick(("", '{"2": {"characters": "=x"}}'))
     elif column == "row_id":
         return st.one_of(st.integers(0, 9).map(str), _values())
     else:
@@ -132,7 +132,7 @@ def examine_rows(given: Lines) -> None:
     promise(len(identities) <= len(rows), "more rows than there are")
 
 
-_folder: Final = cache(lambda: Path(tempfile.mkdtemp(prefix="fuzz-records-")))
+_folder: Final = cache(temporary_folder)
 
 
 def _fresh(ending: str) -> str:
@@ -144,10 +144,10 @@ def _fresh(ending: str) -> str:
 
 
 def _state_cells() -> st.SearchStrategy[list[Any]]:
-    nonsense = st.one_of(_values(), st.sampled_from((*NUMBERS, *MOMENTS)))
-    status = st.one_of(st.sampled_from([*map(str, RowStatus)]), nonsense)
-    moments = st.one_of(st.sampled_from(MOMENTS), nonsense)
-    numbers = st.one_of(st.sampled_from(NUMBERS), nonsense)
+    nonsense = st.one_of(_values(), pick((*NUMBERS, *MOMENTS)))
+    status = st.one_of(pick([*map(str, RowStatus)]), nonsense)
+    moments = st.one_of(pick(MOMENTS), nonsense)
+    numbers = st.one_of(pick(NUMBERS), nonsense)
     by_name = {"status": status, "submitted_at": moments, "completed_at": moments} | dict.fromkeys(
         ("cost_usd", "attempts", "width", "height"), numbers
     )
@@ -155,9 +155,9 @@ def _state_cells() -> st.SearchStrategy[list[Any]]:
 
 
 def _table_inputs() -> st.SearchStrategy[tuple[str, Lines, list[list[Any]]]]:
-    extra = st.lists(st.one_of(texts(10), st.sampled_from(("Status", "error", ""))), max_size=3)
+    extra = st.lists(st.one_of(texts(10), pick(("Status", "error", ""))), max_size=3)
     states = st.lists(_state_cells(), min_size=4, max_size=4)
-    return st.tuples(st.sampled_from(WRITABLE), _lines(extra, wrong=False), states)
+    return st.tuples(pick(WRITABLE), _lines(extra, wrong=False), states)
 
 
 def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
@@ -186,7 +186,7 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
     promise([r.identity for _, r, _ in again.wanted] == wanted, "the rows are others", wanted)
     promise(again.gone == table.gone, "rows are gone", again.gone, table.gone)
     for ours, theirs in zip(table.states, again.states, strict=True):
-        known, kept = ((s.status, s.image_ad_id, s.attempts) for s in (ours, theirs))
+        known, kept = ((s.status, _id(s), s.attempts) for s in (ours, theirs))
         promise(known == kept, "a state changed", known, kept)
     try:
         reopened = ResultTable.reopen(place)
@@ -194,6 +194,11 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
         raise BrokenPromiseError("a table is not opened again", str(error)) from error
     promise([r.identity for r in reopened.rows] == [r.identity for r in again.rows], "reopened")
     _summed_up(reopened)
+
+
+def _id(state: AdState) -> str:
+    """A state's id, as far as every format can hold it; those of the API are letters and digits."""
+    return as_written(plain_text(state.image_ad_id or "").strip())
 
 
 def _with_cells_of_others(
@@ -231,9 +236,9 @@ def _about_a_state(state: AdState) -> None:
 
 
 def _state_inputs() -> st.SearchStrategy[tuple[Any, ...]]:
-    words = texts().map(str.strip)
+    words = texts().map(lambda text: text.replace("\0", "").strip())
     return st.tuples(
-        st.sampled_from([*map(str, RowStatus)]), words, words, words, st.integers(0, 100_000),
+        pick([*map(str, RowStatus)]), words, words, words, st.integers(0, 100_000),
         st.integers(0, 10**6), st.integers(946_684_800, 253_370_764_799), st.booleans(),
     )  # fmt: skip
 
@@ -255,16 +260,16 @@ def examine_state(given: tuple[Any, ...]) -> None:
 
 
 def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, str]]]:
-    choices = st.sampled_from(("As in the brand kit", "Yes", "No", "Yes", "No", "Maybe"))
-    kinds = st.sampled_from(("As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"))
+    choices = pick(("As in the brand kit", "Yes", "No", "Yes", "No", "Maybe"))
+    kinds = pick(("As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"))
     names = ("product", "audience", "design_template", "product_variant", "brand", "prompt")
-    words = mostly(st.sampled_from(("*", "prod_1", "brand_3", "")), names_of_things())
-    ad = st.dictionaries(st.sampled_from(names), words, max_size=3)
+    words = mostly(pick(("*", "prod_1", "brand_3", "")), names_of_things())
+    ad = st.dictionaries(pick(names), words, max_size=3)
     switches = {"ad_type": kinds, "generate_ai_images": choices, "generate_copy": choices}
     switched = st.fixed_dictionaries({}, optional=switches)
     known = {"brand": "brand_2", "design_template": "dt_1", "product": "*", "audience": "*"}
-    kit = st.dictionaries(st.sampled_from(names), words, max_size=2).map(lambda g: known | g)
-    flags = st.sampled_from(("", "", "true", "false", "maybe"))
+    kit = st.dictionaries(pick(names), words, max_size=2).map(lambda g: known | g)
+    flags = pick(("", "", "true", "false", "maybe"))
     whole = st.tuples(kit, flags).map(lambda given: {**given[0], "editable": given[1]})
     both = st.tuples(ad, switched).map(lambda given: given[0] | given[1])
     return st.tuples(st.lists(both, min_size=1, max_size=3), whole)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -29,7 +27,18 @@ from prefect_staticadslab.campaign.files.xlsx import (
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
-from tests.fuzz.inputs import MOMENTS, NUMBERS, ROOT, TEXTS, mangled, texts, tokens_of
+from tests.fuzz.inputs import (
+    MOMENTS,
+    NUMBERS,
+    ROOT,
+    TEXTS,
+    mangled,
+    mostly,
+    pick,
+    temporary_folder,
+    texts,
+    tokens_of,
+)
 from tests.fuzz.target import Target, promise
 from tests.fuzz.workbooks import TOKENS, mangled_workbooks, workbooks
 
@@ -64,7 +73,7 @@ def text_files() -> tuple[bytes, ...]:
 @cache
 def texts_of_tables() -> st.SearchStrategy[bytes]:
     """Files of CSV: the examples with changes in them, and lines of cells as they come."""
-    headers = st.lists(st.one_of(st.sampled_from(sorted(KNOWN_COLUMNS)), texts(10)), max_size=6)
+    headers = st.lists(st.one_of(pick(sorted(KNOWN_COLUMNS)), texts(10)), max_size=6)
     lines = st.lists(st.lists(texts(), max_size=6), max_size=5)
 
     def file(
@@ -75,9 +84,9 @@ def texts_of_tables() -> st.SearchStrategy[bytes]:
         return content.encode(coding, errors="replace")
 
     made = st.builds(
-        file, headers, lines, st.sampled_from(",;\t|"), st.sampled_from(('"', "")),
-        st.sampled_from(("\n", "\r\n", "\r")),
-        st.sampled_from(("utf-8", "utf-8-sig", "utf-16", "cp1252")),
+        file, headers, lines, pick(",;\t|"), pick(('"', "")),
+        pick(("\n", "\r\n", "\r")),
+        pick(("utf-8", "utf-8-sig", "utf-16", "cp1252")),
     )  # fmt: skip
     return st.one_of(mangled(text_files, (*_TEXT_TOKENS, *_MARKS)), made)
 
@@ -221,16 +230,50 @@ def examine_parquet(content: bytes) -> None:
     _as_a_brief(table)
 
 
-_folder: Final = cache(lambda: Path(tempfile.mkdtemp(prefix="fuzz-tables-")))
+_folder: Final = cache(temporary_folder)
 
 
 def _catalogue_inputs() -> st.SearchStrategy[tuple[str, bytes]]:
-    header = b"kind,name,brand,product,description,fonts,color_palettes,sort_order,details\n"
-    names = ("brand", "product", "variant", "audience", "[1]", '"{""a"": 1}"', "1", "Inter, Lora")
-    cells = st.one_of(st.sampled_from(names), texts(10))
-    lines = st.lists(st.lists(cells, min_size=9, max_size=9).map(",".join), min_size=1, max_size=4)
-    made = lines.map(lambda given: header + "\n".join(given).encode(errors="replace"))
-    text = st.one_of(made, mangled(text_files, (*_TEXT_TOKENS, *_MARKS)))
+    header = [
+        "kind",
+        "name",
+        "brand",
+        "product",
+        "description",
+        "fonts",
+        "color_palettes",
+        "sort_order",
+        "details",
+    ]
+    good = (
+        (
+            "brand",
+            "Tea",
+            "",
+            "",
+            "Of the coast",
+            "Inter, Lora",
+            '[{"a": 1}]',
+            "",
+            '{"tone": "dry"}',
+        ),
+        ("product", "Fennel", "Tea", "", "", "", "", "", '{"a": [1]}'),
+        ("Product variant", "50 g", "", "prod_1", "", "", "", "7", ""),
+        ("audiences", "Commuters", "brand_1", "Fennel", "=x", "", "", "", ""),
+    )
+    cells = st.one_of(
+        pick(("brand", "[1]", '[{"name": "Inter"}]', '{"a": 1}', "[", "*")), texts(10)
+    )
+    changes = st.dictionaries(st.integers(0, len(header) - 1), cells, max_size=2)
+    line = st.tuples(pick(good), changes).map(
+        lambda given: [given[1].get(place, cell) for place, cell in enumerate(given[0])]
+    )
+
+    def file(lines: list[list[str]]) -> bytes:
+        return encode_text(frame_of(header, lines), Dialect())
+
+    made = st.lists(line, min_size=1, max_size=4).map(file)
+    text = mostly(made, mangled(text_files, (*_TEXT_TOKENS, *_MARKS)))
     book = st.one_of(mangled_workbooks(), mangled(lambda: workbooks()[2:3], TOKENS))
     return st.one_of(
         st.tuples(st.just(".csv"), text),

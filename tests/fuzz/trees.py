@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     patched,
 )
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
-from tests.fuzz.inputs import ROOT, any_texts, json_values, mangled, mostly, texts, tokens_of
+from tests.fuzz.inputs import ROOT, any_texts, json_values, mangled, mostly, pick, texts, tokens_of
 from tests.fuzz.target import Target, promise
 
 _IDS: Final = ("1", "2", "3", "", "é")
@@ -44,8 +44,8 @@ def _trees() -> st.SearchStrategy[dict[str, Any]]:
     node = st.fixed_dictionaries(
         {},
         optional={
-            "id": mostly(st.sampled_from(_IDS), anything),
-            "type": mostly(st.sampled_from(_KINDS), anything),
+            "id": mostly(pick(_IDS), anything),
+            "type": mostly(pick(_KINDS), anything),
             "characters": mostly(texts(), anything),
             "name": mostly(texts(), anything),
             "fills": st.one_of(
@@ -69,13 +69,13 @@ def _trees() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _operations() -> st.SearchStrategy[object]:
-    good = st.sampled_from(("/children/0", "/children/-", "/children/0/characters", "/type", "/x"))
-    paths = mostly(good, st.one_of(st.sampled_from(_PATHS), texts(8), json_values()))
+    good = pick(("/children/0", "/children/-", "/children/0/characters", "/type", "/x"))
+    paths = mostly(good, st.one_of(pick(_PATHS), texts(8), json_values()))
     verbs = mostly(
-        st.sampled_from(("add", "remove", "replace", "move", "copy", "test")),
-        st.sampled_from(("x", None, 1)),
+        pick(("add", "remove", "replace", "move", "copy", "test")),
+        pick(("x", None, 1)),
     )
-    value = st.one_of(st.sampled_from(("Sale", 1, None)), json_values())
+    value = st.one_of(pick(("Sale", 1, None)), json_values())
     known = {"op": verbs, "path": paths}
     one = st.fixed_dictionaries({**known, "value": value, "from": paths})
     lacking = st.fixed_dictionaries({}, optional={**known, "value": value, "from": paths})
@@ -84,9 +84,9 @@ def _operations() -> st.SearchStrategy[object]:
 
 
 def _overrides() -> st.SearchStrategy[object]:
-    kinds = mostly(st.sampled_from(("characters", "imageFillUrl")), texts())
+    kinds = mostly(pick(("characters", "imageFillUrl")), texts())
     changes = st.dictionaries(kinds, texts(), min_size=1, max_size=2)
-    nodes_of = mostly(st.sampled_from(_IDS), any_texts())
+    nodes_of = mostly(pick(_IDS), any_texts())
     return mostly(st.dictionaries(nodes_of, changes, min_size=1, max_size=2), json_values())
 
 
@@ -173,7 +173,7 @@ _KIT_TOKENS: Final = tokens_of(
 
 
 def _kit_inputs() -> st.SearchStrategy[tuple[str, bytes]]:
-    endings = st.sampled_from((".toml", ".yaml"))
+    endings = pick((".toml", ".yaml"))
     return st.tuples(
         endings, st.one_of(mangled(_kits, _KIT_TOKENS, most=2), mangled(_kits, _KIT_TOKENS, most=8))
     )

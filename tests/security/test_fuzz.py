@@ -20,7 +20,7 @@ INPUTS = 25
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.filterwarnings("default")
 def test_nothing_that_arrives_makes_a_parser_crash(name: str) -> None:
-    report = examine(TARGETS[name], seed=SEED, count=INPUTS)
+    report = examine(TARGETS[name], seed=SEED, count=INPUTS, smallest=False)
     assert [f"{found.kind}: {found.message}: {found.input}" for found in report.findings] == []
     assert report.accepted + report.refused == report.inputs >= INPUTS // 2
 
@@ -40,10 +40,8 @@ def test_the_fuzz_finds_what_is_there_to_be_found(tmp_path: Path) -> None:
 
     target = Target("broken", lambda: st.integers(-100, 100), crash, (ValueError,))
     report = examine(target, seed=1, count=2000, folder=tmp_path)
-    assert {found.kind for found in report.findings} == {
-        "promise: no seven",
-        "KeyError at test_fuzz.py:41",
-    }
+    kinds = sorted(found.kind.partition(":")[0] for found in report.findings)
+    assert kinds == ["KeyError at test_fuzz.py", "promise"]
     assert report.refused > 0
     smallest = {Path(found.input).read_text() for found in report.findings}
     assert smallest == {"7", "41"}

@@ -13,10 +13,23 @@ import pandas as pd
 import pytest
 
 from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab.api.catalogue import Audience, Brand, DesignTemplate, Product
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of, spreadsheet_of
 from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.listings import (
+    AUDIENCE,
+    BRAND,
+    PRODUCT,
+    TEMPLATE,
+    Catalogue,
+    Listing,
+    ListKey,
+)
+from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 IDS = {
@@ -49,6 +62,33 @@ def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, end
     table.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1))
     table.save_now()
     again = ResultTable.open(place, sheet)
+    assert [state.image_ad_id for state in again.states] == ["ia_1"]
+    assert again.gone == 0
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
+@pytest.mark.parametrize(
+    "name", ["=Tea", "'=Tea", "''=Tea", "'\t+1", "\x07=Tea", "'\x07=Tea", "'Tea"]
+)
+def test_a_name_that_looks_like_a_formula_is_paid_for_once(
+    tmp_path: Path, name: str, ending: str
+) -> None:
+    catalogue = Catalogue(
+        {
+            ListKey(TEMPLATE): Listing((DesignTemplate(id="dt_1", status="completed"),)),
+            ListKey(BRAND): Listing((Brand(id="brand_1", name="Harbor Roast"),)),
+            ListKey(PRODUCT, "brand_1"): Listing((Product(id="prod_1", name=name),)),
+            ListKey(AUDIENCE, "prod_1"): Listing((Audience(id="aud_1", name=name),)),
+        }
+    )
+    columns = {"brand": ["brand_1"], "product": ["*"], "audience": ["*"], "prompt": ["{product}"]}
+    given = spreadsheet_of(pd.DataFrame({"design_template_id": ["dt_1"], **columns}))
+    place = str(tmp_path / f"results{ending}")
+    table = ResultTable.open(place, expand(Brief.read(given), catalogue))
+    assert table.rows[0].request.prompt == plain_text(name)
+    table.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1))
+    table.save_now()
+    again = ResultTable.open(place, expand(Brief.read(given), catalogue))
     assert [state.image_ad_id for state in again.states] == ["ia_1"]
     assert again.gone == 0
 

@@ -39,6 +39,20 @@ def inert(text: str) -> str:
     return _APOSTROPHE + text if _FORMULA.match(text) else str(text)
 
 
+def unmistakable(text: str) -> str:
+    """A text as a format holds it in which no text is a formula; `as_written` gives it back.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.formulas import as_written, unmistakable
+
+        assert unmistakable("=1+1") == "=1+1"
+        assert as_written(unmistakable("'=1+1")) == "'=1+1"
+        ```
+    """
+    return _APOSTROPHE + text if _QUOTED.match(text) else str(text)
+
+
 def as_written(text: str) -> str:
     """A text without the apostrophe that only says that it is one."""
     return text[1:] if _QUOTED.match(text) else text

@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.files.cells import (
     header_problems,
     is_blank,
 )
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
 
 _LARGEST_INTEGER: Final = 2**63 - 1
 _LARGEST_IN_A_FLOAT: Final = 2**53
@@ -112,11 +113,15 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
             columns[name] = pd.array(values, dtype="Float64")
         else:
             columns[name] = pd.array(
-                [None if v is None else cell_text(v) for v in values], dtype="string"
+                [None if v is None else _text_of(v) for v in values], dtype="string"
             )
     out = io.BytesIO()
     pd.DataFrame(columns).to_parquet(out, index=False)
     return out.getvalue()
+
+
+def _text_of(value: Any) -> str:
+    return unmistakable(value) if isinstance(value, CatalogueText) else cell_text(value)
 
 
 def need_pyarrow() -> None:

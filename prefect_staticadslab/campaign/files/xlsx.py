@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.files.cells import (
     header_problems,
     is_blank,
 )
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
 from prefect_staticadslab.campaign.files.workbook_bounds import (
     SheetExtent,
     check_archive,
@@ -176,7 +177,9 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
 
 def _as_excel_keeps_it(value: Any) -> Any:
     """A value; or its text, if the number or date that is read again would be another one."""
-    if is_blank(value) and not isinstance(value, str):
+    if isinstance(value, str):
+        return unmistakable(value) if isinstance(value, CatalogueText) else value
+    if is_blank(value):
         return None
     if isinstance(value, Decimal) and cell_text(float(value)) == cell_text(value):
         return float(value)

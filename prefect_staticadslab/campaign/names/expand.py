@@ -19,6 +19,7 @@ from prefect_staticadslab.campaign.names.resolver import (
     Resolver,
     RowAds,
 )
+from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import (
     ID_COLUMNS,
     KNOWN_COLUMNS,
@@ -137,7 +138,7 @@ class _Writer:
                     continue
                 filled = line.prompt.fill(values)
                 is_theirs = bool(named.keys() & set(line.prompt.columns))
-                cells[self._places["prompt"]] = CatalogueText(filled) if is_theirs else filled
+                cells[self._places["prompt"]] = _catalogue_text(filled) if is_theirs else filled
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
@@ -170,7 +171,7 @@ class _Writer:
         if kind is TEMPLATE:
             cells[named] = identifier
         elif selector.is_several:
-            cells[named] = CatalogueText(_name(chosen))
+            cells[named] = _catalogue_text(_name(chosen))
 
     def _text(self, cells: Sequence[Any], column: str) -> str:
         return cell_text(cells[self._places[column]]).strip()
@@ -179,6 +180,11 @@ class _Writer:
         """All lines."""
         frame = frame_of(self._header, self._lines)
         return replace(self._given, frame=frame, row_numbers=tuple(self._numbers))
+
+
+def _catalogue_text(text: str) -> CatalogueText:
+    # Without control characters, which not every format keeps: one before a = would hide it.
+    return CatalogueText(plain_text(text))
 
 
 def _name(chosen: Chosen | None) -> str:
