@@ -7,7 +7,7 @@ from typing import Final
 
 from prefect.runtime import flow_run
 
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.files.locations import shown
 
 LONGEST_NAME: Final = 200
@@ -22,10 +22,10 @@ def run_name(what: str, place: str) -> str:
         from prefect_staticadslab.orchestration.run_names import run_name
 
         assert run_name("campaign", "ads/summer.csv") == "campaign ads/summer.csv"
-        assert run_name("campaign", "a\\x1b[2J\\n.csv") == "campaign a\\\\x1b[2J .csv"
+        assert run_name("campaign", "a\\x1b[2J.csv").isprintable()
         ```
     """
-    return shortened(f"{what} {shown(place)}", LONGEST_NAME)
+    return visible(shortened(f"{what} {shown(place)}", LONGEST_NAME))
 
 
 def named_by(what: str, parameter: str) -> Callable[[], str]:

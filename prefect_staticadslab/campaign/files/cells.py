@@ -135,8 +135,7 @@ def cell_text(value: Any) -> str:
 
 
 def shortened(text: str, widest: int = 60) -> str:
-    """A cell's text for a message: on one line, not longer than `widest` characters, and such that
-    it can be seen.
+    """A cell's text for a message: on one line, and not longer than `widest` characters.
 
     Example:
         ```python
@@ -147,7 +146,7 @@ def shortened(text: str, widest: int = 60) -> str:
     """
     # What is cut may be as long as a cell.
     text = " ".join(text[: _SPACED * widest].split())
-    return visible(text if len(text) <= widest else text[: widest - 1] + "…")
+    return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
 _SPACED: Final = 20

@@ -177,7 +177,7 @@ def inert(text: str) -> str:
         assert inert("[a](javascript:alert(1))") == "[a] (javascript:alert(1))"
         ```
     """
-    return shortened(text, _LONGEST_CELL).replace("<", "‹").replace("](", "] (")
+    return visible(shortened(text, _LONGEST_CELL)).replace("<", "‹").replace("](", "] (")
 
 
 def _cell(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from prefect.logging import get_run_logger
 
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.reports.progress import is_on_terminal
 from prefect_staticadslab.orchestration.reporting.progress import progress_artifact
 
@@ -98,10 +98,10 @@ def _on_the_terminal(image_ad_id: str) -> Iterator[Show]:
     text_column = TextColumn("{task.description}")
     columns = (SpinnerColumn(), BarColumn(24), TaskProgressColumn(), text_column, Elapsed())
     with Display(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
-        bar = display.add_task(escape(shortened(image_ad_id)), total=1.0)
+        bar = display.add_task(escape(visible(shortened(image_ad_id))), total=1.0)
 
         def show(share: float, text: str) -> None:
-            text = escape(shortened(text, LONGEST_TEXT))
+            text = escape(visible(shortened(text, LONGEST_TEXT)))
             display.update(bar, completed=share, description=text, refresh=True)
 
         yield show
