@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from prefect.client.orchestration import get_client
@@ -94,7 +95,13 @@ def _bounded(message: str) -> str:
         return message
     shown = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
     hidden = message.count("\n") - shown.count("\n")
+    if more := _MORE.search(message, len(shown)):
+        hidden += int(more[1].replace(",", "")) - 1
     return f"{shown}\nand {hidden} more" if hidden else f"{shown}…"
+
+
+_MORE = re.compile(r"^And ([\d,]+) more problems\.", re.MULTILINE)
+"""What `SpreadsheetError.told` says of those that it leaves out."""
 
 
 def _passes(error: Exception) -> bool:
