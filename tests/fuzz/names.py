@@ -101,7 +101,7 @@ def names_of_things() -> st.SearchStrategy[str]:
 
 
 def _selector_inputs() -> st.SearchStrategy[tuple[list[str], list[list[str]]]]:
-    names = st.lists(st.one_of(pick(_NAMES), texts(10)), min_size=1, max_size=4)
+    names = st.lists(st.one_of(pick(_NAMES), any_texts()), min_size=1, max_size=4)
     good = ("dt_1", "", "", "brand_2", "", "*", "", "*", "", "")
     fields = st.integers(0, len(good) - 1)
     changes = st.dictionaries(fields, names_of_things(), max_size=2)
@@ -136,7 +136,7 @@ def _prompt_inputs() -> st.SearchStrategy[tuple[list[str], list[str], str, str, 
         max_size=3,
         unique=True,
     ).filter(lambda names: not {"prompt", "product"} & {name.strip().casefold() for name in names})
-    names = st.lists(st.one_of(pick(_NAMES), texts(10)), min_size=1, max_size=3)
+    names = st.lists(st.one_of(pick(_NAMES), any_texts()), min_size=1, max_size=3)
     ending = pick((".csv", ".tsv", ".xlsx", ".parquet"))
     return st.tuples(names, columns, prompt, texts(), ending)
 

@@ -123,6 +123,10 @@ def storage_protocols() -> frozenset[str]:
 
 def _below(place: Location, table: str) -> None:
     """Promises that what a table names is on the web, or below the table's folder."""
+    try:
+        Location.typed(table)
+    except CampaignError:
+        return  # no table is read there
     if place.is_web:
         return
     if place.is_local:

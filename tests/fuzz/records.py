@@ -33,7 +33,16 @@ from prefect_staticadslab.campaign.table.job_state import (
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.table.result_table import ResultTable
-from tests.fuzz.inputs import MOMENTS, NUMBERS, json_values, mostly, pick, temporary_folder, texts
+from tests.fuzz.inputs import (
+    MOMENTS,
+    NUMBERS,
+    any_texts,
+    json_values,
+    mostly,
+    pick,
+    temporary_folder,
+    texts,
+)
 from tests.fuzz.names import CATALOGUE, known_again, names_of_things
 from tests.fuzz.target import BrokenPromiseError, Target, promise
 
@@ -144,13 +153,16 @@ def _fresh(ending: str) -> str:
 
 
 def _state_cells() -> st.SearchStrategy[list[Any]]:
-    nonsense = st.one_of(_values(), pick((*NUMBERS, *MOMENTS)))
+    nonsense = st.one_of(_values(), pick((*NUMBERS, *MOMENTS)), any_texts())
     status = st.one_of(pick([*map(str, RowStatus)]), nonsense)
     moments = st.one_of(pick(MOMENTS), nonsense)
     numbers = st.one_of(pick(NUMBERS), nonsense)
     by_name = {"status": status, "submitted_at": moments, "completed_at": moments} | dict.fromkeys(
-        ("cost_usd", "attempts", "width", "height"), numbers
+        ("width", "height"), numbers
     )
+    # Amounts that cannot be are refused, and then nothing else is looked at.
+    amounts = mostly(mostly(pick(("", "0", "1.00", 4)), numbers), nonsense)
+    by_name |= {"cost_usd": amounts, "attempts": amounts}
     return st.tuples(*(by_name.get(name, nonsense) for name in RESULT_COLUMNS)).map(list)
 
 
@@ -229,7 +241,8 @@ def _summed_up(table: ResultTable) -> None:
 def _about_a_state(state: AdState) -> None:
     cells = dict(zip(RESULT_COLUMNS, state.cells(), strict=True))
     again = AdState.from_cells(cells)
-    promise(AdState.from_cells(dict(zip(RESULT_COLUMNS, again.cells(), strict=True))) == again, "")
+    once_more = AdState.from_cells(dict(zip(RESULT_COLUMNS, again.cells(), strict=True)))
+    promise(once_more == again, "a state changes each time that it is read", again, once_more)
     promise(further(state, state) is state, "a state that is further than itself")
     cost = state.cost_usd
     promise(cost is None or cost.is_finite(), "a cost that is none", cost)

@@ -143,9 +143,17 @@ def _changed(index: int, changes: Sequence[tuple[int, list[Edit]]], lost: int) -
     return _packed(parts)
 
 
-def mangled_workbooks() -> st.SearchStrategy[bytes]:
-    """Workbooks with changes within their XML, with a part missing, or within the ZIP itself."""
-    number = st.integers(0, len(workbooks()) - 1)
+CATALOGUE: Final = 2
+"""Which of the workbooks is a catalogue."""
+
+
+def mangled_workbooks(only: int | None = None) -> st.SearchStrategy[bytes]:
+    """Workbooks with changes within their XML, with a part missing, or within the ZIP itself.
+
+    Args:
+        only: Which of them, if not all.
+    """
+    number = st.integers(0, len(workbooks()) - 1) if only is None else st.just(only)
     # Mostly the first parts, which are the sheets.
     parts = mostly(st.integers(0, 1), st.integers(0, 12))
     changes = st.lists(st.tuples(parts, edits(TOKENS, most=2)), max_size=3)

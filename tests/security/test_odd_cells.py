@@ -45,7 +45,7 @@ ODD: list[Any] = [
     Decimal("0.1234567890123456789012345"), Decimal("Infinity"),
     date(1899, 12, 31), date(1900, 1, 1), datetime(1, 1, 1, 12), datetime(9999, 12, 31, 23, 59, 59),
     datetime(2026, 11, 25, 10, 30, tzinfo=UTC), [1, None, [2.5]], {"a": date(2026, 1, 1)}, b"\xff",
-    "=1+1", "'=1+1", "\ttab", "x\r\ny", "\ufeff", "_x0041_",
+    "=1+1", "'=1+1", "\ttab", "x\r\ny", "\ufeff", "_x0041_", "\ufffe", "\uffff", "x\ud800y",
 ]  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def made(**columns: list[Any]) -> ResultTable:
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
 @pytest.mark.parametrize("value", ODD, ids=lambda value: ascii(value)[:30])
 def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, ending: str) -> None:
-    sheet = spreadsheet_of(pd.DataFrame({**IDS, "row_id": [value], "note": [value]}))
+    columns = {**IDS, "row_id": [value], "note": [value]}
+    sheet = spreadsheet_of(pd.DataFrame(columns, dtype=object))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
     table.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1))
@@ -94,11 +95,16 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
-def test_an_error_with_a_nul_in_it_does_not_cost_the_table(tmp_path: Path, ending: str) -> None:
+@pytest.mark.parametrize("odd", ["\0", "\x07", "\ufffe", "\ud800"], ids=ascii)
+def test_an_error_with_an_odd_character_does_not_cost_the_table(
+    tmp_path: Path, odd: str, ending: str
+) -> None:
     sheet = spreadsheet_of(pd.DataFrame(IDS))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
-    table.update(0, AdState(RowStatus.FAILED, image_ad_id="ia_1", error="no\0thing", attempts=1))
+    table.update(
+        0, AdState(RowStatus.FAILED, image_ad_id="ia_1", error=f"no{odd}thing", attempts=1)
+    )
     table.save_now()
     (state,) = ResultTable.open(place, sheet).states
     assert (state.image_ad_id, state.attempts) == ("ia_1", 1)

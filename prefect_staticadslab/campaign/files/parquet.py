@@ -121,7 +121,9 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _text_of(value: Any) -> str:
-    return unmistakable(value) if isinstance(value, CatalogueText) else cell_text(value)
+    text = unmistakable(value) if isinstance(value, CatalogueText) else cell_text(value)
+    # Halves of characters cannot be written.
+    return text.encode(errors="ignore").decode()
 
 
 def need_pyarrow() -> None:

@@ -235,4 +235,4 @@ def _written(value: Any) -> str:
 def text_bytes(lines: Iterable[str], dialect: Dialect) -> bytes:
     """A file of such lines."""
     encoding = "utf-8-sig" if dialect.byte_order_mark else "utf-8"
-    return "".join(lines).encode(encoding, errors="replace")
+    return "".join(lines).encode(encoding, errors="ignore")

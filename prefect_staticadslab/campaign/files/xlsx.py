@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -36,6 +37,10 @@ LARGEST_INTEGER: Final = 10**15
 
 FIRST_YEAR: Final = 1901
 """Of the dates that an .xlsx holds; that of 1900 has a day too many, and an earlier one is text."""
+
+
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that would make a file which nobody can read."""
 
 
 def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
@@ -147,7 +152,6 @@ def encode_workbook(frames: Mapping[str, pd.DataFrame], *, creator: str | None =
 
 def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
     from openpyxl.styles import Font
 
     sheet.freeze_panes = "A2"
@@ -161,7 +165,7 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
         value = _as_excel_keeps_it(value)
         if isinstance(value, str):
             # A text that starts with = is a text, and not a formula.
-            return typed(ILLEGAL_CHARACTERS_RE.sub("", value), "s")
+            return typed(_NOT_IN_XML.sub("", value), "s")
         if isinstance(value, float):
             # openpyxl would write 16 digits, and another number might be read.
             return typed(repr(value), "n")
