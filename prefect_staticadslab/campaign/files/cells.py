@@ -125,8 +125,8 @@ def cell_text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, Decimal):
-        text = f"{value:f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        # A price of 3.50 is one with two digits, in a prompt as well; and 1E+3 is for nobody.
+        return f"{value:f}"
     if isinstance(value, datetime) and value.time() != time():
         return value.isoformat(" ")
     if isinstance(value, datetime):
