@@ -153,6 +153,13 @@ def test_a_mistake_is_told_by_its_place_and_kind(
     assert says in str(refused.value)
 
 
+@pytest.mark.parametrize("tag", ["bool", "int", "float", "timestamp", "omap", "set"])
+def test_a_tag_that_does_not_fit_is_a_mistake_in_words(tmp_path: Path, tag: str) -> None:
+    (tmp_path / "kits.yaml").write_text(f'a: !!{tag} x[a] brand = "x"\n')
+    with pytest.raises(CampaignError, match="is no valid YAML"):
+        open_kits(str(tmp_path / "kits.yaml"), "static-ads-lab")
+
+
 @pytest.mark.parametrize(
     ("suffix", "text"),
     [
