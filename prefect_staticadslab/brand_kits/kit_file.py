@@ -168,7 +168,7 @@ def _toml(text: str) -> Any:
 def _yaml(text: str) -> Any:
     # Prefect's own dependency; it tells keys that are there twice, and takes `no` for a text.
     from ruamel.yaml import YAML as Parser
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
 
     parser = Parser(typ="safe", pure=True)
     parser.Constructor = _bounded(parser.Constructor)
@@ -182,7 +182,7 @@ def _yaml(text: str) -> Any:
         raise CampaignError(f"is no valid YAML: {said}{place}.") from None
     except RecursionError:
         raise CampaignError(f"is no valid YAML: {_TOO_DEEP}.") from None
-    except (YAMLError, ValueError):
+    except Exception:  # a tag that does not fit can break ruamel anywhere
         raise CampaignError("is no valid YAML: a value in it is not understood.") from None
 
 
