@@ -115,6 +115,11 @@ def test_everything_that_is_wrong_in_a_file_is_told_at_once() -> None:
         ("a:\n  brand: [x\n", ".yaml", "is no valid YAML: .*line 3"),
         ("a: {}\na: {}\n", ".yml", "is no valid YAML: found duplicate key .*line 2"),
         ("a: 2024-13-45", ".yaml", "is no valid YAML"),
+        ("a: !!bool x", ".yaml", "a value in it is not understood"),
+        ("a: !!timestamp x", ".yaml", "is no valid YAML"),
+        ("a: !!int ''", ".yaml", "a value in it is not understood"),
+        ("a: !!float x", ".yaml", "a value in it is not understood"),
+        ("a: !!binary é", ".yaml", "is no valid YAML"),
         (
             "",
             ".toml",

@@ -26,7 +26,8 @@ SLOW_SECONDS: Final = 10.0
 """Of CPU that an input may take."""
 
 ENDLESS_SECONDS: Final = 120
-"""Of CPU after which an input is stopped."""
+WAITED_SECONDS: Final = 900
+"""Of CPU, and by the clock, after which an input is stopped."""
 
 MOST_MEGABYTES: Final = 1_000
 """That a refused input may take; docs/security.md promises it."""
@@ -140,7 +141,7 @@ class Examination:
         try:
             run()
         except _EndlessError:
-            self._note_failure(f"no end after {ENDLESS_SECONDS} s of CPU")
+            self._note_failure(f"no end after {ENDLESS_SECONDS} s of CPU or {WAITED_SECONDS} s")
         except Exception as error:
             # It may be hypothesis's own, of an input that fails only now and then.
             self._note_failure("" if self._failing else repr(error))
@@ -150,7 +151,7 @@ class Examination:
         if self._end is not None and self._failing is None and time.monotonic() > self._end:
             raise _EnoughError
         self._save("current", value)
-        signal.setitimer(signal.ITIMER_PROF, ENDLESS_SECONDS)
+        _stop_after(ENDLESS_SECONDS, WAITED_SECONDS)
         started = time.process_time()
         refused = False
         try:
@@ -167,7 +168,7 @@ class Examination:
             self._failing = (kind, value, "".join(traceback.format_exception(error)))
             raise
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
+            _stop_after(0, 0)
             self.report.inputs += 1
         self.report.refused += refused
         self.report.accepted += not refused
@@ -266,8 +267,14 @@ def _endless_inputs_stopped() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise _EndlessError
 
-    before = signal.signal(signal.SIGPROF, stop)
+    before = [(number, signal.signal(number, stop)) for number in (signal.SIGPROF, signal.SIGALRM)]
     try:
         yield
     finally:
-        signal.signal(signal.SIGPROF, before)
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _stop_after(cpu_seconds: float, seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds)

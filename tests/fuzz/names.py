@@ -222,7 +222,7 @@ def examine_pattern(given: tuple[str, list[str], str, str, str]) -> None:
     spreadsheet = f"{name}{ending}"
     table = tables.new(spreadsheet)
     promise(tables.earlier(spreadsheet, [table]) == [table], "an earlier table is not known", table)
-    if is_spreadsheet_name(spreadsheet):
+    if is_spreadsheet_name(spreadsheet) and "/" not in name:
         promise(tables.is_table(table), "a table is not told from a spreadsheet", table)
 
 

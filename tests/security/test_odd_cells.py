@@ -96,7 +96,7 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
 @pytest.mark.parametrize("odd", ["\0", "\x07", "\ufffe", "\ud800"], ids=ascii)
-def test_an_error_with_an_odd_character_does_not_cost_the_table(
+def test_an_error_with_a_nul_in_it_does_not_cost_the_table(
     tmp_path: Path, odd: str, ending: str
 ) -> None:
     sheet = spreadsheet_of(pd.DataFrame(IDS))
