@@ -31,7 +31,7 @@ from prefect_staticadslab.brand_kits.diff import (
     compare_kit,
     contents,
 )
-from prefect_staticadslab.brand_kits.keys import Keys, client_of, look_up_file
+from prefect_staticadslab.brand_kits.keys import KitKeys, client_of, look_up_file
 from prefect_staticadslab.brand_kits.kit import block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import LookedUp
@@ -66,7 +66,7 @@ async def run(given: argparse.Namespace) -> int:
         blocks = {given.name, *(kit.credentials for kit in file.kits)}
         saved = {b: await prefect.credentials(b) for b in blocks if not block_name_problem(b)}
         finding = compare_credentials(given.name, saved[given.name], from_environment)
-        keys = Keys(given.name, from_environment, saved, finding, given.overwrite)
+        keys = KitKeys(given.name, from_environment, saved, finding, given.overwrite)
         await check(keys)
         kits = await look_up_file(file, keys)
         findings = [compare_kit(await prefect.kit(kit.name), kit, kits.names) for kit in kits.kits]
@@ -75,7 +75,7 @@ async def run(given: argparse.Namespace) -> int:
         return await save(prefect, keys, kits, findings)
 
 
-async def check(keys: Keys) -> None:
+async def check(keys: KitKeys) -> None:
     """Asks the API about the key, and tells whose it is and what it may do.
 
     Raises:
@@ -100,7 +100,7 @@ def report(findings: Sequence[Finding]) -> int:
 
 
 async def save(
-    prefect: PrefectBlocks, keys: Keys, kits: LookedUp, findings: Sequence[Finding]
+    prefect: PrefectBlocks, keys: KitKeys, kits: LookedUp, findings: Sequence[Finding]
 ) -> int:
     """Saves what is missing, and what differs if it is to be overwritten; and tells all of it."""
     say(f"Block types:  {', '.join(await prefect.register())}")

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
-from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
 
 
@@ -61,7 +61,7 @@ async def create_ads(
         Completed if every ad is; Failed, with the reasons, if not.
     """
     watch = flow_started()
-    tries = await Tries.of_this_run()
+    tries = await FlowRetries.of_this_run()
     try:
         check_limit(max_spend_usd)
         if not output:

@@ -39,11 +39,16 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.cli.spending import TEMPLATES, add_spending_options, agreed_limit
-from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.chunk_tasks import (
+    ChunkTasks,
+    by_account,
+    clients_of,
+    keys_of,
+)
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.run_reporter import BatchRun
+from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
@@ -112,10 +117,10 @@ async def design_templates(
         plan.new_usd,
         f", for {account.organization_name}" if account.organization_name else "",
     )
-    run = BatchRun(batch, plan, keys.seconds_for, source, account.organization_name)
+    run = RunReporter(batch, plan, keys.seconds_for, source, account.organization_name)
     async with run.kept():
         async with run.progress():
-            fan_out = FanOut(
+            fan_out = ChunkTasks(
                 batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
             )
             results = await fan_out.run()

@@ -24,8 +24,8 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
-from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.notes import Note
+from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.table.limits import (
@@ -42,7 +42,7 @@ from prefect_staticadslab.cli.options import (
 from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
 from prefect_staticadslab.cli.spending import say_limits, usd
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
-from prefect_staticadslab.orchestration.inbox_run import InboxWork, note_begun
+from prefect_staticadslab.orchestration.inbox_run import InboxRun, note_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
 from prefect_staticadslab.orchestration.run_names import named_by
 
@@ -105,7 +105,7 @@ async def inbox(
         if wait := settling_seconds(files, datetime.now(UTC), settle_seconds):
             logger.info("Waiting %.0f s for files that may still be copied", wait)
             await asyncio.sleep(wait)
-        found = box.look(files)
+        found = box.scan(files)
         if found.waiting:
             async with credentials.get_client(attempts=3) as client:
                 await check_key(client)
@@ -113,7 +113,7 @@ async def inbox(
         watch.ended = await refused(error)
         return watch.ended
     day = DayLimit.of(max_spend_per_day_usd, time_zone)
-    work = InboxWork(box, found, Budget.of(max_spend_usd), day, dry_run)
+    work = InboxRun(box, found, Budget.of(max_spend_usd), day, dry_run)
     for waiting in found.waiting:
         if max_spreadsheets and len(work.states) >= max_spreadsheets:
             work.leave(waiting)
@@ -136,7 +136,7 @@ async def inbox(
             return_state=True,
         )
         state = await work.run(waiting, run)
-        work.note(waiting, state)
+        work.record(waiting, state)
         if state.is_cancelled():
             break
     watch.ended = await ended(await work.end(), may_pass=work.may_pass)
@@ -226,7 +226,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         box = Inbox.open(
             given.folder, given.results_folder, given.results, moment, credentials.base_url
         )
-        for waiting in box.look().waiting:
+        for waiting in box.scan().waiting:
             if storage.exists(waiting.output):
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
     if not given.dry_run:

@@ -40,11 +40,11 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.cli.spending import REVISIONS, add_spending_options, agreed_limit
-from prefect_staticadslab.orchestration.chunk_tasks import quoted
+from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.run_reporter import BatchRun
+from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 REFUSED = "Nothing was changed."
@@ -110,7 +110,7 @@ async def revise(
         )
         results: list[ImageAdResult] = []
         stopped_by = ""
-        run = BatchRun(
+        run = RunReporter(
             revisions,
             plan,
             client.limiter.seconds_for,
@@ -122,7 +122,7 @@ async def revise(
                 async with run.progress():
                     while planned := await revisions.next_round(client):
                         done = await revise_image_ads(
-                            credentials, quoted(planned), timeout_seconds, quoted(revisions.table)
+                            credentials, opaque(planned), timeout_seconds, opaque(revisions.table)
                         )
                         revisions.collect(done)
                         await revisions.note_versions(client, [r.position for r in done])

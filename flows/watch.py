@@ -40,7 +40,7 @@ from prefect_staticadslab.cli.runner import (
 )
 from prefect_staticadslab.cli.spending import usd
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
-from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 from prefect_staticadslab.orchestration.run_names import named_by
 
@@ -130,13 +130,13 @@ async def create_and_watch(
     async with credentials.get_client() as client:
         try:
             check_limit(max_spend_usd)
-            tries = await Tries.of_this_run()
+            tries = await FlowRetries.of_this_run()
             tries.check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
             logger.info(price_line(request), extra=if_cost_is_untold())
             created = await jobs.create_unless_failed(client, request, tries.name)
         except (CampaignError, StaticAdsLabError) as error:
-            if isinstance(error, StaticAdsLabError) and error.undecided:
+            if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
                 said = f"{error}. The ad may have been created."
                 started.ended = await ended(Failed(message=said))
             else:

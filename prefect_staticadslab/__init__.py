@@ -27,9 +27,9 @@ from prefect_staticadslab.api.models import (
     ImageAdRequest,
     ImageAdVersion,
 )
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.rows.form_ads import TypedAd
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.image_ad_job import ImageAdJob, ImageAdRun
 from prefect_staticadslab.orchestration.run_campaign import CampaignResult, run_campaign
@@ -71,7 +71,6 @@ from prefect_staticadslab.tasks import (
 )
 
 __all__ = [
-    "AdState",
     "Audience",
     "Brand",
     "CampaignResult",
@@ -90,7 +89,8 @@ __all__ = [
     "ImageAdRun",
     "ImageAdVersion",
     "ImageType",
-    "PlannedAd",
+    "JobState",
+    "PlannedJob",
     "Product",
     "ProductVariant",
     "Progress",

@@ -36,10 +36,10 @@ from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline import ahead, session
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
 from prefect_staticadslab.campaign.pipeline import chunk as pipeline
 from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
+from prefect_staticadslab.campaign.pipeline import session, submit_window
 from prefect_staticadslab.campaign.pipeline.background import all_of
 from prefect_staticadslab.campaign.table import result_table as results
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
@@ -49,7 +49,7 @@ COMPRESSED: dict[Any, dict[str, float]] = {
     poll_plan: {"POLL_SECONDS": 0.1},
     results: {"CHECKPOINT_SECONDS": 0.1},
     keys: {"CHUNK_ADS": 5},
-    ahead: {"LEAST_ROWS": 10},
+    submit_window: {"LEAST_ROWS": 10},
     pipeline: {"GRACE_SECONDS": 1.0},
     retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
     rate_limit: {"SHORTEST_REFUSAL_WAIT": 0.02},

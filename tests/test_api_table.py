@@ -9,7 +9,7 @@ import pytest
 
 from prefect_staticadslab import StaticAdsLabClient, tasks
 from prefect_staticadslab.simulator.routes import api_routes
-from prefect_staticadslab.simulator.world import World
+from prefect_staticadslab.simulator.world import SimulatedAPI
 from tests.conftest import ROOT
 
 
@@ -38,7 +38,7 @@ def routes() -> set[tuple[str, str]]:
     """What the simulator answers to."""
     return {
         (method, route.path)
-        for route in api_routes(World())
+        for route in api_routes(SimulatedAPI())
         for method in (route.methods or set()) - {"HEAD"}
     }
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from flows.campaign import main
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -161,7 +161,7 @@ def test_real_ads_and_simulated_ones_are_not_mixed(
 ) -> None:
     place = write_campaign(tmp_path, "a")
     made = Campaign.open(place, str(tmp_path / "out.csv"))
-    real = AdState(RowStatus.COMPLETED, "ia_1", "https://cdn.example.com/1.png", attempts=1)
+    real = JobState(RowStatus.COMPLETED, "ia_1", "https://cdn.example.com/1.png", attempts=1)
     made.table.update(0, real)
     made.table.save_now()
     assert main([place, str(tmp_path / "out.csv"), "--simulate"]) == 2

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from flows.download import main
-from prefect_staticadslab import AdState, RowStatus, StaticAdsLabCredentials
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
@@ -178,7 +178,7 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
     with SlowPictures() as server:
         for position in range(count):
             url = f"{server.url}/{position}.png"
-            table.update(position, AdState(RowStatus.COMPLETED, f"ia_{position}", url))
+            table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", url))
         table.save_now()
         allowed = prefect_server | {"SAL_ALLOWED_HOSTS": "127.0.0.1"}
         process = command([str(tmp_path / "out.csv"), str(tmp_path / "pictures")], allowed)

@@ -12,7 +12,7 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign, main
-from prefect_staticadslab import AdState, RowStatus, StaticAdsLabCredentials
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -176,7 +176,7 @@ def test_a_simulation_of_names_is_not_mixed_into_real_ads(
     place = write(tmp_path, ("Alder & Co", "Tea", "", "*", "*", "", ""))
     made = Campaign.open(Brief.open(place), str(tmp_path / "out.csv"), catalogue=SHOP)
     url = "https://cdn.example.com/1.png"
-    made.table.update(0, AdState(RowStatus.COMPLETED, "ia_1", url, attempts=1))
+    made.table.update(0, JobState(RowStatus.COMPLETED, "ia_1", url, attempts=1))
     made.table.save_now()
     place = write(tmp_path, ("Harbor Roast", "Cold Brew Kit", "", "*", "*", "", ""))
     assert main([place, str(tmp_path / "out.csv"), "--simulate"]) == 2

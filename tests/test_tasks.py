@@ -149,7 +149,7 @@ async def test_a_chunk_of_requests_becomes_results(
 
     results = await chunk(credentials)
     assert [str(r.state.status) for r in results] == ["completed", "completed", "failed"]
-    assert len({r.state.image_ad_id for r in results}) == 3
+    assert len({r.state.job_id for r in results}) == 3
 
 
 async def test_a_chunk_with_a_key_of_its_own_is_the_same_ads_in_every_run(
@@ -160,7 +160,7 @@ async def test_a_chunk_with_a_key_of_its_own_is_the_same_ads_in_every_run(
     @flow
     async def chunk(key: str | None) -> list[str | None]:
         results = await generate_image_ads(credentials, requests, wait=False, idempotency_key=key)
-        return [result.state.image_ad_id for result in results]
+        return [result.state.job_id for result in results]
 
     first = await chunk("mine")
     assert await chunk("mine") == first

@@ -248,6 +248,6 @@ class BaseClient:
         return self._redactor.text(path.partition("?")[0])[: bounds.HEADER_LENGTH]
 
 
-def quoted(identifier: str) -> str:
+def encoded(identifier: str) -> str:
     """An id as a part of a path."""
     return quote(identifier, safe="")

@@ -19,7 +19,7 @@ from prefect_staticadslab.api.answers import (
     read_answer,
     read_body,
 )
-from prefect_staticadslab.api.base_client import BaseClient, Upload, quoted
+from prefect_staticadslab.api.base_client import BaseClient, Upload, encoded
 from prefect_staticadslab.api.catalogue import (
     ENDPOINTS,
     CatalogueResource,
@@ -155,7 +155,7 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             NotFoundError: There is none of this id.
         """
-        return parse(ImageAd, await self._request("GET", f"/v1/image-ads/{quoted(image_ad_id)}"))
+        return parse(ImageAd, await self._request("GET", f"/v1/image-ads/{encoded(image_ad_id)}"))
 
     async def get_image_ads(self, image_ad_ids: Sequence[str]) -> list[ImageAd]:
         """Many image ads, up to 100 in one request.
@@ -178,7 +178,7 @@ class StaticAdsLabClient(BaseClient):
         # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
         # others.
         try:
-            answer = await self._request("GET", path + ",".join(quoted(i) for i in ids))
+            answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
         except (BadRequestError, NotFoundError, OversizedAnswerError):
             if len(ids) == 1:
                 return []
@@ -220,7 +220,7 @@ class StaticAdsLabClient(BaseClient):
         """
         answer = await self._request(
             "PATCH",
-            f"/v1/image-ads/{quoted(image_ad_id)}",
+            f"/v1/image-ads/{encoded(image_ad_id)}",
             json={"current_json_tree": current_json_tree},
             idempotency_key=idempotency_key or str(uuid.uuid4()),
             is_create=True,
@@ -235,11 +235,11 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             NotFoundError: There is none of this id.
         """
-        await self._delete(f"/v1/image-ads/{quoted(image_ad_id)}")
+        await self._delete(f"/v1/image-ads/{encoded(image_ad_id)}")
 
     def list_image_ad_versions(self, image_ad_id: str) -> AsyncIterator[ImageAdVersion]:
         """All versions of an editable ad, page by page, in the API's order."""
-        return self._pages(ImageAdVersion, f"/v1/image-ads/{quoted(image_ad_id)}/versions", {})
+        return self._pages(ImageAdVersion, f"/v1/image-ads/{encoded(image_ad_id)}/versions", {})
 
     async def get_image_ad_version(self, image_ad_id: str, version_id: str) -> ImageAdVersion:
         """One version of an editable ad.
@@ -247,7 +247,7 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             NotFoundError: There is none of this id.
         """
-        path = f"/v1/image-ads/{quoted(image_ad_id)}/versions/{quoted(version_id)}"
+        path = f"/v1/image-ads/{encoded(image_ad_id)}/versions/{encoded(version_id)}"
         return parse(ImageAdVersion, await self._request("GET", path))
 
     async def sync_image_ads(
@@ -284,7 +284,7 @@ class StaticAdsLabClient(BaseClient):
         # A stream that was opened once is not reopened here: its watcher decides what to do.
         request = self._http.build_request(
             "GET",
-            f"/v1/image-ads/{quoted(image_ad_id)}",
+            f"/v1/image-ads/{encoded(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
             timeout=httpx.Timeout(2 * HEARTBEAT_SECONDS + 1, connect=bounds.CONNECT_SECONDS),
         )
@@ -324,7 +324,7 @@ class StaticAdsLabClient(BaseClient):
         Raises:
             NotFoundError: There is none of this id.
         """
-        path = f"{ENDPOINTS[kind]}/{quoted(identifier)}"
+        path = f"{ENDPOINTS[kind]}/{encoded(identifier)}"
         return parse(kind, await self._request("GET", path))
 
     def list_resources(self, kind: type[C], **filters: str | bool) -> AsyncIterator[C]:
@@ -377,7 +377,7 @@ class StaticAdsLabClient(BaseClient):
         """
         answer = await self._request(
             "PATCH",
-            f"{ENDPOINTS[kind]}/{quoted(identifier)}",
+            f"{ENDPOINTS[kind]}/{encoded(identifier)}",
             json=fields,
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
@@ -390,7 +390,7 @@ class StaticAdsLabClient(BaseClient):
             NotFoundError: There is none of this id.
             ConflictError: Something else hangs on it.
         """
-        await self._delete(f"{ENDPOINTS[kind]}/{quoted(identifier)}")
+        await self._delete(f"{ENDPOINTS[kind]}/{encoded(identifier)}")
 
     # Images and design templates
 
@@ -534,7 +534,7 @@ class StaticAdsLabClient(BaseClient):
             await self._request("DELETE", path)
         except NotFoundError as error:
             # If an earlier try was not answered, it was that one which deleted it.
-            if not error.undecided:
+            if not error.outcome_unknown:
                 raise
 
 

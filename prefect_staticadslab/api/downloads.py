@@ -16,7 +16,7 @@ from prefect_staticadslab.api.errors import (
     WebError,
 )
 from prefect_staticadslab.api.retries import retrying
-from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, shown, web_client
+from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_client
 
 T = TypeVar("T")
 
@@ -113,10 +113,12 @@ class PictureDownloader:
         try:
             async with ask(self._http, url, self._gate) as answer:
                 if answer.status in DEAD_STATUSES:
-                    raise PictureGoneError(f"The picture answered {answer.status}: {shown(url)}")
+                    raise PictureGoneError(f"The picture answered {answer.status}: {redacted(url)}")
                 if not answer.response.is_success:
-                    raise APIConnectionError(f"The picture answered {answer.status}: {shown(url)}")
-                await self._write(answer, path, shown(url))
+                    raise APIConnectionError(
+                        f"The picture answered {answer.status}: {redacted(url)}"
+                    )
+                await self._write(answer, path, redacted(url))
         except WebError as error:
             raise APIConnectionError(f"The picture could not be fetched: {error}") from None
 

@@ -47,11 +47,11 @@ class StaticAdsLabError(Exception):
     """The base of every error that this package raises about the API.
 
     Attributes:
-        undecided: Whether this request may have been taken by the API all the same: one of its
-            tries, not necessarily the last, ended without an answer that decides it.
+        outcome_unknown: Whether this request may have been taken by the API all the same: one of
+            its tries, not necessarily the last, ended without an answer that decides it.
     """
 
-    undecided: bool = False
+    outcome_unknown: bool = False
 
 
 class InvalidAPIKeyError(StaticAdsLabError, ValueError):
@@ -284,5 +284,5 @@ def error_class(status: int, code: str) -> type[APIStatusError]:
     return _BY_STATUS.get(status, APIStatusError)
 
 
-CAMPAIGN_STOPPERS = (AuthenticationError, PermissionDeniedError, InsufficientBalanceError)
+ACCOUNT_ERRORS = (AuthenticationError, PermissionDeniedError, InsufficientBalanceError)
 """Errors after which no further create of the same key can succeed."""

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
-    CAMPAIGN_STOPPERS,
+    ACCOUNT_ERRORS,
     DesignTemplateFailedError,
     ImageAdFailedError,
     NotFoundError,
@@ -44,7 +44,7 @@ FRESH_TRIES: Final = 20
 LAST_READ_SECONDS: Final = 5.0
 """What a read gets at least, however little time is left: it may be the one that tells."""
 
-_HOPELESS = (*CAMPAIGN_STOPPERS, NotFoundError)
+_HOPELESS = (*ACCOUNT_ERRORS, NotFoundError)
 
 
 async def wait_for_image_ad(
@@ -220,7 +220,7 @@ async def _stream(
                         await called
                 if isinstance(event, Complete | Failed):
                     return True
-    except CAMPAIGN_STOPPERS:
+    except ACCOUNT_ERRORS:
         raise
     except StaticAdsLabError as error:
         logger.info("The stream of %s ended early: %s", image_ad_id, error)

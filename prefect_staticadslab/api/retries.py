@@ -54,10 +54,10 @@ class RetryPolicy:
 
     def __call__(self, error: Exception) -> bool | float:
         if self._body_ages and type(error) is ConflictError:
-            error.undecided = self._undecided
+            error.outcome_unknown = self._undecided
             return False
         if isinstance(error, StaticAdsLabError):
-            error.undecided = self._undecided = self._undecided or isinstance(error, _RETRIED)
+            error.outcome_unknown = self._undecided = self._undecided or isinstance(error, _RETRIED)
         if isinstance(error, RateLimitError):
             # The limiter makes everyone wait, this request too; here there is nothing to add.
             now = time.monotonic()

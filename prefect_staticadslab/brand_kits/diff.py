@@ -42,7 +42,7 @@ class Difference:
     saved: str
     wanted: str
 
-    def told(self, source: str) -> str:
+    def message_in(self, source: str) -> str:
         """The difference, before anything is replaced."""
         return f"{self.field} is {self.saved} in Prefect and {self.wanted} in the {source}"
 
@@ -100,7 +100,7 @@ class Finding:
                 return [f"{self.title} is not there."]
             case Standing.SAME:
                 return [f"{self.title} is there already, and the same."]
-        return [f"{self.title}: {each.told(self.source)}." for each in self.differences]
+        return [f"{self.title}: {each.message_in(self.source)}." for each in self.differences]
 
     def lines_after(self, contents: str = "") -> list[str]:
         """What to say of it once it is saved."""

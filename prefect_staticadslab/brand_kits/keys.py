@@ -26,7 +26,7 @@ ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True)
-class Keys:
+class KitKeys:
     """The keys of the credentials blocks that a command is about.
 
     Attributes:
@@ -87,7 +87,7 @@ def client_of(credentials: StaticAdsLabCredentials) -> StaticAdsLabClient:
     return credentials.get_client(attempts=ATTEMPTS)
 
 
-async def look_up_file(file: KitFile, keys: Keys) -> LookedUp:
+async def look_up_file(file: KitFile, keys: KitKeys) -> LookedUp:
     """A file's kits in ids, each looked up with the key that it will be used with.
 
     Raises:
@@ -121,7 +121,7 @@ def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
     return by_block
 
 
-def _hint(keys: Keys, block: str) -> str:
+def _hint(keys: KitKeys, block: str) -> str:
     if block != keys.name or not keys.stays:
         return ""
     return (

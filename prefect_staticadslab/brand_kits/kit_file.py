@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
-from prefect_staticadslab.campaign.names.listings import KINDS, Kind
+from prefect_staticadslab.campaign.names.listings import KINDS, ResourceType
 from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS, NAME_COLUMNS
 
@@ -47,7 +47,7 @@ class WrittenKit:
 
     name: str
     credentials: str
-    selectors: Mapping[Kind, Selector] = field(default_factory=dict)
+    selectors: Mapping[ResourceType, Selector] = field(default_factory=dict)
     prompt: str = ""
     editable: bool | None = None
     generate_ai_images: bool | None = None
@@ -279,8 +279,8 @@ class _KitReader:
         self._note(name, f"must be true or false, without quotes, and is {_told(value)}.")
         return None
 
-    def _selectors(self, texts: Mapping[str, str]) -> dict[Kind, Selector]:
-        selectors: dict[Kind, Selector] = {}
+    def _selectors(self, texts: Mapping[str, str]) -> dict[ResourceType, Selector]:
+        selectors: dict[ResourceType, Selector] = {}
         for kind in KINDS:
             id_text, name_text = texts[kind.id_column], texts[kind.name]
             if not id_text and not name_text:
@@ -309,7 +309,7 @@ def _unknown(name: str) -> str:
     return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
 
 
-def _homeless(kind: Kind) -> str:
+def _homeless(kind: ResourceType) -> str:
     article = "an" if kind.thing[0] in "aeiou" else "a"
     return (
         f"{article} {kind.thing} is looked up by name among those of a {kind.parent}. "
@@ -317,7 +317,7 @@ def _homeless(kind: Kind) -> str:
     )
 
 
-def _one(kind: Kind) -> str:
+def _one(kind: ResourceType) -> str:
     return f"{ALL} stands for all of them, and a brand kit has one {kind.thing}. Name it."
 
 

@@ -19,8 +19,8 @@ from prefect_staticadslab.campaign.names.listings import (
     TEMPLATE,
     Catalogue,
     Chosen,
-    Kind,
     ListKey,
+    ResourceType,
 )
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
@@ -66,7 +66,7 @@ async def look_up_kits(
         wrong, _ = await find_wrong_ids(client, account, rows, catalogue)
     except StaticAdsLabError as error:
         raise no_answer(client, error) from error
-    problems = {*found.problems, *written.told(wrong)}
+    problems = {*found.problems, *written.in_file(wrong)}
     order = {kit.name: number for number, kit in enumerate(kits)}
     return replace(found, problems=tuple(sorted(problems, key=lambda p: (order[p.kit], p.field))))
 
@@ -106,9 +106,9 @@ class WrittenKits:
             for listing in catalogue.lists.values()
             for resource in listing.resources
         }
-        return LookedUp(tuple(kits), tuple(self.told([*resolver.problems, *problems])), names)
+        return LookedUp(tuple(kits), tuple(self.in_file([*resolver.problems, *problems])), names)
 
-    def told(self, problems: Sequence[Problem]) -> list[KitProblem]:
+    def in_file(self, problems: Sequence[Problem]) -> list[KitProblem]:
         """Problems of lines as those of kits."""
         told = []
         for problem in problems:
@@ -123,9 +123,11 @@ class WrittenKits:
         return [BriefLine(number, kit.selectors) for number, kit in enumerate(self.kits)]
 
 
-def _choose(resolver: Resolver, line: BriefLine) -> tuple[dict[Kind, Chosen], list[Problem]]:
+def _choose(
+    resolver: Resolver, line: BriefLine
+) -> tuple[dict[ResourceType, Chosen], list[Problem]]:
     """What a kit means of each kind, as far as that can be said, and where that is too much."""
-    chosen: dict[Kind, Chosen] = {}
+    chosen: dict[ResourceType, Chosen] = {}
     problems: list[Problem] = []
     parents = {kind.name: kind for kind in KINDS}
     for kind in KINDS:
@@ -144,7 +146,7 @@ def _choose(resolver: Resolver, line: BriefLine) -> tuple[dict[Kind, Chosen], li
     return chosen, problems
 
 
-def _several(kind: Kind, found: Sequence[Chosen], catalogue: Catalogue) -> str:
+def _several(kind: ResourceType, found: Sequence[Chosen], catalogue: Catalogue) -> str:
     names = {f.id: f.name for f in found}
     if kind is TEMPLATE:
         templates = [catalogue.find(kind, f.id) for f in found]
@@ -158,7 +160,7 @@ def _several(kind: Kind, found: Sequence[Chosen], catalogue: Catalogue) -> str:
     )
 
 
-def _in_ids(written: WrittenKit, chosen: Mapping[Kind, Chosen]) -> BrandKit:
+def _in_ids(written: WrittenKit, chosen: Mapping[ResourceType, Chosen]) -> BrandKit:
     ids = {kind.id_column: found.id for kind, found in chosen.items()}
     return BrandKit(
         name=written.name,

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, deal
-from prefect_staticadslab.campaign.pipeline.attempt import AdUnderWay
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedAd
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.failures import causes
 from prefect_staticadslab.campaign.reports.summary import Summary
@@ -66,12 +66,13 @@ class Batch(Generic[Q]):
         left = Plan.of(self.table)
         return Summary(
             rows=left.rows,
-            unsent=sum(s.is_unsent for _, _, s in self.table.wanted),
+            unsent=sum(s.is_unsent for _, _, s in self.table.current_rows),
             unsent_usd=sum(
-                (r.request.price_usd for _, r, s in self.table.wanted if s.is_unsent), Decimal(0)
+                (r.request.price_usd for _, r, s in self.table.current_rows if s.is_unsent),
+                Decimal(0),
             ),
             adoption=self.adoption,
-            is_cost_known="cost_usd" in self.table.kind.columns,
+            is_cost_known="cost_usd" in self.table.job_type.columns,
             counts=self.table.counts(),
             already_completed=already_completed,
             spent_before_usd=spent_before_usd,
@@ -83,7 +84,7 @@ class Batch(Generic[Q]):
             pictures=pictures or None,
             pictures_missing=pictures_missing,
             stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
-            failures=causes(self.table.wanted),
+            failures=causes(self.table.current_rows),
         )
 
 
@@ -96,21 +97,23 @@ class ParallelBatch(Batch[B]):
         """The rows that are not completed, in the table's order, a hundred at a time.
 
         Args:
-            weights: How to share them out between keys; see `deal`. None for a single key.
+            weights: How to share them out between keys; see `distribute`. None for a single key.
             most: About how many chunks there may be: with more rows, each has several hundreds.
                 None for any number.
         """
         campaign = campaign_id(self.name)
         planned = [
-            PlannedAd(position, row.request, campaign, row.identity, state, wanted=not row.gone)
+            PlannedJob(
+                position, row.request, campaign, row.identity, state, may_create=not row.removed
+            )
             for position, (row, state) in enumerate(
                 zip(self.table.rows, self.table.states, strict=True)
             )
             if position not in self.adoption.held
-            and (state.status is RowStatus.PROCESSING if row.gone else not state.is_completed)
+            and (state.status is RowStatus.PROCESSING if row.removed else not state.is_completed)
         ]
         hundreds = math.ceil(len(planned) / CHUNK_ADS / most) if most else 1
-        return deal(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
+        return distribute(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
 
     async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
         """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
@@ -125,14 +128,14 @@ class ParallelBatch(Batch[B]):
         Raises:
             CampaignError: It cannot be written, so nothing must be sent.
         """
-        marked = [ad for ad in map(AdUnderWay, chunk.ads) if ad.wants_create]
+        marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
         for ad in marked:
             ad.begin_attempt(now, chunk.account)
         known = await self.table.before_send({ad.position: ad.state for ad in marked})
         # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
         # is lost, and then by another one, which is refused.
         ads = [
-            replace(plan, state=known[plan.position], marked=True)
+            replace(plan, state=known[plan.position], persisted_elsewhere=True)
             if plan.position in known
             else plan
             for plan in chunk.ads

@@ -101,8 +101,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         account = accounts[0]
         rows = [
             row
-            for _, row, state in self.table.wanted
-            if state.image_ad_id is None or state.status is RowStatus.FAILED
+            for _, row, state in self.table.current_rows
+            if state.job_id is None or state.status is RowStatus.FAILED
         ]
         unchecked = await check_catalogue(client, account, rows, self.catalogue)
         return Preflight(account.organization_name, unchecked, client.clock_ahead)

@@ -46,9 +46,9 @@ class Problem:
 
     def __str__(self) -> str:
         row = None if self.row is None else f"{SPREADSHEET_WORDS.row} {self.row}"
-        return self.told(row, SPREADSHEET_WORDS)
+        return self.message_in(row, SPREADSHEET_WORDS)
 
-    def told(self, rows: str | None, words: Words) -> str:
+    def message_in(self, rows: str | None, words: Words) -> str:
         """The problem in people's words.
 
         Args:
@@ -69,12 +69,12 @@ class SpreadsheetError(CampaignError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.told(SPREADSHEET_WORDS))
+        super().__init__(self.message_in(SPREADSHEET_WORDS))
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.problems,)
 
-    def told(self, words: Words) -> str:
+    def message_in(self, words: Words) -> str:
         """A line per problem, where one that many rows have is a single line for all of them."""
         rows: dict[Problem, list[int]] = {}
         for problem in self.problems:
@@ -87,16 +87,16 @@ class SpreadsheetError(CampaignError):
             numbers = sorted(set(given))
             several = f"{words.rows} {_some_of(ranges(numbers))}" if len(numbers) > 1 else None
             one = f"{words.row} {numbers[0]}" if numbers else None
-            lines.append(problem.told(several or one, words))
+            lines.append(problem.message_in(several or one, words))
         if more := len(rows) - len(lines):
             lines.append(f"And {more:,} more problems. Mend these, and run it again.")
         return "\n".join(lines)
 
 
-def _some_of(told: str) -> str:
-    if len(told) <= _LONGEST_RANGES:
-        return told
-    return f"{told[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
+def _some_of(numbers: str) -> str:
+    if len(numbers) <= _LONGEST_RANGES:
+        return numbers
+    return f"{numbers[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
 
 
 _LONGEST_RANGES: Final = 1_000

@@ -19,7 +19,12 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import KINDS, NOTHING_READ, Catalogue, Kind
+from prefect_staticadslab.campaign.names.listings import (
+    KINDS,
+    NOTHING_READ,
+    Catalogue,
+    ResourceType,
+)
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")
@@ -190,7 +195,7 @@ class _Lookup:
     def __init__(
         self,
         client: StaticAdsLabClient,
-        kind: Kind,
+        kind: ResourceType,
         rows: Sequence[RowOfIds],
         catalogue: Catalogue,
     ) -> None:

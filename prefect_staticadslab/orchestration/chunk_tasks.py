@@ -22,7 +22,7 @@ from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, Keys
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.background import all_of
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -47,9 +47,9 @@ def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabC
     return {key_id(each.api_key.get_secret_value()): each for each in credentials}
 
 
-def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> Keys:
+def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> KeyLimiters:
     """The limiters of these credentials."""
-    return Keys(
+    return KeyLimiters(
         {
             account: shared_limiter(each.base_url, each.api_key.get_secret_value())
             for account, each in credentials.items()
@@ -69,7 +69,7 @@ async def clients_of(
         ]
 
 
-def quoted(argument: T) -> T:
+def opaque(argument: T) -> T:
     """An argument that Prefect passes on as it is. It would look for task runs in every cell of the
     table, for every chunk; the task gets it without the quotes."""
     return cast(T, quote(argument))
@@ -81,7 +81,7 @@ a campaign is."""
 
 
 @dataclass(frozen=True)
-class FanOut:
+class ChunkTasks:
     """How a campaign's chunks become task runs.
 
     With Prefect's default task runner they are awaited in the flow's own event loop: they share
@@ -119,16 +119,16 @@ class FanOut:
     async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
         results = await self.task(
             self.credentials[chunk.account],
-            quoted(chunk.ads),
+            opaque(chunk.ads),
             self.attempts,
             self.timeout_seconds,
             self.wait,
-            quoted(self.campaign.table),
+            opaque(self.campaign.table),
         )
         self.campaign.collect(results)
         return results
 
-    async def _elsewhere(self, chunks: list[Chunk], keys: Keys) -> list[list[ImageAdResult]]:
+    async def _elsewhere(self, chunks: list[Chunk], keys: KeyLimiters) -> list[list[ImageAdResult]]:
         # As many at once as the limit keeps busy; the others are not marked as sent before it is
         # their turn.
         at_once = {
@@ -185,7 +185,7 @@ class FanOut:
         try:
             future = self.task.submit(
                 self.credentials[chunk.account],
-                # Not quoted: Prefect's quotes do not survive pickling.
+                # Not opaque: Prefect's quotes do not survive pickling.
                 chunk.ads,
                 1,
                 self.timeout_seconds,
@@ -208,8 +208,8 @@ class FanOut:
 def _failed_jobs(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
     """The ads of a chunk that are to be tried once more."""
     ads = [
-        replace(ad, state=results[ad.position].state, marked=False)
+        replace(ad, state=results[ad.position].state, persisted_elsewhere=False)
         for ad in chunk.ads
-        if ad.wanted and results[ad.position].state.job_failed
+        if ad.may_create and results[ad.position].state.job_failed
     ]
     return replace(chunk, ads=ads)

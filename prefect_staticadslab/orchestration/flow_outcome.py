@@ -13,7 +13,7 @@ from prefect.states import Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
-from prefect_staticadslab.tasks._runs import PASSING
+from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS
 
 REFUSED_TITLE: Final = "Nothing was created."
 
@@ -36,7 +36,7 @@ async def refused(
     error: CampaignError | StaticAdsLabError,
     *,
     title: str = REFUSED_TITLE,
-    said: str = "",
+    message: str = "",
     is_last_word: bool = True,
 ) -> State[Any]:
     """The state of a run that has created nothing, because something is wrong.
@@ -47,13 +47,13 @@ async def refused(
     Args:
         error: What is wrong.
         title: What to say above it.
-        said: What to say of it, if not its message.
+        message: What to say of it, if not its message.
         is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
 
     Raises:
         UnfinishedError: It may pass, and Prefect is to run the flow again.
     """
-    message = _bounded(said or str(error))
+    message = _bounded(message or str(error))
     get_run_logger().error("%s\n%s", title, message)
     state: State[Any] = Failed(name=REFUSED_STATE, message=message)
     may_pass = isinstance(error, StorageError) or _passes(error)
@@ -101,8 +101,8 @@ def _bounded(message: str) -> str:
 
 
 _MORE = re.compile(r"^And ([\d,]+) more problems\.", re.MULTILINE)
-"""What `SpreadsheetError.told` says of those that it leaves out."""
+"""What `SpreadsheetError.message_in` says of those that it leaves out."""
 
 
 def _passes(error: Exception) -> bool:
-    return isinstance(error, PASSING) or isinstance(error.__cause__, PASSING)
+    return isinstance(error, TRANSIENT_ERRORS) or isinstance(error.__cause__, TRANSIENT_ERRORS)

@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME
 
 
 @dataclass(frozen=True)
-class Tries:
+class FlowRetries:
     """What a flow run did so far.
 
     Attributes:
@@ -35,7 +35,7 @@ class Tries:
     scheduled: datetime | None = None
 
     @classmethod
-    async def of_this_run(cls) -> Tries:
+    async def of_this_run(cls) -> FlowRetries:
         """All tries of the flow run that this is called in."""
         context = FlowRunContext.get()
         run = context.flow_run if context else None

@@ -19,8 +19,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget
-from prefect_staticadslab.campaign.inbox.looking import Found, Inbox, Waiting
 from prefect_staticadslab.campaign.inbox.notes import Note
+from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, ScanResult
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
@@ -47,7 +47,7 @@ def note_begun(output: str) -> None:
 
 
 @dataclass
-class InboxWork:
+class InboxRun:
     """A run of an inbox.
 
     Attributes:
@@ -62,7 +62,7 @@ class InboxWork:
     """
 
     inbox: Inbox
-    found: Found
+    found: ScanResult
     budget: Budget
     day: DayLimit
     dry_run: bool = False
@@ -93,11 +93,13 @@ class InboxWork:
         """
         return self.has_begun and not self._has_final_failures
 
-    def leave(self, waiting: Waiting) -> None:
+    def leave(self, waiting: PendingSpreadsheet) -> None:
         """Leaves a spreadsheet for the next run."""
         self.left[waiting.name] = NEXT_RUN
 
-    async def allow(self, waiting: Waiting, credentials: StaticAdsLabCredentials) -> float | None:
+    async def allow(
+        self, waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
+    ) -> float | None:
         """Whether a spreadsheet may be begun.
 
         Returns:
@@ -124,7 +126,7 @@ class InboxWork:
             return limit_for(plan.total_usd)
         return None
 
-    def begin(self, waiting: Waiting) -> Note | None:
+    def begin(self, waiting: PendingSpreadsheet) -> Note | None:
         """Notes that a spreadsheet is run, and reserves what it may start.
 
         Returns:
@@ -139,7 +141,7 @@ class InboxWork:
         return self._reserved.get(waiting.name)
 
     @contextlib.contextmanager
-    def _noted(self, waiting: Waiting) -> Iterator[None]:
+    def _noted(self, waiting: PendingSpreadsheet) -> Iterator[None]:
         """Notes why a spreadsheet is not run, if the body raises it."""
         try:
             yield
@@ -148,7 +150,9 @@ class InboxWork:
         except CampaignError as error:
             self.refused[waiting.name] = str(error)
 
-    async def run(self, waiting: Waiting, call: Callable[[], Awaitable[Any]]) -> State[Any]:
+    async def run(
+        self, waiting: PendingSpreadsheet, call: Callable[[], Awaitable[Any]]
+    ) -> State[Any]:
         """Runs a spreadsheet in a flow run of its own, which calls `note_begun`.
 
         Prefect tells the runs within a run by their order. So if that is retried, it may answer
@@ -169,7 +173,7 @@ class InboxWork:
                 settle(self.inbox.results, waiting.name, reserved, Decimal(0))
         return state
 
-    def note(self, waiting: Waiting, state: State[Any]) -> None:
+    def record(self, waiting: PendingSpreadsheet, state: State[Any]) -> None:
         """Notes how a spreadsheet ended."""
         self.states[waiting.name] = state
         if state.is_failed() and not self.dry_run and self.inbox.is_finished(waiting):
@@ -209,7 +213,7 @@ class InboxWork:
             "finished before": len(self.found.finished),
         }
         told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        where = locations.shown(self.inbox.folder)
+        where = locations.redacted(self.inbox.folder)
         dry = "Dry run, nothing was created. " if self.dry_run else ""
         return f"{dry}Spreadsheets in {where}: {told or 'none'}"
 
@@ -229,7 +233,9 @@ class InboxWork:
         return {**ends, **self.refused, **self.left}
 
 
-async def _opened(waiting: Waiting, credentials: StaticAdsLabCredentials) -> Campaign | None:
+async def _opened(
+    waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
+) -> Campaign | None:
     """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
     try:
         brief = Brief.open(waiting.location)

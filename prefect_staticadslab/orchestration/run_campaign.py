@@ -37,12 +37,17 @@ from prefect_staticadslab.campaign.table.plan import Plan, started_usd
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.cli.console import if_cost_is_untold
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.orchestration.chunk_tasks import FanOut, by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.chunk_tasks import (
+    ChunkTasks,
+    by_account,
+    clients_of,
+    keys_of,
+)
 from prefect_staticadslab.orchestration.flow_outcome import refused
-from prefect_staticadslab.orchestration.flow_retries import Tries
+from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
-from prefect_staticadslab.orchestration.run_reporter import BatchRun
+from prefect_staticadslab.orchestration.run_reporter import RunReporter
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
 
@@ -160,7 +165,7 @@ async def run_campaign(
     try:
         limit_of(max_spend_usd)
         if time_zone is not None:
-            scheduled = (await Tries.of_this_run()).scheduled or flow_run.scheduled_start_time
+            scheduled = (await FlowRetries.of_this_run()).scheduled or flow_run.scheduled_start_time
             moment = moment_of(scheduled, time_zone)
             source = fill_in(source, moment) if isinstance(source, str) else source
             output, name, download_images, images_zip = (
@@ -200,8 +205,8 @@ async def run_campaign(
         check_places(folder, images_zip, output=output)
         current.table.save_now()
     except CampaignError as error:
-        said = error.told(words) if isinstance(error, SpreadsheetError) else ""
-        return CampaignResult(await refused(error, said=said, is_last_word=False))
+        message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
+        return CampaignResult(await refused(error, message=message, is_last_word=False))
 
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
@@ -214,7 +219,7 @@ async def run_campaign(
         f", for {asked.organization}" if asked.organization else "",
         extra=if_cost_is_untold(),
     )
-    if gone := current.table.gone:
+    if gone := current.table.removed:
         logger.info(
             "%s of %s no longer in the spreadsheet; kept after the others",
             "1 ad" if gone == 1 else f"{gone} ads",
@@ -222,7 +227,7 @@ async def run_campaign(
         )
     if asked.unchecked:
         logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
-    run = BatchRun(
+    run = RunReporter(
         current,
         plan,
         keys.seconds_for,
@@ -232,7 +237,7 @@ async def run_campaign(
     before = list(current.table.states)
     async with run.kept():
         async with run.progress():
-            results = await FanOut(
+            results = await ChunkTasks(
                 current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
             ).run()
         pictures = await keep_pictures(current.table, folder, images_zip, credentials)

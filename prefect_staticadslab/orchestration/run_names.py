@@ -8,7 +8,7 @@ from typing import Final
 from prefect.runtime import flow_run
 
 from prefect_staticadslab.campaign.files.cells import shortened, visible
-from prefect_staticadslab.campaign.files.locations import shown
+from prefect_staticadslab.campaign.files.locations import redacted
 
 LONGEST_NAME: Final = 200
 """Characters. The UI has room for fewer; and a place may be an address of thousands."""
@@ -25,7 +25,7 @@ def run_name(what: str, place: str) -> str:
         assert run_name("campaign", "a\\x1b[2J.csv").isprintable()
         ```
     """
-    return visible(shortened(f"{what} {shown(place)}", LONGEST_NAME))
+    return visible(shortened(f"{what} {redacted(place)}", LONGEST_NAME))
 
 
 def named_by(what: str, parameter: str) -> Callable[[], str]:

@@ -18,9 +18,13 @@ from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pipeline.background import in_background
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.reports.progress import TableObserver, is_on_terminal, shown
+from prefect_staticadslab.campaign.reports.progress import (
+    TableObserver,
+    is_on_terminal,
+    progress_display,
+)
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.console import say_unsaved
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
@@ -36,7 +40,7 @@ from prefect_staticadslab.orchestration.reporting.events import (
     emit_failure,
     emit_started,
 )
-from prefect_staticadslab.orchestration.reporting.progress import Note, progress_artifact
+from prefect_staticadslab.orchestration.reporting.progress import ProgressUpdate, progress_artifact
 
 PROGRESS_SECONDS: Final = 5.0
 """How often Prefect hears how far a batch is."""
@@ -51,7 +55,7 @@ COMPLETED, INCOMPLETE, INTERRUPTED = "completed", "incomplete", "interrupted"
 
 
 @dataclass
-class BatchRun:
+class RunReporter:
     """A run of a batch. Use it as `async with run.kept(): ...`, and then `await run.report(...)`.
 
     Attributes:
@@ -68,7 +72,7 @@ class BatchRun:
     source: str = ""
     organization: str = ""
     _started: float = field(default_factory=time.monotonic)
-    _failed: dict[int, AdState] = field(default_factory=dict)
+    _failed: dict[int, JobState] = field(default_factory=dict)
     _told: int = 0
 
     @asynccontextmanager
@@ -96,20 +100,20 @@ class BatchRun:
         self._failed = self._failed_now()
         self._told = 0
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(shown(observer, get_run_logger().info))
-            note: Note = _nothing
+            await stack.enter_async_context(progress_display(observer, get_run_logger().info))
+            update: ProgressUpdate = _nothing
             if self.plan.creates + self.plan.following:
                 artifact = progress_artifact(
                     artifact_key(self.batch, "progress"),
                     observer.tally().line(),
                     every_seconds=PROGRESS_SECONDS,
                 )
-                note = await stack.enter_async_context(artifact)
-            await stack.enter_async_context(in_background(self._follow(observer, note)))
+                update = await stack.enter_async_context(artifact)
+            await stack.enter_async_context(in_background(self._follow(observer, update)))
             yield
             self._tell_failures(self._failed_now())
             tally = observer.tally()
-            note(tally.share, tally.line())
+            update(tally.share, tally.line())
 
     async def report(
         self,
@@ -177,25 +181,25 @@ class BatchRun:
         if not kept and not summary.output:
             say_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
 
-    async def _follow(self, observer: TableObserver, note: Note) -> None:
-        before: dict[int, AdState] = self._failed
+    async def _follow(self, observer: TableObserver, update: ProgressUpdate) -> None:
+        before: dict[int, JobState] = self._failed
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)
             tally = observer.tally()
-            note(tally.share, tally.line())
+            update(tally.share, tally.line())
             # One that has failed just now may be about to be tried again.
             now = self._failed_now()
             self._tell_failures({p: s for p, s in now.items() if before.get(p) == s})
             before = now
 
-    def _failed_now(self) -> dict[int, AdState]:
+    def _failed_now(self) -> dict[int, JobState]:
         return {
             position: state
-            for position, _, state in self.batch.table.wanted
+            for position, _, state in self.batch.table.current_rows
             if state.status is RowStatus.FAILED
         }
 
-    def _tell_failures(self, failed: dict[int, AdState]) -> None:
+    def _tell_failures(self, failed: dict[int, JobState]) -> None:
         """Logs rows that failed, with an event for each; after a few of them, a word is enough."""
         logger = get_run_logger()
         for position, state in failed.items():

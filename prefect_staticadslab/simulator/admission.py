@@ -25,7 +25,7 @@ RESOURCES: Final = (
 )
 
 
-class Refusal(Exception):
+class APIError(Exception):
     """An error answer."""
 
     def __init__(
@@ -45,10 +45,10 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
 
-def not_valid(*details: tuple[str, str]) -> Refusal:
+def not_valid(*details: tuple[str, str]) -> APIError:
     """A 400 that says what is wrong with which field."""
     listed = [{"field": field, "message": message} for field, message in details]
-    return Refusal(400, "VALIDATION_ERROR", "The body is not valid.", details=listed)
+    return APIError(400, "VALIDATION_ERROR", "The body is not valid.", details=listed)
 
 
 @dataclass
@@ -89,10 +89,10 @@ class Admission:
         """The rate-limit headers of a request, which takes a slot.
 
         Raises:
-            Refusal: 401 for an unknown key, 429 if the window is full.
+            APIError: 401 for an unknown key, 429 if the window is full.
         """
         if key not in self.scopes:
-            raise Refusal(401, "UNAUTHORIZED", "The API key is missing or unknown.")
+            raise APIError(401, "UNAUTHORIZED", "The API key is missing or unknown.")
         window = self._windows.setdefault(key, deque())
         length, limit = self._window_seconds, self._rate_limit
         while window and window[0] <= now - length:
@@ -109,7 +109,7 @@ class Admission:
         }
         if refused:
             headers["Retry-After"] = str(math.ceil(wait))
-            raise Refusal(
+            raise APIError(
                 429, "RATE_LIMIT_EXCEEDED", "Too many requests in this window.", headers=headers
             )
         return headers
@@ -117,7 +117,7 @@ class Admission:
     def need_scope(self, key: str, scope: str) -> None:
         """Raises a 403 if the key lacks the scope."""
         if scope not in self.scopes[key]:
-            raise Refusal(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
+            raise APIError(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
 
     def recall(
         self, key: str, idempotency_key: str, request: object, now: float
@@ -131,7 +131,7 @@ class Admission:
             now: The time.
 
         Raises:
-            Refusal: 409 if the first request still runs, or was another one.
+            APIError: 409 if the first request still runs, or was another one.
         """
         text = json.dumps(request, sort_keys=True)
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
@@ -141,9 +141,9 @@ class Admission:
             self._remembered[name] = _Remembered(fingerprint, now)
             return None
         if known.fingerprint != fingerprint:
-            raise Refusal(409, "IDEMPOTENCY_CONFLICT", "This key was used with another body.")
+            raise APIError(409, "IDEMPOTENCY_CONFLICT", "This key was used with another body.")
         if known.answer is None:
-            raise Refusal(
+            raise APIError(
                 409, "IDEMPOTENCY_CONFLICT", "The first request with this key still runs."
             )
         return known.answer

@@ -15,7 +15,7 @@ from prefect_staticadslab.simulator.calls import meta
 from prefect_staticadslab.simulator.pictures import draw_picture, draw_preview
 from prefect_staticadslab.simulator.routes import api_routes
 from prefect_staticadslab.simulator.uploads import THUMBNAILS, thumbnail
-from prefect_staticadslab.simulator.world import Refusal, World, now
+from prefect_staticadslab.simulator.world import APIError, SimulatedAPI, now
 
 BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab simulator</title>
 <h1>This is a simulator</h1>
@@ -26,7 +26,7 @@ MOST_SECONDS: Final = 1e9
 """That time may be moved by at once: thirty years, so that all dates stay dates."""
 
 
-def make_app(world: World) -> Starlette:
+def make_app(world: SimulatedAPI) -> Starlette:
     """The ASGI application for a world."""
 
     async def banner(_: Request) -> Response:
@@ -84,7 +84,7 @@ def make_app(world: World) -> Starlette:
     )
 
 
-def _picture(world: World, name: str) -> bytes | None:
+def _picture(world: SimulatedAPI, name: str) -> bytes | None:
     """The picture of an ad, a version or a design template, once it is completed."""
     found = world.rendering_of(name)
     if found is not None:
@@ -94,12 +94,12 @@ def _picture(world: World, name: str) -> bytes | None:
         return rendering.given.content if rendering.given else draw_picture(job, rendering, world)
     try:
         template = world.template(name, now())
-    except Refusal:
+    except APIError:
         return None
     return draw_preview(template, world) if template["status"] == "completed" else None
 
 
-def _all_ads(world: World) -> list[dict[str, Any]]:
+def _all_ads(world: SimulatedAPI) -> list[dict[str, Any]]:
     """Every ad there is, without a limit or a fault: for tests that want the truth."""
     moment = now()
     return [
@@ -114,7 +114,7 @@ def _all_ads(world: World) -> list[dict[str, Any]]:
     ]
 
 
-def _stats(world: World) -> dict[str, Any]:
+def _stats(world: SimulatedAPI) -> dict[str, Any]:
     moment = now()
     return {
         **world.counts,

@@ -18,7 +18,7 @@ from starlette.types import Message
 
 from prefect_staticadslab.simulator.guard import MOST_BODY_BYTES, read_body, read_json
 from prefect_staticadslab.simulator.image_ads import timestamp
-from prefect_staticadslab.simulator.world import Refusal, World, now
+from prefect_staticadslab.simulator.world import APIError, SimulatedAPI, now
 
 DEFAULT_LIMIT: Final = 20
 LARGEST_LIMIT: Final = 100
@@ -40,7 +40,7 @@ class Call:
     """
 
     request: Request
-    world: World
+    world: SimulatedAPI
     key: str | None
     body: Any = None
     files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Told:
+class Reply:
     """What a call answers: data for the envelope."""
 
     data: Any
@@ -61,10 +61,12 @@ class Told:
     has_more: bool | None = None
 
 
-Handler = Callable[[Call], Awaitable[Told | Response]]
+Handler = Callable[[Call], Awaitable[Reply | Response]]
 
 
-def api(world: World, path: str, handler: Handler, scope: str | None, method: str = "GET") -> Route:
+def api(
+    world: SimulatedAPI, path: str, handler: Handler, scope: str | None, method: str = "GET"
+) -> Route:
     """A call of the API: admitted, limited, answered once per idempotency key, in its envelope."""
 
     async def endpoint(request: Request) -> Response:
@@ -73,7 +75,9 @@ def api(world: World, path: str, handler: Handler, scope: str | None, method: st
     return Route(path, endpoint, methods=[method])
 
 
-async def _answer(request: Request, world: World, handler: Handler, scope: str | None) -> Response:
+async def _answer(
+    request: Request, world: SimulatedAPI, handler: Handler, scope: str | None
+) -> Response:
     headers: dict[str, str] = {}
     key = request.headers.get("x-api-key", "")
     world.counts["requests"] += 1
@@ -84,7 +88,7 @@ async def _answer(request: Request, world: World, handler: Handler, scope: str |
         response = await _answer_once(request, world, handler, key)
     except ClientDisconnect:
         return Response(status_code=499)  # nobody is there to read it
-    except Refusal as refusal:
+    except APIError as refusal:
         world.counts[str(refusal.status)] += 1
         error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
         if refusal.details:
@@ -96,7 +100,9 @@ async def _answer(request: Request, world: World, handler: Handler, scope: str |
     return response
 
 
-async def _answer_once(request: Request, world: World, handler: Handler, key: str) -> Response:
+async def _answer_once(
+    request: Request, world: SimulatedAPI, handler: Handler, key: str
+) -> Response:
     is_create = (request.method, request.url.path) == ("POST", "/v1/image-ads")
     world.counts["creates"] += is_create
     body, files = await _read(request)
@@ -110,7 +116,7 @@ async def _answer_once(request: Request, world: World, handler: Handler, key: st
     earlier = world.admission.recall(key, idempotency_key, asked, now())
     if earlier is not None:
         world.counts["replayed"] += 1
-        response = _told(request, Told(*earlier))
+        response = _told(request, Reply(*earlier))
         response.headers["Idempotent-Replayed"] = "true"
         return response
     try:
@@ -118,7 +124,7 @@ async def _answer_once(request: Request, world: World, handler: Handler, key: st
     except BaseException:
         world.admission.remember(key, idempotency_key, None)
         raise
-    if isinstance(told, Told):
+    if isinstance(told, Reply):
         answer = copy.deepcopy(told.data), told.status
         world.admission.remember(key, idempotency_key, answer)
     return _told(request, told)
@@ -140,7 +146,7 @@ async def _read(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
                 else:
                     fields[name] = value
     except HTTPException as error:
-        raise Refusal(400, "VALIDATION_ERROR", f"The form is broken: {error.detail}") from None
+        raise APIError(400, "VALIDATION_ERROR", f"The form is broken: {error.detail}") from None
     return fields, files
 
 
@@ -153,7 +159,7 @@ def _with_body(request: Request, body: bytes) -> Request:
     return Request(request.scope, receive)
 
 
-def _told(request: Request, told: Told | Response) -> Response:
+def _told(request: Request, told: Reply | Response) -> Response:
     if isinstance(told, Response):
         return told
     if told.status == 204:
@@ -175,11 +181,11 @@ def _hosted(data: Any, host: str) -> Any:
     return data
 
 
-def page(call: Call, items: list[dict[str, Any]]) -> Told:
+def page(call: Call, items: list[dict[str, Any]]) -> Reply:
     """The items that the query asks for, and whether more follow.
 
     Raises:
-        Refusal: 400 for a limit that is none.
+        APIError: 400 for a limit that is none.
     """
     query = dict(call.request.query_params)
     try:
@@ -187,7 +193,7 @@ def page(call: Call, items: list[dict[str, Any]]) -> Told:
     except ValueError:
         limit = 0
     if not 1 <= limit <= LARGEST_LIMIT:
-        raise Refusal(400, "VALIDATION_ERROR", f"limit is between 1 and {LARGEST_LIMIT}.")
+        raise APIError(400, "VALIDATION_ERROR", f"limit is between 1 and {LARGEST_LIMIT}.")
     after = query.pop("starting_after", None)
     wanted = {i for i in query.pop("ids", "").split(",") if i}
     # Nothing that was deleted is kept here.
@@ -202,7 +208,7 @@ def page(call: Call, items: list[dict[str, Any]]) -> Told:
     if after is not None:
         places = [place for place, item in enumerate(items) if item["id"] == after]
         start = places[0] + 1 if places else len(items)
-    return Told(items[start : start + limit], has_more=len(items) > start + limit)
+    return Reply(items[start : start + limit], has_more=len(items) > start + limit)
 
 
 def _as_query(value: Any) -> str:

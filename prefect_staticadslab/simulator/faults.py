@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from prefect_staticadslab.simulator.world import World
+from prefect_staticadslab.simulator.world import SimulatedAPI
 
 SLOW_SECONDS: Final = 0.3
 
@@ -24,7 +24,7 @@ _PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 class Faults:
     """Puts faults between an application and its clients, as often as the world's settings say."""
 
-    def __init__(self, app: ASGIApp, world: World) -> None:
+    def __init__(self, app: ASGIApp, world: SimulatedAPI) -> None:
         self._app = app
         self._world = world
 

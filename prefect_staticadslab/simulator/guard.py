@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from prefect_staticadslab.simulator.admission import Refusal
+from prefect_staticadslab.simulator.admission import APIError
 
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 """Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""
@@ -52,11 +52,11 @@ class Guard:
             await JSONResponse(error, refusal.status)(scope, receive, send)
 
 
-def _refusal(scope: Scope) -> Refusal | None:
+def _refusal(scope: Scope) -> APIError | None:
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _is_this_machine(hosts[0]):
-        return Refusal(
+        return APIError(
             421,
             "NOT_THIS_MACHINE",
             "The simulator answers as 127.0.0.1, localhost or [::1] only. "
@@ -65,7 +65,7 @@ def _refusal(scope: Scope) -> Refusal | None:
     origins = headers.getlist("origin")
     is_read = scope.get("method") in _READING and not scope["path"].startswith(TRUTH)
     if not is_read and any(origin != f"http://{hosts[0]}" for origin in origins):
-        return Refusal(403, "ANOTHER_SITE", "The simulator takes nothing from other web sites.")
+        return APIError(403, "ANOTHER_SITE", "The simulator takes nothing from other web sites.")
     return None
 
 
@@ -85,13 +85,13 @@ async def read_body(request: Request) -> bytes:
     """A request's whole body.
 
     Raises:
-        Refusal: 413 if it has more than `MOST_BODY_BYTES`.
+        APIError: 413 if it has more than `MOST_BODY_BYTES`.
     """
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size > MOST_BODY_BYTES:
-            raise Refusal(
+            raise APIError(
                 413, "PAYLOAD_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES:,} bytes."
             )
         pieces.append(piece)
@@ -102,7 +102,7 @@ def read_json(body: bytes) -> Any:
     """What a body's JSON says.
 
     Raises:
-        Refusal: 400 if it is none, or holds what could not be answered as JSON again: a number
+        APIError: 400 if it is none, or holds what could not be answered as JSON again: a number
             that is infinite or none, half of a character, more than `MOST_LEVELS` levels.
     """
     try:
@@ -111,7 +111,7 @@ def read_json(body: bytes) -> Any:
         if b"\\u" in body:  # the only way to half of a character
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Refusal(400, "VALIDATION_ERROR", "The body is no JSON.") from None
+        raise APIError(400, "VALIDATION_ERROR", "The body is no JSON.") from None
     return value
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from prefect_staticadslab.simulator import trees
 from prefect_staticadslab.simulator.image_ads import Job, Rendering
-from prefect_staticadslab.simulator.world import World, now
+from prefect_staticadslab.simulator.world import SimulatedAPI, now
 
 MARGIN: Final = 72
 LONGEST_DRAWN: Final = 1000
@@ -23,7 +23,7 @@ INVERTED: Final = ("Bold", "Product")
 """Formats that stand light on dark."""
 
 
-def draw_picture(job: Job, rendering: Rendering, world: World) -> bytes:
+def draw_picture(job: Job, rendering: Rendering, world: SimulatedAPI) -> bytes:
     """The PNG of a rendering: what its tree says, for whom, and in the template's look."""
     catalog = world.catalog
     brand = catalog.brands[job.body["brand_id"]]
@@ -63,7 +63,7 @@ def draw_picture(job: Job, rendering: Rendering, world: World) -> bytes:
     return _png(picture)
 
 
-def draw_preview(template: Mapping[str, Any], world: World) -> bytes:
+def draw_preview(template: Mapping[str, Any], world: SimulatedAPI) -> bytes:
     """The PNG of a design template: its reference, and where texts and picture will be."""
     width, height = template["width"], template["height"]
     dark, accent, light = _NEUTRAL
@@ -151,7 +151,7 @@ def _framed(picture: Image.Image, shown: bytes) -> None:
         picture.paste(ImageOps.fit(image.convert("RGB"), (side, side)), (left, top))
 
 
-def _own_picture(url: str | None, world: World) -> bytes | None:
+def _own_picture(url: str | None, world: SimulatedAPI) -> bytes | None:
     """An uploaded image of this simulator's, by its address."""
     try:
         name = urlsplit(url or "").path

@@ -10,12 +10,12 @@ from typing import Any, Final
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.admission import Refusal, not_valid
-from prefect_staticadslab.simulator.calls import LARGEST_LIMIT, Call, Handler, Told, api, page
+from prefect_staticadslab.simulator.admission import APIError, not_valid
+from prefect_staticadslab.simulator.calls import LARGEST_LIMIT, Call, Handler, Reply, api, page
 from prefect_staticadslab.simulator.image_ads import Job, current_step, failure
 from prefect_staticadslab.simulator.trees import check_tree
 from prefect_staticadslab.simulator.uploads import decoded, fetched, read_image
-from prefect_staticadslab.simulator.world import HEARTBEAT_SECONDS, World, now
+from prefect_staticadslab.simulator.world import HEARTBEAT_SECONDS, SimulatedAPI, now
 
 STREAM_STEP_SECONDS: Final = 1.0
 MOST_FIGMA_ITEMS: Final = 10
@@ -30,7 +30,7 @@ CATALOGUE: Final = {
 """By path: the kind of resource, and whose scope it needs."""
 
 
-def api_routes(world: World) -> list[Route]:
+def api_routes(world: SimulatedAPI) -> list[Route]:
     """All calls under `/v1`."""
 
     def call(path: str, handler: Handler, scope: str | None, method: str = "GET") -> Route:
@@ -66,42 +66,42 @@ def api_routes(world: World) -> list[Route]:
     return routes
 
 
-async def _account(call: Call) -> Told:
+async def _account(call: Call) -> Reply:
     key = call.request.headers["x-api-key"]
-    return Told({"organization": {"name": "Simulated Shops"}, "scopes": call.world.scopes[key]})
+    return Reply({"organization": {"name": "Simulated Shops"}, "scopes": call.world.scopes[key]})
 
 
 # Image ads
 
 
-async def _create_image_ad(call: Call) -> Told:
+async def _create_image_ad(call: Call) -> Reply:
     world = call.world
     world.creating += 1
     try:
         await asyncio.sleep(world.settings.answer_seconds)
-        return Told(world.create_image_ad(call.body, now(), call.key), 202)
+        return Reply(world.create_image_ad(call.body, now(), call.key), 202)
     finally:
         world.creating -= 1
 
 
-async def _list_image_ads(call: Call) -> Told:
+async def _list_image_ads(call: Call) -> Reply:
     world, moment = call.world, now()
     if "ids" in call.request.query_params:
         ids = _ids(call)
         world.counts["batch reads"] += 1
         ads = [world.jobs[i].resource(moment) for i in ids if i in world.jobs]
-        return Told(ads, has_more=False)
+        return Reply(ads, has_more=False)
     return page(call, [job.resource(moment) for job in reversed(world.jobs.values())])
 
 
 def _ids(call: Call) -> list[str]:
     ids = [i for i in call.request.query_params["ids"].split(",") if i]
     if len(ids) > LARGEST_LIMIT:
-        raise Refusal(400, "VALIDATION_ERROR", f"At most {LARGEST_LIMIT} ids.")
+        raise APIError(400, "VALIDATION_ERROR", f"At most {LARGEST_LIMIT} ids.")
     return ids
 
 
-async def _get_image_ad(call: Call) -> Told | StreamingResponse:
+async def _get_image_ad(call: Call) -> Reply | StreamingResponse:
     job = call.world.image_ad(call.id)
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return StreamingResponse(
@@ -110,10 +110,10 @@ async def _get_image_ad(call: Call) -> Told | StreamingResponse:
             headers={"Cache-Control": "no-store"},
         )
     call.world.counts["single reads"] += 1
-    return Told(job.resource(now()))
+    return Reply(job.resource(now()))
 
 
-async def _events(world: World, job: Job) -> AsyncIterator[str]:
+async def _events(world: SimulatedAPI, job: Job) -> AsyncIterator[str]:
     speed = world.settings.speed
     last_step, last_heartbeat = "", now()
     yield _event("started", {"id": job.id})
@@ -136,28 +136,28 @@ def _event(name: str, data: dict[str, Any] | None) -> str:
     return f"event: {name}\ndata: {'' if data is None else json.dumps(data)}\n\n"
 
 
-async def _revise_image_ad(call: Call) -> Told:
-    return Told(call.world.revise_image_ad(call.id, call.body, now()))
+async def _revise_image_ad(call: Call) -> Reply:
+    return Reply(call.world.revise_image_ad(call.id, call.body, now()))
 
 
-async def _delete_image_ad(call: Call) -> Told:
+async def _delete_image_ad(call: Call) -> Reply:
     call.world.delete_image_ad(call.id)
-    return Told(None, 204)
+    return Reply(None, 204)
 
 
-async def _list_versions(call: Call) -> Told:
+async def _list_versions(call: Call) -> Reply:
     return page(call, call.world.image_ad(call.id).versions(now()))
 
 
-async def _get_version(call: Call) -> Told:
+async def _get_version(call: Call) -> Reply:
     wanted = call.request.path_params["version"]
     for version in call.world.image_ad(call.id).versions(now()):
         if version["id"] == wanted:
-            return Told(version)
-    raise Refusal(404, "NOT_FOUND", f"There is no version {wanted}.")
+            return Reply(version)
+    raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
 
 
-async def _sync_image_ads(call: Call) -> Told:
+async def _sync_image_ads(call: Call) -> Reply:
     items = call.body.get("items") if isinstance(call.body, dict) else None
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_FIGMA_ITEMS:
         raise not_valid(("items", f"has between 1 and {MOST_FIGMA_ITEMS} image ads"))
@@ -169,37 +169,37 @@ async def _sync_image_ads(call: Call) -> Told:
         field = f"items.{number}.figma_render_base64"
         given = await asyncio.to_thread(decoded, item.get("figma_render_base64"), field)
         renders.append((item["id"], item["current_json_tree"], given))
-    return Told(call.world.sync_image_ads(renders, now()))
+    return Reply(call.world.sync_image_ads(renders, now()))
 
 
 # Design templates and images
 
 
-async def _create_template(call: Call) -> Told:
+async def _create_template(call: Call) -> Reply:
     if "file" in call.files:
         reference = await asyncio.to_thread(read_image, *call.files["file"])
     elif isinstance(call.body, dict) and call.body.get("reference_image_url"):
         reference = await asyncio.to_thread(fetched, call.body["reference_image_url"])
     else:
         raise not_valid(("file", "is required, or reference_image_url"))
-    return Told(call.world.create_template(reference, now()), 202)
+    return Reply(call.world.create_template(reference, now()), 202)
 
 
-async def _list_templates(call: Call) -> Told:
+async def _list_templates(call: Call) -> Reply:
     if "ids" in call.request.query_params:
         _ids(call)
     return page(call, list(call.world.all_templates(now())))
 
 
-async def _get_template(call: Call) -> Told:
-    return Told(call.world.template(call.id, now()))
+async def _get_template(call: Call) -> Reply:
+    return Reply(call.world.template(call.id, now()))
 
 
-async def _update_template(call: Call) -> Told:
-    return Told(call.world.update_template(call.id, call.body, now()))
+async def _update_template(call: Call) -> Reply:
+    return Reply(call.world.update_template(call.id, call.body, now()))
 
 
-async def _upload_image(call: Call) -> Told:
+async def _upload_image(call: Call) -> Reply:
     if "file" not in call.files:
         raise not_valid(("file", "is required"))
     if call.body.get("image_type") not in IMAGE_TYPES:
@@ -207,14 +207,14 @@ async def _upload_image(call: Call) -> Told:
     if call.body.get("logo_theme") not in (None, "light", "dark"):
         raise not_valid(("logo_theme", "is light or dark"))
     upload = await asyncio.to_thread(read_image, *call.files["file"])
-    return Told(call.world.add_image(upload, call.body, now()), 201)
+    return Reply(call.world.add_image(upload, call.body, now()), 201)
 
 
 # The catalogue
 
 
 def _creator(kind: str) -> Handler:
-    return _handler(lambda call: Told(call.world.create_resource(kind, call.body, now()), 201))
+    return _handler(lambda call: Reply(call.world.create_resource(kind, call.body, now()), 201))
 
 
 def _lister(kind: str) -> Handler:
@@ -226,23 +226,23 @@ def _lister(kind: str) -> Handler:
 
 
 def _getter(kind: str) -> Handler:
-    return _handler(lambda call: Told(call.world.resource(kind, call.id)))
+    return _handler(lambda call: Reply(call.world.resource(kind, call.id)))
 
 
 def _changer(kind: str) -> Handler:
-    return _handler(lambda call: Told(call.world.update_resource(kind, call.id, call.body, now())))
+    return _handler(lambda call: Reply(call.world.update_resource(kind, call.id, call.body, now())))
 
 
 def _deleter(kind: str) -> Handler:
-    def delete(call: Call) -> Told:
+    def delete(call: Call) -> Reply:
         call.world.delete_resource(kind, call.id)
-        return Told(None, 204)
+        return Reply(None, 204)
 
     return _handler(delete)
 
 
-def _handler(answer: Callable[[Call], Told]) -> Handler:
-    async def handler(call: Call) -> Told:
+def _handler(answer: Callable[[Call], Reply]) -> Handler:
+    async def handler(call: Call) -> Reply:
         return answer(call)
 
     return handler

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.admission import Refusal, not_valid
+from prefect_staticadslab.simulator.admission import APIError, not_valid
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Rules:
             whole: Whether it is a new resource, and not a change of one.
 
         Raises:
-            Refusal: 400 for fields that are missing, unknown, or of another type.
+            APIError: 400 for fields that are missing, unknown, or of another type.
         """
         if not isinstance(body, dict):
             raise not_valid(("body", "must be a JSON object"))
@@ -56,7 +56,7 @@ class Rules:
         if self.parent is not None and self.parent[0] in fields:
             field, kind = self.parent
             if fields[field] not in getattr(catalog, kind):
-                raise Refusal(422, "RELATIONSHIP_ERROR", f"There is no {field} {fields[field]}.")
+                raise APIError(422, "RELATIONSHIP_ERROR", f"There is no {field} {fields[field]}.")
 
 
 NEEDED: Final = ("name", "brand_id", "product_id")

@@ -12,7 +12,7 @@ import uvicorn
 from prefect_staticadslab.simulator.app import make_app
 from prefect_staticadslab.simulator.faults import Faults, Protocol
 from prefect_staticadslab.simulator.guard import Guard
-from prefect_staticadslab.simulator.world import Settings, World
+from prefect_staticadslab.simulator.world import Settings, SimulatedAPI
 
 HOST: Final = "127.0.0.1"
 
@@ -30,7 +30,7 @@ class SimulatorServer:
     """
 
     def __init__(self, *, port: int = 0, **settings: Any) -> None:
-        self.world = World(Settings(**settings))
+        self.world = SimulatedAPI(Settings(**settings))
         # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

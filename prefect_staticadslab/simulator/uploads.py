@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from prefect_staticadslab.simulator.admission import Refusal, not_valid
+from prefect_staticadslab.simulator.admission import APIError, not_valid
 
 LARGEST: Final = 15 * 1024 * 1024
 THUMBNAILS: Final = {"small": 150, "medium": 400, "large": 800}
@@ -51,12 +51,12 @@ def read_image(filename: str, content: bytes, field: str = "file") -> Upload:
     """Takes a file for an image.
 
     Raises:
-        Refusal: 413 if it has more than 15 MB or too many pixels, 400 if it is no image.
+        APIError: 413 if it has more than 15 MB or too many pixels, 400 if it is no image.
     """
     from PIL import Image
 
     if len(content) > LARGEST:
-        raise Refusal(413, "PAYLOAD_TOO_LARGE", "The file has more than 15 MB.")
+        raise APIError(413, "PAYLOAD_TOO_LARGE", "The file has more than 15 MB.")
     try:
         with _decoding, Image.open(io.BytesIO(content), formats=FORMATS) as image:
             kind, (width, height) = str(image.format).lower(), image.size
@@ -65,23 +65,23 @@ def read_image(filename: str, content: bytes, field: str = "file") -> Upload:
             image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels() from None
-    except Refusal:
+    except APIError:
         raise
     except Exception:  # Pillow raises what it likes
         raise not_valid((field, "is no png, jpeg, webp or gif")) from None
     return Upload(filename, content, kind, width, height)
 
 
-def _too_many_pixels() -> Refusal:
+def _too_many_pixels() -> APIError:
     message = f"The image has more than {MOST_PIXELS:,} pixels."
-    return Refusal(413, "PAYLOAD_TOO_LARGE", message)
+    return APIError(413, "PAYLOAD_TOO_LARGE", message)
 
 
 def decoded(text: object, field: str) -> Upload:
     """Takes base64 for an image.
 
     Raises:
-        Refusal: 400 if it is none.
+        APIError: 400 if it is none.
     """
     try:
         content = base64.b64decode(str(text), validate=True)
@@ -94,7 +94,7 @@ def fetched(url: object) -> Upload:
     """Fetches an image that is served on this machine; the simulator goes nowhere else.
 
     Raises:
-        Refusal: 422 if it cannot be had, 400 if it is no address or no image.
+        APIError: 422 if it cannot be had, 400 if it is no address or no image.
     """
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise not_valid(("reference_image_url", "must be the address of an image"))
@@ -109,8 +109,8 @@ def fetched(url: object) -> Upload:
     return read_image(name, content, "reference_image_url")
 
 
-def _unreachable(message: str) -> Refusal:
-    return Refusal(422, "UNREACHABLE_IMAGE", message)
+def _unreachable(message: str) -> APIError:
+    return APIError(422, "UNREACHABLE_IMAGE", message)
 
 
 def _read(parts: SplitResult) -> bytes:

@@ -18,7 +18,7 @@ from prefect_staticadslab.simulator.admission import (
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
     Admission,
-    Refusal,
+    APIError,
     not_valid,
 )
 from prefect_staticadslab.simulator.catalog import Catalog, make_id, seeded_catalog
@@ -45,9 +45,9 @@ __all__ = [
     "READ_ONLY_API_KEY",
     "SECOND_API_KEY",
     "SIMULATOR_API_KEY",
-    "Refusal",
+    "APIError",
     "Settings",
-    "World",
+    "SimulatedAPI",
 ]
 
 V = TypeVar("V")
@@ -114,7 +114,7 @@ class Settings:
     seed: int = 0
 
 
-class World:
+class SimulatedAPI:
     """The state of one simulated API. Times are seconds of `time.time()`.
 
     Attributes:
@@ -165,7 +165,7 @@ class World:
         """Begins a job.
 
         Raises:
-            Refusal: 400, 402, 404 or 422.
+            APIError: 400, 402, 404 or 422.
         """
         _check_ad(body)
         template = self._check_relations(body, now)
@@ -209,7 +209,7 @@ class World:
         """The ad of an id.
 
         Raises:
-            Refusal: 404.
+            APIError: 404.
         """
         return _found(self.jobs, identifier, "image ad")
 
@@ -217,11 +217,11 @@ class World:
         """Begins another rendering of an editable ad.
 
         Raises:
-            Refusal: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+            APIError: 400, 404, 409 while it is rendered, or 422 for a flat ad.
         """
         job = self._editable(identifier)
         if job.status(now) == "processing":
-            raise Refusal(409, "CONFLICT", "The image ad is being rendered at this moment.")
+            raise APIError(409, "CONFLICT", "The image ad is being rendered at this moment.")
         if not isinstance(body, dict) or set(body) != {"current_json_tree"}:
             raise not_valid(("current_json_tree", "is required, and nothing else"))
         tree = body["current_json_tree"]
@@ -240,11 +240,11 @@ class World:
         """Takes over what was changed in Figma: a tree and its picture for each ad.
 
         Raises:
-            Refusal: 404, 409 or 422.
+            APIError: 404, 409 or 422.
         """
         jobs = [self._editable(identifier) for identifier, _, _ in renders]
         if any(job.status(now) == "processing" for job in jobs):
-            raise Refusal(409, "CONFLICT", "An image ad is being rendered at this moment.")
+            raise APIError(409, "CONFLICT", "An image ad is being rendered at this moment.")
         for job, (_, tree, given) in zip(jobs, renders, strict=True):
             number = len(job.renderings) + 1
             job.renderings.append(Rendering(_version_id(), number, now, 0.0, False, tree, given))
@@ -254,7 +254,7 @@ class World:
         """Deletes an ad; it stays on the bill.
 
         Raises:
-            Refusal: 404.
+            APIError: 404.
         """
         self.image_ad(identifier)
         self.counts["deleted"] += 1
@@ -273,7 +273,7 @@ class World:
     def _editable(self, identifier: str) -> Job:
         job = self.image_ad(identifier)
         if not job.is_editable:
-            raise Refusal(422, "NOT_EDITABLE", f"{identifier} is a flat image ad.")
+            raise APIError(422, "NOT_EDITABLE", f"{identifier} is a flat image ad.")
         return job
 
     # Design templates
@@ -288,7 +288,7 @@ class World:
         """A design template as the API answers it.
 
         Raises:
-            Refusal: 404.
+            APIError: 404.
         """
         if identifier in self.templates:
             return self.templates[identifier].resource(now)
@@ -298,7 +298,7 @@ class World:
         """Begins to make a design template.
 
         Raises:
-            Refusal: 402.
+            APIError: 402.
         """
         low, high = TEMPLATE_SECONDS
         seconds = self._random.uniform(low, high) / self.settings.speed
@@ -327,11 +327,11 @@ class World:
         """Gives a template another tree.
 
         Raises:
-            Refusal: 400, 404, or 409 while it is made.
+            APIError: 400, 404, or 409 while it is made.
         """
         present = self.template(identifier, now)
         if present["status"] == "processing":
-            raise Refusal(409, "CONFLICT", "The design template is still being made.")
+            raise APIError(409, "CONFLICT", "The design template is still being made.")
         if not isinstance(body, dict):
             raise not_valid(("body", "must be a JSON object"))
         check_tree(body.get("current_json_tree"))
@@ -351,7 +351,7 @@ class World:
         """Adds a brand, product, variant or audience.
 
         Raises:
-            Refusal: 400 or 422.
+            APIError: 400 or 422.
         """
         rules = RULES[kind]
         fields = rules.check(body, whole=True)
@@ -369,7 +369,7 @@ class World:
         """Changes fields of a resource.
 
         Raises:
-            Refusal: 400, 404 or 422.
+            APIError: 400, 404 or 422.
         """
         present = self.resource(kind, identifier)
         fields = RULES[kind].check(body, whole=False)
@@ -381,7 +381,7 @@ class World:
         """A resource of the catalogue.
 
         Raises:
-            Refusal: 404.
+            APIError: 404.
         """
         resources: dict[str, dict[str, Any]] = getattr(self.catalog, kind)
         return _found(resources, identifier, kind.replace("_", " ")[:-1])
@@ -390,12 +390,12 @@ class World:
         """Deletes a resource.
 
         Raises:
-            Refusal: 404, or 409 if something else hangs on it.
+            APIError: 404, or 409 if something else hangs on it.
         """
         self.resource(kind, identifier)
         for children, field_name in RULES[kind].children if kind in RULES else ():
             if any(c[field_name] == identifier for c in getattr(self.catalog, children).values()):
-                raise Refusal(409, "CONFLICT", f"There are {children} of {identifier}.")
+                raise APIError(409, "CONFLICT", f"There are {children} of {identifier}.")
         del getattr(self.catalog, kind)[identifier]
         self.files.pop(identifier, None)
 
@@ -403,11 +403,11 @@ class World:
         """Adds an uploaded image.
 
         Raises:
-            Refusal: 422 if there is no such product.
+            APIError: 422 if there is no such product.
         """
         product = fields.get("product_id")
         if product and product not in self.catalog.products:
-            raise Refusal(422, "RELATIONSHIP_ERROR", f"There is no product {product}.")
+            raise APIError(422, "RELATIONSHIP_ERROR", f"There is no product {product}.")
         identifier = f"img_{secrets.token_hex(6)}"
         image = image_resource(identifier, upload, fields)
         dates = {"created_at": timestamp(now), "updated_at": timestamp(now)}
@@ -430,12 +430,12 @@ class World:
         """Sets the price of a job aside; a failed one gives it back when it ends.
 
         Raises:
-            Refusal: 402.
+            APIError: 402.
         """
         while self._failing and self._failing[0][0] <= now:
             self._committed -= heapq.heappop(self._failing)[1]
         if self._committed + price > Decimal(str(self.settings.wallet_usd)):
-            raise Refusal(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this.")
+            raise APIError(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this.")
         self._committed += price
         if freed_at is not None:
             heapq.heappush(self._failing, (freed_at, price))
@@ -494,7 +494,7 @@ class World:
             )
         for fits, message in related:
             if not fits:
-                raise Refusal(422, "RELATIONSHIP_ERROR", message)
+                raise APIError(422, "RELATIONSHIP_ERROR", message)
         if body.get("node_overrides"):
             check_overrides(body["node_overrides"], template["current_json_tree"])
         return template
@@ -553,7 +553,7 @@ def _found(resources: Mapping[str, V], identifier: str, kind: str) -> V:
     try:
         return resources[identifier]
     except KeyError:
-        raise Refusal(404, "NOT_FOUND", f"There is no {kind} {identifier}.") from None
+        raise APIError(404, "NOT_FOUND", f"There is no {kind} {identifier}.") from None
 
 
 def now() -> float:

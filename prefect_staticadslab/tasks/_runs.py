@@ -18,7 +18,7 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 
-PASSING: Final = (
+TRANSIENT_ERRORS: Final = (
     APIConnectionError,
     ConflictError,
     UnreadableAnswerError,
@@ -31,7 +31,7 @@ PASSING: Final = (
 async def _may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a task's failure is one that may pass; a 4xx or a failed job is not."""
     outcome = await state.aresult(raise_on_failure=False)
-    return isinstance(outcome, PASSING)
+    return isinstance(outcome, TRANSIENT_ERRORS)
 
 
 # Beyond the client's own retries, which take about a minute: an outage of a quarter of an hour.

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.pipeline.chunk import generate
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
@@ -23,7 +23,7 @@ from prefect_staticadslab.tasks._runs import run_key
 )
 async def generate_image_ads(
     credentials: StaticAdsLabCredentials,
-    requests: Sequence[ImageAdRequest | PlannedAd],
+    requests: Sequence[ImageAdRequest | PlannedJob],
     attempts: int = 2,
     timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
     wait: bool = True,
@@ -40,7 +40,7 @@ async def generate_image_ads(
 
     Args:
         credentials: Whose key to use.
-        requests: Which ads; at most 100 of them make a good chunk. A campaign gives `PlannedAd`s,
+        requests: Which ads; at most 100 of them make a good chunk. A campaign gives `PlannedJob`s,
             which say how far each ad is and what its idempotency keys are made of.
         attempts: How many jobs to try for an ad; a failed job is free.
         timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
@@ -48,7 +48,7 @@ async def generate_image_ads(
         journal: Where to write down what becomes known, as it does; only within this process.
         idempotency_key: What the keys of requests are derived from, with their positions, instead
             of the task run: the same within 24 hours gives the same ads, as long as the requests
-            and their order are the same. `PlannedAd`s have keys of their own.
+            and their order are the same. `PlannedJob`s have keys of their own.
 
     Returns:
         A result for each request, in the same order.
@@ -79,8 +79,8 @@ async def generate_image_ads(
     campaign = idempotency_key or run_key()
     planned = [
         each
-        if isinstance(each, PlannedAd)
-        else PlannedAd(position, each, campaign=campaign, identity=str(position))
+        if isinstance(each, PlannedJob)
+        else PlannedJob(position, each, campaign=campaign, identity=str(position))
         for position, each in enumerate(requests)
     ]
     return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
@@ -88,7 +88,7 @@ async def generate_image_ads(
 
 async def run_chunk(
     credentials: StaticAdsLabCredentials,
-    planned: Sequence[PlannedAd],
+    planned: Sequence[PlannedJob],
     attempts: int,
     timeout_seconds: float,
     wait: bool,

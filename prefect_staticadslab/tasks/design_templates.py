@@ -12,7 +12,7 @@ from prefect_staticadslab.api import jobs
 from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.campaign.files.images import read_image
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk
@@ -183,7 +183,7 @@ async def get_design_template(
 )
 async def make_design_templates(
     credentials: StaticAdsLabCredentials,
-    planned: Sequence[PlannedAd],
+    planned: Sequence[PlannedJob],
     attempts: int = 2,
     timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
     wait: bool = True,

@@ -12,7 +12,7 @@ from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictEr
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk
@@ -113,7 +113,7 @@ async def revise_image_ad(
 )
 async def revise_image_ads(
     credentials: StaticAdsLabCredentials,
-    planned: Sequence[PlannedAd],
+    planned: Sequence[PlannedJob],
     timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
     journal: Journal | None = None,
 ) -> list[ImageAdResult]:

@@ -25,13 +25,13 @@ from prefect_staticadslab.campaign.names.listings import (
     TEMPLATE,
     VARIANT,
     Catalogue,
-    Kind,
     Listing,
     ListKey,
+    ResourceType,
 )
 
 
-def _lists(kind: Kind, *resources: CatalogueResource) -> dict[ListKey, Listing]:
+def _lists(kind: ResourceType, *resources: CatalogueResource) -> dict[ListKey, Listing]:
     by_parent: dict[str, list[CatalogueResource]] = {}
     for resource in resources:
         parent = getattr(resource, kind.parent_column) if kind.parent else ""

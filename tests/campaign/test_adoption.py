@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab import AdState, ImageAd, RowStatus, StaticAdsLabClient
+from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.campaign.campaign import Campaign
-from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, Sent, match
+from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.table.job_state import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -38,8 +38,8 @@ def ad_of(make_request: MakeRequest) -> AdOf:
     return make
 
 
-def sent(make_request: MakeRequest, *prompts: str) -> list[Sent]:
-    return [Sent(i, make_request(prompt), YESTERDAY) for i, prompt in enumerate(prompts)]
+def sent(make_request: MakeRequest, *prompts: str) -> list[SentRow]:
+    return [SentRow(i, make_request(prompt), YESTERDAY) for i, prompt in enumerate(prompts)]
 
 
 def test_each_row_gets_its_own_ad(ad_of: AdOf, make_request: MakeRequest) -> None:
@@ -69,7 +69,7 @@ def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
 ) -> None:
     overrides = [{"n": {"characters": text}} for text in ("Hi", "Ho")]
     rows = [
-        Sent(i, make_request("a", node_overrides=o), YESTERDAY) for i, o in enumerate(overrides)
+        SentRow(i, make_request("a", node_overrides=o), YESTERDAY) for i, o in enumerate(overrides)
     ]
     assert match(rows, [ad_of("ia_1", "a")], frozenset()).ambiguous == {0: ("ia_1",), 1: ("ia_1",)}
     assert match(rows, [], frozenset()).not_found == [0, 1]
@@ -137,7 +137,7 @@ async def leave_submitting(
             row = campaign.table.rows[plan.position]
             await client.create_image_ad(row.request, idempotency_key=plan.key(1))
     for plan in chunk.ads:
-        mark = AdState(
+        mark = JobState(
             RowStatus.SUBMITTING,
             attempts=1,
             submitted_at=datetime.now(UTC),
@@ -147,7 +147,7 @@ async def leave_submitting(
     campaign.table.save_now()
 
 
-def aged(state: AdState) -> AdState:
+def aged(state: JobState) -> JobState:
     assert state.submitted_at
     mark = state.mark and replace(state.mark, asked_at=state.mark.asked_at - A_DAY_AND_MORE)
     return replace(state, submitted_at=state.submitted_at - A_DAY_AND_MORE, mark=mark)
@@ -175,7 +175,7 @@ async def test_after_a_day_what_was_created_is_adopted_and_only_the_rest_is_crea
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"] * 4
     assert (campaign.adoption.looked_for, campaign.adoption.found) == (4, 3)
-    assert {s.image_ad_id for s in campaign.table.states} == set(simulator.world.jobs)
+    assert {s.job_id for s in campaign.table.states} == set(simulator.world.jobs)
     assert len(simulator.world.jobs) == 4
 
 
@@ -211,7 +211,7 @@ async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
     Path(output).write_text(text)
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"]
-    assert campaign.table.states[0].image_ad_id == chosen
+    assert campaign.table.states[0].job_id == chosen
     assert len(simulator.world.jobs) == 2
 
 
@@ -237,7 +237,7 @@ async def test_a_row_that_is_gone_is_looked_for_and_never_created(
     let_a_day_pass(spreadsheet, output, simulator)
     campaign, _ = await run_campaign(write_campaign(tmp_path, "a"), output, simulator.url)
     assert states(campaign) == ["completed", "completed", "failed"]
-    assert [row.gone for row in campaign.table.rows] == [False, True, True]
+    assert [row.removed for row in campaign.table.rows] == [False, True, True]
     assert NEVER_CREATED in (campaign.table.states[2].error or "")
     assert len(simulator.world.jobs) == 2
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.campaign import Campaign
-from prefect_staticadslab.campaign.pictures.captions import SLUG_BYTES, captions, slug
+from prefect_staticadslab.campaign.pictures.captions import SLUG_BYTES, captions, file_stem
 from prefect_staticadslab.campaign.pictures.downloading import picture_stem
 
 
@@ -30,21 +30,21 @@ from prefect_staticadslab.campaign.pictures.downloading import picture_stem
     ],
 )
 def test_a_slug_keeps_letters_of_every_script_and_nothing_unsafe(text: str, expected: str) -> None:
-    assert slug(text) == expected
+    assert file_stem(text) == expected
 
 
 @given(st.text(max_size=300), st.text(max_size=100), st.integers(2, 10_000_000))
 def test_a_name_is_safe_and_short_whatever_the_cells_hold(text: str, ad: str, row: int) -> None:
     stem = picture_stem(row, text, ad)
     assert len(f"{stem}.jpeg.part".encode()) <= 255
-    assert len(slug(text).encode()) <= SLUG_BYTES
+    assert len(file_stem(text).encode()) <= SLUG_BYTES
     assert not set(stem) & set('/\\:*?"<>|.\x00\n\r ')
     assert stem[0].isdigit()
 
 
 def test_the_name_is_cut_between_words() -> None:
-    assert slug("one two three four", 12) == "one-two"
-    assert slug("夏" * 100, 10) == "夏夏夏"
+    assert file_stem("one two three four", 12) == "one-two"
+    assert file_stem("夏" * 100, 10) == "夏夏夏"
 
 
 @pytest.mark.parametrize(

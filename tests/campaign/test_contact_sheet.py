@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet, write_contact_sheet
 from prefect_staticadslab.campaign.table.result_table import ResultTable
@@ -47,9 +47,9 @@ def test_every_row_has_a_card_with_its_picture_prompt_status_and_error(tmp_path:
     local = tmp_path / "pictures" / "a b.png"
     local.write_bytes(b"")
     url = "https://cdn/1.png"
-    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", url, image_path=str(local)))
-    table.update(1, AdState(RowStatus.COMPLETED, "ia_2", "https://cdn/2.png?a=1&b=2"))
-    table.update(2, AdState(RowStatus.FAILED, error="No picture (PIPELINE_ERROR)"))
+    table.update(0, JobState(RowStatus.COMPLETED, "ia_1", url, image_path=str(local)))
+    table.update(1, JobState(RowStatus.COMPLETED, "ia_2", "https://cdn/2.png?a=1&b=2"))
+    table.update(2, JobState(RowStatus.FAILED, error="No picture (PIPELINE_ERROR)"))
     place = write_contact_sheet(table, "Summer")
     assert place == str(tmp_path / "out.html")
     page = Page(Path(place).read_text(encoding="utf-8"))
@@ -67,7 +67,7 @@ def test_a_card_shows_the_thumbnail_and_leads_to_the_picture(tmp_path: Path) -> 
         (tmp_path / "pictures" / name).write_bytes(b"")
     for position, name in enumerate(("ä 1.webp", "2.png")):
         place = str(tmp_path / "pictures" / name)
-        state = AdState(RowStatus.COMPLETED, "ia", "https://cdn/1.png", width=2160, height=2700)
+        state = JobState(RowStatus.COMPLETED, "ia", "https://cdn/1.png", width=2160, height=2700)
         table.update(position, replace(state, image_path=place))
     place = write_contact_sheet(table, "Summer") or ""
     page = Page(Path(place).read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ def test_a_card_shows_the_thumbnail_and_leads_to_the_picture(tmp_path: Path) -> 
 
 def test_a_remote_picture_that_is_not_beside_the_page_is_shown_from_the_web(tmp_path: Path) -> None:
     table = opened(tmp_path, "a")
-    state = AdState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png")
+    state = JobState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png")
     table.update(0, replace(state, image_path="memory://elsewhere/1.png"))
     page = Page(contact_sheet(table, "memory://here/out.html", "a"))
     assert page.all("img", "src") == page.all("a", "href") == ["https://cdn/1.png"]
@@ -92,7 +92,7 @@ def test_a_remote_picture_that_is_not_beside_the_page_is_shown_from_the_web(tmp_
 )
 def test_cells_that_name_no_picture_show_none(tmp_path: Path, path: str) -> None:
     table = opened(tmp_path, "a")
-    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", "http://[x/y", image_path=path))
+    table.update(0, JobState(RowStatus.COMPLETED, "ia_1", "http://[x/y", image_path=path))
     page = Page(contact_sheet(table, str(tmp_path / "out.html"), "a"))
     assert page.all("article", "data-status") == ["completed"]
     assert page.all("img", "src") == []
@@ -115,9 +115,9 @@ def test_nothing_in_a_cell_becomes_markup(tmp_path: Path) -> None:
     table = opened(tmp_path, HOSTILE, title="'\" onload=alert(3) <b>")
     table.update(
         0,
-        AdState(
+        JobState(
             RowStatus.COMPLETED,
-            image_ad_id='"><i>',
+            job_id='"><i>',
             image_url="https://cdn/x.png\"onerror='alert(4)",
             error=HOSTILE,
         ),
@@ -134,7 +134,7 @@ def test_nothing_in_a_cell_becomes_markup(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"])
 def test_only_web_addresses_become_links(tmp_path: Path, url: str) -> None:
     table = opened(tmp_path, "a")
-    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", url))
+    table.update(0, JobState(RowStatus.COMPLETED, "ia_1", url))
     page = Page(contact_sheet(table, "out.html", "a"))
     assert page.all("img", "src") == []
     assert page.all("a", "href") == []

@@ -95,4 +95,4 @@ async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
         StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as first,
     ):
         await again.adopt(second, first)
-    assert {s.image_ad_id for s in again.table.states} == set(simulator.world.jobs)
+    assert {s.job_id for s in again.table.states} == set(simulator.world.jobs)

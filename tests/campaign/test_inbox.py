@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import PatternError
 from prefect_staticadslab.campaign.files.folders import NoFolderError, StoredFile, list_files
@@ -36,8 +36,8 @@ from prefect_staticadslab.campaign.inbox.decisions import (
     settling_seconds,
     unsettled,
 )
-from prefect_staticadslab.campaign.inbox.looking import Found, Inbox, note_end
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, read_notes, write_note
+from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, note_end
 from prefect_staticadslab.campaign.inbox.table_names import (
     DEFAULT_PATTERN,
     TableNames,
@@ -226,8 +226,8 @@ def test_spreadsheets_that_would_share_a_table_or_a_contact_sheet_clash() -> Non
     assert "as those of summer.xlsx" in found["summer.csv"].reason
 
 
-DONE = AdState(RowStatus.COMPLETED, "ia_1", image_path="p/1.png")
-FAILED = AdState(RowStatus.FAILED)
+DONE = JobState(RowStatus.COMPLETED, "ia_1", image_path="p/1.png")
+FAILED = JobState(RowStatus.FAILED)
 
 
 @pytest.mark.parametrize(
@@ -236,13 +236,13 @@ FAILED = AdState(RowStatus.FAILED)
         ([DONE, FAILED], True, True),
         ([DONE, replace(DONE, image_path=None)], False, True),
         ([DONE, replace(DONE, image_path=None)], True, False),
-        ([DONE, AdState()], False, False),
-        ([DONE, AdState(RowStatus.SUBMITTING)], False, False),
-        ([DONE, AdState(RowStatus.PROCESSING, "ia_2")], False, False),
+        ([DONE, JobState()], False, False),
+        ([DONE, JobState(RowStatus.SUBMITTING)], False, False),
+        ([DONE, JobState(RowStatus.PROCESSING, "ia_2")], False, False),
     ],
 )
 def test_a_campaign_is_final_once_nothing_is_left_to_do(
-    rows: list[AdState], with_pictures: bool, final: bool
+    rows: list[JobState], with_pictures: bool, final: bool
 ) -> None:
     assert is_final(rows, with_pictures=with_pictures) is final
 
@@ -296,9 +296,9 @@ def spreadsheet(folder: Path, name: str, *prompts: str) -> Path:
     return place
 
 
-def table_of(box: Inbox, name: str, *states: AdState) -> ResultTable:
+def table_of(box: Inbox, name: str, *states: JobState) -> ResultTable:
     """Writes the table of a spreadsheet that was run."""
-    (waiting,) = [w for w in box.look().waiting if w.name == name]
+    (waiting,) = [w for w in box.scan().waiting if w.name == name]
     table = ResultTable.open(waiting.output, read_spreadsheet(waiting.location))
     for position, state in enumerate(states):
         table.update(position, state)
@@ -308,7 +308,7 @@ def table_of(box: Inbox, name: str, *states: AdState) -> ResultTable:
     return table
 
 
-def shown(found: Found) -> dict[str, list[str]]:
+def shown(found: ScanResult) -> dict[str, list[str]]:
     kinds = ("waiting", "finished", "refused", "unsettled", "tables")
     return {
         kind: [getattr(each, "name", each) for each in getattr(found, kind)]
@@ -319,17 +319,17 @@ def shown(found: Found) -> dict[str, list[str]]:
 
 def test_an_inbox_is_worked_off(tmp_path: Path) -> None:
     box = opened(tmp_path)
-    assert shown(box.look()) == {}
+    assert shown(box.scan()) == {}
     place = spreadsheet(tmp_path, "a.csv", "x", "y")
-    (waiting,) = box.look().waiting
+    (waiting,) = box.scan().waiting
     assert waiting.output == str(tmp_path / "a-results.csv")
     assert waiting.note.campaign == place.as_uri()
     table_of(box, "a.csv", DONE)
-    assert shown(box.look()) == {"waiting": ["a.csv"]}
+    assert shown(box.scan()) == {"waiting": ["a.csv"]}
     table_of(box, "a.csv", DONE, FAILED)
-    assert shown(box.look()) == {"finished": ["a.csv"]}
+    assert shown(box.scan()) == {"finished": ["a.csv"]}
     spreadsheet(tmp_path, "a.csv", "x", "z")
-    assert shown(box.look()) == {"waiting": ["a.csv"]}
+    assert shown(box.scan()) == {"waiting": ["a.csv"]}
 
 
 def test_tables_are_never_taken_for_spreadsheets_whatever_they_are_called(tmp_path: Path) -> None:
@@ -340,13 +340,13 @@ def test_tables_are_never_taken_for_spreadsheets_whatever_they_are_called(tmp_pa
     frame = read_spreadsheet(str(table)).frame
     frame[list(reversed(frame.columns))].to_csv(tmp_path / "sorted.csv", index=False)
     frame[["status"]].to_csv(tmp_path / "z-results.csv", index=False)
-    found = shown(opened(tmp_path).look())
+    found = shown(opened(tmp_path).scan())
     assert found["finished"] == ["a.csv"]
     assert found["tables"] == ["other.csv", "sorted.csv", "z-results.csv"]
     assert "waiting" not in found
     # Also if the pattern is another one by now.
     (tmp_path / "z-results.csv").unlink()
-    found = shown(opened(tmp_path, DAILY).look())
+    found = shown(opened(tmp_path, DAILY).scan())
     assert "waiting" not in found
 
 
@@ -356,7 +356,7 @@ def test_a_day_later_the_table_of_the_day_before_is_gone_on_with(tmp_path: Path)
     table_of(box, "a.csv", DONE)
     tomorrow = Inbox.open(str(tmp_path), "", DAILY, TODAY + timedelta(days=1), "https://api.x")
     for _ in range(2):
-        (waiting,) = tomorrow.look().waiting
+        (waiting,) = tomorrow.scan().waiting
         assert waiting.output == str(tmp_path / "a 2026-11-25.csv")
         assert waiting.note.campaign == (tmp_path / "a.csv").as_uri()
         # Without its note, it is known by its name.
@@ -366,9 +366,9 @@ def test_a_day_later_the_table_of_the_day_before_is_gone_on_with(tmp_path: Path)
 def test_another_pattern_begins_no_new_table(tmp_path: Path) -> None:
     spreadsheet(tmp_path, "a.csv", "x")
     table_of(opened(tmp_path), "a.csv", DONE)
-    assert shown(opened(tmp_path, DAILY).look()) == {"finished": ["a.csv"]}
+    assert shown(opened(tmp_path, DAILY).scan()) == {"finished": ["a.csv"]}
     spreadsheet(tmp_path, "a.csv", "y")
-    (waiting,) = opened(tmp_path, DAILY).look().waiting
+    (waiting,) = opened(tmp_path, DAILY).scan().waiting
     assert waiting.output == str(tmp_path / "a-results.csv")
 
 
@@ -376,12 +376,12 @@ def test_a_table_that_was_taken_away_is_not_made_again(tmp_path: Path) -> None:
     place = spreadsheet(tmp_path, "a.csv", "x")
     table_of(opened(tmp_path), "a.csv", DONE)
     (tmp_path / "a-results.csv").unlink()
-    found = opened(tmp_path).look()
+    found = opened(tmp_path).scan()
     assert (found.finished, found.gone) == (("a.csv",), {"a.csv": "a-results.csv"})
     spreadsheet(tmp_path, "a.csv", "x", "y")
-    assert "paid for again" in opened(tmp_path).look().refused["a.csv"]
+    assert "paid for again" in opened(tmp_path).scan().refused["a.csv"]
     place.rename(tmp_path / "b.csv")
-    assert shown(opened(tmp_path).look()) == {"waiting": ["b.csv"]}
+    assert shown(opened(tmp_path).scan()) == {"waiting": ["b.csv"]}
 
 
 def test_a_folder_that_was_moved_with_its_tables_is_the_same_campaign(tmp_path: Path) -> None:
@@ -390,12 +390,12 @@ def test_a_folder_that_was_moved_with_its_tables_is_the_same_campaign(tmp_path: 
     table_of(opened(tmp_path / "before"), "a.csv", DONE)
     name = place.as_uri()
     (tmp_path / "before").rename(tmp_path / "after")
-    (waiting,) = opened(tmp_path / "after").look().waiting
+    (waiting,) = opened(tmp_path / "after").scan().waiting
     assert waiting.note.campaign == name
     # A copy of the folder is none.
     (tmp_path / "before").mkdir()
     (tmp_path / "before" / "a.csv").write_text("still there")
-    assert "Its table would be" in opened(tmp_path / "after").look().refused["a.csv"]
+    assert "Its table would be" in opened(tmp_path / "after").scan().refused["a.csv"]
 
 
 def test_two_inboxes_do_not_share_tables(tmp_path: Path) -> None:
@@ -405,9 +405,9 @@ def test_two_inboxes_do_not_share_tables(tmp_path: Path) -> None:
     spreadsheet(tmp_path / "two", "a.csv", "y")
     out = str(tmp_path / "out")
     table_of(opened(tmp_path / "one", "{name}.csv", out), "a.csv", DONE)
-    found = opened(tmp_path / "two", "{name}.csv", out).look()
+    found = opened(tmp_path / "two", "{name}.csv", out).scan()
     assert "that is the one of" in found.refused["a.csv"]
-    assert shown(opened(tmp_path / "one", "{name}.csv", out).look()) == {"finished": ["a.csv"]}
+    assert shown(opened(tmp_path / "one", "{name}.csv", out).scan()) == {"finished": ["a.csv"]}
 
 
 def test_the_newcomer_of_two_that_clash_is_refused(tmp_path: Path) -> None:
@@ -419,7 +419,7 @@ def test_the_newcomer_of_two_that_clash_is_refused(tmp_path: Path) -> None:
         str(tmp_path), "", "{name} {date}.csv", TODAY + timedelta(days=9), "https://api.example.com"
     )
     for each in (box, later):
-        assert shown(each.look()) == {"finished": ["a.csv"], "refused": ["a.tsv"]}
+        assert shown(each.scan()) == {"finished": ["a.csv"], "refused": ["a.tsv"]}
 
 
 def test_a_spreadsheet_that_cannot_be_read_is_no_reason_to_stop(tmp_path: Path) -> None:
@@ -428,7 +428,7 @@ def test_a_spreadsheet_that_cannot_be_read_is_no_reason_to_stop(tmp_path: Path) 
     (tmp_path / ".inbox").mkdir()
     for broken in ("[" * 100_000, "{"):
         (tmp_path / ".inbox" / "a.csv.json").write_text(broken)
-        found = opened(tmp_path).look()
+        found = opened(tmp_path).scan()
         assert shown(found) == {"waiting": ["b.csv"], "refused": ["a.csv"]}
         assert "cannot be understood" in found.refused["a.csv"]
 
@@ -437,7 +437,7 @@ def test_a_spreadsheet_that_cannot_be_read_is_no_reason_to_stop(tmp_path: Path) 
 def test_a_name_that_is_no_text_is_told_in_one_that_is(tmp_path: Path) -> None:
     spreadsheet(tmp_path, "a.csv", "x").rename(tmp_path / os.fsdecode(b"caf\xe9.csv"))
     spreadsheet(tmp_path, "b.csv", "x")
-    found = opened(tmp_path).look()
+    found = opened(tmp_path).scan()
     assert shown(found) == {"waiting": ["b.csv"], "refused": ["caf?.csv"]}
     assert "Rename it" in found.refused["caf?.csv"]
 
@@ -445,7 +445,7 @@ def test_a_name_that_is_no_text_is_told_in_one_that_is(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     spreadsheet(tmp_path, "a.csv", "x").chmod(0)
-    assert "cannot be read" in opened(tmp_path).look().refused["a.csv"]
+    assert "cannot be read" in opened(tmp_path).scan().refused["a.csv"]
 
 
 def test_what_is_still_being_written_is_left(tmp_path: Path) -> None:
@@ -454,16 +454,16 @@ def test_what_is_still_being_written_is_left(tmp_path: Path) -> None:
     before = box.list_files()
     spreadsheet(tmp_path, "a.csv", "x", "and more")
     spreadsheet(tmp_path, "b.csv", "x")
-    assert shown(box.look(before)) == {"unsettled": ["a.csv", "b.csv"]}
-    assert shown(box.look(box.list_files())) == {"waiting": ["a.csv", "b.csv"]}
+    assert shown(box.scan(before)) == {"unsettled": ["a.csv", "b.csv"]}
+    assert shown(box.scan(box.list_files())) == {"waiting": ["a.csv", "b.csv"]}
 
 
 def test_folders_that_are_not_there_are_told(tmp_path: Path) -> None:
     with pytest.raises(NoFolderError):
         opened(tmp_path / "none").list_files()
     with pytest.raises(NoFolderError):
-        opened(tmp_path, results=str(tmp_path / "none")).look()
-    assert shown(opened("memory://none/at/all").look()) == {}
+        opened(tmp_path, results=str(tmp_path / "none")).scan()
+    assert shown(opened("memory://none/at/all").scan()) == {}
     with pytest.raises(CampaignError, match="no folder that can be listed"):
         opened("https://example.com/in")
 

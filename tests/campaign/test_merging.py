@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
-from prefect_staticadslab.campaign.table.job_state import Mark, further
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
+from prefect_staticadslab.campaign.table.job_state import Mark, merge_states
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 
@@ -52,28 +52,28 @@ STEPS = (
 """A row's way, as everybody sees it who sends its keys."""
 
 
-def state_at(identity: str, step: int) -> AdState:
+def state_at(identity: str, step: int) -> JobState:
     status, attempt = STEPS[step]
     answered = status is not RowStatus.SUBMITTING
-    return AdState(
+    return JobState(
         status=status,
         attempts=attempt,
-        image_ad_id=ad_of(identity, attempt) if answered else None,
+        job_id=ad_of(identity, attempt) if answered else None,
         image_url="https://cdn/1.png" if status is RowStatus.COMPLETED else None,
         cost_usd=Decimal(1) if status is RowStatus.COMPLETED else None,
     )
 
 
-states = st.integers(0, len(STEPS) - 1).map(lambda step: state_at("a", step)) | st.just(AdState())
+states = st.integers(0, len(STEPS) - 1).map(lambda step: state_at("a", step)) | st.just(JobState())
 
 
 @given(states, states, states)
 def test_whoever_merges_first_the_furthest_state_is_kept(
-    a: AdState, b: AdState, c: AdState
+    a: JobState, b: JobState, c: JobState
 ) -> None:
-    assert further(a, b) == further(b, a)
-    assert further(further(a, b), c) == further(a, further(b, c))
-    assert further(a, a) == a
+    assert merge_states(a, b) == merge_states(b, a)
+    assert merge_states(merge_states(a, b), c) == merge_states(a, merge_states(b, c))
+    assert merge_states(a, a) == a
 
 
 prompts = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
@@ -97,9 +97,9 @@ def test_whatever_is_edited_an_ad_that_was_paid_for_is_there_once(
         table.save_now()
         written = ResultTable.open(place, spreadsheet(names))
         known = {row.identity: s for row, s in zip(written.rows, written.states, strict=True)}
-        assert {i: s.image_ad_id for i, s in known.items() if s.is_completed} == paid
-        assert [row.gone for row in written.rows] == sorted(row.gone for row in written.rows)
-        assert not any(row.gone for row in written.rows[: len(names)])
+        assert {i: s.job_id for i, s in known.items() if s.is_completed} == paid
+        assert [row.removed for row in written.rows] == sorted(row.removed for row in written.rows)
+        assert not any(row.removed for row in written.rows[: len(names)])
 
 
 moves = st.lists(
@@ -133,9 +133,9 @@ def test_two_runs_that_write_one_table_lose_nothing_of_each_other(
     known = {row.identity: s for row, s in zip(table.rows, table.states, strict=True)}
     for identity, step in furthest.items():
         wanted = state_at(identity, step)
-        assert (known[identity].status, known[identity].image_ad_id, known[identity].attempts) == (
+        assert (known[identity].status, known[identity].job_id, known[identity].attempts) == (
             wanted.status,
-            wanted.image_ad_id,
+            wanted.job_id,
             wanted.attempts,
         )
     assert len(known) == len(table.rows)
@@ -149,13 +149,13 @@ def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
     table = ResultTable.open(place, spreadsheet(["a"]))
     request, identity = table.rows[0].request, table.rows[0].identity
     mark = Mark("00ff00ff00ff00ff", identity, "aa00aa00aa00aa00", datetime(2026, 5, 1, tzinfo=UTC))
-    state = AdState(RowStatus.SUBMITTING, error="503", attempts=1, mark=mark)
+    state = JobState(RowStatus.SUBMITTING, error="503", attempts=1, mark=mark)
     table.update(0, state)
     table.save_now()
     (again,) = ResultTable.open(place, spreadsheet(["a"])).states
     assert again == state
-    here = PlannedAd(0, request, "another", "somebody", again)
-    assert here.key(1, again.mark) == PlannedAd(0, request, mark.campaign, identity).key(1)
+    here = PlannedJob(0, request, "another", "somebody", again)
+    assert here.key(1, again.mark) == PlannedJob(0, request, mark.campaign, identity).key(1)
 
 
 def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
@@ -168,20 +168,20 @@ def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
         if not table.resumed:
             for position in range(2):
                 table.update(position, state_at(f"row {position}", 5))
-        assert [s.image_ad_id for s in table.states] == ["ia_row 0_2", "ia_row 1_2"]
+        assert [s.job_id for s in table.states] == ["ia_row 0_2", "ia_row 1_2"]
         table.save_now()
 
 
 def test_a_refusal_does_not_outrank_an_ad() -> None:
-    refused = AdState(RowStatus.FAILED, error="404", attempts=1)
-    running = AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)
-    assert further(refused, running) == further(running, refused) == running
+    refused = JobState(RowStatus.FAILED, error="404", attempts=1)
+    running = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
+    assert merge_states(refused, running) == merge_states(running, refused) == running
 
 
 def test_of_two_keys_the_one_that_was_written_down_first_counts() -> None:
-    def sent(campaign: str) -> AdState:
+    def sent(campaign: str) -> JobState:
         mark = Mark(campaign, "11", "aa", datetime(2026, 5, 1, tzinfo=UTC))
-        return AdState(RowStatus.SUBMITTING, attempts=1, mark=mark)
+        return JobState(RowStatus.SUBMITTING, attempts=1, mark=mark)
 
     place = new_place()
     first, second = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))
@@ -198,11 +198,11 @@ def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:
     table.save_now()
     changed = spreadsheet(["a, as Excel wrote it"])
     again = ResultTable.open(place, changed)
-    assert [row.gone for row in again.rows] == [False, True]
-    assert again.claim(0, "ia_x_2")
+    assert [row.removed for row in again.rows] == [False, True]
+    assert again.assign_job(0, "ia_x_2")
     again.update(0, state_at("x", 5))
-    assert [s.image_ad_id for s in again.states] == ["ia_x_2", None]
-    assert not again.claim(1, "ia_x_2")
+    assert [s.job_id for s in again.states] == ["ia_x_2", None]
+    assert not again.assign_job(1, "ia_x_2")
 
 
 def test_a_table_with_its_last_cells_left_out_is_read_and_with_others_added_is_not() -> None:
@@ -225,8 +225,8 @@ def test_a_table_with_its_last_cells_left_out_is_read_and_with_others_added_is_n
     ],
 )
 def test_cells_that_make_no_sense_count_as_empty(cells: dict[str, str]) -> None:
-    assert AdState.from_cells({"status": "completed", **cells}) == AdState(RowStatus.COMPLETED)
+    assert JobState.from_cells({"status": "completed", **cells}) == JobState(RowStatus.COMPLETED)
 
 
 def test_a_decimal_comma_is_one() -> None:
-    assert AdState.from_cells({"cost_usd": "1,00"}).cost_usd == 1
+    assert JobState.from_cells({"cost_usd": "1,00"}).cost_usd == 1

@@ -21,7 +21,7 @@ import pytest
 import stamina
 from PIL import Image
 
-from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
@@ -70,7 +70,7 @@ def table_of(folder: Path, *titles: str, output: str = "") -> ResultTable:
 def complete(table: ResultTable, url: str) -> None:
     for position in range(len(table.rows)):
         ad = f"ia_{position + 1}"
-        table.update(position, AdState(RowStatus.COMPLETED, ad, f"{url}/{ad}.png", attempts=1))
+        table.update(position, JobState(RowStatus.COMPLETED, ad, f"{url}/{ad}.png", attempts=1))
 
 
 def files(folder: Path) -> list[str]:
@@ -536,7 +536,7 @@ async def test_a_cell_that_can_be_no_file_does_not_keep_the_picture_away(
 
 async def test_a_url_that_is_none_is_told_per_row(tmp_path: Path) -> None:
     table = table_of(tmp_path, "Shirt")
-    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", "http://[x/y"))
+    table.update(0, JobState(RowStatus.COMPLETED, "ia_1", "http://[x/y"))
     with stamina.set_testing(True, attempts=1):
         said = await download_pictures(table, str(tmp_path / "pictures"))
     assert said.missing == (2,)
@@ -552,7 +552,7 @@ async def test_two_ads_that_were_given_the_same_tree_have_a_picture_each(tmp_pat
     async with scripted([sent(body) for body in bodies]) as server:
         for position in range(2):  # the second row's picture is there a run later
             ad = f"ia_{position + 1}"
-            state = AdState(RowStatus.COMPLETED, ad, f"{server.url}/{ad}.png")
+            state = JobState(RowStatus.COMPLETED, ad, f"{server.url}/{ad}.png")
             table.update(position, replace(state, facts={"sent_tree": "0123456789abcdef"}))
             await download_pictures(table, str(folder))
     assert [Path(s.image_path or "").read_bytes() for s in table.states] == bodies

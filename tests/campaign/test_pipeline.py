@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from prefect_staticadslab import AdState, ImageAdResult, PlannedAd, RowStatus
+from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline import session as sessions
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
@@ -32,20 +32,20 @@ class Notes:
     """A journal that remembers what was written into it."""
 
     sent: list[set[int]] = field(default_factory=list)
-    states: dict[int, list[AdState]] = field(default_factory=dict)
+    states: dict[int, list[JobState]] = field(default_factory=dict)
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         self.sent.append(set(changes))
         for position, state in changes.items():
             self.update(position, state)
         return changes
 
-    def update(self, position: int, state: AdState) -> None:
+    def update(self, position: int, state: JobState) -> None:
         self.states.setdefault(position, []).append(state)
 
-    def claim(self, position: int, image_ad_id: str) -> bool:
+    def assign_job(self, position: int, image_ad_id: str) -> bool:
         return not any(
-            states[-1].image_ad_id == image_ad_id and other != position
+            states[-1].job_id == image_ad_id and other != position
             for other, states in self.states.items()
         )
 
@@ -57,10 +57,10 @@ async def session_of(url: str, key: str = SIMULATOR_API_KEY) -> AsyncIterator[Se
 
 
 def planned(
-    make_request: MakeRequest, *prompts: str, states: Mapping[int, AdState] | None = None
-) -> list[PlannedAd]:
+    make_request: MakeRequest, *prompts: str, states: Mapping[int, JobState] | None = None
+) -> list[PlannedJob]:
     return [
-        PlannedAd(i, make_request(prompt), "campaign", str(i), (states or {}).get(i, AdState()))
+        PlannedJob(i, make_request(prompt), "campaign", str(i), (states or {}).get(i, JobState()))
         for i, prompt in enumerate(prompts)
     ]
 
@@ -87,7 +87,7 @@ async def test_one_rows_failure_is_that_rows_alone(
 ) -> None:
     ads = planned(make_request, "fine", "SIMULATE_FAILURE", "x", "SIMULATE_ONE_FAILURE")
     unknown = make_request("x", brand_id="brand_unknown")
-    ads[2] = PlannedAd(2, unknown, "campaign", "2")
+    ads[2] = PlannedJob(2, unknown, "campaign", "2")
     async with session_of(simulator.url) as session:
         results = await generate(session, ads, attempts=2)
     assert statuses(results) == ["completed", "failed", "failed", "completed"]
@@ -105,7 +105,7 @@ async def test_the_same_plan_again_gives_the_same_ads(
         first = await generate(session, ads, wait=False)
         again = await generate(session, ads)
     assert statuses(first) == ["processing", "processing"]
-    assert [r.state.image_ad_id for r in again] == [r.state.image_ad_id for r in first]
+    assert [r.state.job_id for r in again] == [r.state.job_id for r in first]
     assert all(r.replayed for r in again)
     assert len(simulator.world.jobs) == 2
 
@@ -115,9 +115,9 @@ async def test_an_ad_that_was_created_is_only_followed(
 ) -> None:
     async with session_of(simulator.url) as session:
         ad = (await session.client.create_image_ad(make_request("a"))).image_ad
-        known = AdState(RowStatus.PROCESSING, image_ad_id=ad.id, attempts=1)
+        known = JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)
         (result,) = await generate(session, planned(make_request, "a", states={0: known}))
-    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
     assert len(simulator.world.jobs) == 1
 
 
@@ -127,16 +127,16 @@ async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
     (plan,) = planned(make_request, "a")
     async with session_of(simulator.url) as session:
         lost = await session.client.create_image_ad(make_request("a"), idempotency_key=plan.key(1))
-        submitting = {0: AdState(RowStatus.SUBMITTING, attempts=1)}
+        submitting = {0: JobState(RowStatus.SUBMITTING, attempts=1)}
         (result,) = await generate(session, planned(make_request, "a", states=submitting))
-    assert result.state.image_ad_id == lost.image_ad.id
+    assert result.state.job_id == lost.image_ad.id
     assert result.state.attempts == 1
 
 
 async def test_a_row_that_failed_before_gets_a_new_attempt(
     simulator: SimulatorServer, make_request: MakeRequest
 ) -> None:
-    failed = {0: AdState(RowStatus.FAILED, error="no", attempts=3)}
+    failed = {0: JobState(RowStatus.FAILED, error="no", attempts=3)}
     async with session_of(simulator.url) as session:
         (result,) = await generate(session, planned(make_request, "a", states=failed))
     assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 4)
@@ -149,7 +149,7 @@ async def test_an_empty_wallet_stops_all_creates_and_collects_the_rest(
         async with session_of(simulator.url) as session:
             chunks = [
                 [
-                    PlannedAd(100 * chunk + i, make_request(), "c", f"{chunk}-{i}")
+                    PlannedJob(100 * chunk + i, make_request(), "c", f"{chunk}-{i}")
                     for i in range(100)
                 ]
                 for chunk in range(3)
@@ -183,7 +183,7 @@ async def test_an_ad_that_outlives_the_timeout_stays_processing(
         async with session_of(simulator.url) as session:
             (result,) = await generate(session, planned(make_request, "slow"), timeout_seconds=0.5)
     assert result.state.status is RowStatus.PROCESSING
-    assert result.state.image_ad_id
+    assert result.state.job_id
     assert "Run it again" in (result.state.error or "")
 
 
@@ -205,7 +205,7 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
                     task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await work
-        known = {s[-1].image_ad_id for s in notes.states.values() if s[-1].image_ad_id}
+        known = {s[-1].job_id for s in notes.states.values() if s[-1].job_id}
         assert known == set(simulator.world.jobs)
         last = [s[-1].status for s in notes.states.values()]
         assert last.count(RowStatus.PENDING) == 100 - len(known)
@@ -248,13 +248,13 @@ async def test_strange_answers_lose_no_ad(script: list[bytes], make_request: Mak
 async def test_an_ad_that_the_api_does_not_know_is_told_and_not_bought_again(
     make_request: MakeRequest,
 ) -> None:
-    known = {0: AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)}
+    known = {0: JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)}
     script = [data([]), data([]), *[data([]), error(404, "NOT_FOUND")] * 3]
     async with scripted(script) as server, session_of(server.url) as session:
         (result,) = await generate(
             session, planned(make_request, "a", states=known), timeout_seconds=20
         )
-    assert (result.state.status, result.state.image_ad_id) == (RowStatus.PROCESSING, "ia_1")
+    assert (result.state.status, result.state.job_id) == (RowStatus.PROCESSING, "ia_1")
     assert "does not know" in (result.state.error or "")
     assert {r.method for r in server.received} == {"GET"}
 
@@ -343,13 +343,13 @@ async def test_another_rows_ad_is_not_taken_for_this_rows(
 ) -> None:
     """Two equal rows, of which somebody deleted the first one's line from the table."""
     notes = Notes()
-    first, second = (PlannedAd(i, make_request("x"), "campaign", f"nr {i}") for i in range(2))
+    first, second = (PlannedJob(i, make_request("x"), "campaign", f"nr {i}") for i in range(2))
     async with session_of(simulator.url) as session:
         (had,) = await generate(session, [second], wait=False)
         notes.update(first.position, had.state)
         (result,) = await generate(session, [second], journal=notes)
     assert result.state.status is RowStatus.SUBMITTING
-    assert f"answers with {had.state.image_ad_id}, which is the ad of an equal row" in (
+    assert f"answers with {had.state.job_id}, which is the ad of an equal row" in (
         result.state.error or ""
     )
     assert len(simulator.world.jobs) == 1
@@ -427,9 +427,9 @@ async def test_a_gateways_404_is_not_the_apis(make_request: MakeRequest) -> None
 class Faster(Notes):
     """A journal in which another run has written down what it knows, at the last moment."""
 
-    known: dict[int, AdState] = field(default_factory=dict)
+    known: dict[int, JobState] = field(default_factory=dict)
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         return {**await super().before_send(changes), **self.known}
 
 
@@ -438,9 +438,9 @@ async def test_what_another_run_has_created_is_followed_and_not_created(
 ) -> None:
     async with session_of(simulator.url) as session:
         ad = (await session.client.create_image_ad(make_request("a"))).image_ad
-        faster = Faster(known={0: AdState(RowStatus.PROCESSING, image_ad_id=ad.id, attempts=1)})
+        faster = Faster(known={0: JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)})
         (result,) = await generate(session, planned(make_request, "a"), journal=faster)
-    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
     assert len(simulator.world.jobs) == 1
 
 
@@ -453,9 +453,9 @@ async def test_what_another_run_has_sent_is_asked_for_with_its_key(
         (plan,) = planned(make_request, "a")
         key = plan.key(1, mark)
         ad = (await session.client.create_image_ad(make_request("a"), idempotency_key=key)).image_ad
-        sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+        sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
         (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
-    assert (result.state.status, result.state.image_ad_id) == (RowStatus.COMPLETED, ad.id)
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
 
 
 async def test_what_another_api_key_has_sent_is_left_to_it(
@@ -463,7 +463,7 @@ async def test_what_another_api_key_has_sent_is_left_to_it(
 ) -> None:
     now = datetime.now(UTC)
     mark = Mark("00ff", "11ee", "another", now)
-    sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+    sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
     async with session_of(simulator.url) as session:
         (result,) = await generate(
             session, planned(make_request, "a"), journal=Faster(known={0: sent})
@@ -482,7 +482,7 @@ async def test_what_a_computer_slept_over_is_not_sent(
     async with session_of(simulator.url) as session:
         if hours > 20:
             mark = Mark("00ff", "11ee", session.client.key_id, long_ago)
-            sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=long_ago, mark=mark)
+            sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=long_ago, mark=mark)
             (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
             assert result.state.status is RowStatus.SUBMITTING
             assert "too long ago" in (result.state.error or "")

@@ -10,7 +10,7 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ
 from prefect_staticadslab.campaign.names.prompt_templates import PlaceholderError, parse_prompt
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, JobState, RowStatus
 from tests.campaign.shop import IDS, NAMES, expanded, lines, sheet
 
 
@@ -107,7 +107,7 @@ def test_a_prompt_is_filled_in_as_format_does(text: list[str], x: str, y: str) -
 
 def test_what_an_earlier_run_filled_in_is_not_filled_in_again() -> None:
     """A result table is a spreadsheet, too; its prompts may have braces that were doubled once."""
-    state = AdState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png", attempts=1)
+    state = JobState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png", attempts=1)
     row = {
         **IDS,
         "prompt": "{price} {of} }",

@@ -173,8 +173,8 @@ async def test_scopes_that_make_no_sense_are_no_reason_to_refuse(opened: Open) -
 async def test_rows_that_are_done_are_not_looked_up(
     opened: Open, simulator: SimulatorServer
 ) -> None:
-    from prefect_staticadslab import AdState, RowStatus
+    from prefect_staticadslab import JobState, RowStatus
 
     campaign = opened({"brand_id": "brand_deleted"}, {})
-    campaign.table.update(0, AdState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png"))
+    campaign.table.update(0, JobState(RowStatus.COMPLETED, "ia_1", "https://cdn/1.png"))
     assert (await preflight(campaign, simulator.url)).unchecked == 0

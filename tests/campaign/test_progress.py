@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.reports import progress
-from prefect_staticadslab.campaign.reports.progress import TableObserver
-from prefect_staticadslab.campaign.reports.progress import shown as showing
+from prefect_staticadslab.campaign.reports.progress import TableObserver, progress_display
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 ROW = {
@@ -25,7 +24,7 @@ ROW = {
 }
 
 
-def table(*states: AdState) -> ResultTable:
+def table(*states: JobState) -> ResultTable:
     frame = pd.DataFrame([ROW] * len(states), dtype=object)
     made = ResultTable.open(None, Spreadsheet(frame, tuple(range(2, 2 + len(states)))))
     for position, state in enumerate(states):
@@ -36,7 +35,7 @@ def table(*states: AdState) -> ResultTable:
 async def told(shown: ResultTable, wait_for_limit: float) -> str:
     lines: list[str] = []
     observer = TableObserver(shown, lambda creates: wait_for_limit if creates else 0)
-    async with showing(observer, lines.append):
+    async with progress_display(observer, lines.append):
         while not lines:
             await asyncio.sleep(0.01)
     return lines[0]
@@ -48,10 +47,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NOW = datetime.now(UTC)
-RUNNING = AdState(
+RUNNING = JobState(
     RowStatus.PROCESSING, "ia_2", attempts=1, submitted_at=NOW - timedelta(seconds=10)
 )
-DONE = AdState(
+DONE = JobState(
     RowStatus.COMPLETED,
     "ia_1",
     "https://cdn/1.png",
@@ -61,7 +60,7 @@ DONE = AdState(
 
 
 async def test_the_time_left_is_what_the_limit_takes_and_the_longest_job() -> None:
-    line = await told(table(DONE, RUNNING, AdState()), 35)
+    line = await told(table(DONE, RUNNING, JobState()), 35)
     assert line == (
         "1 of 3 already completed; 2 of 3 created, 1 rendering, 1 done, 0 failed, 0.00 USD, "
         "77 s left"
@@ -79,4 +78,4 @@ async def test_once_all_is_created_it_is_what_the_youngest_job_still_takes() -> 
 
 
 async def test_as_long_as_no_job_has_ended_nobody_can_say() -> None:
-    assert "left" not in await told(table(RUNNING, AdState()), 35)
+    assert "left" not in await told(table(RUNNING, JobState()), 35)

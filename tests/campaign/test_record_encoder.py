@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.text import text_lines
 from prefect_staticadslab.campaign.table import record_encoder
@@ -26,18 +26,22 @@ def frame() -> pd.DataFrame:
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
 def test_a_table_that_changed_is_encoded_like_a_new_one(ending: str) -> None:
     dialect = Dialect(delimiter=";", byte_order_mark=True, line_end="\r\n")
-    encoder, given, states = RecordEncoder(ending, dialect, AD_COLUMNS), frame(), [AdState()] * ROWS
+    encoder, given, states = (
+        RecordEncoder(ending, dialect, AD_COLUMNS),
+        frame(),
+        [JobState()] * ROWS,
+    )
     encoder.encode(given, states)
-    states[7] = AdState(RowStatus.PROCESSING, image_ad_id="ia_7")
+    states[7] = JobState(RowStatus.PROCESSING, job_id="ia_7")
     again = encoder.encode(given, states)
     longer = pd.concat([given, given.tail(1)], ignore_index=True)
-    appended = encoder.encode(longer, [*states, AdState(attempts=3)])
+    appended = encoder.encode(longer, [*states, JobState(attempts=3)])
     if ending == ".xlsx":  # it holds the time at which it was made
         assert len(appended) > len(again) > 0
         return
     assert again == RecordEncoder(ending, dialect, AD_COLUMNS).encode(given, states)
     assert appended == RecordEncoder(ending, dialect, AD_COLUMNS).encode(
-        longer, [*states, AdState(attempts=3)]
+        longer, [*states, JobState(attempts=3)]
     )
 
 
@@ -53,9 +57,9 @@ def test_a_text_table_costs_what_changed(monkeypatch: pytest.MonkeyPatch) -> Non
     encoder, given, states = (
         RecordEncoder(".csv", Dialect(), AD_COLUMNS),
         frame(),
-        [AdState()] * ROWS,
+        [JobState()] * ROWS,
     )
     encoder.encode(given, states)
-    states[3] = states[4] = AdState(RowStatus.SUBMITTING, attempts=1)
+    states[3] = states[4] = JobState(RowStatus.SUBMITTING, attempts=1)
     encoder.encode(given, states)
     assert made == [1, ROWS, 2]  # the header, all rows, two rows

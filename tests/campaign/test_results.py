@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, Mark
-from prefect_staticadslab.campaign.table.merge import GONE, OutputError
+from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
@@ -38,10 +38,10 @@ def opened(folder: Path, *prompts: str, output: str = "out.csv") -> ResultTable:
     return Campaign.open(write_input(folder, *prompts), str(folder / output)).table
 
 
-def completed(number: int) -> AdState:
-    return AdState(
+def completed(number: int) -> JobState:
+    return JobState(
         status=RowStatus.COMPLETED,
-        image_ad_id=f"ia_{number}",
+        job_id=f"ia_{number}",
         image_url=f"https://cdn/{number}.png",
         cost_usd=Decimal(1),
         attempts=1,
@@ -54,7 +54,7 @@ def completed(number: int) -> AdState:
 def test_a_table_is_resumed_in_every_format(tmp_path: Path, output: str) -> None:
     table = opened(tmp_path, "a", "b", "c", output=output)
     table.update(0, completed(1))
-    table.update(1, AdState(RowStatus.PROCESSING, image_ad_id="ia_2", attempts=2))
+    table.update(1, JobState(RowStatus.PROCESSING, job_id="ia_2", attempts=2))
     table.save_now()
 
     again = opened(tmp_path, "a", "b", "c", output=output)
@@ -71,7 +71,7 @@ def test_states_follow_their_rows_wherever_these_go(tmp_path: Path) -> None:
         table.update(position, completed(position))
     table.save_now()
     again = opened(tmp_path, "new", "b", "a", "b")
-    assert [s.image_ad_id for s in again.states] == [None, "ia_1", "ia_0", "ia_2"]
+    assert [s.job_id for s in again.states] == [None, "ia_1", "ia_0", "ia_2"]
 
 
 def test_an_ad_whose_row_is_gone_stays_after_the_others_and_comes_back(tmp_path: Path) -> None:
@@ -85,11 +85,11 @@ def test_an_ad_whose_row_is_gone_stays_after_the_others_and_comes_back(tmp_path:
     frame = read_spreadsheet(str(tmp_path / "out.csv"), known_columns=frozenset()).frame
     assert frame["prompt"].tolist() == ["a but better", "b", "a"]
     assert frame["image_ad_id"].tolist() == ["", "ia_2", "ia_1"]
-    assert frame["error"].tolist() == ["", "", GONE]
+    assert frame["error"].tolist() == ["", "", REMOVED]
 
     back = opened(tmp_path, "a", "b")
     assert back.states[0] == completed(1)
-    assert not any(row.gone for row in back.rows)
+    assert not any(row.removed for row in back.rows)
 
 
 def test_a_column_that_is_called_like_ours_gets_a_prefix(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_row_with_a_row_id_can_be_edited_again_and_again(tmp_path: Path) -> No
     for number, prompt in enumerate(["a", "b", "c"]):
         (tmp_path / "in.csv").write_text(f"row_id,{HEADER}\n1,{line(prompt)}\n")
         table = Campaign.open(str(tmp_path / "in.csv"), str(tmp_path / "out.csv")).table
-        assert table.states[0].image_ad_id is None
+        assert table.states[0].job_id is None
         table.update(0, completed(number))
         table.save_now()
     ads = read_spreadsheet(str(tmp_path / "out.csv")).frame["image_ad_id"].tolist()
@@ -149,7 +149,7 @@ def test_no_format_makes_a_row_another_one(tmp_path: Path, output: str) -> None:
                 table.update(position, completed(position))
             table.save_now()
     assert table.states == [completed(position) for position in range(len(prompts))]
-    assert not any(row.gone for row in table.rows)
+    assert not any(row.removed for row in table.rows)
 
 
 def test_a_cell_that_an_xlsx_would_cut_is_refused(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path) -> None:
 
 def test_a_simulators_table_does_not_pass_for_real(tmp_path: Path) -> None:
     table = opened(tmp_path, "a")
-    simulated = AdState(RowStatus.COMPLETED, "ia_1", "http://127.0.0.1:1/p.png")
+    simulated = JobState(RowStatus.COMPLETED, "ia_1", "http://127.0.0.1:1/p.png")
     table.update(0, simulated)
     table.save_now()
     place = str(tmp_path / "in.csv"), str(tmp_path / "out.csv")
@@ -197,7 +197,7 @@ def test_a_simulators_table_does_not_pass_for_real(tmp_path: Path) -> None:
 
 async def test_a_checkpoint_is_on_disk_before_anything_is_sent(tmp_path: Path) -> None:
     table = opened(tmp_path, "a", "b")
-    await table.before_send({1: AdState(RowStatus.SUBMITTING, attempts=1)})
+    await table.before_send({1: JobState(RowStatus.SUBMITTING, attempts=1)})
     assert opened(tmp_path, "a", "b").states[1].status is RowStatus.SUBMITTING
 
 
@@ -215,9 +215,9 @@ async def test_the_table_is_saved_whatever_ends_the_run(tmp_path: Path) -> None:
 
 
 states = st.builds(
-    AdState,
+    JobState,
     status=st.sampled_from(RowStatus),
-    image_ad_id=st.none() | st.from_regex(r"ia_[a-z0-9]{1,8}", fullmatch=True),
+    job_id=st.none() | st.from_regex(r"ia_[a-z0-9]{1,8}", fullmatch=True),
     image_url=st.none() | st.just("https://cdn/1.png"),
     error=st.none() | st.sampled_from(["no, never", 'a "quoted"\nreason', "ö"]),
     cost_usd=st.none() | st.sampled_from([Decimal(0), Decimal(1), Decimal("0.25"), Decimal(4)]),
@@ -232,8 +232,8 @@ states = st.builds(
 
 
 @given(states)
-def test_a_state_survives_its_cells(state: AdState) -> None:
-    back = AdState.from_cells(dict(zip(RESULT_COLUMNS, state.cells(), strict=True)))
+def test_a_state_survives_its_cells(state: JobState) -> None:
+    back = JobState.from_cells(dict(zip(RESULT_COLUMNS, state.cells(), strict=True)))
     assert back == state
 
 
@@ -250,11 +250,11 @@ async def test_marks_that_come_together_are_one_write(
         return write_bytes(location, content)
 
     monkeypatch.setattr(storage, "write_bytes", counted)
-    mark = AdState(RowStatus.SUBMITTING, attempts=1)
+    mark = JobState(RowStatus.SUBMITTING, attempts=1)
 
     async def keep_answering() -> None:
         while True:
-            table.update(9, AdState(error="still something new"))
+            table.update(9, JobState(error="still something new"))
             await asyncio.sleep(0)
 
     answering = asyncio.create_task(keep_answering())
@@ -277,7 +277,7 @@ def test_what_another_run_wrote_is_taken_in_even_if_a_checkpoint_was_cancelled(
     ours.update(1, completed(2))
     ours.save_now()
     states = opened(tmp_path, "a", "b").states
-    assert [state.image_ad_id for state in states] == ["ia_1", "ia_2"]
+    assert [state.job_id for state in states] == ["ia_1", "ia_2"]
 
 
 # A table by itself
@@ -293,20 +293,20 @@ def test_a_table_that_is_reopened_and_written_is_the_same(tmp_path: Path, output
     table = Campaign.open(str(place), str(tmp_path / output)).table
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     table.update(0, replace(completed(1), submitted_at=now, completed_at=now))
-    table.update(1, AdState(RowStatus.FAILED, "ia_2", error="No. (PIPELINE_ERROR)", attempts=2))
+    table.update(1, JobState(RowStatus.FAILED, "ia_2", error="No. (PIPELINE_ERROR)", attempts=2))
     mark = Mark("a" * 16, "b" * 16, "c" * 16, now)
-    table.update(2, AdState(RowStatus.SUBMITTING, attempts=1, mark=mark, error="No answer."))
+    table.update(2, JobState(RowStatus.SUBMITTING, attempts=1, mark=mark, error="No answer."))
     table.update(3, replace(completed(4), image_path="old/4.png"))
-    table.update(4, AdState(RowStatus.PROCESSING, image_ad_id="ia_5", attempts=1))
+    table.update(4, JobState(RowStatus.PROCESSING, job_id="ia_5", attempts=1))
     table.save_now()
     place.write_text("\r\n".join([header, *lines[:2], lines[5]]), encoding="utf-8-sig")
     table = Campaign.open(str(place), str(tmp_path / output)).table
-    assert table.gone == 3
+    assert table.removed == 3
     table.save_now()
     before = read_spreadsheet(str(tmp_path / output))
 
     again = ResultTable.reopen(str(tmp_path / output))
-    assert again.gone == 3
+    assert again.removed == 3
     assert [r.identity for r in again.rows] == [r.identity for r in table.rows]
     assert again.states == table.states
     again.update(0, again.states[0])
@@ -325,14 +325,14 @@ def test_what_a_campaign_wrote_meanwhile_stays_and_gets_the_pictures(tmp_path: P
     campaign.save_now()
     reopened = ResultTable.reopen(str(tmp_path / "out.csv"))
     campaign = opened(tmp_path, "new", "c", "a", "b")
-    campaign.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_9", attempts=1))
+    campaign.update(0, JobState(RowStatus.PROCESSING, job_id="ia_9", attempts=1))
     campaign.update(2, replace(completed(1), image_path="pictures/1.png"))
     campaign.save_now()
     reopened.update(1, replace(completed(2), image_url="https://new/2.png", image_path="p/2.png"))
     reopened.save_now()
     written = ResultTable.reopen(str(tmp_path / "out.csv"))
     assert [r.request.prompt for r in written.rows] == ["new", "c", "a", "b"]
-    assert [s.image_ad_id for s in written.states] == ["ia_9", None, "ia_1", "ia_2"]
+    assert [s.job_id for s in written.states] == ["ia_9", None, "ia_1", "ia_2"]
     assert [s.image_path for s in written.states] == [None, None, "pictures/1.png", "p/2.png"]
     assert written.states[3].image_url == "https://new/2.png"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab import AdState, ImageAd, RowStatus
+from prefect_staticadslab import ImageAd, JobState, RowStatus
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
@@ -41,8 +41,8 @@ FACTS = {
     "sent_tree": fingerprint(SENT),
     "previous_image_url": "https://cdn/1?signed=then",
 }
-SUBMITTING = AdState(RowStatus.SUBMITTING, attempts=1, facts=FACTS)
-FAILED = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1, facts=FACTS)
+SUBMITTING = JobState(RowStatus.SUBMITTING, attempts=1, facts=FACTS)
+FAILED = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1, facts=FACTS)
 
 
 def test_an_ad_as_it_was_before_is_sent_the_same_again_whatever_its_address() -> None:
@@ -93,7 +93,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
     unclear = next_step(CHANGE, FAILED, ad(OTHER, "failed"), is_lost=False)
     assert (unclear.request, unclear.state.error) == (None, UNCLEAR)
     facts = {**FACTS, "kept_tree": fingerprint(OTHER)}
-    state = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1, facts=facts)
+    state = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1, facts=facts)
     normalised = next_step(CHANGE, state, ad(OTHER, "failed"), is_lost=False)
     assert normalised.request is not None
     assert normalised.request.tree == OTHER

@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
-from prefect_staticadslab.campaign.pipeline.attempt import AdUnderWay
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk import BUSY, generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send
@@ -227,7 +227,7 @@ async def test_a_second_run_revises_nothing_again(
     spreadsheet = write(tmp_path, (ad.id, "json_patch", change))
     first = await run(client, spreadsheet, tmp_path / "out.csv")
     again = await run(client, spreadsheet, tmp_path / "out.csv")
-    ended = [run.table.states[0].cells(run.table.kind.columns) for run in (first, again)]
+    ended = [run.table.states[0].cells(run.table.job_type.columns) for run in (first, again)]
     assert ended[0] == ended[1]
     tree = (await client.get_image_ad(ad.id)).current_json_tree or {}
     assert [n["id"] for n in nodes(tree)].count("new") == 1
@@ -248,7 +248,7 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
-        under_way = AdUnderWay(plan)
+        under_way = Attempt(plan)
         under_way.begin_attempt(client.now(), client.key_id)
         await killed.table.before_send({0: under_way.state})
         if arrived:
@@ -299,7 +299,7 @@ async def test_what_somebody_else_changed_in_between_is_left_to_people(
     spreadsheet = write(tmp_path, (ad.id, "json_patch", ours))
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
-    under_way = AdUnderWay(plan)
+    under_way = Attempt(plan)
     under_way.begin_attempt(client.now(), client.key_id)
     await killed.table.before_send({0: under_way.state})
     theirs = patched(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])

@@ -15,20 +15,20 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.inbox.looking import Inbox, note_end
+from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.table import result_table as results
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_campaign, write_campaign
 
-SENT = AdState(RowStatus.SUBMITTING, attempts=1)
-RUNNING = AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1)
+SENT = JobState(RowStatus.SUBMITTING, attempts=1)
+RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 
 
 @pytest.fixture(autouse=True)
@@ -263,7 +263,7 @@ async def test_a_campaign_lives_in_a_bucket(
     table = (await run_campaign(spreadsheet, output, simulator.url))[0].table
     assert {str(s.status) for s in table.states} == {"completed"}
     written = read_spreadsheet(output).frame
-    assert list(written["image_ad_id"]) == [s.image_ad_id for s in table.states]
+    assert list(written["image_ad_id"]) == [s.job_id for s in table.states]
     assert len(simulator.world.jobs) == 4
 
 
@@ -273,23 +273,23 @@ def test_an_inbox_may_be_a_bucket(tmp_path: Path, store: Store) -> None:
         return Inbox.open(folder, "", names, datetime.now(UTC), "https://api.example.com")
 
     box = inbox(f"{store.url}/drop/")
-    assert box.look().waiting == ()
+    assert box.scan().waiting == ()
     content = Path(write_campaign(tmp_path, "a", "b")).read_bytes()
     storage.write_bytes(f"{store.url}/drop/in.csv", content)
     (file,) = box.list_files()
     assert file.modified is not None
-    (waiting,) = box.look().waiting
+    (waiting,) = box.scan().waiting
     box.begin(waiting)
     table = Campaign.open(waiting.location, waiting.output, name=waiting.note.campaign).table
     table.save_now()
     later = replace(box, names=replace(box.names, moment=datetime.now(UTC) + timedelta(days=1)))
-    assert [w.output for w in later.look().waiting] == [waiting.output]
-    done = AdState(RowStatus.COMPLETED, image_ad_id="ia_1", attempts=1)
+    assert [w.output for w in later.scan().waiting] == [waiting.output]
+    done = JobState(RowStatus.COMPLETED, job_id="ia_1", attempts=1)
     table.update(0, done)
-    table.update(1, replace(done, image_ad_id="ia_2"))
+    table.update(1, replace(done, job_id="ia_2"))
     table.save_now()
     assert note_end(box.results, "in.csv", waiting.finished_note, table, with_pictures=False)
-    assert later.look().finished == ("in.csv",)
+    assert later.scan().finished == ("in.csv",)
     # No bucket is made of a name that was mistyped.
     for _ in range(2):
         with pytest.raises(StorageError):

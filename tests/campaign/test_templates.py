@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
-from prefect_staticadslab.campaign.table.job_state import AdState, Mark, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, Mark, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -123,7 +123,7 @@ async def test_templates_are_made_and_a_second_run_makes_none(
     batch = await run(TemplateBatch.open(str(folder), output), simulator.url)
     assert [state.status for state in batch.table.states] == [RowStatus.COMPLETED] * 2
     for state in batch.table.states:
-        template = await client.get_design_template(state.image_ad_id or "")
+        template = await client.get_design_template(state.job_id or "")
         assert template.is_completed
         assert (state.image_url, state.facts["aspect_ratio"]) == (template.preview_url, "4:5")
         assert {"industry", "ad_format"} <= state.facts.keys()
@@ -165,7 +165,7 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     key = plan.key(1, plan.state.mark)
     sent = await send(client, plan.request, idempotency_key=key, on_send=lambda: None)
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
-    assert again.table.states[0].image_ad_id == sent.job.id
+    assert again.table.states[0].job_id == sent.job.id
     assert all(state.is_completed for state in again.table.states)
     assert len(simulator.world.counts) > 0
 
@@ -177,7 +177,7 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     day = timedelta(days=1)
     for position, asked in enumerate((now - day, now)):
         mark = Mark("00ff", "11ee", "22dd", asked)
-        sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
+        sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
         facts = batch.table.states[position].facts
         batch.table.update(position, replace(sent, facts=facts))
     batch.table.save_now()
@@ -199,21 +199,21 @@ async def test_a_reference_is_known_by_what_it_shows(
     for source in (folder, folder / "refs.csv", folder):
         batch = await run(TemplateBatch.open(str(source), output), simulator.url)
         assert len(simulator.world.templates) == 2
-        assert all(state.is_completed for _, _, state in batch.table.wanted)
+        assert all(state.is_completed for _, _, state in batch.table.current_rows)
     (folder / "b.jpg").write_bytes(picture("black", kind="JPEG"))
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
     assert len(simulator.world.templates) == 3
-    assert again.table.gone == 1
+    assert again.table.removed == 1
     # The table itself names the pictures, too.
     (folder / "copy.csv").write_bytes((tmp_path / "out.csv").read_bytes())
-    assert len(TemplateBatch.open(str(folder / "refs.csv"), output).table.wanted) == 2
+    assert len(TemplateBatch.open(str(folder / "refs.csv"), output).table.current_rows) == 2
 
 
 def test_a_row_that_may_have_been_sent_and_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
     output, now = str(tmp_path / "out.csv"), datetime.now(UTC)
     batch = TemplateBatch.open(str(folder), output)
     mark = Mark("00ff", "11ee", "22dd", now)
-    sent = AdState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+    sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
     batch.table.update(0, replace(sent, facts=batch.table.states[0].facts))
     batch.table.save_now()
     (folder / "a.png").unlink()

@@ -43,7 +43,7 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
     parse_prompt,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import ResultTable
 from tests.fuzz.inputs import (
     any_texts,
@@ -170,7 +170,7 @@ def _filled_once(table: Spreadsheet, there: Catalogue, ending: str) -> None:
     place.unlink(missing_ok=True)
     campaign = ResultTable.open(str(place), spreadsheet)
     for position, row in enumerate(campaign.rows):
-        state = AdState(RowStatus.COMPLETED, image_ad_id=f"ia_{position}", image_url="http://a/b")
+        state = JobState(RowStatus.COMPLETED, job_id=f"ia_{position}", image_url="http://a/b")
         campaign.update(position, state)
         promise(bool(row.request.product_id), "an ad of no product")
     campaign.save_now()

@@ -36,7 +36,7 @@ from prefect_staticadslab.campaign.files.locations import (
     LocationError,
     file_below,
     local_path,
-    shown,
+    redacted,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from tests.fuzz.inputs import any_texts, mangled, pick, temporary_folder, tokens_of
@@ -143,8 +143,8 @@ def _below(place: Location, table: str) -> None:
 
 
 def _about_words(text: str) -> None:
-    promise(len(shown(text)) <= LONGEST_SHOWN + 2, "a place that is shown too long", text)
-    promise(shown(text).isprintable(), "a place that breaks the line", shown(text))
+    promise(len(redacted(text)) <= LONGEST_SHOWN + 2, "a place that is shown too long", text)
+    promise(redacted(text).isprintable(), "a place that breaks the line", redacted(text))
     for say in (storage.name, storage.suffix, storage.canonical, storage.folder, storage.is_url):
         say(text)
     for ending in WRITABLE:

@@ -26,10 +26,10 @@ from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spr
 from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
     RESULT_COLUMNS,
-    AdState,
+    JobState,
     Mark,
     RowStatus,
-    further,
+    merge_states,
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 from prefect_staticadslab.campaign.table.result_table import ResultTable
@@ -180,7 +180,7 @@ def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
     table.save_now()
     _same_after_reading(place, sheet, table)
     states = [
-        AdState.from_cells(dict(zip(RESULT_COLUMNS, each, strict=True)))
+        JobState.from_cells(dict(zip(RESULT_COLUMNS, each, strict=True)))
         for each, _ in zip(cells, table.rows, strict=False)
     ]
     for position, state in enumerate(states):
@@ -194,9 +194,9 @@ def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
 def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> None:
     """Promises that the next run knows each row again, and pays for none a second time."""
     again = known_again(place, sheet)
-    wanted = [row.identity for _, row, _ in table.wanted]
-    promise([r.identity for _, r, _ in again.wanted] == wanted, "the rows are others", wanted)
-    promise(again.gone == table.gone, "rows are gone", again.gone, table.gone)
+    wanted = [row.identity for _, row, _ in table.current_rows]
+    promise([r.identity for _, r, _ in again.current_rows] == wanted, "the rows are others", wanted)
+    promise(again.removed == table.removed, "rows are gone", again.removed, table.removed)
     for ours, theirs in zip(table.states, again.states, strict=True):
         known, kept = ((s.status, _id(s), s.attempts) for s in (ours, theirs))
         promise(known == kept, "a state changed", known, kept)
@@ -208,9 +208,9 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
     _summed_up(reopened)
 
 
-def _id(state: AdState) -> str:
+def _id(state: JobState) -> str:
     """A state's id, as far as every format can hold it; those of the API are letters and digits."""
-    return as_written(plain_text(state.image_ad_id or "").strip())
+    return as_written(plain_text(state.job_id or "").strip())
 
 
 def _with_cells_of_others(
@@ -232,18 +232,18 @@ def _with_cells_of_others(
 
 def _summed_up(table: ResultTable) -> None:
     counts = table.counts()
-    promise(sum(counts.values()) == len(table.rows) - table.gone, "rows are not counted", counts)
+    promise(sum(counts.values()) == len(table.rows) - table.removed, "rows are not counted", counts)
     promise(table.cost_usd().is_finite(), "a cost that is none", table.cost_usd())
     promise(len(table.to_frame()) == len(table.rows), "lines are missing")
     table.unsaved()
 
 
-def _about_a_state(state: AdState) -> None:
+def _about_a_state(state: JobState) -> None:
     cells = dict(zip(RESULT_COLUMNS, state.cells(), strict=True))
-    again = AdState.from_cells(cells)
-    once_more = AdState.from_cells(dict(zip(RESULT_COLUMNS, again.cells(), strict=True)))
+    again = JobState.from_cells(cells)
+    once_more = JobState.from_cells(dict(zip(RESULT_COLUMNS, again.cells(), strict=True)))
     promise(once_more == again, "a state changes each time that it is read", again, once_more)
-    promise(further(state, state) is state, "a state that is further than itself")
+    promise(merge_states(state, state) is state, "a state that is further than itself")
     cost = state.cost_usd
     promise(cost is None or cost.is_finite(), "a cost that is none", cost)
 
@@ -261,14 +261,14 @@ def examine_state(given: tuple[Any, ...]) -> None:
     moment = datetime.fromtimestamp(second, UTC)
     mark = Mark("0a" * 8, "1b" * 8, "2c", moment)
     is_marked = marked and status == RowStatus.SUBMITTING
-    state = AdState(
-        RowStatus(status), image_ad_id=identifier or None, image_url=url or None,
+    state = JobState(
+        RowStatus(status), job_id=identifier or None, image_url=url or None,
         error=error or None, cost_usd=Decimal(cents) / 100, attempts=attempts, width=attempts or 1,
         submitted_at=moment, mark=mark if is_marked else None,
     )  # fmt: skip
     content = RecordEncoder(".csv", Dialect(), AD_COLUMNS).encode(frame_of(["a"], [["x"]]), [state])
     table = read_text(content, frozenset(), tab=False, ragged=True)
-    back = AdState.from_cells(dict(zip(RESULT_COLUMNS, table.frame.iloc[0, 1:], strict=True)))
+    back = JobState.from_cells(dict(zip(RESULT_COLUMNS, table.frame.iloc[0, 1:], strict=True)))
     promise(back == state, "a state is not what was written", back, state)
 
 

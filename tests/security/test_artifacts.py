@@ -11,7 +11,7 @@ import pytest
 from markdown_it import MarkdownIt
 from prefect import flow
 
-from prefect_staticadslab import AdState, Progress, RowStatus
+from prefect_staticadslab import JobState, Progress, RowStatus
 from prefect_staticadslab.api.events import Complete
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.campaign import Campaign
@@ -136,9 +136,9 @@ def batch_of(folder: Path, payload: str, urls: list[str]) -> tuple[Batch[Any], S
     campaign = Campaign.open(str(folder / "in.csv"), str(folder / "out.csv"), name=payload)
     campaign.table.location = f"s3://ads/{payload}.csv"
     table = campaign.table
-    table.update(0, AdState(RowStatus.FAILED, image_ad_id=payload, error=payload, attempts=1))
+    table.update(0, JobState(RowStatus.FAILED, job_id=payload, error=payload, attempts=1))
     for position, url in enumerate([OURS, *urls], 1):
-        state = AdState(RowStatus.COMPLETED, "ia_1", image_url=url, attempts=1)
+        state = JobState(RowStatus.COMPLETED, "ia_1", image_url=url, attempts=1)
         table.update(position, state)
     summary = campaign.summarize(
         [],

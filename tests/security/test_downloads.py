@@ -21,7 +21,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_campaign, write_campaign
 from tests.security.hostile import Hostile, bomb, endless, head, hostile, trickling, whole
@@ -144,7 +144,7 @@ async def test_a_table_that_names_this_machine_gets_a_line_per_row(
     place = write_campaign(tmp_path, "a", "b")
     table = (await run_campaign(place, str(tmp_path / "out.csv"), simulator.url))[0].table
     async with hostile(whole(PNG)) as inner:
-        table.update(0, AdState(RowStatus.COMPLETED, "ia_1", f"{inner.url}/admin", attempts=1))
+        table.update(0, JobState(RowStatus.COMPLETED, "ia_1", f"{inner.url}/admin", attempts=1))
         had = await download_pictures(
             table, str(tmp_path / "pictures"), gate=WebGate.of(simulator.url)
         )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.catalogue_tables.report import write_report
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
@@ -52,9 +52,7 @@ def test_nothing_that_the_api_says_is_a_formula_in_a_text_table(
     output = tmp_path / f"out{ending}"
     table = Campaign.open(write_campaign(tmp_path, "a"), str(output)).table
     said = formula.strip()
-    state = AdState(
-        RowStatus.PROCESSING, image_ad_id=said, image_url=said, error=said, image_path=said
-    )
+    state = JobState(RowStatus.PROCESSING, job_id=said, image_url=said, error=said, image_path=said)
     table.update(0, state)
     table.save_now()
     assert [cell for cell in cells_of(output) if cell.startswith(BEGINS)] == []
@@ -64,7 +62,7 @@ def test_nothing_that_the_api_says_is_a_formula_in_a_text_table(
 def test_an_xlsx_has_texts_and_no_formulas(tmp_path: Path) -> None:
     output = tmp_path / "out.xlsx"
     table = Campaign.open(write_campaign(tmp_path, "=1+1"), str(output)).table
-    table.update(0, AdState(RowStatus.FAILED, error="=1+1"))
+    table.update(0, JobState(RowStatus.FAILED, error="=1+1"))
     table.save_now()
     cells = [cell for line in load_workbook(output).active.rows for cell in line]  # type: ignore[union-attr]
     assert {cell.data_type for cell in cells if cell.value == "=1+1"} == {"s"}
@@ -85,7 +83,7 @@ def test_her_own_cells_stay_what_they_are(formula: str, tmp_path: Path) -> None:
     assert cells_of(output).count(formula) == 2
     again = Campaign.open(str(place), str(output))
     assert [row.identity for row in again.table.rows] == [r.identity for r in campaign.table.rows]
-    assert again.table.gone == 0
+    assert again.table.removed == 0
 
 
 @pytest.mark.parametrize("formula", [text for text in FORMULAS if text == text.strip()])
@@ -108,7 +106,7 @@ async def test_a_name_of_the_catalogue_is_no_formula_and_the_ad_stays_the_same(
     assert all(row.request.prompt.startswith(formula) for row in campaign.table.rows)  # type: ignore[union-attr]
     assert [cell for cell in cells_of(output) if cell.startswith(BEGINS)] == []
     again = Campaign.open(brief, str(output), catalogue=catalogue)
-    assert again.table.gone == 0
+    assert again.table.removed == 0
     assert [r.request for r in again.table.rows] == [r.request for r in campaign.table.rows]
     # The table is a spreadsheet, too, and makes the very same ads.
     read = expand(Brief.open(str(output)), catalogue)
@@ -134,7 +132,7 @@ def test_what_is_made_inert_is_read_as_it_was_written(text: str) -> None:
 def test_marks_of_rows_on_their_way_are_no_formulas(tmp_path: Path) -> None:
     """An idempotency key in a cell must be read exactly, or a row is paid for twice."""
     table = Campaign.open(write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")).table
-    state = replace(AdState(RowStatus.SUBMITTING, attempts=1), error="- see the docs")
+    state = replace(JobState(RowStatus.SUBMITTING, attempts=1), error="- see the docs")
     table.update(0, state)
     table.save_now()
     assert ResultTable.reopen(str(tmp_path / "out.csv")).states[0] == state

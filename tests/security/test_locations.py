@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files import folders, storage
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.inbox.looking import Inbox
+from prefect_staticadslab.campaign.inbox.scan import Inbox
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from tests.campaign.test_inbox import opened, shown, spreadsheet
@@ -202,7 +202,7 @@ def test_a_note_makes_nobody_ask(campaign: str, stranger: Stranger, tmp_path: Pa
         "api": "api.example.com",
     }
     (tmp_path / ".inbox" / "a.csv.json").write_text(json.dumps(note))
-    opened(tmp_path).look()
+    opened(tmp_path).scan()
     assert stranger.asked == []
 
 
@@ -211,7 +211,7 @@ def test_a_link_in_an_inbox_is_no_spreadsheet_of_it(tmp_path: Path) -> None:
     box = tmp_path / "box"
     box.mkdir()
     (box / "a.csv").symlink_to(tmp_path / "secret.csv")
-    found = opened(box).look()
+    found = opened(box).scan()
     assert shown(found) == {"refused": ["a.csv"]}
     assert "SECRET" not in str(found)
 
@@ -223,5 +223,5 @@ def test_notes_behind_a_link_are_neither_read_nor_written(tmp_path: Path) -> Non
     (tmp_path / "box" / ".inbox").symlink_to(tmp_path / "elsewhere")
     inbox: Inbox = opened(tmp_path / "box")
     with pytest.raises(CampaignError, match="is a link to somewhere else"):
-        inbox.look()
+        inbox.scan()
     assert list((tmp_path / "elsewhere").iterdir()) == []

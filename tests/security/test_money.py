@@ -26,8 +26,8 @@ from flows.inbox import inbox
 from flows.revise import revise
 from flows.watch import create_and_watch
 from prefect_staticadslab import (
-    AdState,
     ImageAdJob,
+    JobState,
     RowStatus,
     StaticAdsLabClient,
     StaticAdsLabCredentials,
@@ -78,7 +78,7 @@ NO_COUNTS = ["-1", "1.5", "nan", "inf", "1e999", "1000001", "abc"]
 # Tables that were changed
 
 
-def recorded(folder: Path, ending: str, *states: AdState) -> tuple[str, Path]:
+def recorded(folder: Path, ending: str, *states: JobState) -> tuple[str, Path]:
     """A campaign of a row for each state, with its table. Returns where the two are."""
     place = write_campaign(folder, *(f"row {number}" for number in range(len(states))))
     output = folder / f"out{ending}"
@@ -110,8 +110,8 @@ def change(output: Path, row: int, column: str, value: Any) -> None:
                 csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(lines)
 
 
-def done(number: int = 1, cost: str | None = "1") -> AdState:
-    return AdState(
+def done(number: int = 1, cost: str | None = "1") -> JobState:
+    return JobState(
         RowStatus.COMPLETED,
         f"ia_{number}",
         f"http://127.0.0.1/{number}.png",
@@ -136,7 +136,7 @@ def no_api(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_amount_that_cannot_be_is_refused_with_row_and_column(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str, column: str, value: str
 ) -> None:
-    place, output = recorded(tmp_path, ending, done(1), done(2), AdState())
+    place, output = recorded(tmp_path, ending, done(1), done(2), JobState())
     change(output, 3, column, value)
     before = output.read_bytes()
     assert main([place, str(output), "--max-spend-usd", "1"]) == 2
@@ -149,7 +149,7 @@ def test_an_amount_that_cannot_be_is_refused_with_row_and_column(
 
 @pytest.mark.parametrize("value", [-100000, 1e300, True])
 def test_a_number_of_a_workbook_is_no_better_than_its_text(tmp_path: Path, value: object) -> None:
-    place, output = recorded(tmp_path, ".xlsx", done(), AdState())
+    place, output = recorded(tmp_path, ".xlsx", done(), JobState())
     change(output, 2, "cost_usd", value)
     with pytest.raises(AmountError, match="Row 2, column cost_usd"):
         Campaign.open(place, str(output))
@@ -157,7 +157,7 @@ def test_a_number_of_a_workbook_is_no_better_than_its_text(tmp_path: Path, value
 
 def test_a_negative_cost_in_a_parquet_table_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    place, output = recorded(tmp_path, ".parquet", done(), AdState())
+    place, output = recorded(tmp_path, ".parquet", done(), JobState())
     change(output, 2, "cost_usd", -100000.0)
     with pytest.raises(AmountError, match="Row 2, column cost_usd"):
         Campaign.open(place, str(output))
@@ -202,7 +202,7 @@ def test_tables_of_design_templates_and_revisions_are_checked_alike(tmp_path: Pa
 
 @pytest.mark.parametrize("cost", ["0", "", "0.01", "1e-999"])
 def test_no_cost_in_a_table_lifts_the_limit(tmp_path: Path, cost: str) -> None:
-    place, output = recorded(tmp_path, ".csv", done(1), done(2), AdState())
+    place, output = recorded(tmp_path, ".csv", done(1), done(2), JobState())
     for row in (2, 3):
         change(output, row, "cost_usd", cost)
     plan = Plan.of(Campaign.open(place, str(output)).table)
@@ -215,17 +215,17 @@ def test_no_cost_in_a_table_lifts_the_limit(tmp_path: Path, cost: str) -> None:
 
 
 def test_what_was_dearer_than_its_price_counts_as_the_table_says(tmp_path: Path) -> None:
-    place, output = recorded(tmp_path, ".csv", done(1, "7.5"), AdState())
+    place, output = recorded(tmp_path, ".csv", done(1, "7.5"), JobState())
     plan = Plan.of(Campaign.open(place, str(output)).table)
     assert (plan.total_usd, plan.spent_usd) == (Decimal("8.5"), Decimal("7.5"))
 
 
 def test_every_row_that_has_or_may_have_an_ad_counts_whatever_its_state(tmp_path: Path) -> None:
     states = [
-        AdState(RowStatus.PROCESSING, "ia_1", attempts=1),
-        AdState(RowStatus.SUBMITTING, attempts=1),
-        AdState(RowStatus.FAILED, "ia_2", attempts=1, cost_usd=Decimal(0)),
-        AdState(),
+        JobState(RowStatus.PROCESSING, "ia_1", attempts=1),
+        JobState(RowStatus.SUBMITTING, attempts=1),
+        JobState(RowStatus.FAILED, "ia_2", attempts=1, cost_usd=Decimal(0)),
+        JobState(),
     ]
     place, output = recorded(tmp_path, ".csv", *states)
     assert Plan.of(Campaign.open(place, str(output)).table).total_usd == 4
@@ -256,7 +256,7 @@ def test_a_campaign_that_is_all_paid_for_can_still_be_collected(tmp_path: Path) 
 def test_what_another_run_writes_never_keeps_a_run_from_saving(
     tmp_path: Path, column: str, value: str, opened: str
 ) -> None:
-    place, output = recorded(tmp_path, ".csv", done(1), AdState(RowStatus.PROCESSING, "ia_2"))
+    place, output = recorded(tmp_path, ".csv", done(1), JobState(RowStatus.PROCESSING, "ia_2"))
     table: JobTable[Any] = (
         Campaign.open(place, str(output)).table
         if opened == "for its campaign"
@@ -266,7 +266,7 @@ def test_what_another_run_writes_never_keeps_a_run_from_saving(
     table.update(1, done(2))
     table.save_now()
     known = table.states[0]
-    assert (known.status, known.image_ad_id) == (RowStatus.COMPLETED, "ia_1")
+    assert (known.status, known.job_id) == (RowStatus.COMPLETED, "ia_1")
     assert (known.cost_usd, known.attempts) in [(Decimal(1), 1), (None, 1), (Decimal(1), 0)]
     assert Plan.of(table).total_usd == 2
     assert value not in output.read_text()

@@ -18,10 +18,10 @@ from flows import design_templates as templates_command
 from flows import inbox as inbox_command
 from flows import revise as revise_command
 from flows import watch as watch_command
-from prefect_staticadslab import AdState, RowStatus, StaticAdsLabClient
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.names import lookup
-from prefect_staticadslab.campaign.names.listings import Kind, Listing, ListKey
+from prefect_staticadslab.campaign.names.listings import Listing, ListKey, ResourceType
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.runner import run_flow
@@ -201,7 +201,7 @@ def test_what_is_small_goes_ahead_and_what_is_paid_for_costs_nothing_to_collect(
     made = Campaign.open(place, output).table
     for position in range(150):
         url = f"http://127.0.0.1/{position}.png"
-        paid = AdState(RowStatus.COMPLETED, f"ia_{position}", url, cost_usd=Decimal(1), attempts=1)
+        paid = JobState(RowStatus.COMPLETED, f"ia_{position}", url, cost_usd=Decimal(1), attempts=1)
         made.update(position, paid)
     made.save_now()
     assert campaign_command.main([place, output]) == 0
@@ -389,7 +389,7 @@ def test_saying_the_cost_of_names_asks_for_no_list_twice(
     ask = lookup._read
 
     async def counted(
-        client: StaticAdsLabClient, kind: Kind, parents: Sequence[str]
+        client: StaticAdsLabClient, kind: ResourceType, parents: Sequence[str]
     ) -> dict[ListKey, Listing]:
         read.extend((kind, parent) for parent in parents)
         return await ask(client, kind, parents)

@@ -28,10 +28,10 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.inbox import day_limit
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget
-from prefect_staticadslab.campaign.inbox.looking import Inbox, Waiting, note_end
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
+from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.orchestration.inbox_run import InboxWork
+from prefect_staticadslab.orchestration.inbox_run import InboxRun
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, simulated_ids
 
@@ -287,13 +287,13 @@ def put(folder: Path, **sheets: str) -> None:
         os.utime(place, (number, number))
 
 
-def work(folder: Path, *, run_usd: float = 50, day_usd: float = 100) -> InboxWork:
+def work(folder: Path, *, run_usd: float = 50, day_usd: float = 100) -> InboxRun:
     box = Inbox.open(str(folder), "", DEFAULT_PATTERN, NOON, REAL)
-    return InboxWork(box, box.look(), Budget.of(run_usd), limit(day_usd))
+    return InboxRun(box, box.scan(), Budget.of(run_usd), limit(day_usd))
 
 
 async def goes_ahead(
-    made: InboxWork, waiting: Waiting, credentials: StaticAdsLabCredentials
+    made: InboxRun, waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
 ) -> float | None:
     """What a run may spend on a spreadsheet; None if it leaves it."""
     limit_usd = await made.allow(waiting, credentials)
@@ -338,7 +338,7 @@ async def test_what_no_run_or_no_day_can_ever_start_is_refused(
 
 
 def test_the_end_of_a_run_keeps_what_the_day_has_cost(tmp_path: Path) -> None:
-    from prefect_staticadslab import AdState, RowStatus
+    from prefect_staticadslab import JobState, RowStatus
     from prefect_staticadslab.campaign.campaign import Campaign
 
     put(tmp_path, a="12")
@@ -346,8 +346,8 @@ def test_the_end_of_a_run_keeps_what_the_day_has_cost(tmp_path: Path) -> None:
     (waiting,) = made.found.waiting
     reserved = made.inbox.begin(waiting, Decimal(2), made.day)
     table = Campaign.open(waiting.location, waiting.output).table
-    table.update(0, AdState(RowStatus.COMPLETED, "ia_1", attempts=1))
-    table.update(1, AdState(RowStatus.FAILED, "ia_2", attempts=2))
+    table.update(0, JobState(RowStatus.COMPLETED, "ia_1", attempts=1))
+    table.update(1, JobState(RowStatus.FAILED, "ia_2", attempts=2))
     table.save_now()
     results = made.inbox.results
     assert note_end(results, "a.csv", reserved, table, with_pictures=False, started_usd=Decimal(1))

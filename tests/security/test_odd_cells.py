@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.api.catalogue import Audience, Brand, DesignTemplate, Product
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of, spreadsheet_of
@@ -60,11 +60,11 @@ def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, end
     sheet = spreadsheet_of(pd.DataFrame(columns, dtype=object))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
-    table.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1))
+    table.update(0, JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1))
     table.save_now()
     again = ResultTable.open(place, sheet)
-    assert [state.image_ad_id for state in again.states] == ["ia_1"]
-    assert again.gone == 0
+    assert [state.job_id for state in again.states] == ["ia_1"]
+    assert again.removed == 0
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
@@ -87,11 +87,11 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, expand(Brief.read(given), catalogue))
     assert table.rows[0].request.prompt == plain_text(name)
-    table.update(0, AdState(RowStatus.PROCESSING, image_ad_id="ia_1", attempts=1))
+    table.update(0, JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1))
     table.save_now()
     again = ResultTable.open(place, expand(Brief.read(given), catalogue))
-    assert [state.image_ad_id for state in again.states] == ["ia_1"]
-    assert again.gone == 0
+    assert [state.job_id for state in again.states] == ["ia_1"]
+    assert again.removed == 0
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
@@ -102,12 +102,10 @@ def test_an_error_with_a_nul_in_it_does_not_cost_the_table(
     sheet = spreadsheet_of(pd.DataFrame(IDS))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
-    table.update(
-        0, AdState(RowStatus.FAILED, image_ad_id="ia_1", error=f"no{odd}thing", attempts=1)
-    )
+    table.update(0, JobState(RowStatus.FAILED, job_id="ia_1", error=f"no{odd}thing", attempts=1))
     table.save_now()
     (state,) = ResultTable.open(place, sheet).states
-    assert (state.image_ad_id, state.attempts) == ("ia_1", 1)
+    assert (state.job_id, state.attempts) == ("ia_1", 1)
 
 
 @pytest.mark.parametrize(

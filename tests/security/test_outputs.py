@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.campaign import main
-from prefect_staticadslab import AdState, RowStatus
+from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.catalogue_tables.report import check_report, write_report
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
@@ -223,7 +223,7 @@ def test_a_lock_that_somebody_keeps_stops_no_campaign(
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         for attempt in (1, 2):
-            table.update(0, AdState(RowStatus.SUBMITTING, attempts=attempt))
+            table.update(0, JobState(RowStatus.SUBMITTING, attempts=attempt))
             table.save_now()
     finally:
         os.close(folder)

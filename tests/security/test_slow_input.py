@@ -120,11 +120,11 @@ def test_a_cell_of_accents_is_compared_at_once() -> None:
     """Putting a million accents into their order takes Python hours."""
     within_bounds("""
         from prefect_staticadslab.campaign.names.listings import folded
-        from prefect_staticadslab.campaign.pictures.captions import slug
+        from prefect_staticadslab.campaign.pictures.captions import file_stem
 
         cell = "a" + "\\u0301\\u0327" * 500_000
         assert folded(cell) == folded(cell + " ")
-        assert len(slug(cell).encode()) <= 90
+        assert len(file_stem(cell).encode()) <= 90
     """)
 
 

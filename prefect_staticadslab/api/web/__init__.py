@@ -6,7 +6,7 @@ address passes a `WebGate`, again for each redirect, and once more when the conn
 """
 
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
-from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, shown
+from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, redacted
 from prefect_staticadslab.api.web.reader import (
     ACCEPT_ENCODING,
     WebAnswer,
@@ -27,7 +27,7 @@ __all__ = [
     "WebGate",
     "ask",
     "read_web",
-    "shown",
+    "redacted",
     "unbounded_encoding",
     "web_client",
 ]

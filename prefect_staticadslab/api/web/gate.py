@@ -136,14 +136,14 @@ class _Target:
             parts = httpx.URL(url)
             host = parts.raw_host.decode("ascii")
         except (httpx.InvalidURL, ValueError):
-            raise ForbiddenAddressError(f"This is no web address: {shown(url)}") from None
+            raise ForbiddenAddressError(f"This is no web address: {redacted(url)}") from None
         if parts.scheme not in PORTS:
             raise ForbiddenAddressError(
-                f"Only http:// and https:// addresses can be asked, not this one: {shown(url)}"
+                f"Only http:// and https:// addresses can be asked, not this one: {redacted(url)}"
             )
         port = PORTS[parts.scheme] if parts.port is None else parts.port
         if not _HOST.fullmatch(host) or not 0 < port <= _LAST_PORT:
-            raise ForbiddenAddressError(f"This web address has no host: {shown(url)}")
+            raise ForbiddenAddressError(f"This web address has no host: {redacted(url)}")
         return cls(host, port)
 
     def entry(self, port: int | str) -> str:
@@ -251,7 +251,7 @@ def _entry(text: str) -> str:
         return ""
 
 
-def shown(url: str) -> str:
+def redacted(url: str) -> str:
     """A web address for a message: without user, password and query, which may be secrets."""
     try:
         parts = httpx.URL(url)

@@ -19,7 +19,7 @@ from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
 from prefect_staticadslab.api.connection import direct
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
-from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, shown
+from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted
 
 ACCEPT_ENCODING: Final = "gzip, deflate"
 """One of these inflates a thousandfold at most. Brotli, Zstandard and one in the other have no such
@@ -74,12 +74,12 @@ class WebAnswer:
         """
         url, size = str(self.response.url), 0
         if encoding := unbounded_encoding(self.response):
-            raise WebError(f"{shown(url)} is compressed as {encoding}, which is not read")
+            raise WebError(f"{redacted(url)} is compressed as {encoding}, which is not read")
         with _in_words(url):
             async for piece in self.response.aiter_bytes():
                 size += len(piece)
                 if size > at_most:
-                    raise WebError(f"{shown(url)} has more than {at_most:,} bytes")
+                    raise WebError(f"{redacted(url)} has more than {at_most:,} bytes")
                 self._limit.reschedule(self._began + _seconds(self.response.num_bytes_downloaded))
                 yield piece
 
@@ -126,7 +126,7 @@ async def ask(
             raise
         seconds = asyncio.get_running_loop().time() - began
         raise WebError(
-            f"{shown(url)} was not there after {seconds:.0f} s; what is slower than "
+            f"{redacted(url)} was not there after {seconds:.0f} s; what is slower than "
             f"{bounds.SLOWEST_BYTES_PER_SECOND:,} bytes a second is not waited for"
         ) from None
 
@@ -145,9 +145,9 @@ async def _follow(
                 return response
             await response.aclose()
             if (request.url.scheme, response.next_request.url.scheme) == ("https", "http"):
-                raise WebError(f"{shown(url)} is redirected from https to plain http")
+                raise WebError(f"{redacted(url)} is redirected from https to plain http")
             request = response.next_request
-    raise WebError(f"{shown(url)} is redirected more than {bounds.REDIRECTS} times")
+    raise WebError(f"{redacted(url)} is redirected more than {bounds.REDIRECTS} times")
 
 
 class _PeerCheck:
@@ -180,7 +180,7 @@ def _in_words(url: str) -> Iterator[None]:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_SHOWN]
-        raise WebError(f"{shown(url)} cannot be had ({reason})") from None
+        raise WebError(f"{redacted(url)} cannot be had ({reason})") from None
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ async def _read(url: str, gate: WebGate, at_most: int, headers: Mapping[str, str
     content = io.BytesIO()
     async with web_client(gate) as http, ask(http, url, gate, headers) as answer:
         if not answer.response.is_success:
-            raise WebError(f"{shown(url)} answered {answer.status}", status=answer.status)
+            raise WebError(f"{redacted(url)} answered {answer.status}", status=answer.status)
         async with aclosing(answer.pieces(at_most)) as pieces:
             async for piece in pieces:
                 content.write(piece)

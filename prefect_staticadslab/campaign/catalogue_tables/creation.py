@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import CAMPAIGN_STOPPERS, NotFoundError, StaticAdsLabError
+from prefect_staticadslab.api.errors import ACCOUNT_ERRORS, NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent
 from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.names.listings import BRAND, PRODUCT, Kind, Listing, folded
+from prefect_staticadslab.campaign.names.listings import (
+    BRAND,
+    PRODUCT,
+    Listing,
+    ResourceType,
+    folded,
+)
 
 Place: TypeAlias = "str | Addition"
 """A parent: the id of what is there, or what is still to be added."""
@@ -74,7 +80,7 @@ class Outcome:
     failed: list[tuple[Addition, str]] = field(default_factory=list)
 
 
-def kinds_to_read(wanted: Sequence[WantedResource]) -> list[Kind]:
+def kinds_to_read(wanted: Sequence[WantedResource]) -> list[ResourceType]:
     """The kinds whose lists tell what is there already, parents first."""
     kinds = {row.kind for row in wanted}
     if kinds - {BRAND}:
@@ -108,7 +114,7 @@ class _Planner:
 
     def __init__(self, content: CatalogueContent) -> None:
         self._listings = {kind: Listing(found) for kind, found in content.resources.items()}
-        self._rows: dict[tuple[Kind, Place, str], WantedResource] = {}
+        self._rows: dict[tuple[ResourceType, Place, str], WantedResource] = {}
         self.new: list[Addition] = []
         self.present: list[tuple[WantedResource, str]] = []
         self.problems: list[Problem] = []
@@ -135,7 +141,7 @@ class _Planner:
         else:
             self.new.append(Addition(row, parent))
 
-    def _parent(self, row: WantedResource, kind: Kind) -> Place | None:
+    def _parent(self, row: WantedResource, kind: ResourceType) -> Place | None:
         """What a row belongs to; None, with a problem, if that is nowhere or not clear."""
         identifier = row.parents.get(kind.id_column)
         name = row.parents.get(kind.name, "")
@@ -165,7 +171,7 @@ class _Planner:
         self.problems.append(row.problem(message, column))
         return None
 
-    def _called(self, kind: Kind, name: str, within: Place | None) -> list[Place]:
+    def _called(self, kind: ResourceType, name: str, within: Place | None) -> list[Place]:
         there: list[Place] = [
             resource.id
             for resource in self._listings[kind].called(name)
@@ -204,7 +210,7 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
             fields[kind.parent_column] = parent
         try:
             made = await _add(client, kind, parent, each.row.name, fields)
-        except CAMPAIGN_STOPPERS:
+        except ACCOUNT_ERRORS:
             raise
         except StaticAdsLabError as error:
             outcome.failed.append((each, str(error)))
@@ -218,7 +224,11 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
 
 
 async def _add(
-    client: StaticAdsLabClient, kind: Kind, parent: str, name: str, fields: Mapping[str, Any]
+    client: StaticAdsLabClient,
+    kind: ResourceType,
+    parent: str,
+    name: str,
+    fields: Mapping[str, Any],
 ) -> str | None:
     """The id of what is there now by that name; None if all keys' additions are gone."""
     for attempt in range(1, FRESH_KEYS + 1):
@@ -246,7 +256,7 @@ _GONE: Final = (
 )
 
 
-def addition_key(kind: Kind, parent: str, name: str, attempt: int = 1) -> str:
+def addition_key(kind: ResourceType, parent: str, name: str, attempt: int = 1) -> str:
     """The idempotency key of an addition.
 
     Args:
@@ -261,7 +271,7 @@ def addition_key(kind: Kind, parent: str, name: str, attempt: int = 1) -> str:
     return f"catalogue-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"
 
 
-def counted(kinds: Sequence[Kind]) -> str:
+def counted(kinds: Sequence[ResourceType]) -> str:
     """How many there are of each kind, for people: `1 brand, 2 products`."""
     counts = {kind: kinds.count(kind) for kind in kinds}
     said = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts.items()]

@@ -33,18 +33,18 @@ from prefect_staticadslab.campaign.names.listings import (
     PRODUCT,
     TEMPLATE,
     VARIANT,
-    Kind,
+    ResourceType,
 )
 from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
 
-IMAGE: Final = Kind("image", Image, "images:read", "product")
+IMAGE: Final = ResourceType("image", Image, "images:read", "product")
 
 CREATOR: Final = "prefect-staticadslab catalogue"
 """What a workbook of ours says made it: only such a one is overwritten."""
 
 _DATES: Final = ("created_at", "updated_at")
 
-COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
+COLUMNS: Final[Mapping[ResourceType, tuple[str, ...]]] = {
     BRAND: ("id", "name", "description", "color_palettes", "fonts", "logo_image_ids", "details"),
     PRODUCT: ("id", "name", "brand_id", "brand_name", "description", "details"),
     VARIANT: (
@@ -80,24 +80,24 @@ class CatalogueContent:
         unreadable: Kinds that the key has no scope for.
     """
 
-    resources: Mapping[Kind, tuple[CatalogueResource, ...]]
-    unreadable: tuple[Kind, ...] = ()
+    resources: Mapping[ResourceType, tuple[CatalogueResource, ...]]
+    unreadable: tuple[ResourceType, ...] = ()
 
 
-def plural(kind: Kind) -> str:
+def plural(kind: ResourceType) -> str:
     """What a kind's table is called."""
     return f"{kind.name}s"
 
 
 async def read_catalogue(
-    client: StaticAdsLabClient, account: Account, kinds: Iterable[Kind] = tuple(COLUMNS)
+    client: StaticAdsLabClient, account: Account, kinds: Iterable[ResourceType] = tuple(COLUMNS)
 ) -> CatalogueContent:
     """Reads everything of these kinds.
 
     Raises:
         KeyRefusedError: The key is not accepted, or the API is out of reach.
     """
-    resources: dict[Kind, tuple[CatalogueResource, ...]] = {}
+    resources: dict[ResourceType, tuple[CatalogueResource, ...]] = {}
     unreadable = []
     for kind in kinds:
         if account.scopes and kind.scope not in account.scopes:
@@ -147,7 +147,7 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
     }
 
 
-def _header(kind: Kind) -> list[str]:
+def _header(kind: ResourceType) -> list[str]:
     return [*COLUMNS[kind], *_DATES]
 
 
@@ -241,7 +241,7 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or not storage.suffix(output)
 
 
-def _csv_place(output: str, kind: Kind) -> str:
+def _csv_place(output: str, kind: ResourceType) -> str:
     return storage.join(output, f"{plural(kind)}.csv")
 
 
@@ -252,6 +252,6 @@ def _csv_header(content: bytes) -> list[str]:
 
 def _foreign(place: str) -> ReportError:
     return ReportError(
-        f"There is a {locations.shown(place)} already, and it is no catalogue that this program "
+        f"There is a {locations.redacted(place)} already, and it is no catalogue that this program "
         "wrote. It is left alone; choose another name."
     )

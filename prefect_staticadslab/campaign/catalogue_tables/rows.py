@@ -13,7 +13,13 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, no
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.files.xlsx import read_xlsx, sheet_names
-from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT, VARIANT, Kind
+from prefect_staticadslab.campaign.names.listings import (
+    AUDIENCE,
+    BRAND,
+    PRODUCT,
+    VARIANT,
+    ResourceType,
+)
 from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 
@@ -21,7 +27,7 @@ CREATED_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
 """In the order in which they are created: parents first."""
 
 PARENT_COLUMNS: Final = ("brand", "brand_id", "product", "product_id")
-FIELD_COLUMNS: Final[Mapping[Kind, tuple[str, ...]]] = {
+FIELD_COLUMNS: Final[Mapping[ResourceType, tuple[str, ...]]] = {
     BRAND: ("description", "color_palettes", "fonts", "details"),
     PRODUCT: ("description", "details"),
     VARIANT: ("sort_order",),
@@ -44,7 +50,7 @@ class WantedResource:
         fields: Its other fields, as the API takes them.
     """
 
-    kind: Kind
+    kind: ResourceType
     name: str
     row: int
     sheet: str = ""
@@ -79,7 +85,7 @@ def read_wanted(location: str) -> list[WantedResource]:
         assert product.parents == {"brand": "Tidewater Tea"}
         ```
     """
-    sheets: dict[str, Kind] = {}
+    sheets: dict[str, ResourceType] = {}
     content = b""
     if storage.suffix(location) == ".xlsx":
         content = storage.read_bytes(location)
@@ -103,7 +109,7 @@ def read_wanted(location: str) -> list[WantedResource]:
 
 
 def _read_table(
-    read: Spreadsheet, kind: Kind | None, sheet: str
+    read: Spreadsheet, kind: ResourceType | None, sheet: str
 ) -> tuple[list[WantedResource], list[Problem]]:
     """The rows of one table, all of one kind or each of its own, and what is wrong with them."""
     names = [normalized(str(name)) for name in read.frame.columns]
@@ -131,7 +137,7 @@ def _read_table(
 
 
 def _read_row(
-    cells: Mapping[str, str], kind: Kind | None, number: int
+    cells: Mapping[str, str], kind: ResourceType | None, number: int
 ) -> tuple[WantedResource | None, list[Problem]]:
     if kind is None:
         kind = _kind_of(cells["kind"])
@@ -164,12 +170,12 @@ def _read_row(
     return WantedResource(kind, cells["name"], number, "", parents, fields), problems
 
 
-def _depth(kind: Kind) -> int:
+def _depth(kind: ResourceType) -> int:
     """How many parents it has, one above the other."""
     return 0 if kind is BRAND else 1 if kind is PRODUCT else 2
 
 
-def _kind_of(text: str) -> Kind | None:
+def _kind_of(text: str) -> ResourceType | None:
     said = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
     names = {n: kind for kind in CREATED_KINDS for n in (kind.name, plural(kind))}

@@ -48,7 +48,7 @@ def list_files(location: str) -> list[StoredFile]:
         NoFolderError: There is none. Object stores have no folder where there is no file.
         StorageError: It cannot be read.
     """
-    with storage.in_words(location, "read"):
+    with storage.translate_errors(location, "read"):
         try:
             if storage.is_url(location):
                 filesystem, path = storage.remote(location, "read")
@@ -57,7 +57,7 @@ def list_files(location: str) -> list[StoredFile]:
             else:
                 files = list(_local_files(locations.local_path(location)))
         except FileNotFoundError:
-            raise NoFolderError(f"There is no folder {locations.shown(location)}.") from None
+            raise NoFolderError(f"There is no folder {locations.redacted(location)}.") from None
     return sorted((f for f in files if f.name), key=lambda f: f.name)
 
 
@@ -97,7 +97,7 @@ def make_folder(location: str) -> None:
     Raises:
         StorageError: It cannot be made.
     """
-    with storage.in_words(location, "made"), contextlib.suppress(FileExistsError):
+    with storage.translate_errors(location, "made"), contextlib.suppress(FileExistsError):
         if storage.is_url(location):
             filesystem, path = storage.remote(location, "made")
             # With its parents it would make a bucket, if the name of one was mistyped.

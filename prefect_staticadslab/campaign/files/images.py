@@ -14,7 +14,7 @@ from prefect_staticadslab import bounds
 from prefect_staticadslab.api.catalogue import MAX_UPLOAD_BYTES, ImageFile
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.locations import Location, shown
+from prefect_staticadslab.campaign.files.locations import Location, redacted
 
 
 class ImageFileError(CampaignError):
@@ -91,7 +91,7 @@ def read_image(location: str | Location) -> ImageFile:
     image = ImageFile(storage.name(text), content)
     problem = image.problem() or _broken(content)
     if problem:
-        raise ImageFileError(f"{shown(text)} {problem}")
+        raise ImageFileError(f"{redacted(text)} {problem}")
     return image
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from prefect_staticadslab.campaign.errors import StorageError
-from prefect_staticadslab.campaign.files.locations import shown
+from prefect_staticadslab.campaign.files.locations import redacted
 
 logger = logging.getLogger(__name__)
 
@@ -81,14 +81,14 @@ def check_target(path: Path) -> None:
         return
     if stat.S_ISLNK(mode):
         raise StorageError(
-            f"{shown(str(path))} is a link to somewhere else, and nothing is written through "
+            f"{redacted(str(path))} is a link to somewhere else, and nothing is written through "
             "links. Name the file that is meant, or remove the link."
         )
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
         raise StorageError(
-            f"{shown(str(path))} is {_kind(mode)}, not a file, so nothing is written to it."
+            f"{redacted(str(path))} is {_kind(mode)}, not a file, so nothing is written to it."
         )
 
 
@@ -100,7 +100,7 @@ def check_own_folder(path: Path) -> None:
     """
     if path.is_symlink():
         raise StorageError(
-            f"The folder {shown(str(path))} is a link to somewhere else, and nothing is written "
+            f"The folder {redacted(str(path))} is a link to somewhere else, and nothing is written "
             "through links. Remove the link."
         )
 
@@ -228,7 +228,7 @@ def _lock(descriptor: int, folder: Path) -> None:
                     _held_by_others.add(folder)
                     logger.warning(
                         "The folder %s is locked by another program, which is not waited for.",
-                        shown(str(folder)),
+                        redacted(str(folder)),
                     )
                 return
             time.sleep(0.01)

@@ -73,13 +73,13 @@ class Location:
             return cls(text, protocol, WebGate.of(text))
         if protocol and "::" in text:
             raise LocationError(
-                f"{shown(text)} is a chain of addresses, and these are not followed. Name the "
+                f"{redacted(text)} is a chain of addresses, and these are not followed. Name the "
                 "file itself."
             )
         if protocol and protocol not in STORE_PROTOCOLS | _allowed_protocols():
             raise LocationError(
-                f"{shown(text)} is of a kind that is not allowed: it may be a path, or begin with "
-                f"http://, https://, s3://, gs://, az:// or abfs://. The environment variable "
+                f"{redacted(text)} is of a kind that is not allowed: it may be a path, or begin "
+                f"with http://, https://, s3://, gs://, az:// or abfs://. The environment variable "
                 f"{PROTOCOLS_VARIABLE} may allow more."
             )
         return cls(text, protocol, WebGate.of())
@@ -107,8 +107,8 @@ class Location:
             return cls(text, protocol_of(text), WebGate.of(table))
         if "://" in text:
             raise LocationError(
-                f"{shown(text)} is of a kind that a table may not name: only http:// and https:// "
-                "addresses, and files below its own folder."
+                f"{redacted(text)} is of a kind that a table may not name: only http:// and "
+                "https:// addresses, and files below its own folder."
             )
         return cls.below(folder_of(table), text)
 
@@ -155,8 +155,8 @@ class Location:
 
 def _outside(name: str, folder: str) -> LocationError:
     return LocationError(
-        f"{shown(name)} leads out of the folder {shown(folder)}, and only what lies in that is "
-        "read for a table. Put the file there, and write its path from there."
+        f"{redacted(name)} leads out of the folder {redacted(folder)}, and only what lies in that "
+        "is read for a table. Put the file there, and write its path from there."
     )
 
 
@@ -217,12 +217,12 @@ def local_path(location: str) -> Path:
         if b"\0" in os.fsencode(path):
             raise ValueError
     except ValueError:
-        raise StorageError(f"No file can be called {shown(location)}.") from None
+        raise StorageError(f"No file can be called {redacted(location)}.") from None
     try:
         return path.expanduser()
     except RuntimeError:
         raise StorageError(
-            f"{shown(location)} cannot be found: there is no home folder {path.parts[0]}."
+            f"{redacted(location)} cannot be found: there is no home folder {path.parts[0]}."
         ) from None
 
 
@@ -236,7 +236,7 @@ def folder_of(location: str) -> str:
         return str(Path(location).parent)
 
 
-def shown(location: str) -> str:
+def redacted(location: str) -> str:
     """A location for a message, on one line: a URL without its user, password and query."""
     text = location
     if protocol_of(location):

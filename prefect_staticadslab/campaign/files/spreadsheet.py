@@ -70,7 +70,7 @@ def read_spreadsheet(
         )
     content = _content(location)
     if is_web_page(content):
-        said = f"{locations.shown(location)} is a web page, not a table."
+        said = f"{locations.redacted(location)} is a web page, not a table."
         raise SpreadsheetError([Problem(f"{said} {instead_of_a_page(location)}")])
     if ending == ".parquet" or (not ending and content.startswith(b"PAR1")):
         return read_parquet(content)

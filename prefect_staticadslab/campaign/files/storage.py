@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.files.locations import (
     folder_of,
     local_path,
     protocol_of,
-    shown,
+    redacted,
 )
 
 NOT_THERE = (404, 410)
@@ -58,10 +58,10 @@ def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
     """
     place = _gated(location)
     if place.is_web:
-        raise StorageError(f"{shown(place.text)} is a web address, so it cannot be {verb}.")
+        raise StorageError(f"{redacted(place.text)} is a web address, so it cannot be {verb}.")
     import fsspec
 
-    with in_words(place.text, verb):
+    with translate_errors(place.text, verb):
         urlsplit(place.text)  # raises for what is no URL; some backends take anything
         # A store's own class, and nothing that a URL could have chosen.
         protocol, _, rest = place.text.partition("://")
@@ -72,7 +72,9 @@ def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def in_words(location: str, verb: str, *, but: type[Exception] = StorageError) -> Iterator[None]:
+def translate_errors(
+    location: str, verb: str, *, but: type[Exception] = StorageError
+) -> Iterator[None]:
     """Has every error but `but` say that `location` cannot be, say, "read".
 
     Raises:
@@ -85,7 +87,7 @@ def in_words(location: str, verb: str, *, but: type[Exception] = StorageError) -
     except (ForbiddenAddressError, WebError) as error:
         raise StorageError(f"{error}.") from error
     except Exception as error:  # every fsspec backend has exceptions of its own
-        raise StorageError(f"{shown(location)} cannot be {verb}: {reason(error)}.") from error
+        raise StorageError(f"{redacted(location)} cannot be {verb}: {reason(error)}.") from error
 
 
 def name(location: str) -> str:
@@ -148,11 +150,11 @@ def is_folder(location: str) -> bool:
         StorageError: Nobody can say.
     """
     if not is_url(location):
-        with in_words(location, "read"):
+        with translate_errors(location, "read"):
             return local_path(location).is_dir()
     if is_web_address(location):
         return False
-    with in_words(location, "reached"):
+    with translate_errors(location, "reached"):
         filesystem, path = remote(location)
         return bool(filesystem.isdir(path))
 
@@ -173,8 +175,8 @@ def read_bytes(
     content = read_start(location, most + 1)
     if len(content) > most:
         raise StorageError(
-            f"{shown(_gated(location).text)} has more than {bounds.in_megabytes(most)}, the most "
-            f"that is read of {what}."
+            f"{redacted(_gated(location).text)} has more than {bounds.in_megabytes(most)}, the "
+            f"most that is read of {what}."
         )
     return content
 
@@ -186,14 +188,14 @@ def read_start(location: str | Location, count: int) -> bytes:
         StorageError: It is not there, or cannot be read.
     """
     place = _gated(location)
-    with in_words(place.text, "read"):
+    with translate_errors(place.text, "read"):
         try:
             return _start(place, count)
         except FileNotFoundError:
             what = "no file" if place.is_local else "nothing at"
-            raise StorageError(f"There is {what} {shown(place.text)}.") from None
+            raise StorageError(f"There is {what} {redacted(place.text)}.") from None
         except IsADirectoryError:
-            raise StorageError(f"{shown(place.text)} is a folder, not a file.") from None
+            raise StorageError(f"{redacted(place.text)} is a folder, not a file.") from None
 
 
 def _start(place: Location, count: int) -> bytes:
@@ -237,7 +239,7 @@ def version(location: str | Location) -> str | None:
         StorageError: Nobody can say.
     """
     place = _gated(location)
-    with in_words(place.text, "read" if place.is_local else "reached"):
+    with translate_errors(place.text, "read" if place.is_local else "reached"):
         try:
             if place.is_local:
                 return local_files.version(local_path(place.text))
@@ -261,8 +263,8 @@ def check_target(location: str) -> None:
     place = Location.typed(location)
     if place.is_web:
         raise StorageError(
-            f"{shown(location)} is a web address, and nothing can be written there. Choose a path, "
-            "or a place in an object store."
+            f"{redacted(location)} is a web address, and nothing can be written there. Choose a "
+            "path, or a place in an object store."
         )
     if not place.is_local:
         return
@@ -270,12 +272,12 @@ def check_target(location: str) -> None:
     if not is_folder(str(path.parent)):
         raise _no_folder(location)
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise StorageError(f"The folder {shown(str(path.parent))} cannot be written to.")
-    with in_words(location, "written"):
+        raise StorageError(f"The folder {redacted(str(path.parent))} cannot be written to.")
+    with translate_errors(location, "written"):
         try:
             local_files.check_target(path)
         except IsADirectoryError:
-            raise StorageError(f"{shown(location)} is a folder, not a file.") from None
+            raise StorageError(f"{redacted(location)} is a folder, not a file.") from None
 
 
 def check_own_folder(location: str) -> None:
@@ -289,7 +291,7 @@ def check_own_folder(location: str) -> None:
 
 
 def _no_folder(location: str) -> StorageError:
-    parent, name = shown(folder(location)), shown(_path(location).name)
+    parent, name = redacted(folder(location)), redacted(_path(location).name)
     return StorageError(f"There is no folder {parent} to write {name} into.")
 
 
@@ -314,7 +316,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
         StorageError: It cannot be written, or there is a link or no regular file in its place.
     """
     place = _gated(location)
-    with in_words(place.text, "written"):
+    with translate_errors(place.text, "written"):
         if not place.is_local:
             filesystem, remote_path = remote(place, "written")
             # One PUT: a file that is opened and broken off could be left there in half.
@@ -326,7 +328,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
         except FileNotFoundError:
             raise _no_folder(place.text) from None
         except IsADirectoryError:
-            raise StorageError(f"{shown(place.text)} is a folder, not a file.") from None
+            raise StorageError(f"{redacted(place.text)} is a folder, not a file.") from None
 
 
 def reason(error: BaseException) -> str:
@@ -334,7 +336,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     # An error may quote the address that it is about, with all that is secret in it.
-    text = _ADDRESS.sub(lambda found: shown(found[0]), str(error)).strip().rstrip(".")
+    text = _ADDRESS.sub(lambda found: redacted(found[0]), str(error)).strip().rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import limit_of
 
 
@@ -87,8 +87,8 @@ def decide(
     if elsewhere:
         return Refused(
             f"Its table would be {note.table}, and that is the one of "
-            f"{locations.shown(note.campaign)}. Rename {spreadsheet}, or give this inbox another "
-            "folder for its results."
+            f"{locations.redacted(note.campaign)}. Rename {spreadsheet}, or give this inbox "
+            "another folder for its results."
         )
     if note.finished == fingerprint:
         return Finished(tables[-1] if tables else note.table, is_gone=not tables)
@@ -178,7 +178,7 @@ def unsettled(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> froz
     return frozenset(file.name for file in after if file not in known)
 
 
-def is_final(rows: Iterable[AdState], *, with_pictures: bool) -> bool:
+def is_final(rows: Iterable[JobState], *, with_pictures: bool) -> bool:
     """Whether there is nothing left to do for a campaign's rows.
 
     A row that failed after all attempts is done: otherwise every schedule would try it again, for

@@ -119,7 +119,7 @@ def read_note(location: str) -> Note:
 def not_understood(location: str) -> CampaignError:
     """What to say of a note that makes no sense."""
     return CampaignError(
-        f"{locations.shown(location)} remembers whether this spreadsheet was run, and cannot be "
+        f"{locations.redacted(location)} remembers whether this spreadsheet was run, and cannot be "
         "understood. If you delete it, the spreadsheet runs again; what its table has is not "
         "paid for again."
     )

@@ -25,9 +25,9 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, told_header
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME, RowStatus
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 from prefect_staticadslab.campaign.table.merge import OutputError, is_result_table
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -154,7 +154,7 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
             return by_name[known]
     message = (
         "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
-        f"in each row. {told_header(names, REFERENCE_COLUMNS)}"
+        f"in each row. {header_message(names, REFERENCE_COLUMNS)}"
     )
     raise SpreadsheetError([Problem(message, row=1)])
 
@@ -165,14 +165,14 @@ PlaceOf: TypeAlias = Callable[[str], Location]
 
 def template_table(
     place_of: PlaceOf, digests: Mapping[Location, str]
-) -> TableKind[DesignTemplateRequest]:
+) -> JobType[DesignTemplateRequest]:
     """A table of design templates.
 
     Args:
         place_of: Where a reference is; see `References.place`.
         digests: Of the references' contents, by where they are.
     """
-    return TableKind(
+    return JobType(
         "design-templates",
         TEMPLATE_COLUMNS,
         frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
@@ -287,7 +287,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             first = state.submitted_at or state.mark.asked_at
             is_old = now - first > TRUSTED_LIFETIME or state.mark.account not in accounts
             # Without the picture it cannot be asked for again.
-            if is_old or row.gone:
+            if is_old or row.removed:
                 held[position] = HELD
                 self.table.update(position, replace(state, error=HELD))
         self.adoption = Adoption(held=held)

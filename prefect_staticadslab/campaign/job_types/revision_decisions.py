@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import TreeError, finger
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.planned_job import seen
 from prefect_staticadslab.campaign.pipeline.submit import Look, RevisionRequest
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
 UNCLEAR: Final = (
     "It may have been sent, and the ad has another tree than before and than was sent, so nobody "
@@ -34,7 +34,7 @@ class Arrival(Enum):
     """It has another tree: somebody else's, or ours as the API writes it."""
 
 
-def arrival(state: AdState, ad: ImageAd) -> Arrival:
+def arrival(state: JobState, ad: ImageAd) -> Arrival:
     """Whether the API took a revision that may have been sent: only the tree tells.
 
     Somebody else may have the ad rendered, and its picture's address may be signed anew each time.
@@ -74,11 +74,11 @@ class Step:
         request: What to send or to follow; None if there is nothing to do in this run.
     """
 
-    state: AdState
+    state: JobState
     request: RevisionRequest | None = None
 
 
-def next_step(change: Change, state: AdState, ad: ImageAd | None, *, is_lost: bool) -> Step:
+def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: bool) -> Step:
     """What to do about a revision.
 
     Args:
@@ -99,7 +99,7 @@ def next_step(change: Change, state: AdState, ad: ImageAd | None, *, is_lost: bo
                 note = RENDERING if unclear is Arrival.BUSY else UNCLEAR
                 return Step(replace(state, error=note))
             case Arrival.MISSING:
-                state = AdState(attempts=state.attempts) if is_lost else state
+                state = JobState(attempts=state.attempts) if is_lost else state
     if state.is_processing:
         return _followed(state, ad)
     if not ad.is_finished or ad.current_json_tree is None:
@@ -107,7 +107,7 @@ def next_step(change: Change, state: AdState, ad: ImageAd | None, *, is_lost: bo
     return _repeated(change, state, ad) if state.job_failed else _sent(change, state, ad)
 
 
-def _repeated(change: Change, state: AdState, ad: ImageAd) -> Step:
+def _repeated(change: Change, state: JobState, ad: ImageAd) -> Step:
     """Another attempt after a rendering that failed."""
     tree = _look(ad)
     if tree == state.facts.get("previous_tree"):
@@ -119,7 +119,7 @@ def _repeated(change: Change, state: AdState, ad: ImageAd) -> Step:
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Look.of(ad)))
 
 
-def _sent(change: Change, state: AdState, ad: ImageAd) -> Step:
+def _sent(change: Change, state: JobState, ad: ImageAd) -> Step:
     try:
         tree = change.applied_to(ad.current_json_tree or {})
     except TreeError as error:
@@ -127,7 +127,7 @@ def _sent(change: Change, state: AdState, ad: ImageAd) -> Step:
     sent = fingerprint(tree)
     if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
         # The row's change was edited. The same key would be refused with another tree.
-        state = AdState(attempts=state.attempts)
+        state = JobState(attempts=state.attempts)
     facts = {
         "sent_tree": sent,
         "previous_tree": _look(ad),
@@ -137,9 +137,9 @@ def _sent(change: Change, state: AdState, ad: ImageAd) -> Step:
     return Step(replace(state, facts=facts), request)
 
 
-def _followed(state: AdState, ad: ImageAd) -> Step:
+def _followed(state: JobState, ad: ImageAd) -> Step:
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=ad.current_json_tree or {}))
 
 
-def _refused(state: AdState, reason: str | None) -> Step:
+def _refused(state: JobState, reason: str | None) -> Step:
     return Step(replace(state, status=RowStatus.FAILED, error=reason))

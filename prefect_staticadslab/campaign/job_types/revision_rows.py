@@ -22,10 +22,10 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     patched,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, told_header
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 
 CHANGE_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "current_json_tree": check_tree,
@@ -140,7 +140,7 @@ def read_changes(
 def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
     if "image_ad_id" not in names:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
-        yield Problem(told_header(names, REVISION_TABLE.known_columns), row=1)
+        yield Problem(header_message(names, REVISION_TABLE.known_columns), row=1)
     elif not any(name in names for name in CHANGE_COLUMNS):
         yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
 
@@ -173,15 +173,15 @@ def _json(text: str) -> Any:
         raise TreeError(f"{error}.") from None
 
 
-def _with_ad(state: AdState, change: Change) -> AdState:
+def _with_ad(state: JobState, change: Change) -> JobState:
     """A state with its ad, which the table has among the input's columns."""
     refused = state.status is RowStatus.FAILED and state.completed_at is None
     if state.is_unsent or refused:
         return state
-    return replace(state, image_ad_id=change.image_ad_id)
+    return replace(state, job_id=change.image_ad_id)
 
 
-REVISION_TABLE: Final = TableKind(
+REVISION_TABLE: Final = JobType(
     "revisions",
     REVISION_COLUMNS,
     frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),

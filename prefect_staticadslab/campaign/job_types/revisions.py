@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_TABLE, Change
-from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.pipeline.submit import without_query
 from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
@@ -70,7 +70,7 @@ class Revisions(Batch[Change]):
         """
         open_rows = [
             (row, state)
-            for _, row, state in self.table.wanted
+            for _, row, state in self.table.current_rows
             if state.status in (RowStatus.PENDING, RowStatus.FAILED)
         ]
         ads = await _read_ads(client, (row.request.image_ad_id for row, _ in open_rows))
@@ -92,7 +92,7 @@ class Revisions(Batch[Change]):
         if problems:
             raise SpreadsheetError(problems)
 
-    async def next_round(self, client: StaticAdsLabClient) -> list[PlannedAd]:
+    async def next_round(self, client: StaticAdsLabClient) -> list[PlannedJob]:
         """The next revision of each ad, with the tree to send.
 
         Rows that turn out to be done already, or that must wait, are noted in the table.
@@ -119,7 +119,7 @@ class Revisions(Batch[Change]):
     def _next_rows(self) -> list[int]:
         """The first row of each ad that is not completed, if it was not tried yet."""
         first: dict[str, int] = {}
-        for position, row, state in self.table.wanted:
+        for position, row, state in self.table.current_rows:
             ad = row.request.image_ad_id
             if ad in first:
                 before = self.table.rows[first[ad]].number
@@ -132,7 +132,7 @@ class Revisions(Batch[Change]):
 
     def _plan(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
-    ) -> PlannedAd | None:
+    ) -> PlannedJob | None:
         row, state = self.table.rows[position], self.table.states[position]
         mark = state.mark
         is_lost = mark is not None and client.now() - mark.asked_at > MAY_STILL_COME
@@ -142,18 +142,18 @@ class Revisions(Batch[Change]):
             return None
         if step.state.is_processing:
             self.table.update(position, step.state)
-        return PlannedAd(position, step.request, campaign_id(self.name), row.identity, step.state)
+        return PlannedJob(position, step.request, campaign_id(self.name), row.identity, step.state)
 
     async def note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
         """Notes the version that each completed revision has become, as far as the API tells."""
         for position in positions:
             state = self.table.states[position]
-            if not state.is_completed or state.image_ad_id is None:
+            if not state.is_completed or state.job_id is None:
                 continue
             try:
-                versions = [v async for v in client.list_image_ad_versions(state.image_ad_id)]
+                versions = [v async for v in client.list_image_ad_versions(state.job_id)]
             except StaticAdsLabError as error:
-                logger.warning("The versions of %s: %s", state.image_ad_id, error)
+                logger.warning("The versions of %s: %s", state.job_id, error)
                 continue
             version = newest(versions, state.image_url)
             if version is not None:

@@ -13,7 +13,7 @@ from prefect_staticadslab.api.catalogue import Image, ImageFile, ImageType
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
-from prefect_staticadslab.campaign.files.locations import shown
+from prefect_staticadslab.campaign.files.locations import redacted
 from prefect_staticadslab.campaign.pipeline.background import all_of
 
 OPEN_UPLOADS: Final = 4
@@ -75,7 +75,7 @@ async def upload_images(
         async with room:
             image = await asyncio.to_thread(read_image, location)
             if image.digest != digest:
-                raise ImageFileError(f"{shown(location)} was changed while it was read.")
+                raise ImageFileError(f"{redacted(location)} was changed while it was read.")
             return await _upload(client, image, fields)
 
     wanted = list(dict.fromkeys(locations))

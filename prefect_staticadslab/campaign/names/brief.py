@@ -16,7 +16,13 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, no
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
-from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Kind, ListKey
+from prefect_staticadslab.campaign.names.listings import (
+    KINDS,
+    TEMPLATE,
+    Catalogue,
+    ListKey,
+    ResourceType,
+)
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
@@ -156,7 +162,7 @@ class _LineReader:
     def read(self, position: int, number: int) -> tuple[BriefLine, list[Problem]]:
         """A line, and what is wrong with what it selects and with its prompt."""
         line = self._lines[position]
-        selectors: dict[Kind, Selector] = {}
+        selectors: dict[ResourceType, Selector] = {}
         found: list[Wrong] = []
         for kind in self._kinds:
             selectors[kind], wrong = self._selector(
@@ -187,7 +193,7 @@ class _LineReader:
         return "" if place is None else plain_text(cell_text(line[place]))
 
     def _read_selector(
-        self, kind: Kind, id_text: str, name_text: str
+        self, kind: ResourceType, id_text: str, name_text: str
     ) -> tuple[Selector, list[Wrong]]:
         return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
 
@@ -195,7 +201,10 @@ class _LineReader:
         return parse_prompt(text, self._placeholders, self._nearest)
 
     def _empty_cells(
-        self, line: Sequence[Any], prompt: PromptTemplate, selectors: Mapping[Kind, Selector]
+        self,
+        line: Sequence[Any],
+        prompt: PromptTemplate,
+        selectors: Mapping[ResourceType, Selector],
     ) -> list[Wrong]:
         filled = {
             name: bool(selector.values)

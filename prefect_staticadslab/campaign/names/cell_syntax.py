@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.names.listings import BRAND, TEMPLATE, Kind
+from prefect_staticadslab.campaign.names.listings import BRAND, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
 
@@ -77,7 +77,7 @@ Wrong: TypeAlias = tuple[str, str]
 
 
 def read_selector(
-    kind: Kind, id_text: str, name_text: str, *, named: bool
+    kind: ResourceType, id_text: str, name_text: str, *, named: bool
 ) -> tuple[Selector, list[Wrong]]:
     """What a row's two cells of a kind say, and what is wrong with them.
 
@@ -141,7 +141,7 @@ def _too_many(count: int) -> str:
     )
 
 
-def _left_empty(kind: Kind, *, named: bool) -> list[Wrong]:
+def _left_empty(kind: ResourceType, *, named: bool) -> list[Wrong]:
     if kind.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
@@ -156,7 +156,9 @@ def _all_brands(column: str) -> Wrong:
     return column, f"{ALL} does not stand for all brands. Name them, with {SEPARATOR} between them."
 
 
-def _values(kind: Kind, column: str, parts: list[str]) -> tuple[tuple[Value, ...], list[Wrong]]:
+def _values(
+    kind: ResourceType, column: str, parts: list[str]
+) -> tuple[tuple[Value, ...], list[Wrong]]:
     """What an id column's cell asks for."""
     values: list[Value] = []
     wrong: list[Wrong] = []

@@ -12,7 +12,13 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, fr
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import Selector
-from prefect_staticadslab.campaign.names.listings import KINDS, TEMPLATE, Catalogue, Chosen, Kind
+from prefect_staticadslab.campaign.names.listings import (
+    KINDS,
+    TEMPLATE,
+    Catalogue,
+    Chosen,
+    ResourceType,
+)
 from prefect_staticadslab.campaign.names.resolver import (
     BriefLine,
     Combination,
@@ -160,7 +166,7 @@ class _Writer:
         return None
 
     def _write(
-        self, cells: list[Any], kind: Kind, selector: Selector, chosen: Chosen | None
+        self, cells: list[Any], kind: ResourceType, selector: Selector, chosen: Chosen | None
     ) -> None:
         identifier = chosen.id if chosen else ""
         if self._text(cells, kind.id_column) != identifier:

@@ -24,7 +24,7 @@ NEAREST: Final = 3
 
 
 @dataclass(frozen=True)
-class Kind:
+class ResourceType:
     """A kind of resource that an ad is made of.
 
     Attributes:
@@ -55,11 +55,11 @@ class Kind:
         return self.name.replace("_", " ")
 
 
-TEMPLATE: Final = Kind("design_template", DesignTemplate, "design_templates:read")
-BRAND: Final = Kind("brand", Brand, "brands:read")
-PRODUCT: Final = Kind("product", Product, "products:read", "brand")
-AUDIENCE: Final = Kind("audience", Audience, "audiences:read", "product")
-VARIANT: Final = Kind("product_variant", ProductVariant, "products:read", "product")
+TEMPLATE: Final = ResourceType("design_template", DesignTemplate, "design_templates:read")
+BRAND: Final = ResourceType("brand", Brand, "brands:read")
+PRODUCT: Final = ResourceType("product", Product, "products:read", "brand")
+AUDIENCE: Final = ResourceType("audience", Audience, "audiences:read", "product")
+VARIANT: Final = ResourceType("product_variant", ProductVariant, "products:read", "product")
 KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
 
 
@@ -72,7 +72,7 @@ class ListKey:
         parent: The id of what they belong to; "" for kinds that belong to nothing.
     """
 
-    kind: Kind
+    kind: ResourceType
     parent: str = ""
 
 
@@ -179,14 +179,14 @@ class Catalogue:
     """
 
     lists: Mapping[ListKey, Listing] = field(default_factory=dict)
-    unreadable: frozenset[Kind] = frozenset()
+    unreadable: frozenset[ResourceType] = frozenset()
 
-    def find(self, kind: Kind, identifier: str) -> CatalogueResource | None:
+    def find(self, kind: ResourceType, identifier: str) -> CatalogueResource | None:
         """The resource of this id, if it is in one of the lists."""
         return self._by_id.get((kind, identifier))
 
     @cached_property
-    def _by_id(self) -> dict[tuple[Kind, str], CatalogueResource]:
+    def _by_id(self) -> dict[tuple[ResourceType, str], CatalogueResource]:
         return {
             (key.kind, resource.id): resource
             for key, listing in self.lists.items()

@@ -16,9 +16,9 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.campaign.names.listings import (
     NOTHING_READ,
     Catalogue,
-    Kind,
     Listing,
     ListKey,
+    ResourceType,
 )
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
 
@@ -79,7 +79,7 @@ async def look_up(
         ```
     """
     lists: dict[ListKey, Listing] = dict(known.lists)
-    unreadable: set[Kind] = set(known.unreadable)
+    unreadable: set[ResourceType] = set(known.unreadable)
     while wanted := brief.wanted(Catalogue(lists, frozenset(unreadable)), checks=checks):
         kind = next(iter(wanted)).kind
         keys = [key for key in wanted if key.kind == kind]
@@ -101,7 +101,7 @@ async def look_up(
 
 
 async def _read(
-    client: StaticAdsLabClient, kind: Kind, parents: Sequence[str]
+    client: StaticAdsLabClient, kind: ResourceType, parents: Sequence[str]
 ) -> dict[ListKey, Listing]:
     """The lists of a kind that belong to these parents, and what came along with them."""
     if kind.resource is DesignTemplate:
@@ -124,7 +124,7 @@ async def _read(
 
 
 async def _read_all(
-    client: StaticAdsLabClient, kind: Kind, pages: int
+    client: StaticAdsLabClient, kind: ResourceType, pages: int
 ) -> dict[str, list[CatalogueResource]]:
     """All resources of a kind by what they belong to; nothing, if they fill more pages."""
     by_parent: dict[str, list[CatalogueResource]] = {}

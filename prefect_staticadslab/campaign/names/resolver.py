@@ -27,9 +27,9 @@ from prefect_staticadslab.campaign.names.listings import (
     VARIANT,
     Catalogue,
     Chosen,
-    Kind,
     Listing,
     ListKey,
+    ResourceType,
     folded,
 )
 from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
@@ -49,11 +49,11 @@ class BriefLine:
     """
 
     number: int
-    selectors: Mapping[Kind, Selector]
+    selectors: Mapping[ResourceType, Selector]
     prompt: PromptTemplate | None = None
 
     @cached_property
-    def named(self) -> frozenset[Kind]:
+    def named(self) -> frozenset[ResourceType]:
         """The kinds whose names the prompt needs."""
         columns = self.prompt.columns if self.prompt else ()
         return frozenset(
@@ -61,7 +61,7 @@ class BriefLine:
         )
 
 
-Combination = Mapping[Kind, Chosen | None]
+Combination = Mapping[ResourceType, Chosen | None]
 """What one ad is made of."""
 
 
@@ -156,7 +156,7 @@ class Resolver:
         return made
 
     def choose(
-        self, line: BriefLine, kind: Kind, parent: Chosen | None
+        self, line: BriefLine, kind: ResourceType, parent: Chosen | None
     ) -> tuple[Chosen | None, ...]:
         """What a row means of one kind, as far as that can be said.
 
@@ -197,7 +197,7 @@ class Resolver:
 
 
 def _picked(
-    selector: Selector, kind: Kind, listing: Listing, parent: Chosen | None
+    selector: Selector, kind: ResourceType, listing: Listing, parent: Chosen | None
 ) -> tuple[tuple[Chosen | None, ...], list[str]]:
     """What a selector means among all that there is, each once; and what is wrong with it."""
     values = selector.values

@@ -15,13 +15,13 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Value,
 )
-from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Kind, Listing
+from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Listing, ResourceType
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
 
 
-def ambiguous(kind: Kind, value: ByName, matches: Sequence[CatalogueResource]) -> str:
+def ambiguous(kind: ResourceType, value: ByName, matches: Sequence[CatalogueResource]) -> str:
     """What to say of a name that several resources have."""
     ids = _listed([f"{match.id} ({match.name})" for match in matches])
     return (
@@ -30,7 +30,7 @@ def ambiguous(kind: Kind, value: ByName, matches: Sequence[CatalogueResource]) -
     )
 
 
-def nothing(kind: Kind, value: Value, listing: Listing, parent: Chosen | None) -> str:
+def nothing(kind: ResourceType, value: Value, listing: Listing, parent: Chosen | None) -> str:
     """What to say of a value that no resource matches.
 
     Args:
@@ -72,7 +72,7 @@ def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
     return "It has none." if parent.name else "It has none; is its id right?"
 
 
-def contradiction(kind: Kind, meant: Sequence[CatalogueResource], claim: str) -> str:
+def contradiction(kind: ResourceType, meant: Sequence[CatalogueResource], claim: str) -> str:
     """What to say of names that are not those of the ids beside them."""
     names = _listed([resource.name or resource.id for resource in meant])
     return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
@@ -98,5 +98,5 @@ def _listed(values: Sequence[str], count: int = 0) -> str:
     return ", ".join(shortened(value) for value in values[:LISTED]) + more
 
 
-def _plural(kind: Kind) -> str:
+def _plural(kind: ResourceType) -> str:
     return f"{kind.thing}s"

@@ -60,7 +60,7 @@ def texts_of(table: ResultTable, column: str) -> list[str]:
     return [cell_text(value).strip() for value in table.frame.iloc[:, names.index(column)]]
 
 
-def slug(text: str, longest_bytes: int = SLUG_BYTES) -> str:
+def file_stem(text: str, longest_bytes: int = SLUG_BYTES) -> str:
     """Text as part of a file name: letters of every script and digits, with `-` between words.
 
     Args:
@@ -69,10 +69,10 @@ def slug(text: str, longest_bytes: int = SLUG_BYTES) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.pictures.captions import slug
+        from prefect_staticadslab.campaign.pictures.captions import file_stem
 
-        assert slug("Men's Größe-42 / T-Shirt") == "Mens-Größe-42-T-Shirt"
-        assert slug("../🎁") == ""
+        assert file_stem("Men's Größe-42 / T-Shirt") == "Mens-Größe-42-T-Shirt"
+        assert file_stem("../🎁") == ""
         ```
     """
     kept = []

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.api.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.api.errors import (
-    CAMPAIGN_STOPPERS,
+    ACCOUNT_ERRORS,
     APIConnectionError,
     StaticAdsLabError,
     UnreadableAnswerError,
@@ -22,7 +22,7 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below
-from prefect_staticadslab.campaign.pictures.captions import slug, titles
+from prefect_staticadslab.campaign.pictures.captions import file_stem, titles
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
     PictureFolder,
@@ -36,7 +36,7 @@ from prefect_staticadslab.campaign.pictures.picture_files import (
 )
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pipeline.background import all_of
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 logger = logging.getLogger(__name__)
@@ -63,17 +63,17 @@ def picture_stem(row: int, title: str, picture_id: str) -> str:
         assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
         ```
     """
-    name, unique = slug(title), _safe_id(picture_id)
+    name, unique = file_stem(title), _safe_id(picture_id)
     # A revision is titled after its ad, which its picture's id begins with.
     parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
     return "-".join(filter(None, parts))
 
 
-def picture_id(state: AdState) -> str:
+def picture_id(state: JobState) -> str:
     """What tells a picture from all others: an ad that was revised has several."""
     # Two ads may have been given the same tree.
     revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
-    return "-".join(filter(None, (state.image_ad_id, revision)))
+    return "-".join(filter(None, (state.job_id, revision)))
 
 
 def _safe_id(image_ad_id: str) -> str:
@@ -169,7 +169,7 @@ class Downloads:
             self._table.update(position, replace(state, image_path=path))
         return name
 
-    def _known(self, state: AdState) -> str | None:
+    def _known(self, state: JobState) -> str | None:
         """The file of the folder that is, or was to be, an ad's picture, whatever it is called."""
         if state.image_path:
             name = storage.name(state.image_path)
@@ -247,7 +247,7 @@ class Downloads:
                 raise PictureGoneError("The table has no URL of the picture.")
             return await self._downloader.download(state.image_url, file, check)
         except PictureGoneError:
-            fresh = await self._asked_anew(state.image_ad_id or "")
+            fresh = await self._asked_anew(state.job_id or "")
             if fresh is None or fresh == state.image_url:
                 raise
         self._table.update(position, replace(self._table.states[position], image_url=fresh))
@@ -258,7 +258,7 @@ class Downloads:
             return None
         try:
             return await self._fresh_url(image_ad_id)
-        except CAMPAIGN_STOPPERS as error:
+        except ACCOUNT_ERRORS as error:
             self._fresh_url = None
             logger.warning("The API cannot be asked for new URLs: %s", error)
         except StaticAdsLabError as error:

@@ -127,7 +127,7 @@ class PictureFolder:
         Raises:
             StorageError: It cannot be read.
         """
-        with storage.in_words(self.place(name), "read"):
+        with storage.translate_errors(self.place(name), "read"):
             filesystem, path = storage.remote(self.place(name))
             filesystem.get_file(path, str(to))
 
@@ -155,7 +155,8 @@ class PictureFolder:
             )
         except OSError as error:
             raise CampaignError(
-                f"There can be no folder {locations.shown(self.location)}: {storage.reason(error)}."
+                f"There can be no folder {locations.redacted(self.location)}: "
+                f"{storage.reason(error)}."
             ) from None
 
     def _list_remote(self) -> None:
@@ -187,7 +188,7 @@ def _listed(url: str) -> dict[str, Entry]:
         raise
     except Exception as error:
         raise CampaignError(
-            f"The folder {locations.shown(url)} cannot be reached: {storage.reason(error)}."
+            f"The folder {locations.redacted(url)} cannot be reached: {storage.reason(error)}."
         ) from error
     return {
         PurePosixPath(info["name"]).name: Entry(info["size"] or 0, _moment(info))
@@ -205,7 +206,7 @@ def put_file(file: Path, location: str) -> Entry:
     Raises:
         StorageError: It cannot be put there.
     """
-    with storage.in_words(location, "written"):
+    with storage.translate_errors(location, "written"):
         filesystem, path = storage.remote(location)
         filesystem.put_file(str(file), path)
         filesystem.invalidate_cache()

@@ -44,19 +44,19 @@ def check_zip(location: str) -> None:
     """
     if storage.suffix(location) != ".zip":
         raise StorageError(
-            f"The file for all pictures, {locations.shown(location)}, must end in .zip."
+            f"The file for all pictures, {locations.redacted(location)}, must end in .zip."
         )
     storage.check_target(location)
     if storage.exists(location) and not _is_ours(location):
         raise StorageError(
-            f"There is a {locations.shown(location)} already that this program did not make, so it "
-            "is left alone. Give another name, or move it away."
+            f"There is a {locations.redacted(location)} already that this program did not make, so "
+            "it is left alone. Give another name, or move it away."
         )
 
 
 def _is_ours(location: str) -> bool:
     """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
-    with storage.in_words(location, "read"), _opened(location) as file:
+    with storage.translate_errors(location, "read"), _opened(location) as file:
         if not file.seek(0, io.SEEK_END):
             return True
         try:
@@ -115,7 +115,7 @@ def _keep(
     except OSError as error:
         why = "the disk is full. Make room there; the next run goes on" if is_full(error) else ""
         raise StorageError(
-            f"{locations.shown(location)} cannot be written: {why or storage.reason(error)}."
+            f"{locations.redacted(location)} cannot be written: {why or storage.reason(error)}."
         ) from None
 
 

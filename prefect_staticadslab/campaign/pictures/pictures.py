@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshU
 from prefect_staticadslab.campaign.pictures.folder import PictureFolder
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip, keep_zip
-from prefect_staticadslab.campaign.reports.progress import shown
+from prefect_staticadslab.campaign.reports.progress import progress_display
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ async def download_pictures(
     with PictureFolder.open(folder) as opened:
         async with PictureDownloader(gate) as downloader:
             downloads = Downloads(table, opened, downloader, fresh_url)
-            async with shown(downloads, log):
+            async with progress_display(downloads, log):
                 await downloads.run()
         pictures = downloads.tally()
         if images_zip:

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
-    AdState,
+    JobState,
     RowStatus,
 )
 from prefect_staticadslab.campaign.table.result_table import ResultTable
@@ -45,7 +45,7 @@ _SHOWN_IDS: Final = 5
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentRow:
     """A row that may have been sent: its place in the table, its request, and when at all."""
 
     position: int
@@ -76,7 +76,7 @@ class Verdict:
     ambiguous: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-def match(sent: Sequence[Sent], ads: Sequence[ImageAd], taken: frozenset[str]) -> Verdict:
+def match(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[str]) -> Verdict:
     """Decides whose ads these are.
 
     An ad is a row's if it shows the row's request and was created when the row may have been sent.
@@ -89,7 +89,7 @@ def match(sent: Sequence[Sent], ads: Sequence[ImageAd], taken: frozenset[str]) -
         taken: Ids that other rows of the table have.
     """
     verdict = Verdict()
-    groups: dict[tuple[object, ...], list[Sent]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[SentRow]] = defaultdict(list)
     for row in sent:
         groups[row.visible].append(row)
     free = {ad.id: ad for ad in ads if ad.id not in taken and not ad.is_failed}
@@ -145,40 +145,40 @@ async def adopt(
         for ids in sorted(asked):
             filters = dict(zip(_FILTERS, ids, strict=True))
             ads += [ad async for ad in client.list_image_ads(**filters)]
-        taken = frozenset(s.image_ad_id for s in table.states if s.image_ad_id)
+        taken = frozenset(s.job_id for s in table.states if s.job_id)
         verdict = match(lost, ads, taken)
         for position, ad in verdict.adopted.items():
             state = replace(table.states[position], submitted_at=ad.created_at or now)
             table.update(position, seen(state, ad))
         for position in verdict.not_found:
             if _may_still_come(table.states[position], now):
-                if not table.rows[position].gone:
+                if not table.rows[position].removed:
                     held[position] = STILL_ON_ITS_WAY
             else:
                 table.forget(position, NEVER_CREATED)
         held |= {position: _question(ids) for position, ids in verdict.ambiguous.items()}
     for position, reason in held.items():
         table.update(position, replace(table.states[position], error=reason))
-    found = sum(s.image_ad_id is not None for s in (table.states[row.position] for row in lost))
+    found = sum(s.job_id is not None for s in (table.states[row.position] for row in lost))
     return Adoption(looked_for=len(lost), found=found, held=held)
 
 
 def _lost(
     table: ResultTable, accounts: frozenset[str], now: datetime
-) -> tuple[list[Sent], list[int]]:
+) -> tuple[list[SentRow], list[int]]:
     """The rows to look for, and those that must wait for an equal row to be answered first."""
     alive: set[tuple[object, ...]] = set()
-    lost: list[Sent] = []
+    lost: list[SentRow] = []
     for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
         if state.status is not RowStatus.SUBMITTING:
             continue
-        sent = Sent(position, row.request, state.submitted_at, _last_asked(state))
+        sent = SentRow(position, row.request, state.submitted_at, _last_asked(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
         # A row whose mark somebody deleted is taken for ours if there is only one key.
         account = state.mark.account if state.mark else None
         ours = account in accounts or (account is None and len(accounts) == 1)
-        if row.gone or not ours or _expired(state, now):
+        if row.removed or not ours or _expired(state, now):
             lost.append(sent)
         else:
             alive.add(sent.visible)
@@ -186,20 +186,20 @@ def _lost(
     return [row for row in lost if row.visible not in alive], wait
 
 
-def _expired(state: AdState, now: datetime) -> bool:
+def _expired(state: JobState, now: datetime) -> bool:
     return state.submitted_at is None or now - state.submitted_at > TRUSTED_LIFETIME
 
 
-def _last_asked(state: AdState) -> datetime | None:
+def _last_asked(state: JobState) -> datetime | None:
     return state.mark.asked_at if state.mark else state.submitted_at
 
 
-def _may_still_come(state: AdState, now: datetime) -> bool:
+def _may_still_come(state: JobState, now: datetime) -> bool:
     asked = _last_asked(state)
     return asked is not None and now - asked < MAY_STILL_COME
 
 
-def _fits(row: Sent, ad: ImageAd) -> bool:
+def _fits(row: SentRow, ad: ImageAd) -> bool:
     request = row.request
     ids = ("design_template_id", "brand_id", "product_id", "audience_id")
     if any(getattr(ad, name) not in (None, getattr(request, name)) for name in ids):

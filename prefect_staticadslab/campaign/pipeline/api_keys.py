@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign.pipeline.planned_job import PlannedAd
+from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 
 CHUNK_ADS: Final = 100
 """Ads per task run: one batch poll's worth, and few enough runs for any Prefect server."""
@@ -20,11 +20,11 @@ class Chunk:
     """Ads that are one task run, and what stands for the key that creates them."""
 
     account: str
-    ads: list[PlannedAd]
+    ads: list[PlannedJob]
 
 
-def deal(
-    ads: Sequence[PlannedAd], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
+def distribute(
+    ads: Sequence[PlannedJob], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
 ) -> list[Chunk]:
     """Shares ads out between keys, and cuts the shares into chunks.
 
@@ -41,19 +41,19 @@ def deal(
 
     Example:
         ```python
-        from prefect_staticadslab import ImageAdRequest, PlannedAd
-        from prefect_staticadslab.campaign.pipeline.api_keys import deal
+        from prefect_staticadslab import ImageAdRequest, PlannedJob
+        from prefect_staticadslab.campaign.pipeline.api_keys import distribute
 
         request = ImageAdRequest(
             design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
         )
-        ads = [PlannedAd(i, request, "campaign", str(i)) for i in range(300)]
-        chunks = deal(ads, {"one key": 100, "another": 200})
+        ads = [PlannedJob(i, request, "campaign", str(i)) for i in range(300)]
+        chunks = distribute(ads, {"one key": 100, "another": 200})
         sizes = sorted((chunk.account, len(chunk.ads)) for chunk in chunks)
         assert sizes == [("another", 100), ("another", 100), ("one key", 100)]
         ```
     """
-    dealt: dict[str, list[PlannedAd]] = {account: [] for account in weights}
+    dealt: dict[str, list[PlannedJob]] = {account: [] for account in weights}
     for ad in ads:
         mark = ad.state.mark
         if mark is not None and mark.account in dealt:
@@ -70,7 +70,7 @@ def deal(
 
 
 @dataclass(frozen=True)
-class Keys:
+class KeyLimiters:
     """The limiters of the keys that share a campaign, by what stands for each key."""
 
     limiters: Mapping[str, RateLimiter]

@@ -8,18 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from prefect_staticadslab.api.models import Job
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedAd, seen
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob, seen
 from prefect_staticadslab.campaign.pipeline.submit import RevisionRequest
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
-    AdState,
+    JobState,
     Mark,
     RowStatus,
 )
 
 
-class AdUnderWay:
+class Attempt:
     """A planned ad under way. It decides; the pipeline sends and waits.
 
     Attributes:
@@ -33,7 +33,7 @@ class AdUnderWay:
         may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt.
     """
 
-    def __init__(self, plan: PlannedAd) -> None:
+    def __init__(self, plan: PlannedJob) -> None:
         self.plan = plan
         self.state = plan.state
         self.replayed = False
@@ -43,7 +43,7 @@ class AdUnderWay:
         self.create_ended = asyncio.Event()
         self.may_exist_from_before = False
         self._before = plan.state
-        if not self.wants_create:
+        if not self.needs_create:
             self.create_ended.set()
 
     @property
@@ -75,22 +75,22 @@ class AdUnderWay:
         mark, first = self.state.mark, self.state.submitted_at
         if mark is None or first is None:
             return False
-        if self.may_exist and not self.plan.marked:
+        if self.may_exist and not self.plan.persisted_elsewhere:
             return now - first > TRUSTED_LIFETIME
         return now - mark.asked_at > SENT_WITHIN
 
     @property
-    def wants_create(self) -> bool:
+    def needs_create(self) -> bool:
         """Whether a create is to be sent for it."""
-        return self.plan.wanted and not self.state.is_processing and not self.state.is_completed
+        return self.plan.may_create and not self.state.is_processing and not self.state.is_completed
 
     def begin_attempt(self, now: datetime, account: str) -> None:
         """Marks the ad as about to be sent. One that may have been sent keeps its key."""
         self._before = self.state
         self.sends = 0
-        marked = self.plan.marked
+        marked = self.plan.persisted_elsewhere
         again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
-        self.state = AdState(
+        self.state = JobState(
             status=RowStatus.SUBMITTING,
             attempts=self.state.attempts if again else self.state.attempts + 1,
             # A key lives for a day from its first use, so that is the moment to keep.
@@ -103,7 +103,7 @@ class AdUnderWay:
         )
         self.may_exist_from_before = again
 
-    def take(self, known: AdState) -> None:
+    def take(self, known: JobState) -> None:
         """Goes on from what another run wrote down, if it was faster."""
         if known != self.state:
             self.may_exist_from_before = True
@@ -128,7 +128,7 @@ class AdUnderWay:
             # An earlier run's create may have come through; this one says nothing about that.
             self.state = replace(before, error=reason)
         else:
-            self.state = AdState(attempts=before.attempts, error=reason, facts=before.facts)
+            self.state = JobState(attempts=before.attempts, error=reason, facts=before.facts)
 
     def fail(self, reason: str) -> None:
         """Nothing will come of this attempt, and it costs nothing."""

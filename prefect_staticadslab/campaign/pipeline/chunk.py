@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from prefect_staticadslab.api.errors import (
-    CAMPAIGN_STOPPERS,
+    ACCOUNT_ERRORS,
     AuthenticationError,
     BadRequestError,
     ConflictError,
@@ -27,18 +27,18 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.pipeline.attempt import AdUnderWay
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedAd
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import (
+    BegunJob,
     NotSendableError,
     RevisionRequest,
-    Sent,
     is_stale,
     send,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import plain_text
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
@@ -68,14 +68,14 @@ BUSY: Final = (
 class _NoJournal:
     """For ads that nobody keeps a table of: their derived keys are record enough."""
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         """Nothing to write, and nobody who is faster."""
         return changes
 
-    def update(self, position: int, state: AdState) -> None:
+    def update(self, position: int, state: JobState) -> None:
         """Nothing to write."""
 
-    def claim(self, position: int, image_ad_id: str) -> bool:
+    def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Nobody knows."""
         return True
 
@@ -86,7 +86,7 @@ class _NotSentError(Exception):
 
 async def generate(
     session: Session,
-    planned: Sequence[PlannedAd],
+    planned: Sequence[PlannedJob],
     *,
     journal: Journal | None = None,
     attempts: int = 2,
@@ -133,9 +133,9 @@ class _Chunk:
         self._wound_up = False
         self._unrecorded: str | None = None
 
-    async def run(self, planned: Sequence[PlannedAd]) -> list[ImageAdResult]:
-        ads = [AdUnderWay(plan) for plan in planned]
-        to_create = [ad for ad in ads if ad.wants_create]
+    async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
+        ads = [Attempt(plan) for plan in planned]
+        to_create = [ad for ad in ads if ad.needs_create]
         self._session.creates_waiting += len(to_create)
         try:
             async with asyncio.TaskGroup() as group:
@@ -159,10 +159,10 @@ class _Chunk:
         """What keeps this chunk from creating, if something does."""
         return self._session.stopped_by or self._unrecorded
 
-    async def _send_chunk(self, ads: list[AdUnderWay], group: asyncio.TaskGroup) -> None:
+    async def _send_chunk(self, ads: list[Attempt], group: asyncio.TaskGroup) -> None:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
-        async with self._session.ahead.turn(len(ads)) as sent:
+        async with self._session.submit_window.turn(len(ads)) as sent:
             if self._stopped_by is None:
                 await self._begin(ads)
             for ad in ads:
@@ -171,7 +171,7 @@ class _Chunk:
                 await ad.create_ended.wait()
                 sent()
 
-    async def _begin(self, ads: Sequence[AdUnderWay]) -> None:
+    async def _begin(self, ads: Sequence[Attempt]) -> None:
         """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""
         client = self._session.client
         for ad in ads:
@@ -184,7 +184,7 @@ class _Chunk:
             for ad in ads:
                 ad.take(known[ad.position])
 
-    async def _finish(self, ad: AdUnderWay) -> None:
+    async def _finish(self, ad: Attempt) -> None:
         """Takes one ad as far as it goes."""
         while True:
             try:
@@ -196,22 +196,22 @@ class _Chunk:
                     self._session.creates_waiting -= 1
             if self._wait and ad.state.is_processing:
                 await self._follow(ad)
-            if not (ad.state.job_failed and ad.plan.wanted and ad.jobs < self._attempts):
+            if not (ad.state.job_failed and ad.plan.may_create and ad.jobs < self._attempts):
                 return
             if self._stopped_by is not None:
                 return
             await self._begin([ad])
 
-    async def _create(self, ad: AdUnderWay) -> None:
+    async def _create(self, ad: Attempt) -> None:
         async with self._session.open_creates:
             if self._wound_up or self._stopped_by is not None:
                 ad.withdraw(self._session.stopped_by)
-                self._note(ad)
+                self._record(ad)
                 return
             mark = ad.state.mark
             if mark is not None and mark.account != self._session.client.key_id:
                 ad.state = replace(ad.state, error=OTHER_KEY)
-                self._note(ad)
+                self._record(ad)
                 return
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from
             # its answer. `_wind_up` waits for it.
@@ -220,7 +220,7 @@ class _Chunk:
             sending.add_done_callback(self._sending.discard)
             await asyncio.shield(sending)
 
-    async def _send(self, ad: AdUnderWay) -> None:
+    async def _send(self, ad: Attempt) -> None:
         def check_may_send() -> None:
             # What was sent once is asked for again even then: its answer is what is missing.
             if (self._wound_up or self._stopped_by is not None) and not ad.sends:
@@ -242,8 +242,8 @@ class _Chunk:
             else:
                 ad.withdraw(self._session.stopped_by)
         except StaticAdsLabError as error:
-            if isinstance(error, CAMPAIGN_STOPPERS):
-                may_move_on = not ad.plan.marked and ad.stale_answers < STALE_ANSWERS
+            if isinstance(error, ACCOUNT_ERRORS):
+                may_move_on = not ad.plan.persisted_elsewhere and ad.stale_answers < STALE_ANSWERS
                 if error.replayed and may_move_on:
                     await self._send_with_next_key(ad)
                     return
@@ -251,28 +251,28 @@ class _Chunk:
             self._refused(ad, error)
         else:
             self._answered(ad, sent)
-        self._note(ad)
+        self._record(ad)
 
-    def _refused(self, ad: AdUnderWay, error: StaticAdsLabError) -> None:
+    def _refused(self, ad: Attempt, error: StaticAdsLabError) -> None:
         is_busy = isinstance(error, ConflictError) and isinstance(ad.plan.request, RevisionRequest)
-        decided = is_busy or isinstance(error, (*_REFUSED, *CAMPAIGN_STOPPERS))
-        self._session.note_create(None if decided else error)
-        if not decided or error.undecided or ad.may_exist_from_before:
+        decided = is_busy or isinstance(error, (*_REFUSED, *ACCOUNT_ERRORS))
+        self._session.count_create(None if decided else error)
+        if not decided or error.outcome_unknown or ad.may_exist_from_before:
             # An ad may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before
             # it looks at the key says no even to what it has made.
             ad.state = replace(ad.state, error=str(error))
         elif is_busy:
             ad.withdraw(BUSY)
-        elif isinstance(error, CAMPAIGN_STOPPERS):
+        elif isinstance(error, ACCOUNT_ERRORS):
             ad.withdraw(str(error))
         else:
             ad.fail(str(error))
 
-    def _answered(self, ad: AdUnderWay, sent: Sent) -> None:
-        self._session.note_create(None)
+    def _answered(self, ad: Attempt, sent: BegunJob) -> None:
+        self._session.count_create(None)
         image_ad_id = sent.job.id
-        if not self._journal.claim(ad.position, image_ad_id):
+        if not self._journal.assign_job(ad.position, image_ad_id):
             ad.state = replace(ad.state, error=OTHERS_AD.format(image_ad_id))
             return
         ad.replayed = sent.replayed and ad.sends == 1
@@ -281,13 +281,13 @@ class _Chunk:
         ad.see(sent.job)
         ad.state = replace(ad.state, submitted_at=now)
 
-    async def _send_with_next_key(self, ad: AdUnderWay) -> None:
+    async def _send_with_next_key(self, ad: Attempt) -> None:
         ad.take_next_key()
-        self._note(ad)
+        self._record(ad)
         await self._send(ad)
 
-    async def _follow(self, ad: AdUnderWay) -> None:
-        image_ad_id = ad.state.image_ad_id or ""
+    async def _follow(self, ad: Attempt) -> None:
+        image_ad_id = ad.state.job_id or ""
         try:
             finished = await self._session.poller_of(ad.plan.request).finished(
                 image_ad_id,
@@ -309,9 +309,9 @@ class _Chunk:
             ad.state = replace(ad.state, error=str(error))
         else:
             ad.see(finished)
-        self._note(ad)
+        self._record(ad)
 
-    async def _wind_up(self, ads: Sequence[AdUnderWay]) -> None:
+    async def _wind_up(self, ads: Sequence[Attempt]) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._wound_up = True
         await _settled(self._sending)
@@ -322,9 +322,9 @@ class _Chunk:
         for ad in ads:
             if ad.state.status is RowStatus.SUBMITTING and not ad.sends:
                 ad.withdraw(None)
-                self._note(ad)
+                self._record(ad)
 
-    def _note(self, ad: AdUnderWay) -> None:
+    def _record(self, ad: Attempt) -> None:
         if ad.state.error is not None:
             # Whatever the API put into it, a table must be able to hold it.
             ad.state = replace(ad.state, error=shortened(plain_text(ad.state.error), LONGEST_ERROR))

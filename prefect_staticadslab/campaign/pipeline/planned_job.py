@@ -13,11 +13,11 @@ from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 from prefect_staticadslab.campaign.pipeline.submit import AnyRequest
 from prefect_staticadslab.campaign.rows.ad_rows import idempotency_key
-from prefect_staticadslab.campaign.table.job_state import AdState, Mark, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, Mark, RowStatus
 
 
 @dataclass(frozen=True)
-class PlannedAd:
+class PlannedJob:
     """One ad, or another paid job, to bring to its end.
 
     Attributes:
@@ -25,20 +25,20 @@ class PlannedAd:
         request: What to create.
         campaign, identity: What its idempotency keys are made of.
         state: What is known about it so far; an ad that was created already is only followed.
-        wanted: Whether it may be created. An ad that is no longer wanted is followed to its end,
-            because it is paid for, and never made again.
-        marked: Whether somebody else has written down that it is about to be sent, and will write
-            down nothing more before its end. So it may be sent more than once from different
-            places, and only under the key that was written down.
+        may_create: Whether it may be created. An ad that is no longer wanted is followed to its
+            end, because it is paid for, and never made again.
+        persisted_elsewhere: Whether somebody else has written down that it is about to be sent,
+            and will write down nothing more before its end. So it may be sent more than once from
+            different places, and only under the key that was written down.
     """
 
     position: int
     request: AnyRequest
     campaign: str
     identity: str
-    state: AdState = field(default_factory=AdState)
-    wanted: bool = True
-    marked: bool = False
+    state: JobState = field(default_factory=JobState)
+    may_create: bool = True
+    persisted_elsewhere: bool = False
 
     def key(self, attempt: int, mark: Mark | None = None) -> str:
         """The idempotency key of an attempt, the first being 1.
@@ -64,7 +64,7 @@ class ImageAdResult:
     """
 
     position: int
-    state: AdState
+    state: JobState
     replayed: bool = False
     stopped_by: str | None = None
 
@@ -72,7 +72,7 @@ class ImageAdResult:
 class Journal(Protocol):
     """Where the pipeline writes down what it knows, as it learns it."""
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         """These are about to be sent; returns once that is safely written down.
 
         Returns:
@@ -82,14 +82,14 @@ class Journal(Protocol):
             CampaignError: It cannot be written, so nothing must be sent.
         """
 
-    def update(self, position: int, state: AdState) -> None:
+    def update(self, position: int, state: JobState) -> None:
         """This is now known."""
 
-    def claim(self, position: int, image_ad_id: str) -> bool:
+    def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this one's: false if it is another's already."""
 
 
-def seen(state: AdState, job: Job, *, is_revision: bool = False) -> AdState:
+def seen(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:
     """What is known about a row once its job looks like this.
 
     Args:
@@ -101,7 +101,7 @@ def seen(state: AdState, job: Job, *, is_revision: bool = False) -> AdState:
     if is_revision and job.current_json_tree is not None:
         # What the API keeps of the tree that was sent; it may write it in another way.
         facts["kept_tree"] = fingerprint(job.current_json_tree)
-    state = replace(state, image_ad_id=job.id, error=None, mark=None, facts=facts)
+    state = replace(state, job_id=job.id, error=None, mark=None, facts=facts)
     if job.is_completed:
         return replace(
             state,

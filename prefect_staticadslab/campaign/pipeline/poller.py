@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from prefect_staticadslab.api.errors import (
-    CAMPAIGN_STOPPERS,
+    ACCOUNT_ERRORS,
     NotFoundError,
     StaticAdsLabError,
     WaitTimeoutError,
@@ -141,7 +141,7 @@ class Poller(Generic[J]):
     async def _read(self, ids: list[str]) -> None:
         try:
             ads = {ad.id: ad for ad in await self._read_many(ids)}
-        except CAMPAIGN_STOPPERS as error:
+        except ACCOUNT_ERRORS as error:
             for image_ad_id in ids:
                 self._settle(image_ad_id, error)
             return

@@ -11,9 +11,9 @@ from typing import Any, Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.campaign.pipeline.ahead import Ahead
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.submit import AnyRequest, DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.submit_window import SubmitWindow
 
 OPEN_CREATES: Final = 8
 """Creates under way at once; the vendor's advice."""
@@ -39,7 +39,7 @@ class Session:
             pace=TEMPLATE_PACE,
         )
         self.open_creates = asyncio.Semaphore(OPEN_CREATES)
-        self.ahead = Ahead(client.limiter.creates_within)
+        self.submit_window = SubmitWindow(client.limiter.creates_within)
         self.creates_waiting = 0
         self.stopped_by: str | None = None
         self._lost_creates = 0
@@ -61,7 +61,7 @@ class Session:
     def _seconds_per_read(self) -> float | None:
         return self.client.limiter.seconds_per_read() if self.creates_waiting else None
 
-    def note_create(self, error: StaticAdsLabError | None) -> None:
+    def count_create(self, error: StaticAdsLabError | None) -> None:
         """Counts creates that were never answered; an API that is away is not asked for hours."""
         self._lost_creates = 0 if error is None else self._lost_creates + 1
         if self._lost_creates >= LOST_CREATES:

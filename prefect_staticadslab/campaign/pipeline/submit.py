@@ -96,7 +96,7 @@ AnyRequest: TypeAlias = ImageAdRequest | DesignTemplateRequest | RevisionRequest
 
 
 @dataclass(frozen=True)
-class Sent:
+class BegunJob:
     """The job that a request began, and whether an earlier request with the same key had."""
 
     job: Job
@@ -109,7 +109,7 @@ async def send(
     *,
     idempotency_key: str,
     on_send: Callable[[], None],
-) -> Sent:
+) -> BegunJob:
     """Sends a request; see `StaticAdsLabClient.create_image_ad`.
 
     Raises:
@@ -121,7 +121,7 @@ async def send(
             created = await client.create_image_ad(
                 request, idempotency_key=idempotency_key, on_send=on_send
             )
-            return Sent(created.image_ad, created.replayed)
+            return BegunJob(created.image_ad, created.replayed)
         case RevisionRequest():
             created = await client.update_image_ad(
                 request.image_ad_id,
@@ -129,7 +129,7 @@ async def send(
                 idempotency_key=idempotency_key,
                 on_send=on_send,
             )
-            return Sent(created.image_ad, created.replayed)
+            return BegunJob(created.image_ad, created.replayed)
         case DesignTemplateRequest():
             try:
                 image = await asyncio.to_thread(read_image, request.reference)
@@ -140,4 +140,4 @@ async def send(
             made = await client.create_design_template(
                 image, idempotency_key=idempotency_key, on_send=on_send
             )
-            return Sent(made.design_template, made.replayed)
+            return BegunJob(made.design_template, made.replayed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 
@@ -26,7 +26,7 @@ class Cause:
     ads: int
 
 
-def causes(lines: Iterable[tuple[int, CampaignRow[Any], AdState]]) -> tuple[Cause, ...]:
+def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cause, ...]:
     """The causes of all failed rows, the most frequent first.
 
     Two errors have one cause if they differ only in ids: of requests, and of what was asked for.

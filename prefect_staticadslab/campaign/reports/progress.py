@@ -146,7 +146,7 @@ class TableObserver:
 
 
 @asynccontextmanager
-async def shown(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[None]:
+async def progress_display(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[None]:
     """Shows how something is counted up while the body runs: live on a terminal, else in `log`."""
     show = _on_the_terminal if _on_terminal.get() else _as_log_lines
     async with in_background(show(observer, log)):

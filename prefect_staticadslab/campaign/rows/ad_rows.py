@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.rows.columns import (
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, TableKind
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 
 AdRow: TypeAlias = CampaignRow[ImageAdRequest]
 
@@ -100,7 +100,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     return rows
 
 
-AD_TABLE: Final = TableKind("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+AD_TABLE: Final = JobType("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
 """A campaign's table."""
 
 

@@ -87,13 +87,13 @@ def columns_of(
         for name in missing
     ]
     if missing:
-        problems.append(Problem(told_header(names, known_columns), row=1))
+        problems.append(Problem(header_message(names, known_columns), row=1))
         # What is missing above the header is nothing to speak of.
         problems = _header_further_down(spreadsheet) or problems
     return positions, problems
 
 
-def told_header(names: Sequence[str], known_columns: Iterable[str]) -> str:
+def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
     """What to say of a header that lacks what is needed: its names, if it can be one.
 
     A location that leads to some other file of this machine is answered with its first line, which
@@ -105,10 +105,10 @@ def told_header(names: Sequence[str], known_columns: Iterable[str]) -> str:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.columns import told_header
+        from prefect_staticadslab.campaign.rows.columns import header_message
 
-        assert told_header(["Brands", "Note"], ["brand"]).endswith("columns are: Brands, Note")
-        assert "Note" not in told_header(["Note", "PASSWORD=x"], ["brand"])
+        assert header_message(["Brands", "Note"], ["brand"]).endswith("columns are: Brands, Note")
+        assert "Note" not in header_message(["Note", "PASSWORD=x"], ["brand"])
         ```
     """
     written = [name for name in names if name.strip()]

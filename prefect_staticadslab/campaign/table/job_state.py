@@ -96,7 +96,7 @@ RESULT_COLUMNS: Final = (
     "completed_at",
     "image_path",
 )
-"""What a campaign's table adds, under the names of `AdState`'s fields."""
+"""What a campaign's table adds, under the names of `JobState`'s fields."""
 
 AD_COLUMNS: Final[Mapping[str, str]] = {name: name for name in RESULT_COLUMNS}
 
@@ -104,12 +104,12 @@ _FIELDS: Final = frozenset(RESULT_COLUMNS)
 
 
 @dataclass(frozen=True)
-class AdState:
+class JobState:
     """What is known about one row's ad; the columns that the result table adds.
 
     Attributes:
         status: Where the row stands.
-        image_ad_id: The ad's id, once the API has answered.
+        job_id: The ad's id, once the API has answered.
         image_url: The picture's URL, once completed.
         error: Why it failed, or what stands in its way.
         cost_usd: What it cost in USD: known once it completed, 0 if it failed.
@@ -123,7 +123,7 @@ class AdState:
     """
 
     status: RowStatus = RowStatus.PENDING
-    image_ad_id: str | None = None
+    job_id: str | None = None
     image_url: str | None = None
     error: str | None = None
     cost_usd: Decimal | None = None
@@ -144,12 +144,12 @@ class AdState:
     @property
     def is_processing(self) -> bool:
         """Whether the API has an ad and works on it."""
-        return self.status is RowStatus.PROCESSING and self.image_ad_id is not None
+        return self.status is RowStatus.PROCESSING and self.job_id is not None
 
     @property
     def job_failed(self) -> bool:
         """Whether there was a job, and it failed; a create that was refused has none."""
-        return self.status is RowStatus.FAILED and self.image_ad_id is not None
+        return self.status is RowStatus.FAILED and self.job_id is not None
 
     @property
     def is_unsent(self) -> bool:
@@ -157,13 +157,13 @@ class AdState:
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
 
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
-        """The values of result columns; see `TableKind.columns`."""
+        """The values of result columns; see `JobType.columns`."""
         error = self.error
         if self.mark is not None and self.status is RowStatus.SUBMITTING:
             error = f"{self.mark} {error or ''}".strip()
         values = {
             "status": str(self.status),
-            "image_ad_id": self.image_ad_id,
+            "image_ad_id": self.job_id,
             "image_url": self.image_url,
             "error": error,
             "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
@@ -181,7 +181,7 @@ class AdState:
     @classmethod
     def from_cells(
         cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
-    ) -> AdState:
+    ) -> JobState:
         """What an earlier run wrote down. Cells that make no sense count as empty.
 
         Whoever begins with a table refuses amounts that make no sense before, by
@@ -200,7 +200,7 @@ class AdState:
             mark, error = Mark.split(error)
         return cls(
             status=status,
-            image_ad_id=text["image_ad_id"] or None,
+            job_id=text["image_ad_id"] or None,
             image_url=text["image_url"] or None,
             error=error or None,
             cost_usd=_known(cost_of, text["cost_usd"]),
@@ -224,7 +224,7 @@ _ORDER: Final = {
 }
 
 
-def further(ours: AdState, theirs: AdState) -> AdState:
+def merge_states(ours: JobState, theirs: JobState) -> JobState:
     """Of what two runs know about a row, the one that is further; ours if both are as far.
 
     A completed ad is the end. Before that a later attempt is further than an earlier one, and
@@ -233,12 +233,12 @@ def further(ours: AdState, theirs: AdState) -> AdState:
 
     Example:
         ```python
-        from prefect_staticadslab import AdState, RowStatus
-        from prefect_staticadslab.campaign.table.job_state import further
+        from prefect_staticadslab import JobState, RowStatus
+        from prefect_staticadslab.campaign.table.job_state import merge_states
 
-        failed = AdState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1)
-        again = AdState(RowStatus.SUBMITTING, attempts=2)
-        assert further(failed, again) == further(again, failed) == again
+        failed = JobState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1)
+        again = JobState(RowStatus.SUBMITTING, attempts=2)
+        assert merge_states(failed, again) == merge_states(again, failed) == again
         ```
     """
     if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
@@ -246,13 +246,13 @@ def further(ours: AdState, theirs: AdState) -> AdState:
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 
-def _same_key(one: AdState, other: AdState) -> bool:
+def _same_key(one: JobState, other: JobState) -> bool:
     keys = [m and (m.campaign, m.identity, m.account) for m in (one.mark, other.mark)]
     return keys[0] == keys[1]
 
 
-def _progress(state: AdState) -> tuple[bool, int, bool, int]:
-    has_ad = state.image_ad_id is not None
+def _progress(state: JobState) -> tuple[bool, int, bool, int]:
+    has_ad = state.job_id is not None
     return state.is_completed, state.attempts, has_ad, _ORDER[state.status]
 
 

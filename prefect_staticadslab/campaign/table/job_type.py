@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.table.job_state import AdState
+from prefect_staticadslab.campaign.table.job_state import JobState
 
 
 class JobRequest(Protocol):
@@ -37,13 +37,13 @@ class CampaignRow(Generic[Q_co]):
             occurrence number among equal rows, together with all that is sent. So rows may be
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
-        gone: Whether it is only in the result table, and no longer in the spreadsheet.
+        removed: Whether it is only in the result table, and no longer in the spreadsheet.
     """
 
     number: int
     request: Q_co
     identity: str
-    gone: bool = False
+    removed: bool = False
 
 
 class ReadRows(Protocol[Q]):
@@ -55,18 +55,18 @@ class ReadRows(Protocol[Q]):
         """See `rows.read_rows`."""
 
 
-def _as_written(state: AdState, request: JobRequest) -> AdState:
+def _as_written(state: JobState, request: JobRequest) -> JobState:
     return state
 
 
 @dataclass(frozen=True)
-class TableKind(Generic[Q]):
+class JobType(Generic[Q]):
     """A kind of result table.
 
     Attributes:
         name: What such a table is to people and to Prefect: in artifacts' keys and events' names.
         columns: The result columns in their order, and what of a row's state each of them holds: a
-            field of `AdState`, or one of its facts.
+            field of `JobState`, or one of its facts.
         known_columns: The input's columns that mean something, in lower case.
         read_rows: Reads the rows.
         read_state: Completes a state that was read.
@@ -77,5 +77,5 @@ class TableKind(Generic[Q]):
     columns: Mapping[str, str]
     known_columns: frozenset[str]
     read_rows: ReadRows[Q]
-    read_state: Callable[[AdState, Q], AdState] = _as_written
+    read_state: Callable[[JobState, Q], JobState] = _as_written
     exclusive: bool = True

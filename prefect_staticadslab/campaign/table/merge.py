@@ -23,8 +23,8 @@ from prefect_staticadslab.campaign.files.cells import (
     shortened,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, AdState, RowStatus
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKind
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
     MAX_COST_USD,
@@ -34,7 +34,7 @@ from prefect_staticadslab.campaign.table.limits import (
 
 INPUT_PREFIX: Final = "input_"
 
-GONE: Final = "This row is no longer in the spreadsheet; its ad is kept."
+REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
 
 
 class OutputError(CampaignError):
@@ -47,9 +47,9 @@ class AmountError(SpreadsheetError):
     The rows are that table's, whatever people call the rows of what they wrote.
     """
 
-    def told(self, words: Words) -> str:
-        """See `SpreadsheetError.told`."""
-        return super().told(SPREADSHEET_WORDS)
+    def message_in(self, words: Words) -> str:
+        """See `SpreadsheetError.message_in`."""
+        return super().message_in(SPREADSHEET_WORDS)
 
 
 _AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
@@ -62,7 +62,7 @@ _AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
 """What of a row's state decides what may be spent, and what its idempotency keys are made of."""
 
 
-Line: TypeAlias = tuple[int, CampaignRow[Q], AdState]
+Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
 
 
 def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]:
@@ -73,31 +73,33 @@ def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]
     return found
 
 
-def worth_keeping(gone: Sequence[Line[Q]]) -> list[Line[Q]]:
-    """Of the rows that are gone, those that have, or may have, an ad.
+def worth_keeping(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
+    """Of the rows that were removed, those that have, or may have, an ad.
 
     And those before an equal one that has: equal rows are told apart by counting them.
     """
     kept: list[Line[Q]] = []
     contents: set[str] = set()
-    for line, row, state in reversed(gone):
+    for line, row, state in reversed(removed):
         content = row.request.model_dump_json()
-        has_ad = state.image_ad_id is not None or state.status is RowStatus.SUBMITTING
+        has_ad = state.job_id is not None or state.status is RowStatus.SUBMITTING
         if has_ad or content in contents:
             contents.add(content)
             kept.append((line, row, state))
     return kept[::-1]
 
 
-def marked_gone(state: AdState) -> AdState:
-    """The state of a row that is gone, which says so."""
+def with_removed_note(state: JobState) -> JobState:
+    """The state of a row that was removed, which says so."""
     error = state.error or ""
-    return state if error.startswith(GONE) else replace(state, error=f"{GONE} {error}".strip())
+    return (
+        state if error.startswith(REMOVED) else replace(state, error=f"{REMOVED} {error}".strip())
+    )
 
 
-def marked_back(state: AdState) -> AdState:
+def without_removed_note(state: JobState) -> JobState:
     """The state of a row that is in the spreadsheet, perhaps again."""
-    error = (state.error or "").removeprefix(GONE).strip()
+    error = (state.error or "").removeprefix(REMOVED).strip()
     return replace(state, error=None if state.image_url else error or None)
 
 
@@ -123,12 +125,12 @@ def is_result_table(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS)
     return tuple(map(str, table.frame.columns[-len(ours) :])) == ours
 
 
-def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
+def read_earlier(location: str, job_type: JobType[Any]) -> Spreadsheet:
     """An earlier run's table, if that is what is at `location`."""
     names: set[str] = set()
-    ours = tuple(kind.columns)
+    ours = tuple(job_type.columns)
     try:
-        earlier = read_spreadsheet(location, known_columns=kind.known_columns, ragged=True)
+        earlier = read_spreadsheet(location, known_columns=job_type.known_columns, ragged=True)
         names.update(map(str, earlier.frame.columns))
         if is_result_table(earlier, ours):
             return earlier
@@ -146,20 +148,20 @@ def read_earlier(location: str, kind: TableKind[Any]) -> Spreadsheet:
     )
 
 
-def check_amounts(table: Spreadsheet, kind: TableKind[Any], location: str) -> None:
+def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
     """Raises if a result table holds costs or counts of attempts that cannot be.
 
     Args:
         table: What was read.
-        kind: Of what jobs it is.
+        job_type: Of what jobs it is.
         location: Where it is, for the message.
 
     Raises:
         AmountError: It does; the message lists all of them.
     """
-    name = locations.shown(storage.name(location))
+    name = locations.redacted(storage.name(location))
     problems = []
-    for place, (column, held) in enumerate(kind.columns.items(), -len(kind.columns)):
+    for place, (column, held) in enumerate(job_type.columns.items(), -len(job_type.columns)):
         if held not in _AMOUNTS:
             continue
         read, what = _AMOUNTS[held]
@@ -187,24 +189,26 @@ def aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
 
 
-def lines_of(table: Spreadsheet, kind: TableKind[Q]) -> list[Line[Q]]:
+def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
     """A result table's lines: where each is, its row, and what is known about it."""
-    rows = kind.read_rows(table, unique_row_ids=False)
-    results = table.frame.iloc[:, -len(kind.columns) :].itertuples(index=False, name=None)
+    rows = job_type.read_rows(table, unique_row_ids=False)
+    results = table.frame.iloc[:, -len(job_type.columns) :].itertuples(index=False, name=None)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
-        state = AdState.from_cells(dict(zip(kind.columns, cells, strict=True)), kind.columns)
-        lines.append((line, row, kind.read_state(state, row.request)))
+        state = JobState.from_cells(
+            dict(zip(job_type.columns, cells, strict=True)), job_type.columns
+        )
+        lines.append((line, row, job_type.read_state(state, row.request)))
     return lines
 
 
 def reopened(
-    table: Spreadsheet, kind: TableKind[Q]
-) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[AdState]]:
+    table: Spreadsheet, job_type: JobType[Q]
+) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[JobState]]:
     """A result table as it was in memory: the input's columns, the rows, what is known of each."""
-    lines = lines_of(table, kind)
+    lines = lines_of(table, job_type)
     return (
-        table.frame.iloc[:, : -len(kind.columns)],
-        [replace(row, gone=(state.error or "").startswith(GONE)) for _, row, state in lines],
+        table.frame.iloc[:, : -len(job_type.columns)],
+        [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],
         [state for _, _, state in lines],
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.progress import duration
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -29,7 +29,7 @@ class Plan:
         completed: Rows that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
-        gone: Rows of the table that are no longer in the spreadsheet.
+        removed: Rows of the table that are no longer in the spreadsheet.
         spent_usd: What the completed rows have cost, as the table says it.
         new_usd: What the ads to create will cost, if all of them complete.
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
@@ -42,7 +42,7 @@ class Plan:
     completed: int
     following: int
     to_create: Mapping[tuple[str, Decimal], int]
-    gone: int
+    removed: int
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
@@ -60,25 +60,25 @@ class Plan:
         for row, state in zip(table.rows, table.states, strict=True):
             price, cost = row.request.price_usd, state.cost_usd or Decimal(0)
             if state.status is RowStatus.COMPLETED:
-                completed += not row.gone
+                completed += not row.removed
                 total += max(cost, price)
                 continue
             total += cost
             if state.is_processing:
                 following += 1
-            elif not row.gone:
+            elif not row.removed:
                 to_create[_kind(row.request), price] += 1
                 new += price
             elif state.status is not RowStatus.SUBMITTING:
                 continue
             total += price
         return cls(
-            rows=len(table.wanted),
-            source_rows=len({row.number for _, row, _ in table.wanted}),
+            rows=len(table.current_rows),
+            source_rows=len({row.number for _, row, _ in table.current_rows}),
             completed=completed,
             following=following,
             to_create=to_create,
-            gone=table.gone,
+            removed=table.removed,
             spent_usd=table.cost_usd(),
             new_usd=new,
             total_usd=total,
@@ -141,8 +141,8 @@ class Plan:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
-        if self.gone:
-            lines.append(f"No longer in it:   {self.gone}, kept in the table after the others")
+        if self.removed:
+            lines.append(f"No longer in it:   {self.removed}, kept in the table after the others")
         lines.append(f"To create:         {self.creates}")
         for (kind, price), count in sorted(self.to_create.items(), reverse=True):
             cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
@@ -161,7 +161,7 @@ class Plan:
         return "\n".join(lines)
 
 
-def started_usd(table: JobTable[Any], before: Sequence[AdState]) -> Decimal:
+def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
     """What a run has started, in USD, if all of it completes; what failed is free.
 
     A row of which nobody knows whether it was sent counts, unless this run has left it alone. So do

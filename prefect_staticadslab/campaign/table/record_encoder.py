@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.files.text import text_bytes, text_lines
-from prefect_staticadslab.campaign.table.job_state import AdState
+from prefect_staticadslab.campaign.table.job_state import JobState
 
 
 class RecordEncoder:
@@ -20,7 +20,7 @@ class RecordEncoder:
     Args:
         ending: The table's format: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
         dialect: How a text table is written.
-        columns: The result columns; see `TableKind.columns`.
+        columns: The result columns; see `JobType.columns`.
     """
 
     def __init__(self, ending: str, dialect: Dialect, columns: Mapping[str, str]) -> None:
@@ -31,16 +31,16 @@ class RecordEncoder:
         self._header: list[str] = []
         self._given: list[tuple[Any, ...]] = []
         self._lines: list[str] = []
-        self._known: list[AdState | None] = []
+        self._known: list[JobState | None] = []
 
-    def encode(self, frame: pd.DataFrame, states: Sequence[AdState]) -> bytes:
+    def encode(self, frame: pd.DataFrame, states: Sequence[JobState]) -> bytes:
         """The input's columns, then the result's; a line for each of `states`."""
         if self._ending in (".csv", ".tsv"):
             return self._text(frame, states)
         table = joined(frame, states, self._columns)
         return encode_spreadsheet(self._ending, table, self._dialect)
 
-    def _text(self, frame: pd.DataFrame, states: Sequence[AdState]) -> bytes:
+    def _text(self, frame: pd.DataFrame, states: Sequence[JobState]) -> bytes:
         if frame is not self._frame:
             self._frame = frame
             self._header = text_lines([(*frame.columns, *self._columns)], self._dialect)
@@ -64,7 +64,7 @@ def _inert(value: Any) -> Any:
 
 
 def joined(
-    frame: pd.DataFrame, states: Sequence[AdState], columns: Mapping[str, str]
+    frame: pd.DataFrame, states: Sequence[JobState], columns: Mapping[str, str]
 ) -> pd.DataFrame:
     """The input's columns, then the result's; a line for each of `states`."""
     cells = zip(*(state.cells(columns) for state in states), strict=True)

@@ -25,19 +25,19 @@ from prefect_staticadslab.campaign.files.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.pipeline.background import in_background
 from prefect_staticadslab.campaign.rows.ad_rows import AD_TABLE
-from prefect_staticadslab.campaign.table.job_state import AdState, RowStatus, further
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, Q, TableKind
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
+from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.merge import (
     OutputError,
     aligned,
     check_amounts,
     lines_of,
-    marked_back,
-    marked_gone,
     read_earlier,
     reopened,
     rows_by_content,
     with_input_names,
+    with_removed_note,
+    without_removed_note,
     worth_keeping,
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
@@ -61,7 +61,7 @@ eight seconds; an object store's client has tried for longer each time before it
 class _Snapshot:
     number: int
     frame: pd.DataFrame
-    states: list[AdState]
+    states: list[JobState]
 
 
 @dataclass
@@ -72,7 +72,7 @@ class JobTable(Generic[Q]):
     writes, so that neither's last word is lost.
 
     Attributes:
-        kind: Of what jobs it is.
+        job_type: Of what jobs it is.
         location: Where the table is kept, or None for a campaign that keeps none.
         frame: The input's columns, renamed where a result column has the same name; a line for
             each of `rows`.
@@ -84,12 +84,12 @@ class JobTable(Generic[Q]):
         resumed: Whether an earlier run's table was found.
     """
 
-    kind: TableKind[Q]
+    job_type: JobType[Q]
     location: str | None
     frame: pd.DataFrame
     dialect: Dialect
     rows: list[CampaignRow[Q]]
-    states: list[AdState]
+    states: list[JobState]
     resumed: bool = False
 
     def __post_init__(self) -> None:
@@ -101,15 +101,15 @@ class JobTable(Generic[Q]):
         self._last_write_seconds = 0.0
         self._saved = list(self.states)
         self._version: str | None = None
-        self._elsewhere: dict[int, AdState] = {}
+        self._elsewhere: dict[int, JobState] = {}
         self._owners: dict[str, int] = {}
         self._is_reopened = False
         self._encoder = RecordEncoder(
-            storage.suffix(self.location or ""), self.dialect, self.kind.columns
+            storage.suffix(self.location or ""), self.dialect, self.job_type.columns
         )
 
     @classmethod
-    def open(cls, location: str | None, spreadsheet: Spreadsheet, kind: TableKind[Q]) -> Self:
+    def open(cls, location: str | None, spreadsheet: Spreadsheet, job_type: JobType[Q]) -> Self:
         """The table for a spreadsheet, with what an earlier run recorded at the same place.
 
         Raises:
@@ -120,30 +120,30 @@ class JobTable(Generic[Q]):
                 It would become larger than what can be read again.
             StorageError: `location` cannot be read.
         """
-        rows = kind.read_rows(spreadsheet)
+        rows = job_type.read_rows(spreadsheet)
         table = cls(
-            kind=kind,
+            job_type=job_type,
             location=location,
-            frame=with_input_names(spreadsheet.frame, kind.columns),
+            frame=with_input_names(spreadsheet.frame, job_type.columns),
             dialect=spreadsheet.dialect,
             rows=rows,
-            states=[AdState() for _ in rows],
+            states=[JobState() for _ in rows],
         )
         if location is not None:
             check_location(location)
             table._version = storage.version(location)
             if table._version is not None:
                 table.resumed = True
-                written = read_earlier(location, kind)
-                check_amounts(written, kind, location)
-                table._take_in(written, by_content=True)
+                written = read_earlier(location, job_type)
+                check_amounts(written, job_type, location)
+                table.merge_from_disk(written, by_content=True)
                 table._saved = list(table.states)
                 table._elsewhere.clear()
-            check_size(table.frame, len(kind.columns), storage.suffix(location))
+            check_size(table.frame, len(job_type.columns), storage.suffix(location))
         return table
 
     @classmethod
-    def reopen(cls, location: str, kind: TableKind[Q]) -> Self:
+    def reopen(cls, location: str, job_type: JobType[Q]) -> Self:
         """An earlier run's table by itself, for work on what it holds; nothing is to be created.
 
         What is known of each row is as it was written. If a campaign writes the table meanwhile,
@@ -162,25 +162,25 @@ class JobTable(Generic[Q]):
             raise OutputError(
                 f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
             )
-        names = tuple(kind.columns)
+        names = tuple(job_type.columns)
         try:
-            written = read_earlier(location, kind)
+            written = read_earlier(location, job_type)
         except OutputError:
             raise OutputError(
                 f"{location} is no result table: its last columns must be "
                 f"{names[0]}, …, {names[-1]}, as a campaign writes them."
             ) from None
-        check_amounts(written, kind, location)
-        frame, rows, states = reopened(written, kind)
-        table = cls(kind, location, frame, written.dialect, rows, states, resumed=True)
+        check_amounts(written, job_type, location)
+        frame, rows, states = reopened(written, job_type)
+        table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
         table._version = version
         table._is_reopened = True
         return table
 
     def _follow(self, written: Spreadsheet) -> None:
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
-        ours = {s.image_ad_id: s for s in self.states if s.image_ad_id and s.is_completed}
-        self.frame, self.rows, states = reopened(written, self.kind)
+        ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
+        self.frame, self.rows, states = reopened(written, self.job_type)
         self._saved = list(states)
         self.states = [
             replace(
@@ -188,12 +188,12 @@ class JobTable(Generic[Q]):
                 image_url=known.image_url,
                 image_path=known.image_path or state.image_path,
             )
-            if state.is_completed and (known := ours.get(state.image_ad_id or ""))
+            if state.is_completed and (known := ours.get(state.job_id or ""))
             else state
             for state in states
         ]
 
-    def _take_in(self, written: Spreadsheet, *, by_content: bool = False) -> None:
+    def merge_from_disk(self, written: Spreadsheet, *, by_content: bool = False) -> None:
         """Adds what another run wrote down, where it knows more than this one.
 
         Args:
@@ -201,7 +201,7 @@ class JobTable(Generic[Q]):
             by_content: Whether a row that is not in it may be one that asks for the same ad under
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
-        recorded = {line[1].identity: line for line in lines_of(written, self.kind)}
+        recorded = {line[1].identity: line for line in lines_of(written, self.job_type)}
         unknown = []
         for position, row in enumerate(self.rows):
             if row.identity in recorded:
@@ -218,58 +218,60 @@ class JobTable(Generic[Q]):
         kept = worth_keeping(list(recorded.values()))
         if kept:
             lines = written.frame.iloc[[line for line, _, _ in kept]]
-            gone = aligned(lines, list(self.frame.columns))
-            self.frame = pd.concat([self.frame, gone], ignore_index=True)
+            removed = aligned(lines, list(self.frame.columns))
+            self.frame = pd.concat([self.frame, removed], ignore_index=True)
         for _, row, state in kept:
-            self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, gone=True))
-            self.states.append(marked_gone(state))
-            self._saved.append(marked_gone(state))
+            self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, removed=True))
+            self.states.append(with_removed_note(state))
+            self._saved.append(with_removed_note(state))
             self._set(len(self.states) - 1, self.states[-1])
 
-    def _learn(self, position: int, state: AdState) -> None:
+    def _learn(self, position: int, state: JobState) -> None:
         """Another run's word on a row."""
-        ours, gone = self.states[position], self.rows[position].gone
-        theirs = self._elsewhere[position] = marked_gone(state) if gone else marked_back(state)
+        ours, removed = self.states[position], self.rows[position].removed
+        theirs = self._elsewhere[position] = (
+            with_removed_note(state) if removed else without_removed_note(state)
+        )
         # Who wants the row knows best what became of it.
-        self._set(position, further(theirs, ours) if gone else further(ours, theirs))
+        self._set(position, merge_states(theirs, ours) if removed else merge_states(ours, theirs))
 
     @property
-    def gone(self) -> int:
+    def removed(self) -> int:
         """How many rows are no longer in the input."""
-        return sum(row.gone for row in self.rows)
+        return sum(row.removed for row in self.rows)
 
     @property
-    def wanted(self) -> list[tuple[int, CampaignRow[Q], AdState]]:
+    def current_rows(self) -> list[tuple[int, CampaignRow[Q], JobState]]:
         """The rows of the input: position, row and what is known about it."""
         return [
             (position, row, state)
             for position, (row, state) in enumerate(zip(self.rows, self.states, strict=True))
-            if not row.gone
+            if not row.removed
         ]
 
-    def update(self, position: int, state: AdState) -> None:
+    def update(self, position: int, state: JobState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
-        state = marked_gone(state) if self.rows[position].gone else state
-        self._set(position, further(state, self._elsewhere.get(position, state)))
+        state = with_removed_note(state) if self.rows[position].removed else state
+        self._set(position, merge_states(state, self._elsewhere.get(position, state)))
         self._changes += 1
 
-    def _set(self, position: int, state: AdState) -> None:
+    def _set(self, position: int, state: JobState) -> None:
         self.states[position] = state
-        if state.image_ad_id is not None:
-            self._owners[state.image_ad_id] = position
+        if state.job_id is not None:
+            self._owners[state.job_id] = position
 
-    def claim(self, position: int, image_ad_id: str) -> bool:
+    def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this row's: false if it is another's that is in the spreadsheet.
 
-        A row that is gone gives its ad up: the API says that it was made with this row's key, so
-        they are the same row, which somebody changed in the table.
+        A row that was removed gives its ad up: the API says that it was made with this row's key,
+        so they are the same row, which somebody changed in the table.
         """
         owner = self._owners.get(image_ad_id, position)
-        if owner == position or not self.kind.exclusive:
+        if owner == position or not self.job_type.exclusive:
             return True
-        if not self.rows[owner].gone:
+        if not self.rows[owner].removed:
             return False
-        self._set(owner, AdState(attempts=self.states[owner].attempts))
+        self._set(owner, JobState(attempts=self.states[owner].attempts))
         self._elsewhere.pop(owner, None)
         return True
 
@@ -278,17 +280,17 @@ class JobTable(Generic[Q]):
 
         Args:
             position: Which row.
-            reason: What to say of a row that is gone, for which nothing will be sent.
+            reason: What to say of a row that was removed, for which nothing will be sent.
         """
         state = self.states[position]
-        if self.rows[position].gone:
+        if self.rows[position].removed:
             state = replace(state, status=RowStatus.FAILED, error=reason, mark=None)
         else:
-            state = AdState(attempts=max(0, state.attempts - 1))
+            state = JobState(attempts=max(0, state.attempts - 1))
         self._elsewhere.pop(position, None)
         self.update(position, state)
 
-    async def before_send(self, changes: Mapping[int, AdState]) -> Mapping[int, AdState]:
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         """Notes what is about to be sent, and returns once that is on disk.
 
         Returns:
@@ -354,7 +356,7 @@ class JobTable(Generic[Q]):
         if self._is_reopened:
             self._follow(written)
         else:
-            self._take_in(written)
+            self.merge_from_disk(written)
         self._version = version
 
     def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
@@ -371,7 +373,7 @@ class JobTable(Generic[Q]):
             with storage.one_writer(self.location):
                 version = storage.version(self.location)
                 if version is not None and version != self._version:
-                    return read_earlier(self.location, self.kind), version
+                    return read_earlier(self.location, self.job_type), version
                 content = self._encoder.encode(snapshot.frame, snapshot.states)
                 self._version = storage.write_bytes(self.location, content)
                 return None
@@ -408,9 +410,9 @@ class JobTable(Generic[Q]):
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         for row, state, saved in zip(self.rows, self.states, self._saved, strict=True):
-            if state != saved and state.image_ad_id is not None:
+            if state != saved and state.job_id is not None:
                 writer.writerow(
-                    [row.number, state.status, state.image_ad_id, state.image_url, state.error]
+                    [row.number, state.status, state.job_id, state.image_url, state.error]
                 )
         lines = text.getvalue()
         return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
@@ -419,12 +421,12 @@ class JobTable(Generic[Q]):
         """How many rows of the input have each status."""
         counts = dict.fromkeys(RowStatus, 0)
         for row, state in zip(self.rows, self.states, strict=True):
-            counts[state.status] += not row.gone
+            counts[state.status] += not row.removed
         return counts
 
     def to_frame(self) -> pd.DataFrame:
         """The table as it is written: the input's columns, then the result's."""
-        return joined(self.frame, self.states, self.kind.columns)
+        return joined(self.frame, self.states, self.job_type.columns)
 
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""
@@ -439,15 +441,15 @@ class ResultTable(JobTable[ImageAdRequest]):
         cls,
         location: str | None,
         spreadsheet: Spreadsheet,
-        kind: TableKind[ImageAdRequest] = AD_TABLE,
+        job_type: JobType[ImageAdRequest] = AD_TABLE,
     ) -> Self:
         """See `JobTable.open`."""
-        return super().open(location, spreadsheet, kind)
+        return super().open(location, spreadsheet, job_type)
 
     @classmethod
-    def reopen(cls, location: str, kind: TableKind[ImageAdRequest] = AD_TABLE) -> Self:
+    def reopen(cls, location: str, job_type: JobType[ImageAdRequest] = AD_TABLE) -> Self:
         """See `JobTable.reopen`."""
-        return super().reopen(location, kind)
+        return super().reopen(location, job_type)
 
 
 def check_location(location: str) -> None:

@@ -80,7 +80,7 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
 
     async def create() -> None:
         await acreate_markdown_artifact(
-            key=f"{slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
+            key=f"{artifact_slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
             markdown=contents.inbox_markdown(outcomes),
             description=contents.inert(f"Static Ads Lab: {headline}"),
         )
@@ -106,17 +106,17 @@ def artifact_key(batch: Batch[Any], part: str) -> str:
 
 def slug_of(batch: Batch[Any]) -> str:
     """What stands for a campaign in Prefect: readable, and the same in all of its runs."""
-    return slug(batch.table.kind.name, batch.name)
+    return artifact_slug(batch.table.job_type.name, batch.name)
 
 
-def slug(kind: str, name: str) -> str:
+def artifact_slug(kind: str, name: str) -> str:
     """Lower case letters, digits and dashes, not too many, that differ where names do.
 
     Example:
         ```python
-        from prefect_staticadslab.orchestration.reporting.artifacts import slug
+        from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
 
-        assert slug("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
+        assert artifact_slug("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
         ```
     """
     readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]

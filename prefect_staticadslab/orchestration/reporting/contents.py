@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.errors import ranges
 from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.pictures.captions import labels
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.campaign.table.job_state import AdState
+from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -93,7 +93,7 @@ def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
     return [_table_row(*line) for line in lines[:TABLE_ROWS]]
 
 
-def _table_row(row: CampaignRow[Any], state: AdState, title: str) -> dict[str, str]:
+def _table_row(row: CampaignRow[Any], state: JobState, title: str) -> dict[str, str]:
     return {
         "row": str(row.number),
         "title": inert(title),
@@ -102,7 +102,7 @@ def _table_row(row: CampaignRow[Any], state: AdState, title: str) -> dict[str, s
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
         # An address is long, and pushes what follows out of sight.
         "picture": _url(state.image_url),
-        "image_ad_id": inert(state.image_ad_id or ""),
+        "image_ad_id": inert(state.job_id or ""),
     }
 
 

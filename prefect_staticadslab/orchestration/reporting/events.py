@@ -22,7 +22,7 @@ from prefect.events import emit_event
 
 from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.campaign.table.job_state import AdState
+from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.orchestration.reporting.artifacts import slug_of
@@ -68,9 +68,9 @@ def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
     )
 
 
-def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: AdState) -> None:
+def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: JobState) -> None:
     """Tells that a row failed."""
-    job = state.image_ad_id or f"{slug_of(batch)}.row-{row.number}"
+    job = state.job_id or f"{slug_of(batch)}.row-{row.number}"
     emit_event(
         event="staticadslab.image-ad.failed",
         resource={
@@ -80,7 +80,7 @@ def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: AdState) -> No
         related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
         payload={
             "row": row.number,
-            "image_ad_id": state.image_ad_id or "",
+            "image_ad_id": state.job_id or "",
             "error": _bounded(state.error or ""),
             "attempts": state.attempts,
             "table": batch.table.location or "",
@@ -90,14 +90,14 @@ def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: AdState) -> No
 
 def _emit(batch: Batch[Any], what: str, payload: Payload) -> None:
     emit_event(
-        event=f"staticadslab.{batch.table.kind.name}.{what}",
+        event=f"staticadslab.{batch.table.job_type.name}.{what}",
         resource=_resource(batch),
         payload={"campaign": batch.name, "table": batch.table.location or "", **payload},
     )
 
 
 def _resource(batch: Batch[Any]) -> dict[str, str]:
-    name = batch.table.kind.name
+    name = batch.table.job_type.name
     return {
         "prefect.resource.id": f"staticadslab.{name}.{slug_of(batch).removeprefix(f'{name}-')}",
         "prefect.resource.name": inert(batch.title),

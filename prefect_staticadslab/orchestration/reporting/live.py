@@ -51,7 +51,7 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         f"image-ad-{slug}", f"{image_ad_id}: Watching", every_seconds=UPDATE_SECONDS
     )
     display = _on_the_terminal if is_on_terminal() else _as_log_lines
-    async with artifact as note:
+    async with artifact as update:
         with display(image_ad_id) as show:
             share = 0.0
 
@@ -68,7 +68,7 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
                     case _:
                         return
                 show(share, text)
-                note(share, f"{image_ad_id}: {text}")
+                update(share, f"{image_ad_id}: {text}")
 
             yield on_event
 

@@ -19,19 +19,21 @@ from prefect_staticadslab.orchestration.reporting.contents import inert
 LAST_UPDATE_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear of the end."""
 
-Note = Callable[[float, str], None]
+ProgressUpdate = Callable[[float, str], None]
 """Takes a share between 0 and 1, and what is being done."""
 
 
 @asynccontextmanager
-async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> AsyncIterator[Note]:
-    """Keeps an artifact up to date with what is noted while the body runs.
+async def progress_artifact(
+    key: str, begin: str, *, every_seconds: float
+) -> AsyncIterator[ProgressUpdate]:
+    """Keeps an artifact up to date with what it is told while the body runs.
 
     Whatever is wrong with Prefect's server is logged once, and is no reason to fail.
 
     Args:
         key: The artifact's key: lower case letters, digits and dashes.
-        begin: What it says until something is noted.
+        begin: What it says until then.
         every_seconds: It is updated no more often than this, and less often the longer it takes:
             each update is an event, which Prefect's server keeps.
 
@@ -43,8 +45,8 @@ async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> As
 
         @flow
         async def story() -> None:
-            async with progress_artifact("a-story", "It begins", every_seconds=1) as note:
-                note(0.4, "Once upon a time")
+            async with progress_artifact("a-story", "It begins", every_seconds=1) as update:
+                update(0.4, "Once upon a time")
 
         asyncio.run(story())
         ```
@@ -52,7 +54,7 @@ async def progress_artifact(key: str, begin: str, *, every_seconds: float) -> As
     artifact = _Artifact(key, every_seconds, (0.0, begin))
     kept = asyncio.create_task(artifact.keep())
     try:
-        yield artifact.note
+        yield artifact.update
         artifact.end()
         await asyncio.wait((kept,), timeout=LAST_UPDATE_SECONDS)
     finally:
@@ -67,7 +69,7 @@ class _Artifact:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def note(self, share: float, text: str) -> None:
+    def update(self, share: float, text: str) -> None:
         self.latest = share, text
         self._changed.set()
 

@@ -19,7 +19,7 @@ SECONDS: Final = 600.0
 """Only what the rate limit lets through within ten minutes: marks grow old."""
 
 
-class Ahead:
+class SubmitWindow:
     """Lets chunks mark their rows in order and in good time, and many chunks in one go.
 
     Args:

@@ -36,7 +36,7 @@ UNWRITABLE: Final = "Its name is not in UTF-8, as those of old ZIP files are. Re
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingSpreadsheet:
     """A spreadsheet that is to be run.
 
     Attributes:
@@ -60,7 +60,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Found:
+class ScanResult:
     """What is in an inbox.
 
     Attributes:
@@ -73,7 +73,7 @@ class Found:
             spreadsheet is there.
     """
 
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[PendingSpreadsheet, ...] = ()
     finished: tuple[str, ...] = ()
     gone: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class Inbox:
         """
         if storage.is_web_address(folder):
             raise CampaignError(
-                f"{locations.shown(folder)} is a web address, and no folder that can be listed."
+                f"{locations.redacted(folder)} is a web address, and no folder that can be listed."
             )
         results = results or folder
         beside = _place(folder) == _place(results)
@@ -140,7 +140,7 @@ class Inbox:
         """
         return decisions.candidates(_files(self.folder), self.names, beside=self.beside)[0]
 
-    def look(self, before: Sequence[StoredFile] | None = None) -> Found:
+    def scan(self, before: Sequence[StoredFile] | None = None) -> ScanResult:
         """Reads the spreadsheets that were not finished, and decides what is to be done with each.
 
         Args:
@@ -178,9 +178,9 @@ class Inbox:
         for name, clash in decisions.clashes(by_table).items():
             if isinstance(decided[name], Run):
                 decided[name] = clash
-        return Found(
+        return ScanResult(
             waiting=tuple(
-                Waiting(
+                PendingSpreadsheet(
                     name=name,
                     location=self._location(name),
                     output=storage.join(self.results, decision.table),
@@ -242,7 +242,7 @@ class Inbox:
         return set(RESULT_COLUMNS) <= set(map(str, read.frame.columns))
 
     def begin(
-        self, waiting: Waiting, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY
+        self, waiting: PendingSpreadsheet, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY
     ) -> Note:
         """Notes which table a spreadsheet has, and what it may start, before anything is created.
 
@@ -261,7 +261,7 @@ class Inbox:
         reserved = day.reserve(self.results, waiting.name, waiting.note, new_usd)
         return replace(reserved, finished=waiting.fingerprint)
 
-    def is_finished(self, waiting: Waiting) -> bool:
+    def is_finished(self, waiting: PendingSpreadsheet) -> bool:
         """Whether it was noted, after it was run, that a spreadsheet is finished."""
         try:
             place = read_notes(self.results).get(waiting.name)
@@ -295,7 +295,7 @@ def note_end(
     Raises:
         CampaignError: It cannot be noted.
     """
-    states = [state for _, _, state in table.wanted]
+    states = [state for _, _, state in table.current_rows]
     finished = not table.unsaved() and decisions.is_final(states, with_pictures=with_pictures)
     settle(results, spreadsheet, note, started_usd, finished=finished)
     return finished

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from prefect_staticadslab.campaign.pipeline.ahead import LEAST_ROWS, Ahead
+from prefect_staticadslab.campaign.pipeline.submit_window import LEAST_ROWS, SubmitWindow
 
 
 async def batches(chunks: int, creates_within: int = 1_000_000) -> tuple[list[int], int]:
     """The chunks in the order in which they were let in, and how often some were."""
-    ahead = Ahead(lambda _: creates_within)
+    window = SubmitWindow(lambda _: creates_within)
     order: list[int] = []
     rounds = marked = most = 0
 
     async def one(number: int) -> None:
         nonlocal marked, most
-        async with ahead.turn(100) as sent:
+        async with window.turn(100) as sent:
             order.append(number)
             marked += 100
             most = max(most, marked)
@@ -49,12 +49,12 @@ async def test_chunks_are_let_in_in_order_and_in_as_many_batches_however_many_th
 
 
 async def test_no_more_is_marked_than_the_limit_lets_through_soon() -> None:
-    ahead = Ahead(lambda _: 500)
+    window = SubmitWindow(lambda _: 500)
     entered = 0
 
     async def one() -> None:
         nonlocal entered
-        async with ahead.turn(100):
+        async with window.turn(100):
             entered += 1
             await asyncio.Event().wait()
 
@@ -67,11 +67,11 @@ async def test_no_more_is_marked_than_the_limit_lets_through_soon() -> None:
 
 
 async def test_a_cancelled_chunk_gives_its_place_to_the_next_one() -> None:
-    ahead = Ahead(lambda _: 0)
+    window = SubmitWindow(lambda _: 0)
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(2):
-            await stack.enter_async_context(ahead.turn(100))
-        waiting = [asyncio.create_task(ahead.turn(100).__aenter__()) for _ in range(2)]
+            await stack.enter_async_context(window.turn(100))
+        waiting = [asyncio.create_task(window.turn(100).__aenter__()) for _ in range(2)]
         await asyncio.sleep(0)
         waiting[0].cancel()
         await asyncio.sleep(0)
