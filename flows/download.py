@@ -19,8 +19,8 @@ from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIA
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.cli.runner import (
     flow_started,
     leave,

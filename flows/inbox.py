@@ -27,13 +27,13 @@ from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_secon
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.table.limits import (
     DAY_LIMIT_USD,
     RUN_LIMIT_USD,
     check_limit,
 )
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.cli.options import (
     add_key_options,
     at_least_one,

@@ -15,10 +15,9 @@ from prefect_staticadslab.bounds import HINT_LENGTH, KIT_DOTS, KIT_FIELDS, KITS_
 from prefect_staticadslab.brand_kits.kit import KitProblem, block_name_problem
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
 from prefect_staticadslab.campaign.names.listings import KINDS, ResourceType
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS, NAME_COLUMNS
 
 TOML: Final = (".toml",)

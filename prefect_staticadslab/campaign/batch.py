@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Pl
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.failures import causes
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
+from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.job_type import Q
 from prefect_staticadslab.campaign.table.plan import Plan

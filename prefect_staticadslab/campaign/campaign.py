@@ -12,6 +12,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
@@ -24,7 +25,7 @@ from prefect_staticadslab.campaign.preflight import (
 )
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import ResultTable, check_location
+from prefect_staticadslab.campaign.table.result_table import check_location
 
 
 @dataclass

@@ -26,6 +26,7 @@ from prefect_staticadslab.campaign.errors import (
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
@@ -34,7 +35,6 @@ from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.plan import Plan, started_usd
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.cli.console import if_cost_is_untold
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import (

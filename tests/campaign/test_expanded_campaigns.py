@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.campaign.table.plan import Plan
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet
 from tests.conftest import run_campaign

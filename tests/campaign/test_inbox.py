@@ -43,7 +43,7 @@ from prefect_staticadslab.campaign.inbox.table_names import (
     TableNames,
     is_spreadsheet_name,
 )
-from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from tests.conftest import write_campaign
 
 TODAY = datetime(2026, 11, 25, 23, 59, tzinfo=UTC)

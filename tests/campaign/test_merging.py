@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.table.job_state import Mark, merge_states
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
 COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]

@@ -26,13 +26,13 @@ from prefect_staticadslab.api.errors import AuthenticationError
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.local_files import temporary_name
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures import downloading
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.picture_files import check_and_shrink
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import check_places, download_pictures
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.test_storage import Store, store  # noqa: F401 - a fixture
 from tests.conftest import ROOT, run_campaign, write_campaign
@@ -335,7 +335,7 @@ async def test_a_full_disk_is_told_in_words_and_the_next_run_goes_on(tmp_path: P
     code = """
 import asyncio, os, sys
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
-from prefect_staticadslab.campaign.table.result_table import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 table, big, small = ResultTable.reopen(sys.argv[1]), *sys.argv[2:]
 said = asyncio.run(download_pictures(table, small))
 print(said.completed, len(said.missing))

@@ -12,9 +12,9 @@ import pytest
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.reports import progress
 from prefect_staticadslab.campaign.reports.progress import TableObserver, progress_display
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 ROW = {
     "design_template_id": "dt_1",

@@ -17,9 +17,9 @@ from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, Mark
 from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 

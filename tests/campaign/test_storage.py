@@ -21,9 +21,9 @@ from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.table import result_table as results
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_campaign, write_campaign
 

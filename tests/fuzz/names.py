@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.files.date_patterns import (
 )
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import read_selector
 from prefect_staticadslab.campaign.names.expand import expand
@@ -44,7 +45,6 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from tests.fuzz.inputs import (
     any_texts,
     edited,

@@ -14,13 +14,20 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import (
+    FIRST_ROW,
+    Dialect,
+    Spreadsheet,
+    frame_of,
+    plain_text,
+)
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
 from prefect_staticadslab.campaign.files.text import read_text
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text, read_rows
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
 from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spreadsheet_of
 from prefect_staticadslab.campaign.table.job_state import (
@@ -32,7 +39,6 @@ from prefect_staticadslab.campaign.table.job_state import (
     merge_states,
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from tests.fuzz.inputs import (
     MOMENTS,
     NUMBERS,

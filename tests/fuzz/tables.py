@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from prefect_staticadslab.bounds import LONGEST_CELL
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, cell_text, frame_of
+from prefect_staticadslab.campaign.files.cells import (
+    Dialect,
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    plain_text,
+)
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written, inert
 from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
@@ -25,7 +31,6 @@ from prefect_staticadslab.campaign.files.xlsx import (
     workbook_creator,
 )
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
 from tests.fuzz.inputs import (
     MOMENTS,

@@ -37,6 +37,7 @@ from prefect_staticadslab import (
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
@@ -50,7 +51,7 @@ from prefect_staticadslab.campaign.table.limits import (
 )
 from prefect_staticadslab.campaign.table.merge import AmountError
 from prefect_staticadslab.campaign.table.plan import Plan
-from prefect_staticadslab.campaign.table.result_table import JobTable, ResultTable
+from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.cli.spending import cost_line
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import ROOT, simulated_ids, write_campaign

@@ -15,9 +15,16 @@ import pytest
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.api.catalogue import Audience, Brand, DesignTemplate, Product
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of, spreadsheet_of
+from prefect_staticadslab.campaign.files.cells import (
+    Dialect,
+    cell_text,
+    frame_of,
+    plain_text,
+    spreadsheet_of,
+)
 from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.listings import (
@@ -29,8 +36,6 @@ from prefect_staticadslab.campaign.names.listings import (
     Listing,
     ListKey,
 )
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 IDS = {
     "design_template_id": ["dt_1"],

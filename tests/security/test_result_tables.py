@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import JobState, RowStatus
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 from tests.campaign.test_contact_sheet import Page, opened
 from tests.campaign.test_templates import picture
 from tests.security.stranger import Stranger

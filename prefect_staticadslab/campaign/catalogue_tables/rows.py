@@ -9,7 +9,13 @@ from typing import Any, Final
 from prefect_staticadslab.campaign.catalogue_tables.report import plural
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    normalized,
+    plain_text,
+    shortened,
+)
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.files.xlsx import read_xlsx, sheet_names
@@ -20,7 +26,6 @@ from prefect_staticadslab.campaign.names.listings import (
     VARIANT,
     ResourceType,
 )
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 
 CREATED_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)

@@ -177,6 +177,28 @@ _UNSEEN: Final = re.compile(
 direction of writing, and halves of characters, which cannot be printed at all."""
 
 
+def plain_text(text: str) -> str:
+    """Text with one kind of line break and no control characters.
+
+    Some table formats cannot hold the others; and a row that was read back from its own result
+    table must ask for the same ad, or it would be paid for twice.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import plain_text
+
+        assert plain_text("one\\r\\ntwo\\x07") == "one\\ntwo"
+        ```
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL_CHARACTERS.sub("", text)
+
+
+_CONTROL_CHARACTERS: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
+)
+
+
 def normalized(name: str) -> str:
     """A column's name as it is compared: without case and surrounding space."""
     return name.strip().casefold()

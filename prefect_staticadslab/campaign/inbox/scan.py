@@ -25,9 +25,9 @@ from prefect_staticadslab.campaign.inbox.notes import (
     read_notes,
 )
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 NOTHING: Final = Decimal(0)
 NOTHING_A_DAY: Final = DayLimit(NOTHING)

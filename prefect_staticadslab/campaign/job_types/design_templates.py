@@ -18,14 +18,15 @@ from prefect_staticadslab.campaign.files.cells import (
     cell_text,
     frame_of,
     normalized,
+    plain_text,
 )
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
-from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
+from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 from prefect_staticadslab.campaign.table.merge import OutputError, is_result_table

@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    normalized,
+    plain_text,
+    shortened,
+)
 from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
     check_overrides,
@@ -21,9 +27,9 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     overridden,
     patched,
 )
-from prefect_staticadslab.campaign.rows.ad_rows import Identities, RowIds, plain_text
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
+from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 
@@ -117,7 +123,7 @@ def read_changes(
     problems = list(_header_problems(names))
     if problems:
         raise SpreadsheetError(problems)
-    known = {name: names.index(name) for name in names if name in REVISION_TABLE.known_columns}
+    known = {name: names.index(name) for name in names if name in REVISION_JOBS.known_columns}
     rows: list[CampaignRow[Change]] = []
     identities = Identities()
     row_ids = RowIds()
@@ -140,7 +146,7 @@ def read_changes(
 def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
     if "image_ad_id" not in names:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
-        yield Problem(header_message(names, REVISION_TABLE.known_columns), row=1)
+        yield Problem(header_message(names, REVISION_JOBS.known_columns), row=1)
     elif not any(name in names for name in CHANGE_COLUMNS):
         yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
 
@@ -181,7 +187,7 @@ def _with_ad(state: JobState, change: Change) -> JobState:
     return replace(state, job_id=change.image_ad_id)
 
 
-REVISION_TABLE: Final = JobType(
+REVISION_JOBS: Final = JobType(
     "revisions",
     REVISION_COLUMNS,
     frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),

@@ -21,10 +21,10 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
-from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_TABLE, Change
+from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.pipeline.submit import without_query
-from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
+from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -56,9 +56,9 @@ class Revisions(Batch[Change]):
         """
         if storage.canonical(spreadsheet) == storage.canonical(output):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-        known = REVISION_TABLE.known_columns
+        known = REVISION_JOBS.known_columns
         read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=known)
-        table = JobTable.open(output, read, REVISION_TABLE)
+        table = JobTable.open(output, read, REVISION_JOBS)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient) -> None:

@@ -12,7 +12,13 @@ from functools import cache, cached_property
 from typing import Any
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    normalized,
+    plain_text,
+    shortened,
+)
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
@@ -31,8 +37,9 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
     parse_prompt,
 )
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
-from prefect_staticadslab.campaign.rows.ad_rows import RowIds, plain_text, read_settings
+from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.rows.row_identity import RowIds
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.merge import is_result_table
 

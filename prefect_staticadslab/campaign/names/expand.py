@@ -8,7 +8,13 @@ from typing import Any
 
 from prefect_staticadslab.bounds import PROMPT_LENGTH, PROMPTS_LENGTH, TABLE_CELLS
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of, normalized
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    normalized,
+    plain_text,
+)
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import Selector
@@ -25,7 +31,6 @@ from prefect_staticadslab.campaign.names.resolver import (
     Resolver,
     RowAds,
 )
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.rows.columns import (
     ID_COLUMNS,
     KNOWN_COLUMNS,

@@ -18,6 +18,7 @@ from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.locations import Location, file_below
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pictures.captions import captions, texts_of
 from prefect_staticadslab.campaign.pictures.folder import (
@@ -27,7 +28,7 @@ from prefect_staticadslab.campaign.pictures.folder import (
 )
 from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.job_state import RowStatus
-from prefect_staticadslab.campaign.table.result_table import JobTable, ResultTable
+from prefect_staticadslab.campaign.table.result_table import JobTable
 
 _FOLDER: Final = Path(__file__).parent
 

@@ -17,15 +17,15 @@ from typing import Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
+from prefect_staticadslab.campaign.files.cells import plain_text
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.planned_job import seen
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
     JobState,
     RowStatus,
 )
-from prefect_staticadslab.campaign.table.result_table import ResultTable
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """How far two readings of the API's clock may be apart."""

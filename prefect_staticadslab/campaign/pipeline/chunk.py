@@ -26,7 +26,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import Session
@@ -37,7 +37,6 @@ from prefect_staticadslab.campaign.pipeline.submit import (
     is_stale,
     send,
 )
-from prefect_staticadslab.campaign.rows.ad_rows import plain_text
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
 GRACE_SECONDS: Final = 5.0

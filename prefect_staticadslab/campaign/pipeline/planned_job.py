@@ -12,7 +12,7 @@ from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 from prefect_staticadslab.campaign.pipeline.submit import AnyRequest
-from prefect_staticadslab.campaign.rows.ad_rows import idempotency_key
+from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import JobState, Mark, RowStatus
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -13,56 +10,23 @@ import pydantic
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, shortened
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, plain_text, shortened
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
     ID_COLUMNS,
-    KNOWN_COLUMNS,
     READ_COLUMNS,
-    ROW_ID_COLUMN,
-    SOURCE_ROW_COLUMN,
     columns_of,
     id_problem,
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
-from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS
-from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
+from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 AdRow: TypeAlias = CampaignRow[ImageAdRequest]
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-_ID_DIGITS: Final = 16
 _TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
 _FALSE: Final = frozenset(("false", "no", "n", "0"))
-
-
-def campaign_id(name: str) -> str:
-    """What stands for a campaign's name in keys and tables: 16 hexadecimal digits.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.rows.ad_rows import campaign_id
-
-        assert campaign_id("file:///ads/summer.csv") == "574dba472459f7f1"
-        ```
-    """
-    return _digest(name)[:_ID_DIGITS]
-
-
-def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
-    """The key of a create: the same for the same campaign, row and attempt, whoever sends it.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.rows.ad_rows import idempotency_key
-
-        first = idempotency_key("file:///results.csv", "a row", 1)
-        assert first == idempotency_key("file:///results.csv", "a row", 1)
-        assert first != idempotency_key("file:///results.csv", "a row", 2)
-        ```
-    """
-    return _digest(campaign, identity, str(attempt))
 
 
 def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[AdRow]:
@@ -98,57 +62,6 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     if problems:
         raise SpreadsheetError(problems)
     return rows
-
-
-AD_TABLE: Final = JobType("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
-"""A campaign's table."""
-
-
-class RowIds:
-    """Which `row_id`s there are, to tell one that two rows of a spreadsheet have."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, tuple[int, str]] = {}
-
-    def problem(self, number: int, cells: Mapping[str, Any]) -> Problem | None:
-        """What is wrong with a row's `row_id`, if another row has it.
-
-        The ads that one row makes share its `row_id`.
-        """
-        row_id = row_id_of(cells)
-        source = cell_text(cells.get(SOURCE_ROW_COLUMN)).strip() or f"row {number}"
-        _, first_source = self._first.setdefault(row_id, (number, source))
-        return self.twice(number, row_id) if row_id and source != first_source else None
-
-    def twice(self, number: int, row_id: str) -> Problem:
-        """What to say of a `row_id` that is there already."""
-        return Problem(
-            f"{shortened(row_id)!r} is also in row {self._first[row_id][0]}.", number, "row_id"
-        )
-
-
-class Identities:
-    """Tells the rows of a spreadsheet apart: by their `row_id`, or else by counting equal ones."""
-
-    def __init__(self) -> None:
-        self._occurrences: Counter[str] = Counter()
-
-    def of(self, cells: Mapping[str, Any], content: str) -> str:
-        """What stands for the next row in keys and tables: 16 hexadecimal digits.
-
-        Args:
-            cells: The row.
-            content: All that makes it ask for what it asks.
-        """
-        self._occurrences[content] += 1
-        row_id = row_id_of(cells)
-        which = f"row_id {row_id}" if row_id else f"occurrence {self._occurrences[content]}"
-        return _digest(which, content)[:_ID_DIGITS]
-
-
-def row_id_of(cells: Mapping[str, Any]) -> str:
-    """A row's `row_id`, or ""."""
-    return plain_text(cell_text(cells.get(ROW_ID_COLUMN))).strip()
 
 
 def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | None, list[Problem]]:
@@ -206,23 +119,6 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
     return settings, problems
 
 
-def plain_text(text: str) -> str:
-    """Text with one kind of line break and no control characters.
-
-    Some table formats cannot hold the others; and a row that was read back from its own result
-    table must ask for the same ad, or it would be paid for twice.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.rows.ad_rows import plain_text
-
-        assert plain_text("one\\r\\ntwo\\x07") == "one\\ntwo"
-        ```
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROL_CHARACTERS.sub("", text)
-
-
 def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
     if not text.strip():
         return None, None
@@ -236,7 +132,3 @@ def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | 
 
 
 _OVERRIDES_EXAMPLE: Final = '{"NODE_ID": {"characters": "Sale"}}'
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -16,7 +16,6 @@ from typing import Final, Generic, Self
 
 import pandas as pd
 
-from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.api.retries import Attempts, retrying
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
@@ -24,7 +23,6 @@ from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spread
 from prefect_staticadslab.campaign.files.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.pipeline.background import in_background
-from prefect_staticadslab.campaign.rows.ad_rows import AD_TABLE
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.merge import (
@@ -431,25 +429,6 @@ class JobTable(Generic[Q]):
     def cost_usd(self) -> Decimal:
         """What all ads of the table have cost so far, in USD."""
         return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
-
-
-class ResultTable(JobTable[ImageAdRequest]):
-    """A campaign's table of image ads."""
-
-    @classmethod
-    def open(
-        cls,
-        location: str | None,
-        spreadsheet: Spreadsheet,
-        job_type: JobType[ImageAdRequest] = AD_TABLE,
-    ) -> Self:
-        """See `JobTable.open`."""
-        return super().open(location, spreadsheet, job_type)
-
-    @classmethod
-    def reopen(cls, location: str, job_type: JobType[ImageAdRequest] = AD_TABLE) -> Self:
-        """See `JobTable.reopen`."""
-        return super().reopen(location, job_type)
 
 
 def check_location(location: str) -> None:
