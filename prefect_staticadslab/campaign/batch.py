@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
-from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.failures import causes
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
@@ -130,7 +130,7 @@ class ParallelBatch(Batch[B]):
         """
         marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
         for ad in marked:
-            ad.begin_attempt(now, chunk.account)
+            ad.begin(now, chunk.account)
         known = await self.table.before_send({ad.position: ad.state for ad in marked})
         # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
         # is lost, and then by another one, which is refused.

@@ -14,7 +14,6 @@ from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.table.job_state import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 from tests.scripted import answer, scripted
@@ -141,7 +140,9 @@ async def leave_submitting(
             RowStatus.SUBMITTING,
             attempts=1,
             submitted_at=datetime.now(UTC),
-            mark=Mark(plan.campaign, plan.identity, key_id(api_key), datetime.now(UTC)),
+            idempotency_key=plan.key(1),
+            api_key_hash=key_id(api_key),
+            asked_at=datetime.now(UTC),
         )
         campaign.table.update(plan.position, mark)
     campaign.table.save_now()
@@ -149,8 +150,8 @@ async def leave_submitting(
 
 def aged(state: JobState) -> JobState:
     assert state.submitted_at
-    mark = state.mark and replace(state.mark, asked_at=state.mark.asked_at - A_DAY_AND_MORE)
-    return replace(state, submitted_at=state.submitted_at - A_DAY_AND_MORE, mark=mark)
+    asked_at = state.asked_at and state.asked_at - A_DAY_AND_MORE
+    return replace(state, submitted_at=state.submitted_at - A_DAY_AND_MORE, asked_at=asked_at)
 
 
 def let_a_day_pass(spreadsheet: str, output: str, simulator: SimulatorServer) -> None:

@@ -12,11 +12,11 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     check_overrides,
     check_patch,
     check_tree,
-    fingerprint,
     nodes,
     overridden,
     patched,
 )
+from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
 TREE: dict[str, Any] = {
     "id": "root",
@@ -135,5 +135,5 @@ def test_a_part_of_a_tree_is_no_tree(tree: Any) -> None:
 
 def test_equal_trees_have_one_fingerprint_whatever_the_order_of_their_keys() -> None:
     turned = dict(reversed(list(TREE.items())))
-    assert fingerprint(turned) == fingerprint(TREE)
-    assert fingerprint({**TREE, "id": "other"}) != fingerprint(TREE)
+    assert tree_fingerprint(turned) == tree_fingerprint(TREE)
+    assert tree_fingerprint({**TREE, "id": "other"}) != tree_fingerprint(TREE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -17,8 +18,9 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
-from prefect_staticadslab.campaign.table.job_state import Mark, merge_states
+from prefect_staticadslab.campaign.table.job_state import merge_states
 from prefect_staticadslab.campaign.table.merge import OutputError
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
@@ -148,14 +150,21 @@ def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
     place = new_place().replace(".csv", ending)
     table = ResultTable.open(place, spreadsheet(["a"]))
     request, identity = table.rows[0].request, table.rows[0].identity
-    mark = Mark("00ff00ff00ff00ff", identity, "aa00aa00aa00aa00", datetime(2026, 5, 1, tzinfo=UTC))
-    state = JobState(RowStatus.SUBMITTING, error="503", attempts=1, mark=mark)
+    there = PlannedJob(0, request, "00ff00ff00ff00ff", identity)
+    state = JobState(
+        RowStatus.SUBMITTING,
+        error="503",
+        attempts=1,
+        idempotency_key=there.key(1),
+        api_key_hash="aa00aa00aa00aa00",
+        asked_at=datetime(2026, 5, 1, tzinfo=UTC),
+    )
     table.update(0, state)
     table.save_now()
     (again,) = ResultTable.open(place, spreadsheet(["a"])).states
     assert again == state
     here = PlannedJob(0, request, "another", "somebody", again)
-    assert here.key(1, again.mark) == PlannedJob(0, request, mark.campaign, identity).key(1)
+    assert Attempt(here).idempotency_key == there.key(1) != here.key(1)
 
 
 def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
@@ -179,16 +188,16 @@ def test_a_refusal_does_not_outrank_an_ad() -> None:
 
 
 def test_of_two_keys_the_one_that_was_written_down_first_counts() -> None:
-    def sent(campaign: str) -> JobState:
-        mark = Mark(campaign, "11", "aa", datetime(2026, 5, 1, tzinfo=UTC))
-        return JobState(RowStatus.SUBMITTING, attempts=1, mark=mark)
+    def sent(key: str) -> JobState:
+        state = JobState(RowStatus.SUBMITTING, attempts=1)
+        return replace(state, idempotency_key=key * 32, api_key_hash="aa" * 8)
 
     place = new_place()
     first, second = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))
     first.update(0, sent("01"))
     first.save_now()
     known = asyncio.run(second.before_send({0: sent("02")}))
-    assert known[0].mark == sent("01").mark
+    assert known[0].idempotency_key == sent("01").idempotency_key
 
 
 def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:

@@ -15,7 +15,6 @@ from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline import session as sessions
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
-from prefect_staticadslab.campaign.table.job_state import Mark
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
@@ -63,6 +62,17 @@ def planned(
         PlannedJob(i, make_request(prompt), "campaign", str(i), (states or {}).get(i, JobState()))
         for i, prompt in enumerate(prompts)
     ]
+
+
+def sent_at(moment: datetime, api_key_hash: str) -> JobState:
+    return JobState(
+        RowStatus.SUBMITTING,
+        attempts=1,
+        submitted_at=moment,
+        idempotency_key="00ff" * 16,
+        api_key_hash=api_key_hash,
+        asked_at=moment,
+    )
 
 
 def statuses(results: Sequence[ImageAdResult]) -> list[str]:
@@ -449,11 +459,10 @@ async def test_what_another_run_has_sent_is_asked_for_with_its_key(
 ) -> None:
     now = datetime.now(UTC)
     async with session_of(simulator.url) as session:
-        mark = Mark("00ff", "11ee", session.client.key_id, now)
         (plan,) = planned(make_request, "a")
-        key = plan.key(1, mark)
+        key = "00ff" * 16
         ad = (await session.client.create_image_ad(make_request("a"), idempotency_key=key)).image_ad
-        sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+        sent = sent_at(now, session.client.key_id)
         (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
     assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
 
@@ -462,8 +471,7 @@ async def test_what_another_api_key_has_sent_is_left_to_it(
     simulator: SimulatorServer, make_request: MakeRequest
 ) -> None:
     now = datetime.now(UTC)
-    mark = Mark("00ff", "11ee", "another", now)
-    sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
+    sent = sent_at(now, "another")
     async with session_of(simulator.url) as session:
         (result,) = await generate(
             session, planned(make_request, "a"), journal=Faster(known={0: sent})
@@ -481,8 +489,7 @@ async def test_what_a_computer_slept_over_is_not_sent(
     long_ago = datetime.now(UTC) - timedelta(hours=hours)
     async with session_of(simulator.url) as session:
         if hours > 20:
-            mark = Mark("00ff", "11ee", session.client.key_id, long_ago)
-            sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=long_ago, mark=mark)
+            sent = sent_at(long_ago, session.client.key_id)
             (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
             assert result.state.status is RowStatus.SUBMITTING
             assert "too long ago" in (result.state.error or "")

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, Mark
+from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
@@ -294,8 +294,8 @@ def test_a_table_that_is_reopened_and_written_is_the_same(tmp_path: Path, output
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     table.update(0, replace(completed(1), submitted_at=now, completed_at=now))
     table.update(1, JobState(RowStatus.FAILED, "ia_2", error="No. (PIPELINE_ERROR)", attempts=2))
-    mark = Mark("a" * 16, "b" * 16, "c" * 16, now)
-    table.update(2, JobState(RowStatus.SUBMITTING, attempts=1, mark=mark, error="No answer."))
+    sent = JobState(RowStatus.SUBMITTING, attempts=1, error="No answer.", asked_at=now)
+    table.update(2, replace(sent, idempotency_key="a" * 64, api_key_hash="c" * 16))
     table.update(3, replace(completed(4), image_path="old/4.png"))
     table.update(4, JobState(RowStatus.PROCESSING, job_id="ia_5", attempts=1))
     table.save_now()

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import ImageAd, JobState, RowStatus
-from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.poller import Poller
-from prefect_staticadslab.campaign.pipeline.submit import Look
+from prefect_staticadslab.campaign.pipeline.requests import Look
+from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
 
 def tree(*names: str, size: float = 48) -> dict[str, Any]:
@@ -37,8 +37,8 @@ CHANGE = Change.model_validate(
 )
 BEFORE, SENT, OTHER = tree("a"), tree("a", "new"), tree("b")
 FACTS = {
-    "previous_tree": fingerprint(BEFORE),
-    "sent_tree": fingerprint(SENT),
+    "previous_tree": tree_fingerprint(BEFORE),
+    "sent_tree": tree_fingerprint(SENT),
     "previous_image_url": "https://cdn/1?signed=then",
 }
 SUBMITTING = JobState(RowStatus.SUBMITTING, attempts=1, facts=FACTS)
@@ -92,7 +92,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
     assert rolled_back.request.tree == SENT
     unclear = next_step(CHANGE, FAILED, ad(OTHER, "failed"), is_lost=False)
     assert (unclear.request, unclear.state.error) == (None, UNCLEAR)
-    facts = {**FACTS, "kept_tree": fingerprint(OTHER)}
+    facts = {**FACTS, "kept_tree": tree_fingerprint(OTHER)}
     state = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1, facts=facts)
     normalised = next_step(CHANGE, state, ad(OTHER, "failed"), is_lost=False)
     assert normalised.request is not None

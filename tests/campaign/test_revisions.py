@@ -15,8 +15,8 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
-from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import BUSY, generate
+from prefect_staticadslab.campaign.pipeline.attempt import BUSY, Attempt
+from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -249,10 +249,15 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
     (plan,) = await killed.next_round(client)
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
         under_way = Attempt(plan)
-        under_way.begin_attempt(client.now(), client.key_id)
+        under_way.begin(client.now(), client.key_id)
         await killed.table.before_send({0: under_way.state})
         if arrived:
-            await send(client, plan.request, idempotency_key=under_way.key, on_send=lambda: None)
+            await send(
+                client,
+                plan.request,
+                idempotency_key=under_way.idempotency_key,
+                on_send=lambda: None,
+            )
             if is_finished:
                 await session.poller_of(plan.request).finished(ad.id, 60)
     revisions = await run(client, spreadsheet, tmp_path / "out.csv")
@@ -300,7 +305,7 @@ async def test_what_somebody_else_changed_in_between_is_left_to_people(
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
     under_way = Attempt(plan)
-    under_way.begin_attempt(client.now(), client.key_id)
+    under_way.begin(client.now(), client.key_id)
     await killed.table.before_send({0: under_way.state})
     theirs = patched(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
     await client.update_image_ad(ad.id, theirs)

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
-from prefect_staticadslab.campaign.table.job_state import JobState, Mark, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -162,12 +162,26 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     from prefect_staticadslab.campaign.pipeline.submit import send
 
     plan = marked.ads[0]
-    key = plan.key(1, plan.state.mark)
+    key = plan.state.idempotency_key or ""
     sent = await send(client, plan.request, idempotency_key=key, on_send=lambda: None)
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
     assert again.table.states[0].job_id == sent.job.id
     assert all(state.is_completed for state in again.table.states)
     assert len(simulator.world.counts) > 0
+
+
+KEY_HASH = "22dd" * 4
+
+
+def sent_at(moment: datetime) -> JobState:
+    return JobState(
+        RowStatus.SUBMITTING,
+        attempts=1,
+        submitted_at=moment,
+        idempotency_key="00ff" * 16,
+        api_key_hash=KEY_HASH,
+        asked_at=moment,
+    )
 
 
 def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: Path) -> None:
@@ -176,13 +190,12 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     now = datetime.now(UTC)
     day = timedelta(days=1)
     for position, asked in enumerate((now - day, now)):
-        mark = Mark("00ff", "11ee", "22dd", asked)
-        sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=asked, mark=mark)
+        sent = sent_at(asked)
         facts = batch.table.states[position].facts
         batch.table.update(position, replace(sent, facts=facts))
     batch.table.save_now()
     again = TemplateBatch.open(str(folder), output)
-    again.hold_expired(now, {"22dd"})
+    again.hold_expired(now, {KEY_HASH})
     assert [ad.position for chunk in again.chunks() for ad in chunk.ads] == [1]
     assert "nobody can say" in (again.table.states[0].error or "")
     again.hold_expired(now, {"another key"})
@@ -212,12 +225,10 @@ async def test_a_reference_is_known_by_what_it_shows(
 def test_a_row_that_may_have_been_sent_and_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
     output, now = str(tmp_path / "out.csv"), datetime.now(UTC)
     batch = TemplateBatch.open(str(folder), output)
-    mark = Mark("00ff", "11ee", "22dd", now)
-    sent = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=now, mark=mark)
-    batch.table.update(0, replace(sent, facts=batch.table.states[0].facts))
+    batch.table.update(0, replace(sent_at(now), facts=batch.table.states[0].facts))
     batch.table.save_now()
     (folder / "a.png").unlink()
     again = TemplateBatch.open(str(folder), output)
-    again.hold_expired(now, {"22dd"})
+    again.hold_expired(now, {KEY_HASH})
     assert list(again.adoption.held) == [1]
     assert "nobody can say" in (again.table.states[1].error or "")

@@ -34,7 +34,6 @@ from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
     RESULT_COLUMNS,
     JobState,
-    Mark,
     RowStatus,
     merge_states,
 )
@@ -265,12 +264,12 @@ def _state_inputs() -> st.SearchStrategy[tuple[Any, ...]]:
 def examine_state(given: tuple[Any, ...]) -> None:
     status, identifier, url, error, cents, attempts, second, marked = given
     moment = datetime.fromtimestamp(second, UTC)
-    mark = Mark("0a" * 8, "1b" * 8, "2c", moment)
-    is_marked = marked and status == RowStatus.SUBMITTING
+    is_sent = marked and status == RowStatus.SUBMITTING
     state = JobState(
         RowStatus(status), job_id=identifier or None, image_url=url or None,
         error=error or None, cost_usd=Decimal(cents) / 100, attempts=attempts, width=attempts or 1,
-        submitted_at=moment, mark=mark if is_marked else None,
+        submitted_at=moment, idempotency_key="0a" * 32 if is_sent else None,
+        api_key_hash="2c" * 8 if is_sent else None, asked_at=moment if is_sent else None,
     )  # fmt: skip
     content = RecordEncoder(".csv", Dialect(), AD_COLUMNS).encode(frame_of(["a"], [["x"]]), [state])
     table = read_text(content, frozenset(), tab=False, ragged=True)

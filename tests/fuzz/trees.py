@@ -18,12 +18,12 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
     check_overrides,
     check_patch,
-    fingerprint,
     nodes,
     overridden,
     patched,
 )
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
+from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from tests.fuzz.inputs import ROOT, any_texts, json_values, mangled, mostly, pick, texts, tokens_of
 from tests.fuzz.target import Target, promise
 
@@ -114,7 +114,7 @@ def examine_trees(given: tuple[Any, ...]) -> None:
             refused = refused or error
             continue
         done += 1
-        fingerprint(changed)
+        tree_fingerprint(changed)
         json.dumps(changed)
     promise(tree == before, "the tree itself was changed", before, tree)
     _as_rows(operations, overrides, tree)

@@ -24,12 +24,12 @@ from prefect_staticadslab.campaign.files.images import ImageFileError, read_imag
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
-from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
-from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME, RowStatus
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
-from prefect_staticadslab.campaign.table.merge import OutputError, is_result_table
+from prefect_staticadslab.campaign.table.merge import OutputError, result_columns_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 REFERENCE_COLUMNS: Final = (
@@ -51,7 +51,7 @@ OPEN_READS: Final = 8
 """References that are read and checked at once."""
 
 TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
-    "design_template_id": "image_ad_id",
+    "design_template_id": "job_id",
     "status": "status",
     "preview_url": "image_url",
     "aspect_ratio": "aspect_ratio",
@@ -66,6 +66,7 @@ TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
     "completed_at": "completed_at",
     "image_path": "image_path",
     "reference_sha256": "reference_sha256",
+    **KEY_COLUMNS,
 }
 """What the table adds: the row's state keeps a job's id and picture, whatever the job."""
 
@@ -99,9 +100,10 @@ class References:
 
     def without_results(self) -> Spreadsheet:
         """The spreadsheet; of an earlier run's table, what was its input."""
-        if not is_result_table(self.spreadsheet, TEMPLATE_COLUMNS):
+        results = len(result_columns_of(self.spreadsheet, TEMPLATE_COLUMNS))
+        if not results:
             return self.spreadsheet
-        frame = self.spreadsheet.frame.iloc[:, : -len(TEMPLATE_COLUMNS)]
+        frame = self.spreadsheet.frame.iloc[:, :-results]
         return replace(self.spreadsheet, frame=frame)
 
     @classmethod
@@ -202,7 +204,7 @@ def read_references(
     names = [normalized(str(name)) for name in spreadsheet.frame.columns]
     column = reference_column(spreadsheet)
     at = list(map(str, spreadsheet.frame.columns)).index(column)
-    is_result = is_result_table(spreadsheet, TEMPLATE_COLUMNS)
+    is_result = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
     row_ids = RowIds()
@@ -283,10 +285,11 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         for position, (row, state) in enumerate(
             zip(self.table.rows, self.table.states, strict=True)
         ):
-            if state.status is not RowStatus.SUBMITTING or state.mark is None:
+            first = state.submitted_at or state.asked_at
+            if state.status is not RowStatus.SUBMITTING or first is None:
                 continue
-            first = state.submitted_at or state.mark.asked_at
-            is_old = now - first > TRUSTED_LIFETIME or state.mark.account not in accounts
+            is_anothers = state.api_key_hash is not None and state.api_key_hash not in accounts
+            is_old = now - first > TRUSTED_LIFETIME or is_anothers
             # Without the picture it cannot be asked for again.
             if is_old or row.removed:
                 held[position] = HELD

@@ -7,8 +7,6 @@ A tree is made of nodes: `FRAME` (with `children`), `TEXT` (with `characters`), 
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -254,20 +252,6 @@ def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> 
 
 def _told(node: Mapping[str, Any], node_id: str) -> str:
     return f"{shortened(node_id)}, a {shortened(str(node.get('type')))}"
-
-
-def fingerprint(tree: JsonTree) -> str:
-    """What differs as soon as trees do: 16 hexadecimal digits. 48.0 is 48, as servers write it."""
-    text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _comparable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _comparable(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_comparable(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _one_line(error: Exception) -> str:

@@ -7,10 +7,11 @@ from enum import Enum
 from typing import Final
 
 from prefect_staticadslab.api.models import ImageAd
-from prefect_staticadslab.campaign.job_types.json_trees import TreeError, fingerprint
+from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
-from prefect_staticadslab.campaign.pipeline.planned_job import seen
-from prefect_staticadslab.campaign.pipeline.submit import Look, RevisionRequest
+from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
+from prefect_staticadslab.campaign.pipeline.requests import Look, RevisionRequest
+from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
 UNCLEAR: Final = (
@@ -50,7 +51,7 @@ def arrival(state: JobState, ad: ImageAd) -> Arrival:
 
 
 def _look(ad: ImageAd) -> str:
-    return fingerprint(ad.current_json_tree or {})
+    return tree_fingerprint(ad.current_json_tree or {})
 
 
 def unfit(ad: ImageAd | None) -> str | None:
@@ -93,7 +94,7 @@ def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: b
     if state.status is RowStatus.SUBMITTING:
         match arrival(state, ad):
             case Arrival.ARRIVED:
-                state = seen(state, ad, is_revision=True)
+                state = with_job(state, ad, is_revision=True)
                 return Step(state) if ad.is_finished else _followed(state, ad)
             case Arrival.UNKNOWN | Arrival.BUSY as unclear:
                 note = RENDERING if unclear is Arrival.BUSY else UNCLEAR
@@ -124,7 +125,7 @@ def _sent(change: Change, state: JobState, ad: ImageAd) -> Step:
         tree = change.applied_to(ad.current_json_tree or {})
     except TreeError as error:
         return _refused(state, f"{change.column} {error}")
-    sent = fingerprint(tree)
+    sent = tree_fingerprint(tree)
     if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
         # The row's change was edited. The same key would be refused with another tree.
         state = JobState(attempts=state.attempts)

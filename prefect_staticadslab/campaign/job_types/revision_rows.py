@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 
 CHANGE_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -55,6 +55,7 @@ REVISION_COLUMNS: Final[Mapping[str, str]] = {
     "previous_tree": "previous_tree",
     "sent_tree": "sent_tree",
     "kept_tree": "kept_tree",
+    **KEY_COLUMNS,
 }
 
 

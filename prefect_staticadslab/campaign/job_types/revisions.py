@@ -23,7 +23,7 @@ from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
-from prefect_staticadslab.campaign.pipeline.submit import without_query
+from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
 from prefect_staticadslab.campaign.table.merge import OutputError
@@ -134,8 +134,8 @@ class Revisions(Batch[Change]):
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedJob | None:
         row, state = self.table.rows[position], self.table.states[position]
-        mark = state.mark
-        is_lost = mark is not None and client.now() - mark.asked_at > MAY_STILL_COME
+        asked_at = state.asked_at
+        is_lost = asked_at is not None and client.now() - asked_at > MAY_STILL_COME
         step = next_step(row.request, state, ads.get(row.request.image_ad_id), is_lost=is_lost)
         if step.request is None:
             self.table.update(position, step.state)

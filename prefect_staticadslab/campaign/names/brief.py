@@ -40,8 +40,7 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.merge import is_result_table
+from prefect_staticadslab.campaign.table.merge import result_columns_of
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class _LineReader:
         self._placeholders = dict.fromkeys((*named, *reversed(theirs)))
         self._nearest = Nearest(self._placeholders)
         # What an earlier run filled in is not filled in again.
-        self._filled_in = is_result_table(spreadsheet)
+        self._result_columns = len(result_columns_of(spreadsheet))
         self._selector = cache(self._read_selector)
         self._prompt = cache(self._read_prompt)
 
@@ -194,7 +193,7 @@ class _LineReader:
         return as_written(cell_text(line[self._columns[column]]).strip())
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
-        if self._filled_in and cell_text(line[-len(RESULT_COLUMNS)]).strip():
+        if self._result_columns and cell_text(line[-self._result_columns]).strip():
             return ""
         place = self._columns.get("prompt")
         return "" if place is None else plain_text(cell_text(line[place]))

@@ -11,7 +11,7 @@ from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import cell_text, normalized
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")

@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.pictures.folder import (
     remote_thumbnails,
     thumbnail_name,
 )
-from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 

@@ -19,7 +19,7 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import plain_text
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.pipeline.planned_job import seen
+from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
@@ -149,7 +149,7 @@ async def adopt(
         verdict = match(lost, ads, taken)
         for position, ad in verdict.adopted.items():
             state = replace(table.states[position], submitted_at=ad.created_at or now)
-            table.update(position, seen(state, ad))
+            table.update(position, with_job(state, ad))
         for position in verdict.not_found:
             if _may_still_come(table.states[position], now):
                 if not table.rows[position].removed:
@@ -175,8 +175,8 @@ def _lost(
         sent = SentRow(position, row.request, state.submitted_at, _last_asked(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
-        # A row whose mark somebody deleted is taken for ours if there is only one key.
-        account = state.mark.account if state.mark else None
+        # A row of which somebody deleted that is taken for ours if there is only one key.
+        account = state.api_key_hash
         ours = account in accounts or (account is None and len(accounts) == 1)
         if row.removed or not ours or _expired(state, now):
             lost.append(sent)
@@ -191,7 +191,7 @@ def _expired(state: JobState, now: datetime) -> bool:
 
 
 def _last_asked(state: JobState) -> datetime | None:
-    return state.mark.asked_at if state.mark else state.submitted_at
+    return state.asked_at or state.submitted_at
 
 
 def _may_still_come(state: JobState, now: datetime) -> bool:

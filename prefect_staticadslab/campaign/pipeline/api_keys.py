@@ -53,17 +53,15 @@ def distribute(
         assert sizes == [("another", 100), ("another", 100), ("one key", 100)]
         ```
     """
-    dealt: dict[str, list[PlannedJob]] = {account: [] for account in weights}
+    shares: dict[str, list[PlannedJob]] = {account: [] for account in weights}
     for ad in ads:
-        mark = ad.state.mark
-        if mark is not None and mark.account in dealt:
-            account = mark.account
-        else:
-            account = min(dealt, key=lambda a: (len(dealt[a]) + 1) / weights[a])
-        dealt[account].append(ad)
+        account = ad.state.api_key_hash
+        if account not in shares:
+            account = min(shares, key=lambda a: (len(shares[a]) + 1) / weights[a])
+        shares[account].append(ad)
     chunks = [
         Chunk(account, share[start : start + chunk_ads])
-        for account, share in dealt.items()
+        for account, share in shares.items()
         for start in range(0, len(share), chunk_ads)
     ]
     return sorted(chunks, key=lambda chunk: chunk.ads[0].position)

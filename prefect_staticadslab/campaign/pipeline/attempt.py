@@ -1,35 +1,95 @@
-"""One ad on its way: what an attempt is, when it may be sent, and what its end makes of the row."""
+"""Every decision about one paid job: when it may be sent, and what each end makes of its row.
+
+Nothing here waits, sends or writes. `chunk` does, and tells an attempt what came of it: an answer,
+an error, a cancellation, or what another run wrote down. What an attempt then knows is in its
+`state`; what is to be done besides is in the `Decision` that it returns.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from typing import Final
 
+from prefect_staticadslab.api.errors import (
+    ACCOUNT_ERRORS,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    InsufficientBalanceError,
+    NotFoundError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+    UnprocessableError,
+    WaitTimeoutError,
+)
 from prefect_staticadslab.api.models import Job
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob, seen
-from prefect_staticadslab.campaign.pipeline.submit import RevisionRequest
+from prefect_staticadslab.campaign.pipeline.job_outcome import ended, held_message, with_job
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
+from prefect_staticadslab.campaign.pipeline.requests import (
+    NotSendableError,
+    RevisionRequest,
+)
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
     JobState,
-    Mark,
     RowStatus,
 )
 
+REFUSED_KEYS: Final = 3
+"""Keys that are left behind for a job because the API answers them with an old refusal."""
+
+TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
+OTHER_KEY: Final = (
+    "Another run sends it with another API key. Run it again in two hours, or with "
+    "that key at once."
+)
+OTHERS_AD: Final = (
+    "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
+    "own, write 'pending' into status and run it again."
+)
+BUSY: Final = (
+    "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
+)
+
+REQUEST_ERRORS: Final = (
+    BadRequestError,
+    NotFoundError,
+    NotSendableError,
+    PayloadTooLargeError,
+    UnprocessableError,
+)
+"""What is wrong with the request itself: it was not taken, and never will be."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done besides keeping the attempt's state.
+
+    Attributes:
+        send_again: Whether to send the create once more at once, with the attempt's new key.
+        stop_creating: Why nothing more can be created with this API key; "" if it can.
+        is_unanswered: Whether the API gave no answer that decides anything. Many of these one
+            after another are an outage.
+    """
+
+    send_again: bool = False
+    stop_creating: str = ""
+    is_unanswered: bool = False
+
 
 class Attempt:
-    """A planned ad under way. It decides; the pipeline sends and waits.
+    """A planned job on its way to its end.
 
     Attributes:
         plan: What was planned.
         state: What is known by now.
         replayed: Whether the API answered the create from an earlier run.
-        sends: How often this attempt's create was sent.
+        sends: How often the create of this attempt was sent.
         jobs: How many jobs were begun for it in this run.
-        stale_answers: How many keys were left behind.
-        create_ended: Is set once the first create of this run has ended, however it did.
+        refused_keys: How many keys were left behind.
         may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt.
     """
 
@@ -39,22 +99,25 @@ class Attempt:
         self.replayed = False
         self.sends = 0
         self.jobs = 0
-        self.stale_answers = 0
-        self.create_ended = asyncio.Event()
+        self.refused_keys = 0
         self.may_exist_from_before = False
         self._before = plan.state
-        if not self.needs_create:
-            self.create_ended.set()
 
     @property
     def position(self) -> int:
-        """The planned ad's."""
+        """The planned job's."""
         return self.plan.position
 
     @property
-    def key(self) -> str:
-        """The idempotency key of the attempt."""
-        return self.plan.key(self.state.attempts, self.state.mark)
+    def idempotency_key(self) -> str:
+        """What the create is sent with."""
+        return self.state.idempotency_key or self.plan.key(self.state.attempts)
+
+    @property
+    def needs_create(self) -> bool:
+        """Whether a create is to be sent for it."""
+        is_begun = self.state.is_processing or self.state.is_completed
+        return self.plan.may_create and not is_begun
 
     @property
     def is_submitting(self) -> bool:
@@ -62,83 +125,153 @@ class Attempt:
         return self.state.status is RowStatus.SUBMITTING
 
     @property
-    def may_exist(self) -> bool:
-        """Whether the API may have taken this attempt."""
-        return self.sends > 0 or self.may_exist_from_before
+    def is_unanswered(self) -> bool:
+        """Whether it was sent, and no answer is known."""
+        return self.is_submitting and self.sends > 0
 
-    def is_too_late(self, now: datetime) -> bool:
-        """Whether it should not be sent any more, because a computer slept for hours.
+    def needs_another_job(self, most: int) -> bool:
+        """Whether its job failed and another one is to be begun, of at most so many in this run."""
+        return self.state.job_failed and self.plan.may_create and self.jobs < most
 
-        What may exist must not be asked for with a key that may have expired, and what was never
-        sent must not be sent long after it was marked, or nobody would look for it then.
+    def begin(self, now: datetime, api_key_hash: str) -> None:
+        """Marks it as about to be sent. A create that may have been sent keeps its key.
+
+        Args:
+            now: The time, by the API's clock.
+            api_key_hash: What stands for the API key that it is to be sent with.
         """
-        mark, first = self.state.mark, self.state.submitted_at
-        if mark is None or first is None:
-            return False
-        if self.may_exist and not self.plan.persisted_elsewhere:
-            return now - first > TRUSTED_LIFETIME
-        return now - mark.asked_at > SENT_WITHIN
-
-    @property
-    def needs_create(self) -> bool:
-        """Whether a create is to be sent for it."""
-        return self.plan.may_create and not self.state.is_processing and not self.state.is_completed
-
-    def begin_attempt(self, now: datetime, account: str) -> None:
-        """Marks the ad as about to be sent. One that may have been sent keeps its key."""
-        self._before = self.state
+        known = self._before = self.state
         self.sends = 0
-        marked = self.plan.persisted_elsewhere
-        again = self.state.status is RowStatus.SUBMITTING and self.state.attempts > 0
+        again = known.status is RowStatus.SUBMITTING and known.attempts > 0
+        self.may_exist_from_before = again
+        attempts = known.attempts if again else known.attempts + 1
+        # What is written down elsewhere keeps its time: others go by that one.
+        keeps_time = again and self.plan.persisted_elsewhere and known.asked_at is not None
         self.state = JobState(
             status=RowStatus.SUBMITTING,
-            attempts=self.state.attempts if again else self.state.attempts + 1,
+            attempts=attempts,
             # A key lives for a day from its first use, so that is the moment to keep.
-            submitted_at=(again and self.state.submitted_at) or now,
-            # What is written down elsewhere keeps its time: others go by that one.
-            mark=replace(self.state.mark, asked_at=self.state.mark.asked_at if marked else now)
-            if again and self.state.mark
-            else Mark(self.plan.campaign, self.plan.identity, account, now),
-            facts=self.state.facts,
+            submitted_at=(again and known.submitted_at) or now,
+            idempotency_key=(again and known.idempotency_key) or self.plan.key(attempts),
+            api_key_hash=(again and known.api_key_hash) or api_key_hash,
+            asked_at=known.asked_at if keeps_time else now,
+            facts=known.facts,
         )
-        self.may_exist_from_before = again
 
-    def take(self, known: JobState) -> None:
-        """Goes on from what another run wrote down, if it was faster."""
+    def learn(self, known: JobState) -> None:
+        """Goes on from what another run wrote down, if that is something else."""
         if known != self.state:
             self.may_exist_from_before = True
             self.state = known
 
-    def take_next_key(self) -> None:
-        """Leaves a key behind that the API only ever answers with the same old refusal."""
-        self.stale_answers += 1
-        self.sends = 0
-        self.may_exist_from_before = False
-        self.state = replace(self.state, attempts=self.state.attempts + 1)
+    def prepare_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
+        """Whether to send it now. If not, its state says why.
+
+        Args:
+            api_key_hash: What stands for the API key at hand.
+            is_stopped: Whether nothing more is to be created.
+            reason: Why that is.
+        """
+        if is_stopped:
+            self._withdraw(reason)
+            return False
+        if self.state.api_key_hash not in (None, api_key_hash):
+            self._note(OTHER_KEY)
+            return False
+        return True
+
+    def may_be_sent(self, now: datetime, *, is_stopped: bool) -> bool:
+        """Whether the create may go out at this moment, for the first time or once more.
+
+        What was sent once is asked for again even if creates were stopped: its answer is missing.
+        What may exist must not be asked for with a key that may have expired; and what was never
+        sent must not be sent long after it was marked, or nobody would look for it then. Both
+        happen if a computer sleeps for hours.
+        """
+        if is_stopped and not self.sends:
+            return False
+        asked_at, first = self.state.asked_at, self.state.submitted_at
+        if asked_at is None or first is None:
+            return True
+        if self._may_exist and not self.plan.persisted_elsewhere:
+            return now - first <= TRUSTED_LIFETIME
+        return now - asked_at <= SENT_WITHIN
+
+    def not_sent(self, reason: str | None) -> None:
+        """It was not sent, because `may_be_sent` said no."""
+        if self._may_exist:
+            self._note(TOO_LATE)
+        else:
+            self._withdraw(reason)
+
+    def answered(
+        self, job: Job, now: datetime, *, replayed: bool, is_another_rows: bool
+    ) -> Decision:
+        """The API answered the create with a job.
+
+        Args:
+            job: The job.
+            now: The time, by the API's clock.
+            replayed: Whether an earlier request with the same key began it.
+            is_another_rows: Whether another row has that job.
+        """
+        if is_another_rows:
+            self._note(OTHERS_AD.format(job.id))
+            return Decision()
+        self.replayed = replayed and self.sends == 1
+        self.jobs += 1
+        self.see(job)
+        self.state = replace(self.state, submitted_at=now)
+        return Decision()
+
+    def refused(self, error: StaticAdsLabError) -> Decision:
+        """The create ended with an error, all tries of it included."""
+        may_change_key = not self.plan.persisted_elsewhere and self.refused_keys < REFUSED_KEYS
+        if isinstance(error, ACCOUNT_ERRORS) and error.replayed and may_change_key:
+            self._rotate_idempotency_key()
+            return Decision(send_again=True)
+        is_of_account = isinstance(error, ACCOUNT_ERRORS)
+        is_busy = isinstance(error, ConflictError) and isinstance(
+            self.plan.request, RevisionRequest
+        )
+        is_decided = is_busy or is_of_account or isinstance(error, REQUEST_ERRORS)
+        if not is_decided or error.outcome_unknown or self.may_exist_from_before:
+            # A job may exist, or may still be made with the same key: the next run asks with it.
+            # A refusal says little then: an API that looks at the request, or at the wallet, before
+            # it looks at the key says no even to what it has made.
+            self._note(str(error))
+        elif is_busy or is_of_account:
+            self._withdraw(BUSY if is_busy else str(error))
+        else:
+            self.state = ended(self.state, RowStatus.FAILED, error=held_message(str(error)))
+        return Decision(
+            stop_creating=advice(error) if is_of_account else "", is_unanswered=not is_decided
+        )
 
     def see(self, job: Job) -> None:
         """Notes what its job looks like."""
-        is_revision = isinstance(self.plan.request, RevisionRequest)
-        self.state = seen(self.state, job, is_revision=is_revision)
-
-    def withdraw(self, reason: str | None) -> None:
-        """Takes the mark back: this attempt was certainly not taken by the API."""
-        before = self._before
-        if before.status is RowStatus.SUBMITTING:
-            # An earlier run's create may have come through; this one says nothing about that.
-            self.state = replace(before, error=reason)
-        else:
-            self.state = JobState(attempts=before.attempts, error=reason, facts=before.facts)
-
-    def fail(self, reason: str) -> None:
-        """Nothing will come of this attempt, and it costs nothing."""
-        self.state = replace(
-            self.state,
-            status=RowStatus.FAILED,
-            error=reason,
-            cost_usd=Decimal(0),
-            mark=None,
+        self.state = with_job(
+            self.state, job, is_revision=isinstance(self.plan.request, RevisionRequest)
         )
+
+    def not_followed(self, error: StaticAdsLabError, timeout_seconds: float) -> Decision:
+        """Its job could not be followed to the end. It stays `processing`: it is paid for."""
+        if isinstance(error, WaitTimeoutError):
+            self._note(f"Still rendering after {timeout_seconds:g} s. Run it again to collect it.")
+            return Decision()
+        if isinstance(error, NotFoundError):
+            # It was paid for, perhaps with another organization's key: no new one is made for it.
+            self._note(f"The API does not know this ad with this key. {error}")
+            return Decision()
+        self._note(str(error))
+        return Decision(stop_creating=advice(error))
+
+    def cancelled(self) -> bool:
+        """Nothing more is sent. Whether that has changed its state."""
+        if self.is_submitting and not self.sends:
+            self._withdraw(None)
+            return True
+        return False
 
     def result(self, stopped_by: str | None) -> ImageAdResult:
         """What became of it, given what stopped all creates."""
@@ -148,3 +281,38 @@ class Attempt:
             replayed=self.replayed,
             stopped_by=stopped_by if self.state.is_unsent else None,
         )
+
+    @property
+    def _may_exist(self) -> bool:
+        return self.sends > 0 or self.may_exist_from_before
+
+    def _rotate_idempotency_key(self) -> None:
+        self.refused_keys += 1
+        self.sends = 0
+        self.may_exist_from_before = False
+        attempts = self.state.attempts + 1
+        self.state = replace(self.state, attempts=attempts, idempotency_key=self.plan.key(attempts))
+
+    def _withdraw(self, reason: str | None) -> None:
+        """Back to what it was before: this attempt was certainly not taken by the API."""
+        before, reason = self._before, reason and held_message(reason)
+        if before.status is RowStatus.SUBMITTING:
+            # An earlier run's create may have come through; this one says nothing about that.
+            self.state = replace(before, error=reason)
+        else:
+            self.state = JobState(attempts=before.attempts, error=reason, facts=before.facts)
+
+    def _note(self, message: str) -> None:
+        self.state = replace(self.state, error=held_message(message))
+
+
+def advice(error: StaticAdsLabError) -> str:
+    """Why nothing more is created, and what mends it."""
+    if isinstance(error, InsufficientBalanceError):
+        return (
+            f"The wallet is empty: {error}. "
+            "Top it up at the billing page of the Static Ads Lab dashboard."
+        )
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
+    return str(error)

@@ -7,61 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from prefect_staticadslab.api.errors import (
-    ACCOUNT_ERRORS,
-    AuthenticationError,
-    BadRequestError,
-    ConflictError,
-    InsufficientBalanceError,
-    NotFoundError,
-    PayloadTooLargeError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-    UnprocessableError,
-    WaitTimeoutError,
-)
+from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import plain_text, shortened
-from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt, Decision
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
-from prefect_staticadslab.campaign.pipeline.submit import (
-    BegunJob,
-    NotSendableError,
-    RevisionRequest,
-    is_stale,
-    send,
-)
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.pipeline.submit import BegunJob, send
+from prefect_staticadslab.campaign.table.job_state import JobState
 
 GRACE_SECONDS: Final = 5.0
 """How long a cancelled chunk waits for the answers to what it has already sent."""
-
-LONGEST_ERROR: Final = 1000
-"""Characters of an error that a table holds; a server may write a book into it."""
-
-STALE_ANSWERS: Final = 3
-"""Keys to try for an ad whose keys the API only answers with a refusal of another day."""
-
-TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
-OTHER_KEY: Final = (
-    "Another run sends it with another API key. Run it again in two hours, or with "
-    "that key at once."
-)
-OTHERS_AD: Final = (
-    "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
-    "own, write 'pending' into status and run it again."
-)
-
-
-BUSY: Final = (
-    "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
-)
 
 
 class _NoJournal:
@@ -131,225 +91,169 @@ class _Chunk:
         self._sending: set[asyncio.Task[None]] = set()
         self._wound_up = False
         self._unrecorded: str | None = None
+        self._created: dict[int, asyncio.Event] = {}
 
     async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
-        ads = [Attempt(plan) for plan in planned]
-        to_create = [ad for ad in ads if ad.needs_create]
+        attempts = [Attempt(plan) for plan in planned]
+        to_create = [attempt for attempt in attempts if attempt.needs_create]
+        self._created = {attempt.position: asyncio.Event() for attempt in to_create}
         self._session.creates_waiting += len(to_create)
         try:
             async with asyncio.TaskGroup() as group:
-                for ad in ads:
-                    if ad.state.is_processing:
-                        group.create_task(self._finish(ad))
+                for attempt in attempts:
+                    if attempt.state.is_processing:
+                        group.create_task(self._finish(attempt))
                 if to_create:
-                    await self._send_chunk(to_create, group)
+                    await self._send_in_order(to_create, group)
         except asyncio.CancelledError:
-            await self._wind_up(ads)
+            await self._wind_up(attempts)
             raise
         except BaseExceptionGroup as group_error:
-            await self._wind_up(ads)
+            await self._wind_up(attempts)
             raise group_error.exceptions[0] from None
         finally:
-            self._session.creates_waiting -= sum(not ad.create_ended.is_set() for ad in to_create)
-        return [ad.result(self._stopped_by) for ad in ads]
+            waiting = sum(not created.is_set() for created in self._created.values())
+            self._session.creates_waiting -= waiting
+        return [attempt.result(self._stopped_by) for attempt in attempts]
 
     @property
     def _stopped_by(self) -> str | None:
         """What keeps this chunk from creating, if something does."""
         return self._session.stopped_by or self._unrecorded
 
-    async def _send_chunk(self, ads: list[Attempt], group: asyncio.TaskGroup) -> None:
+    @property
+    def _is_stopped(self) -> bool:
+        return self._wound_up or self._stopped_by is not None
+
+    async def _send_in_order(self, attempts: list[Attempt], group: asyncio.TaskGroup) -> None:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
-        async with self._session.submit_window.turn(len(ads)) as sent:
+        async with self._session.submit_window.turn(len(attempts)) as sent:
             if self._stopped_by is None:
-                await self._begin(ads)
-            for ad in ads:
-                group.create_task(self._finish(ad))
-            for ad in ads:
-                await ad.create_ended.wait()
+                await self._begin(attempts)
+            for attempt in attempts:
+                group.create_task(self._finish(attempt))
+            for attempt in attempts:
+                await self._created[attempt.position].wait()
                 sent()
 
-    async def _begin(self, ads: Sequence[Attempt]) -> None:
-        """Marks ads as about to be sent. If that cannot be written down, nothing is sent."""
+    async def _begin(self, attempts: Sequence[Attempt]) -> None:
+        """Marks them as about to be sent. If that cannot be written down, nothing is sent."""
         client = self._session.client
-        for ad in ads:
-            ad.begin_attempt(client.now(), client.key_id)
+        for attempt in attempts:
+            attempt.begin(client.now(), client.key_id)
         try:
-            known = await self._journal.before_send({ad.position: ad.state for ad in ads})
+            known = await self._journal.before_send({a.position: a.state for a in attempts})
         except CampaignError as error:
             self._unrecorded = str(error)
         else:
-            for ad in ads:
-                ad.take(known[ad.position])
+            for attempt in attempts:
+                attempt.learn(known[attempt.position])
 
-    async def _finish(self, ad: Attempt) -> None:
-        """Takes one ad as far as it goes."""
+    async def _finish(self, attempt: Attempt) -> None:
+        """Takes one job as far as it goes."""
         while True:
             try:
-                if ad.is_submitting:
-                    await self._create(ad)
+                if attempt.is_submitting:
+                    await self._create(attempt)
             finally:
-                if not ad.create_ended.is_set():
-                    ad.create_ended.set()
-                    self._session.creates_waiting -= 1
-            if self._wait and ad.state.is_processing:
-                await self._follow(ad)
-            if not (ad.state.job_failed and ad.plan.may_create and ad.jobs < self._attempts):
+                self._mark_created(attempt)
+            if self._wait and attempt.state.is_processing:
+                await self._follow(attempt)
+            if self._stopped_by is not None or not attempt.needs_another_job(self._attempts):
                 return
-            if self._stopped_by is not None:
-                return
-            await self._begin([ad])
+            await self._begin([attempt])
 
-    async def _create(self, ad: Attempt) -> None:
+    def _mark_created(self, attempt: Attempt) -> None:
+        """The first create of this run has ended, however it did."""
+        created = self._created.get(attempt.position)
+        if created is not None and not created.is_set():
+            created.set()
+            self._session.creates_waiting -= 1
+
+    async def _create(self, attempt: Attempt) -> None:
         async with self._session.open_creates:
-            if self._wound_up or self._stopped_by is not None:
-                ad.withdraw(self._session.stopped_by)
-                self._record(ad)
-                return
-            mark = ad.state.mark
-            if mark is not None and mark.account != self._session.client.key_id:
-                ad.state = replace(ad.state, error=OTHER_KEY)
-                self._record(ad)
+            if not attempt.prepare_to_send(
+                self._session.client.key_id,
+                is_stopped=self._is_stopped,
+                reason=self._session.stopped_by,
+            ):
+                self._record(attempt)
                 return
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from
             # its answer. `_wind_up` waits for it.
-            sending = asyncio.create_task(self._send(ad))
+            sending = asyncio.create_task(self._send(attempt))
             self._sending.add(sending)
             sending.add_done_callback(self._sending.discard)
             await asyncio.shield(sending)
 
-    async def _send(self, ad: Attempt) -> None:
+    async def _send(self, attempt: Attempt) -> None:
         def check_may_send() -> None:
-            # What was sent once is asked for again even then: its answer is what is missing.
-            if (self._wound_up or self._stopped_by is not None) and not ad.sends:
+            if not attempt.may_be_sent(self._session.client.now(), is_stopped=self._is_stopped):
                 raise _NotSentError
-            if ad.is_too_late(self._session.client.now()):
-                raise _NotSentError
-            ad.sends += 1
+            attempt.sends += 1
 
-        try:
-            sent = await send(
-                self._session.client,
-                ad.plan.request,
-                idempotency_key=ad.key,
-                on_send=check_may_send,
-            )
-        except _NotSentError:
-            if ad.may_exist:
-                ad.state = replace(ad.state, error=TOO_LATE)
+        decision = Decision(send_again=True)
+        while decision.send_again:
+            error: StaticAdsLabError | None = None
+            try:
+                begun = await send(
+                    self._session.client,
+                    attempt.plan.request,
+                    idempotency_key=attempt.idempotency_key,
+                    on_send=check_may_send,
+                )
+            except _NotSentError:
+                attempt.not_sent(self._session.stopped_by)
+                decision = Decision()
+            except StaticAdsLabError as refusal:
+                error = refusal
+                decision = attempt.refused(refusal)
+                self._session.count_create(error if decision.is_unanswered else None)
             else:
-                ad.withdraw(self._session.stopped_by)
-        except StaticAdsLabError as error:
-            if isinstance(error, ACCOUNT_ERRORS):
-                may_move_on = not ad.plan.persisted_elsewhere and ad.stale_answers < STALE_ANSWERS
-                if error.replayed and may_move_on:
-                    await self._send_with_next_key(ad)
-                    return
-                self._session.stop_creating(_with_advice(error))
-            self._refused(ad, error)
-        else:
-            self._answered(ad, sent)
-        self._record(ad)
+                self._session.count_create(None)
+                decision = self._answered(attempt, begun)
+            if decision.stop_creating:
+                self._session.stop_creating(decision.stop_creating)
+            self._record(attempt)
 
-    def _refused(self, ad: Attempt, error: StaticAdsLabError) -> None:
-        is_busy = isinstance(error, ConflictError) and isinstance(ad.plan.request, RevisionRequest)
-        decided = is_busy or isinstance(error, (*_REFUSED, *ACCOUNT_ERRORS))
-        self._session.count_create(None if decided else error)
-        if not decided or error.outcome_unknown or ad.may_exist_from_before:
-            # An ad may exist, or may still be made with the same key: the next run asks with it.
-            # A refusal says little then: an API that looks at the request, or at the wallet, before
-            # it looks at the key says no even to what it has made.
-            ad.state = replace(ad.state, error=str(error))
-        elif is_busy:
-            ad.withdraw(BUSY)
-        elif isinstance(error, ACCOUNT_ERRORS):
-            ad.withdraw(str(error))
-        else:
-            ad.fail(str(error))
+    def _answered(self, attempt: Attempt, begun: BegunJob) -> Decision:
+        return attempt.answered(
+            begun.job,
+            self._session.client.now(),
+            replayed=begun.replayed,
+            is_another_rows=not self._journal.assign_job(attempt.position, begun.job.id),
+        )
 
-    def _answered(self, ad: Attempt, sent: BegunJob) -> None:
-        self._session.count_create(None)
-        image_ad_id = sent.job.id
-        if not self._journal.assign_job(ad.position, image_ad_id):
-            ad.state = replace(ad.state, error=OTHERS_AD.format(image_ad_id))
-            return
-        ad.replayed = sent.replayed and ad.sends == 1
-        ad.jobs += 1
-        now = self._session.client.now()
-        ad.see(sent.job)
-        ad.state = replace(ad.state, submitted_at=now)
-
-    async def _send_with_next_key(self, ad: Attempt) -> None:
-        ad.take_next_key()
-        self._record(ad)
-        await self._send(ad)
-
-    async def _follow(self, ad: Attempt) -> None:
-        image_ad_id = ad.state.job_id or ""
+    async def _follow(self, attempt: Attempt) -> None:
         try:
-            finished = await self._session.poller_of(ad.plan.request).finished(
-                image_ad_id,
+            finished = await self._session.poller_of(attempt.plan.request).finished(
+                attempt.state.job_id or "",
                 self._timeout_seconds,
-                is_new=ad.jobs > 0,
-                is_stale=partial(is_stale, ad.plan.request),
+                is_new=attempt.jobs > 0,
+                is_stale=partial(is_stale, attempt.plan.request),
             )
-        except WaitTimeoutError:
-            error = (
-                f"Still rendering after {self._timeout_seconds:g} s. Run it again to collect it."
-            )
-            ad.state = replace(ad.state, error=error)
-        except NotFoundError as error:
-            # It was paid for, perhaps with another organization's key: no new one is made for it.
-            lost = f"The API does not know this ad with this key. {error}"
-            ad.state = replace(ad.state, error=lost)
         except StaticAdsLabError as error:
-            self._session.stop_creating(_with_advice(error))
-            ad.state = replace(ad.state, error=str(error))
+            decision = attempt.not_followed(error, self._timeout_seconds)
+            if decision.stop_creating:
+                self._session.stop_creating(decision.stop_creating)
         else:
-            ad.see(finished)
-        self._record(ad)
+            attempt.see(finished)
+        self._record(attempt)
 
-    async def _wind_up(self, ads: Sequence[Attempt]) -> None:
+    async def _wind_up(self, attempts: Sequence[Attempt]) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._wound_up = True
         await _settled(self._sending)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
-        unanswered = [ad for ad in ads if ad.state.status is RowStatus.SUBMITTING and ad.sends]
-        await _settled({asyncio.create_task(self._send(ad)) for ad in unanswered})
-        for ad in ads:
-            if ad.state.status is RowStatus.SUBMITTING and not ad.sends:
-                ad.withdraw(None)
-                self._record(ad)
+        await _settled({asyncio.create_task(self._send(a)) for a in attempts if a.is_unanswered})
+        for attempt in attempts:
+            if attempt.cancelled():
+                self._record(attempt)
 
-    def _record(self, ad: Attempt) -> None:
-        if ad.state.error is not None:
-            # Whatever the API put into it, a table must be able to hold it.
-            ad.state = replace(ad.state, error=shortened(plain_text(ad.state.error), LONGEST_ERROR))
-        self._journal.update(ad.plan.position, ad.state)
-
-
-_REFUSED = (
-    BadRequestError,
-    NotFoundError,
-    NotSendableError,
-    PayloadTooLargeError,
-    UnprocessableError,
-)
-"""Answers that say what is wrong with the request itself: it was not taken, and never will be."""
-
-
-def _with_advice(error: StaticAdsLabError) -> str:
-    """Why nothing more is created, and what mends it."""
-    if isinstance(error, InsufficientBalanceError):
-        return (
-            f"The wallet is empty: {error}. "
-            "Top it up at the billing page of the Static Ads Lab dashboard."
-        )
-    if isinstance(error, AuthenticationError | PermissionDeniedError):
-        return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
-    return str(error)
+    def _record(self, attempt: Attempt) -> None:
+        self._journal.update(attempt.position, attempt.state)
 
 
 async def _settled(tasks: set[asyncio.Task[None]]) -> None:

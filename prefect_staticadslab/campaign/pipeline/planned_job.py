@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from prefect_staticadslab.api.catalogue import DesignTemplate
-from prefect_staticadslab.api.models import Job
-from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
-from prefect_staticadslab.campaign.pipeline.submit import AnyRequest
+from prefect_staticadslab.campaign.pipeline.requests import AnyRequest
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
-from prefect_staticadslab.campaign.table.job_state import JobState, Mark, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState
 
 
 @dataclass(frozen=True)
@@ -40,16 +35,9 @@ class PlannedJob:
     may_create: bool = True
     persisted_elsewhere: bool = False
 
-    def key(self, attempt: int, mark: Mark | None = None) -> str:
-        """The idempotency key of an attempt, the first being 1.
-
-        Args:
-            attempt: Which attempt.
-            mark: What the attempt was begun with.
-        """
-        if mark is None:
-            return idempotency_key(self.campaign, self.identity, attempt)
-        return idempotency_key(mark.campaign, mark.identity, attempt)
+    def key(self, attempt: int) -> str:
+        """The idempotency key of an attempt, the first being 1."""
+        return idempotency_key(self.campaign, self.identity, attempt)
 
 
 @dataclass(frozen=True)
@@ -87,50 +75,3 @@ class Journal(Protocol):
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this one's: false if it is another's already."""
-
-
-def seen(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:
-    """What is known about a row once its job looks like this.
-
-    Args:
-        state: What was known.
-        job: The job.
-        is_revision: Whether it was begun by a revision, of which nobody knows what it costs.
-    """
-    facts = {**state.facts, **_facts(job)}
-    if is_revision and job.current_json_tree is not None:
-        # What the API keeps of the tree that was sent; it may write it in another way.
-        facts["kept_tree"] = fingerprint(job.current_json_tree)
-    state = replace(state, job_id=job.id, error=None, mark=None, facts=facts)
-    if job.is_completed:
-        return replace(
-            state,
-            status=RowStatus.COMPLETED,
-            image_url=job.picture_url,
-            cost_usd=None if is_revision else job.price_usd,
-            width=job.width,
-            height=job.height,
-            completed_at=job.completed_at or datetime.now(UTC),
-        )
-    if job.is_failed:
-        reason = f"{job.error.message} ({job.error.code})" if job.error else "The job failed."
-        return replace(
-            state,
-            status=RowStatus.FAILED,
-            error=reason,
-            cost_usd=Decimal(0),
-            completed_at=job.completed_at or datetime.now(UTC),
-        )
-    return replace(state, status=RowStatus.PROCESSING)
-
-
-def _facts(job: Job) -> dict[str, str]:
-    if not isinstance(job, DesignTemplate):
-        return {}
-    known = {
-        "reference_image_url": job.reference_image_url,
-        "aspect_ratio": job.aspect_ratio,
-        "industry": job.industry,
-        "ad_format": job.ad_format,
-    }
-    return {name: value for name, value in known.items() if value}

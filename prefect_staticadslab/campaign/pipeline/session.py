@@ -12,7 +12,7 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.pipeline.poller import Poller
-from prefect_staticadslab.campaign.pipeline.submit import AnyRequest, DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import AnyRequest, DesignTemplateRequest
 from prefect_staticadslab.campaign.pipeline.submit_window import SubmitWindow
 
 OPEN_CREATES: Final = 8

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from typing import Any, Final
 
+from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.campaign.files.cells import shortened
 
 MOST_LEVELS: Final = 100
@@ -74,3 +76,17 @@ def is_deeper(value: Any, levels: int) -> bool:
             child for each in inner for child in (each.values() if isinstance(each, dict) else each)
         ]
     return level > levels
+
+
+def tree_fingerprint(tree: JsonTree) -> str:
+    """What differs as soon as trees do: 16 hexadecimal digits. 48.0 is 48, as servers write it."""
+    text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_comparable(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from prefect_staticadslab.api.fields import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.limits import attempts_of, cost_of
 
 T = TypeVar("T")
@@ -44,45 +45,6 @@ SENT_WITHIN: Final = timedelta(hours=1)
 """How long after it was marked a row may be sent; a chunk waits minutes for the rate limit."""
 
 
-@dataclass(frozen=True)
-class Mark:
-    """Under which idempotency key a row is on its way, and since when.
-
-    A key is made of the campaign, which hangs on where the table is, of the row, which may be
-    another one once its table was edited or sorted, and of the attempt; and the API keeps it for
-    one API key. So a row that is `submitting` carries all of it, in the table's `error`: whoever
-    asks for its ad asks with the key that it went out with, or knows that he cannot.
-
-    Attributes:
-        campaign, identity: What the idempotency key is made of, each 16 hexadecimal digits.
-        account: What stands for the API key; see `connection.key_id`.
-        asked_at: When it was last about to be sent, in UTC by the API's clock.
-    """
-
-    campaign: str
-    identity: str
-    account: str
-    asked_at: datetime
-
-    def __str__(self) -> str:
-        key = f"{self.campaign}-{self.identity}-{self.account}"
-        return f"Sent as {key} at {_timestamp(self.asked_at)}; no answer is known."
-
-    @classmethod
-    def split(cls, text: str) -> tuple[Mark | None, str]:
-        """The mark at the beginning of a text, and the rest of it."""
-        found = _MARK.match(text)
-        asked_at = _moment(found[4]) if found else None
-        if found is None or asked_at is None:
-            return None, text
-        return cls(found[1], found[2], found[3], asked_at), text[found.end() :].strip()
-
-
-_MARK = re.compile(
-    r"Sent as ([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+) at ([0-9TZ:-]+); no answer is known\."
-)
-
-
 RESULT_COLUMNS: Final = (
     "status",
     "image_ad_id",
@@ -95,12 +57,23 @@ RESULT_COLUMNS: Final = (
     "submitted_at",
     "completed_at",
     "image_path",
+    "idempotency_key",
+    "api_key_hash",
 )
-"""What a campaign's table adds, under the names of `JobState`'s fields."""
+"""What a campaign's table adds."""
 
-AD_COLUMNS: Final[Mapping[str, str]] = {name: name for name in RESULT_COLUMNS}
+KEY_COLUMNS: Final[Mapping[str, str]] = {
+    "idempotency_key": "idempotency_key",
+    "api_key_hash": "api_key_hash",
+}
+"""The last of each result table's columns. Tables of earlier versions lack them."""
 
-_FIELDS: Final = frozenset(RESULT_COLUMNS)
+AD_COLUMNS: Final[Mapping[str, str]] = {
+    name: "job_id" if name == "image_ad_id" else name for name in RESULT_COLUMNS
+}
+"""What a campaign's table adds, and the field of `JobState` that each column holds."""
+
+_FIELDS: Final = frozenset(AD_COLUMNS.values())
 
 
 @dataclass(frozen=True)
@@ -118,7 +91,10 @@ class JobState:
         submitted_at: When the create was first begun, in UTC; once answered, when that was.
         completed_at: When the job ended, in UTC.
         image_path: Where the picture was downloaded to.
-        mark: The key that a `submitting` row is on its way with.
+        idempotency_key: What the create is sent with; known until the job has ended.
+        api_key_hash: What stands for the API key that it is sent with, without which the
+            idempotency key means nothing; see `connection.key_id`.
+        asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock.
         facts: What else is known of jobs that are no image ads, by name.
     """
 
@@ -133,7 +109,9 @@ class JobState:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     image_path: str | None = None
-    mark: Mark | None = None
+    idempotency_key: str | None = None
+    api_key_hash: str | None = None
+    asked_at: datetime | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -159,11 +137,11 @@ class JobState:
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
         """The values of result columns; see `JobType.columns`."""
         error = self.error
-        if self.mark is not None and self.status is RowStatus.SUBMITTING:
-            error = f"{self.mark} {error or ''}".strip()
+        if self.status is RowStatus.SUBMITTING and (asked_at := _timestamp(self.asked_at)):
+            error = f"{_UNANSWERED.format(asked_at)} {error or ''}".strip()
         values = {
             "status": str(self.status),
-            "image_ad_id": self.job_id,
+            "job_id": self.job_id,
             "image_url": self.image_url,
             "error": error,
             "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
@@ -173,6 +151,8 @@ class JobState:
             "submitted_at": _timestamp(self.submitted_at),
             "completed_at": _timestamp(self.completed_at),
             "image_path": self.image_path,
+            "idempotency_key": self.idempotency_key,
+            "api_key_hash": self.api_key_hash,
         }
         return tuple(
             values[held] if held in values else self.facts.get(held) for held in columns.values()
@@ -195,22 +175,25 @@ class JobState:
             status = RowStatus(text["status"].casefold())
         except ValueError:
             status = RowStatus.PENDING
-        mark, error = None, text["error"]
-        if status is RowStatus.SUBMITTING:
-            mark, error = Mark.split(error)
+        attempts = _known(attempts_of, text["attempts"]) or 0
+        sent = _Sent(None, None, None, text["error"])
+        if status in (RowStatus.SUBMITTING, RowStatus.PROCESSING):
+            sent = _sent(text, attempts)
         return cls(
             status=status,
-            job_id=text["image_ad_id"] or None,
+            job_id=text["job_id"] or None,
             image_url=text["image_url"] or None,
-            error=error or None,
+            error=sent.error or None,
             cost_usd=_known(cost_of, text["cost_usd"]),
-            attempts=_known(attempts_of, text["attempts"]) or 0,
+            attempts=attempts,
             width=_integer(text["width"]),
             height=_integer(text["height"]),
             submitted_at=_moment(text["submitted_at"]),
             completed_at=_moment(text["completed_at"]),
             image_path=text["image_path"] or None,
-            mark=mark,
+            idempotency_key=sent.idempotency_key,
+            api_key_hash=sent.api_key_hash,
+            asked_at=sent.asked_at,
             facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
         )
 
@@ -242,13 +225,13 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         ```
     """
     if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
-        return theirs if theirs.mark and not _same_key(ours, theirs) else ours
+        keys_differ = _keys(ours) != _keys(theirs)
+        return theirs if theirs.idempotency_key and keys_differ else ours
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 
-def _same_key(one: JobState, other: JobState) -> bool:
-    keys = [m and (m.campaign, m.identity, m.account) for m in (one.mark, other.mark)]
-    return keys[0] == keys[1]
+def _keys(state: JobState) -> tuple[str | None, str | None]:
+    return state.idempotency_key, state.api_key_hash
 
 
 def _progress(state: JobState) -> tuple[bool, int, bool, int]:
@@ -284,3 +267,43 @@ def _known(read: Callable[[str], T], text: str) -> T | None:
         return read(text)
     except ValueError:
         return None
+
+
+class _Sent(NamedTuple):
+    idempotency_key: str | None
+    api_key_hash: str | None
+    asked_at: datetime | None
+    error: str
+
+
+_UNANSWERED: Final = "Sent at {}; no answer is known."
+
+_SENT = re.compile(
+    r"Sent (?:as (?P<campaign>[0-9a-f]+)-(?P<identity>[0-9a-f]+)-(?P<account>[0-9a-f]+) )?"
+    r"at (?P<at>[0-9TZ:-]+); no answer is known\."
+)
+"""How the error of a row that is on its way begins. Earlier versions told there, too, what its key
+was made of."""
+
+_KEY: Final = re.compile(r"[0-9a-f]{64}")
+_KEY_HASH: Final = re.compile(r"[0-9a-f]{16}")
+
+
+def _sent(text: Mapping[str, str], attempts: int) -> _Sent:
+    """What a row was sent with and when, and the rest of its error.
+
+    What does not look like a key is none: whoever wrote the table, it goes into a header.
+    """
+    key, key_hash = text["idempotency_key"], text["api_key_hash"]
+    key, key_hash = (
+        key if _KEY.fullmatch(key) else "",
+        key_hash if _KEY_HASH.fullmatch(key_hash) else "",
+    )
+    found = _SENT.match(text["error"])
+    asked_at = _moment(found["at"]) if found else None
+    if found is None or asked_at is None:
+        return _Sent(key or None, key_hash or None, None, text["error"])
+    if found["account"] and not key and attempts:
+        key = idempotency_key(found["campaign"], found["identity"], attempts)
+        key_hash = found["account"]
+    return _Sent(key or None, key_hash or None, asked_at, text["error"][found.end() :].strip())

@@ -23,7 +23,12 @@ from prefect_staticadslab.campaign.files.cells import (
     shortened,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS, JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import (
+    KEY_COLUMNS,
+    RESULT_COLUMNS,
+    JobState,
+    RowStatus,
+)
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
@@ -119,10 +124,19 @@ def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.D
     return renamed
 
 
-def is_result_table(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> bool:
-    """Whether a table is one of ours: whether its last columns are those that we add."""
-    ours = tuple(columns)
-    return tuple(map(str, table.frame.columns[-len(ours) :])) == ours
+def result_columns_of(
+    table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS
+) -> tuple[str, ...]:
+    """The result columns that a table ends in; none if it is not one of ours.
+
+    Args:
+        table: The table.
+        columns: Those that we add; a table of an earlier version lacks `KEY_COLUMNS`.
+    """
+    names = tuple(map(str, table.frame.columns))
+    now = tuple(columns)
+    earlier = tuple(name for name in now if name not in KEY_COLUMNS)
+    return next((ours for ours in (now, earlier) if names[-len(ours) :] == ours), ())
 
 
 def read_earlier(location: str, job_type: JobType[Any]) -> Spreadsheet:
@@ -132,11 +146,11 @@ def read_earlier(location: str, job_type: JobType[Any]) -> Spreadsheet:
     try:
         earlier = read_spreadsheet(location, known_columns=job_type.known_columns, ragged=True)
         names.update(map(str, earlier.frame.columns))
-        if is_result_table(earlier, ours):
-            return earlier
+        if found := result_columns_of(earlier, ours):
+            return earlier if found == ours else _with_key_columns(earlier, len(found))
     except SpreadsheetError:
         pass
-    if set(ours) <= names:
+    if set(ours) - set(KEY_COLUMNS) <= names:
         raise OutputError(
             f"{location} looks like a result table whose columns were changed, so it is left "
             f"alone. Make {ours[0]} … {ours[-1]} the last columns again. (With "
@@ -146,6 +160,14 @@ def read_earlier(location: str, job_type: JobType[Any]) -> Spreadsheet:
         f"{location} exists, and is not a result table of this program, so it is left alone. "
         "Choose another output, or move that file away."
     )
+
+
+def _with_key_columns(table: Spreadsheet, results: int) -> Spreadsheet:
+    """A table of an earlier version as this one writes it. Its keys are told in its errors."""
+    given = with_input_names(table.frame.iloc[:, :-results], KEY_COLUMNS)
+    empty = {name: pd.Series("", index=given.index, dtype=object) for name in KEY_COLUMNS}
+    frame = pd.concat([given, table.frame.iloc[:, -results:], pd.DataFrame(empty)], axis=1)
+    return replace(table, frame=frame)
 
 
 def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:

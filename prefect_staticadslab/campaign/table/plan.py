@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.pipeline.submit import DesignTemplateRequest
+from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of

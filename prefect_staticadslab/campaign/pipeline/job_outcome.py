@@ -1,0 +1,70 @@
+"""What a job's answer makes of its row: what it costs, what it failed of, where its picture is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from prefect_staticadslab.api.catalogue import DesignTemplate
+from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.campaign.files.cells import plain_text, shortened
+from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+
+LONGEST_ERROR: Final = 1000
+"""Characters of an error that a table holds; a server may write a book into it."""
+
+
+def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:
+    """What is known about a row once its job looks like this.
+
+    Args:
+        state: What was known.
+        job: The job.
+        is_revision: Whether it was begun by a revision, of which nobody knows what it costs.
+    """
+    facts = {**state.facts, **_facts(job)}
+    if is_revision and job.current_json_tree is not None:
+        # What the API keeps of the tree that was sent; it may write it in another way.
+        facts["kept_tree"] = tree_fingerprint(job.current_json_tree)
+    state = replace(state, job_id=job.id, error=None, asked_at=None, facts=facts)
+    ended_at = job.completed_at or datetime.now(UTC)
+    if job.is_completed:
+        return ended(
+            state,
+            RowStatus.COMPLETED,
+            image_url=job.picture_url,
+            cost_usd=None if is_revision else job.price_usd,
+            width=job.width,
+            height=job.height,
+            completed_at=ended_at,
+        )
+    if job.is_failed:
+        reason = f"{job.error.message} ({job.error.code})" if job.error else "The job failed."
+        return ended(state, RowStatus.FAILED, error=held_message(reason), completed_at=ended_at)
+    return replace(state, status=RowStatus.PROCESSING)
+
+
+def ended(state: JobState, status: RowStatus, **known: Any) -> JobState:
+    """The last state of an attempt, which costs nothing unless it says so. No key goes with it."""
+    keyless = {"idempotency_key": None, "api_key_hash": None, "asked_at": None}
+    return replace(state, status=status, **{"cost_usd": Decimal(0), **keyless, **known})
+
+
+def held_message(message: str) -> str:
+    """A message as a table can hold it, whatever the API put into it."""
+    return shortened(plain_text(message), LONGEST_ERROR)
+
+
+def _facts(job: Job) -> dict[str, str]:
+    if not isinstance(job, DesignTemplate):
+        return {}
+    known = {
+        "reference_image_url": job.reference_image_url,
+        "aspect_ratio": job.aspect_ratio,
+        "industry": job.industry,
+        "ad_format": job.ad_format,
+    }
+    return {name: value for name, value in known.items() if value}
