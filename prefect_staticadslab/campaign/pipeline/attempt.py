@@ -16,6 +16,7 @@ from prefect_staticadslab.api.errors import (
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    IdempotencyConflictError,
     InsufficientBalanceError,
     NotFoundError,
     PayloadTooLargeError,
@@ -231,8 +232,10 @@ class Attempt:
             self._rotate_idempotency_key()
             return Decision(send_again=True)
         is_of_account = isinstance(error, ACCOUNT_ERRORS)
-        is_busy = isinstance(error, ConflictError) and isinstance(
-            self.plan.request, RevisionRequest
+        is_busy = (
+            isinstance(self.plan.request, RevisionRequest)
+            and isinstance(error, ConflictError)
+            and not isinstance(error, IdempotencyConflictError)
         )
         is_decided = is_busy or is_of_account or isinstance(error, REQUEST_ERRORS)
         if not is_decided or error.outcome_unknown or self.may_exist_from_before:
