@@ -26,8 +26,8 @@ from prefect_staticadslab.campaign.files.date_patterns import escaped, fill_in, 
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import (
     at_least_one,

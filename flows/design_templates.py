@@ -20,8 +20,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import (
     add_key_options,

@@ -103,7 +103,7 @@ def _without(opened: ResultTable) -> list[str]:
     """What there is to say of rows that have no picture to download."""
     others = [
         f"{count} {status}"
-        for status, count in opened.counts().items()
+        for status, count in opened.totals().counts.items()
         if count and status != "completed"
     ]
     return [f"Rows without a picture: {', '.join(others)}."] if others else []

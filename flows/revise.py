@@ -20,12 +20,12 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
     RUN_LIMIT_USD,
     check_limit,
     limit_for,
 )
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,

@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.table.limits import (
     check_limit,
     limit_for,
 )
-from prefect_staticadslab.cli.console import ALWAYS_SHOWN, cost_is_told, if_cost_is_untold, say
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import add_key_options, given_credentials, positive
 from prefect_staticadslab.cli.runner import (
     flow_started,
@@ -41,6 +41,11 @@ from prefect_staticadslab.cli.runner import (
 from prefect_staticadslab.cli.spending import usd
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
+from prefect_staticadslab.orchestration.log_lines import (
+    ALWAYS_SHOWN,
+    cost_is_told,
+    if_cost_is_untold,
+)
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 from prefect_staticadslab.orchestration.run_names import named_by
 

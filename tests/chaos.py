@@ -34,13 +34,13 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
+from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
 from prefect_staticadslab.campaign.pipeline import chunk as pipeline
 from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
 from prefect_staticadslab.campaign.pipeline import session, submit_window
-from prefect_staticadslab.campaign.pipeline.background import all_of
 from prefect_staticadslab.campaign.table import result_table as results
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.conftest import ROOT, simulated_ids

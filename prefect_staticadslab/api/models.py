@@ -130,6 +130,11 @@ class ImageAdRequest(BaseModel):
     )
 
     @property
+    def job_name(self) -> str:
+        """What people call such an ad, where its price is told."""
+        return "editable" if self.editable else "flat"
+
+    @property
     def price_usd(self) -> Decimal:
         """What the ad costs in USD, if it completes."""
         return PRICE_USD[EDITABLE_IMAGE_AD if self.editable else FLAT_IMAGE_AD]

@@ -14,6 +14,7 @@ from prefect_staticadslab.brand_kits.kit import BrandKit, KitProblem, described
 from prefect_staticadslab.brand_kits.kit_file import WrittenKit
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
+from prefect_staticadslab.campaign.names.id_check import find_wrong_ids
 from prefect_staticadslab.campaign.names.listings import (
     KINDS,
     TEMPLATE,
@@ -24,7 +25,7 @@ from prefect_staticadslab.campaign.names.listings import (
 )
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
-from prefect_staticadslab.campaign.preflight import find_wrong_ids, no_answer
+from prefect_staticadslab.campaign.preflight import no_answer
 
 LISTED: Final = 5
 """Of more than so many, the rest is counted."""

@@ -10,16 +10,16 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
+from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.preflight import (
     KeyRefusedError,
-    check_catalogue,
     check_key,
     check_one_organization,
 )

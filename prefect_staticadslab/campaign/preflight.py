@@ -1,75 +1,25 @@
-"""What is asked of the API before the first create: is the key good, and do the ids exist?"""
+"""What is asked of the API before anything else: is the key good, and for what?"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
-from prefect_staticadslab.api.base_client import PAGE_SIZE
-from prefect_staticadslab.api.catalogue import (
-    CatalogueResource,
-    DesignTemplate,
-)
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
-    NotFoundError,
     PermissionDeniedError,
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
-from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    NOTHING_READ,
-    Catalogue,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.errors import CampaignError
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")
 
-FEW: Final = 2
-"""So many ids or parents are asked for one by one; more are looked for in lists."""
-
-LEAST_REQUESTS: Final = 10
-ROWS_PER_REQUEST: Final = 100
-"""What each kind of id may cost: ten requests, and one more per hundred rows. What is not known by
-then is left to the API, which refuses a wrong row by itself and for free."""
-
-CONFIRMATIONS: Final = 5
-"""Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
-
 
 class KeyRefusedError(CampaignError):
     """The API does not accept the key, or not for this; or it cannot be reached."""
-
-
-class AdIds(Protocol):
-    """What names resources by their ids, all that an ad needs or some of it; "" and None are none.
-
-    An image ad's request does, and a brand kit.
-    """
-
-    @property
-    def design_template_id(self) -> str | None: ...
-    @property
-    def brand_id(self) -> str | None: ...
-    @property
-    def product_id(self) -> str | None: ...
-    @property
-    def audience_id(self) -> str | None: ...
-    @property
-    def product_variant_id(self) -> str | None: ...
-
-
-class RowOfIds(Protocol):
-    """What is told by a number, and names resources by their ids."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def request(self) -> AdIds: ...
 
 
 async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_SCOPES) -> Account:
@@ -111,70 +61,6 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
         )
 
 
-async def check_catalogue(
-    client: StaticAdsLabClient,
-    account: Account,
-    rows: Sequence[RowOfIds],
-    catalogue: Catalogue = NOTHING_READ,
-) -> int:
-    """Looks up every distinct id of the rows, in a handful of requests.
-
-    Kinds that the key has no scope to read are left out.
-
-    Args:
-        client: Whom to ask.
-        account: The key's scopes.
-        rows: The rows whose ads are to be created.
-        catalogue: What was read already, and is not asked for again.
-
-    Returns:
-        How many ids could not be looked up in the requests that this may take.
-
-    Raises:
-        SpreadsheetError: Ids that do not exist, do not belong together, or name a design template
-            that is not completed; all of them.
-        KeyRefusedError: The API did not answer.
-    """
-    try:
-        problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
-    except StaticAdsLabError as error:
-        raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
-    if problems:
-        raise SpreadsheetError(problems)
-    return unchecked
-
-
-async def find_wrong_ids(
-    client: StaticAdsLabClient,
-    account: Account,
-    rows: Sequence[RowOfIds],
-    catalogue: Catalogue = NOTHING_READ,
-) -> tuple[list[Problem], int]:
-    """What `check_catalogue` checks, for whoever has more to tell of.
-
-    Returns:
-        What is wrong, and how many ids could not be looked up in the requests that this may take.
-
-    Raises:
-        StaticAdsLabError: The API did not answer.
-    """
-    if not rows:
-        return [], 0
-    known: dict[str, dict[str, CatalogueResource | None]] = {}
-    unchecked = 0
-    for kind in KINDS:
-        known[kind.id_column] = {}
-        if account.scopes and kind.scope not in account.scopes:
-            continue
-        lookup = _Lookup(client, kind, rows, catalogue)
-        try:
-            known[kind.id_column] = await lookup.run()
-        except PermissionDeniedError:
-            continue
-        unchecked += len(lookup.open)
-    return [problem for row in rows for problem in _problems(row, known)], unchecked
-
-
 def not_accepted(error: StaticAdsLabError) -> KeyRefusedError:
     """What to say of a key that the API refuses."""
     return KeyRefusedError(
@@ -187,107 +73,3 @@ def no_answer(
 ) -> KeyRefusedError:
     """What to say of an API that cannot be asked."""
     return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}.{hint}")
-
-
-class _Lookup:
-    """Looks up the ids of one column with few requests."""
-
-    def __init__(
-        self,
-        client: StaticAdsLabClient,
-        kind: ResourceType,
-        rows: Sequence[RowOfIds],
-        catalogue: Catalogue,
-    ) -> None:
-        self._client = client
-        self._kind = kind
-        self._ids = {i: None for row in rows if (i := getattr(row.request, kind.id_column))}
-        parent = kind.parent_column
-        parents = {getattr(row.request, parent) for row in rows} if parent else set()
-        self._parents = sorted(filter(None, parents))
-        self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
-        self._found: dict[str, CatalogueResource | None] = {
-            i: found for i in self._ids if (found := catalogue.find(kind, i))
-        }
-
-    @property
-    def open(self) -> list[str]:
-        """The ids of which nothing is known yet."""
-        return [i for i in self._ids if i not in self._found]
-
-    async def run(self) -> dict[str, CatalogueResource | None]:
-        """What each id is; None if there is none of this id. An id that is left out is unknown."""
-        lists_are_complete = False
-        if self._kind.resource is DesignTemplate:
-            ids = self.open
-            for start in range(0, len(ids), PAGE_SIZE):
-                await self._read_list(ids=",".join(ids[start : start + PAGE_SIZE]))
-        elif len(self.open) > FEW:
-            if self._kind.parent and len(self._parents) <= FEW:
-                for parent in self._parents:
-                    await self._read_list(**{self._kind.parent_column: parent})
-            if len(self.open) > FEW:
-                lists_are_complete = await self._read_list()
-        await self._ask_for_each(lists_are_complete)
-        return self._found
-
-    async def _read_list(self, **filters: str) -> bool:
-        """Notes what a list has, until it has all. Returns whether all of it was read."""
-        number = 0
-        async for item in self._client.list_resources(self._kind.resource, **filters):
-            if number % PAGE_SIZE == 0 and not self._may_ask():
-                return False
-            number += 1
-            if item.id in self._ids:
-                self._found[item.id] = item
-            if not self.open:
-                return False
-        return True
-
-    async def _ask_for_each(self, lists_are_complete: bool) -> None:
-        # One that a list left out may exist all the same.
-        unknown = 0
-        for identifier in self.open:
-            if lists_are_complete and unknown == CONFIRMATIONS:
-                self._found |= dict.fromkeys(self.open)
-            if identifier in self._found or not self._may_ask():
-                return
-            try:
-                found = await self._client.get_resource(self._kind.resource, identifier)
-                self._found[identifier] = found
-                lists_are_complete = False
-            except NotFoundError:
-                self._found[identifier] = None
-                unknown += 1
-
-    def _may_ask(self) -> bool:
-        self._requests_left -= 1
-        return self._requests_left >= 0
-
-
-def _problems(
-    row: RowOfIds, known: dict[str, dict[str, CatalogueResource | None]]
-) -> Iterator[Problem]:
-    for kind in KINDS:
-        identifier = getattr(row.request, kind.id_column)
-        if identifier not in known[kind.id_column]:
-            continue
-        found = known[kind.id_column][identifier]
-        if found is None:
-            message = f"There is no {kind.thing} {identifier} in this organization."
-            yield Problem(message, row.number, kind.id_column)
-            continue
-        if isinstance(found, DesignTemplate) and found.status != "completed":
-            message = (
-                f"{identifier} is {found.status}; only a completed design template can be used."
-            )
-            yield Problem(message, row.number, kind.id_column)
-        if kind.parent:
-            parent = getattr(found, kind.parent_column)
-            wanted = getattr(row.request, kind.parent_column)
-            if parent and wanted and parent != wanted:
-                message = (
-                    f"{identifier} ({found.name}) belongs to the {kind.parent} {parent}, "
-                    f"not to {wanted}."
-                )
-                yield Problem(message, row.number, kind.id_column)

@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextvars import ContextVar
 from typing import Final
 
 from prefect.context import FlowRunContext
-from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 
 from prefect_staticadslab.campaign.files.cells import visible
+from prefect_staticadslab.orchestration.log_lines import is_always_shown
 
 PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
 """What tells at the end of a process that the last events and log lines take a moment to send."""
 
 PREFECT: Final = PREFECT_WORKERS | {"prefect"}
-
-_SHOWN: Final = "always_shown"
-ALWAYS_SHOWN: Final = {_SHOWN: True}
-"""What a log line that must be seen on any console says in its `extra`."""
-
-_cost_is_told: ContextVar[bool] = ContextVar("cost_is_told", default=False)
-
-
-def cost_is_told() -> None:
-    """What a command calls once it has said what its flow will cost."""
-    _cost_is_told.set(True)
-
-
-def if_cost_is_untold() -> dict[str, bool]:
-    """The `extra` of a flow's line with its cost: always shown, unless a command has said it."""
-    return {} if _cost_is_told.get() else ALWAYS_SHOWN
 
 
 def hide_logs_of(loggers: frozenset[str]) -> None:
@@ -42,7 +25,7 @@ def hide_logs_of(loggers: frozenset[str]) -> None:
     """
 
     def is_shown(record: logging.LogRecord) -> bool:
-        return getattr(record, _SHOWN, False) or record.name.partition(".")[0] not in loggers
+        return is_always_shown(record) or record.name.partition(".")[0] not in loggers
 
     for handler in logging.getLogger().handlers:
         if isinstance(handler, PrefectConsoleHandler):
@@ -73,11 +56,6 @@ class _VisibleFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return visible(self._formatter.format(record))
-
-
-def say_unsaved(message: str) -> None:
-    """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
-    get_run_logger().error(message, extra=ALWAYS_SHOWN)
 
 
 def keep_warnings_in_prefect() -> None:

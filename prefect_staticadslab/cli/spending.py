@@ -10,14 +10,15 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final
 
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
     amount_of,
     limit_for,
 )
-from prefect_staticadslab.campaign.table.plan import Plan
-from prefect_staticadslab.cli.console import cost_is_told, say
+from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.orchestration.log_lines import cost_is_told
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""
@@ -141,7 +142,7 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
         from pathlib import Path
 
         from prefect_staticadslab.campaign.campaign import Campaign
-        from prefect_staticadslab.campaign.table.plan import Plan
+        from prefect_staticadslab.campaign.reports.plan import Plan
         from prefect_staticadslab.cli.spending import cost_line
 
         Path("two.csv").write_text(

@@ -20,10 +20,10 @@ from prefect.utilities.annotations import quote
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.rate_limit import shared_limiter
-from prefect_staticadslab.campaign.batch import ParallelBatch
+from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
-from prefect_staticadslab.campaign.pipeline.background import all_of
+from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads

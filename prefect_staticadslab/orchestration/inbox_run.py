@@ -24,8 +24,8 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, 
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import limit_for
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox

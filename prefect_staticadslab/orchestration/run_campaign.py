@@ -31,11 +31,10 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.reports.plan import Plan, started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.plan import Plan, started_usd
-from prefect_staticadslab.cli.console import if_cost_is_untold
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
@@ -45,6 +44,7 @@ from prefect_staticadslab.orchestration.chunk_tasks import (
 )
 from prefect_staticadslab.orchestration.flow_outcome import refused
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
+from prefect_staticadslab.orchestration.log_lines import if_cost_is_untold
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
@@ -219,7 +219,7 @@ async def run_campaign(
         f", for {asked.organization}" if asked.organization else "",
         extra=if_cost_is_untold(),
     )
-    if gone := current.table.removed:
+    if gone := current.table.totals().removed:
         logger.info(
             "%s of %s no longer in the spreadsheet; kept after the others",
             "1 ad" if gone == 1 else f"{gone} ads",

@@ -13,21 +13,21 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
-from prefect_staticadslab.campaign.pipeline.background import in_background
+from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.progress import (
     TableObserver,
     is_on_terminal,
     progress_display,
 )
-from prefect_staticadslab.campaign.reports.summary import Summary
+from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
-from prefect_staticadslab.campaign.table.plan import Plan
-from prefect_staticadslab.cli.console import say_unsaved
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
+from prefect_staticadslab.orchestration.log_lines import say_unsaved
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
     keep_artifacts,
@@ -160,7 +160,8 @@ class RunReporter:
 
     def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
         title = table_name(self.source) if self.source else self.batch.title
-        return self.batch.summarize(
+        return summarize(
+            self.batch,
             results,
             already_completed=self.plan.completed,
             spent_before_usd=self.plan.spent_usd,

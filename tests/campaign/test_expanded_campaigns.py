@@ -19,8 +19,8 @@ from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet
 from tests.conftest import run_campaign
@@ -50,7 +50,7 @@ async def test_the_same_campaign_again_makes_nothing_however_its_names_are_writt
     output = str(tmp_path / "out.csv")
     campaign, _ = await run_campaign(write(tmp_path, *ROWS), output, simulator.url)
     assert len(simulator.world.jobs) == 7
-    assert campaign.table.counts()[RowStatus.COMPLETED] == 7
+    assert campaign.table.totals().completed == 7
     prompts = {job.body.get("prompt") for job in simulator.world.jobs.values()}
     assert "Morning Tide Espresso for Commuters, {now} 12.90" in prompts
 
@@ -58,7 +58,7 @@ async def test_the_same_campaign_again_makes_nothing_however_its_names_are_writt
     campaign, _ = await run_campaign(write(tmp_path, *edited), output, simulator.url)
     assert len(simulator.world.jobs) == 7
     assert Plan.of(campaign.table).creates == 0
-    assert campaign.table.removed == 0
+    assert campaign.table.totals().removed == 0
 
 
 async def test_what_a_row_makes_more_of_later_is_made_and_what_it_makes_less_of_is_kept(
@@ -71,7 +71,7 @@ async def test_what_a_row_makes_more_of_later_is_made_and_what_it_makes_less_of_
     later = (*ESPRESSO, "", "Night-shift workers|Commuters", "ad_format=Sale", "", "{audience}")
     campaign, _ = await run_campaign(write(tmp_path, later), output, simulator.url)
     assert len(simulator.world.jobs) == 3
-    assert campaign.table.removed == 1
+    assert campaign.table.totals().removed == 1
     shown = read_spreadsheet(output).frame[["audience", "source_row"]].to_numpy().tolist()
     assert shown == [["Night-shift workers", "2"], ["Commuters", "2"], ["Home baristas", "2"]]
 
@@ -125,14 +125,14 @@ def test_no_table_forgets_what_it_was_filled_in_with(prices: list[object], endin
             table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", url))
         table.save_now()
         again = ResultTable.open(location, expand(brief, SHOP))
-        assert (len(again.rows), again.removed) == (6 * len(prices), 0)
+        assert (len(again.rows), again.totals().removed) == (6 * len(prices), 0)
         assert {state.status for state in again.states} == {RowStatus.COMPLETED}
         # And the table as the spreadsheet of a campaign that goes on with itself.
         copied = Brief.read(read_spreadsheet(location))
         assert not copied.needs_catalogue
         once_more = ResultTable.open(location, expand(copied, SHOP))
         assert Plan.of(once_more).creates == 0
-        assert once_more.removed == 0
+        assert once_more.totals().removed == 0
 
 
 async def test_what_is_said_of_an_ad_is_said_of_the_row_it_is_of(

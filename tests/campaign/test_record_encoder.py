@@ -10,7 +10,7 @@ import pytest
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.cells import Dialect
-from prefect_staticadslab.campaign.files.text import text_lines
+from prefect_staticadslab.campaign.files.formats.text import text_lines
 from prefect_staticadslab.campaign.table import record_encoder
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder

@@ -16,9 +16,9 @@ from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 
@@ -216,7 +216,7 @@ async def test_a_reference_is_known_by_what_it_shows(
     (folder / "b.jpg").write_bytes(picture("black", kind="JPEG"))
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
     assert len(simulator.world.templates) == 3
-    assert again.table.removed == 1
+    assert again.table.totals().removed == 1
     # The table itself names the pictures, too.
     (folder / "copy.csv").write_bytes((tmp_path / "out.csv").read_bytes())
     assert len(TemplateBatch.open(str(folder / "refs.csv"), output).table.current_rows) == 2

@@ -21,9 +21,9 @@ from prefect_staticadslab.campaign.files.cells import (
     frame_of,
     plain_text,
 )
+from prefect_staticadslab.campaign.files.formats.text import read_text
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
-from prefect_staticadslab.campaign.files.text import read_text
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
@@ -201,7 +201,12 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
     again = known_again(place, sheet)
     wanted = [row.identity for _, row, _ in table.current_rows]
     promise([r.identity for _, r, _ in again.current_rows] == wanted, "the rows are others", wanted)
-    promise(again.removed == table.removed, "rows are gone", again.removed, table.removed)
+    promise(
+        again.totals().removed == table.totals().removed,
+        "rows are gone",
+        again.totals().removed,
+        table.totals().removed,
+    )
     for ours, theirs in zip(table.states, again.states, strict=True):
         known, kept = ((s.status, _id(s), s.attempts) for s in (ours, theirs))
         promise(known == kept, "a state changed", known, kept)
@@ -236,9 +241,13 @@ def _with_cells_of_others(
 
 
 def _summed_up(table: ResultTable) -> None:
-    counts = table.counts()
-    promise(sum(counts.values()) == len(table.rows) - table.removed, "rows are not counted", counts)
-    promise(table.cost_usd().is_finite(), "a cost that is none", table.cost_usd())
+    counts = table.totals().counts
+    promise(
+        sum(counts.values()) == len(table.rows) - table.totals().removed,
+        "rows are not counted",
+        counts,
+    )
+    promise(table.totals().cost_usd.is_finite(), "a cost that is none", table.totals().cost_usd)
     promise(len(table.to_frame()) == len(table.rows), "lines are missing")
     table.unsaved()
 

@@ -13,9 +13,9 @@ from prefect import flow
 
 from prefect_staticadslab import JobState, Progress, RowStatus
 from prefect_staticadslab.api.events import Complete
-from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.campaign import Campaign
-from prefect_staticadslab.campaign.reports.summary import Summary
+from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.orchestration.reporting import artifacts, assets, live
 from prefect_staticadslab.orchestration.reporting import progress as progress_module
 from prefect_staticadslab.orchestration.reporting.contents import inert
@@ -140,10 +140,11 @@ def batch_of(folder: Path, payload: str, urls: list[str]) -> tuple[Batch[Any], S
     for position, url in enumerate([OURS, *urls], 1):
         state = JobState(RowStatus.COMPLETED, "ia_1", image_url=url, attempts=1)
         table.update(position, state)
-    summary = campaign.summarize(
+    summary = summarize(
+        campaign,
         [],
         already_completed=0,
-        spent_before_usd=table.cost_usd(),
+        spent_before_usd=table.totals().cost_usd,
         seconds=1.0,
         contact_sheet=payload,
         pictures=payload,

@@ -60,9 +60,9 @@ def test_a_picture_of_8k_is_read(tmp_path: Path) -> None:
 def test_a_table_at_its_bounds_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "a.csv"
     place.write_text("a,b\n1,2\n3,4\n")
-    monkeypatch.setattr("prefect_staticadslab.campaign.files.text.TABLE_CELLS", 6)
+    monkeypatch.setattr("prefect_staticadslab.campaign.files.formats.text.TABLE_CELLS", 6)
     assert len(read_spreadsheet(str(place)).frame) == 2
-    monkeypatch.setattr("prefect_staticadslab.campaign.files.text.TABLE_CELLS", 5)
+    monkeypatch.setattr("prefect_staticadslab.campaign.files.formats.text.TABLE_CELLS", 5)
     with pytest.raises(CampaignError, match="more than 5 cells"):
         read_spreadsheet(str(place))
 

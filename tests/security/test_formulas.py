@@ -83,7 +83,7 @@ def test_her_own_cells_stay_what_they_are(formula: str, tmp_path: Path) -> None:
     assert cells_of(output).count(formula) == 2
     again = Campaign.open(str(place), str(output))
     assert [row.identity for row in again.table.rows] == [r.identity for r in campaign.table.rows]
-    assert again.table.removed == 0
+    assert again.table.totals().removed == 0
 
 
 @pytest.mark.parametrize("formula", [text for text in FORMULAS if text == text.strip()])
@@ -106,7 +106,7 @@ async def test_a_name_of_the_catalogue_is_no_formula_and_the_ad_stays_the_same(
     assert all(row.request.prompt.startswith(formula) for row in campaign.table.rows)  # type: ignore[union-attr]
     assert [cell for cell in cells_of(output) if cell.startswith(BEGINS)] == []
     again = Campaign.open(brief, str(output), catalogue=catalogue)
-    assert again.table.removed == 0
+    assert again.table.totals().removed == 0
     assert [r.request for r in again.table.rows] == [r.request for r in campaign.table.rows]
     # The table is a spreadsheet, too, and makes the very same ads.
     read = expand(Brief.open(str(output)), catalogue)

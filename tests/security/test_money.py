@@ -42,6 +42,7 @@ from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.one_ad import resolve_one_ad
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
     DAY_LIMIT_USD,
     RUN_LIMIT_USD,
@@ -50,7 +51,6 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_of,
 )
 from prefect_staticadslab.campaign.table.merge import AmountError
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.cli.spending import cost_line
 from prefect_staticadslab.simulator import SimulatorServer

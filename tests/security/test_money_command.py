@@ -22,8 +22,8 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.listings import Listing, ListKey, ResourceType
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.cli.runner import run_flow
 from prefect_staticadslab.cli.spending import ADS, REVISIONS, Consent, consent, cost_line
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     spreadsheet_of,
 )
-from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
+from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -69,7 +69,7 @@ def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, end
     table.save_now()
     again = ResultTable.open(place, sheet)
     assert [state.job_id for state in again.states] == ["ia_1"]
-    assert again.removed == 0
+    assert again.totals().removed == 0
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
@@ -96,7 +96,7 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
     table.save_now()
     again = ResultTable.open(place, expand(Brief.read(given), catalogue))
     assert [state.job_id for state in again.states] == ["ia_1"]
-    assert again.removed == 0
+    assert again.totals().removed == 0
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])

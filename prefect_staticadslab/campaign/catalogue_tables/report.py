@@ -24,9 +24,9 @@ from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of
+from prefect_staticadslab.campaign.files.formats.text import encode_text
+from prefect_staticadslab.campaign.files.formats.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
-from prefect_staticadslab.campaign.files.text import encode_text
-from prefect_staticadslab.campaign.files.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.names.listings import (
     AUDIENCE,
     BRAND,

@@ -16,9 +16,9 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
+from prefect_staticadslab.campaign.files.formats.xlsx import read_xlsx, sheet_names
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.files.xlsx import read_xlsx, sheet_names
 from prefect_staticadslab.campaign.names.listings import (
     AUDIENCE,
     BRAND,

@@ -11,15 +11,15 @@ import pandas as pd
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
+from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
+from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx, read_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
     instead_of_a_page,
     is_web_page,
     table_address,
     table_ending,
 )
-from prefect_staticadslab.campaign.files.parquet import encode_parquet, read_parquet
-from prefect_staticadslab.campaign.files.text import encode_text, read_text
-from prefect_staticadslab.campaign.files.xlsx import encode_xlsx, read_xlsx
 
 NO_SHEETS: Final = "Only an .xlsx file has sheets to choose from."
 LOGIN_WANTED: Final = (401, 403)

@@ -9,7 +9,6 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeAlias
 
-from prefect_staticadslab.campaign.batch import ParallelBatch
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import folders, storage
 from prefect_staticadslab.campaign.files.cells import (
@@ -24,6 +23,7 @@ from prefect_staticadslab.campaign.files.images import ImageFileError, read_imag
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
+from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds

@@ -70,6 +70,11 @@ class Change(BaseModel):
     node_overrides: dict[str, dict[str, Any]] | None = None
 
     @property
+    def job_name(self) -> str:
+        """What people call such a job, where its price is told."""
+        return "revision"
+
+    @property
     def price_usd(self) -> Decimal:
         """What a new editable ad costs. What a revision does is not documented."""
         return PRICE_USD[EDITABLE_IMAGE_AD]

@@ -15,13 +15,13 @@ from typing import Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import ImageAd, ImageAdVersion
-from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
+from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id

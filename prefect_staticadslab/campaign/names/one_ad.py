@@ -12,8 +12,9 @@ from prefect_staticadslab.campaign.errors import CampaignError, Problem, Spreads
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.preflight import check_catalogue, check_key
+from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of

@@ -93,7 +93,7 @@ def contact_sheet(table: JobTable[Any], location: str, title: str, pictures: str
         )
         for row, state, about in zip(table.rows, table.states, _told(table), strict=True)
     ]
-    counts = {str(status): count for status, count in table.counts().items() if count}
+    counts = {str(status): count for status, count in table.totals().counts.items() if count}
     style, script = _asset("contact_sheet.css"), _asset("contact_sheet.js")
     return _template().render(
         title=title,
@@ -101,7 +101,7 @@ def contact_sheet(table: JobTable[Any], location: str, title: str, pictures: str
         cards=cards,
         counts=counts,
         rows=sum(counts.values()),
-        cost=f", {table.cost_usd():.2f} USD" if "cost_usd" in table.job_type.columns else "",
+        cost=f", {table.totals().cost_usd:.2f} USD" if "cost_usd" in table.job_type.columns else "",
         completed=counts.get(str(RowStatus.COMPLETED), 0),
         style=style,
         script=script,

@@ -18,7 +18,6 @@ from typing import Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import plain_text
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
@@ -26,6 +25,7 @@ from prefect_staticadslab.campaign.table.job_state import (
     JobState,
     RowStatus,
 )
+from prefect_staticadslab.campaign.table.result_table import JobTable
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """How far two readings of the API's clock may be apart."""
@@ -120,7 +120,7 @@ class Adoption:
 
 async def adopt(
     client: StaticAdsLabClient,
-    table: ResultTable,
+    table: JobTable[ImageAdRequest],
     now: datetime | None = None,
     *,
     accounts: frozenset[str] = frozenset(),
@@ -164,7 +164,7 @@ async def adopt(
 
 
 def _lost(
-    table: ResultTable, accounts: frozenset[str], now: datetime
+    table: JobTable[ImageAdRequest], accounts: frozenset[str], now: datetime
 ) -> tuple[list[SentRow], list[int]]:
     """The rows to look for, and those that must wait for an equal row to be answered first."""
     alive: set[tuple[object, ...]] = set()

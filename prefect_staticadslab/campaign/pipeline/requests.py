@@ -35,7 +35,13 @@ class DesignTemplateRequest(BaseModel):
     digest: str
 
     @property
+    def job_name(self) -> str:
+        """What people call such a job, where its price is told."""
+        return "design template"
+
+    @property
     def price_usd(self) -> Decimal:
+        """What it costs in USD, if it completes."""
         return TEMPLATE_PRICE_USD
 
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
+from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
-from prefect_staticadslab.campaign.pipeline.background import in_background
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -106,20 +106,19 @@ class TableObserver:
     def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
         self._table = table
         self._seconds_for = seconds_for
-        self._already_completed = table.counts()[RowStatus.COMPLETED]
+        self._already_completed = table.totals().completed
 
     def tally(self) -> Tally:
-        counts = self._table.counts()
-        unsent = counts[RowStatus.PENDING] + counts[RowStatus.SUBMITTING]
+        totals = self._table.totals()
         return Tally(
-            rows=sum(counts.values()),
+            rows=totals.rows,
             already_completed=self._already_completed,
-            created=sum(counts.values()) - unsent,
-            rendering=counts[RowStatus.PROCESSING],
-            completed=counts[RowStatus.COMPLETED],
-            failed=counts[RowStatus.FAILED],
-            cost_usd=self._table.cost_usd(),
-            seconds_left=self._seconds_left(unsent),
+            created=totals.rows - totals.unsent,
+            rendering=totals.rendering,
+            completed=totals.completed,
+            failed=totals.failed,
+            cost_usd=totals.cost_usd,
+            seconds_left=self._seconds_left(totals.unsent),
         )
 
     def _seconds_left(self, unsent: int) -> float | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
-from prefect_staticadslab.campaign.reports.failures import Cause
+from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.reports.failures import Cause, causes
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 
 LISTED_FAILURES: Final = 5
@@ -131,3 +134,37 @@ class Summary:
 
 def _rows(count: int) -> str:
     return "1 row is" if count == 1 else f"{count} rows are"
+
+
+def summarize(
+    batch: Batch[Any],
+    results: Sequence[ImageAdResult],
+    *,
+    already_completed: int,
+    spent_before_usd: Decimal,
+    seconds: float,
+    contact_sheet: str | None,
+    pictures: str = "",
+    pictures_missing: int = 0,
+) -> Summary:
+    """How a run ended, given its chunks' results."""
+    table, totals = batch.table, batch.table.totals()
+    return Summary(
+        rows=totals.rows,
+        unsent=totals.unsent,
+        unsent_usd=totals.unsent_usd,
+        adoption=batch.adoption,
+        is_cost_known="cost_usd" in table.job_type.columns,
+        counts=dict(totals.counts),
+        already_completed=already_completed,
+        spent_before_usd=spent_before_usd,
+        replayed=sum(result.replayed for result in results),
+        cost_usd=totals.cost_usd,
+        seconds=seconds,
+        output=table.location or "",
+        contact_sheet=contact_sheet,
+        pictures=pictures or None,
+        pictures_missing=pictures_missing,
+        stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
+        failures=causes(table.current_rows),
+    )

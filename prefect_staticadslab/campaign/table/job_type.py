@@ -15,6 +15,10 @@ class JobRequest(Protocol):
     """What a row asks for: an image ad, a design template, or a revision."""
 
     @property
+    def job_name(self) -> str:
+        """What people call such a job, where its price is told: `flat`, `design template`."""
+
+    @property
     def price_usd(self) -> Decimal:
         """What it may cost, in USD."""
 

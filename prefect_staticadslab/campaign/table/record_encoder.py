@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from prefect_staticadslab.campaign.files.cells import Dialect
+from prefect_staticadslab.campaign.files.formats.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
-from prefect_staticadslab.campaign.files.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.table.job_state import JobState
 
 

@@ -11,18 +11,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Final, Generic, Self
 
 import pandas as pd
 
 from prefect_staticadslab.api.retries import Attempts, retrying
+from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
-from prefect_staticadslab.campaign.files.parquet import need_pyarrow
+from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
-from prefect_staticadslab.campaign.pipeline.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.merge import (
@@ -40,6 +39,7 @@ from prefect_staticadslab.campaign.table.merge import (
 )
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
 from prefect_staticadslab.campaign.table.record_size import check_size
+from prefect_staticadslab.campaign.table.totals import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -234,11 +234,6 @@ class JobTable(Generic[Q]):
         self._set(position, merge_states(theirs, ours) if removed else merge_states(ours, theirs))
 
     @property
-    def removed(self) -> int:
-        """How many rows are no longer in the input."""
-        return sum(row.removed for row in self.rows)
-
-    @property
     def current_rows(self) -> list[tuple[int, CampaignRow[Q], JobState]]:
         """The rows of the input: position, row and what is known about it."""
         return [
@@ -422,20 +417,13 @@ class JobTable(Generic[Q]):
         lines = text.getvalue()
         return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
 
-    def counts(self) -> dict[RowStatus, int]:
-        """How many rows of the input have each status."""
-        counts = dict.fromkeys(RowStatus, 0)
-        for row, state in zip(self.rows, self.states, strict=True):
-            counts[state.status] += not row.removed
-        return counts
+    def totals(self) -> Totals:
+        """How many rows stand where, and what they cost."""
+        return Totals.of(self.rows, self.states)
 
     def to_frame(self) -> pd.DataFrame:
         """The table as it is written: the input's columns, then the result's."""
         return joined(self.frame, self.states, self.job_type.columns)
-
-    def cost_usd(self) -> Decimal:
-        """What all ads of the table have cost so far, in USD."""
-        return sum((s.cost_usd for s in self.states if s.cost_usd is not None), Decimal(0))
 
 
 def check_location(location: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any, Final
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 
-from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
+from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.orchestration.reporting import contents

@@ -12,8 +12,8 @@ from prefect.assets import Asset, AssetProperties, add_asset_metadata, materiali
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from prefect_staticadslab.campaign.batch import Batch
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.orchestration.reporting.contents import inert
 

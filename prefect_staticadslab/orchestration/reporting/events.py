@@ -20,11 +20,11 @@ from typing import Any, Final
 
 from prefect.events import emit_event
 
-from prefect_staticadslab.campaign.batch import Batch
+from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.orchestration.reporting.artifacts import slug_of
 from prefect_staticadslab.orchestration.reporting.contents import inert
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Generic, TypeVar
 
 from prefect_staticadslab.api.models import ImageAdRequest
@@ -16,12 +15,9 @@ from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, di
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.reports.failures import causes
-from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.job_type import Q
-from prefect_staticadslab.campaign.table.plan import Plan
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
@@ -50,42 +46,6 @@ class Batch(Generic[Q]):
         """Notes the results of chunks, which may come from another process."""
         for result in results:
             self.table.update(result.position, result.state)
-
-    def summarize(
-        self,
-        results: Sequence[ImageAdResult],
-        *,
-        already_completed: int,
-        spent_before_usd: Decimal,
-        seconds: float,
-        contact_sheet: str | None,
-        pictures: str = "",
-        pictures_missing: int = 0,
-    ) -> Summary:
-        """How a run ended, given its chunks' results."""
-        left = Plan.of(self.table)
-        return Summary(
-            rows=left.rows,
-            unsent=sum(s.is_unsent for _, _, s in self.table.current_rows),
-            unsent_usd=sum(
-                (r.request.price_usd for _, r, s in self.table.current_rows if s.is_unsent),
-                Decimal(0),
-            ),
-            adoption=self.adoption,
-            is_cost_known="cost_usd" in self.table.job_type.columns,
-            counts=self.table.counts(),
-            already_completed=already_completed,
-            spent_before_usd=spent_before_usd,
-            replayed=sum(result.replayed for result in results),
-            cost_usd=self.table.cost_usd(),
-            seconds=seconds,
-            output=self.table.location or "",
-            contact_sheet=contact_sheet,
-            pictures=pictures or None,
-            pictures_missing=pictures_missing,
-            stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
-            failures=causes(self.table.current_rows),
-        )
 
 
 class ParallelBatch(Batch[B]):

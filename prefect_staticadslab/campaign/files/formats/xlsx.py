@@ -22,12 +22,12 @@ from prefect_staticadslab.campaign.files.cells import (
     header_problems,
     is_blank,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
-from prefect_staticadslab.campaign.files.workbook_bounds import (
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import (
     SheetExtent,
     check_archive,
     sheet_extent,
 )
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
 
 EXCEL_CELL: Final = 32_767
 """Characters that a cell of an .xlsx holds."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
@@ -54,32 +52,32 @@ class Plan:
         A row that may have been sent counts as one to create: if it was, its key gives the same
         ad again, and the plan was dearer than the bill.
         """
-        completed = following = 0
+        following = 0
         new = total = Decimal(0)
         to_create: Counter[tuple[str, Decimal]] = Counter()
         for row, state in zip(table.rows, table.states, strict=True):
             price, cost = row.request.price_usd, state.cost_usd or Decimal(0)
             if state.status is RowStatus.COMPLETED:
-                completed += not row.removed
                 total += max(cost, price)
                 continue
             total += cost
             if state.is_processing:
                 following += 1
             elif not row.removed:
-                to_create[_kind(row.request), price] += 1
+                to_create[row.request.job_name, price] += 1
                 new += price
             elif state.status is not RowStatus.SUBMITTING:
                 continue
             total += price
+        totals = table.totals()
         return cls(
-            rows=len(table.current_rows),
+            rows=totals.rows,
             source_rows=len({row.number for _, row, _ in table.current_rows}),
-            completed=completed,
+            completed=totals.completed,
             following=following,
             to_create=to_create,
-            removed=table.removed,
-            spent_usd=table.cost_usd(),
+            removed=totals.removed,
+            spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
         )
@@ -182,15 +180,3 @@ def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
         ),
         Decimal(0),
     )
-
-
-def _kind(request: object) -> str:
-    match request:
-        case ImageAdRequest(editable=True):
-            return "editable"
-        case ImageAdRequest():
-            return "flat"
-        case DesignTemplateRequest():
-            return "design template"
-        case _:
-            return "revision"

@@ -1,0 +1,1 @@
+"""Tables as bytes: delimited text, Excel workbooks and Parquet, each checked before it is read."""

@@ -1,0 +1,35 @@
+"""Log lines of a flow run that must be seen, whatever else a console hides."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import Final
+
+from prefect.logging import get_run_logger
+
+_SHOWN: Final = "always_shown"
+ALWAYS_SHOWN: Final = {_SHOWN: True}
+"""What a log line that must be seen on any console says in its `extra`."""
+
+_cost_is_told: ContextVar[bool] = ContextVar("cost_is_told", default=False)
+
+
+def cost_is_told() -> None:
+    """What a command calls once it has said what its flow will cost."""
+    _cost_is_told.set(True)
+
+
+def if_cost_is_untold() -> dict[str, bool]:
+    """The `extra` of a flow's line with its cost: always shown, unless a command has said it."""
+    return {} if _cost_is_told.get() else ALWAYS_SHOWN
+
+
+def is_always_shown(record: logging.LogRecord) -> bool:
+    """Whether a line must be seen."""
+    return getattr(record, _SHOWN, False) is True
+
+
+def say_unsaved(message: str) -> None:
+    """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
+    get_run_logger().error(message, extra=ALWAYS_SHOWN)
