@@ -41,13 +41,13 @@ from prefect_staticadslab.campaign.pipeline import api_keys as keys
 from prefect_staticadslab.campaign.pipeline import chunk as pipeline
 from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
 from prefect_staticadslab.campaign.pipeline import session, submit_window
-from prefect_staticadslab.campaign.table import result_table as results
+from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.conftest import ROOT, simulated_ids
 
 COMPRESSED: dict[Any, dict[str, float]] = {
     poll_plan: {"POLL_SECONDS": 0.1},
-    results: {"CHECKPOINT_SECONDS": 0.1},
+    checkpoints: {"CHECKPOINT_SECONDS": 0.1},
     keys: {"CHUNK_ADS": 5},
     submit_window: {"LEAST_ROWS": 10},
     pipeline: {"GRACE_SECONDS": 1.0},

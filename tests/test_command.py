@@ -383,8 +383,8 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     """
     in_a_hurry = (
         "from prefect_staticadslab.api import retries; retries.LONGEST_BACKOFF_SECONDS = 0.1; "
-        "from prefect_staticadslab.campaign.table import result_table; "
-        "result_table.CHECKPOINT_SECONDS = 0.2; "
+        "from prefect_staticadslab.campaign.table import checkpoints; "
+        "checkpoints.CHECKPOINT_SECONDS = 0.2; "
         "from flows.campaign import main; raise SystemExit(main())"
     )
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:

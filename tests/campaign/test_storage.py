@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files import folders, locations, storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.table import result_table as results
+from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_campaign, write_campaign
@@ -33,7 +33,7 @@ RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "CHECKPOINT_SECONDS", 0.1)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
@@ -327,7 +327,7 @@ async def test_a_store_that_comes_back_has_lost_nothing(tmp_path: Path, store: S
 async def test_a_store_that_stays_away_stops_the_creates_and_tells_what_is_not_saved(
     tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, simulator: SimulatorServer
 ) -> None:
-    monkeypatch.setattr(results, "SAVE_SECONDS", 0.5)
+    monkeypatch.setattr(checkpoints, "SAVE_SECONDS", 0.5)
     spreadsheet = copied_to(store, write_campaign(tmp_path, "a", "b"))
     table = Campaign.open(spreadsheet, f"{store.url}/out.csv").table
     table.save_now()

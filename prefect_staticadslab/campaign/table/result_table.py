@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import logging
-import threading
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Final, Generic, Self
+from typing import Generic, Self
 
 import pandas as pd
 
-from prefect_staticadslab.api.retries import Attempts, retrying
-from prefect_staticadslab.background import in_background
-from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
+from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.merge import (
@@ -37,29 +32,9 @@ from prefect_staticadslab.campaign.table.merge import (
     without_removed_note,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder, joined
+from prefect_staticadslab.campaign.table.record_encoder import joined
 from prefect_staticadslab.campaign.table.record_size import check_size
 from prefect_staticadslab.campaign.table.totals import Totals
-
-logger = logging.getLogger(__name__)
-
-CHECKPOINT_SECONDS: Final = 1.5
-"""How often the table is written while things happen."""
-
-CHECKPOINT_SHARE: Final = 0.05
-"""The part of the time that writing the table may take; a long table is written less often."""
-
-SAVE_ATTEMPTS: Final = 5
-SAVE_SECONDS: Final = 20.0
-"""Writes of the table before it is said to be impossible. A full disk is tried again for about
-eight seconds; an object store's client has tried for longer each time before it says no."""
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    number: int
-    frame: pd.DataFrame
-    states: list[JobState]
 
 
 @dataclass
@@ -91,20 +66,10 @@ class JobTable(Generic[Q]):
     resumed: bool = False
 
     def __post_init__(self) -> None:
-        self._changes = 0
-        self._written = 0
-        self._writing = asyncio.Lock()
-        self._exchanging = threading.Lock()
-        self._snapshots = 0
-        self._last_write_seconds = 0.0
-        self._saved = list(self.states)
-        self._version: str | None = None
         self._elsewhere: dict[int, JobState] = {}
         self._owners: dict[str, int] = {}
         self._is_reopened = False
-        self._encoder = RecordEncoder(
-            storage.suffix(self.location or ""), self.dialect, self.job_type.columns
-        )
+        self._checkpoints = Checkpoints(self)
 
     @classmethod
     def open(cls, location: str | None, spreadsheet: Spreadsheet, job_type: JobType[Q]) -> Self:
@@ -129,14 +94,15 @@ class JobTable(Generic[Q]):
         )
         if location is not None:
             check_location(location)
-            table._version = storage.version(location)
-            if table._version is not None:
+            version = storage.version(location)
+            if version is not None:
                 table.resumed = True
                 written = read_earlier(location, job_type)
                 check_amounts(written, job_type, location)
-                table.merge_from_disk(written, by_content=True)
-                table._saved = list(table.states)
+                table._merge(written, by_content=True)
+                table._checkpoints.saved = list(table.states)
                 table._elsewhere.clear()
+            table._checkpoints.version = version
             check_size(table.frame, len(job_type.columns), storage.suffix(location))
         return table
 
@@ -171,15 +137,22 @@ class JobTable(Generic[Q]):
         check_amounts(written, job_type, location)
         frame, rows, states = reopened(written, job_type)
         table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
-        table._version = version
+        table._checkpoints.version = version
         table._is_reopened = True
         return table
+
+    def merge_from_disk(self, written: Spreadsheet) -> None:
+        """Adds what another run wrote, where it knows more than this one."""
+        if self._is_reopened:
+            self._follow(written)
+        else:
+            self._merge(written)
 
     def _follow(self, written: Spreadsheet) -> None:
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
         self.frame, self.rows, states = reopened(written, self.job_type)
-        self._saved = list(states)
+        self._checkpoints.saved = list(states)
         self.states = [
             replace(
                 state,
@@ -191,7 +164,7 @@ class JobTable(Generic[Q]):
             for state in states
         ]
 
-    def merge_from_disk(self, written: Spreadsheet, *, by_content: bool = False) -> None:
+    def _merge(self, written: Spreadsheet, *, by_content: bool = False) -> None:
         """Adds what another run wrote down, where it knows more than this one.
 
         Args:
@@ -221,7 +194,7 @@ class JobTable(Generic[Q]):
         for _, row, state in kept:
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, removed=True))
             self.states.append(with_removed_note(state))
-            self._saved.append(with_removed_note(state))
+            self._checkpoints.saved.append(with_removed_note(state))
             self._set(len(self.states) - 1, self.states[-1])
 
     def _learn(self, position: int, state: JobState) -> None:
@@ -246,7 +219,7 @@ class JobTable(Generic[Q]):
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
         state = with_removed_note(state) if self.rows[position].removed else state
         self._set(position, merge_states(state, self._elsewhere.get(position, state)))
-        self._changes += 1
+        self._checkpoints.note_change()
 
     def _set(self, position: int, state: JobState) -> None:
         self.states[position] = state
@@ -307,109 +280,36 @@ class JobTable(Generic[Q]):
         return {position: self.states[position] for position in changes}
 
     async def save(self) -> None:
-        """Writes the table, if anything that is known by now is not written yet.
+        """Writes the table, if anything that is known by now is not on disk yet.
 
         Raises:
             StorageError: It cannot be written, also when tried again.
             OutputError: What is at `location` by now is no table of this program.
         """
-        wanted = self._changes
-        async with self._writing:
-            # Many may have waited for one write; what came after their own changes is not theirs.
-            if self._written >= wanted or self.location is None:
-                return
-            started = time.perf_counter()
-            async for attempt in _writes():
-                with attempt:
-                    changes, snapshot = self._changes, self._snapshot()
-                    while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
-                        self._take_in_version(*elsewhere)
-                        changes, snapshot = self._changes, self._snapshot()
-            self._written = changes
-            self._saved = snapshot.states
-            self._last_write_seconds = time.perf_counter() - started
+        await self._checkpoints.save()
 
     def save_now(self) -> None:
         """Writes the table before anything else happens; for the start and the very end.
 
         Raises:
-            StorageError: It cannot be written.
-            OutputError: What is at `location` by now is no table of this program.
+            StorageError, OutputError: See `save`.
         """
-        if self.location is None:
-            return
-        for attempt in _writes():
-            with attempt:
-                changes, snapshot = self._changes, self._snapshot()
-                while elsewhere := self._exchange(snapshot):
-                    self._take_in_version(*elsewhere)
-                    changes, snapshot = self._changes, self._snapshot()
-        self._written = changes
-        self._saved = snapshot.states
+        self._checkpoints.save_now()
 
-    def _snapshot(self) -> _Snapshot:
-        self._snapshots += 1
-        return _Snapshot(self._snapshots, self.frame, list(self.states))
-
-    def _take_in_version(self, written: Spreadsheet, version: str) -> None:
-        # Both or neither: a version that counts as known and was never taken in is overwritten.
-        if self._is_reopened:
-            self._follow(written)
-        else:
-            self.merge_from_disk(written)
-        self._version = version
-
-    def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
-        """Writes the table. If another run wrote it since this one last did, returns that instead,
-        and its version.
-
-        A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
-        not begun by then, takes its place.
-        """
-        assert self.location is not None  # noqa: S101
-        with self._exchanging:
-            if snapshot.number < self._snapshots:
-                return None
-            with storage.one_writer(self.location):
-                version = storage.version(self.location)
-                if version is not None and version != self._version:
-                    return read_earlier(self.location, self.job_type), version
-                content = self._encoder.encode(snapshot.frame, snapshot.states)
-                self._version = storage.write_bytes(self.location, content)
-                return None
-
-    @asynccontextmanager
-    async def checkpoints(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+    def checkpoints(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[None]:
         """Keeps the table on disk up to date while the body runs, and whatever ends the body.
 
         Args:
             tell: Is told what could not be saved, if the table cannot be written in the end;
                 `unsaved` then says it again.
         """
-        try:
-            async with in_background(self._keep_saved()):
-                yield
-        finally:
-            # Not awaited: a loop that shuts down would cancel that.
-            try:
-                self.save_now()
-            except CampaignError as error:
-                tell(f"{error}\nWhat could not be saved:\n{self.unsaved()}")
-
-    async def _keep_saved(self) -> None:
-        while True:
-            pause = max(CHECKPOINT_SECONDS, self._last_write_seconds / CHECKPOINT_SHARE)
-            await asyncio.sleep(pause)
-            try:
-                await self.save()
-            except CampaignError as error:
-                logger.warning("The table could not be saved, trying again: %s", error)
+        return self._checkpoints.kept(self.unsaved, tell)
 
     def unsaved(self) -> str:
         """The ads that are known and not on disk, as lines of CSV; "" if there are none."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        for row, state, saved in zip(self.rows, self.states, self._saved, strict=True):
+        for row, state, saved in zip(self.rows, self.states, self._checkpoints.saved, strict=True):
             if state != saved and state.job_id is not None:
                 writer.writerow(
                     [row.number, state.status, state.job_id, state.image_url, state.error]
@@ -440,7 +340,3 @@ def check_location(location: str) -> None:
     if storage.suffix(location) == ".parquet":
         need_pyarrow()
     storage.check_target(location)
-
-
-def _writes() -> Attempts:
-    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)

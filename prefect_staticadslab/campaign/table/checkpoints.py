@@ -1,0 +1,192 @@
+"""The result table on disk: written whole while things happen, never over another run's word."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import pandas as pd
+
+from prefect_staticadslab.api.retries import Attempts, retrying
+from prefect_staticadslab.background import in_background
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.job_type import JobType
+from prefect_staticadslab.campaign.table.merge import read_earlier
+from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS: Final = 1.5
+"""How often the table is written while things happen."""
+
+CHECKPOINT_SHARE: Final = 0.05
+"""The part of the time that writing the table may take; a long table is written less often."""
+
+SAVE_ATTEMPTS: Final = 5
+SAVE_SECONDS: Final = 20.0
+"""Writes of the table before it is said to be impossible. A full disk is tried again for about
+eight seconds; an object store's client has tried for longer each time before it says no."""
+
+
+class Recorded(Protocol):
+    """A table that is kept on disk."""
+
+    @property
+    def job_type(self) -> JobType[Any]: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def states(self) -> Sequence[JobState]: ...
+
+    def merge_from_disk(self, written: Spreadsheet) -> None:
+        """Adds what another run wrote, where it knows more than this one."""
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    number: int
+    frame: pd.DataFrame
+    states: list[JobState]
+
+
+class Checkpoints:
+    """Writes a table, and merges into it first what another run has written meanwhile.
+
+    Attributes:
+        version: Which version of the file was last read or written; None if there was none.
+        saved: What is known about each row on disk, in the table's order.
+    """
+
+    def __init__(self, table: Recorded) -> None:
+        self._table = table
+        self.version: str | None = None
+        self.saved = list(table.states)
+        self._changes = 0
+        self._written = 0
+        self._writing = asyncio.Lock()
+        self._exchanging = threading.Lock()
+        self._snapshots = 0
+        self._last_write_seconds = 0.0
+        self._encoder = RecordEncoder(
+            storage.suffix(table.location or ""), table.dialect, table.job_type.columns
+        )
+
+    def note_change(self) -> None:
+        """Something is known that is not on disk yet."""
+        self._changes += 1
+
+    async def save(self) -> None:
+        """Writes the table, if anything that is known by now is not written yet.
+
+        Raises:
+            StorageError: It cannot be written, also when tried again.
+            OutputError: What is at its location by now is no table of this program.
+        """
+        wanted = self._changes
+        async with self._writing:
+            # Many may have waited for one write; what came after their own changes is not theirs.
+            if self._written >= wanted or self._table.location is None:
+                return
+            started = time.perf_counter()
+            async for attempt in _writes():
+                with attempt:
+                    changes, snapshot = self._changes, self._snapshot()
+                    while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
+                        self._merge(*elsewhere)
+                        changes, snapshot = self._changes, self._snapshot()
+            self._written = changes
+            self.saved = snapshot.states
+            self._last_write_seconds = time.perf_counter() - started
+
+    def save_now(self) -> None:
+        """Writes the table before anything else happens; for the start and the very end.
+
+        Raises:
+            StorageError: It cannot be written.
+            OutputError: What is at its location by now is no table of this program.
+        """
+        if self._table.location is None:
+            return
+        for attempt in _writes():
+            with attempt:
+                changes, snapshot = self._changes, self._snapshot()
+                while elsewhere := self._exchange(snapshot):
+                    self._merge(*elsewhere)
+                    changes, snapshot = self._changes, self._snapshot()
+        self._written = changes
+        self.saved = snapshot.states
+
+    @asynccontextmanager
+    async def kept(
+        self, unsaved: Callable[[], str], tell: Callable[[str], None]
+    ) -> AsyncIterator[None]:
+        """Keeps the table on disk up to date while the body runs, and whatever ends the body.
+
+        Args:
+            unsaved: Says what is known and not on disk.
+            tell: Is told that, if the table cannot be written in the end.
+        """
+        try:
+            async with in_background(self._keep_saved()):
+                yield
+        finally:
+            # Not awaited: a loop that shuts down would cancel that.
+            try:
+                self.save_now()
+            except CampaignError as error:
+                tell(f"{error}\nWhat could not be saved:\n{unsaved()}")
+
+    async def _keep_saved(self) -> None:
+        while True:
+            pause = max(CHECKPOINT_SECONDS, self._last_write_seconds / CHECKPOINT_SHARE)
+            await asyncio.sleep(pause)
+            try:
+                await self.save()
+            except CampaignError as error:
+                logger.warning("The table could not be saved, trying again: %s", error)
+
+    def _snapshot(self) -> _Snapshot:
+        self._snapshots += 1
+        return _Snapshot(self._snapshots, self._table.frame, list(self._table.states))
+
+    def _merge(self, written: Spreadsheet, version: str) -> None:
+        # Both or neither: a version that counts as known and was never merged is overwritten.
+        self._table.merge_from_disk(written)
+        self.version = version
+
+    def _exchange(self, snapshot: _Snapshot) -> tuple[Spreadsheet, str] | None:
+        """Writes the table. If another run wrote it since this one last did, returns that instead,
+        and its version.
+
+        A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
+        not begun by then, takes its place.
+        """
+        location = self._table.location
+        assert location is not None  # noqa: S101
+        with self._exchanging:
+            if snapshot.number < self._snapshots:
+                return None
+            with storage.one_writer(location):
+                version = storage.version(location)
+                if version is not None and version != self.version:
+                    return read_earlier(location, self._table.job_type), version
+                content = self._encoder.encode(snapshot.frame, snapshot.states)
+                self.version = storage.write_bytes(location, content)
+                return None
+
+
+def _writes() -> Attempts:
+    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
