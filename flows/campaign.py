@@ -20,13 +20,11 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign.campaign import Campaign, check_output
+from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escaped, fill_in, moment_of
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.listings import NOTHING_READ
-from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.options import (
@@ -167,9 +165,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     limit_usd = given.max_spend_usd
     # Names take some requests to be looked up. With a limit, the flow can say by itself what it is.
     if given.simulate or limit_usd is None or not brief.needs_catalogue:
-        opened = asyncio.run(_open(given, credentials, brief))
-        limit_usd = agreed_limit(Plan.of(opened.table), given)
-        stack.enter_context(already_read(opened.catalogue))
+        prepared = asyncio.run(_prepare(given, credentials, brief))
+        limit_usd = agreed_limit(prepared.plan, given)
+        stack.enter_context(already_read(prepared.batch.catalogue))
     return run_flow(
         lambda: campaign(
             escaped(given.spreadsheet),
@@ -259,7 +257,7 @@ def _print_plan(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
 ) -> None:
     if credentials or not brief.needs_catalogue:
-        plan = Plan.of(asyncio.run(_open(given, credentials, brief)).table)
+        plan = asyncio.run(_prepare(given, credentials, brief)).plan
         limit = keys_of(by_account(*credentials)) if credentials else RateLimiter()
         say(plan.describe(limit.seconds_for))
         if not credentials or given.no_preflight:
@@ -271,27 +269,25 @@ def _print_plan(
     say("Dry run: nothing was created.")
 
 
-async def _open(
+async def _prepare(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
-) -> Campaign:
+) -> Prepared[Campaign]:
     """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
     accounts = by_account(*credentials)
     async with clients_of(accounts) as clients:
         ask = given.dry_run and bool(clients) and not given.no_preflight
-        current = Campaign.open(
+        current = await read_campaign(
             brief,
             given.output,
-            catalogue=await look_up(clients[0], brief, checks=ask) if clients else NOTHING_READ,
+            clients,
             name=given.campaign,
+            looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
         )
         if given.simulate:
             current.check_simulation()
-        plan = Plan.of(current.table)
-        plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
-        if ask:
-            await current.preflight(*clients)
-        return current
+        limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
+        return await prepare(current, clients, max_spend_usd=limit_usd, preflight=ask, dry_run=True)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ from prefect.states import Completed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
+from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES, check_key
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
@@ -93,17 +93,14 @@ async def design_templates(
     try:
         check_limit(max_spend_usd)
         batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
-        plan = Plan.of(batch.table)
-        plan.check_budget(max_spend_usd)
         accounts = by_account(credentials)
-        keys = keys_of(accounts)
-        async with clients_of(accounts) as (client,):
-            account = await check_key(client, TEMPLATE_SCOPES)
-            now = client.now()
+        seconds_for = keys_of(accounts).seconds_for
+        async with clients_of(accounts) as clients:
+            prepared = await prepare(batch, clients, max_spend_usd=max_spend_usd, dry_run=dry_run)
+        plan, organization = prepared.plan, prepared.organization
         if dry_run:
-            logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
+            logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
             return Completed(message="Dry run: nothing was created.")
-        batch.hold_expired(now, accounts)
         check_places(download_images)
         batch.table.save_now()
     except CampaignError as error:
@@ -115,19 +112,19 @@ async def design_templates(
         plan.rows,
         plan.creates,
         plan.new_usd,
-        f", for {account.organization_name}" if account.organization_name else "",
+        f", for {organization}" if organization else "",
     )
-    run = RunReporter(batch, plan, keys.seconds_for, source, account.organization_name)
-    async with run.kept():
-        async with run.progress():
-            fan_out = ChunkTasks(
-                batch, accounts, attempts, timeout_seconds, wait, task=make_design_templates
+    reporter = RunReporter(batch, plan, seconds_for, source, organization)
+    async with reporter.kept():
+        async with reporter.progress():
+            tasks = ChunkTasks(
+                prepared, accounts, attempts, timeout_seconds, wait, task=make_design_templates
             )
-            results = await fan_out.run()
+            results = await tasks.run()
         pictures = await keep_pictures(
             batch.table, download_images, "", None, base_url=credentials.base_url
         )
-    watch.ended = await ended(await run.report(results, pictures, is_created_enough=not wait))
+    watch.ended = await ended(await reporter.report(results, pictures, is_created_enough=not wait))
     return watch.ended
 
 

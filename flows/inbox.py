@@ -18,7 +18,6 @@ from prefect.runtime import flow_run
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
@@ -27,7 +26,7 @@ from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_secon
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.table.limits import (
     DAY_LIMIT_USD,

@@ -16,10 +16,11 @@ from prefect.states import Completed
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
     RUN_LIMIT_USD,
@@ -89,10 +90,10 @@ async def revise(
         try:
             check_limit(max_spend_usd)
             revisions = Revisions.open(spreadsheet, output, sheet=sheet)
-            plan = Plan.of(revisions.table)
-            plan.check_budget(max_spend_usd)
-            account = await check_key(client)
-            await revisions.check(client)
+            prepared = await prepare(
+                revisions, [client], max_spend_usd=max_spend_usd, dry_run=dry_run
+            )
+            plan = prepared.plan
             if dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Completed(message=message)
@@ -108,35 +109,24 @@ async def revise(
             plan.creates,
             _cost(plan),
         )
-        results: list[ImageAdResult] = []
-        stopped_by = ""
-        run = RunReporter(
-            revisions,
-            plan,
-            client.limiter.seconds_for,
-            spreadsheet,
-            account.organization_name,
+
+        async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
+            return await revise_image_ads(
+                credentials, opaque(chunk.ads), timeout_seconds, opaque(revisions.table)
+            )
+
+        reporter = RunReporter(
+            revisions, plan, client.limiter.seconds_for, spreadsheet, prepared.organization
         )
-        async with run.kept():
-            try:
-                async with run.progress():
-                    while planned := await revisions.next_round(client):
-                        done = await revise_image_ads(
-                            credentials, opaque(planned), timeout_seconds, opaque(revisions.table)
-                        )
-                        revisions.collect(done)
-                        await revisions.note_versions(client, [r.position for r in done])
-                        results += done
-                        if any(result.stopped_by for result in done):
-                            break
-            except StaticAdsLabError as error:
-                stopped_by = f"The ads could not be read any more: {error}"
+        async with reporter.kept():
+            async with reporter.progress():
+                results = await run(prepared, revise_chunk, weights={client.key_id: 1.0})
             pictures = await keep_pictures(
                 revisions.table, download_images, "", None, base_url=credentials.base_url
             )
 
-    notes = [stopped_by] if stopped_by else []
-    watch.ended = await ended(await run.report(results, pictures, notes=notes))
+    notes = [revisions.trouble] if revisions.trouble else []
+    watch.ended = await ended(await reporter.report(results, pictures, notes=notes))
     return watch.ended
 
 

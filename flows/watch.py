@@ -23,8 +23,8 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
     WaitTimeoutError,
 )
+from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.names.one_ad import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.table.limits import (
     ONE_AD_LIMIT_USD,
     check_limit,

@@ -32,18 +32,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api import rate_limit, retries
-from prefect_staticadslab.background import all_of
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
 from prefect_staticadslab.campaign.pipeline import chunk as pipeline
 from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
-from prefect_staticadslab.campaign.pipeline import session, submit_window
+from prefect_staticadslab.campaign.pipeline import submit_window
 from prefect_staticadslab.campaign.table import checkpoints
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import ROOT, run_batch, simulated_ids
 
 COMPRESSED: dict[Any, dict[str, float]] = {
     poll_plan: {"POLL_SECONDS": 0.1},
@@ -273,19 +270,7 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
         assert task is not None
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
         campaign = Campaign.open(spreadsheet, output, base_url=url)
-        async with StaticAdsLabClient(SIMULATOR_API_KEY, url) as client:
-            await campaign.preflight(client)
-            await campaign.adopt(client)
-        campaign.table.save_now()
-        async with (
-            campaign.table.checkpoints(print),
-            session.shared_session(SIMULATOR_API_KEY, url) as shared,
-        ):
-            chunks = await all_of(
-                pipeline.generate(shared, chunk.ads, journal=campaign.table)
-                for chunk in campaign.chunks()
-            )
-            campaign.collect([result for chunk in chunks for result in chunk])
+        await run_batch(campaign, url, preflight=True)
 
     # A campaign that is terminated or refused is one of the things that happen.
     with contextlib.suppress(asyncio.CancelledError, CampaignError):

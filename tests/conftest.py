@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,9 +24,11 @@ from prefect_staticadslab import (
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -211,16 +214,24 @@ async def run_campaign(
     spreadsheet: str, output: str, url: str, *, attempts: int = 2
 ) -> tuple[Campaign, list[ImageAdResult]]:
     """What the campaign flow does, without Prefect."""
-    brief = Brief.open(spreadsheet)
     async with StaticAdsLabClient(SIMULATOR_API_KEY, url) as client:
-        campaign = Campaign.open(brief, output, catalogue=await look_up(client, brief))
+        campaign = await read_campaign(Brief.open(spreadsheet), output, [client])
+    return campaign, await run_batch(campaign, url, attempts=attempts)
+
+
+async def run_batch(
+    batch: Batch[Any], url: str, *, attempts: int = 2, preflight: bool = False
+) -> list[ImageAdResult]:
+    """What a flow does with a batch, without Prefect."""
     async with (
         StaticAdsLabClient(SIMULATOR_API_KEY, url) as client,
-        campaign.table.checkpoints(print),
         shared_session(SIMULATOR_API_KEY, url) as session,
     ):
-        await campaign.adopt(client)
-        results = []
-        for chunk in campaign.chunks():
-            results += await generate(session, chunk.ads, journal=campaign.table, attempts=attempts)
-    return campaign, results
+        prepared = await prepare(batch, [client], preflight=preflight)
+        batch.table.save_now()
+
+        async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
+            return await generate(session, chunk.ads, journal=batch.table, attempts=attempts)
+
+        async with batch.table.checkpoints(print):
+            return await run(prepared, run_chunk, weights={client.key_id: 1.0})

@@ -17,8 +17,8 @@ import pytest
 
 from flows.campaign import main
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, without_settings, write_campaign
 

@@ -21,9 +21,8 @@ from PIL import Image
 
 from flows.download import main
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, run_campaign, write_campaign

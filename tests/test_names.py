@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import State
 
 from flows.campaign import campaign, main
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP

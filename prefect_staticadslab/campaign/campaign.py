@@ -1,170 +1,249 @@
-"""A campaign as a whole: from a spreadsheet and an output to chunks of work, and to a summary."""
+"""A campaign from its rows to their ends: `prepare` checks all that can be checked, `run` does it.
+
+Image ads, design templates and revisions go this way, whether a flow, a command, an inbox or a test
+asks for it. What only Prefect adds, such as task runs for chunks, is passed in.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import urlsplit
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.connection import is_loopback
-from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.background import all_of
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.pipeline.adoption import adopt
-from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
-from prefect_staticadslab.campaign.preflight import (
-    KeyRefusedError,
-    check_key,
-    check_one_organization,
-)
-from prefect_staticadslab.campaign.table.job_state import RowStatus
-from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import check_location
+from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
+from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
+from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
+B = TypeVar("B", bound=Batch[Any])
+B_co = TypeVar("B_co", bound=Batch[Any], covariant=True)
 
-@dataclass
-class Campaign(ParallelBatch[ImageAdRequest]):
-    """A campaign's spreadsheet, checked, and its result table.
-
-    Attributes:
-        name: What the idempotency keys are made of: a name that was given, else the output.
-        table: The result table, with what earlier runs recorded.
-        catalogue: What was looked up of the API's catalogue.
-        adoption: What became of rows that an interrupted run may have sent long ago.
-    """
-
-    table: ResultTable
-    catalogue: Catalogue = field(default=NOTHING_READ, kw_only=True)
-
-    @classmethod
-    def open(
-        cls,
-        spreadsheet: str | Brief,
-        output: str,
-        *,
-        catalogue: Catalogue = NOTHING_READ,
-        name: str = "",
-        base_url: str = "",
-    ) -> Campaign:
-        """Checks everything that can be checked by now, and changes nothing.
-
-        Args:
-            spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
-            output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`;
-                "" for a campaign that has a name and keeps no table.
-            catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
-            name: The campaign's name, if not its output.
-            base_url: The API that will be used, to tell a table that was made with another one.
-
-        Raises:
-            CampaignError: Something is wrong; the message lists all of it.
-        """
-        brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
-        if output or not name:
-            check_output(brief, output)
-        table = ResultTable.open(output or None, expand(brief, catalogue))
-        if base_url:
-            _check_same_api(table, base_url)
-        return cls(name or storage.canonical(output), table, catalogue=catalogue)
-
-    def check_simulation(self) -> None:
-        """Raises if the table holds real ads: a simulation must not mix its own into them.
-
-        Raises:
-            OutputError: It does.
-        """
-        urls = [state.image_url for state in self.table.states if state.image_url]
-        if any(not _is_local(url) for url in urls):
-            raise OutputError(
-                f"{self.table.location} holds real ads. Choose another output for a simulation."
-            )
-
-    async def preflight(self, *clients: StaticAdsLabClient) -> Preflight:
-        """Asks the API about the keys and every id of the rows that are to be created.
-
-        Args:
-            clients: One for each key that shares the campaign.
-
-        Raises:
-            KeyRefusedError: A key is not accepted, or lacks a scope; the API is out of reach; or
-                the keys are of different organizations.
-            SpreadsheetError: Ids are wrong; the message lists all of them.
-        """
-        client = clients[0]
-        accounts = [await check_key(each) for each in clients]
-        check_one_organization(accounts)
-        account = accounts[0]
-        rows = [
-            row
-            for _, row, state in self.table.current_rows
-            if state.job_id is None or state.status is RowStatus.FAILED
-        ]
-        unchecked = await check_catalogue(client, account, rows, self.catalogue)
-        return Preflight(account.organization_name, unchecked, client.clock_ahead)
-
-    async def adopt(self, *clients: StaticAdsLabClient) -> None:
-        """Finds the ads of rows that an interrupted run may have sent a day ago or earlier.
-
-        Args:
-            clients: One for each key that shares the campaign; the first one is asked.
-
-        Raises:
-            KeyRefusedError: The API could not be asked, so nothing must be created.
-        """
-        try:
-            accounts = frozenset(client.key_id for client in clients)
-            self.adoption = await adopt(clients[0], self.table, accounts=accounts)
-        except StaticAdsLabError as error:
-            raise KeyRefusedError(
-                "Rows of an earlier run may have been sent, and the API could not be asked for "
-                f"their ads: {error}"
-            ) from error
-
-
-def check_output(brief: Brief, output: str) -> None:
-    """Raises if no result table of a spreadsheet can be at `output`.
-
-    Raises:
-        CampaignError: It cannot.
-    """
-    if brief.location and storage.canonical(brief.location) == storage.canonical(output):
-        raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-    check_location(output)
-
-
-def _check_same_api(table: ResultTable, base_url: str) -> None:
-    """A simulator's pictures are on this machine; they must not pass for a real API's."""
-    simulated = any(_is_local(state.image_url) for state in table.states if state.image_url)
-    if simulated and not _is_local(base_url):
-        raise OutputError(
-            f"{table.location} was made with a simulator: its pictures are on this machine. "
-            "Choose another output for the real ads."
-        )
-
-
-def _is_local(url: str) -> bool:
-    try:
-        return is_loopback(urlsplit(url).hostname or "")
-    except ValueError:
-        return False
+RunChunk: TypeAlias = Callable[[Chunk], Awaitable[list[ImageAdResult]]]
+"""Brings a chunk to its end, wherever that is done, and returns a result for each of its jobs."""
 
 
 @dataclass(frozen=True)
-class Preflight:
-    """What the API said.
+class Prepared(Generic[B_co]):
+    """What may begin: read, checked, looked up and planned. Nothing is created by then.
 
     Attributes:
-        organization: Whose key it is.
+        batch: The rows and their table.
+        plan: What there is to do, and what it may cost.
+        clients: One for each API key; none if the API was not asked.
+        organization: Whose keys these are.
         unchecked: How many ids could not be looked up cheaply.
-        clock_ahead: How far the API's clock is ahead of ours.
     """
 
+    batch: B_co
+    plan: Plan
+    clients: Sequence[StaticAdsLabClient] = ()
     organization: str = ""
     unchecked: int = 0
-    clock_ahead: timedelta = timedelta(0)
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far the API's clock is ahead of ours."""
+        return self.clients[0].clock_ahead if self.clients else timedelta(0)
+
+
+async def read_campaign(
+    source: Brief,
+    output: str,
+    clients: Sequence[StaticAdsLabClient] = (),
+    *,
+    name: str = "",
+    known: Catalogue = NOTHING_READ,
+    looks_up_ids: bool = True,
+    base_url: str = "",
+) -> Campaign:
+    """A campaign of image ads as it stands, its names looked up. Changes nothing.
+
+    Args:
+        source: Its spreadsheet.
+        output: Where the result table is or will be; "" if the campaign has a name and keeps none.
+        clients: Whom to ask for what names mean; with none, all rows must be in ids.
+        name: What its idempotency keys are made of, if not the output.
+        known: What was read of the catalogue a moment ago.
+        looks_up_ids: Whether a name beside an id must be that thing's.
+        base_url: The API that will be used, to tell a table that was made with another one.
+
+    Raises:
+        CampaignError: Something is wrong; the message lists all of it.
+    """
+    if output or not name:
+        check_output(source, output)
+    if clients:
+        known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
+    return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url)
+
+
+async def prepare(
+    batch: B,
+    clients: Sequence[StaticAdsLabClient] = (),
+    *,
+    max_spend_usd: float = math.inf,
+    preflight: bool = True,
+    dry_run: bool = False,
+) -> Prepared[B]:
+    """Checks a batch as far as it can be, and settles what an interrupted run has left open.
+
+    Args:
+        batch: The rows and their table.
+        clients: One for each API key that shares them; with none, the API is not asked.
+        max_spend_usd: What all of it may cost, earlier runs included, in USD; infinity is no limit.
+        preflight: Whether to ask the API about the keys and the rows.
+        dry_run: Whether nothing is to be begun, so that nothing needs to be settled.
+
+    Raises:
+        BudgetError: It could cost more.
+        KeyRefusedError: A key is not accepted, or lacks a scope; the API is out of reach; or the
+            keys are of different organizations.
+        SpreadsheetError: Rows are wrong; the message lists all of them.
+        StaticAdsLabError: The API could not be asked about rows.
+    """
+    Plan.of(batch.table).check_budget(max_spend_usd)
+    organization, unchecked = "", 0
+    if preflight and clients:
+        accounts = [await check_key(client, batch.scopes) for client in clients]
+        check_one_organization(accounts)
+        organization = accounts[0].organization_name
+        unchecked = await batch.check(clients[0], accounts[0])
+    if clients and not dry_run:
+        await batch.adopt(clients)
+    return Prepared(batch, Plan.of(batch.table), clients, organization, unchecked)
+
+
+async def run(
+    prepared: Prepared[Batch[Any]],
+    run_chunk: RunChunk,
+    *,
+    weights: Mapping[str, float],
+    most_chunks: int | None = None,
+) -> list[ImageAdResult]:
+    """Brings every row to its end, and the table up to date with it.
+
+    The table must be on disk by then (`save_now`), and be kept there meanwhile (`checkpoints`).
+
+    Args:
+        prepared: What `prepare` gave.
+        run_chunk: Brings a chunk to its end.
+        weights: By what stands for each API key, how many creates its rate limit allows, compared
+            with the others'.
+        most_chunks: About how many chunks there may be at once; None for any number.
+
+    Returns:
+        What became of each row that there was something to do for.
+    """
+    batch = prepared.batch
+    results: list[ImageAdResult] = []
+
+    async def run_and_collect(chunk: Chunk) -> list[ImageAdResult]:
+        done = await run_chunk(chunk)
+        await batch.collect(done)
+        return done
+
+    async for chunks in batch.rounds(prepared.clients, weights, most_chunks):
+        for done in await all_of(run_and_collect(chunk) for chunk in chunks):
+            results += done
+        if any(result.stopped_by for result in results):
+            break
+    return results
+
+
+class SeveralAdsError(CampaignError):
+    """What was to be one ad is several."""
+
+
+async def resolve_one_ad(
+    client: StaticAdsLabClient, cells: Mapping[str, str], *, max_spend_usd: float = math.inf
+) -> ImageAdRequest:
+    """The one ad that a spreadsheet's row of these cells would make, looked up and checked.
+
+    Args:
+        client: Whom to ask.
+        cells: By column, `design_template`, `brand`, `product`, `audience`, and if wanted
+            `product_variant`, `prompt` and `editable`: each an id or a name, as in a spreadsheet.
+        max_spend_usd: What the ad may cost, in USD; by default there is no limit.
+
+    Raises:
+        SpreadsheetError: A name or an id is wrong; the message says which, and what is there.
+        SeveralAdsError: The cells stand for several ads.
+        BudgetError: It would cost more than it may, or that is no limit.
+        KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
+
+    Example:
+        ```python
+        import asyncio
+        from prefect_staticadslab import StaticAdsLabCredentials
+        from prefect_staticadslab.campaign.campaign import resolve_one_ad
+
+        async def main():
+            async with StaticAdsLabCredentials.from_environment().get_client() as client:
+                request = await resolve_one_ad(client, {
+                    "design_template": "ad_format=Sale", "brand": "Harbor Roast",
+                    "product": "Cold Brew Kit", "audience": "Commuters",
+                    "prompt": "{product}, for {audience}",
+                })
+                print(request.prompt, request.price_usd)
+
+        asyncio.run(main())
+        ```
+    """
+    limit = limit_of(max_spend_usd)
+    try:
+        account = await check_key(client)
+        brief = Brief.read(_one_line(cells))
+        catalogue = await look_up(client, brief)
+        rows = read_rows(expand(brief, catalogue))
+        if len(rows) != 1:
+            raise SeveralAdsError(
+                f"That is {len(rows)} image ads, and this makes one. "
+                "Name one of each, or put it into a spreadsheet for flows/campaign.py."
+            )
+        await check_catalogue(client, account, rows, catalogue)
+    except SpreadsheetError as error:
+        raise SpreadsheetError(_without_row(problem) for problem in error.problems) from None
+    (row,) = rows
+    price = row.request.price_usd
+    if price > limit:
+        raise BudgetError(
+            f"The ad would cost {price:.2f} USD, more than the limit of {limit:.2f} USD."
+        )
+    return row.request
+
+
+def price_line(request: ImageAdRequest) -> str:
+    """What an ad costs, for people."""
+    kind = "editable" if request.editable else "flat"
+    return f"1 {kind} image ad: {request.price_usd:.2f} USD, billed when it completes"
+
+
+def _one_line(cells: Mapping[str, str]) -> Spreadsheet:
+    columns: dict[str, str] = {}
+    for name, value in cells.items():
+        prefix, _ = ID_COLUMNS.get(f"{name}_id", ("", ""))
+        is_id = bool(prefix) and value.strip().startswith(prefix)
+        columns[f"{name}_id" if is_id else name] = value
+    return Spreadsheet(frame_of(list(columns), [list(columns.values())]), (FIRST_ROW,))
+
+
+def _without_row(problem: Problem) -> Problem:
+    # Nobody wrote a spreadsheet, so there are no rows to look for.
+    return replace(problem, row=None)

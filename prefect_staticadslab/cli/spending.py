@@ -141,7 +141,7 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
         ```python
         from pathlib import Path
 
-        from prefect_staticadslab.campaign.campaign import Campaign
+        from prefect_staticadslab.campaign.job_types.image_ads import Campaign
         from prefect_staticadslab.campaign.reports.plan import Plan
         from prefect_staticadslab.cli.spending import cost_line
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from prefect import Task
@@ -20,10 +20,10 @@ from prefect.utilities.annotations import quote
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
 from prefect_staticadslab.api.rate_limit import shared_limiter
-from prefect_staticadslab.background import all_of
+from prefect_staticadslab.campaign.campaign import Prepared, RunChunk, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
-from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
+from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
@@ -90,45 +90,47 @@ class ChunkTasks:
     and what a lost worker had sent is asked for again with the same keys.
 
     Attributes:
-        campaign: The campaign, planned and saved.
+        prepared: What is to be run; its table is on disk.
         credentials: The keys that share it, by what stands for each.
         attempts, timeout_seconds, wait: See `generate_image_ads`.
-        clock_ahead: How far the API's clock is ahead of ours.
         task: The task that takes a chunk.
     """
 
-    campaign: ParallelBatch[Any]
+    prepared: Prepared[Batch[Any]]
     credentials: Mapping[str, StaticAdsLabCredentials]
     attempts: int
     timeout_seconds: float
     wait: bool
-    clock_ahead: timedelta = timedelta(0)
     task: ChunkTask = generate_image_ads
 
+    @property
+    def _batch(self) -> Batch[Any]:
+        return self.prepared.batch
+
     async def run(self) -> list[ImageAdResult]:
-        """All chunks' results, in the order of the chunks; the table has them by then."""
+        """What became of each row; the table has it by then."""
         keys = keys_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
-            chunks = self.campaign.chunks(keys.weights(), most=MOST_TASK_RUNS)
-            results = await all_of(self._here(chunk) for chunk in chunks)
-        else:
-            results = await self._elsewhere(self.campaign.chunks(keys.weights()), keys)
-        return [result for chunk in results for result in chunk]
+            return await run(
+                self.prepared, self._here, weights=keys.weights(), most_chunks=MOST_TASK_RUNS
+            )
+        with self._workers(keys) as run_chunk:
+            return await run(self.prepared, run_chunk, weights=keys.weights())
 
     async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
-        results = await self.task(
+        return await self.task(
             self.credentials[chunk.account],
             opaque(chunk.ads),
             self.attempts,
             self.timeout_seconds,
             self.wait,
-            opaque(self.campaign.table),
+            opaque(self._batch.table),
         )
-        self.campaign.collect(results)
-        return results
 
-    async def _elsewhere(self, chunks: list[Chunk], keys: KeyLimiters) -> list[list[ImageAdResult]]:
+    @contextlib.contextmanager
+    def _workers(self, keys: KeyLimiters) -> Iterator[RunChunk]:
+        """Gives what has a chunk run wherever the task runner likes."""
         # As many at once as the limit keeps busy; the others are not marked as sent before it is
         # their turn.
         at_once = {
@@ -137,15 +139,15 @@ class ChunkTasks:
         }
         places = {account: asyncio.Semaphore(count) for account, count in at_once.items()}
         stopped: dict[str, str] = {}
-        threads = ThreadPoolExecutor(min(len(chunks), sum(at_once.values())) or 1)
+        threads = ThreadPoolExecutor(sum(at_once.values()))
 
-        async def one(chunk: Chunk) -> list[ImageAdResult]:
+        async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
             results: dict[int, ImageAdResult] = {}
             # An attempt at a time: the next one's key must be in the table before it is used.
             for _ in range(self.attempts):
                 async with places[chunk.account]:
                     attempt = await self._attempt(chunk, stopped.get(chunk.account), threads)
-                self.campaign.collect(attempt)
+                await self._batch.collect(attempt)
                 results |= {result.position: result for result in attempt}
                 for result in attempt:
                     if result.stopped_by:
@@ -156,7 +158,7 @@ class ChunkTasks:
             return list(results.values())
 
         try:
-            return await all_of(one(chunk) for chunk in chunks)
+            yield run_chunk
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
@@ -166,7 +168,8 @@ class ChunkTasks:
         """Has a chunk generated by a worker, an attempt for each ad, and waits for the results."""
         if stopped_by is None:
             try:
-                chunk = await self.campaign.mark(chunk, datetime.now(UTC) + self.clock_ahead)
+                now = datetime.now(UTC) + self.prepared.clock_ahead
+                chunk = await mark_as_sent(self._batch.table, chunk, now)
             except CampaignError as error:
                 stopped_by = str(error)
         unsent: list[ImageAdResult] = []
@@ -198,7 +201,7 @@ class ChunkTasks:
             # A worker can die of anything, and the other chunks go on.
             get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
             lost = f"Its worker was lost ({type(error).__name__}); run it again."
-            states = self.campaign.table.states
+            states = self._batch.table.states
             return [
                 ImageAdResult(ad.position, replace(states[ad.position], error=lost))
                 for ad in chunk.ads

@@ -14,16 +14,16 @@ from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Completed, Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, ScanResult
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -110,8 +110,8 @@ class InboxRun:
         if opened is None:
             # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
-        plan = Plan.of(opened.table)
-        self._catalogues[waiting.name] = opened.catalogue
+        plan = opened.plan
+        self._catalogues[waiting.name] = opened.batch.catalogue
         never = self.budget.never(plan.new_usd)
         if reason := never.reason if never else self.day.never(plan.new_usd):
             self.refused[waiting.name] = reason
@@ -235,13 +235,13 @@ class InboxRun:
 
 async def _opened(
     waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
-) -> Campaign | None:
+) -> Prepared[Campaign] | None:
     """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
     try:
         brief = Brief.open(waiting.location)
         async with credentials.get_client(attempts=3) as client:
-            catalogue = await look_up(client, brief)
-        return Campaign.open(brief, waiting.output, catalogue=catalogue)
+            campaign = await read_campaign(brief, waiting.output, [client])
+            return await prepare(campaign, [client], preflight=False, dry_run=True)
     except (CampaignError, StaticAdsLabError):
         return None
 

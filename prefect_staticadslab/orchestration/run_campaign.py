@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +17,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.campaign.campaign import Campaign, Preflight, check_output
+from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import (
     SPREADSHEET_WORDS,
     CampaignError,
@@ -26,12 +26,11 @@ from prefect_staticadslab.campaign.errors import (
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
-from prefect_staticadslab.campaign.reports.plan import Plan, started_usd
+from prefect_staticadslab.campaign.reports.plan import started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
@@ -171,43 +170,62 @@ async def run_campaign(
             output, name, download_images, images_zip = (
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
             )
-        match source:
-            case str():
-                brief = Brief.open(source, sheet=sheet)
-            case pd.DataFrame():
-                brief = Brief.read(spreadsheet_of(source))
-            case _:
-                brief = Brief.read(source)
-        if output or not name:
-            check_output(brief, output)
+        brief = _read(source, sheet)
         accounts = by_account(credentials, *more_credentials)
-        keys = keys_of(accounts)
         async with clients_of(accounts) as clients:
-            current = Campaign.open(
+            campaign = await read_campaign(
                 brief,
                 output,
-                catalogue=await look_up(
-                    clients[0], brief, checks=preflight, known=_read_before.get()
-                ),
+                clients,
                 name=name,
+                known=_read_before.get(),
+                looks_up_ids=preflight,
                 base_url=credentials.base_url,
             )
-            _check_is_kept(current.table)
-            plan = Plan.of(current.table)
-            plan.check_budget(max_spend_usd)
-            asked = await current.preflight(*clients) if preflight else Preflight()
-            if dry_run:
-                logger.info("Dry run, nothing is created.\n%s", plan.describe(keys.seconds_for))
-                return CampaignResult(Completed(message=NOTHING_CREATED))
-            await current.adopt(*clients)
-        plan = Plan.of(current.table)
+            _check_is_kept(campaign.table)
+            prepared = await prepare(
+                campaign,
+                clients,
+                max_spend_usd=max_spend_usd,
+                preflight=preflight,
+                dry_run=dry_run,
+            )
+        seconds_for = keys_of(accounts).seconds_for
+        if dry_run:
+            logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
+            return CampaignResult(Completed(message=NOTHING_CREATED))
         folder = folder_for(output, download_images, images_zip)
         check_places(folder, images_zip, output=output)
-        current.table.save_now()
+        campaign.table.save_now()
     except CampaignError as error:
         message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
         return CampaignResult(await refused(error, message=message, is_last_word=False))
 
+    _say_what_begins(prepared, seconds_for)
+    reporter = RunReporter(
+        campaign, prepared.plan, seconds_for, brief.location, prepared.organization
+    )
+    before = list(campaign.table.states)
+    async with reporter.kept():
+        async with reporter.progress():
+            results = await ChunkTasks(prepared, accounts, attempts, timeout_seconds, wait).run()
+        pictures = await keep_pictures(campaign.table, folder, images_zip, credentials)
+    state = await reporter.report(results, pictures, is_created_enough=not wait)
+    return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
+
+
+def _read(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
+    match source:
+        case str():
+            return Brief.open(source, sheet=sheet)
+        case pd.DataFrame():
+            return Brief.read(spreadsheet_of(source))
+        case _:
+            return Brief.read(source)
+
+
+def _say_what_begins(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
+    logger, plan = get_run_logger(), prepared.plan
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
         plan.expansion and f"{plan.expansion} ",
@@ -215,34 +233,18 @@ async def run_campaign(
         plan.rows,
         plan.creates,
         plan.new_usd,
-        duration(plan.expected_seconds(keys.seconds_for)),
-        f", for {asked.organization}" if asked.organization else "",
+        duration(plan.expected_seconds(seconds_for)),
+        f", for {prepared.organization}" if prepared.organization else "",
         extra=if_cost_is_untold(),
     )
-    if gone := current.table.totals().removed:
+    if plan.removed:
         logger.info(
             "%s of %s no longer in the spreadsheet; kept after the others",
-            "1 ad" if gone == 1 else f"{gone} ads",
-            output,
+            "1 ad" if plan.removed == 1 else f"{plan.removed} ads",
+            prepared.batch.table.location,
         )
-    if asked.unchecked:
-        logger.info("%d ids were not looked up: that would take too long", asked.unchecked)
-    run = RunReporter(
-        current,
-        plan,
-        keys.seconds_for,
-        brief.location,
-        asked.organization,
-    )
-    before = list(current.table.states)
-    async with run.kept():
-        async with run.progress():
-            results = await ChunkTasks(
-                current, accounts, attempts, timeout_seconds, wait, asked.clock_ahead
-            ).run()
-        pictures = await keep_pictures(current.table, folder, images_zip, credentials)
-    state = await run.report(results, pictures, is_created_enough=not wait)
-    return CampaignResult(state, current.table, started_usd(current.table, before))
+    if prepared.unchecked:
+        logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)
 
 
 def _check_is_kept(table: ResultTable) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer

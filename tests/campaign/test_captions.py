@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.captions import SLUG_BYTES, captions, file_stem
 from prefect_staticadslab.campaign.pictures.downloading import picture_stem
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.campaign import Campaign
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet, write_contact_sheet
 
 

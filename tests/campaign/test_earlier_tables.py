@@ -12,9 +12,9 @@ import pytest
 
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS

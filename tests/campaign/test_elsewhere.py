@@ -9,10 +9,11 @@ import pytest
 
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import key_id
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -31,12 +32,12 @@ async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:
     campaign = Campaign.open(write_campaign(folder, *prompts), str(folder / "out.csv"))
     campaign.table.save_now()
     (chunk,) = campaign.chunks(WEIGHTS)
-    return campaign, await campaign.mark(chunk, datetime.now(UTC))
+    return campaign, await mark_as_sent(campaign.table, chunk, datetime.now(UTC))
 
 
 async def on_a_worker(campaign: Campaign, chunk: Chunk, url: str) -> None:
     async with shared_session(SIMULATOR_API_KEY, url) as session:
-        campaign.collect(await generate(session, chunk.ads, attempts=1))
+        await campaign.collect(await generate(session, chunk.ads, attempts=1))
 
 
 async def test_a_chunk_is_written_down_before_it_is_sent_and_collected_after(
@@ -71,7 +72,7 @@ async def test_what_waited_for_a_worker_for_hours_is_not_sent(
 ) -> None:
     campaign = Campaign.open(write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"))
     (chunk,) = campaign.chunks(WEIGHTS)
-    chunk = await campaign.mark(chunk, datetime.now(UTC) - timedelta(hours=3))
+    chunk = await mark_as_sent(campaign.table, chunk, datetime.now(UTC) - timedelta(hours=3))
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
         await client.get_account()
     await on_a_worker(campaign, chunk, simulator.url)
@@ -94,5 +95,5 @@ async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
         StaticAdsLabClient(SECOND_API_KEY, simulator.url) as second,
         StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as first,
     ):
-        await again.adopt(second, first)
+        await again.adopt([second, first])
     assert {s.job_id for s in again.table.states} == set(simulator.world.jobs)

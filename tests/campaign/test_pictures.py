@@ -23,10 +23,9 @@ from PIL import Image
 
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.errors import AuthenticationError
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.local_files import temporary_name
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures import downloading
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet

@@ -9,8 +9,9 @@ import pytest
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign.campaign import Campaign, Preflight
+from prefect_staticadslab.campaign.campaign import Prepared, prepare
 from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.catalog import make_id, seeded_catalog
@@ -40,9 +41,11 @@ def opened(tmp_path: Path) -> Open:
     return make
 
 
-async def preflight(campaign: Campaign, url: str, key: str = SIMULATOR_API_KEY) -> Preflight:
+async def preflight(
+    campaign: Campaign, url: str, key: str = SIMULATOR_API_KEY
+) -> Prepared[Campaign]:
     async with StaticAdsLabClient(key, url, attempts=1, limiter=RateLimiter()) as client:
-        return await campaign.preflight(client)
+        return await prepare(campaign, [client], dry_run=True)
 
 
 async def test_a_good_campaign_is_told_whose_key_it_is(

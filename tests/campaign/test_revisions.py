@@ -16,12 +16,11 @@ from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
 from prefect_staticadslab.campaign.pipeline.attempt import BUSY, Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import MakeRequest
+from tests.conftest import MakeRequest, run_batch
 
 
 @pytest.fixture(autouse=True)
@@ -53,16 +52,7 @@ async def finished(client: StaticAdsLabClient, request: ImageAdRequest) -> Image
 async def run(client: StaticAdsLabClient, spreadsheet: str, output: Path) -> Revisions:
     """What the flow does, without Prefect."""
     revisions = Revisions.open(spreadsheet, str(output))
-    await revisions.check(client)
-    revisions.table.save_now()
-    async with (
-        revisions.table.checkpoints(print),
-        shared_session(SIMULATOR_API_KEY, client.base_url) as session,
-    ):
-        while planned := await revisions.next_round(client):
-            results = await generate(session, planned, journal=revisions.table, attempts=1)
-            revisions.collect(results)
-            await revisions.note_versions(client, [r.position for r in results])
+    await run_batch(revisions, client.base_url, attempts=1, preflight=True)
     return revisions
 
 

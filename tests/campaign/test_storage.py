@@ -16,12 +16,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.simulator import SimulatorServer

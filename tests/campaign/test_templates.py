@@ -14,12 +14,13 @@ from PIL import Image
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
-from prefect_staticadslab.campaign.pipeline.chunk import generate
-from prefect_staticadslab.campaign.pipeline.session import shared_session
+from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
+from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import run_batch
 
 
 @pytest.fixture(autouse=True)
@@ -46,13 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def run(batch: TemplateBatch, url: str) -> TemplateBatch:
     """What the flow does, without Prefect."""
-    batch.table.save_now()
-    async with (
-        batch.table.checkpoints(print),
-        shared_session(SIMULATOR_API_KEY, url) as session,
-    ):
-        for chunk in batch.chunks():
-            batch.collect(await generate(session, chunk.ads, journal=batch.table))
+    await run_batch(batch, url)
     return batch
 
 
@@ -158,8 +153,9 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     output = str(tmp_path / "out.csv")
     batch = TemplateBatch.open(str(folder), output)
     (chunk,) = batch.chunks()
-    marked = await batch.mark(type(chunk)(client.key_id, chunk.ads), datetime.now(UTC))
-    from prefect_staticadslab.campaign.pipeline.submit import send
+    marked = await mark_as_sent(
+        batch.table, type(chunk)(client.key_id, chunk.ads), datetime.now(UTC)
+    )
 
     plan = marked.ads[0]
     key = plan.state.idempotency_key or ""

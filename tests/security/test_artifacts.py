@@ -13,7 +13,7 @@ from prefect import flow
 
 from prefect_staticadslab import JobState, Progress, RowStatus
 from prefect_staticadslab.api.events import Complete
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.orchestration.reporting import artifacts, assets, live

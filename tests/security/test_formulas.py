@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.catalogue_tables.report import write_report
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
 from prefect_staticadslab.campaign.files.cells import frame_of
 from prefect_staticadslab.campaign.files.formulas import as_written, inert
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.lookup import look_up

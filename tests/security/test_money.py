@@ -34,14 +34,13 @@ from prefect_staticadslab import (
     TypedAd,
     run_campaign,
 )
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.campaign import resolve_one_ad
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.names.one_ad import resolve_one_ad
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
     DAY_LIMIT_USD,

@@ -19,7 +19,7 @@ from flows import inbox as inbox_command
 from flows import revise as revise_command
 from flows import watch as watch_command
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.listings import Listing, ListKey, ResourceType
 from prefect_staticadslab.campaign.reports.plan import Plan

@@ -339,7 +339,7 @@ async def test_what_no_run_or_no_day_can_ever_start_is_refused(
 
 def test_the_end_of_a_run_keeps_what_the_day_has_cost(tmp_path: Path) -> None:
     from prefect_staticadslab import JobState, RowStatus
-    from prefect_staticadslab.campaign.campaign import Campaign
+    from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 
     put(tmp_path, a="12")
     made = work(tmp_path)

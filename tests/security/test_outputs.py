@@ -13,12 +13,12 @@ import pytest
 
 from flows.campaign import main
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.campaign import Campaign
 from prefect_staticadslab.campaign.catalogue_tables.report import check_report, write_report
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.cells import frame_of
 from prefect_staticadslab.campaign.inbox.notes import Note, write_note
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.folder import PictureFolder
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip

@@ -30,7 +30,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from prefect_staticadslab.campaign.campaign import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.temporary_server import NO_ORIGIN, closed_temporary_server
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, running_prefect, without_settings, write_campaign

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
+from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import folders, storage
 from prefect_staticadslab.campaign.files.cells import (
@@ -25,6 +26,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
@@ -243,6 +245,8 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         references: Where the reference ads were found.
     """
 
+    scopes: ClassVar[Sequence[str]] = TEMPLATE_SCOPES
+
     references: References
 
     @classmethod
@@ -270,6 +274,10 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             if facts != state.facts:
                 table.update(position, replace(state, facts=facts))
         return cls(name or storage.canonical(output), table, references=references)
+
+    async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
+        """Leaves rows to people whose keys are no help any more; see `hold_expired`."""
+        self.hold_expired(clients[0].now(), {client.key_id for client in clients})
 
     def hold_expired(self, now: datetime, accounts: Collection[str]) -> None:
         """Notes which rows were sent so long ago, or with such a key, that their key is no help.

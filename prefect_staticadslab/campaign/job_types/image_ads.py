@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Final, Self
+from urllib.parse import urlsplit
 
-from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.connection import is_loopback
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.models import Account, ImageAdRequest
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.names.id_check import check_catalogue
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.pipeline.adoption import adopt
+from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
+from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
-from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS
+from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.result_table import JobTable, check_location
 
 IMAGE_ADS: Final = JobType("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
 """What a campaign is made of."""
@@ -33,3 +48,109 @@ class ResultTable(JobTable[ImageAdRequest]):
     def reopen(cls, location: str, job_type: JobType[ImageAdRequest] = IMAGE_ADS) -> Self:
         """See `JobTable.reopen`."""
         return super().reopen(location, job_type)
+
+
+@dataclass
+class Campaign(ParallelBatch[ImageAdRequest]):
+    """A campaign's spreadsheet, checked, and its result table.
+
+    Attributes:
+        name: What the idempotency keys are made of: a name that was given, else the output.
+        table: The result table, with what earlier runs recorded.
+        catalogue: What was looked up of the API's catalogue.
+        adoption: What became of rows that an interrupted run may have sent long ago.
+    """
+
+    table: ResultTable
+    catalogue: Catalogue = field(default=NOTHING_READ, kw_only=True)
+
+    @classmethod
+    def open(
+        cls,
+        spreadsheet: str | Brief,
+        output: str,
+        *,
+        catalogue: Catalogue = NOTHING_READ,
+        name: str = "",
+        base_url: str = "",
+    ) -> Campaign:
+        """Checks everything that can be checked by now, and changes nothing.
+
+        Args:
+            spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
+            output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`;
+                "" for a campaign that has a name and keeps no table.
+            catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
+            name: The campaign's name, if not its output.
+            base_url: The API that will be used, to tell a table that was made with another one.
+
+        Raises:
+            CampaignError: Something is wrong; the message lists all of it.
+        """
+        brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
+        if output or not name:
+            check_output(brief, output)
+        table = ResultTable.open(output or None, expand(brief, catalogue))
+        if base_url:
+            _check_same_api(table, base_url)
+        return cls(name or storage.canonical(output), table, catalogue=catalogue)
+
+    def check_simulation(self) -> None:
+        """Raises if the table holds real ads: a simulation must not mix its own into them.
+
+        Raises:
+            OutputError: It does.
+        """
+        urls = [state.image_url for state in self.table.states if state.image_url]
+        if any(not _is_local(url) for url in urls):
+            raise OutputError(
+                f"{self.table.location} holds real ads. Choose another output for a simulation."
+            )
+
+    async def check(self, client: StaticAdsLabClient, account: Account) -> int:
+        """Asks the API about every id of the rows that are to be created; see `Batch.check`."""
+        rows = [
+            row
+            for _, row, state in self.table.current_rows
+            if state.job_id is None or state.status is RowStatus.FAILED
+        ]
+        return await check_catalogue(client, account, rows, self.catalogue)
+
+    async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
+        """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`."""
+        try:
+            accounts = frozenset(client.key_id for client in clients)
+            self.adoption = await adopt(clients[0], self.table, accounts=accounts)
+        except StaticAdsLabError as error:
+            raise KeyRefusedError(
+                "Rows of an earlier run may have been sent, and the API could not be asked for "
+                f"their ads: {error}"
+            ) from error
+
+
+def check_output(brief: Brief, output: str) -> None:
+    """Raises if no result table of a spreadsheet can be at `output`.
+
+    Raises:
+        CampaignError: It cannot.
+    """
+    if brief.location and storage.canonical(brief.location) == storage.canonical(output):
+        raise OutputError("The output is the spreadsheet itself. Choose another file name.")
+    check_location(output)
+
+
+def _check_same_api(table: ResultTable, base_url: str) -> None:
+    """A simulator's pictures are on this machine; they must not pass for a real API's."""
+    simulated = any(_is_local(state.image_url) for state in table.states if state.image_url)
+    if simulated and not _is_local(base_url):
+        raise OutputError(
+            f"{table.location} was made with a simulator: its pictures are on this machine. "
+            "Choose another output for the real ads."
+        )
+
+
+def _is_local(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False

@@ -8,21 +8,22 @@ whoever goes on with an interrupted run knows from it whether the change has arr
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.models import ImageAd, ImageAdVersion
+from prefect_staticadslab.api.models import Account, ImageAd, ImageAdVersion
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
-from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
+from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
@@ -37,9 +38,15 @@ MAY_STILL_COME: Final = 2 * SENT_WITHIN
 
 @dataclass
 class Revisions(Batch[Change]):
-    """Revisions to make, and their table. Those of one ad are made one after the other."""
+    """Revisions to make, and their table. Those of one ad are made one after the other.
 
+    Attributes:
+        trouble: Why no further ads could be read, if that is so.
+    """
+
+    trouble: str = ""
     _tried: set[int] = field(default_factory=set)
+    _client: StaticAdsLabClient | None = None
 
     @classmethod
     def open(cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "") -> Revisions:
@@ -61,7 +68,7 @@ class Revisions(Batch[Change]):
         table = JobTable.open(output, read, REVISION_JOBS)
         return cls(name or storage.canonical(output), table)
 
-    async def check(self, client: StaticAdsLabClient) -> None:
+    async def check(self, client: StaticAdsLabClient, account: Account) -> int:
         """Checks the changes against the ads that they are for, before anything is sent.
 
         Raises:
@@ -91,6 +98,27 @@ class Revisions(Batch[Change]):
                 problems.append(Problem(str(error), row.number, change.column))
         if problems:
             raise SpreadsheetError(problems)
+        return 0
+
+    async def rounds(
+        self,
+        clients: Sequence[StaticAdsLabClient],
+        weights: Mapping[str, float],
+        most: int | None,
+    ) -> AsyncIterator[list[Chunk]]:
+        """One revision of each ad after another; see `Batch.rounds`."""
+        client = self._client = clients[0]
+        try:
+            while planned := await self.next_round(client):
+                yield [Chunk(client.key_id, planned)]
+        except StaticAdsLabError as error:
+            self.trouble = f"The ads could not be read any more: {error}"
+
+    async def collect(self, results: Sequence[ImageAdResult]) -> None:
+        """Notes the results, and the versions that they have become; see `Batch.collect`."""
+        await super().collect(results)
+        if self._client is not None:
+            await self._note_versions(self._client, [result.position for result in results])
 
     async def next_round(self, client: StaticAdsLabClient) -> list[PlannedJob]:
         """The next revision of each ad, with the tree to send.
@@ -144,7 +172,7 @@ class Revisions(Batch[Change]):
             self.table.update(position, step.state)
         return PlannedJob(position, step.request, campaign_id(self.name), row.identity, step.state)
 
-    async def note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
+    async def _note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
         """Notes the version that each completed revision has become, as far as the API tells."""
         for position in positions:
             state = self.table.states[position]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.job_type import Q
@@ -24,7 +27,7 @@ B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
 
 
 @dataclass
-class Batch(Generic[Q]):
+class Batch(ABC, Generic[Q]):
     """A table of paid jobs.
 
     Attributes:
@@ -32,6 +35,9 @@ class Batch(Generic[Q]):
         table: The result table, with what earlier runs recorded.
         adoption: What became of rows that an interrupted run may have sent long ago.
     """
+
+    scopes: ClassVar[Sequence[str]] = NEEDED_SCOPES
+    """What a key must be good for."""
 
     name: str
     table: JobTable[Q]
@@ -42,7 +48,44 @@ class Batch(Generic[Q]):
         """What people call it: its table's name, or its own."""
         return storage.name(self.table.location or self.name)
 
-    def collect(self, results: Sequence[ImageAdResult]) -> None:
+    async def check(self, client: StaticAdsLabClient, account: Account) -> int:
+        """Asks the API whether the rows that are to be begun can be.
+
+        Returns:
+            How many of their ids could not be looked up cheaply.
+
+        Raises:
+            SpreadsheetError: Some cannot; the message lists all of them.
+            StaticAdsLabError, KeyRefusedError: The API could not be asked.
+        """
+        return 0
+
+    async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
+        """Finds out about rows that an interrupted run may have sent a day ago or earlier.
+
+        Args:
+            clients: One for each API key; the first one is asked.
+
+        Raises:
+            KeyRefusedError: The API could not be asked, so nothing must be created.
+        """
+
+    @abstractmethod
+    def rounds(
+        self,
+        clients: Sequence[StaticAdsLabClient],
+        weights: Mapping[str, float],
+        most: int | None,
+    ) -> AsyncIterator[list[Chunk]]:
+        """Chunks that can be brought to their end side by side, round after round.
+
+        Args:
+            clients: One for each API key.
+            weights: How to share rows out between the keys; see `distribute`.
+            most: About how many chunks a round may have; None for any number.
+        """
+
+    async def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Notes the results of chunks, which may come from another process."""
         for result in results:
             self.table.update(result.position, result.state)
@@ -50,6 +93,16 @@ class Batch(Generic[Q]):
 
 class ParallelBatch(Batch[B]):
     """A batch of jobs that are begun and followed independently of one another."""
+
+    async def rounds(
+        self,
+        clients: Sequence[StaticAdsLabClient],
+        weights: Mapping[str, float],
+        most: int | None,
+    ) -> AsyncIterator[list[Chunk]]:
+        """All chunks at once; see `Batch.rounds`."""
+        if chunks := self.chunks(weights, most=most):
+            yield chunks
 
     def chunks(
         self, weights: Mapping[str, float] | None = None, *, most: int | None = None
@@ -75,29 +128,31 @@ class ParallelBatch(Batch[B]):
         hundreds = math.ceil(len(planned) / CHUNK_ADS / most) if most else 1
         return distribute(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
 
-    async def mark(self, chunk: Chunk, now: datetime) -> Chunk:
-        """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
 
-        Args:
-            chunk: The chunk.
-            now: The time, by the API's clock.
+async def mark_as_sent(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk:
+    """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
 
-        Returns:
-            The chunk, with what another run wrote down of it by then.
+    Args:
+        table: The chunk's table.
+        chunk: The chunk.
+        now: The time, by the API's clock.
 
-        Raises:
-            CampaignError: It cannot be written, so nothing must be sent.
-        """
-        marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
-        for ad in marked:
-            ad.begin(now, chunk.account)
-        known = await self.table.before_send({ad.position: ad.state for ad in marked})
-        # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
-        # is lost, and then by another one, which is refused.
-        ads = [
-            replace(plan, state=known[plan.position], persisted_elsewhere=True)
-            if plan.position in known
-            else plan
-            for plan in chunk.ads
-        ]
-        return replace(chunk, ads=ads)
+    Returns:
+        The chunk, with what another run wrote down of it by then.
+
+    Raises:
+        CampaignError: It cannot be written, so nothing must be sent.
+    """
+    marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
+    for ad in marked:
+        ad.begin(now, chunk.account)
+    known = await table.before_send({ad.position: ad.state for ad in marked})
+    # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
+    # is lost, and then by another one, which is refused.
+    ads = [
+        replace(plan, state=known[plan.position], persisted_elsewhere=True)
+        if plan.position in known
+        else plan
+        for plan in chunk.ads
+    ]
+    return replace(chunk, ads=ads)
