@@ -1,15 +1,6 @@
 """Prefect blocks, tasks and flows for the Static Ads Lab API: spreadsheets in, image ads out."""
 
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.catalogue import (
-    Audience,
-    Brand,
-    DesignTemplate,
-    Image,
-    ImageType,
-    Product,
-    ProductVariant,
-)
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.events import (
@@ -26,6 +17,15 @@ from prefect_staticadslab.api.models import (
     ImageAdOptions,
     ImageAdRequest,
     ImageAdVersion,
+)
+from prefect_staticadslab.api.resources import (
+    Audience,
+    Brand,
+    DesignTemplate,
+    Image,
+    ImageType,
+    Product,
+    ProductVariant,
 )
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.rows.form_ads import TypedAd

@@ -11,24 +11,6 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.answers import (
-    Reply,
-    body_pieces,
-    parse,
-    parse_list,
-    read_answer,
-    read_body,
-)
-from prefect_staticadslab.api.base_client import BaseClient, Upload, encoded
-from prefect_staticadslab.api.catalogue import (
-    ENDPOINTS,
-    CatalogueResource,
-    CreatedDesignTemplate,
-    DesignTemplate,
-    Image,
-    ImageFile,
-    ImageType,
-)
 from prefect_staticadslab.api.errors import (
     BadRequestError,
     NotFoundError,
@@ -54,6 +36,24 @@ from prefect_staticadslab.api.models import (
     Job,
 )
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
+from prefect_staticadslab.api.resources import (
+    ENDPOINTS,
+    CatalogueResource,
+    CreatedDesignTemplate,
+    DesignTemplate,
+    Image,
+    ImageFile,
+    ImageType,
+)
+from prefect_staticadslab.api.responses import (
+    Reply,
+    body_pieces,
+    parse,
+    parse_list,
+    read_answer,
+    read_body,
+)
+from prefect_staticadslab.api.transport import BaseClient, Upload, encoded
 
 C = TypeVar("C", bound=CatalogueResource)
 J = TypeVar("J", bound=Job)

@@ -12,15 +12,15 @@ import stamina
 
 from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient, StaticAdsLabError
 from prefect_staticadslab.api import errors
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.errors import ErrorDetail
+from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     DesignTemplate,
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.api.errors import ErrorDetail
-from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.retries import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY

@@ -15,14 +15,6 @@ from typing import Any, Final
 import httpx
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.catalogue import (
-    Audience,
-    Brand,
-    DesignTemplate,
-    Image,
-    Product,
-    ProductVariant,
-)
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.events import Progress
@@ -32,6 +24,14 @@ from prefect_staticadslab.api.rate_limit import (
     RateLimitHeaders,
     RateLimitState,
     Turn,
+)
+from prefect_staticadslab.api.resources import (
+    Audience,
+    Brand,
+    DesignTemplate,
+    Image,
+    Product,
+    ProductVariant,
 )
 from tests.fuzz.inputs import (
     MOMENTS,

@@ -14,8 +14,6 @@ import pytest
 import stamina
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError, bounds
-from prefect_staticadslab.api.answers import load_json
-from prefect_staticadslab.api.catalogue import Brand
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -28,6 +26,8 @@ from prefect_staticadslab.api.rate_limit import (
     RateLimitHeaders,
     RateLimitState,
 )
+from prefect_staticadslab.api.resources import Brand
+from prefect_staticadslab.api.responses import load_json
 from tests.scripted import answer, data, scripted
 from tests.security.hostile import bomb, endless, head, hostile, trickling, whole
 

@@ -13,13 +13,13 @@ import pytest
 import stamina
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.downloads import ATTEMPTS, PictureDownloader
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     ForbiddenAddressError,
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.web import WebGate
+from prefect_staticadslab.api.web.downloads import ATTEMPTS, PictureDownloader
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.simulator import SimulatorServer

@@ -24,7 +24,7 @@ from prefect_staticadslab.api.errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint
 from prefect_staticadslab.campaign.pipeline.submit import AnyRequest
 from prefect_staticadslab.campaign.rows.ad_rows import idempotency_key

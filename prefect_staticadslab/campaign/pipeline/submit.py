@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prefect_staticadslab.api.catalogue import TEMPLATE_PRICE_USD
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import ImageAdRequest, Job
+from prefect_staticadslab.api.resources import TEMPLATE_PRICE_USD
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.job_types.json_trees import fingerprint

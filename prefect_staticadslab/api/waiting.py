@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
@@ -22,6 +21,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
 from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdRequest, Job
+from prefect_staticadslab.api.resources import DesignTemplate
 
 logger = logging.getLogger(__name__)
 

@@ -16,14 +16,6 @@ import httpx
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.answers import (
-    Answer,
-    Redactor,
-    Reply,
-    parse_list,
-    read_answer,
-    read_body,
-)
 from prefect_staticadslab.api.connection import (
     DEFAULT_BASE_URL,
     check_api_key,
@@ -38,6 +30,14 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.fields import Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
+from prefect_staticadslab.api.responses import (
+    Answer,
+    Redactor,
+    Reply,
+    parse_list,
+    read_answer,
+    read_body,
+)
 from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
 from prefect_staticadslab.api.web import ACCEPT_ENCODING
 

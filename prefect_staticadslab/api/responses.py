@@ -47,7 +47,7 @@ class Redactor:
 
     Example:
         ```python
-        from prefect_staticadslab.api.answers import Redactor
+        from prefect_staticadslab.api.responses import Redactor
 
         redactor = Redactor("sal_live_x")
         assert redactor.text("sal_live_x may not") == "sal_… may not"
@@ -126,7 +126,7 @@ def load_json(text: str) -> Any:
 
     Example:
         ```python
-        from prefect_staticadslab.api.answers import load_json
+        from prefect_staticadslab.api.responses import load_json
 
         assert load_json('{"id": "ia_1"}') == {"id": "ia_1"}
         ```

@@ -150,7 +150,7 @@ class ImageFile:
 
     Example:
         ```python
-        from prefect_staticadslab.api.catalogue import ImageFile
+        from prefect_staticadslab.api.resources import ImageFile
 
         image = ImageFile("logo.png", b"\\x89PNG\\r\\n\\x1a\\n...")
         assert image.media_type == "image/png"
@@ -193,7 +193,7 @@ def media_type(content: bytes) -> str | None:
 
     Example:
         ```python
-        from prefect_staticadslab.api.catalogue import media_type
+        from prefect_staticadslab.api.resources import media_type
 
         assert media_type(b"GIF89a......") == "image/gif"
         assert media_type(b"<html>......") is None

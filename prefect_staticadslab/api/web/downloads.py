@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.catalogue import media_type
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     StaticAdsLabError,
     UnreadableAnswerError,
     WebError,
 )
+from prefect_staticadslab.api.resources import media_type
 from prefect_staticadslab.api.retries import retrying
 from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_client
 
@@ -37,7 +37,7 @@ def picture_ending(head: bytes) -> str | None:
 
     Example:
         ```python
-        from prefect_staticadslab.api.downloads import picture_ending
+        from prefect_staticadslab.api.web.downloads import picture_ending
 
         assert picture_ending(b"\\xff\\xd8\\xff\\xe0........") == ".jpg"
         assert picture_ending(b"<html>Sorry") is None
