@@ -23,7 +23,6 @@ from prefect_staticadslab.api.events import (
     ImageAdEvent,
     read_events,
 )
-from prefect_staticadslab.api.fields import JsonTree
 from prefect_staticadslab.api.models import (
     MAX_FIGMA_ITEMS,
     MAX_IDS_PER_READ,
@@ -34,6 +33,7 @@ from prefect_staticadslab.api.models import (
     ImageAdRequest,
     ImageAdVersion,
     Job,
+    JsonTree,
 )
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.resources import (

@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
-from prefect_staticadslab.api.fields import (
+from prefect_staticadslab.api.models import (
     Identifier,
+    Job,
     Maybe,
     Moment,
     Pixels,
@@ -19,7 +20,6 @@ from prefect_staticadslab.api.fields import (
     Text,
     Url,
 )
-from prefect_staticadslab.api.models import Job
 
 TEMPLATE_PRICE_USD: Final = Decimal("0.25")
 """USD per design template, billed when it completes. From the vendor's price list."""

@@ -22,7 +22,7 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     error_class,
 )
-from prefect_staticadslab.api.fields import Resource, in_utc
+from prefect_staticadslab.api.models import Resource, in_utc
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.web import unbounded_encoding
 

@@ -28,7 +28,7 @@ from prefect_staticadslab.api.errors import (
     APITimeoutError,
     OversizedAnswerError,
 )
-from prefect_staticadslab.api.fields import Resource
+from prefect_staticadslab.api.models import Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
 from prefect_staticadslab.api.responses import (
     Answer,

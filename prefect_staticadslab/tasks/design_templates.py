@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
-from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.images import read_image
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob

@@ -9,8 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictError
-from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials

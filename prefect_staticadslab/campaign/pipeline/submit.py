@@ -13,8 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import ImageAdRequest, Job
+from prefect_staticadslab.api.models import ImageAdRequest, Job, JsonTree
 from prefect_staticadslab.api.resources import TEMPLATE_PRICE_USD
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location
