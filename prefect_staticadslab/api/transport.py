@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -26,9 +26,11 @@ from prefect_staticadslab.api.connection import (
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
+    BadRequestError,
+    NotFoundError,
     OversizedAnswerError,
 )
-from prefect_staticadslab.api.models import Resource
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
 from prefect_staticadslab.api.responses import (
     Answer,
@@ -44,6 +46,7 @@ from prefect_staticadslab.api.web import ACCEPT_ENCODING
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
+J = TypeVar("J", bound=Job)
 
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
@@ -66,7 +69,7 @@ class Upload:
     media_type: str
 
 
-class BaseClient:
+class Transport:
     """Sends requests for `StaticAdsLabClient`, which knows what they are about."""
 
     def __init__(
@@ -152,6 +155,36 @@ class BaseClient:
             f"{bounds.LIST_BYTES:,} bytes",
             status=answer.status,
         )
+
+    async def _read_many(self, kind: type[J], path: str, identifiers: Sequence[str]) -> list[J]:
+        """Those of the jobs that the API answers, in the order of their ids."""
+        ids = list(dict.fromkeys(identifiers))
+        found: dict[str, J] = {}
+        for start in range(0, len(ids), MAX_IDS_PER_READ):
+            for job in await self._read_batch(kind, path, ids[start : start + MAX_IDS_PER_READ]):
+                found[job.id] = job
+        return [found[i] for i in ids if i in found]
+
+    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
+        # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
+        # others.
+        try:
+            answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
+        except (BadRequestError, NotFoundError, OversizedAnswerError):
+            if len(ids) == 1:
+                return []
+            middle = len(ids) // 2
+            halves = ids[:middle], ids[middle:]
+            return [job for half in halves for job in await self._read_batch(kind, path, half)]
+        return parse_list(kind, answer)
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._request("DELETE", path)
+        except NotFoundError as error:
+            # If an earlier try was not answered, it was that one which deleted it.
+            if not error.outcome_unknown:
+                raise
 
     async def _request(
         self,
