@@ -15,6 +15,7 @@ import httpx
 import pydantic
 
 from prefect_staticadslab import bounds
+from prefect_staticadslab.api.connection import unbounded_encoding
 from prefect_staticadslab.api.errors import (
     ErrorDetail,
     OversizedAnswerError,
@@ -24,7 +25,6 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import Resource, in_utc
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
-from prefect_staticadslab.api.web import unbounded_encoding
 
 logger = logging.getLogger(__name__)
 

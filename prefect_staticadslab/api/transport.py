@@ -17,6 +17,7 @@ import httpx
 from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
 from prefect_staticadslab.api.connection import (
+    ACCEPT_ENCODING,
     DEFAULT_BASE_URL,
     check_api_key,
     check_base_url,
@@ -41,7 +42,6 @@ from prefect_staticadslab.api.responses import (
     read_body,
 )
 from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
-from prefect_staticadslab.api.web import ACCEPT_ENCODING
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +85,8 @@ class Transport:
     ) -> None:
         api_key = check_api_key(api_key)
         self.base_url = check_base_url(base_url)
-        self.limiter = limiter or shared_limiter(self.base_url, api_key)
         self.key_id = key_id(api_key)
+        self.limiter = limiter or shared_limiter(self.base_url, self.key_id)
         self._redactor = Redactor(api_key)
         self._attempts = attempts
         self.clock_ahead = timedelta(0)

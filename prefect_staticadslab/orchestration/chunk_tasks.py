@@ -50,10 +50,7 @@ def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabC
 def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> KeyLimiters:
     """The limiters of these credentials."""
     return KeyLimiters(
-        {
-            account: shared_limiter(each.base_url, each.api_key.get_secret_value())
-            for account, each in credentials.items()
-        }
+        {account: shared_limiter(each.base_url, account) for account, each in credentials.items()}
     )
 
 

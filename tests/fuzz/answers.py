@@ -19,12 +19,12 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.events import Progress
 from prefect_staticadslab.api.rate_limit import (
-    LONGEST_WAIT,
     RateLimiter,
     RateLimitHeaders,
     RateLimitState,
     Turn,
 )
+from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 from prefect_staticadslab.api.resources import (
     Audience,
     Brand,

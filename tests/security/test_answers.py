@@ -20,12 +20,8 @@ from prefect_staticadslab.api.errors import (
     OversizedAnswerError,
     UnreadableAnswerError,
 )
-from prefect_staticadslab.api.rate_limit import (
-    LONGEST_WAIT,
-    RateLimiter,
-    RateLimitHeaders,
-    RateLimitState,
-)
+from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, RateLimitState
+from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.api.responses import load_json
 from tests.scripted import answer, data, scripted
