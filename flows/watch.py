@@ -251,7 +251,7 @@ async def _resolve(
     cells = {name: getattr(given, name) for name in AD_OPTIONS}
     cells["editable"] = "true" if given.editable else ""
     limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
-    async with credentials.get_client(attempts=3) as client:
+    async with credentials.get_client(max_tries=3) as client:
         return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
 
 

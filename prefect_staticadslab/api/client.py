@@ -29,7 +29,7 @@ from prefect_staticadslab.api.models import (
 )
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.responses import (
-    Reply,
+    APIResponse,
     body_pieces,
     parse,
     parse_list,
@@ -49,7 +49,7 @@ class StaticAdsLabClient(CatalogueClient):
     Args:
         api_key: The key, `sal_…`.
         base_url: Where the API is.
-        attempts: How often a request is sent at most; refusals with 429 do not count.
+        max_tries: How often a request is sent at most; refusals with 429 do not count.
         connect_seconds: How long a connection may take.
         read_seconds: How long an answer may be silent.
         limiter: The rate limiter; by default the one that all clients of this process share for
@@ -256,7 +256,7 @@ class StaticAdsLabClient(CatalogueClient):
                 await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._no_answer(error, "GET", request.url.path) from None
-        ad = parse(ImageAd, read_answer(Reply.of(response, content, self._redactor)))
+        ad = parse(ImageAd, read_answer(APIResponse.of(response, content, self._redactor)))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:

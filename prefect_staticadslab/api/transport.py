@@ -35,13 +35,13 @@ from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
 from prefect_staticadslab.api.responses import (
     Answer,
+    APIResponse,
     Redactor,
-    Reply,
     parse_list,
     read_answer,
     read_body,
 )
-from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
+from prefect_staticadslab.api.retries import DEFAULT_MAX_TRIES, RetryPolicy, retrying
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Transport:
         api_key: str,
         base_url: str = DEFAULT_BASE_URL,
         *,
-        attempts: int = DEFAULT_ATTEMPTS,
+        max_tries: int = DEFAULT_MAX_TRIES,
         connect_seconds: float = bounds.CONNECT_SECONDS,
         read_seconds: float = bounds.READ_SECONDS,
         limiter: RateLimiter | None = None,
@@ -88,7 +88,7 @@ class Transport:
         self.key_id = key_id(api_key)
         self.limiter = limiter or shared_limiter(self.base_url, self.key_id)
         self._redactor = Redactor(api_key)
-        self._attempts = attempts
+        self._max_tries = max_tries
         self.clock_ahead = timedelta(0)
         try:
             self._http = httpx.AsyncClient(
@@ -220,9 +220,9 @@ class Transport:
             boundary = hashlib.sha256(upload.content).hexdigest()
             seconds += len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        policy = RetryPolicy(self._attempts, body_ages=body_ages)
-        async for attempt in retrying(policy):
-            with attempt:
+        policy = RetryPolicy(self._max_tries, body_ages=body_ages)
+        async for this_try in retrying(policy):
+            with this_try:
                 async with self.limiter.turn(create=is_create) as turn:
                     if on_send is not None:
                         try:
@@ -255,7 +255,7 @@ class Transport:
                     except (httpx.HTTPError, httpx.InvalidURL) as error:
                         # `from None`: httpx's error holds the request, and that the key.
                         raise self._no_answer(error, method, path) from None
-                answer = read_answer(Reply.of(response, content, self._redactor))
+                answer = read_answer(APIResponse.of(response, content, self._redactor))
                 self._set_clock(answer.sent_at)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id

@@ -61,7 +61,7 @@ async def clients_of(
     """A client for each of these credentials, for what comes before the first create."""
     async with contextlib.AsyncExitStack() as stack:
         yield [
-            await stack.enter_async_context(each.get_client(attempts=3))
+            await stack.enter_async_context(each.get_client(max_tries=3))
             for each in credentials.values()
         ]
 

@@ -239,7 +239,7 @@ async def _opened(
     """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
     try:
         brief = Brief.open(waiting.location)
-        async with credentials.get_client(attempts=3) as client:
+        async with credentials.get_client(max_tries=3) as client:
             catalogue = await look_up(client, brief)
         return Campaign.open(brief, waiting.output, catalogue=catalogue)
     except (CampaignError, StaticAdsLabError):

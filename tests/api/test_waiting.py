@@ -41,7 +41,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def client_of(url: str) -> StaticAdsLabClient:
-    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), max_tries=1)
 
 
 async def test_one_ad_is_polled_to_its_end(

@@ -71,7 +71,7 @@ def _run(work: Callable[[StaticAdsLabClient], Coroutine[Any, Any, None]], answer
     async def run() -> None:
         transport = httpx.MockTransport(answer)
         async with StaticAdsLabClient(
-            _KEY, "http://127.0.0.1:1", attempts=1, limiter=_Unlimited(), transport=transport
+            _KEY, "http://127.0.0.1:1", max_tries=1, limiter=_Unlimited(), transport=transport
         ) as client:
             await work(client)
 

@@ -32,7 +32,7 @@ def no_pauses_and_no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def client_of(url: str, key: str = KEY) -> StaticAdsLabClient:
-    return StaticAdsLabClient(key, url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient(key, url, limiter=RateLimiter(), max_tries=1)
 
 
 def everything(error: BaseException) -> str:

@@ -23,7 +23,7 @@ STREAM = "text/event-stream"
 
 
 def client_of(url: str) -> StaticAdsLabClient:
-    return StaticAdsLabClient("sal_live_SECRET", url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient("sal_live_SECRET", url, limiter=RateLimiter(), max_tries=1)
 
 
 async def read(reply: Any) -> list[Any]:

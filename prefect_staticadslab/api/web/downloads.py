@@ -20,7 +20,7 @@ from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_
 
 T = TypeVar("T")
 
-ATTEMPTS: Final = 4
+MAX_TRIES: Final = 4
 
 DEAD_STATUSES: Final = frozenset((400, 401, 403, 404, 410))
 """What a CDN answers to a URL that is gone, or whose signature has expired."""
@@ -101,10 +101,10 @@ class PictureDownloader:
             UnreadableAnswerError: What is there is no PNG, JPEG, WebP or GIF, or never whole.
             OSError: It could not be written.
         """
-        async for attempt in retrying(
-            (APIConnectionError, UnreadableAnswerError), attempts=ATTEMPTS
+        async for this_try in retrying(
+            (APIConnectionError, UnreadableAnswerError), max_tries=MAX_TRIES
         ):
-            with attempt:
+            with this_try:
                 await self._fetch(url, path)
                 return await check(path)
         raise AssertionError("a retry loop ends with an answer or an error")

@@ -17,7 +17,7 @@ from typing import Final, Generic, Self
 import pandas as pd
 
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.api.retries import Attempts, retrying
+from prefect_staticadslab.api.retries import Tries, retrying
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
@@ -51,7 +51,7 @@ CHECKPOINT_SECONDS: Final = 1.5
 CHECKPOINT_SHARE: Final = 0.05
 """The part of the time that writing the table may take; a long table is written less often."""
 
-SAVE_ATTEMPTS: Final = 5
+SAVE_TRIES: Final = 5
 SAVE_SECONDS: Final = 20.0
 """Writes of the table before it is said to be impossible. A full disk is tried again for about
 eight seconds; an object store's client has tried for longer each time before it says no."""
@@ -319,8 +319,8 @@ class JobTable(Generic[Q]):
             if self._written >= wanted or self.location is None:
                 return
             started = time.perf_counter()
-            async for attempt in _writes():
-                with attempt:
+            async for this_try in _writes():
+                with this_try:
                     changes, snapshot = self._changes, self._snapshot()
                     while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
                         self._take_in_version(*elsewhere)
@@ -338,8 +338,8 @@ class JobTable(Generic[Q]):
         """
         if self.location is None:
             return
-        for attempt in _writes():
-            with attempt:
+        for this_try in _writes():
+            with this_try:
                 changes, snapshot = self._changes, self._snapshot()
                 while elsewhere := self._exchange(snapshot):
                     self._take_in_version(*elsewhere)
@@ -468,5 +468,5 @@ def check_location(location: str) -> None:
     storage.check_target(location)
 
 
-def _writes() -> Attempts:
-    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
+def _writes() -> Tries:
+    return retrying(StorageError, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS)
