@@ -167,7 +167,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 async def _described(credentials: StaticAdsLabCredentials, wanted: list[WantedResource]) -> str:
-    async with credentials.get_client(attempts=3) as client:
+    async with credentials.get_client(max_tries=3) as client:
         return (await plan(client, wanted)).describe()
 
 

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.api.jobs import ONE_AD_TIMEOUT_SECONDS
+from prefect_staticadslab.api.waiting import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch

@@ -106,7 +106,7 @@ async def inbox(
             await asyncio.sleep(wait)
         found = box.scan(files)
         if found.waiting:
-            async with credentials.get_client(attempts=3) as client:
+            async with credentials.get_client(max_tries=3) as client:
                 await check_key(client)
     except CampaignError as error:
         watch.ended = await refused(error)

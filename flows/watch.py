@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabCredentials
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import (
     ImageAdFailedError,
     StaticAdsLabError,
@@ -62,7 +62,7 @@ NEEDED_OPTIONS = AD_OPTIONS[:4]
 async def watch(
     image_ad_id: str,
     credentials: StaticAdsLabCredentials,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
 ) -> State[None]:
     """Watches one image ad; one that is finished already is told at once.
 
@@ -99,7 +99,7 @@ async def create_and_watch(
     product_variant: str = "",
     prompt: str = "",
     editable: bool = False,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
     max_spend_usd: float = ONE_AD_LIMIT_USD,
 ) -> State[None]:
     """Creates one image ad and watches it. A retried run goes on with the same ad.
@@ -139,7 +139,7 @@ async def create_and_watch(
             tries.check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
             logger.info(price_line(request), extra=if_cost_is_untold())
-            created = await jobs.create_unless_failed(client, request, tries.name)
+            created = await waiting.create_unless_failed(client, request, tries.name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
                 said = f"{error}. The ad may have been created."
@@ -165,7 +165,7 @@ async def follow(
     """Watches an ad to its end, and says what became of it."""
     try:
         async with credentials.get_client() as client, show_image_ad(image_ad_id) as show:
-            ad = await jobs.watch_image_ad(
+            ad = await waiting.watch_image_ad(
                 client, image_ad_id, show, timeout_seconds=timeout_seconds
             )
     except ImageAdFailedError as error:
@@ -256,7 +256,7 @@ async def _resolve(
     cells = {name: getattr(given, name) for name in AD_OPTIONS}
     cells["editable"] = "true" if given.editable else ""
     limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
-    async with credentials.get_client(attempts=3) as client:
+    async with credentials.get_client(max_tries=3) as client:
         return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
 
 
@@ -285,7 +285,7 @@ def _parser() -> argparse.ArgumentParser:
     option(
         "--timeout-seconds",
         type=positive,
-        default=jobs.ONE_AD_TIMEOUT_SECONDS,
+        default=waiting.ONE_AD_TIMEOUT_SECONDS,
         metavar="S",
         help="how long to watch (%(default)g)",
     )

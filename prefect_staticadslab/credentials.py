@@ -142,7 +142,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
             ```python
             import asyncio
             from prefect_staticadslab import StaticAdsLabCredentials
-            from prefect_staticadslab.api.catalogue import Brand
+            from prefect_staticadslab.api.resources import Brand
 
             async def main():
                 async with StaticAdsLabCredentials.from_environment().get_client() as client:

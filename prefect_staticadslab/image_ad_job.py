@@ -15,7 +15,7 @@ from prefect.runtime import flow_run, task_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import Field, HttpUrl
 
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import cell_text
@@ -69,8 +69,8 @@ class ImageAdRun(JobRun[ImageAd]):
 
     async def await_for_completion(
         self,
-        timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
-        poll_seconds: float = jobs.POLL_SECONDS,
+        timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
+        poll_seconds: float = waiting.POLL_SECONDS,
     ) -> None:
         """Polls the ad until it is completed.
 
@@ -83,7 +83,7 @@ class ImageAdRun(JobRun[ImageAd]):
             WaitTimeoutError: It still runs.
         """
         async with self._credentials.get_client() as client:
-            self._finished = await jobs.wait_for_image_ad(
+            self._finished = await waiting.wait_for_image_ad(
                 client,
                 self.image_ad_id,
                 timeout_seconds=timeout_seconds,
@@ -94,8 +94,8 @@ class ImageAdRun(JobRun[ImageAd]):
     @async_dispatch(await_for_completion)
     def wait_for_completion(  # type: ignore[override]
         self,
-        timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
-        poll_seconds: float = jobs.POLL_SECONDS,
+        timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
+        poll_seconds: float = waiting.POLL_SECONDS,
     ) -> None:
         """Polls the ad until it is completed; see `await_for_completion`."""
         run_coro_as_sync(self.await_for_completion(timeout_seconds, poll_seconds))
@@ -311,7 +311,7 @@ class ImageAdJob(JobBlock[ImageAd]):
             if derived is None:
                 created = await client.create_image_ad(request, idempotency_key=idempotency_key)
             else:
-                created = await jobs.create_unless_failed(client, request, derived)
+                created = await waiting.create_unless_failed(client, request, derived)
         ad = created.image_ad
         self.logger.info("Image ad %s %s", ad.id, "goes on" if created.replayed else "is created")
         return ImageAdRun(self.credentials, ad.id)

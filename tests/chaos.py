@@ -32,7 +32,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_staticadslab.api import rate_limit, retries
+from prefect_staticadslab.api import retries
+from prefect_staticadslab.api.rate_limit import window
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
@@ -49,7 +50,7 @@ COMPRESSED: dict[Any, dict[str, float]] = {
     submit_window: {"LEAST_ROWS": 10},
     pipeline: {"GRACE_SECONDS": 1.0},
     retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
-    rate_limit: {"SHORTEST_REFUSAL_WAIT": 0.02},
+    window: {"SHORTEST_REFUSAL_WAIT": 0.02},
 }
 """Pauses that are seconds in earnest."""
 

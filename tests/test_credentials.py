@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import ast
+import subprocess
+import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -51,11 +54,18 @@ def make(**fields: object) -> StaticAdsLabCredentials:
     return StaticAdsLabCredentials.model_validate(fields)
 
 
-def test_prefect_finds_the_package_by_its_entry_point() -> None:
-    (entry,) = importlib.metadata.entry_points(
-        group="prefect.collections", name="prefect_staticadslab"
+def test_what_prefect_imports_by_the_entry_point_registers_the_blocks() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (module,) = project["entry-points"]["prefect.collections"].values()
+    code = (
+        f"import {module}\n"
+        "from prefect.blocks.core import Block\n"
+        "from prefect.utilities.dispatch import get_registry_for_type\n"
+        "print({block.__name__ for block in get_registry_for_type(Block).values()})"
     )
-    assert entry.load().StaticAdsLabCredentials is StaticAdsLabCredentials
+    command = [sys.executable, "-c", code]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert {"ImageAdJob", "StaticAdsLabCredentials"} <= ast.literal_eval(answer.stdout)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from prefect_staticadslab import (
     ImageAdRun,
     StaticAdsLabCredentials,
 )
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
@@ -39,7 +39,7 @@ class TestImageAdJob(BlockStandardTestSuite):
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "SHORTEST_POLL_SECONDS", 0.1)
 
 
 @pytest.fixture

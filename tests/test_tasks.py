@@ -34,7 +34,9 @@ from tests.scripted import data, error, scripted
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 ALL: list[Task[..., Any]] = [
-    value for value in vars(prefect_staticadslab).values() if isinstance(value, Task)
+    value
+    for name in prefect_staticadslab.__all__
+    if isinstance(value := getattr(prefect_staticadslab, name), Task)
 ]
 
 

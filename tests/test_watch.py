@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.watch import create_and_watch, main, watch
 from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, MakeRequest
 
@@ -190,7 +190,7 @@ async def test_names_make_one_ad_and_a_retried_run_goes_on_with_it(
     simulator: SimulatorServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "watch_image_ad", breaking(times=2))
+    monkeypatch.setattr(waiting, "watch_image_ad", breaking(times=2))
     retried = create_and_watch.with_options(retries=2, retry_delay_seconds=0)
     named = {**HARBOR, "prompt": "{product}"}
     state = await retried(credentials=credentials, **named, return_state=True)
@@ -208,7 +208,7 @@ async def test_a_retried_run_makes_a_new_ad_if_the_job_failed(
     simulator: SimulatorServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "watch_image_ad", breaking(times=1))
+    monkeypatch.setattr(waiting, "watch_image_ad", breaking(times=1))
     retried = create_and_watch.with_options(retries=1, retry_delay_seconds=0)
     named = {**HARBOR, "prompt": "SIMULATE_ONE_FAILURE"}
     state = await retried(credentials=credentials, **named, return_state=True)
@@ -218,7 +218,7 @@ async def test_a_retried_run_makes_a_new_ad_if_the_job_failed(
 
 def breaking(*, times: int) -> Callable[..., Awaitable[ImageAd]]:
     """Watches an ad to its end, and breaks before it can say so, the first times."""
-    original, calls = jobs.watch_image_ad, 0
+    original, calls = waiting.watch_image_ad, 0
 
     async def watched(*arguments: Any, **options: Any) -> ImageAd:
         nonlocal calls
@@ -304,7 +304,7 @@ async def test_the_terminal_shows_a_bar_with_the_step(
     from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "SHORTEST_POLL_SECONDS", 0.1)
     ad = (await client.create_image_ad(make_request())).image_ad
     with terminal_progress():
         await watch(ad.id, credentials, return_state=True)

@@ -1,4 +1,4 @@
-"""Where the API is, and what a key looks like."""
+"""Where the API is, what a key looks like, and what any HTTP client of ours is set up with."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
+from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import InvalidAPIKeyError, InvalidBaseURLError
 
 DEFAULT_BASE_URL: Final = "https://api.staticadslab.com"
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
 BASE_URL_VARIABLE: Final = "SAL_BASE_URL"
 KEY_PREFIX: Final = "sal_"
+
+ACCEPT_ENCODING: Final = "gzip, deflate"
+"""One of these inflates a thousandfold at most. Brotli, Zstandard and one in the other have no such
+bound, and one piece of them may fill the memory."""
+
+_ENCODINGS: Final = frozenset(ACCEPT_ENCODING.split(", "))
 
 
 def key_id(api_key: str) -> str:
@@ -127,3 +136,14 @@ def direct(*hosts: str) -> dict[str, None]:
     """
     loopback = (f"[{host}]" if ":" in host else host for host in hosts if is_loopback(host))
     return {f"all://{host}": None for host in loopback}
+
+
+def unbounded_encoding(response: httpx.Response) -> str:
+    """How a body is compressed, if that is in a way which may fill the memory; else nothing."""
+    if "content-encoding" not in response.headers:
+        return ""
+    encodings = response.headers.get_list("content-encoding", split_commas=True)
+    names = [name for each in encodings if (name := each.strip().lower()) not in ("", "identity")]
+    if len(names) > 1 or not _ENCODINGS.issuperset(names):
+        return ", ".join(names)[: bounds.HEADER_LENGTH]
+    return ""

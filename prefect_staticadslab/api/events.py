@@ -15,8 +15,8 @@ import httpx
 import httpx_sse
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.answers import load_json
 from prefect_staticadslab.api.errors import OversizedAnswerError
+from prefect_staticadslab.api.responses import load_json
 
 HEARTBEAT_SECONDS: Final = 15.0
 """How often the API says that a stream is alive."""

@@ -1,4 +1,4 @@
-"""Accounts, jobs and image ads, as far as we read them.
+"""Accounts, jobs and image ads, as far as we read them, and the fields that all resources have.
 
 Every model ignores fields that it does not know, because the API may add some at any time, and
 takes nothing for granted but an id: the rest has a default.
@@ -6,21 +6,22 @@ takes nothing for granted but an id: the rest has a default.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from prefect_staticadslab.api.fields import (
-    Identifier,
-    JsonTree,
-    Maybe,
-    Moment,
-    Pixels,
-    Resource,
-    Text,
-    Url,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
 )
+
+T = TypeVar("T")
 
 FLAT_IMAGE_AD: Final = "flat_image_ad"
 EDITABLE_IMAGE_AD: Final = "editable_image_ad"
@@ -30,6 +31,49 @@ PRICE_USD: Final = {FLAT_IMAGE_AD: Decimal("1.00"), EDITABLE_IMAGE_AD: Decimal("
 
 MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
+
+
+def _text(value: object) -> object:
+    return "" if value is None else str(value)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A time that does not say where it is, taken to be UTC; any other one as it is."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return validate(value)
+    except ValidationError:
+        return None
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+"""Text for people: a null or a number in its place is no reason to fail."""
+
+Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
+"""A field that we can do without: a value that makes no sense counts as none.
+
+An ad that was paid for must not be lost because its `width` is suddenly a text.
+"""
+
+
+class Resource(BaseModel):
+    """What all answers have in common: unknown fields are ignored, and nothing can be changed."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Url = Annotated[str, Field(max_length=8_000)]
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+"""Longer, or larger, is a server that has lost its mind; and a table must be able to hold it."""
+
+Moment = Annotated[datetime, AfterValidator(in_utc)]
+
+JsonTree: TypeAlias = dict[str, Any]
+"""A tree of nodes, as templates and editable ads hold one; its root is a `FRAME`."""
 
 
 class Account(Resource):

@@ -28,7 +28,7 @@ LONGEST_BACKOFF_SECONDS: Final = 15.0
 _NAME: Final = "prefect_staticadslab"
 
 
-DEFAULT_ATTEMPTS: Final = 8
+DEFAULT_MAX_TRIES: Final = 8
 """With the pauses between them, they ride out about a minute of trouble."""
 
 RATE_LIMIT_PATIENCE_SECONDS: Final = 1800.0
@@ -38,16 +38,16 @@ _RETRIED = (APIConnectionError, UnreadableAnswerError, ServerError, ConflictErro
 
 
 class RetryPolicy:
-    """Decides, for one request, whether an error is worth another attempt, and when.
+    """Decides, for one request, whether an error is worth another try, and when.
 
     Args:
-        attempts: How often it is sent at most.
+        max_tries: How often it is sent at most.
         body_ages: Whether its body is made from what the API has now, so that it must not be sent
             any more after a conflict: what it conflicts with may have changed that.
     """
 
-    def __init__(self, attempts: int, *, body_ages: bool = False) -> None:
-        self._left = attempts - 1
+    def __init__(self, max_tries: int, *, body_ages: bool = False) -> None:
+        self._left = max_tries - 1
         self._body_ages = body_ages
         self._refused_since: float | None = None
         self._undecided = False
@@ -74,8 +74,8 @@ class RetryPolicy:
         return True
 
 
-class Attempts(Protocol):
-    """Attempts to go through, with pauses that block the thread or only the task."""
+class Tries(Protocol):
+    """Tries to go through, with pauses that block the thread or only the task."""
 
     def __iter__(self) -> Iterator[stamina.Attempt]: ...
     def __aiter__(self) -> AsyncIterator[stamina.Attempt]: ...
@@ -84,19 +84,19 @@ class Attempts(Protocol):
 def retrying(
     on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool | float],
     *,
-    attempts: int | None = None,
+    max_tries: int | None = None,
     seconds: float | None = None,
-) -> Attempts:
-    """Attempts at something, with growing pauses between them. See `stamina.retry_context`.
+) -> Tries:
+    """Tries at something, with growing pauses between them. See `stamina.retry_context`.
 
     Args:
         on: What to retry on: exceptions, or a function that also may give the seconds to wait.
-        attempts: How many there are at most; None leaves that to `on`.
-        seconds: After how many no new attempt is begun; None is no limit.
+        max_tries: How many there are at most; None leaves that to `on`.
+        seconds: After how many no new try is begun; None is no limit.
     """
     return stamina.retry_context(
         on=on,
-        attempts=attempts,
+        attempts=max_tries,
         timeout=seconds,
         wait_initial=FIRST_BACKOFF_SECONDS,
         wait_max=LONGEST_BACKOFF_SECONDS,

@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
-ATTEMPTS: Final = 3
+MAX_TRIES: Final = 3
 """Requests before the API counts as out of reach. Somebody sits and waits."""
 
 
@@ -84,7 +84,7 @@ class KitKeys:
 
 def client_of(credentials: StaticAdsLabCredentials) -> StaticAdsLabClient:
     """A client that gives up soon."""
-    return credentials.get_client(attempts=ATTEMPTS)
+    return credentials.get_client(max_tries=MAX_TRIES)
 
 
 async def look_up_file(file: KitFile, keys: KitKeys) -> LookedUp:

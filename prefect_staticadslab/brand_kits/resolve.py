@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from prefect_staticadslab.api.catalogue import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.brand_kits.kit import BrandKit, KitProblem, described
 from prefect_staticadslab.brand_kits.kit_file import WrittenKit
 from prefect_staticadslab.campaign.errors import Problem

@@ -50,10 +50,7 @@ def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabC
 def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> KeyLimiters:
     """The limiters of these credentials."""
     return KeyLimiters(
-        {
-            account: shared_limiter(each.base_url, each.api_key.get_secret_value())
-            for account, each in credentials.items()
-        }
+        {account: shared_limiter(each.base_url, account) for account, each in credentials.items()}
     )
 
 
@@ -64,7 +61,7 @@ async def clients_of(
     """A client for each of these credentials, for what comes before the first create."""
     async with contextlib.AsyncExitStack() as stack:
         yield [
-            await stack.enter_async_context(each.get_client(attempts=3))
+            await stack.enter_async_context(each.get_client(max_tries=3))
             for each in credentials.values()
         ]
 

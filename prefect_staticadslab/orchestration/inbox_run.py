@@ -239,7 +239,7 @@ async def _opened(
     """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
     try:
         brief = Brief.open(waiting.location)
-        async with credentials.get_client(attempts=3) as client:
+        async with credentials.get_client(max_tries=3) as client:
             campaign = await read_campaign(brief, waiting.output, [client])
             return await prepare(campaign, [client], preflight=False, dry_run=True)
     except (CampaignError, StaticAdsLabError):

@@ -46,7 +46,7 @@ async def keep_pictures(
             fresh_url = None
             gate = WebGate.of(credentials.base_url if credentials else base_url)
             if credentials is not None:
-                client = await stack.enter_async_context(credentials.get_client(attempts=3))
+                client = await stack.enter_async_context(credentials.get_client(max_tries=3))
                 fresh_url = _asking(client)
             pictures = await download_pictures(
                 table,

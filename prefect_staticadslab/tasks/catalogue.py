@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from prefect import task
 
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     CatalogueResource,
@@ -18,7 +19,6 @@ from prefect_staticadslab.api.catalogue import (
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 
@@ -254,7 +254,7 @@ async def get_resource(credentials: StaticAdsLabCredentials, kind: type[C], iden
 
     Args:
         credentials: Whose key to use.
-        kind: What it is, a class of `prefect_staticadslab.api.catalogue`.
+        kind: What it is, a class of `prefect_staticadslab.api.resources`.
         identifier: Its id.
 
     Raises:
@@ -267,7 +267,7 @@ async def get_resource(credentials: StaticAdsLabCredentials, kind: type[C], iden
         from prefect_staticadslab import (
             StaticAdsLabCredentials, create_brand, delete_resource, get_resource, update_resource,
         )
-        from prefect_staticadslab.api.catalogue import Brand
+        from prefect_staticadslab.api.resources import Brand
 
         @flow
         async def rebrand(credentials: StaticAdsLabCredentials) -> str:

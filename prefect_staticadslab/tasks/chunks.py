@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
@@ -25,7 +25,7 @@ async def generate_image_ads(
     credentials: StaticAdsLabCredentials,
     requests: Sequence[ImageAdRequest | PlannedJob],
     attempts: int = 2,
-    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
     wait: bool = True,
     journal: Journal | None = None,
     idempotency_key: str | None = None,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from prefect_staticadslab.api import jobs
-from prefect_staticadslab.api.catalogue import DesignTemplate
-from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api import waiting
+from prefect_staticadslab.api.models import JsonTree
+from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.images import read_image
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -81,8 +81,8 @@ async def create_design_template(
 async def wait_for_design_template(
     credentials: StaticAdsLabCredentials,
     design_template_id: str,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
-    poll_seconds: float = jobs.SHORTEST_POLL_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
+    poll_seconds: float = waiting.SHORTEST_POLL_SECONDS,
 ) -> DesignTemplate:
     """Waits for one design template. See `create_design_template` for an example.
 
@@ -98,7 +98,7 @@ async def wait_for_design_template(
         NotFoundError: There is none of this id.
     """
     async with credentials.get_client() as client:
-        return await jobs.wait_for_design_template(
+        return await waiting.wait_for_design_template(
             client, design_template_id, timeout_seconds=timeout_seconds, poll_seconds=poll_seconds
         )
 
@@ -185,7 +185,7 @@ async def make_design_templates(
     credentials: StaticAdsLabCredentials,
     planned: Sequence[PlannedJob],
     attempts: int = 2,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
     wait: bool = True,
     journal: Journal | None = None,
 ) -> list[ImageAdResult]:

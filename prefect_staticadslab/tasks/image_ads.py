@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from prefect import task
 
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -123,8 +123,8 @@ async def get_account(credentials: StaticAdsLabCredentials) -> Account:
 async def wait_for_image_ad(
     credentials: StaticAdsLabCredentials,
     image_ad_id: str,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
-    poll_seconds: float = jobs.POLL_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
+    poll_seconds: float = waiting.POLL_SECONDS,
 ) -> ImageAd:
     """Waits for one image ad. See `create_image_ad` for an example.
 
@@ -140,7 +140,7 @@ async def wait_for_image_ad(
         NotFoundError: There is none of this id.
     """
     async with credentials.get_client() as client:
-        return await jobs.wait_for_image_ad(
+        return await waiting.wait_for_image_ad(
             client, image_ad_id, timeout_seconds=timeout_seconds, poll_seconds=poll_seconds
         )
 
@@ -153,8 +153,8 @@ async def wait_for_image_ad(
 async def wait_for_image_ads(
     credentials: StaticAdsLabCredentials,
     image_ad_ids: Sequence[str],
-    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
-    poll_seconds: float = jobs.POLL_SECONDS,
+    timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
+    poll_seconds: float = waiting.POLL_SECONDS,
 ) -> list[ImageAd]:
     """Waits for many image ads.
 
@@ -168,7 +168,7 @@ async def wait_for_image_ads(
         The ads in the order of `image_ad_ids`: completed, failed, or `processing` if time was up.
     """
     async with credentials.get_client() as client:
-        return await jobs.wait_for_image_ads(
+        return await waiting.wait_for_image_ads(
             client, image_ad_ids, timeout_seconds=timeout_seconds, poll_seconds=poll_seconds
         )
 
@@ -182,7 +182,7 @@ async def watch_image_ad(
     credentials: StaticAdsLabCredentials,
     image_ad_id: str,
     on_event: Callable[[ImageAdEvent], object] | None = None,
-    timeout_seconds: float = jobs.ONE_AD_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
 ) -> ImageAd:
     """Watches one image ad live, by Server-Sent Events; polls if the stream cannot be had.
 
@@ -225,7 +225,7 @@ async def watch_image_ad(
         ```
     """
     async with credentials.get_client() as client:
-        return await jobs.watch_image_ad(
+        return await waiting.watch_image_ad(
             client, image_ad_id, on_event, timeout_seconds=timeout_seconds
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from prefect_staticadslab.api.catalogue import Image, ImageType
+from prefect_staticadslab.api.resources import Image, ImageType
 from prefect_staticadslab.campaign.job_types import uploads
 from prefect_staticadslab.campaign.job_types.uploads import UploadFields
 from prefect_staticadslab.credentials import StaticAdsLabCredentials

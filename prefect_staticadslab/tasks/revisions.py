@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictError
-from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -114,7 +113,7 @@ async def revise_image_ad(
 async def revise_image_ads(
     credentials: StaticAdsLabCredentials,
     planned: Sequence[PlannedJob],
-    timeout_seconds: float = jobs.BATCH_TIMEOUT_SECONDS,
+    timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
     journal: Journal | None = None,
 ) -> list[ImageAdResult]:
     """From a round of changed trees to new versions; see `generate_image_ads`."""

@@ -12,15 +12,15 @@ import stamina
 
 from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient, StaticAdsLabError
 from prefect_staticadslab.api import errors
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.errors import ErrorDetail
+from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     DesignTemplate,
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.api.errors import ErrorDetail
-from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.retries import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
@@ -252,7 +252,7 @@ def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) ->
 async def test_attempts_end(make_request: MakeRequest) -> None:
     async with (
         scripted([error(503, "UNAVAILABLE")]) as server,
-        client_of(server.url, attempts=3) as client,
+        client_of(server.url, max_tries=3) as client,
     ):
         with pytest.raises(errors.ServerError):
             await client.create_image_ad(make_request())
@@ -263,14 +263,14 @@ async def test_429_is_a_wait_and_takes_no_attempt(make_request: MakeRequest) -> 
     busy = answer({"error": {"code": "RATE_LIMIT_EXCEEDED"}}, 429, retry_after="0.05")
     async with (
         scripted([busy, busy, busy, data(AD, 202)]) as server,
-        client_of(server.url, attempts=1) as client,
+        client_of(server.url, max_tries=1) as client,
     ):
         assert (await client.create_image_ad(make_request())).image_ad.id == "ia_1"
     assert len(server.received) == 4
 
 
 def test_what_the_server_asks_to_wait_is_waited() -> None:
-    policy = RetryPolicy(attempts=2)
+    policy = RetryPolicy(max_tries=2)
     busy = errors.ServerError("Busy.", status=503, retry_after=7)
     assert policy(busy) == 7
     assert policy(busy) is False
@@ -279,7 +279,7 @@ def test_what_the_server_asks_to_wait_is_waited() -> None:
 async def test_a_refused_connection_is_an_error_of_its_own() -> None:
     async with scripted([DROP]) as server:
         pass
-    async with client_of(server.url, attempts=2) as client:
+    async with client_of(server.url, max_tries=2) as client:
         with pytest.raises(errors.APIConnectionError, match="GET /v1/account"):
             await client.get_account()
 
@@ -373,7 +373,7 @@ async def test_a_page_that_repeats_itself_ends_the_list() -> None:
     "reply", [DROP, error(401, "UNAUTHORIZED"), error(400, "X"), answer("<html>", 502)]
 )
 async def test_the_key_is_sent_and_never_shown(reply: bytes) -> None:
-    async with scripted([reply]) as server, client_of(server.url, attempts=1) as client:
+    async with scripted([reply]) as server, client_of(server.url, max_tries=1) as client:
         with pytest.raises(StaticAdsLabError) as raised:
             await client.get_account()
         seen = repr(client) + str(client)

@@ -21,10 +21,10 @@ from prefect_staticadslab import (
     ProductVariant,
     StaticAdsLabClient,
 )
-from prefect_staticadslab.api import jobs
-from prefect_staticadslab.api.catalogue import CatalogueResource, ImageFile
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.api.events import Complete, Started
+from prefect_staticadslab.api.resources import CatalogueResource, ImageFile
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.routes import api_routes
 from tests.conftest import MakeRequest
@@ -51,7 +51,7 @@ def recording() -> Recording:
 async def client(
     simulator: SimulatorServer, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[StaticAdsLabClient]:
-    monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "SHORTEST_POLL_SECONDS", 0.1)
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url, transport=recording) as made:
         yield made
 
@@ -100,7 +100,7 @@ async def images(client: StaticAdsLabClient) -> None:
 async def design_templates(client: StaticAdsLabClient) -> None:
     made = (await client.create_design_template(picture("red"))).design_template
     assert made.status == "processing"
-    done = await jobs.wait_for_design_template(client, made.id, poll_seconds=0.1)
+    done = await waiting.wait_for_design_template(client, made.id, poll_seconds=0.1)
     assert done.current_json_tree is not None
     assert [t.id for t in await client.get_design_templates([made.id])] == [made.id]
     same = client.list_resources(DesignTemplate, status="completed", deleted=False)
@@ -125,7 +125,7 @@ async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> No
     assert done.current_json_tree is not None
     revised = (await client.update_image_ad(ad.id, done.current_json_tree)).image_ad
     assert revised.status == "processing"
-    await jobs.wait_for_image_ad(client, ad.id, poll_seconds=0.1)
+    await waiting.wait_for_image_ad(client, ad.id, poll_seconds=0.1)
     versions = [version async for version in client.list_image_ad_versions(ad.id)]
     assert len(versions) == 2
     for version in versions:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from prefect_staticadslab.api.rate_limit import (
-    LONGEST_WAIT,
     RateLimiter,
     RateLimitHeaders,
     RateLimitState,
     shared_limiter,
 )
+from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 
 
 def answered(state: RateLimitState, now: float, *, create: bool = False, **headers: float) -> None:
@@ -212,10 +212,10 @@ def test_the_time_for_creates_knows_what_is_left_of_the_window() -> None:
 
 
 def test_one_limiter_per_key_and_place() -> None:
-    one = shared_limiter("https://a", "sal_1")
-    assert shared_limiter("https://a", "sal_1") is one
-    assert shared_limiter("https://b", "sal_1") is not one
-    assert shared_limiter("https://a", "sal_2") is not one
+    one = shared_limiter("https://a", "key_1")
+    assert shared_limiter("https://a", "key_1") is one
+    assert shared_limiter("https://b", "key_1") is not one
+    assert shared_limiter("https://a", "key_2") is not one
 
 
 def test_what_was_read_before_the_first_create_leaves_room_for_polls() -> None:

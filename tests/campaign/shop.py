@@ -7,7 +7,7 @@ from typing import Final
 
 import pandas as pd
 
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     CatalogueResource,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.catalogue import Brand
+from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.names import resolver as resolution
 from prefect_staticadslab.campaign.names.brief import Brief

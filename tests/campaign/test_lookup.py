@@ -38,7 +38,7 @@ async def looked_up(
     url: str, *rows: Mapping[str, str], key: str = SIMULATOR_API_KEY
 ) -> tuple[Spreadsheet, Catalogue]:
     brief = Brief.read(sheet(*rows))
-    async with StaticAdsLabClient(key, url, attempts=1, limiter=RateLimiter()) as client:
+    async with StaticAdsLabClient(key, url, max_tries=1, limiter=RateLimiter()) as client:
         catalogue = await look_up(client, brief)
     return expand(brief, catalogue), catalogue
 

@@ -44,7 +44,7 @@ def opened(tmp_path: Path) -> Open:
 async def preflight(
     campaign: Campaign, url: str, key: str = SIMULATOR_API_KEY
 ) -> Prepared[Campaign]:
-    async with StaticAdsLabClient(key, url, attempts=1, limiter=RateLimiter()) as client:
+    async with StaticAdsLabClient(key, url, max_tries=1, limiter=RateLimiter()) as client:
         return await prepare(campaign, [client], dry_run=True)
 
 

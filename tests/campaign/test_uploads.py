@@ -25,7 +25,7 @@ PRODUCT = UploadFields(ImageType.PRODUCT, product_id="prod_1")
 
 
 def client_of(url: str) -> StaticAdsLabClient:
-    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), max_tries=1)
 
 
 def picture(format: str = "PNG", color: str = "teal") -> bytes:

@@ -15,23 +15,23 @@ from typing import Any, Final
 import httpx
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.client import StaticAdsLabClient
+from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.events import Progress
+from prefect_staticadslab.api.rate_limit import (
+    RateLimiter,
+    RateLimitHeaders,
+    RateLimitState,
+    Turn,
+)
+from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     DesignTemplate,
     Image,
     Product,
     ProductVariant,
-)
-from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.events import Progress
-from prefect_staticadslab.api.rate_limit import (
-    LONGEST_WAIT,
-    RateLimiter,
-    RateLimitHeaders,
-    RateLimitState,
-    Turn,
 )
 from tests.fuzz.inputs import (
     MOMENTS,
@@ -71,7 +71,7 @@ def _run(work: Callable[[StaticAdsLabClient], Coroutine[Any, Any, None]], answer
     async def run() -> None:
         transport = httpx.MockTransport(answer)
         async with StaticAdsLabClient(
-            _KEY, "http://127.0.0.1:1", attempts=1, limiter=_Unlimited(), transport=transport
+            _KEY, "http://127.0.0.1:1", max_tries=1, limiter=_Unlimited(), transport=transport
         ) as client:
             await work(client)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.catalogue import CatalogueResource
+from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.files.date_patterns import (

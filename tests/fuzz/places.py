@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.catalogue import ImageFile
+from prefect_staticadslab.api.resources import ImageFile
 from prefect_staticadslab.bounds import PICTURE_PIXELS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage

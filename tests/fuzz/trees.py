@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.brand_kits.kit_file import read_kits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of

@@ -14,20 +14,16 @@ import pytest
 import stamina
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError, bounds
-from prefect_staticadslab.api.answers import load_json
-from prefect_staticadslab.api.catalogue import Brand
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
     OversizedAnswerError,
     UnreadableAnswerError,
 )
-from prefect_staticadslab.api.rate_limit import (
-    LONGEST_WAIT,
-    RateLimiter,
-    RateLimitHeaders,
-    RateLimitState,
-)
+from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, RateLimitState
+from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
+from prefect_staticadslab.api.resources import Brand
+from prefect_staticadslab.api.responses import load_json
 from tests.scripted import answer, data, scripted
 from tests.security.hostile import bomb, endless, head, hostile, trickling, whole
 
@@ -59,7 +55,7 @@ def client_of(url: str, **options: Any) -> StaticAdsLabClient:
     ids=["gzip bomb", "deflate bomb", "endless", "endless 500", "endless HTML"],
 )
 async def test_an_answer_that_is_too_large_is_an_error_that_names_the_bound(reply: Any) -> None:
-    async with hostile(reply) as server, client_of(server.url, attempts=3) as client:
+    async with hostile(reply) as server, client_of(server.url, max_tries=3) as client:
         tracemalloc.start()
         with pytest.raises(OversizedAnswerError, match=f"{bounds.ANSWER_BYTES:,} bytes"):
             await client.get_account()
@@ -72,7 +68,7 @@ async def test_an_answer_that_is_too_large_is_an_error_that_names_the_bound(repl
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "gzip, br", "x-gzip", "sal_live"])
 async def test_a_compression_without_a_bound_is_refused_and_tried_again(encoding: str) -> None:
     reply = whole(bomb(10_000_000, layers=2), Content_Type=JSON, Content_Encoding=encoding)
-    async with hostile(reply) as server, client_of(server.url, attempts=3) as client:
+    async with hostile(reply) as server, client_of(server.url, max_tries=3) as client:
         with pytest.raises(UnreadableAnswerError, match="compressed"):
             await client.get_account()
     assert len(server.received) == 3
@@ -94,7 +90,7 @@ async def test_a_batch_whose_answer_is_too_large_is_read_in_halves(
 async def test_an_answer_that_trickles_in_has_a_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "REQUEST_SECONDS", 0.2)
     for reply in (trickling([head(Content_Type=JSON)]), trickling([b"HTTP/1.1 200 OK\r\nX: "])):
-        async with hostile(reply) as server, client_of(server.url, attempts=1) as client:
+        async with hostile(reply) as server, client_of(server.url, max_tries=1) as client:
             with pytest.raises(APITimeoutError):
                 await client.get_account()
 
@@ -127,7 +123,7 @@ async def test_json_that_is_too_deep_or_too_long_a_number_is_an_error_in_words(t
     body = f'{{"data": {{"id": "ia_1", "current_json_tree": {text}}}}}'
     async with (
         hostile(whole(body.encode(), Content_Type=JSON)) as server,
-        client_of(server.url, attempts=1) as client,
+        client_of(server.url, max_tries=1) as client,
     ):
         with pytest.raises(UnreadableAnswerError):
             await client.get_image_ad("ia_1")
@@ -167,7 +163,7 @@ async def test_fields_of_nonsense_hide_no_ad(fields: str) -> None:
     )
     async with (
         hostile(whole(body.encode(), Content_Type=JSON)) as server,
-        client_of(server.url, attempts=1) as client,
+        client_of(server.url, max_tries=1) as client,
     ):
         ad = await client.get_image_ad("ia_1")
     assert ad.id == "ia_1"
@@ -194,7 +190,7 @@ async def test_fields_of_nonsense_hide_no_ad(fields: str) -> None:
 )
 async def test_an_error_of_nonsense_is_an_error_in_words(body: str) -> None:
     reply = whole(body.encode(), "403 " + "R" * 9_999, Content_Type=JSON, X_Request_Id="x" * 9_999)
-    async with hostile(reply) as server, client_of(server.url, attempts=1) as client:
+    async with hostile(reply) as server, client_of(server.url, max_tries=1) as client:
         with pytest.raises(StaticAdsLabError) as told:
             await client.get_account()
     assert len(str(told.value)) < 2 * bounds.TEXT_LENGTH
@@ -245,7 +241,7 @@ async def test_a_list_of_huge_pages_is_an_error(monkeypatch: pytest.MonkeyPatch)
 async def test_an_id_of_nonsense_breaks_no_list(identifier: str) -> None:
     page = answer({"data": [{"id": identifier}], "has_more": True})
     last = answer({"data": [{"id": "brand_2"}], "has_more": False})
-    async with scripted([page, last]) as server, client_of(server.url, attempts=1) as client:
+    async with scripted([page, last]) as server, client_of(server.url, max_tries=1) as client:
         try:
             brands = [brand.id async for brand in client.list_resources(Brand)]
         except StaticAdsLabError:
@@ -330,7 +326,7 @@ async def test_http_of_nonsense_is_an_error_in_words(reply: bytes) -> None:
     async def say(_: str, writer: asyncio.StreamWriter) -> None:
         writer.write(reply)
 
-    async with hostile(say) as server, client_of(server.url, attempts=1) as client:
+    async with hostile(say) as server, client_of(server.url, max_tries=1) as client:
         with pytest.raises((APIConnectionError, UnreadableAnswerError)) as told:
             await client.get_account()
     assert len(str(told.value)) < 500

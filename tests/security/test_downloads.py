@@ -13,13 +13,13 @@ import pytest
 import stamina
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.downloads import ATTEMPTS, PictureDownloader
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     ForbiddenAddressError,
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.web import WebGate
+from prefect_staticadslab.api.web.downloads import MAX_TRIES, PictureDownloader
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.simulator import SimulatorServer
@@ -34,7 +34,7 @@ def no_pauses_and_no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     for name in [*os.environ]:
         if name.lower().endswith("_proxy") or name == "SAL_ALLOWED_HOSTS":
             monkeypatch.delenv(name)
-    with stamina.set_testing(True, attempts=ATTEMPTS):
+    with stamina.set_testing(True, attempts=MAX_TRIES):
         yield
 
 
@@ -91,7 +91,7 @@ async def test_redirects_without_an_end_are_given_up(tmp_path: Path) -> None:
     async with hostile(whole(b"", "302 Found", Location="/1.png")) as server:
         with pytest.raises(APIConnectionError, match="redirected more than"):
             await fetched(server.url, tmp_path, of(server))
-    assert len(server.received) == ATTEMPTS * (1 + bounds.REDIRECTS)
+    assert len(server.received) == MAX_TRIES * (1 + bounds.REDIRECTS)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pytest
 import stamina
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError
-from prefect_staticadslab.api.answers import Redactor
 from prefect_staticadslab.api.events import Failed
 from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.api.responses import Redactor
 from tests.security.hostile import hostile, whole
 
 KEY = "sal_live_SECRET"
@@ -32,7 +32,7 @@ def no_pauses_and_no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def client_of(url: str, key: str = KEY) -> StaticAdsLabClient:
-    return StaticAdsLabClient(key, url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient(key, url, limiter=RateLimiter(), max_tries=1)
 
 
 def everything(error: BaseException) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.api.catalogue import Audience, Brand, DesignTemplate, Product
+from prefect_staticadslab.api.resources import Audience, Brand, DesignTemplate, Product
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Dialect,

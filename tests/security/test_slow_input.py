@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab.api.catalogue import Brand, DesignTemplate
+from prefect_staticadslab.api.resources import Brand, DesignTemplate
 from prefect_staticadslab.bounds import HINT_LENGTH, HINTS
 from prefect_staticadslab.brand_kits.kit_file import read_kits
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
@@ -190,7 +190,7 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
     assert [t.id for t in listing.having("ad_format", " SALE")] == [t.id for t in templates]
     assert listing.having("ad_format", "none") == ()
     told = within_bounds("""
-        from prefect_staticadslab.api.catalogue import DesignTemplate
+        from prefect_staticadslab.api.resources import DesignTemplate
         from prefect_staticadslab.campaign.errors import SpreadsheetError
         from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
         from prefect_staticadslab.campaign.names.brief import Brief

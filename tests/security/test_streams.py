@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import StaticAdsLabClient, bounds
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import (
     OversizedAnswerError,
     StaticAdsLabError,
@@ -23,7 +23,7 @@ STREAM = "text/event-stream"
 
 
 def client_of(url: str) -> StaticAdsLabClient:
-    return StaticAdsLabClient("sal_live_SECRET", url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient("sal_live_SECRET", url, limiter=RateLimiter(), max_tries=1)
 
 
 async def read(reply: Any) -> list[Any]:
@@ -92,7 +92,7 @@ async def test_an_answer_instead_of_a_stream_is_bounded() -> None:
 
 
 async def test_a_watcher_of_a_hostile_stream_polls_instead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "STREAM_TRIES", 1)
+    monkeypatch.setattr(waiting, "STREAM_TRIES", 1)
     done = b'{"data": {"id": "ia_1", "status": "completed", "image_url": "https://x/1.png"}}'
     asked = 0
 
@@ -105,7 +105,7 @@ async def test_a_watcher_of_a_hostile_stream_polls_instead(monkeypatch: pytest.M
             await whole(done, Content_Type="application/json")(_, writer)
 
     async with hostile(reply) as server, client_of(server.url) as client:
-        assert (await jobs.watch_image_ad(client, "ia_1")).is_completed
+        assert (await waiting.watch_image_ad(client, "ia_1")).is_completed
     assert asked == 2
 
 

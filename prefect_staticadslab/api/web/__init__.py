@@ -8,17 +8,14 @@ address passes a `WebGate`, again for each redirect, and once more when the conn
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, redacted
 from prefect_staticadslab.api.web.reader import (
-    ACCEPT_ENCODING,
     WebAnswer,
     WebFile,
     ask,
     read_web,
-    unbounded_encoding,
     web_client,
 )
 
 __all__ = [
-    "ACCEPT_ENCODING",
     "ALLOWED_HOSTS_VARIABLE",
     "ForbiddenAddressError",
     "WebAnswer",
@@ -28,6 +25,5 @@ __all__ = [
     "ask",
     "read_web",
     "redacted",
-    "unbounded_encoding",
     "web_client",
 ]

@@ -17,15 +17,9 @@ from anyio.from_thread import start_blocking_portal
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.connection import direct
+from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, unbounded_encoding
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted
-
-ACCEPT_ENCODING: Final = "gzip, deflate"
-"""One of these inflates a thousandfold at most. Brotli, Zstandard and one in the other have no such
-bound, and one piece of them may fill the memory."""
-
-_ENCODINGS: Final = frozenset(ACCEPT_ENCODING.split(", "))
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -87,17 +81,6 @@ class WebAnswer:
 def _seconds(received: int) -> float:
     earned = received / bounds.SLOWEST_BYTES_PER_SECOND
     return min(bounds.WEB_SECONDS, bounds.WEB_GRACE_SECONDS + earned)
-
-
-def unbounded_encoding(response: httpx.Response) -> str:
-    """How a body is compressed, if that is in a way which may fill the memory; else nothing."""
-    if "content-encoding" not in response.headers:
-        return ""
-    encodings = response.headers.get_list("content-encoding", split_commas=True)
-    names = [name for each in encodings if (name := each.strip().lower()) not in ("", "identity")]
-    if len(names) > 1 or not _ENCODINGS.issuperset(names):
-        return ", ".join(names)[:LONGEST_SHOWN]
-    return ""
 
 
 @asynccontextmanager

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from prefect_staticadslab.api.catalogue import CatalogueResource, Image
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
@@ -20,6 +19,7 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.resources import CatalogueResource, Image
 from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations, storage

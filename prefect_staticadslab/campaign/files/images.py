@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.catalogue import MAX_UPLOAD_BYTES, ImageFile
+from prefect_staticadslab.api.resources import MAX_UPLOAD_BYTES, ImageFile
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.locations import Location, redacted

@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.bounds import PATCH_OPERATIONS, PATCH_PATH, TREE_DEPTH, TREE_LENGTH
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest

@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD
+from prefect_staticadslab.api.models import EDITABLE_IMAGE_AD, PRICE_USD, JsonTree
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prefect_staticadslab.api.catalogue import Image, ImageFile, ImageType
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
+from prefect_staticadslab.api.resources import Image, ImageFile, ImageType
 from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import redacted

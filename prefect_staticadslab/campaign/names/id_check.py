@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from prefect_staticadslab.api.base_client import PAGE_SIZE
-from prefect_staticadslab.api.catalogue import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     NotFoundError,
@@ -14,6 +12,8 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
 )
 from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
+from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import (
     KINDS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from prefect_staticadslab.api.catalogue import (
+from prefect_staticadslab.api.resources import (
     Audience,
     Brand,
     CatalogueResource,
@@ -92,7 +92,7 @@ class Listing:
 
         Example:
             ```python
-            from prefect_staticadslab.api.catalogue import Brand
+            from prefect_staticadslab.api.resources import Brand
             from prefect_staticadslab.campaign.names.listings import Listing
 
             brands = Listing((Brand(id="brand_1", name="Harbor Roast"),))

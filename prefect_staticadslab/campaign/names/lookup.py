@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from prefect_staticadslab.api.base_client import PAGE_SIZE
-from prefect_staticadslab.api.catalogue import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
     PermissionDeniedError,
     StaticAdsLabError,
 )
+from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
+from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.names.listings import (
     NOTHING_READ,
     Catalogue,

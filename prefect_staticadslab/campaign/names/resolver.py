@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from prefect_staticadslab.api.catalogue import CatalogueResource
+from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names import suggestions as candidates
 from prefect_staticadslab.campaign.names.cell_syntax import (

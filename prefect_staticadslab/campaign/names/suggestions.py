@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from prefect_staticadslab.api.catalogue import CatalogueResource
+from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.cell_syntax import (
     FILTER_KEYS,

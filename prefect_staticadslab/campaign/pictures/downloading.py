@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from prefect_staticadslab.api.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
     APIConnectionError,
     StaticAdsLabError,
     UnreadableAnswerError,
 )
+from prefect_staticadslab.api.web.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from prefect_staticadslab.api.downloads import picture_ending
+from prefect_staticadslab.api.web.downloads import picture_ending
 from prefect_staticadslab.campaign.files.images import UnsafePictureError, opened_picture
 
 THUMBNAIL_PIXELS: Final = 480

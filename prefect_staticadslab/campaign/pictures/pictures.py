@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from prefect_staticadslab.api.downloads import PictureDownloader
 from prefect_staticadslab.api.web import WebGate
+from prefect_staticadslab.api.web.downloads import PictureDownloader
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.jobs import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt, Decision
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob

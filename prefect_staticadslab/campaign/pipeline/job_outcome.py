@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus

@@ -8,10 +8,9 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prefect_staticadslab.api.catalogue import TEMPLATE_PRICE_USD
 from prefect_staticadslab.api.errors import StaticAdsLabError
-from prefect_staticadslab.api.fields import JsonTree
-from prefect_staticadslab.api.models import ImageAdRequest, Job
+from prefect_staticadslab.api.models import ImageAdRequest, Job, JsonTree
+from prefect_staticadslab.api.resources import TEMPLATE_PRICE_USD
 from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 

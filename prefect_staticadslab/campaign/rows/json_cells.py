@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any, Final
 
-from prefect_staticadslab.api.fields import JsonTree
+from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.campaign.files.cells import shortened
 
 MOST_LEVELS: Final = 100

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from prefect_staticadslab.api.retries import Attempts, retrying
+from prefect_staticadslab.api.retries import Tries, retrying
 from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
@@ -31,7 +31,7 @@ CHECKPOINT_SECONDS: Final = 1.5
 CHECKPOINT_SHARE: Final = 0.05
 """The part of the time that writing the table may take; a long table is written less often."""
 
-SAVE_ATTEMPTS: Final = 5
+SAVE_TRIES: Final = 5
 SAVE_SECONDS: Final = 20.0
 """Writes of the table before it is said to be impossible. A full disk is tried again for about
 eight seconds; an object store's client has tried for longer each time before it says no."""
@@ -188,5 +188,5 @@ class Checkpoints:
                 return None
 
 
-def _writes() -> Attempts:
-    return retrying(StorageError, attempts=SAVE_ATTEMPTS, seconds=SAVE_SECONDS)
+def _writes() -> Tries:
+    return retrying(StorageError, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
-from prefect_staticadslab.api.fields import in_utc
+from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key

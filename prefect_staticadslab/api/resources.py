@@ -10,8 +10,9 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
-from prefect_staticadslab.api.fields import (
+from prefect_staticadslab.api.models import (
     Identifier,
+    Job,
     Maybe,
     Moment,
     Pixels,
@@ -19,7 +20,6 @@ from prefect_staticadslab.api.fields import (
     Text,
     Url,
 )
-from prefect_staticadslab.api.models import Job
 
 TEMPLATE_PRICE_USD: Final = Decimal("0.25")
 """USD per design template, billed when it completes. From the vendor's price list."""
@@ -150,7 +150,7 @@ class ImageFile:
 
     Example:
         ```python
-        from prefect_staticadslab.api.catalogue import ImageFile
+        from prefect_staticadslab.api.resources import ImageFile
 
         image = ImageFile("logo.png", b"\\x89PNG\\r\\n\\x1a\\n...")
         assert image.media_type == "image/png"
@@ -193,7 +193,7 @@ def media_type(content: bytes) -> str | None:
 
     Example:
         ```python
-        from prefect_staticadslab.api.catalogue import media_type
+        from prefect_staticadslab.api.resources import media_type
 
         assert media_type(b"GIF89a......") == "image/gif"
         assert media_type(b"<html>......") is None

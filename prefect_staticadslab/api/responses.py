@@ -15,6 +15,7 @@ import httpx
 import pydantic
 
 from prefect_staticadslab import bounds
+from prefect_staticadslab.api.connection import unbounded_encoding
 from prefect_staticadslab.api.errors import (
     ErrorDetail,
     OversizedAnswerError,
@@ -22,9 +23,8 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     error_class,
 )
-from prefect_staticadslab.api.fields import Resource, in_utc
+from prefect_staticadslab.api.models import Resource, in_utc
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
-from prefect_staticadslab.api.web import unbounded_encoding
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,6 @@ R = TypeVar("R", bound=Resource)
 
 _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
 """A proxy's page or JSON with any other status says nothing of the request, and is tried again."""
-
 
 REDACTED: Final = "sal_…"
 
@@ -47,7 +46,7 @@ class Redactor:
 
     Example:
         ```python
-        from prefect_staticadslab.api.answers import Redactor
+        from prefect_staticadslab.api.responses import Redactor
 
         redactor = Redactor("sal_live_x")
         assert redactor.text("sal_live_x may not") == "sal_… may not"
@@ -80,22 +79,23 @@ def _spellings(character: str) -> str:
 
 
 @dataclass(frozen=True)
-class Reply:
+class APIResponse:
     """An answer as it came, without the key: all texts of it are taken from here.
 
     Attributes:
+        http: It as httpx has it.
         body: Its JSON, or None if it has none.
         size: The bytes of its body.
     """
 
-    response: httpx.Response
+    http: httpx.Response
     body: Any
     size: int
     redactor: Redactor
 
     @classmethod
-    def of(cls, response: httpx.Response, content: bytes, redactor: Redactor) -> Reply:
-        """The reply with this body."""
+    def of(cls, response: httpx.Response, content: bytes, redactor: Redactor) -> APIResponse:
+        """The response with this body."""
         try:
             body = load_json(redactor.json(content.decode("utf-8-sig")))
         except ValueError:
@@ -105,16 +105,16 @@ class Reply:
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return self.response.status_code
+        return self.http.status_code
 
     @property
     def reason(self) -> str:
         """What stands after the status."""
-        return self.redactor.text(self.response.reason_phrase)[: bounds.HEADER_LENGTH]
+        return self.redactor.text(self.http.reason_phrase)[: bounds.HEADER_LENGTH]
 
     def header(self, name: str) -> str:
         """A header, or an empty text."""
-        text: str = self.response.headers.get(name, "")
+        text: str = self.http.headers.get(name, "")
         return self.redactor.text(text)[: bounds.HEADER_LENGTH]
 
 
@@ -126,7 +126,7 @@ def load_json(text: str) -> Any:
 
     Example:
         ```python
-        from prefect_staticadslab.api.answers import load_json
+        from prefect_staticadslab.api.responses import load_json
 
         assert load_json('{"id": "ia_1"}') == {"id": "ia_1"}
         ```
@@ -215,30 +215,30 @@ class Answer:
     size: int
 
 
-def read_answer(reply: Reply) -> Answer:
-    """What a reply says.
+def read_answer(response: APIResponse) -> Answer:
+    """What a response says.
 
     Raises:
         APIStatusError: It says no; the type is by its status.
         UnreadableAnswerError: It does not speak the API's language.
     """
-    body = reply.body if isinstance(reply.body, dict) else {}
+    body = response.body if isinstance(response.body, dict) else {}
     meta = body.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     told = _text(meta.get("request_id"), bounds.HEADER_LENGTH)
-    request_id = told or reply.header("x-request-id") or None
-    is_empty = reply.status == httpx.codes.NO_CONTENT
-    if is_empty or (reply.response.is_success and "data" in body):
+    request_id = told or response.header("x-request-id") or None
+    is_empty = response.status == httpx.codes.NO_CONTENT
+    if is_empty or (response.http.is_success and "data" in body):
         return Answer(
             data=body.get("data"),
             has_more=bool(body.get("has_more", meta.get("has_more", False))),
-            replayed=_is_replayed(reply),
-            status=reply.status,
+            replayed=_is_replayed(response),
+            status=response.status,
             request_id=request_id,
             sent_at=_moment(meta.get("timestamp")),
-            size=reply.size,
+            size=response.size,
         )
-    raise _error(reply, body.get("error"), request_id)
+    raise _error(response, body.get("error"), request_id)
 
 
 def _text(value: object, at_most: int = bounds.TEXT_LENGTH) -> str:
@@ -254,18 +254,18 @@ def _moment(text: object) -> datetime | None:
         return None
 
 
-def _error(reply: Reply, error: Any, request_id: str | None) -> StaticAdsLabError:
+def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticAdsLabError:
     if not isinstance(error, dict):
-        if reply.status not in _TELLING_WITHOUT_A_BODY:
-            return _unreadable(reply, request_id)
+        if response.status not in _TELLING_WITHOUT_A_BODY:
+            return _unreadable(response, request_id)
         error = {}
-    if reply.response.is_success:
-        return _unreadable(reply, request_id)
+    if response.http.is_success:
+        return _unreadable(response, request_id)
     code = _text(error.get("code"), bounds.HEADER_LENGTH)
     details = error.get("details")
-    return error_class(reply.status, code)(
-        _text(error.get("message")) or reply.reason,
-        status=reply.status,
+    return error_class(response.status, code)(
+        _text(error.get("message")) or response.reason,
+        status=response.status,
         code=code,
         details=tuple(
             ErrorDetail(_text(d.get("field"), bounds.HEADER_LENGTH), _text(d.get("message")))
@@ -273,21 +273,22 @@ def _error(reply: Reply, error: Any, request_id: str | None) -> StaticAdsLabErro
             if isinstance(d, dict)
         ),
         request_id=request_id,
-        retry_after=RateLimitHeaders.parse(reply.response.headers).retry_after,
-        replayed=_is_replayed(reply),
+        retry_after=RateLimitHeaders.parse(response.http.headers).retry_after,
+        replayed=_is_replayed(response),
     )
 
 
-def _is_replayed(reply: Reply) -> bool:
-    return reply.header("idempotent-replayed").lower() == "true"
+def _is_replayed(response: APIResponse) -> bool:
+    return response.header("idempotent-replayed").lower() == "true"
 
 
-def _unreadable(reply: Reply, request_id: str | None) -> UnreadableAnswerError:
-    kind = reply.header("content-type").partition(";")[0] or "no content type"
+def _unreadable(response: APIResponse, request_id: str | None) -> UnreadableAnswerError:
+    kind = response.header("content-type").partition(";")[0] or "no content type"
     request = f", request {request_id}" if request_id else ""
     return UnreadableAnswerError(
-        f"The answer was not the API's JSON, perhaps a proxy's ({reply.status}, {kind}{request})",
-        status=reply.status,
+        f"The answer was not the API's JSON, perhaps a proxy's ({response.status}, {kind}"
+        f"{request})",
+        status=response.status,
         request_id=request_id,
     )
 

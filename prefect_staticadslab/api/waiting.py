@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
-from prefect_staticadslab.api.catalogue import DesignTemplate
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
@@ -22,6 +21,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
 from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdRequest, Job
+from prefect_staticadslab.api.resources import DesignTemplate
 
 logger = logging.getLogger(__name__)
 
@@ -151,14 +151,14 @@ async def watch_image_ad(
         NotFoundError, AuthenticationError, PermissionDeniedError: There is nothing to watch.
     """
     deadline = time.monotonic() + timeout_seconds
-    for attempt in range(STREAM_TRIES):
+    for broken in range(STREAM_TRIES):
         ended = await _stream(client, image_ad_id, on_event, deadline)
         ad = await _read(client.get_image_ad, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
             return _completed(ad)
         if ended or time.monotonic() >= deadline:
             break
-        await asyncio.sleep(min(2**attempt, max(0.0, deadline - time.monotonic())))
+        await asyncio.sleep(min(2**broken, max(0.0, deadline - time.monotonic())))
     try:
         return await wait_for_image_ad(
             client,
@@ -187,8 +187,8 @@ async def create_unless_failed(
     Raises:
         StaticAdsLabError: See `StaticAdsLabClient.create_image_ad`.
     """
-    for attempt in range(1, FRESH_TRIES + 1):
-        created = await client.create_image_ad(request, idempotency_key=f"{key}-{attempt}")
+    for number in range(1, FRESH_TRIES + 1):
+        created = await client.create_image_ad(request, idempotency_key=f"{key}-{number}")
         if not created.replayed:
             break
         # The answer that is replayed is from the ad's beginning.

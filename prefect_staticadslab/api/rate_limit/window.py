@@ -1,26 +1,18 @@
-"""The limiter: how many requests may go now, and how long the next one has to wait.
+"""The window's arithmetic: times and headers in, delays out. It knows neither clocks nor sleep.
 
 The API allows so many requests in any rolling window, counts every request of the key, whoever
 sends it, and says where it stands in the headers of every answer (`RateLimit-Limit`,
-`RateLimit-Remaining`, `RateLimit-Reset`, `Retry-After`). `RateLimitState` turns times and headers
-into decisions and knows neither clocks nor sleep; `RateLimiter` is the thin part that waits.
+`RateLimit-Remaining`, `RateLimit-Reset`, `Retry-After`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import threading
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.rate_limit.headers import RateLimitHeaders
 
 FIRST_GUESS_LIMIT: Final = 100
 FIRST_GUESS_WINDOW: Final = 60.0
@@ -41,86 +33,15 @@ CROWDED_SHARE: Final = 0.2
 """With others there, whoever holds more than a third of the window takes the rest four times as
 slowly as those who hold less."""
 
-LARGEST_LIMIT: Final = 1_000_000
-"""Requests in a window; a server that names more sets no limit at all."""
-
 SHORTEST_WINDOW: Final = 0.01
 """Seconds. A server whose count makes no sense must not make the window none: it is divided by."""
-
-LONGEST_WAIT: Final = 300.0
-"""A server that asks for more seconds than this is asked again after this many."""
 
 SHORTEST_REFUSAL_WAIT: Final = 1.0
 """After a 429 whose `Retry-After` is missing or makes no sense."""
 
 
 @dataclass(frozen=True)
-class RateLimitHeaders:
-    """What one answer said about the limit; None where it said nothing, or nonsense.
-
-    `reset` and `retry_after` are in seconds.
-    """
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset: float | None = None
-    retry_after: float | None = None
-
-    @classmethod
-    def parse(cls, headers: Mapping[str, str], now: datetime | None = None) -> RateLimitHeaders:
-        """Reads the headers of an answer. `now` is for a `Retry-After` that is a date.
-
-        Example:
-            ```python
-            from prefect_staticadslab.api.rate_limit import RateLimitHeaders
-
-            headers = RateLimitHeaders.parse({"RateLimit-Limit": "100", "Retry-After": "soon"})
-            assert headers == RateLimitHeaders(limit=100)
-            ```
-        """
-        names = {name.lower(): value for name, value in headers.items()}
-        limit = _number(names.get("ratelimit-limit"))
-        remaining = _number(names.get("ratelimit-remaining"))
-        reset = _number(names.get("ratelimit-reset"))
-        return cls(
-            limit=_count(limit, at_least=1),
-            remaining=_count(remaining, at_least=0),
-            reset=reset if reset is not None and 0 < reset <= LONGEST_WAIT else None,
-            retry_after=_retry_after(names.get("retry-after"), now),
-        )
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _count(number: float | None, at_least: int) -> int | None:
-    if number is None or number < at_least:
-        return None
-    return int(min(number, LARGEST_LIMIT))
-
-
-def _retry_after(text: str | None, now: datetime | None) -> float | None:
-    seconds = _number(text)
-    if seconds is None and text:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):  # a year or a zone with too many digits
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
-    if seconds is None or seconds <= 0:
-        return None
-    return min(seconds, LONGEST_WAIT)
-
-
-@dataclass(frozen=True)
-class Started:
+class RequestStart:
     """The moment at which a request went out: how many had been answered, and slots come back."""
 
     answers: int
@@ -181,7 +102,7 @@ class RateLimitState:
             return math.inf
         return max(0.0, self._last_create + self._pace() - now) if create else 0.0
 
-    def start(self, now: float, *, create: bool = False) -> Started:
+    def start(self, now: float, *, create: bool = False) -> RequestStart:
         """A request goes out. Returns what `finish` wants to know of this moment."""
         self.in_flight += 1
         self._next_return = math.inf
@@ -193,13 +114,13 @@ class RateLimitState:
                 while len(self._reads) > self._reserved() // 2:
                     self._reads.popleft()
             self._last_create = now
-        return Started(self._answers, self._returned)
+        return RequestStart(self._answers, self._returned)
 
     def finish(
         self,
         now: float,
         headers: RateLimitHeaders,
-        started: Started,
+        started: RequestStart,
         *,
         create: bool = False,
         refused: bool = False,
@@ -364,90 +285,3 @@ class RateLimitState:
             if slots <= 0:
                 return max(0.0, since + self.window - now)
         return math.inf
-
-
-class RateLimiter:
-    """Makes requests wait their turn; shared by all that uses one key, in any thread or loop."""
-
-    # A turn can also come because an answer elsewhere gave slots back, so nobody sleeps for longer.
-    _LONGEST_SLEEP: Final = 0.25
-    _SHORTEST_SLEEP: Final = 0.005
-    _ANSWER_CHECK: Final = 0.02
-
-    def __init__(self) -> None:
-        self._state = RateLimitState()
-        self._lock = threading.Lock()
-
-    @asynccontextmanager
-    async def turn(self, *, create: bool = False) -> AsyncIterator[Turn]:
-        """Waits until a request may start, and holds its slot while the body sends it.
-
-        The body calls `Turn.answered`; if it does not, the slot is held as if it had been counted.
-
-        Args:
-            create: Whether it is a create, and leaves a part of the window to reads.
-        """
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                delay = self._state.delay(now, create=create)
-                if delay <= 0:
-                    started = self._state.start(now, create=create)
-                    break
-            if math.isinf(delay):
-                delay = self._ANSWER_CHECK
-            await asyncio.sleep(min(max(delay, self._SHORTEST_SLEEP), self._LONGEST_SLEEP))
-        turn = Turn()
-        try:
-            yield turn
-        finally:
-            now = time.monotonic()
-            with self._lock:
-                if turn.not_sent:
-                    self._state.not_sent()
-                elif turn.headers is None:
-                    self._state.no_answer(now, create=create)
-                else:
-                    self._state.finish(
-                        now, turn.headers, started, create=create, refused=turn.refused
-                    )
-
-    def seconds_for(self, creates: int) -> float:
-        """How long it takes at least until so many more creates have started."""
-        with self._lock:
-            return self._state.seconds_for(creates, time.monotonic())
-
-    def creates_within(self, seconds: float) -> int:
-        """How many creates may start in so many seconds, in the long run."""
-        with self._lock:
-            return self._state.creates_within(seconds)
-
-    def seconds_per_read(self) -> float:
-        """How far apart reads are that leave the rest of the window to creates."""
-        with self._lock:
-            return self._state.seconds_per_read()
-
-
-class Turn:
-    """One request's slot."""
-
-    headers: RateLimitHeaders | None = None
-    refused = False
-    not_sent = False
-    """Whether nothing went out, and no slot is taken."""
-
-    def answered(self, headers: RateLimitHeaders, *, refused: bool = False) -> None:
-        """Tells the limiter what the answer said."""
-        self.headers = headers
-        self.refused = refused
-
-
-_limiters: dict[tuple[str, str], RateLimiter] = {}
-_limiters_lock = threading.Lock()
-
-
-def shared_limiter(base_url: str, api_key: str) -> RateLimiter:
-    """The one limiter of this process for a key at a base URL."""
-    identity = (base_url, key_id(api_key))
-    with _limiters_lock:
-        return _limiters.setdefault(identity, RateLimiter())

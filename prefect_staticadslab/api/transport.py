@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -16,15 +16,8 @@ import httpx
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab._version import __version__
-from prefect_staticadslab.api.answers import (
-    Answer,
-    Redactor,
-    Reply,
-    parse_list,
-    read_answer,
-    read_body,
-)
 from prefect_staticadslab.api.connection import (
+    ACCEPT_ENCODING,
     DEFAULT_BASE_URL,
     check_api_key,
     check_base_url,
@@ -34,16 +27,26 @@ from prefect_staticadslab.api.connection import (
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
+    BadRequestError,
+    NotFoundError,
     OversizedAnswerError,
 )
-from prefect_staticadslab.api.fields import Resource
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
-from prefect_staticadslab.api.retries import DEFAULT_ATTEMPTS, RetryPolicy, retrying
-from prefect_staticadslab.api.web import ACCEPT_ENCODING
+from prefect_staticadslab.api.responses import (
+    Answer,
+    APIResponse,
+    Redactor,
+    parse_list,
+    read_answer,
+    read_body,
+)
+from prefect_staticadslab.api.retries import DEFAULT_MAX_TRIES, RetryPolicy, retrying
 
 logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
+J = TypeVar("J", bound=Job)
 
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
@@ -66,7 +69,7 @@ class Upload:
     media_type: str
 
 
-class BaseClient:
+class Transport:
     """Sends requests for `StaticAdsLabClient`, which knows what they are about."""
 
     def __init__(
@@ -74,7 +77,7 @@ class BaseClient:
         api_key: str,
         base_url: str = DEFAULT_BASE_URL,
         *,
-        attempts: int = DEFAULT_ATTEMPTS,
+        max_tries: int = DEFAULT_MAX_TRIES,
         connect_seconds: float = bounds.CONNECT_SECONDS,
         read_seconds: float = bounds.READ_SECONDS,
         limiter: RateLimiter | None = None,
@@ -82,10 +85,10 @@ class BaseClient:
     ) -> None:
         api_key = check_api_key(api_key)
         self.base_url = check_base_url(base_url)
-        self.limiter = limiter or shared_limiter(self.base_url, api_key)
         self.key_id = key_id(api_key)
+        self.limiter = limiter or shared_limiter(self.base_url, self.key_id)
         self._redactor = Redactor(api_key)
-        self._attempts = attempts
+        self._max_tries = max_tries
         self.clock_ahead = timedelta(0)
         try:
             self._http = httpx.AsyncClient(
@@ -153,6 +156,36 @@ class BaseClient:
             status=answer.status,
         )
 
+    async def _read_many(self, kind: type[J], path: str, identifiers: Sequence[str]) -> list[J]:
+        """Those of the jobs that the API answers, in the order of their ids."""
+        ids = list(dict.fromkeys(identifiers))
+        found: dict[str, J] = {}
+        for start in range(0, len(ids), MAX_IDS_PER_READ):
+            for job in await self._read_batch(kind, path, ids[start : start + MAX_IDS_PER_READ]):
+                found[job.id] = job
+        return [found[i] for i in ids if i in found]
+
+    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
+        # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
+        # others.
+        try:
+            answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
+        except (BadRequestError, NotFoundError, OversizedAnswerError):
+            if len(ids) == 1:
+                return []
+            middle = len(ids) // 2
+            halves = ids[:middle], ids[middle:]
+            return [job for half in halves for job in await self._read_batch(kind, path, half)]
+        return parse_list(kind, answer)
+
+    async def _delete(self, path: str) -> None:
+        try:
+            await self._request("DELETE", path)
+        except NotFoundError as error:
+            # If an earlier try was not answered, it was that one which deleted it.
+            if not error.outcome_unknown:
+                raise
+
     async def _request(
         self,
         method: str,
@@ -187,9 +220,9 @@ class BaseClient:
             boundary = hashlib.sha256(upload.content).hexdigest()
             seconds += len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        policy = RetryPolicy(self._attempts, body_ages=body_ages)
-        async for attempt in retrying(policy):
-            with attempt:
+        policy = RetryPolicy(self._max_tries, body_ages=body_ages)
+        async for this_try in retrying(policy):
+            with this_try:
                 async with self.limiter.turn(create=is_create) as turn:
                     if on_send is not None:
                         try:
@@ -222,7 +255,7 @@ class BaseClient:
                     except (httpx.HTTPError, httpx.InvalidURL) as error:
                         # `from None`: httpx's error holds the request, and that the key.
                         raise self._no_answer(error, method, path) from None
-                answer = read_answer(Reply.of(response, content, self._redactor))
+                answer = read_answer(APIResponse.of(response, content, self._redactor))
                 self._set_clock(answer.sent_at)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id

@@ -18,7 +18,7 @@ from prefect_staticadslab import (
     Started,
     StaticAdsLabClient,
 )
-from prefect_staticadslab.api import jobs
+from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
     ImageAdFailedError,
@@ -35,20 +35,20 @@ RUNNING = {"id": "ia_1", "status": "processing"}
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(jobs, "SHORTEST_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "SHORTEST_POLL_SECONDS", 0.01)
     with stamina.set_testing(True, attempts=50):
         yield
 
 
 def client_of(url: str) -> StaticAdsLabClient:
-    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), attempts=1)
+    return StaticAdsLabClient("sal_live_x", url, limiter=RateLimiter(), max_tries=1)
 
 
 async def test_one_ad_is_polled_to_its_end(
     client: StaticAdsLabClient, make_request: MakeRequest
 ) -> None:
     ad = (await client.create_image_ad(make_request())).image_ad
-    finished = await jobs.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
+    finished = await waiting.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
     assert finished.is_completed
     assert (finished.image_url or "").endswith(f"{ad.id}.png")
 
@@ -58,20 +58,20 @@ async def test_a_failed_job_raises_with_its_reason(
 ) -> None:
     ad = (await client.create_image_ad(make_request("SIMULATE_FAILURE"))).image_ad
     with pytest.raises(ImageAdFailedError, match="PIPELINE_ERROR"):
-        await jobs.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
+        await waiting.wait_for_image_ad(client, ad.id, poll_seconds=0.2)
 
 
 async def test_patience_ends_with_an_error_of_its_own() -> None:
     async with scripted([data(RUNNING)]) as server, client_of(server.url) as client:
         with pytest.raises(WaitTimeoutError) as raised:
-            await jobs.wait_for_image_ad(client, "ia_1", timeout_seconds=0.1, poll_seconds=0.05)
+            await waiting.wait_for_image_ad(client, "ia_1", timeout_seconds=0.1, poll_seconds=0.05)
     assert raised.value.image_ad_ids == ("ia_1",)
 
 
 async def test_trouble_while_polling_is_no_reason_to_give_up() -> None:
     script = [data(RUNNING), error(500, "INTERNAL"), DROP, answer("<html>", 502), data(DONE)]
     async with scripted(script) as server, client_of(server.url) as client:
-        assert (await jobs.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
+        assert (await waiting.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ async def test_trouble_while_polling_is_no_reason_to_give_up() -> None:
 async def test_what_cannot_succeed_is_given_up_at_once(reply: bytes, kind: type[Exception]) -> None:
     async with scripted([reply]) as server, client_of(server.url) as client:
         with pytest.raises(kind):
-            await jobs.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)
+            await waiting.wait_for_image_ad(client, "ia_1", poll_seconds=0.01)
         with pytest.raises(kind):
-            await jobs.watch_image_ad(client, "ia_1", poll_seconds=0.01)
+            await waiting.watch_image_ad(client, "ia_1", poll_seconds=0.01)
 
 
 async def test_many_come_back_in_order_whatever_became_of_them(
@@ -91,7 +91,9 @@ async def test_many_come_back_in_order_whatever_became_of_them(
 ) -> None:
     prompts = ["a", "SIMULATE_FAILURE", "b"]
     ids = [(await client.create_image_ad(make_request(p))).image_ad.id for p in prompts]
-    ads = await jobs.wait_for_image_ads(client, [*ids, "ia_x"], timeout_seconds=3, poll_seconds=0.3)
+    ads = await waiting.wait_for_image_ads(
+        client, [*ids, "ia_x"], timeout_seconds=3, poll_seconds=0.3
+    )
     assert [ad.id for ad in ads] == [*ids, "ia_x"]
     assert [ad.status for ad in ads] == ["completed", "failed", "completed", "processing"]
 
@@ -101,7 +103,7 @@ async def test_a_watched_ad_tells_its_story(
 ) -> None:
     events: list[ImageAdEvent] = []
     ad = (await client.create_image_ad(make_request())).image_ad
-    finished = await jobs.watch_image_ad(client, ad.id, events.append)
+    finished = await waiting.watch_image_ad(client, ad.id, events.append)
     assert finished.is_completed
     assert isinstance(events[0], Started)
     assert isinstance(events[-1], Complete)
@@ -118,7 +120,7 @@ async def test_a_watched_failure_raises_and_a_callback_may_be_a_coroutine_functi
 
     ad = (await client.create_image_ad(make_request("SIMULATE_FAILURE"))).image_ad
     with pytest.raises(ImageAdFailedError):
-        await jobs.watch_image_ad(client, ad.id, note)
+        await waiting.watch_image_ad(client, ad.id, note)
     assert isinstance(events[-1], Failed)
 
 
@@ -150,28 +152,28 @@ async def test_however_the_stream_ends_one_read_tells(
         scripted([*first_answers, data(DONE)]) as server,
         client_of(server.url) as client,
     ):
-        ad = await jobs.watch_image_ad(client, "ia_1", events.append)
+        ad = await waiting.watch_image_ad(client, "ia_1", events.append)
     assert ad.image_url == "https://cdn/1.png"
     assert events == seen
     assert "text/event-stream" not in server.received[-1].headers["accept"]
 
 
 async def test_polling_takes_over_if_no_stream_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "STREAM_TRIES", 2)
+    monkeypatch.setattr(waiting, "STREAM_TRIES", 2)
     no_stream = error(406, "NOT_ACCEPTABLE")
     script = [no_stream, data(RUNNING), no_stream, data(RUNNING), data(RUNNING), data(DONE)]
     async with scripted(script) as server, client_of(server.url) as client:
-        assert (await jobs.watch_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
+        assert (await waiting.watch_image_ad(client, "ia_1", poll_seconds=0.01)).is_completed
     assert len(server.received) == len(script)
 
 
 async def test_a_stream_that_never_ends_is_left_when_time_is_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jobs, "LAST_READ_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "LAST_READ_SECONDS", 0.1)
     async with scripted([HANG]) as server, client_of(server.url) as client:
         with pytest.raises(WaitTimeoutError):
-            await jobs.watch_image_ad(client, "ia_1", timeout_seconds=0.3, poll_seconds=0.05)
+            await waiting.watch_image_ad(client, "ia_1", timeout_seconds=0.3, poll_seconds=0.05)
 
 
 async def test_a_stream_that_falls_silent_for_two_heartbeats_is_dead(
@@ -181,7 +183,7 @@ async def test_a_stream_that_falls_silent_for_two_heartbeats_is_dead(
     events: list[ImageAdEvent] = []
     silent = stream('event: started\ndata: {"id": "ia_1"}\n\n') + HANG
     async with scripted([silent, data(DONE)]) as server, client_of(server.url) as client:
-        ad = await jobs.watch_image_ad(client, "ia_1", events.append, timeout_seconds=60)
+        ad = await waiting.watch_image_ad(client, "ia_1", events.append, timeout_seconds=60)
     assert ad.is_completed
     assert events == [Started("ia_1")]
     assert len(server.received) == 2
@@ -197,7 +199,7 @@ async def test_a_stream_of_nothing_but_heartbeats_is_left_when_time_is_up_and_re
         endless_stream(beats, seconds=0.02) as url,
         client_of(url) as client,
     ):
-        ad = await jobs.watch_image_ad(client, "ia_1", events.append, timeout_seconds=0.4)
+        ad = await waiting.watch_image_ad(client, "ia_1", events.append, timeout_seconds=0.4)
     assert ad.is_completed
     assert len(events) > 3
     assert set(events) == {Heartbeat()}
@@ -206,7 +208,7 @@ async def test_a_stream_of_nothing_but_heartbeats_is_left_when_time_is_up_and_re
 async def test_a_stream_is_closed_once_it_has_told_the_end() -> None:
     """A server that keeps its end open gets to see ours close, before the ad is read."""
     async with endless_stream(COMPLETE, seconds=0.02) as url, client_of(url) as client:
-        assert (await jobs.watch_image_ad(client, "ia_1", timeout_seconds=60)).is_completed
+        assert (await waiting.watch_image_ad(client, "ia_1", timeout_seconds=60)).is_completed
         await asyncio.wait_for(closed_by_client.wait(), 5)
 
 
@@ -249,6 +251,6 @@ async def test_an_ad_that_was_created_is_given_back_although_it_cannot_be_read_y
     script = [data(RUNNING, 201, Idempotent_Replayed="true"), trouble]
     async with scripted(script) as server, client_of(server.url) as client:
         with stamina.set_testing(True, attempts=1):
-            created = await jobs.create_unless_failed(client, make_request(), "mine")
+            created = await waiting.create_unless_failed(client, make_request(), "mine")
     assert (created.image_ad.id, created.replayed) == ("ia_1", True)
     assert [received.method for received in server.received] == ["POST", "GET"]

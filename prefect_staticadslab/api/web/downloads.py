@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.catalogue import media_type
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     StaticAdsLabError,
     UnreadableAnswerError,
     WebError,
 )
+from prefect_staticadslab.api.resources import media_type
 from prefect_staticadslab.api.retries import retrying
 from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_client
 
 T = TypeVar("T")
 
-ATTEMPTS: Final = 4
+MAX_TRIES: Final = 4
 
 DEAD_STATUSES: Final = frozenset((400, 401, 403, 404, 410))
 """What a CDN answers to a URL that is gone, or whose signature has expired."""
@@ -37,7 +37,7 @@ def picture_ending(head: bytes) -> str | None:
 
     Example:
         ```python
-        from prefect_staticadslab.api.downloads import picture_ending
+        from prefect_staticadslab.api.web.downloads import picture_ending
 
         assert picture_ending(b"\\xff\\xd8\\xff\\xe0........") == ".jpg"
         assert picture_ending(b"<html>Sorry") is None
@@ -101,10 +101,10 @@ class PictureDownloader:
             UnreadableAnswerError: What is there is no PNG, JPEG, WebP or GIF, or never whole.
             OSError: It could not be written.
         """
-        async for attempt in retrying(
-            (APIConnectionError, UnreadableAnswerError), attempts=ATTEMPTS
+        async for this_try in retrying(
+            (APIConnectionError, UnreadableAnswerError), max_tries=MAX_TRIES
         ):
-            with attempt:
+            with this_try:
                 await self._fetch(url, path)
                 return await check(path)
         raise AssertionError("a retry loop ends with an answer or an error")

@@ -1,0 +1,100 @@
+"""The limiter: the thin part that waits, and is shared by all requests of a key."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from prefect_staticadslab.api.rate_limit.headers import RateLimitHeaders
+from prefect_staticadslab.api.rate_limit.window import RateLimitState
+
+
+class RateLimiter:
+    """Makes requests wait their turn; shared by all that uses one key, in any thread or loop."""
+
+    # A turn can also come because an answer elsewhere gave slots back, so nobody sleeps for longer.
+    _LONGEST_SLEEP: Final = 0.25
+    _SHORTEST_SLEEP: Final = 0.005
+    _ANSWER_CHECK: Final = 0.02
+
+    def __init__(self) -> None:
+        self._state = RateLimitState()
+        self._lock = threading.Lock()
+
+    @asynccontextmanager
+    async def turn(self, *, create: bool = False) -> AsyncIterator[Turn]:
+        """Waits until a request may start, and holds its slot while the body sends it.
+
+        The body calls `Turn.answered`; if it does not, the slot is held as if it had been counted.
+
+        Args:
+            create: Whether it is a create, and leaves a part of the window to reads.
+        """
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                delay = self._state.delay(now, create=create)
+                if delay <= 0:
+                    started = self._state.start(now, create=create)
+                    break
+            if math.isinf(delay):
+                delay = self._ANSWER_CHECK
+            await asyncio.sleep(min(max(delay, self._SHORTEST_SLEEP), self._LONGEST_SLEEP))
+        turn = Turn()
+        try:
+            yield turn
+        finally:
+            now = time.monotonic()
+            with self._lock:
+                if turn.not_sent:
+                    self._state.not_sent()
+                elif turn.headers is None:
+                    self._state.no_answer(now, create=create)
+                else:
+                    self._state.finish(
+                        now, turn.headers, started, create=create, refused=turn.refused
+                    )
+
+    def seconds_for(self, creates: int) -> float:
+        """How long it takes at least until so many more creates have started."""
+        with self._lock:
+            return self._state.seconds_for(creates, time.monotonic())
+
+    def creates_within(self, seconds: float) -> int:
+        """How many creates may start in so many seconds, in the long run."""
+        with self._lock:
+            return self._state.creates_within(seconds)
+
+    def seconds_per_read(self) -> float:
+        """How far apart reads are that leave the rest of the window to creates."""
+        with self._lock:
+            return self._state.seconds_per_read()
+
+
+class Turn:
+    """One request's slot."""
+
+    headers: RateLimitHeaders | None = None
+    refused = False
+    not_sent = False
+    """Whether nothing went out, and no slot is taken."""
+
+    def answered(self, headers: RateLimitHeaders, *, refused: bool = False) -> None:
+        """Tells the limiter what the answer said."""
+        self.headers = headers
+        self.refused = refused
+
+
+_limiters: dict[tuple[str, str], RateLimiter] = {}
+_limiters_lock = threading.Lock()
+
+
+def shared_limiter(base_url: str, key_id: str) -> RateLimiter:
+    """The one limiter of this process for a key, by its `connection.key_id`, at a base URL."""
+    with _limiters_lock:
+        return _limiters.setdefault((base_url, key_id), RateLimiter())
