@@ -12,7 +12,7 @@ with SimulatorServer(speed=20) as server:
 ```
 """
 
+from prefect_staticadslab.simulator.model.simulated_api import SIMULATOR_API_KEY, Settings
 from prefect_staticadslab.simulator.server import SimulatorServer
-from prefect_staticadslab.simulator.world import SIMULATOR_API_KEY, Settings
 
 __all__ = ["SIMULATOR_API_KEY", "Settings", "SimulatorServer"]

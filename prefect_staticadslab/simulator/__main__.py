@@ -6,14 +6,14 @@ import argparse
 import contextlib
 import sys
 
-from prefect_staticadslab.simulator.server import SimulatorServer
-from prefect_staticadslab.simulator.world import (
+from prefect_staticadslab.simulator.model.simulated_api import (
     FAILURE_WORD,
     ONE_FAILURE_WORD,
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
     Settings,
 )
+from prefect_staticadslab.simulator.server import SimulatorServer
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,10 +9,10 @@ from typing import Any, Final, Self
 
 import uvicorn
 
-from prefect_staticadslab.simulator.app import make_app
-from prefect_staticadslab.simulator.faults import Faults, Protocol
-from prefect_staticadslab.simulator.guard import Guard
-from prefect_staticadslab.simulator.world import Settings, SimulatedAPI
+from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.http.faults import Faults, Protocol
+from prefect_staticadslab.simulator.http.guard import Guard
+from prefect_staticadslab.simulator.model.simulated_api import Settings, SimulatedAPI
 
 HOST: Final = "127.0.0.1"
 

@@ -26,7 +26,7 @@ from prefect_staticadslab.api.catalogue import CatalogueResource, ImageFile
 from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.api.events import Complete, Started
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.routes import api_routes
+from prefect_staticadslab.simulator.http.routes import api_routes
 from tests.conftest import MakeRequest
 
 

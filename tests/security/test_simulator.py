@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image, ImageFile
 
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer, guard, uploads
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.http import guard
+from prefect_staticadslab.simulator.model import uploads
 from tests.conftest import simulated_ids
 
 KEY = {"X-API-Key": SIMULATOR_API_KEY}

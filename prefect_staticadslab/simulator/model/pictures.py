@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from prefect_staticadslab.simulator import trees
-from prefect_staticadslab.simulator.image_ads import Job, Rendering
-from prefect_staticadslab.simulator.world import SimulatedAPI, now
+from prefect_staticadslab.simulator.model import trees
+from prefect_staticadslab.simulator.model.image_ads import Job, Rendering
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI, now
 
 MARGIN: Final = 72
 LONGEST_DRAWN: Final = 1000

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from prefect_staticadslab.simulator.admission import APIError
+from prefect_staticadslab.simulator.model.admission import APIError
 
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 """Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""

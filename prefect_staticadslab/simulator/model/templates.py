@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.image_ads import failure, timestamp
-from prefect_staticadslab.simulator.uploads import Upload
+from prefect_staticadslab.simulator.model.image_ads import failure, timestamp
+from prefect_staticadslab.simulator.model.uploads import Upload
 
 TEMPLATE_PRICE: Final = Decimal("0.25")
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.admission import APIError, not_valid
-from prefect_staticadslab.simulator.calls import LARGEST_LIMIT, Call, Handler, Reply, api, page
-from prefect_staticadslab.simulator.image_ads import Job, current_step, failure
-from prefect_staticadslab.simulator.trees import check_tree
-from prefect_staticadslab.simulator.uploads import decoded, fetched, read_image
-from prefect_staticadslab.simulator.world import HEARTBEAT_SECONDS, SimulatedAPI, now
+from prefect_staticadslab.simulator.http.calls import LARGEST_LIMIT, Call, Handler, Reply, api, page
+from prefect_staticadslab.simulator.model.admission import APIError, not_valid
+from prefect_staticadslab.simulator.model.image_ads import Job, current_step, failure
+from prefect_staticadslab.simulator.model.simulated_api import HEARTBEAT_SECONDS, SimulatedAPI, now
+from prefect_staticadslab.simulator.model.trees import check_tree
+from prefect_staticadslab.simulator.model.uploads import decoded, fetched, read_image
 
 STREAM_STEP_SECONDS: Final = 1.0
 MOST_FIGMA_ITEMS: Final = 10

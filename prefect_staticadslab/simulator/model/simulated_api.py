@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from prefect_staticadslab.simulator.admission import (
+from prefect_staticadslab.simulator.model.admission import (
     READ_ONLY_API_KEY,
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
@@ -21,10 +21,10 @@ from prefect_staticadslab.simulator.admission import (
     APIError,
     not_valid,
 )
-from prefect_staticadslab.simulator.catalog import Catalog, make_id, seeded_catalog
-from prefect_staticadslab.simulator.image_ads import PRICES, Job, Rendering, timestamp
-from prefect_staticadslab.simulator.rules import RULES
-from prefect_staticadslab.simulator.templates import (
+from prefect_staticadslab.simulator.model.catalog import Catalog, make_id, seeded_catalog
+from prefect_staticadslab.simulator.model.image_ads import PRICES, Job, Rendering, timestamp
+from prefect_staticadslab.simulator.model.rules import RULES
+from prefect_staticadslab.simulator.model.templates import (
     AD_FORMATS,
     INDUSTRIES,
     PIXELS,
@@ -32,14 +32,14 @@ from prefect_staticadslab.simulator.templates import (
     Template,
     aspect_ratio,
 )
-from prefect_staticadslab.simulator.trees import (
+from prefect_staticadslab.simulator.model.trees import (
     check_overrides,
     check_tree,
     filled,
     template_tree,
     texts,
 )
-from prefect_staticadslab.simulator.uploads import Upload, image_resource
+from prefect_staticadslab.simulator.model.uploads import Upload, image_resource
 
 __all__ = [
     "READ_ONLY_API_KEY",

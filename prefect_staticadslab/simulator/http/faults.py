@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from prefect_staticadslab.simulator.world import SimulatedAPI
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 SLOW_SECONDS: Final = 0.3
 

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from prefect_staticadslab.simulator.admission import APIError, not_valid
+from prefect_staticadslab.simulator.model.admission import APIError, not_valid
 
 LARGEST: Final = 15 * 1024 * 1024
 THUMBNAILS: Final = {"small": 150, "medium": 400, "large": 800}

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.calls import meta
-from prefect_staticadslab.simulator.pictures import draw_picture, draw_preview
-from prefect_staticadslab.simulator.routes import api_routes
-from prefect_staticadslab.simulator.uploads import THUMBNAILS, thumbnail
-from prefect_staticadslab.simulator.world import APIError, SimulatedAPI, now
+from prefect_staticadslab.simulator.http.calls import meta
+from prefect_staticadslab.simulator.http.routes import api_routes
+from prefect_staticadslab.simulator.model.pictures import draw_picture, draw_preview
+from prefect_staticadslab.simulator.model.simulated_api import APIError, SimulatedAPI, now
+from prefect_staticadslab.simulator.model.uploads import THUMBNAILS, thumbnail
 
 BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab simulator</title>
 <h1>This is a simulator</h1>

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.uploads import Upload
+from prefect_staticadslab.simulator.model.uploads import Upload
 
 PRICES: Final = {False: ("flat_image_ad", Decimal(1)), True: ("editable_image_ad", Decimal(4))}
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefect_staticadslab.simulator.admission import not_valid
+from prefect_staticadslab.simulator.model.admission import not_valid
 
 
 def template_tree(name: str, width: int, height: int) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from prefect_staticadslab.simulator.guard import MOST_BODY_BYTES, read_body, read_json
-from prefect_staticadslab.simulator.image_ads import timestamp
-from prefect_staticadslab.simulator.world import APIError, SimulatedAPI, now
+from prefect_staticadslab.simulator.http.guard import MOST_BODY_BYTES, read_body, read_json
+from prefect_staticadslab.simulator.model.image_ads import timestamp
+from prefect_staticadslab.simulator.model.simulated_api import APIError, SimulatedAPI, now
 
 DEFAULT_LIMIT: Final = 20
 LARGEST_LIMIT: Final = 100

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.admission import APIError, not_valid
+from prefect_staticadslab.simulator.model.admission import APIError, not_valid
 
 
 @dataclass(frozen=True)

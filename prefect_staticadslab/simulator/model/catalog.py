@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.templates import PIXELS
-from prefect_staticadslab.simulator.trees import template_tree
+from prefect_staticadslab.simulator.model.templates import PIXELS
+from prefect_staticadslab.simulator.model.trees import template_tree
 
 CREATED_AT: Final = "2026-01-05T09:00:00Z"
 
