@@ -273,7 +273,7 @@ async def test_kits_of_the_same_brand_share_their_requests(
     kit = 'brand = "Harbor Roast"\nproduct = "Cold Brew Kit"\naudience = "Commuters"\n'
     assert (await look_up(client, "".join(f"[kit-{n}]\n{kit}" for n in range(50)))).problems == ()
     # The account, and a list each of brands, products and audiences.
-    assert len(simulator.world.admitted) <= 4
+    assert len(simulator.api.admitted) <= 4
 
 
 # What differs

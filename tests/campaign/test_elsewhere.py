@@ -54,14 +54,14 @@ async def test_a_worker_that_is_lost_and_one_that_is_refused_leave_the_mark(
     # The first worker created half of them, and nobody knows its results.
     async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
         await generate(session, chunk.ads[:3], attempts=1)
-    scopes = simulator.world.scopes.pop(SIMULATOR_API_KEY)
+    scopes = simulator.api.scopes.pop(SIMULATOR_API_KEY)
     await on_a_worker(campaign, chunk, simulator.url)
     assert {state.status for state in campaign.table.states} == {RowStatus.SUBMITTING}
     assert all(state.mark for state in campaign.table.states)
-    simulator.world.scopes[SIMULATOR_API_KEY] = scopes
+    simulator.api.scopes[SIMULATOR_API_KEY] = scopes
     await on_a_worker(campaign, campaign.chunks(WEIGHTS)[0], simulator.url)
     assert {state.status for state in campaign.table.states} == {RowStatus.COMPLETED}
-    assert len(simulator.world.jobs) == 6
+    assert len(simulator.api.jobs) == 6
 
 
 async def test_what_waited_for_a_worker_for_hours_is_not_sent(
@@ -74,7 +74,7 @@ async def test_what_waited_for_a_worker_for_hours_is_not_sent(
         await client.get_account()
     await on_a_worker(campaign, chunk, simulator.url)
     assert campaign.table.states[0].status is RowStatus.SUBMITTING
-    assert not simulator.world.jobs
+    assert not simulator.api.jobs
 
 
 async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
@@ -95,4 +95,4 @@ async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
         StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as first,
     ):
         await again.adopt(second, first)
-    assert {s.job_id for s in again.table.states} == set(simulator.world.jobs)
+    assert {s.job_id for s in again.table.states} == set(simulator.api.jobs)

@@ -26,17 +26,17 @@ MOST_SECONDS: Final = 1e9
 """That time may be moved by at once: thirty years, so that all dates stay dates."""
 
 
-def make_app(world: SimulatedAPI) -> Starlette:
-    """The ASGI application for a world."""
+def make_app(api: SimulatedAPI) -> Starlette:
+    """The ASGI application of a simulated API."""
 
     async def banner(_: Request) -> Response:
         return HTMLResponse(BANNER)
 
     async def stats(_: Request) -> Response:
-        return JSONResponse(_stats(world))
+        return JSONResponse(_stats(api))
 
     async def ads(_: Request) -> Response:
-        return JSONResponse(_all_ads(world))
+        return JSONResponse(_all_ads(api))
 
     async def age(request: Request) -> Response:
         try:
@@ -45,17 +45,17 @@ def make_app(world: SimulatedAPI) -> Starlette:
             seconds = math.nan
         if not abs(seconds) <= MOST_SECONDS:
             return JSONResponse({"error": {"message": "seconds is a number."}}, 400)
-        while world.creating:  # noqa: ASYNC110
+        while api.creating:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        world.age(seconds)
+        api.age(seconds)
         return JSONResponse({})
 
     async def picture(request: Request) -> Response:
-        png = await asyncio.to_thread(_picture, world, request.path_params["name"])
+        png = await asyncio.to_thread(_picture, api, request.path_params["name"])
         return Response(status_code=404) if png is None else Response(png, media_type="image/png")
 
     async def file(request: Request) -> Response:
-        upload = world.files.get(request.path_params["id"])
+        upload = api.files.get(request.path_params["id"])
         size = request.path_params.get("size", "")
         if upload is None or (size and size not in THUMBNAILS):
             return Response(status_code=404)
@@ -78,28 +78,28 @@ def make_app(world: SimulatedAPI) -> Starlette:
             Route("/pictures/{name}.png", picture),
             Route("/files/{id}", file),
             Route("/files/{id}/{size}", file),
-            *api_routes(world),
+            *api_routes(api),
             Route("/{path:path}", no_such_call, methods=["GET", "POST", "PATCH", "PUT", "DELETE"]),
         ]
     )
 
 
-def _picture(world: SimulatedAPI, name: str) -> bytes | None:
+def _picture(api: SimulatedAPI, name: str) -> bytes | None:
     """The picture of an ad, a version or a design template, once it is completed."""
-    found = world.rendering_of(name)
+    found = api.rendering_of(name)
     if found is not None:
         job, rendering = found
         if rendering.status(now()) != "completed":
             return None
-        return rendering.given.content if rendering.given else draw_picture(job, rendering, world)
+        return rendering.given.content if rendering.given else draw_picture(job, rendering, api)
     try:
-        template = world.template(name, now())
+        template = api.template(name, now())
     except APIError:
         return None
-    return draw_preview(template, world) if template["status"] == "completed" else None
+    return draw_preview(template, api) if template["status"] == "completed" else None
 
 
-def _all_ads(world: SimulatedAPI) -> list[dict[str, Any]]:
+def _all_ads(api: SimulatedAPI) -> list[dict[str, Any]]:
     """Every ad there is, without a limit or a fault: for tests that want the truth."""
     moment = now()
     return [
@@ -110,15 +110,15 @@ def _all_ads(world: SimulatedAPI) -> list[dict[str, Any]]:
             "price_usd": float(job.price),
             "idempotency_key": job.idempotency_key,
         }
-        for job in world.jobs.values()
+        for job in api.jobs.values()
     ]
 
 
-def _stats(world: SimulatedAPI) -> dict[str, Any]:
+def _stats(api: SimulatedAPI) -> dict[str, Any]:
     moment = now()
     return {
-        **world.counts,
-        "completed": sum(job.status(moment) == "completed" for job in world.jobs.values()),
-        "failed": sum(job.status(moment) == "failed" for job in world.jobs.values()),
-        "billed_usd": float(world.billed_usd(moment)),
+        **api.counts,
+        "completed": sum(job.status(moment) == "completed" for job in api.jobs.values()),
+        "failed": sum(job.status(moment) == "failed" for job in api.jobs.values()),
+        "billed_usd": float(api.billed_usd(moment)),
     }

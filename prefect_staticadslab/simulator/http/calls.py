@@ -33,15 +33,15 @@ class Call:
 
     Attributes:
         request: The request itself.
-        world: The state to work on.
-        key: Its idempotency key, if it has one.
+        api: What is simulated.
+        idempotency_key: Its idempotency key, if it has one.
         body: Its JSON; a form's fields; None if it has no body.
         files: The files of its form: name and content.
     """
 
     request: Request
-    world: SimulatedAPI
-    key: str | None
+    api: SimulatedAPI
+    idempotency_key: str | None
     body: Any = None
     files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
 
@@ -64,70 +64,70 @@ class Reply:
 Handler = Callable[[Call], Awaitable[Reply | Response]]
 
 
-def api(
-    world: SimulatedAPI, path: str, handler: Handler, scope: str | None, method: str = "GET"
+def endpoint(
+    api: SimulatedAPI, path: str, handler: Handler, scope: str | None, method: str = "GET"
 ) -> Route:
     """A call of the API: admitted, limited, answered once per idempotency key, in its envelope."""
 
-    async def endpoint(request: Request) -> Response:
-        return await _answer(request, world, handler, scope)
+    async def handle(request: Request) -> Response:
+        return await _answer(request, api, handler, scope)
 
-    return Route(path, endpoint, methods=[method])
+    return Route(path, handle, methods=[method])
 
 
 async def _answer(
-    request: Request, world: SimulatedAPI, handler: Handler, scope: str | None
+    request: Request, api: SimulatedAPI, handler: Handler, scope: str | None
 ) -> Response:
     headers: dict[str, str] = {}
-    key = request.headers.get("x-api-key", "")
-    world.counts["requests"] += 1
+    api_key = request.headers.get("x-api-key", "")
+    api.counts["requests"] += 1
     try:
-        headers = world.admission.admit(key, now())
+        headers = api.admission.admit(api_key, now())
         if scope is not None:
-            world.admission.need_scope(key, scope)
-        response = await _answer_once(request, world, handler, key)
+            api.admission.need_scope(api_key, scope)
+        response = await _answer_once(request, api, handler, api_key)
     except ClientDisconnect:
         return Response(status_code=499)  # nobody is there to read it
-    except APIError as refusal:
-        world.counts[str(refusal.status)] += 1
-        error: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
-        if refusal.details:
-            error["details"] = refusal.details
-        headers = {**headers, **refusal.headers}
-        response = JSONResponse({"error": error, "meta": meta()}, refusal.status)
+    except APIError as error:
+        api.counts[str(error.status)] += 1
+        described: dict[str, Any] = {"code": error.code, "message": error.message}
+        if error.details:
+            described["details"] = error.details
+        headers = {**headers, **error.headers}
+        response = JSONResponse({"error": described, "meta": meta()}, error.status)
     for name, value in headers.items():
         response.headers[name] = value
     return response
 
 
 async def _answer_once(
-    request: Request, world: SimulatedAPI, handler: Handler, key: str
+    request: Request, api: SimulatedAPI, handler: Handler, api_key: str
 ) -> Response:
     is_create = (request.method, request.url.path) == ("POST", "/v1/image-ads")
-    world.counts["creates"] += is_create
+    api.counts["creates"] += is_create
     body, files = await _read(request)
     idempotency_key = request.headers.get("idempotency-key")
-    call = Call(request, world, idempotency_key, body, files)
+    call = Call(request, api, idempotency_key, body, files)
     if idempotency_key is None or request.method not in ("POST", "PATCH"):
-        world.counts["creates without a key"] += is_create
-        return _told(request, await handler(call))
+        api.counts["creates without a key"] += is_create
+        return _response(request, await handler(call))
     digests = {n: hashlib.sha256(content).hexdigest() for n, (_, content) in files.items()}
     asked = [request.method, request.url.path, body, digests]
-    earlier = world.admission.recall(key, idempotency_key, asked, now())
+    earlier = api.admission.recall(api_key, idempotency_key, asked, now())
     if earlier is not None:
-        world.counts["replayed"] += 1
-        response = _told(request, Reply(*earlier))
+        api.counts["replayed"] += 1
+        response = _response(request, Reply(*earlier))
         response.headers["Idempotent-Replayed"] = "true"
         return response
     try:
-        told = await handler(call)
+        reply = await handler(call)
     except BaseException:
-        world.admission.remember(key, idempotency_key, None)
+        api.admission.remember(api_key, idempotency_key, None)
         raise
-    if isinstance(told, Reply):
-        answer = copy.deepcopy(told.data), told.status
-        world.admission.remember(key, idempotency_key, answer)
-    return _told(request, told)
+    if isinstance(reply, Reply):
+        answer = copy.deepcopy(reply.data), reply.status
+        api.admission.remember(api_key, idempotency_key, answer)
+    return _response(request, reply)
 
 
 async def _read(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
@@ -159,15 +159,15 @@ def _with_body(request: Request, body: bytes) -> Request:
     return Request(request.scope, receive)
 
 
-def _told(request: Request, told: Reply | Response) -> Response:
-    if isinstance(told, Response):
-        return told
-    if told.status == 204:
+def _response(request: Request, reply: Reply | Response) -> Response:
+    if isinstance(reply, Response):
+        return reply
+    if reply.status == 204:
         return Response(status_code=204)
-    content: dict[str, Any] = {"data": _hosted(told.data, str(request.base_url).rstrip("/"))}
-    if told.has_more is not None:
-        content["has_more"] = told.has_more
-    return JSONResponse({**content, "meta": meta()}, told.status)
+    content: dict[str, Any] = {"data": _hosted(reply.data, str(request.base_url).rstrip("/"))}
+    if reply.has_more is not None:
+        content["has_more"] = reply.has_more
+    return JSONResponse({**content, "meta": meta()}, reply.status)
 
 
 def _hosted(data: Any, host: str) -> Any:

@@ -22,18 +22,18 @@ _PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class Faults:
-    """Puts faults between an application and its clients, as often as the world's settings say."""
+    """Puts faults between an application and its clients, as often as its settings say."""
 
-    def __init__(self, app: ASGIApp, world: SimulatedAPI) -> None:
+    def __init__(self, app: ASGIApp, api: SimulatedAPI) -> None:
         self._app = app
-        self._world = world
+        self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match self._next(scope):
             case None:
                 await self._app(scope, receive, send)
             case "slow":
-                await asyncio.sleep(SLOW_SECONDS / self._world.settings.speed)
+                await asyncio.sleep(SLOW_SECONDS / self._api.settings.speed)
                 await self._app(scope, receive, send)
             case "dropped before":
                 await _drop(scope)
@@ -59,8 +59,8 @@ class Faults:
         if scope["type"] != "http":
             return None
         if scope["path"].startswith("/pictures/"):
-            return self._world.next_picture_fault()
-        return self._world.next_fault() if scope["path"].startswith("/v1/") else None
+            return self._api.next_picture_fault()
+        return self._api.next_fault() if scope["path"].startswith("/v1/") else None
 
 
 class Protocol(H11Protocol):

@@ -10,7 +10,14 @@ from typing import Any, Final
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.http.calls import LARGEST_LIMIT, Call, Handler, Reply, api, page
+from prefect_staticadslab.simulator.http.calls import (
+    LARGEST_LIMIT,
+    Call,
+    Handler,
+    Reply,
+    endpoint,
+    page,
+)
 from prefect_staticadslab.simulator.model.admission import APIError, not_valid
 from prefect_staticadslab.simulator.model.image_ads import Job, current_step, failure
 from prefect_staticadslab.simulator.model.simulated_api import HEARTBEAT_SECONDS, SimulatedAPI, now
@@ -30,11 +37,11 @@ CATALOGUE: Final = {
 """By path: the kind of resource, and whose scope it needs."""
 
 
-def api_routes(world: SimulatedAPI) -> list[Route]:
+def api_routes(api: SimulatedAPI) -> list[Route]:
     """All calls under `/v1`."""
 
     def call(path: str, handler: Handler, scope: str | None, method: str = "GET") -> Route:
-        return api(world, f"/v1/{path}", handler, scope, method)
+        return endpoint(api, f"/v1/{path}", handler, scope, method)
 
     routes = [
         call("account", _account, None),
@@ -67,31 +74,31 @@ def api_routes(world: SimulatedAPI) -> list[Route]:
 
 
 async def _account(call: Call) -> Reply:
-    key = call.request.headers["x-api-key"]
-    return Reply({"organization": {"name": "Simulated Shops"}, "scopes": call.world.scopes[key]})
+    api_key = call.request.headers["x-api-key"]
+    return Reply({"organization": {"name": "Simulated Shops"}, "scopes": call.api.scopes[api_key]})
 
 
 # Image ads
 
 
 async def _create_image_ad(call: Call) -> Reply:
-    world = call.world
-    world.creating += 1
+    api = call.api
+    api.creating += 1
     try:
-        await asyncio.sleep(world.settings.answer_seconds)
-        return Reply(world.create_image_ad(call.body, now(), call.key), 202)
+        await asyncio.sleep(api.settings.answer_seconds)
+        return Reply(api.create_image_ad(call.body, now(), call.idempotency_key), 202)
     finally:
-        world.creating -= 1
+        api.creating -= 1
 
 
 async def _list_image_ads(call: Call) -> Reply:
-    world, moment = call.world, now()
+    api, moment = call.api, now()
     if "ids" in call.request.query_params:
         ids = _ids(call)
-        world.counts["batch reads"] += 1
-        ads = [world.jobs[i].resource(moment) for i in ids if i in world.jobs]
+        api.counts["batch reads"] += 1
+        ads = [api.jobs[i].resource(moment) for i in ids if i in api.jobs]
         return Reply(ads, has_more=False)
-    return page(call, [job.resource(moment) for job in reversed(world.jobs.values())])
+    return page(call, [job.resource(moment) for job in reversed(api.jobs.values())])
 
 
 def _ids(call: Call) -> list[str]:
@@ -102,19 +109,19 @@ def _ids(call: Call) -> list[str]:
 
 
 async def _get_image_ad(call: Call) -> Reply | StreamingResponse:
-    job = call.world.image_ad(call.id)
+    job = call.api.image_ad(call.id)
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return StreamingResponse(
-            _events(call.world, job),
+            _events(call.api, job),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
         )
-    call.world.counts["single reads"] += 1
+    call.api.counts["single reads"] += 1
     return Reply(job.resource(now()))
 
 
-async def _events(world: SimulatedAPI, job: Job) -> AsyncIterator[str]:
-    speed = world.settings.speed
+async def _events(api: SimulatedAPI, job: Job) -> AsyncIterator[str]:
+    speed = api.settings.speed
     last_step, last_heartbeat = "", now()
     yield _event("started", {"id": job.id})
     while job.status(now()) == "processing":
@@ -137,21 +144,21 @@ def _event(name: str, data: dict[str, Any] | None) -> str:
 
 
 async def _revise_image_ad(call: Call) -> Reply:
-    return Reply(call.world.revise_image_ad(call.id, call.body, now()))
+    return Reply(call.api.revise_image_ad(call.id, call.body, now()))
 
 
 async def _delete_image_ad(call: Call) -> Reply:
-    call.world.delete_image_ad(call.id)
+    call.api.delete_image_ad(call.id)
     return Reply(None, 204)
 
 
 async def _list_versions(call: Call) -> Reply:
-    return page(call, call.world.image_ad(call.id).versions(now()))
+    return page(call, call.api.image_ad(call.id).versions(now()))
 
 
 async def _get_version(call: Call) -> Reply:
     wanted = call.request.path_params["version"]
-    for version in call.world.image_ad(call.id).versions(now()):
+    for version in call.api.image_ad(call.id).versions(now()):
         if version["id"] == wanted:
             return Reply(version)
     raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
@@ -169,7 +176,7 @@ async def _sync_image_ads(call: Call) -> Reply:
         field = f"items.{number}.figma_render_base64"
         given = await asyncio.to_thread(decoded, item.get("figma_render_base64"), field)
         renders.append((item["id"], item["current_json_tree"], given))
-    return Reply(call.world.sync_image_ads(renders, now()))
+    return Reply(call.api.sync_image_ads(renders, now()))
 
 
 # Design templates and images
@@ -182,21 +189,21 @@ async def _create_template(call: Call) -> Reply:
         reference = await asyncio.to_thread(fetched, call.body["reference_image_url"])
     else:
         raise not_valid(("file", "is required, or reference_image_url"))
-    return Reply(call.world.create_template(reference, now()), 202)
+    return Reply(call.api.create_template(reference, now()), 202)
 
 
 async def _list_templates(call: Call) -> Reply:
     if "ids" in call.request.query_params:
         _ids(call)
-    return page(call, list(call.world.all_templates(now())))
+    return page(call, list(call.api.all_templates(now())))
 
 
 async def _get_template(call: Call) -> Reply:
-    return Reply(call.world.template(call.id, now()))
+    return Reply(call.api.template(call.id, now()))
 
 
 async def _update_template(call: Call) -> Reply:
-    return Reply(call.world.update_template(call.id, call.body, now()))
+    return Reply(call.api.update_template(call.id, call.body, now()))
 
 
 async def _upload_image(call: Call) -> Reply:
@@ -207,35 +214,35 @@ async def _upload_image(call: Call) -> Reply:
     if call.body.get("logo_theme") not in (None, "light", "dark"):
         raise not_valid(("logo_theme", "is light or dark"))
     upload = await asyncio.to_thread(read_image, *call.files["file"])
-    return Reply(call.world.add_image(upload, call.body, now()), 201)
+    return Reply(call.api.add_image(upload, call.body, now()), 201)
 
 
 # The catalogue
 
 
 def _creator(kind: str) -> Handler:
-    return _handler(lambda call: Reply(call.world.create_resource(kind, call.body, now()), 201))
+    return _handler(lambda call: Reply(call.api.create_resource(kind, call.body, now()), 201))
 
 
 def _lister(kind: str) -> Handler:
     def resources(call: Call) -> Iterable[dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = getattr(call.world.catalog, kind)
+        found: dict[str, dict[str, Any]] = getattr(call.api.catalog, kind)
         return found.values()
 
     return _handler(lambda call: page(call, list(resources(call))))
 
 
 def _getter(kind: str) -> Handler:
-    return _handler(lambda call: Reply(call.world.resource(kind, call.id)))
+    return _handler(lambda call: Reply(call.api.resource(kind, call.id)))
 
 
 def _changer(kind: str) -> Handler:
-    return _handler(lambda call: Reply(call.world.update_resource(kind, call.id, call.body, now())))
+    return _handler(lambda call: Reply(call.api.update_resource(kind, call.id, call.body, now())))
 
 
 def _deleter(kind: str) -> Handler:
     def delete(call: Call) -> Reply:
-        call.world.delete_resource(kind, call.id)
+        call.api.delete_resource(kind, call.id)
         return Reply(None, 204)
 
     return _handler(delete)

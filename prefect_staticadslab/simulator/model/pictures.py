@@ -23,27 +23,27 @@ INVERTED: Final = ("Bold", "Product")
 """Formats that stand light on dark."""
 
 
-def draw_picture(job: Job, rendering: Rendering, world: SimulatedAPI) -> bytes:
+def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     """The PNG of a rendering: what its tree says, for whom, and in the template's look."""
-    catalog = world.catalog
+    catalog = api.catalog
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    template = world.template(job.body["design_template_id"], now())
+    template = api.template(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
-    tree = rendering.tree or world.tree_of(job)
+    tree = rendering.tree or api.tree_of(job)
     dark, accent, light = _colors(brand)
     ground, ink = (dark, light) if ad_format in INVERTED else (light, dark)
 
     picture = _ground(job.width, job.height, ground, accent)
     draw = ImageDraw.Draw(picture)
-    reference = world.files.get(template["id"])
+    reference = api.files.get(template["id"])
     if reference is not None:
         _lay_under(picture, reference.content)
     else:
         _backdrop(draw, job, ad_format, accent)
-    shown = _own_picture(trees.picture_url(tree), world)
+    shown = _own_picture(trees.picture_url(tree), api)
     if shown is None:
         _pack(draw, job, product["name"], (dark, accent, light))
     else:
@@ -63,13 +63,13 @@ def draw_picture(job: Job, rendering: Rendering, world: SimulatedAPI) -> bytes:
     return _png(picture)
 
 
-def draw_preview(template: Mapping[str, Any], world: SimulatedAPI) -> bytes:
+def draw_preview(template: Mapping[str, Any], api: SimulatedAPI) -> bytes:
     """The PNG of a design template: its reference, and where texts and picture will be."""
     width, height = template["width"], template["height"]
     dark, accent, light = _NEUTRAL
     picture = _ground(width, height, light, accent)
     draw = ImageDraw.Draw(picture, "RGBA")
-    reference = world.files.get(template["id"])
+    reference = api.files.get(template["id"])
     if reference is not None:
         with Image.open(io.BytesIO(reference.content)) as image:
             picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
@@ -151,13 +151,13 @@ def _framed(picture: Image.Image, shown: bytes) -> None:
         picture.paste(ImageOps.fit(image.convert("RGB"), (side, side)), (left, top))
 
 
-def _own_picture(url: str | None, world: SimulatedAPI) -> bytes | None:
+def _own_picture(url: str | None, api: SimulatedAPI) -> bytes | None:
     """An uploaded image of this simulator's, by its address."""
     try:
         name = urlsplit(url or "").path
     except ValueError:
         return None
-    upload = world.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
+    upload = api.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
     return upload.content if upload else None
 
 
