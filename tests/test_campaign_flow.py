@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.simulator.model.simulated_api import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

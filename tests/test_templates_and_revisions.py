@@ -17,7 +17,7 @@ from flows.design_templates import design_templates
 from flows.revise import revise
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.simulated_api import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, simulated_ids
 
 REFERENCES = str(ROOT / "examples" / "references")

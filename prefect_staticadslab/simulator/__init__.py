@@ -12,7 +12,8 @@ with SimulatorServer(speed=20) as server:
 ```
 """
 
-from prefect_staticadslab.simulator.model.simulated_api import SIMULATOR_API_KEY, Settings
+from prefect_staticadslab.simulator.model.admission.api_keys import SIMULATOR_API_KEY
+from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.server import SimulatorServer
 
 __all__ = ["SIMULATOR_API_KEY", "Settings", "SimulatorServer"]

@@ -12,7 +12,8 @@ import uvicorn
 from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.http.faults import Faults, Protocol
 from prefect_staticadslab.simulator.http.guard import Guard
-from prefect_staticadslab.simulator.model.simulated_api import Settings, SimulatedAPI
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 HOST: Final = "127.0.0.1"
 

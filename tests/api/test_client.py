@@ -23,7 +23,7 @@ from prefect_staticadslab.api.errors import ErrorDetail
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.retries import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.simulated_api import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
 from tests.scripted import DROP, HANG, answer, data, error, scripted
 

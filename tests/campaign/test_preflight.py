@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.campaign import Campaign, Preflight
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalog import make_id, seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id, seeded_catalog
 from tests.conftest import simulated_ids
 from tests.scripted import answer, error, scripted
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.simulated_api import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import simulated_ids
 
 DAY = 24 * 3600.0

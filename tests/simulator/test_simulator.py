@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalog import make_id
-from prefect_staticadslab.simulator.model.simulated_api import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from tests.conftest import simulated_ids
 
 BODY = simulated_ids()

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from prefect_staticadslab.simulator.model import trees
-from prefect_staticadslab.simulator.model.image_ads import Job, Rendering
-from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI, now
+from prefect_staticadslab.simulator.model.clock import now
+from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 MARGIN: Final = 72
 LONGEST_DRAWN: Final = 1000
@@ -32,7 +33,7 @@ def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     template = api.template(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
-    tree = rendering.tree or api.tree_of(job)
+    tree = rendering.tree or api.first_tree(job)
     dark, accent, light = _colors(brand)
     ground, ink = (dark, light) if ad_format in INVERTED else (light, dark)
 

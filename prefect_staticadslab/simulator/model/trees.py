@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefect_staticadslab.simulator.model.admission import not_valid
+from prefect_staticadslab.simulator.model.errors import not_valid
 
 
 def template_tree(name: str, width: int, height: int) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def nodes(tree: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list that somebody may have sent in another shape."""
+    """The value if it is a list; clients may have sent something else, which counts as empty."""
     return value if isinstance(value, list) else []
 
 
 def check_tree(tree: object) -> None:
-    """Raises a 400 if it is no whole tree."""
+    """Raises a 400 for what is not an entire tree."""
     if not isinstance(tree, dict):
         raise not_valid(("current_json_tree", "must be an object: the entire tree"))
     if (
