@@ -35,7 +35,7 @@ from prefect_staticadslab.simulator.model.templates import (
     fields_from_reference,
     tree_of_update,
 )
-from prefect_staticadslab.simulator.model.trees import filled, texts
+from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
 from prefect_staticadslab.simulator.model.wallet import Wallet
 
@@ -140,7 +140,7 @@ class SimulatedAPI:
             "Headline": str(self.catalog.products[job.body["product_id"]]["name"]),
             "Body": " ".join(str(job.body.get("prompt") or "").split()),
         }
-        return filled(
+        return fill_tree(
             template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
         )
 
