@@ -93,7 +93,7 @@ def measure(
     timeout_seconds: float,
 ) -> Result:
     """Runs a contender against a simulator that nobody has used yet."""
-    world, settings = server.world, server.world.settings
+    api, settings = server.api, server.api.settings
     output = folder / f"{contender.module}.csv"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     environment = kept | {
@@ -120,8 +120,8 @@ def measure(
     used = json.loads(usage.read_text())
     rows = len(_rows(spreadsheet))
     ids = {row["image_ad_id"] for row in _rows(output) if row["image_ad_id"] and row["image_url"]}
-    jobs = list(world.jobs.values())
-    admitted = world.admitted or [0.0]
+    jobs = list(api.jobs.values())
+    admitted = api.admitted or [0.0]
     per_window = int(settings.rate_limit * CREATES_SHARE)
     return Result(
         name=contender.name,
@@ -129,8 +129,8 @@ def measure(
         makespan_seconds=admitted[-1] - admitted[0],
         least_seconds=(math.ceil(rows / per_window) - 1) * settings.rate_window_seconds
         + max((job.seconds for job in jobs), default=0.0),
-        requests=world.counts["requests"],
-        refusals=world.counts["429"],
+        requests=api.counts["requests"],
+        refusals=api.counts["429"],
         failed_rows=rows - len(ids),
         paid_for_nothing=len(jobs) - len(ids),
         cpu_seconds=used["cpu_seconds"],

@@ -188,7 +188,7 @@ def make_request() -> MakeRequest:
 
 def simulated_ids() -> dict[str, str]:
     """The four ids of things that belong together in every simulator."""
-    from prefect_staticadslab.simulator.catalog import seeded_catalog
+    from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
 
     catalog = seeded_catalog()
     product = next(iter(catalog.products.values()))

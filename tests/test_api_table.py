@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from prefect_staticadslab import StaticAdsLabClient, tasks
-from prefect_staticadslab.simulator.routes import api_routes
-from prefect_staticadslab.simulator.world import SimulatedAPI
+from prefect_staticadslab.simulator.http.routes import api_routes
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.conftest import ROOT
 
 

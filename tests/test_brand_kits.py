@@ -23,7 +23,7 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits, read_ki
 from prefect_staticadslab.brand_kits.resolve import LookedUp, look_up_kits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.simulator.catalog import make_id
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from tests.conftest import ROOT, simulated_ids
 
 HARBOR_ROAST = make_id("brand", "Harbor Roast")
@@ -273,7 +273,7 @@ async def test_kits_of_the_same_brand_share_their_requests(
     kit = 'brand = "Harbor Roast"\nproduct = "Cold Brew Kit"\naudience = "Commuters"\n'
     assert (await look_up(client, "".join(f"[kit-{n}]\n{kit}" for n in range(50)))).problems == ()
     # The account, and a list each of brands, products and audiences.
-    assert len(simulator.world.admitted) <= 4
+    assert len(simulator.api.admitted) <= 4
 
 
 # What differs

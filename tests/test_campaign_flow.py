@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -57,8 +57,8 @@ async def test_the_example_campaign_completes(
     before, after = read_spreadsheet(example).frame, read_spreadsheet(str(tmp_path / "out.csv"))
     assert after.frame[list(before.columns)].equals(before)
     assert set(after.frame["status"]) == {"completed"}
-    assert set(after.frame["image_ad_id"]) == set(simulator.world.jobs)
-    assert len(simulator.world.jobs) == 25
+    assert set(after.frame["image_ad_id"]) == set(simulator.api.jobs)
+    assert len(simulator.api.jobs) == 25
 
 
 async def test_a_shops_export_comes_out_cell_for_cell(
@@ -108,7 +108,7 @@ async def test_the_same_call_again_goes_on_where_it_stopped(
     state = await run(place, output, credentials, attempts=1)
     assert state.is_completed()
     assert "2 were completed by an earlier run" in (state.message or "")
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_creates_that_the_api_answers_from_an_earlier_run_are_counted(
@@ -119,7 +119,7 @@ async def test_creates_that_the_api_answers_from_an_earlier_run_are_counted(
         state = await run(place, tmp_path / "out.csv", credentials)
         (tmp_path / "out.csv").unlink()
     assert "2 creates were answered from an earlier run." in (state.message or "")
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_without_waiting_a_run_ends_once_all_is_created(
@@ -132,7 +132,7 @@ async def test_without_waiting_a_run_ends_once_all_is_created(
     assert "0 of 2 rows completed (2 processing)" in (state.message or "")
     assert "2 rows are rendering; the next run collects them." in (state.message or "")
     assert (await run(place, tmp_path / "out.xlsx", credentials)).is_completed()
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_one_task_run_per_hundred_rows(
@@ -172,7 +172,7 @@ async def test_what_is_wrong_is_told_and_nothing_is_sent(
     state = await run(place, tmp_path / "out.csv", credentials, **options)
     assert (state.is_failed(), state.name) == (True, "Refused")
     assert says in (state.message or "")
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -185,7 +185,7 @@ async def test_a_key_without_the_scope_is_refused_by_its_name(
     state = await run(write_campaign(tmp_path, "a"), tmp_path / "out.csv", credentials)
     assert state.name == "Refused"
     assert "image_ads:write" in (state.message or "")
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 async def test_a_dry_run_creates_nothing(
@@ -195,8 +195,8 @@ async def test_a_dry_run_creates_nothing(
     state = await run(place, tmp_path / "out.csv", credentials, dry_run=True)
     assert state.is_completed()
     assert not (tmp_path / "out.csv").exists()
-    assert simulator.world.counts["creates"] == 0
-    assert simulator.world.counts["requests"] == 5
+    assert simulator.api.counts["creates"] == 0
+    assert simulator.api.counts["requests"] == 5
 
 
 async def test_the_key_shows_nowhere(
@@ -205,8 +205,8 @@ async def test_the_key_shows_nowhere(
     """Neither in logs, nor in what was written, nor in anything that Prefect's server was told."""
     caplog.set_level(logging.DEBUG)
     secret = "sal_live_THESECRET"
-    simulator.world.scopes[secret] = list(simulator.world.scopes[READ_ONLY_API_KEY])
-    simulator.world.scopes[secret].append("image_ads:write")
+    simulator.api.scopes[secret] = list(simulator.api.scopes[READ_ONLY_API_KEY])
+    simulator.api.scopes[secret].append("image_ads:write")
     credentials = StaticAdsLabCredentials.model_validate(
         {"api_key": secret, "base_url": simulator.url}
     )

@@ -98,10 +98,10 @@ async def test_a_workbook_has_a_sheet_for_each_kind_with_parents_named_beside_th
 async def test_lists_longer_than_a_page_are_whole_and_text_stays_text(
     client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    seed = next(iter(simulator.world.catalog.brands.values()))
+    seed = next(iter(simulator.api.catalog.brands.values()))
     for number in range(250):
         brand = {**seed, "id": f"brand_{number}", "name": f"=1+{number}", "description": "007"}
-        simulator.world.catalog.brands[brand["id"]] = brand
+        simulator.api.catalog.brands[brand["id"]] = brand
     frames = tables(await read_catalogue(client, await client.get_account()))
     assert len(frames["brands"]) == 254
     write_report(str(tmp_path / "c.xlsx"), frames)
@@ -157,7 +157,7 @@ async def test_kinds_that_the_key_may_not_read_are_left_out_and_said(
     simulator: SimulatorServer,
     tmp_path: Path,
 ) -> None:
-    simulator.world.scopes[SIMULATOR_API_KEY] = ["brands:read", "audiences:read"]
+    simulator.api.scopes[SIMULATOR_API_KEY] = ["brands:read", "audiences:read"]
     state = await catalog(str(tmp_path / "c.xlsx"), credentials, return_state=True)
     assert state.is_completed()
     assert "no scope to read them: products, product variants" in str(state.message)
@@ -180,12 +180,12 @@ async def test_a_table_adds_what_is_not_there_and_is_safe_to_run_again(
         "audience 'Campers'",
     ]
     assert [row.name for row, _ in additions.present] == ["Commuters"]
-    world = simulator.world.catalog
+    simulated = simulator.api.catalog
     ids = {each.row.name: identifier for each, identifier in outcome.created}
-    assert world.brands[ids["Tidewater Tea"]]["fonts"] == [{"name": "Lora"}, {"name": "Inter"}]
-    assert world.audiences[ids["Evening readers"]]["product_id"] == ids["Sea Fennel Infusion"]
-    assert world.audiences[ids["Campers"]]["details"] == {"season": "summer"}
-    assert world.product_variants[ids["200 g"]]["sort_order"] == 2
+    assert simulated.brands[ids["Tidewater Tea"]]["fonts"] == [{"name": "Lora"}, {"name": "Inter"}]
+    assert simulated.audiences[ids["Evening readers"]]["product_id"] == ids["Sea Fennel Infusion"]
+    assert simulated.audiences[ids["Campers"]]["details"] == {"season": "summer"}
+    assert simulated.product_variants[ids["200 g"]]["sort_order"] == 2
     again, nothing = await add(client, EXAMPLE)
     assert (again.new, nothing.created, len(again.present)) == ((), [], 7)
 
@@ -199,7 +199,7 @@ async def test_two_runs_at_once_add_nothing_twice(
     outcomes = await asyncio.gather(*(create_additions(client, plan) for plan in plans))
     ids = [[identifier for _, identifier in outcome.created] for outcome in outcomes]
     assert ids[0] == ids[1]
-    names = [brand["name"] for brand in simulator.world.catalog.brands.values()]
+    names = [brand["name"] for brand in simulator.api.catalog.brands.values()]
     assert names.count("Tidewater Tea") == 1
 
 
@@ -211,15 +211,15 @@ async def test_what_was_deleted_is_added_anew_although_its_key_is_known(
     client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path, times: int
 ) -> None:
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
-    world = simulator.world.catalog
+    simulated = simulator.api.catalog
     for _ in range(times):
         _, outcome = await add(client, table)
         (_, brand), (_, product) = outcome.created
-        del world.products[product], world.brands[brand]
+        del simulated.products[product], simulated.brands[brand]
     _, outcome = await add(client, table)
     (_, brand), (_, product) = outcome.created
-    assert world.brands[brand]["name"] == "Sea"
-    assert world.products[product]["brand_id"] == brand
+    assert simulated.brands[brand]["name"] == "Sea"
+    assert simulated.products[product]["brand_id"] == brand
 
 
 async def test_what_is_deleted_again_and_again_is_told_as_not_created(
@@ -228,7 +228,7 @@ async def test_what_is_deleted_again_and_again_is_told_as_not_created(
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
     for _ in range(FRESH_KEYS):
         _, outcome = await add(client, table)
-        del simulator.world.catalog.brands[outcome.created[0][1]]
+        del simulator.api.catalog.brands[outcome.created[0][1]]
     _, outcome = await add(client, table)
     assert outcome.created == []
     assert [reason for _, reason in outcome.failed] == [
@@ -244,11 +244,11 @@ async def test_what_was_renamed_is_not_taken_for_what_a_row_wants(
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT[:2])
     _, outcome = await add(client, table)
     renamed = outcome.created[0][1]
-    simulator.world.catalog.brands[renamed]["name"] = "Sea, closed"
+    simulator.api.catalog.brands[renamed]["name"] = "Sea, closed"
     _, outcome = await add(client, write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT))
     (_, brand), (_, product) = outcome.created
     assert brand != renamed
-    assert simulator.world.catalog.products[product]["brand_id"] == brand
+    assert simulator.api.catalog.products[product]["brand_id"] == brand
 
 
 async def test_a_workbook_has_a_sheet_for_each_kind_of_addition(
@@ -430,7 +430,7 @@ def test_a_dry_run_says_what_would_be_created_and_writes_nothing(
         "Dry run: nothing was created.",
     ]
     assert not output.exists()
-    assert len(simulator.world.catalog.brands) == 4
+    assert len(simulator.api.catalog.brands) == 4
 
 
 @pytest.mark.usefixtures("environment")

@@ -228,16 +228,16 @@ async def test_a_revision_whose_answer_was_lost_is_made_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ad = (await client.create_image_ad(make_request(editable=True))).image_ad
-    simulator.world.age(3600)
+    simulator.api.age(3600)
     before = await client.get_image_ad(ad.id)
     faults = iter([None, "dropped after"])
-    monkeypatch.setattr(simulator.world, "next_fault", lambda: next(faults, None))
+    monkeypatch.setattr(simulator.api, "next_fault", lambda: next(faults, None))
     retried = revise_image_ad.with_options(retry_delay_seconds=1.2)
     revised = await run_once(retried, credentials, ad.id, one_more)
     assert revised.is_completed
     assert before.current_json_tree is not None
     assert revised.current_json_tree == one_more(before.current_json_tree)
-    assert simulator.world.counts["re-renders"] == 1
+    assert simulator.api.counts["re-renders"] == 1
 
 
 async def test_a_rendering_of_somebody_elses_is_not_taken_for_the_revision() -> None:

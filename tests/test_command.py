@@ -151,7 +151,7 @@ def test_a_prefect_server_that_is_away_is_told_with_2(
     }
     arguments = [write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]
     status, _, err = finished(command(arguments, away, simulator))
-    assert (status, len(simulator.world.jobs)) == (2, 0)
+    assert (status, len(simulator.api.jobs)) == (2, 0)
     assert "Prefect could not start the run, with its server at http://127.0.0.1:9/api" in err
 
 
@@ -253,10 +253,10 @@ def test_rows_that_are_not_completed_end_with_1(
 def test_a_rejected_key_ends_with_2_and_nothing_is_created(
     tmp_path: Path, simulator: SimulatorServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulator.world.scopes.clear()
+    simulator.api.scopes.clear()
     assert main([write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")]) == 2
     assert "does not accept the key" in capsys.readouterr().err
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
@@ -268,13 +268,13 @@ def test_an_interrupted_command_records_everything(
         place = write_campaign(tmp_path, *map(str, range(130)))
         arguments = [place, str(tmp_path / "out.csv"), "--yes"]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.world.jobs) < 10:
+        while len(simulator.api.jobs) < 10:
             time.sleep(0.02)
         process.send_signal(number)
         status, _, err = finished(process)
         assert status == 130
         assert "The same command goes on" in err
-        created = set(simulator.world.jobs)
+        created = set(simulator.api.jobs)
         assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == created
         assert len(created) < 130
 
@@ -290,13 +290,13 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
         process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)
-        while len(simulator.world.jobs) < 10:
+        while len(simulator.api.jobs) < 10:
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=90)
         assert process.returncode == 130, out + err
         assert "The same command goes on" in err
-        assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == set(simulator.world.jobs)
+        assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == set(simulator.api.jobs)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
@@ -306,15 +306,15 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.world.jobs) < 12:
+        while len(simulator.api.jobs) < 12:
             time.sleep(0.02)
         process.kill()
         process.communicate()
         monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert main(arguments) == 0
-        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) == 40
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
+        assert len(simulator.api.jobs) == 40
 
 
 def test_two_commands_at_once_create_each_ad_once(
@@ -326,9 +326,9 @@ def test_two_commands_at_once_create_each_ad_once(
         both = [command(arguments, prefect_server, simulator) for _ in range(2)]
         ended = [finished(process) for process in both]
         assert [status for status, _, _ in ended] == [0, 0]
-        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) == 16
-        assert simulator.world.counts["replayed"] > 0
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
+        assert len(simulator.api.jobs) == 16
+        assert simulator.api.counts["replayed"] > 0
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -354,7 +354,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert capsys.readouterr().out.startswith(
             "130 of 130 rows completed, 130.00 USD in all, 100.00 of it in this run"
         )
-        assert len(simulator.world.jobs) == 100
+        assert len(simulator.api.jobs) == 100
 
 
 def _can_make_small_disks() -> bool:
@@ -398,5 +398,5 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         saved = {row["image_ad_id"] for row in table(tmp_path / "saved")} - {""}
         assert saved
         assert unsaved
-        assert saved | unsaved == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) < 330
+        assert saved | unsaved == set(simulator.api.jobs)
+        assert len(simulator.api.jobs) < 330

@@ -66,7 +66,7 @@ async def test_no_file_is_needed_and_the_table_is_an_artifact(
     assert set(kept) == {"progress", "summary", "table", "pictures"}
     assert "Row 1 · Iced" in str(kept["pictures"].data)
     rows = kept["table"].data
-    for job in simulator.world.jobs:
+    for job in simulator.api.jobs:
         assert job in str(rows)
 
 
@@ -83,7 +83,7 @@ async def test_names_and_several_audiences_are_typed_as_in_a_spreadsheet(
     )
     state = await run(kit, ad)
     assert state.is_completed(), state
-    assert len(simulator.world.jobs) > 1
+    assert len(simulator.api.jobs) > 1
 
 
 def _of(brand: str) -> TypedAd:
@@ -99,7 +99,7 @@ async def test_what_is_typed_wrong_is_told_in_the_forms_words(
     assert "Ad 2, Brand:" in message
     assert "Harbor Roast" in message
     assert "column" not in message
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 async def test_no_ads_are_a_mistake_that_is_told(kit: ImageAdJob) -> None:
@@ -118,7 +118,7 @@ async def test_a_named_output_is_a_table_like_any_campaigns(
     assert (await run(kit, TypedAd(prompt="Iced"), output=output)).is_completed()
     frame = read_spreadsheet(output).frame
     assert frame["prompt"].tolist() == ["Iced"]
-    assert frame["image_ad_id"].tolist() == list(simulator.world.jobs)
+    assert frame["image_ad_id"].tolist() == list(simulator.api.jobs)
 
 
 async def test_more_ads_than_prefect_keeps_rows_want_an_output(
@@ -126,7 +126,7 @@ async def test_more_ads_than_prefect_keeps_rows_want_an_output(
 ) -> None:
     state = await run(kit, *(TypedAd(prompt=str(number)) for number in range(101)))
     assert "Name an output" in (state.message or "")
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 async def test_two_runs_are_two_campaigns_and_a_retried_run_is_one(
@@ -137,9 +137,9 @@ async def test_two_runs_are_two_campaigns_and_a_retried_run_is_one(
     state: Any = await once(kit, ads, attempts=1, return_state=True)
     assert state.is_completed(), state
     # The failed one was tried again, and the other was not created again.
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
     assert (await run(kit, ads[0])).is_completed()
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_a_run_that_is_retried_in_the_ui_tries_failed_ads_anew(
@@ -161,7 +161,7 @@ async def test_a_run_that_is_retried_in_the_ui_tries_failed_ads_anew(
             return_type="state",
         )
     assert again.is_completed(), again
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
 
 
 async def test_a_flow_that_is_retried_gets_the_ads_that_it_had_made_before(
@@ -180,7 +180,7 @@ async def test_a_flow_that_is_retried_gets_the_ads_that_it_had_made_before(
     state: Any = await launch(return_state=True)
     assert state.is_completed(), state
     # Three ads, and one that failed.
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_a_flow_that_is_retried_a_day_later_pays_nothing_again(
@@ -199,4 +199,4 @@ async def test_a_flow_that_is_retried_a_day_later_pays_nothing_again(
     await launch(return_state=True)
     assert [end.name for end in ends] == ["Failed", "Refused"]
     assert "was begun at" in (ends[-1].message or "")
-    assert simulator.world.counts["creates"] == 1
+    assert simulator.api.counts["creates"] == 1

@@ -120,8 +120,8 @@ def test_a_served_campaign_runs_with_the_saved_block(tmp_path: Path) -> None:
 async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_recorded(
     tmp_path: Path, simulator: SimulatorServer
 ) -> None:
-    world = simulator.world
-    world.settings = replace(world.settings, answer_seconds=1)
+    api = simulator.api
+    api.settings = replace(api.settings, answer_seconds=1)
     output = str(tmp_path / "out.csv")
     # Far more than can be created until the runner hears of it, also on a busy machine.
     spreadsheet = write_campaign(tmp_path, *map(str, range(600)))
@@ -129,13 +129,13 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     async with get_client() as client:
         run = await asyncio.to_thread(triggered, timeout=0, **parameters)
         async with asyncio.timeout(90):
-            while len(world.jobs) < 10:
+            while len(api.jobs) < 10:
                 await asyncio.sleep(0.1)
             await client.set_flow_run_state(run.id, Cancelling())
             while not (state := (await client.read_flow_run(run.id)).state) or not state.is_final():
                 await asyncio.sleep(0.2)
     assert state.is_cancelled(), state
-    created = set(world.jobs)
+    created = set(api.jobs)
     assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
     assert len(created) < 600
 

@@ -20,7 +20,7 @@ from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import SECOND_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -60,10 +60,10 @@ async def check_campaign_on(runner: TaskRunner[Any], folder: Path) -> None:
         frame = read_spreadsheet(str(output)).frame
         assert Counter(frame["status"]) == {"completed": 229, "failed": 1}
         assert frame["attempts"][11] == frame["attempts"][7] == "2"
-        assert len(simulator.world.jobs) == 232
+        assert len(simulator.api.jobs) == 232
         again = await run_on(runner, place, output, credentials, attempts=1)
         assert "229 were completed by an earlier run" in (again.message or "")
-        assert len(simulator.world.jobs) == 233
+        assert len(simulator.api.jobs) == 233
 
 
 @pytest.mark.distributed
@@ -81,11 +81,11 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
 
     def kill_a_worker() -> int:
         deadline = time.monotonic() + 60
-        while len(simulator.world.jobs) < 120 and time.monotonic() < deadline:
+        while len(simulator.api.jobs) < 120 and time.monotonic() < deadline:
             time.sleep(0.02)
         pid: int = cluster.workers[0].pid
         os.kill(pid, signal.SIGKILL)
-        return len(simulator.world.jobs)
+        return len(simulator.api.jobs)
 
     with (
         SimulatorServer(speed=10, rate_limit=10_000) as simulator,
@@ -105,9 +105,9 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
                 DaskTaskRunner(address=cluster.scheduler_address), place, output, credentials
             )
         assert state.is_completed(), state.message
-        assert len(simulator.world.jobs) == 200
+        assert len(simulator.api.jobs) == 200
         ids = read_spreadsheet(str(output)).frame["image_ad_id"]
-        assert set(ids) == set(simulator.world.jobs)
+        assert set(ids) == set(simulator.api.jobs)
 
 
 @pytest.mark.distributed
@@ -136,7 +136,7 @@ async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.Mon
         saved = {"$ref": {"block_document_slug": "static-ads-lab-credentials/second"}}
         spans = []
         for number, more in enumerate(([], [saved, first])):
-            simulator.world.admitted.clear()
+            simulator.api.admitted.clear()
             output = str(tmp_path / f"out{number}.csv")
             state: Any = await campaign(
                 place,
@@ -147,8 +147,8 @@ async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.Mon
                 return_state=True,
             )
             assert state.is_completed()
-            spans.append(simulator.world.admitted[-1] - simulator.world.admitted[0])
-        assert len(simulator.world.jobs) == 360
-        assert simulator.world.counts["429"] == 0
+            spans.append(simulator.api.admitted[-1] - simulator.api.admitted[0])
+        assert len(simulator.api.jobs) == 360
+        assert simulator.api.counts["429"] == 0
         # 180 ads are 4 windows for one key and 2 for two: three waits against one.
         assert spans[0] / spans[1] > 1.7

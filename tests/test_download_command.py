@@ -66,10 +66,10 @@ def test_an_earlier_table_gets_its_pictures_without_a_key(
     before = read_spreadsheet(str(tmp_path / "out.csv")).frame
     monkeypatch.delenv("SAL_ALLOWED_HOSTS")
     monkeypatch.setenv("SAL_BASE_URL", simulator.url)
-    requests = simulator.world.counts["requests"]
+    requests = simulator.api.counts["requests"]
     archive = tmp_path / "all.zip"
     assert run(tmp_path, "--images-zip", str(archive)) == 0
-    assert simulator.world.counts["requests"] == requests
+    assert simulator.api.counts["requests"] == requests
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("2 of 2 pictures are there, 2 of them downloaded now")
     assert out[1:] == [
@@ -112,7 +112,7 @@ def test_dead_urls_end_with_1_and_with_a_key_they_are_looked_up(
     monkeypatch.setenv("SAL_BASE_URL", simulator.url)
     assert run(tmp_path) == 0
     assert [s.image_url for s in ResultTable.reopen(str(tmp_path / "out.csv")).states] == urls
-    assert simulator.world.counts["creates"] == 2
+    assert simulator.api.counts["creates"] == 2
 
 
 @pytest.mark.usefixtures("prefect_server")

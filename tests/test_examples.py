@@ -63,7 +63,7 @@ async def test_a_campaign_that_runs_twice_is_in_the_database_once(
         ).fetchall()
     of_each = [("Hot", "completed", 1.0), ("Iced", "completed", 1.0)]
     assert sorted(saved) == [(other, *ad) for other in (0, 1) for ad in of_each]
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 @pytest.mark.parametrize("example", ["ads_from_dataframe", "ads_to_database"])

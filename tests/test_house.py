@@ -98,6 +98,7 @@ def uses(path: Path, module: str) -> bool:
             ],
         ),
         ("simulator", ["prefect", "prefect_staticadslab.api", "prefect_staticadslab.campaign"]),
+        ("simulator/model", ["starlette", "uvicorn", "prefect_staticadslab.simulator.http"]),
     ],
 )
 def test_a_floor_imports_only_what_is_below_it(floor: str, forbidden: list[str]) -> None:

@@ -48,7 +48,7 @@ def job(credentials: StaticAdsLabCredentials) -> ImageAdJob:
 
 
 def prompts(simulator: SimulatorServer) -> list[str | None]:
-    return [each.body.get("prompt") for each in simulator.world.jobs.values()]
+    return [each.body.get("prompt") for each in simulator.api.jobs.values()]
 
 
 # What is asked for
@@ -158,7 +158,7 @@ async def test_a_retried_flow_triggers_the_same_ads_and_as_many_as_it_asks_for(
     assert tries == [made] * 3
     assert sorted(map(str, prompts(simulator))) == ["a", "a", "b"]
     await three_ads()
-    assert len(simulator.world.jobs) == 6
+    assert len(simulator.api.jobs) == 6
 
 
 def test_a_retried_task_triggers_one_ad_in_plain_code_too(
@@ -180,7 +180,7 @@ def test_a_retried_task_triggers_one_ad_in_plain_code_too(
 
     made = two_ads()
     assert tries == [made[0], *made]
-    assert list(simulator.world.jobs) == made
+    assert list(simulator.api.jobs) == made
 
 
 async def test_a_retry_makes_a_new_ad_if_the_job_of_the_old_one_failed(
@@ -197,7 +197,7 @@ async def test_a_retry_makes_a_new_ad_if_the_job_of_the_old_one_failed(
         return await one_ad()
 
     made = await patient()
-    first, second = simulator.world.jobs
+    first, second = simulator.api.jobs
     assert made == second != first
 
 
@@ -208,4 +208,4 @@ async def test_a_key_of_ones_own_is_used_as_it_is(
     assert len({run.image_ad_id for run in runs}) == 1
     await job.atrigger(prompt="a")
     await job.atrigger(prompt="a")
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3

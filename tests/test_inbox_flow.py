@@ -112,7 +112,7 @@ async def test_every_spreadsheet_is_run_once_and_has_a_run_of_its_own(
     state = await run(tmp_path, credentials)
     assert state.is_completed()
     assert state.message == f"Spreadsheets in {tmp_path}: 2 finished before"
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
 
 
 async def test_a_changed_spreadsheet_costs_only_what_is_new(
@@ -125,7 +125,7 @@ async def test_a_changed_spreadsheet_costs_only_what_is_new(
     assert (await run(tmp_path, credentials)).is_completed()
     table = read_spreadsheet(str(tmp_path / "summer-results.csv")).frame
     assert list(table["prompt"]) == ["b", "c", "a"]
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
 
 
 async def test_a_row_that_failed_is_tried_again_only_once_the_spreadsheet_is_changed(
@@ -136,12 +136,12 @@ async def test_a_row_that_failed_is_tried_again_only_once_the_spreadsheet_is_cha
     state = await run(tmp_path, credentials, attempts=2)
     assert state.is_failed()
     assert "summer.csv: 1 of 2 rows completed (1 failed)" in (state.message or "")
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
     assert (await run(tmp_path, credentials)).is_completed()
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
     place.write_text(rows("a", "mended"))
     assert (await run(tmp_path, credentials)).is_completed()
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_a_bad_spreadsheet_is_told_on_each_run_and_the_others_go_on(
@@ -153,7 +153,7 @@ async def test_a_bad_spreadsheet_is_told_on_each_run_and_the_others_go_on(
         state = await run(tmp_path, credentials)
         assert state.is_failed()
         assert "bad.csv: Row 2, column design_template_id" in (state.message or "")
-        assert len(simulator.world.jobs) == 1
+        assert len(simulator.api.jobs) == 1
         assert ("1 finished before" in (state.message or "")) == bool(finished)
     assert state.name == "Refused"
     (tmp_path / "bad.csv").write_text(rows("a"))
@@ -184,7 +184,7 @@ async def test_two_runs_at_once_make_each_ad_once(
         assert state.is_completed(), state
     assert statuses(tmp_path / "one-results.csv") == ["completed"] * 3
     assert statuses(tmp_path / "two-results.csv") == ["completed"] * 2
-    assert len(simulator.world.jobs) == 6  # one of them failed
+    assert len(simulator.api.jobs) == 6  # one of them failed
 
 
 async def test_midnight_begins_no_new_table_and_pays_nothing_again(
@@ -214,7 +214,7 @@ async def test_midnight_begins_no_new_table_and_pays_nothing_again(
     today_is(27)
     assert (await run(tmp_path, credentials, results=pattern)).is_completed()
     assert "summer 2026-11-27.csv" in names(tmp_path)
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
 
 
 async def test_two_runs_on_both_sides_of_midnight_make_each_ad_once(
@@ -230,7 +230,7 @@ async def test_two_runs_on_both_sides_of_midnight_make_each_ad_once(
     both = [run(tmp_path, credentials, **options) for _ in range(2)]
     assert all(state.is_completed() for state in await asyncio.gather(*both))
     assert {"summer 2026-11-25.csv", "summer 2026-11-26.csv"} <= names(tmp_path)
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_a_run_starts_no_more_than_it_may_spend(
@@ -247,12 +247,12 @@ async def test_a_run_starts_no_more_than_it_may_spend(
     assert "b.csv: It costs up to 3.00 USD, and 2.00 of the 4.00" in told
     assert "The next run takes it." in told
     assert "d.csv: It costs up to 5.00 USD, and a run of this inbox may start 4.00." in told
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
     (tmp_path / "d.csv").unlink()
     (tmp_path / "a.csv").write_text(rows(*"12x"))
     state = await run(tmp_path, credentials, max_spend_usd=4)
     assert state.is_completed(), state.message
-    assert len(simulator.world.jobs) == 7
+    assert len(simulator.api.jobs) == 7
 
 
 async def test_a_dry_run_tells_what_it_would_cost_and_leaves_nothing(
@@ -262,7 +262,7 @@ async def test_a_dry_run_tells_what_it_would_cost_and_leaves_nothing(
     state = await run(tmp_path, credentials, dry_run=True)
     assert "a.csv: 2 of 2 ads to create, up to 2.00 USD" in (state.message or "")
     assert names(tmp_path) == {"a.csv"}
-    assert not simulator.world.jobs
+    assert not simulator.api.jobs
 
 
 async def test_pictures_and_tables_go_where_they_are_wanted(
@@ -302,7 +302,7 @@ async def test_a_folder_may_be_a_bucket(
         state = await run(memory, credentials)
         assert state.is_completed(), state.message
     assert statuses(f"{memory}/summer-results.csv") == ["completed"] * 2
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_two_processes_at_once_make_each_ad_once(
     both = [command(tmp_path, prefect_server, simulator) for _ in range(2)]
     assert [finished(process)[0] for process in both] == [0, 0]
     assert statuses(tmp_path / "one-results.csv") == ["completed"] * 3
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -374,15 +374,15 @@ def test_what_is_ended_in_the_middle_goes_on_the_next_time(
     os.utime(tmp_path / "one.csv", (1, 1))
     process = command(tmp_path, prefect_server, slow_simulator)
     deadline = time.monotonic() + 60
-    while len(slow_simulator.world.jobs) < 3 and time.monotonic() < deadline:
+    while len(slow_simulator.api.jobs) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(how)
     process.communicate(timeout=60)
     assert process.returncode == (130 if how is signal.SIGINT else -9)
-    assert len(slow_simulator.world.jobs) == 3
+    assert len(slow_simulator.api.jobs) == 3
     (tmp_path / "one.csv").write_text(rows("a", "b", "c"))
     status, out, _ = finished(command(tmp_path, prefect_server, slow_simulator))
-    assert (status, len(slow_simulator.world.jobs)) == (0, 5), out
+    assert (status, len(slow_simulator.api.jobs)) == (0, 5), out
 
 
 def test_a_simulation_is_forgotten_by_real_runs(
@@ -423,13 +423,13 @@ async def test_a_retried_run_runs_the_spreadsheets_that_are_left_and_no_others(
     (tmp_path / "first.csv").write_text(rows("a"))
     os.utime(tmp_path / "first.csv", (1, 1))
     (tmp_path / "second.csv").write_text(rows("b", "c"))
-    world = simulator.world
-    world.settings = replace(world.settings, wallet_usd=1)
+    api = simulator.api
+    api.settings = replace(api.settings, wallet_usd=1)
 
     async def top_up() -> None:
-        while not world.counts["402"]:
+        while not api.counts["402"]:
             await asyncio.sleep(0.05)
-        world.settings = replace(world.settings, wallet_usd=9)
+        api.settings = replace(api.settings, wallet_usd=9)
 
     topped_up = asyncio.create_task(top_up())
     twice = inbox.with_options(retries=1, retry_delay_seconds=1)
@@ -439,7 +439,7 @@ async def test_a_retried_run_runs_the_spreadsheets_that_are_left_and_no_others(
     assert state.is_completed(), state
     assert "second.csv: 2 of 2 rows completed" in (state.message or "")
     assert statuses(tmp_path / "second-results.csv") == ["completed"] * 2
-    assert len(world.jobs) == 3
+    assert len(api.jobs) == 3
 
 
 async def test_rows_that_failed_for_good_are_no_success_of_a_retried_run(
@@ -452,4 +452,4 @@ async def test_rows_that_failed_for_good_are_no_success_of_a_retried_run(
     )
     assert state.is_failed()
     assert "summer.csv: 1 of 2 rows completed (1 failed)" in (state.message or "")
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2

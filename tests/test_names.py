@@ -50,9 +50,9 @@ async def test_the_example_of_names_completes_and_keeps_every_cell(
     before, after = read_spreadsheet(NAMES).frame, read_spreadsheet(str(tmp_path / "out.csv")).frame
     theirs = [name for name in before.columns if name not in ("prompt", "design_template")]
     assert after[theirs].equals(before[theirs])
-    assert set(after["image_ad_id"]) == set(simulator.world.jobs)
-    assert len(simulator.world.jobs) == len(before)
-    sent = {job.body["prompt"] for job in simulator.world.jobs.values()}
+    assert set(after["image_ad_id"]) == set(simulator.api.jobs)
+    assert len(simulator.api.jobs) == len(before)
+    sent = {job.body["prompt"] for job in simulator.api.jobs.values()}
     assert "Morning Tide, 250 g, now 12.90 €. Steam over a harbour at dawn." in sent
     assert not [prompt for prompt in sent if "{" in prompt]
 
@@ -64,13 +64,13 @@ async def test_the_example_matrix_makes_many_ads_of_three_rows(
     state = await run(MATRIX, tmp_path / "out.xlsx", credentials)
     assert state.is_completed(), state.message
     made = read_spreadsheet(str(tmp_path / "out.xlsx")).frame
-    assert len(made) == len(simulator.world.jobs) > 15
+    assert len(made) == len(simulator.api.jobs) > 15
     assert sorted(set(made["source_row"])) == ["2", "3", "4"]
     assert not made["audience"].str.contains(r"[|*]").any()
     first = made.iloc[0]
     assert first["prompt"].startswith(f"{first['product']}, 2 for 1. What {first['audience']} ")
     assert (await run(MATRIX, tmp_path / "out.xlsx", credentials)).is_completed()
-    assert len(simulator.world.jobs) == len(made)
+    assert len(simulator.api.jobs) == len(made)
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -81,7 +81,7 @@ async def test_the_budget_is_held_against_all_ads_of_a_matrix(
     assert state.name == "Refused"
     assert "3 rows make" in (state.message or "")
     assert "the limit is 10.00" in (state.message or "")
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -89,7 +89,7 @@ async def test_the_budget_is_held_against_all_ads_of_a_matrix(
 async def test_names_that_mean_nothing_or_too_much_are_refused_before_anything_is_sent(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
-    simulator.world.catalog.brands["brand_2"] = {"id": "brand_2", "name": "HARBOR ROAST"}
+    simulator.api.catalog.brands["brand_2"] = {"id": "brand_2", "name": "HARBOR ROAST"}
     rest = ("", "Commuters", "ad_format=Sale", "1", "x")
     place = write(
         tmp_path,
@@ -103,7 +103,7 @@ async def test_names_that_mean_nothing_or_too_much_are_refused_before_anything_i
     assert told[0].startswith("Row 2, column brand: 2 brands are called 'harbor roast': brand_")
     assert told[1].startswith("Row 3, column product: There is no product 'Cold Brew Kid' of Harb")
     assert len(told) == 2
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 # The command
@@ -191,7 +191,7 @@ def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
         rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
         arguments = [write(tmp_path, *rows), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.world.jobs) < 12:
+        while len(simulator.api.jobs) < 12:
             time.sleep(0.02)
         process.kill()
         process.communicate()
@@ -200,8 +200,8 @@ def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
         monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert main(arguments) == 0
-        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.world.jobs)
-        assert len(simulator.world.jobs) == 7 * 6
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
+        assert len(simulator.api.jobs) == 7 * 6
 
 
 @pytest.mark.usefixtures("prefect_server")

@@ -137,7 +137,7 @@ async def test_a_flow_with_retries_goes_on_instead_of_beginning_again(
     state = await ran(retried, place, str(tmp_path / "out.csv"), credentials, attempts=1)
     assert state.is_completed(), state
     assert "2 were completed by an earlier run" in (state.message or "")
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_the_last_try_of_a_flow_with_retries_ends_in_words(
@@ -148,7 +148,7 @@ async def test_the_last_try_of_a_flow_with_retries_ends_in_words(
     state = await ran(retried, place, str(tmp_path / "out.csv"), credentials, attempts=1)
     assert (state.name, state.is_failed()) == ("Failed", True)
     assert (state.message or "").startswith("1 of 2 rows completed (1 failed)")
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
 
 
 async def test_what_only_people_can_mend_is_not_tried_again(
@@ -321,12 +321,12 @@ async def test_thousands_of_mistakes_are_told_in_a_message_of_bounded_length(
 async def test_a_run_that_is_interrupted_tells_how_far_it_came(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
-    simulator.world.settings = replace(simulator.world.settings, answer_seconds=0.5)
+    simulator.api.settings = replace(simulator.api.settings, answer_seconds=0.5)
     place = write_campaign(tmp_path, *map(str, range(100)))
     output = str(tmp_path / "out.csv")
     run = asyncio.create_task(ran(campaign, place, output, credentials, max_spend_usd=100))
     async with asyncio.timeout(60):
-        while not simulator.world.jobs:
+        while not simulator.api.jobs:
             await asyncio.sleep(0.05)
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -337,7 +337,7 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         )
     assert "The run was interrupted." in str(summary.data)
-    created = set(simulator.world.jobs)
+    created = set(simulator.api.jobs)
     assert set(read_spreadsheet(output).frame["image_ad_id"]) - {""} == created
     assert 0 < len(created) < 100
 

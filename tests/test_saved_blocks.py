@@ -174,7 +174,7 @@ def test_the_example_is_saved_and_one_of_it_lacks_only_the_prompt(
     job = ImageAdJob.load("harbor-roast-sale")
     assert isinstance(job, ImageAdJob)
     job.trigger(prompt="Only this is typed")
-    assert [each.body["prompt"] for each in simulator.world.jobs.values()] == ["Only this is typed"]
+    assert [each.body["prompt"] for each in simulator.api.jobs.values()] == ["Only this is typed"]
     editable = ImageAdJob.load("lumiere-editable")
     assert isinstance(editable, ImageAdJob)
     assert editable.editable
@@ -269,10 +269,10 @@ def test_brand_kits_are_looked_up_with_the_keys_that_they_refer_to(
     with SimulatorServer() as other:
         monkeypatch.setenv("SAL_BASE_URL", other.url)
         assert save(capsys, "--name", "their-key")[0] == 0
-        asked = len(other.world.admitted)
+        asked = len(other.api.admitted)
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert save(capsys, kits)[0] == 0
-        assert len(other.world.admitted) > asked
+        assert len(other.api.admitted) > asked
     reference = documents(environment)["theirs"]["block_document_references"]["credentials"]
     assert reference["block_document"]["name"] == "their-key"
 

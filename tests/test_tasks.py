@@ -85,7 +85,7 @@ def test_in_a_sync_flow_tasks_are_submitted(
 
     ads = three_ads(credentials)
     assert all(ad.is_completed for ad in ads)
-    assert len({ad.id for ad in ads}) == len(simulator.world.jobs) == 3
+    assert len({ad.id for ad in ads}) == len(simulator.api.jobs) == 3
     assert events
 
 
@@ -117,8 +117,8 @@ async def test_a_retried_create_never_creates_a_second_ad(
 
     ad = await one_ad(credentials)
     assert calls == 2
-    assert list(simulator.world.jobs) == [ad.id]
-    assert simulator.world.counts["replayed"] == 1
+    assert list(simulator.api.jobs) == [ad.id]
+    assert simulator.api.counts["replayed"] == 1
 
 
 async def test_a_create_that_cannot_succeed_is_not_retried(make_request: MakeRequest) -> None:
@@ -166,9 +166,9 @@ async def test_a_chunk_with_a_key_of_its_own_is_the_same_ads_in_every_run(
 
     first = await chunk("mine")
     assert await chunk("mine") == first
-    assert len(set(first)) == len(simulator.world.jobs) == 3
+    assert len(set(first)) == len(simulator.api.jobs) == 3
     await chunk(None)
-    assert len(simulator.world.jobs) == 6
+    assert len(simulator.api.jobs) == 6
 
 
 async def test_outside_of_any_flow_a_task_is_a_function(

@@ -17,7 +17,7 @@ from flows.design_templates import design_templates
 from flows.revise import revise
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, simulated_ids
 
 REFERENCES = str(ROOT / "examples" / "references")
@@ -69,14 +69,14 @@ async def test_reference_ads_become_templates_that_a_campaign_uses(
     assert "4 of 4 rows completed, 1.00 USD" in (state.message or "")
     made = table(output)
     assert set(made["status"]) == {"completed"}
-    assert set(made["design_template_id"]) == set(simulator.world.templates)
+    assert set(made["design_template_id"]) == set(simulator.api.templates)
     assert all(Path(path).is_file() for path in made["image_path"])
     page = (tmp_path / "templates.html").read_text()
     assert page.count(">Reference<") == page.count(">Preview<") == 4
     assert "examples/references/summer-sale.jpg" in page
     # Again, and nothing is made anew.
     assert (await make(REFERENCES, output, credentials)).is_completed()
-    assert len(simulator.world.templates) == 4
+    assert len(simulator.api.templates) == 4
 
     rows = made[["reference", "design_template_id", "status"]].copy()
     for name, value in simulated_ids().items():
@@ -99,12 +99,12 @@ async def test_ads_are_revised_one_change_after_the_other(
     state = await change(REVISIONS, output, credentials, dry_run=True)
     assert "all 4 changes fit their ads" in (state.message or "")
     assert "as new editable ads they would be 16.00 USD" in (state.message or "")
-    assert (simulator.world.counts["re-renders"], output.exists()) == (0, False)
+    assert (simulator.api.counts["re-renders"], output.exists()) == (0, False)
     state = await change(REVISIONS, output, credentials)
     assert state.is_completed(), state.message
     assert (state.message or "").startswith("4 of 4 rows completed, ")
     assert "USD" not in (state.message or "")
-    assert simulator.world.counts["re-renders"] == 4
+    assert simulator.api.counts["re-renders"] == 4
     revised = pd.read_excel(output, dtype=str)
     first, _, _, second = revised.to_dict("records")
     assert first["image_ad_id"] == second["image_ad_id"]
@@ -113,7 +113,7 @@ async def test_ads_are_revised_one_change_after_the_other(
     page = (tmp_path / "revised.html").read_text()
     assert page.count(">Before<") == page.count(">After<") == 4
     assert (await change(REVISIONS, output, credentials)).is_completed()
-    assert simulator.world.counts["re-renders"] == 4
+    assert simulator.api.counts["re-renders"] == 4
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -131,7 +131,7 @@ async def test_a_key_without_the_scope_makes_and_changes_nothing(
         assert state.name == "Refused"
         assert f"lacks the scope {scope}" in (state.message or "")
     assert not (tmp_path / "out.csv").exists()
-    assert not simulator.world.templates
+    assert not simulator.api.templates
 
 
 @pytest.mark.usefixtures("environment")

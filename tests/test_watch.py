@@ -98,7 +98,7 @@ def test_what_is_wrong_is_refused_with_2_and_nothing_is_created(
 ) -> None:
     assert main(arguments) == 2
     assert says in capsys.readouterr().err
-    assert not simulator.world.jobs
+    assert not simulator.api.jobs
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ async def test_names_make_one_ad_and_a_retried_run_goes_on_with_it(
     named = {**HARBOR, "prompt": "{product}"}
     state = await retried(credentials=credentials, **named, return_state=True)
     assert state.is_completed()
-    (job,) = simulator.world.jobs.values()
+    (job,) = simulator.api.jobs.values()
     assert job.body["prompt"] == "Cold Brew Kit"
-    assert simulator.world.counts["replayed"] == 2
+    assert simulator.api.counts["replayed"] == 2
     await create_and_watch(credentials=credentials, **named, return_state=True)
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_a_retried_run_makes_a_new_ad_if_the_job_failed(
@@ -213,7 +213,7 @@ async def test_a_retried_run_makes_a_new_ad_if_the_job_failed(
     named = {**HARBOR, "prompt": "SIMULATE_ONE_FAILURE"}
     state = await retried(credentials=credentials, **named, return_state=True)
     assert state.is_completed()
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 def breaking(*, times: int) -> Callable[..., Awaitable[ImageAd]]:
@@ -237,7 +237,7 @@ async def test_a_run_that_would_make_several_ads_is_refused(
 ) -> None:
     several = {**HARBOR, "audience": "*"}
     state = await create_and_watch(credentials=credentials, **several, return_state=True)
-    assert (state.name, len(simulator.world.jobs)) == ("Refused", 0)
+    assert (state.name, len(simulator.api.jobs)) == ("Refused", 0)
 
 
 # The command
@@ -263,7 +263,7 @@ def test_ctrl_c_leaves_the_ad_and_says_how_to_go_on(
             break
     command.send_signal(signal.SIGINT)
     _, told = command.communicate(timeout=60)
-    (job,) = slow.world.jobs
+    (job,) = slow.api.jobs
     assert command.returncode == 130
     assert f"Watch it again: python flows/watch.py {job}" in told
     assert "Traceback" not in told
@@ -274,7 +274,7 @@ def test_the_price_comes_first_then_the_id_then_the_steps(
 ) -> None:
     command = start(prefect_server, simulator.url, *options(), "--editable")
     told, logged = command.communicate(timeout=60)
-    (job,) = simulator.world.jobs
+    (job,) = simulator.api.jobs
     assert command.returncode == 0
     places = [logged.index(s) for s in ("4.00 USD", f"{job} is created", "%  Writing", "100 %")]
     assert places == sorted(places)

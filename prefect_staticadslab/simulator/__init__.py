@@ -12,7 +12,8 @@ with SimulatorServer(speed=20) as server:
 ```
 """
 
+from prefect_staticadslab.simulator.model.admission.api_keys import SIMULATOR_API_KEY
+from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.server import SimulatorServer
-from prefect_staticadslab.simulator.world import SIMULATOR_API_KEY, Settings
 
 __all__ = ["SIMULATOR_API_KEY", "Settings", "SimulatorServer"]

@@ -6,14 +6,13 @@ import argparse
 import contextlib
 import sys
 
-from prefect_staticadslab.simulator.server import SimulatorServer
-from prefect_staticadslab.simulator.world import (
-    FAILURE_WORD,
-    ONE_FAILURE_WORD,
+from prefect_staticadslab.simulator.model.admission.api_keys import (
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
-    Settings,
 )
+from prefect_staticadslab.simulator.model.chance import FAILURE_WORD, ONE_FAILURE_WORD
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.server import SimulatorServer
 
 
 def main(arguments: list[str] | None = None) -> int:

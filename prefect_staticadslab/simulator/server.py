@@ -9,10 +9,11 @@ from typing import Any, Final, Self
 
 import uvicorn
 
-from prefect_staticadslab.simulator.app import make_app
-from prefect_staticadslab.simulator.faults import Faults, Protocol
-from prefect_staticadslab.simulator.guard import Guard
-from prefect_staticadslab.simulator.world import Settings, SimulatedAPI
+from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.http.faults import Faults, Protocol
+from prefect_staticadslab.simulator.http.guard import Guard
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 HOST: Final = "127.0.0.1"
 
@@ -26,11 +27,11 @@ class SimulatorServer:
 
     Attributes:
         url: Its base URL, such as `http://127.0.0.1:8321`.
-        world: What it knows; tests read the truth here.
+        api: What it simulates; tests read the truth here.
     """
 
     def __init__(self, *, port: int = 0, **settings: Any) -> None:
-        self.world = SimulatedAPI(Settings(**settings))
+        self.api = SimulatedAPI(Settings(**settings))
         # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms for each answer.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,7 +39,7 @@ class SimulatorServer:
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                Guard(Faults(make_app(self.world), self.world)),
+                Guard(Faults(make_app(self.api), self.api)),
                 http=Protocol,
                 log_config=None,
                 access_log=False,

@@ -23,7 +23,7 @@ from prefect_staticadslab.api.resources import (
 )
 from prefect_staticadslab.api.retries import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
 from tests.scripted import DROP, HANG, answer, data, error, scripted
 
@@ -65,7 +65,7 @@ async def test_the_same_key_gives_the_same_ad(
     again = await client.create_image_ad(make_request(), idempotency_key="k")
     assert again.replayed
     assert again.image_ad.id == first.image_ad.id
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 async def test_without_a_key_two_calls_are_two_ads_and_both_have_one(
@@ -73,8 +73,8 @@ async def test_without_a_key_two_calls_are_two_ads_and_both_have_one(
 ) -> None:
     for _ in range(2):
         await client.create_image_ad(make_request())
-    assert len(simulator.world.jobs) == 2
-    assert simulator.world.counts["creates without a key"] == 0
+    assert len(simulator.api.jobs) == 2
+    assert simulator.api.counts["creates without a key"] == 0
 
 
 async def test_a_batch_read_of_250_takes_three_requests(
@@ -83,7 +83,7 @@ async def test_a_batch_read_of_250_takes_three_requests(
     ids = [(await client.create_image_ad(make_request(str(i)))).image_ad.id for i in range(250)]
     ads = await client.get_image_ads([*ids, ids[0], "ia_unknown"])
     assert [ad.id for ad in ads] == ids
-    assert simulator.world.counts["batch reads"] == 3
+    assert simulator.api.counts["batch reads"] == 3
 
 
 async def test_lists_are_read_to_their_end(

@@ -26,7 +26,7 @@ from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.api.events import Complete, Started
 from prefect_staticadslab.api.resources import CatalogueResource, ImageFile
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.routes import api_routes
+from prefect_staticadslab.simulator.http.routes import api_routes
 from tests.conftest import MakeRequest
 
 
@@ -154,7 +154,7 @@ async def test_every_call_of_the_api_does_what_its_method_says(
     await image_ads(client, make_request)
     unasked = [
         (method, route.path)
-        for route in api_routes(simulator.world)
+        for route in api_routes(simulator.api)
         for method in (route.methods or set()) - {"HEAD"}
         if not any(m == method and route.path_regex.match(path) for m, path in recording.asked)
     ]

@@ -155,7 +155,7 @@ def aged(state: JobState) -> JobState:
 
 
 def let_a_day_pass(spreadsheet: str, output: str, simulator: SimulatorServer) -> None:
-    simulator.world.age(A_DAY_AND_MORE.total_seconds())
+    simulator.api.age(A_DAY_AND_MORE.total_seconds())
     table = Campaign.open(spreadsheet, output).table
     for position, state in enumerate(table.states):
         if state.submitted_at:
@@ -176,8 +176,8 @@ async def test_after_a_day_what_was_created_is_adopted_and_only_the_rest_is_crea
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"] * 4
     assert (campaign.adoption.looked_for, campaign.adoption.found) == (4, 3)
-    assert {s.job_id for s in campaign.table.states} == set(simulator.world.jobs)
-    assert len(simulator.world.jobs) == 4
+    assert {s.job_id for s in campaign.table.states} == set(simulator.api.jobs)
+    assert len(simulator.api.jobs) == 4
 
 
 async def test_within_the_day_the_keys_are_asked_and_not_the_lists(
@@ -188,7 +188,7 @@ async def test_within_the_day_the_keys_are_asked_and_not_the_lists(
     campaign, results = await run_campaign(spreadsheet, output, simulator.url)
     assert campaign.adoption.looked_for == 0
     assert [r.replayed for r in results] == [True, True]
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
@@ -202,18 +202,18 @@ async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
     for _ in range(2):
         campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
         assert states(campaign) == ["submitting"]
-        assert len(simulator.world.jobs) == 2
+        assert len(simulator.api.jobs) == 2
         error = campaign.table.states[0].error or ""
-        assert all(image_ad_id in error for image_ad_id in simulator.world.jobs)
+        assert all(image_ad_id in error for image_ad_id in simulator.api.jobs)
         assert error.count("nobody can say") == 1
 
-    chosen = next(iter(simulator.world.jobs))
+    chosen = next(iter(simulator.api.jobs))
     text = Path(output).read_text().replace(",submitting,,", f",processing,{chosen},")
     Path(output).write_text(text)
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed"]
     assert campaign.table.states[0].job_id == chosen
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_a_row_whose_equal_was_just_sent_waits_until_that_is_answered(
@@ -227,7 +227,7 @@ async def test_a_row_whose_equal_was_just_sent_waits_until_that_is_answered(
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed", "submitting"]
     assert "equal row" in (campaign.table.states[1].error or "")
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_a_row_that_is_gone_is_looked_for_and_never_created(
@@ -240,7 +240,7 @@ async def test_a_row_that_is_gone_is_looked_for_and_never_created(
     assert states(campaign) == ["completed", "completed", "failed"]
     assert [row.removed for row in campaign.table.rows] == [False, True, True]
     assert NEVER_CREATED in (campaign.table.states[2].error or "")
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_if_nobody_can_be_asked_nothing_is_created(
@@ -249,10 +249,10 @@ async def test_if_nobody_can_be_asked_nothing_is_created(
     spreadsheet = write_campaign(tmp_path, "a")
     await leave_submitting(spreadsheet, output, simulator, created=1)
     let_a_day_pass(spreadsheet, output, simulator)
-    simulator.world.scopes.clear()
+    simulator.api.scopes.clear()
     with pytest.raises(KeyRefusedError, match="may have been sent"):
         await run_campaign(spreadsheet, output, simulator.url)
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 async def test_a_table_that_was_moved_creates_nothing_twice(
@@ -263,25 +263,25 @@ async def test_a_table_that_was_moved_creates_nothing_twice(
     moved = Path(output).rename(tmp_path / "moved.csv")
     campaign, _ = await run_campaign(spreadsheet, str(moved), simulator.url)
     assert states(campaign) == ["completed"] * 2
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_what_another_api_key_has_sent_is_looked_for_and_else_waited_for(
     tmp_path: Path, output: str, simulator: SimulatorServer
 ) -> None:
     """An API keeps idempotency keys for one API key: this one's would create the ad again."""
-    simulator.world.scopes["sal_live_rotated"] = simulator.world.scopes[SIMULATOR_API_KEY]
+    simulator.api.scopes["sal_live_rotated"] = simulator.api.scopes[SIMULATOR_API_KEY]
     spreadsheet = write_campaign(tmp_path, "a", "b")
     await leave_submitting(spreadsheet, output, simulator, created=1, api_key="sal_live_rotated")
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed", "submitting"]
     assert "may still be created" in (campaign.table.states[1].error or "")
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
     let_a_day_pass(spreadsheet, output, simulator)
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == ["completed", "completed"]
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 @pytest.mark.parametrize("nonsense", [None, {"items": []}, [{"id": 7, "status": []}, "what"]])

@@ -91,7 +91,7 @@ async def test_rows_in_each_state_are_gone_on_with(
         "removed": {"status": "processing", "image_ad_id": gone.image_ad.id, "attempts": 1},
     }
     output = earlier_table(tmp_path, ending, states)
-    before = len(simulator.world.jobs)
+    before = len(simulator.api.jobs)
 
     campaign, _ = await run_campaign(str(tmp_path / "in.csv"), output, simulator.url)
 
@@ -104,7 +104,7 @@ async def test_rows_in_each_state_are_gone_on_with(
     assert ended["removed"].job_id == gone.image_ad.id
     assert ended["completed"].job_id == "ia_old"
     assert ended["failed"].attempts == 2
-    assert len(simulator.world.jobs) == before + 2, "only what was pending and what had failed"
+    assert len(simulator.api.jobs) == before + 2, "only what was pending and what had failed"
     columns = list(read_spreadsheet(output).frame.columns) if ending != ".parquet" else None
     assert columns is None or tuple(columns[-len(RESULT_COLUMNS) :]) == RESULT_COLUMNS
 

@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import SECOND_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign
 
 WEIGHTS = {key_id(SIMULATOR_API_KEY): 1.0}
@@ -57,14 +57,14 @@ async def test_a_worker_that_is_lost_and_one_that_is_refused_leave_the_mark(
     # The first worker created half of them, and nobody knows its results.
     async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
         await generate(session, chunk.ads[:3], attempts=1)
-    scopes = simulator.world.scopes.pop(SIMULATOR_API_KEY)
+    scopes = simulator.api.scopes.pop(SIMULATOR_API_KEY)
     await on_a_worker(campaign, chunk, simulator.url)
     assert {state.status for state in campaign.table.states} == {RowStatus.SUBMITTING}
     assert all(state.idempotency_key for state in campaign.table.states)
-    simulator.world.scopes[SIMULATOR_API_KEY] = scopes
+    simulator.api.scopes[SIMULATOR_API_KEY] = scopes
     await on_a_worker(campaign, campaign.chunks(WEIGHTS)[0], simulator.url)
     assert {state.status for state in campaign.table.states} == {RowStatus.COMPLETED}
-    assert len(simulator.world.jobs) == 6
+    assert len(simulator.api.jobs) == 6
 
 
 async def test_what_waited_for_a_worker_for_hours_is_not_sent(
@@ -77,7 +77,7 @@ async def test_what_waited_for_a_worker_for_hours_is_not_sent(
         await client.get_account()
     await on_a_worker(campaign, chunk, simulator.url)
     assert campaign.table.states[0].status is RowStatus.SUBMITTING
-    assert not simulator.world.jobs
+    assert not simulator.api.jobs
 
 
 async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
@@ -96,4 +96,4 @@ async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
         StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as first,
     ):
         await again.adopt([second, first])
-    assert {s.job_id for s in again.table.states} == set(simulator.world.jobs)
+    assert {s.job_id for s in again.table.states} == set(simulator.api.jobs)

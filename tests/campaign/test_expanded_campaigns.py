@@ -48,14 +48,14 @@ async def test_the_same_campaign_again_makes_nothing_however_its_names_are_writt
 ) -> None:
     output = str(tmp_path / "out.csv")
     campaign, _ = await run_campaign(write(tmp_path, *ROWS), output, simulator.url)
-    assert len(simulator.world.jobs) == 7
+    assert len(simulator.api.jobs) == 7
     assert campaign.table.totals().completed == 7
-    prompts = {job.body.get("prompt") for job in simulator.world.jobs.values()}
+    prompts = {job.body.get("prompt") for job in simulator.api.jobs.values()}
     assert "Morning Tide Espresso for Commuters, {now} 12.90" in prompts
 
     edited = [("harbor  ROAST", ROWS[0][1].upper(), *ROWS[0][2:]), ROWS[1]]
     campaign, _ = await run_campaign(write(tmp_path, *edited), output, simulator.url)
-    assert len(simulator.world.jobs) == 7
+    assert len(simulator.api.jobs) == 7
     assert Plan.of(campaign.table).creates == 0
     assert campaign.table.totals().removed == 0
 
@@ -66,10 +66,10 @@ async def test_what_a_row_makes_more_of_later_is_made_and_what_it_makes_less_of_
     output = str(tmp_path / "out.csv")
     first = (*ESPRESSO, "", "Commuters|Home baristas", "ad_format=Sale", "", "{audience}")
     await run_campaign(write(tmp_path, first), output, simulator.url)
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
     later = (*ESPRESSO, "", "Night-shift workers|Commuters", "ad_format=Sale", "", "{audience}")
     campaign, _ = await run_campaign(write(tmp_path, later), output, simulator.url)
-    assert len(simulator.world.jobs) == 3
+    assert len(simulator.api.jobs) == 3
     assert campaign.table.totals().removed == 1
     shown = read_spreadsheet(output).frame[["audience", "source_row"]].to_numpy().tolist()
     assert shown == [["Night-shift workers", "2"], ["Commuters", "2"], ["Home baristas", "2"]]
@@ -85,7 +85,7 @@ async def test_ids_in_the_place_of_names_are_the_same_row(
     by_id = (*ids, request.design_template_id, "12.90", "Plain")
     columns = [f"{name}_id" for name in COLUMNS[:5]] + list(COLUMNS[5:])
     await run_campaign(write(tmp_path, by_id, columns=columns), output, simulator.url)
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 async def test_the_result_table_is_a_spreadsheet_that_makes_nothing_again(
@@ -96,7 +96,7 @@ async def test_the_result_table_is_a_spreadsheet_that_makes_nothing_again(
     await run_campaign(write(tmp_path, *rows, columns=(*COLUMNS, "row_id")), output, simulator.url)
     shutil.copy(output, tmp_path / "again.csv")
     campaign, _ = await run_campaign(str(tmp_path / "again.csv"), output, simulator.url)
-    assert len(simulator.world.jobs) == 7
+    assert len(simulator.api.jobs) == 7
     assert Plan.of(campaign.table).creates == 0
 
 

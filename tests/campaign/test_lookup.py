@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.catalog import make_id
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from tests.campaign.shop import sheet
 from tests.conftest import simulated_ids
 from tests.scripted import answer, scripted
@@ -45,7 +45,7 @@ async def looked_up(
 
 def many_products(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
     """A row for each of so many new products, all of them with an audience of the same name."""
-    catalog = simulator.world.catalog
+    catalog = simulator.api.catalog
     for number in range(count):
         item: dict[str, Any] = {"id": f"prod_{number:04}", "brand_id": HARBOR}
         catalog.products[item["id"]] = {**item, "name": f"Blend {number}"}
@@ -57,19 +57,19 @@ def many_products(simulator: SimulatorServer, count: int) -> list[dict[str, str]
 async def test_each_list_is_asked_for_once(simulator: SimulatorServer) -> None:
     made, _ = await looked_up(simulator.url, ROW, ROW, {**ROW, "audience": "*"})
     assert len(made.frame) == 5
-    assert simulator.world.counts["requests"] == 4
+    assert simulator.api.counts["requests"] == 4
 
 
 async def test_a_spreadsheet_of_ids_asks_for_nothing(simulator: SimulatorServer) -> None:
     await looked_up(simulator.url, simulated_ids())
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
 
 
 async def test_many_parents_are_read_in_whole_lists(simulator: SimulatorServer) -> None:
     made, _ = await looked_up(simulator.url, *many_products(simulator, 150))
     assert made.frame["audience_id"].tolist() == [f"aud_{number:04}" for number in range(150)]
     # Templates and brands, the products of one brand in two pages, all audiences in two.
-    assert simulator.world.counts["requests"] == 6
+    assert simulator.api.counts["requests"] == 6
 
 
 async def test_a_list_that_is_longer_than_its_parents_is_read_parent_by_parent(
@@ -80,16 +80,16 @@ async def test_a_list_that_is_longer_than_its_parents_is_read_parent_by_parent(
     made, _ = await looked_up(simulator.url, *rows)
     assert made.frame["audience_id"].tolist() == ["aud_0448", "aud_0449"]
     # Templates, brands and five pages of products; two pages in vain and one; one for each product.
-    assert simulator.world.counts["requests"] == 7 + 3 + 2
+    assert simulator.api.counts["requests"] == 7 + 3 + 2
 
 
 async def test_preflight_does_not_ask_again_for_what_was_read(simulator: SimulatorServer) -> None:
     made, catalogue = await looked_up(simulator.url, ROW, {**ROW, "product_variant": "*"})
-    before = simulator.world.counts["requests"]
+    before = simulator.api.counts["requests"]
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
         account = await check_key(client)
         assert await check_catalogue(client, account, read_rows(made), catalogue) == 0
-    assert simulator.world.counts["requests"] == before + 1
+    assert simulator.api.counts["requests"] == before + 1
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_preflight_does_not_ask_again_for_what_was_read(simulator: Simulat
 async def test_a_scope_that_names_need_is_named(
     simulator: SimulatorServer, scope: str, column: str
 ) -> None:
-    simulator.world.scopes[SIMULATOR_API_KEY].remove(scope)
+    simulator.api.scopes[SIMULATOR_API_KEY].remove(scope)
     with pytest.raises(KeyRefusedError, match=f"lacks the scope {scope}") as refused:
         await looked_up(simulator.url, ROW)
     assert f"or put ids into {column}." in str(refused.value)
@@ -113,7 +113,7 @@ async def test_a_scope_that_names_need_is_named(
 async def test_names_beside_ids_are_left_unchecked_without_the_scope(
     simulator: SimulatorServer,
 ) -> None:
-    simulator.world.scopes[SIMULATOR_API_KEY].remove("brands:read")
+    simulator.api.scopes[SIMULATOR_API_KEY].remove("brands:read")
     made, catalogue = await looked_up(simulator.url, {**simulated_ids(), "brand": "Whatever"})
     assert made.frame["brand"].tolist() == ["Whatever"]
     assert catalogue.unreadable == {BRAND}

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.pipeline import session as sessions
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
 from tests.scripted import DROP, answer, data, error, scripted
 
@@ -89,7 +89,7 @@ async def test_ads_are_created_followed_and_collected(
     assert all(r.state.image_url and r.state.cost_usd == 1 for r in results)
     assert notes.sent == [{0, 1}]
     assert [str(s.status) for s in notes.states[0]] == ["submitting", "processing", "completed"]
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_one_rows_failure_is_that_rows_alone(
@@ -117,7 +117,7 @@ async def test_the_same_plan_again_gives_the_same_ads(
     assert statuses(first) == ["processing", "processing"]
     assert [r.state.job_id for r in again] == [r.state.job_id for r in first]
     assert all(r.replayed for r in again)
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 async def test_an_ad_that_was_created_is_only_followed(
@@ -128,7 +128,7 @@ async def test_an_ad_that_was_created_is_only_followed(
         known = JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)
         (result,) = await generate(session, planned(make_request, "a", states={0: known}))
     assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
@@ -173,7 +173,7 @@ async def test_an_empty_wallet_stops_all_creates_and_collects_the_rest(
         assert statuses(results).count("pending") == 270
         assert all("402" in (r.stopped_by or "") for r in results if r.state.image_url is None)
         assert {r.state.attempts for r in results if r.state.image_url is None} == {0}
-        assert simulator.world.counts["402"] <= sessions.OPEN_CREATES
+        assert simulator.api.counts["402"] <= sessions.OPEN_CREATES
 
 
 async def test_a_key_that_may_not_create_creates_nothing(
@@ -183,7 +183,7 @@ async def test_a_key_that_may_not_create_creates_nothing(
         results = await generate(session, planned(make_request, *"abcdefghijklmnop"))
     assert set(statuses(results)) == {"pending"}
     assert "image_ads:write" in (results[0].stopped_by or "")
-    assert simulator.world.counts["403"] <= sessions.OPEN_CREATES
+    assert simulator.api.counts["403"] <= sessions.OPEN_CREATES
 
 
 async def test_an_ad_that_outlives_the_timeout_stays_processing(
@@ -207,7 +207,7 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
             work = asyncio.create_task(
                 generate(session, planned(make_request, *map(str, range(100))), journal=notes)
             )
-            while len(simulator.world.jobs) < 10:
+            while len(simulator.api.jobs) < 10:
                 await asyncio.sleep(0.05)
             here = asyncio.current_task()
             for task in asyncio.all_tasks() if shut_down else [work]:
@@ -216,7 +216,7 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
             with pytest.raises(asyncio.CancelledError):
                 await work
         known = {s[-1].job_id for s in notes.states.values() if s[-1].job_id}
-        assert known == set(simulator.world.jobs)
+        assert known == set(simulator.api.jobs)
         last = [s[-1].status for s in notes.states.values()]
         assert last.count(RowStatus.PENDING) == 100 - len(known)
         assert len(known) < 40
@@ -320,7 +320,7 @@ async def test_chunks_of_one_key_share_a_session_and_its_polls(
         assert one is two
         ads = planned(make_request, *map(str, range(90)))
         await asyncio.gather(*(generate(one, ads[i : i + 10]) for i in range(0, 90, 10)))
-    assert simulator.world.counts["batch reads"] < 15
+    assert simulator.api.counts["batch reads"] < 15
 
 
 REFUSED_BEFORE = answer(
@@ -362,7 +362,7 @@ async def test_another_rows_ad_is_not_taken_for_this_rows(
     assert f"answers with {had.state.job_id}, which is the ad of an equal row" in (
         result.state.error or ""
     )
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ async def test_what_another_run_has_created_is_followed_and_not_created(
         faster = Faster(known={0: JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)})
         (result,) = await generate(session, planned(make_request, "a"), journal=faster)
     assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
-    assert len(simulator.world.jobs) == 1
+    assert len(simulator.api.jobs) == 1
 
 
 async def test_what_another_run_has_sent_is_asked_for_with_its_key(
@@ -478,7 +478,7 @@ async def test_what_another_api_key_has_sent_is_left_to_it(
         )
     assert result.state.status is RowStatus.SUBMITTING
     assert "another API key" in (result.state.error or "")
-    assert len(simulator.world.jobs) == 0
+    assert len(simulator.api.jobs) == 0
 
 
 @pytest.mark.parametrize("hours", [21, 2], ids=["it may exist", "it was never sent"])
@@ -499,7 +499,7 @@ async def test_what_a_computer_slept_over_is_not_sent(
             session.client.now = lambda: next(times, clock())  # type: ignore[method-assign]
             (result,) = await generate(session, planned(make_request, "a"))
             assert (result.state.status, result.state.attempts) == (RowStatus.PENDING, 0)
-    assert len(simulator.world.jobs) == 0
+    assert len(simulator.api.jobs) == 0
 
 
 @pytest.mark.usefixtures("short_backoff")

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.catalog import make_id, seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id, seeded_catalog
 from tests.conftest import simulated_ids
 from tests.scripted import answer, error, scripted
 
@@ -53,7 +53,7 @@ async def test_a_good_campaign_is_told_whose_key_it_is(
 ) -> None:
     asked = await preflight(opened({}, {}), simulator.url)
     assert (asked.organization, asked.unchecked) == ("Simulated Shops", 0)
-    assert simulator.world.counts["requests"] <= 6
+    assert simulator.api.counts["requests"] <= 6
 
 
 async def test_everything_that_is_wrong_is_told_at_once_by_row_and_column(
@@ -89,7 +89,7 @@ async def test_everything_that_is_wrong_is_told_at_once_by_row_and_column(
     assert "Row 2, column brand_id: There is no brand brand_none in this organization." in told
     assert f"{UNREADY} is processing; only a completed design template can be used." in told
     assert f"{OTHER_PRODUCT} (Salmon Kibble) belongs to the brand {OTHER_BRAND}, not to" in told
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 async def test_what_is_wrong_in_many_rows_is_one_line(
@@ -122,7 +122,7 @@ async def test_a_whole_catalogue_is_looked_up_in_a_handful_of_requests(
     assert len(rows) == 168
     asked = await preflight(opened(*rows), simulator.url)
     assert asked.unchecked == 0
-    assert simulator.world.counts["requests"] <= 6
+    assert simulator.api.counts["requests"] <= 6
 
 
 async def test_an_endless_catalogue_is_not_read_to_its_end(
@@ -131,19 +131,19 @@ async def test_an_endless_catalogue_is_not_read_to_its_end(
     product = GOOD["product_id"]
     for number in range(3000):
         audience = {"id": f"aud_{number:05}", "product_id": product, "name": str(number)}
-        simulator.world.catalog.audiences[audience["id"]] = audience
+        simulator.api.catalog.audiences[audience["id"]] = audience
     asked = await preflight(
         opened(*({"audience_id": f"aud_{n:05}"} for n in range(2900, 3000))), simulator.url
     )
     assert asked.unchecked > 0
-    assert simulator.world.counts["requests"] <= 20
+    assert simulator.api.counts["requests"] <= 20
 
 
 @pytest.mark.parametrize("scope", ["image_ads:write", "image_ads:read"])
 async def test_a_missing_scope_is_named(
     opened: Open, simulator: SimulatorServer, scope: str
 ) -> None:
-    simulator.world.scopes[SIMULATOR_API_KEY].remove(scope)
+    simulator.api.scopes[SIMULATOR_API_KEY].remove(scope)
     with pytest.raises(KeyRefusedError, match=f"lacks the scope {scope}"):
         await preflight(opened({}), simulator.url)
 
@@ -151,7 +151,7 @@ async def test_a_missing_scope_is_named(
 async def test_what_the_key_may_not_read_is_left_to_the_api(
     opened: Open, simulator: SimulatorServer
 ) -> None:
-    simulator.world.scopes[SIMULATOR_API_KEY] = ["image_ads:write", "image_ads:read"]
+    simulator.api.scopes[SIMULATOR_API_KEY] = ["image_ads:write", "image_ads:read"]
     asked = await preflight(opened({"brand_id": "brand_none"}), simulator.url)
     assert asked.organization == "Simulated Shops"
 

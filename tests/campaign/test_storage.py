@@ -263,7 +263,7 @@ async def test_a_campaign_lives_in_a_bucket(
     assert {str(s.status) for s in table.states} == {"completed"}
     written = read_spreadsheet(output).frame
     assert list(written["image_ad_id"]) == [s.job_id for s in table.states]
-    assert len(simulator.world.jobs) == 4
+    assert len(simulator.api.jobs) == 4
 
 
 def test_an_inbox_may_be_a_bucket(tmp_path: Path, store: Store) -> None:

@@ -163,7 +163,7 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
     assert again.table.states[0].job_id == sent.job.id
     assert all(state.is_completed for state in again.table.states)
-    assert len(simulator.world.counts) > 0
+    assert len(simulator.api.counts) > 0
 
 
 KEY_HASH = "22dd" * 4
@@ -207,11 +207,11 @@ async def test_a_reference_is_known_by_what_it_shows(
     (folder / "refs.csv").write_text("reference\nrenamed.png\nb.jpg\n")
     for source in (folder, folder / "refs.csv", folder):
         batch = await run(TemplateBatch.open(str(source), output), simulator.url)
-        assert len(simulator.world.templates) == 2
+        assert len(simulator.api.templates) == 2
         assert all(state.is_completed for _, _, state in batch.table.current_rows)
     (folder / "b.jpg").write_bytes(picture("black", kind="JPEG"))
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
-    assert len(simulator.world.templates) == 3
+    assert len(simulator.api.templates) == 3
     assert again.table.totals().removed == 1
     # The table itself names the pictures, too.
     (folder / "copy.csv").write_bytes((tmp_path / "out.csv").read_bytes())

@@ -408,8 +408,8 @@ async def test_a_form_with_a_limit_that_is_none_creates_and_writes_nothing(
             state = await forms[form](max_spend_per_day_usd=value, return_state=True)
             assert "max_spend_per_day_usd must be an amount" in state.message
     assert everything_in(tmp_path) == before
-    assert simulator.world.counts["creates"] == 0
-    assert not simulator.world.jobs
+    assert simulator.api.counts["creates"] == 0
+    assert not simulator.api.jobs
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -426,7 +426,7 @@ async def test_a_limit_of_0_is_that_nothing_may_be_spent(
     assert state.name == "Refused", state
     assert "0.00" in state.message
     assert everything_in(tmp_path) == before
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -440,7 +440,7 @@ async def test_a_form_that_says_no_limit_is_not_without_one(
     assert state.name == "Refused"
     assert "the limit is 50.00" in state.message
     assert "1 row makes" in state.message
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -118,7 +118,7 @@ def test_without_a_terminal_a_campaign_above_the_sum_is_refused(
         "This costs up to 101.00 USD, and above 100.00 USD somebody has to agree. "
         "Give it a limit, --max-spend-usd 101.00, or agree with --yes.",
     ]
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -133,7 +133,7 @@ def test_names_are_looked_up_so_that_their_cost_can_be_said(
     assert campaign_command.main([str(place), str(tmp_path / "out.csv")]) == 2
     told = capsys.readouterr().err
     assert told.startswith("1 row makes 48 ads; 48 ads to create, up to 192.00 USD.\n")
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -147,7 +147,7 @@ def test_revisions_above_the_sum_are_refused_alike(
     told = capsys.readouterr().err
     assert told.startswith("26 revisions to make, up to 104.00 USD. What a revision costs is not")
     assert "--max-spend-usd 104.00, or agree with --yes" in told
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -164,7 +164,7 @@ def test_design_templates_above_the_sum_are_refused_alike(
     told = capsys.readouterr().err
     assert told.startswith("4 design templates to create, up to 1.00 USD.\n")
     assert "--max-spend-usd 1.00, or agree with --yes" in told
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
     assert written(tmp_path) == []
 
 
@@ -187,7 +187,7 @@ def test_a_limit_of_0_is_that_nothing_may_be_spent(
     arguments = [write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"), "--max-spend-usd", "0"]
     assert campaign_command.main(arguments) == 2
     assert "This costs up to 1.00 USD, and the limit is 0.00" in capsys.readouterr().err
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -230,7 +230,7 @@ def test_a_spreadsheet_that_grows_after_its_cost_was_said_is_refused(
     told = capsys.readouterr().err
     assert "2 ads to create, up to 2.00 USD." in told
     assert "This costs up to 3.00 USD, and the limit is 2.00." in told
-    assert simulator.world.counts["creates"] == 0
+    assert simulator.api.counts["creates"] == 0
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -310,7 +310,7 @@ def test_at_a_terminal_everything_but_a_yes_is_a_no(
     assert "Nothing was created." in terminal.shown
     assert "That was not agreed to." in terminal.shown
     assert "Traceback" not in terminal.shown
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -325,7 +325,7 @@ def test_ctrl_c_at_the_question_is_an_interruption_and_nothing_is_created(
     terminal.process.send_signal(2)
     status, _ = terminal.answers(b"")
     assert status == 130
-    assert simulator.world.counts["requests"] == 0
+    assert simulator.api.counts["requests"] == 0
     assert written(tmp_path) == ["in.csv"]
 
 
@@ -341,7 +341,7 @@ def test_at_a_terminal_a_yes_goes_ahead(
     status, out = terminal.answers(keys)
     assert status == 0, terminal.shown
     assert out.startswith("101 of 101 rows completed, 101.00 USD")
-    assert len(simulator.world.jobs) == MANY
+    assert len(simulator.api.jobs) == MANY
 
 
 @pytest.mark.parametrize("option", [["--yes"], ["--max-spend-usd", "101"]])
@@ -357,7 +357,7 @@ def test_who_has_said_so_before_is_not_asked(
     assert status == 0, terminal.shown
     assert "[y/N]" not in terminal.shown
     assert "101 ads to create, up to 101.00 USD." in terminal.shown
-    assert len(simulator.world.jobs) == MANY
+    assert len(simulator.api.jobs) == MANY
 
 
 def test_with_names_and_a_limit_the_flow_says_the_cost_at_the_terminal(
@@ -372,7 +372,7 @@ def test_with_names_and_a_limit_the_flow_says_the_cost_at_the_terminal(
     status, _ = terminal.answers(b"")
     assert status == 0, terminal.shown
     assert "14 to create, up to 14.00 USD" in terminal.shown
-    assert len(simulator.world.jobs) == 14
+    assert len(simulator.api.jobs) == 14
 
 
 def test_what_a_command_starts_unasked_is_no_more_than_what_is_documented() -> None:

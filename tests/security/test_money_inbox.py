@@ -380,15 +380,15 @@ async def test_many_runs_on_a_day_stay_within_its_limit_and_the_next_day_goes_on
     for _ in range(3):
         state = await run(tmp_path, credentials, **berlin)
         assert state.is_completed(), state.message
-        assert len(simulator.world.jobs) == 4
+        assert len(simulator.api.jobs) == 4
         assert "1.00 of the 5.00 that may be started on a day are left" in (state.message or "")
     put(tmp_path, e="1")
     assert (await run(tmp_path, credentials, **berlin)).is_completed()
-    assert len(simulator.world.jobs) == 5
+    assert len(simulator.api.jobs) == 5
     it_is(monkeypatch, datetime(2020, 11, 25, 23, 5, tzinfo=UTC))
     for _ in range(2):
         assert (await run(tmp_path, credentials, **berlin)).is_completed()
-        assert len(simulator.world.jobs) == 9
+        assert len(simulator.api.jobs) == 9
     assert noted(tmp_path, "d.csv").day == "2020-11-26"
 
 
@@ -420,7 +420,7 @@ async def test_a_spreadsheet_that_is_refused_gives_its_reservation_back(
     state = await run(tmp_path, credentials, max_spend_per_day_usd=3)
     assert "There is no brand" in (state.message or "")
     assert noted(tmp_path, "wrong.csv").started_usd == 0
-    assert len(simulator.world.jobs) == 2
+    assert len(simulator.api.jobs) == 2
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -450,11 +450,11 @@ def test_a_killed_run_leaves_its_reservation_and_the_limit_holds(
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        while process.poll() is None and not simulator.world.jobs:
+        while process.poll() is None and not simulator.api.jobs:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        assert simulator.world.jobs
+        assert simulator.api.jobs
         assert noted(tmp_path, "a.csv").started_usd == 4
         with pytest.raises(DayLimitError, match=r"1\.00 of the 5\.00"):
             begun(tmp_path, "b.csv", 2, limit(5), api="simulator")

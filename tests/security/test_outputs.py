@@ -97,7 +97,7 @@ def test_the_command_refuses_such_a_table_before_anything_is_created(
     assert main([write_campaign(tmp_path, "a"), str(tmp_path / name)]) == 2
     assert "nothing is written" in capsys.readouterr().err
     assert untouched(keys)
-    assert not simulator.world.jobs
+    assert not simulator.api.jobs
 
 
 @pytest.mark.parametrize("trap", TRAPS)

@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image, ImageFile
 
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer, guard, uploads
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.http import fetch, request_body
+from prefect_staticadslab.simulator.model import uploads
 from tests.conftest import simulated_ids
 
 KEY = {"X-API-Key": SIMULATOR_API_KEY}
@@ -95,10 +97,10 @@ def test_a_request_with_two_hosts_is_refused(api: httpx.Client) -> None:
 def test_another_site_reads_no_truth_and_changes_nothing(
     api: httpx.Client, simulator: SimulatorServer, origin: str, method: str, path: str
 ) -> None:
-    brands = len(simulator.world.catalog.brands)
+    brands = len(simulator.api.catalog.brands)
     answer = api.request(method, path, json={"name": "Evil"}, headers={"Origin": origin})
     assert answer.status_code == 403
-    assert len(simulator.world.catalog.brands) == brands
+    assert len(simulator.api.catalog.brands) == brands
     assert "access-control-allow-origin" not in answer.headers
 
 
@@ -248,7 +250,7 @@ def test_a_reference_that_never_ends_is_given_up(
     api: httpx.Client, monkeypatch: pytest.MonkeyPatch, so_far: bytes
 ) -> None:
     """It sends a byte now and then, so no time-out for a single one ever passes."""
-    monkeypatch.setattr(uploads, "FETCH_SECONDS", 0.5)
+    monkeypatch.setattr(fetch, "FETCH_SECONDS", 0.5)
     with answering(so_far, then="drip") as url:
         assert reference(api, f"{url}/a.png").status_code in (400, 422)
 
@@ -256,7 +258,7 @@ def test_a_reference_that_never_ends_is_given_up(
 def test_of_a_reference_without_an_end_no_more_is_read_than_an_upload_may_have(
     api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "LARGEST", 10_000)
+    monkeypatch.setattr(uploads, "MOST_BYTES", 10_000)
     with answering(b"HTTP/1.1 200 OK\r\n\r\n" + png() + bytes(1_000_000)) as url:
         assert reference(api, f"{url}/a.png").status_code == 413
 
@@ -269,7 +271,7 @@ def test_of_a_reference_without_an_end_no_more_is_read_than_an_upload_may_have(
 def test_a_body_that_is_too_large_is_refused(
     api: httpx.Client, monkeypatch: pytest.MonkeyPatch, length: str, kind: str
 ) -> None:
-    monkeypatch.setattr(guard, "MOST_BODY_BYTES", 1000)
+    monkeypatch.setattr(request_body, "MOST_BODY_BYTES", 1000)
     body = b" " * 2000
     content = body if length == "told" else iter([body[:900], body[:900], body])
     answer = api.post("/v1/brands", content=content, headers={"Content-Type": kind})

@@ -177,7 +177,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
     alone = {**without_settings(), "PREFECT_HOME": str(tmp_path)}
     place = write_campaign(tmp_path, "a", "b", "c")
     told = tmp_path / "told.txt"
-    # Jobs take minutes, until the world is aged: the server is there as long as it is attacked.
+    # Jobs take minutes, until the clock is put forward: the server is there while it is attacked.
     with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
         saved = subprocess.run(
@@ -199,7 +199,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
                 stderr=out,
             )
         try:
-            while len(simulator.world.jobs) < 3:
+            while len(simulator.api.jobs) < 3:
                 assert running.poll() is None, told.read_text()
                 time.sleep(0.05)
             address = told.read_text().partition("Starting temporary server on ")[2].split()[0]
@@ -207,7 +207,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
             attack(address, secret)
             assert running.poll() is None
             assert secret.encode() not in command_lines()
-            simulator.world.age(100_000)
+            simulator.api.age(100_000)
             assert running.wait(timeout=300) == 0, told.read_text()
         finally:
             # A command that is killed leaves its server behind.

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import simulated_ids
 
 DAY = 24 * 3600.0
@@ -36,7 +36,7 @@ def upload(api: httpx.Client, content: bytes, name: str = "a.png", **fields: str
 
 def ended(simulator: SimulatorServer, api: httpx.Client, path: str) -> Any:
     """What is at `path` once all jobs have ended."""
-    simulator.world.age(DAY)
+    simulator.api.age(DAY)
     return api.get(path).json()["data"]
 
 
@@ -100,7 +100,7 @@ def test_a_revision_is_asked_for_once_per_key(
     other = with_text(ad["current_json_tree"], "y")
     refused = api.patch(path, json={"current_json_tree": other}, headers=key)
     assert refused.json()["error"]["code"] == "IDEMPOTENCY_CONFLICT"
-    assert simulator.world.counts["re-renders"] == 1
+    assert simulator.api.counts["re-renders"] == 1
 
 
 def test_a_revision_that_fails_leaves_the_old_versions(
@@ -221,7 +221,7 @@ def test_templates_are_billed_a_quarter_when_they_complete(
 ) -> None:
     for name in ("fine.png", "SIMULATE_FAILURE.png"):
         api.post("/v1/design-templates", files={"file": (name, picture(), "image/png")})
-    simulator.world.age(DAY)
+    simulator.api.age(DAY)
     assert api.get("/_simulator/stats").json()["billed_usd"] == 0.25
 
 

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.catalog import make_id
-from prefect_staticadslab.simulator.world import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from tests.conftest import simulated_ids
 
 BODY = simulated_ids()
@@ -121,12 +121,12 @@ def test_a_key_whose_first_request_still_runs_conflicts() -> None:
     with SimulatorServer(answer_seconds=0.5) as server, client_of(server) as http:
         first = threading.Thread(target=create, args=(http, "k"))
         first.start()
-        while server.world.counts["creates"] == 0:
+        while server.api.counts["creates"] == 0:
             time.sleep(0.01)
         assert create(http, "k").status_code == 409
         first.join()
         assert create(http, "k").headers["Idempotent-Replayed"] == "true"
-        assert len(server.world.jobs) == 1
+        assert len(server.api.jobs) == 1
 
 
 def test_the_window_rolls_and_says_where_it_stands() -> None:

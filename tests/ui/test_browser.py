@@ -78,7 +78,7 @@ def test_ads_are_typed_into_the_form_with_a_brand_kit(home: Home, ui: Browser) -
     run = ui.submit()
     ended = home.ended(run)
     assert ended["state_name"] == "Completed", ended["state"]
-    bodies = [job.body for job in home.simulator.world.jobs.values()]
+    bodies = [job.body for job in home.simulator.api.jobs.values()]
     made = {b.get("prompt"): b.get("editable") for b in bodies if b.get("prompt") in prompts}
     assert made == {prompts[0]: True, prompts[1]: False}
     ui.open(f"{UI}/artifacts/artifact/{home.artifacts(run)['pictures']['id']}")

@@ -142,18 +142,18 @@ def test_a_run_that_lost_its_machine_goes_on_on_another_one(
     home: Home, served: Serving, tmp_path: Path
 ) -> None:
     """The table is in an object store; each ad is created once, and nothing is paid twice."""
-    world = home.simulator.world
-    before = set(world.jobs)
-    usual = world.settings
+    api = home.simulator.api
+    before = set(api.jobs)
+    usual = api.settings
     rows = [f"ad {number}" for number in range(150)]
     spreadsheet = write_campaign(tmp_path, *rows)
     output = f"s3://{BUCKET}/out.csv"
-    world.settings = replace(usual, answer_seconds=1)
+    api.settings = replace(usual, answer_seconds=1)
     run_id = home.start("campaign", spreadsheet=spreadsheet, output=output, max_spend_usd=150)
-    eventually(lambda: {} if len(world.jobs) - len(before) >= 10 else None, "ten ads")
+    eventually(lambda: {} if len(api.jobs) - len(before) >= 10 else None, "ten ads")
     served.restart_after_a_power_cut()
-    world.settings = usual
-    created = len(world.jobs) - len(before)
+    api.settings = usual
+    created = len(api.jobs) - len(before)
     assert created < len(rows)
     assert home.run(run_id)["state_type"] == "RUNNING"  # nobody told the server
 
@@ -164,5 +164,5 @@ def test_a_run_that_lost_its_machine_goes_on_on_another_one(
     assert run["run_count"] == 2
     table = read_spreadsheet(output).frame
     assert set(table["status"]) == TABLE_COMPLETE
-    assert set(table["image_ad_id"]) == set(world.jobs) - before
+    assert set(table["image_ad_id"]) == set(api.jobs) - before
     assert len(set(table["image_ad_id"])) == len(rows)

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prefect_staticadslab.simulator.admission import not_valid
+from prefect_staticadslab.simulator.model.errors import not_valid
 
 
 def template_tree(name: str, width: int, height: int) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def nodes(tree: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list that somebody may have sent in another shape."""
+    """The value if it is a list; clients may have sent something else, which counts as empty."""
     return value if isinstance(value, list) else []
 
 
 def check_tree(tree: object) -> None:
-    """Raises a 400 if it is no whole tree."""
+    """Raises a 400 for what is not an entire tree."""
     if not isinstance(tree, dict):
         raise not_valid(("current_json_tree", "must be an object: the entire tree"))
     if (
@@ -96,12 +96,18 @@ def check_overrides(overrides: Mapping[str, Any], tree: Mapping[str, Any]) -> No
         raise not_valid(*details)
 
 
-def filled(
+def fill_tree(
     tree: Mapping[str, Any], copy_texts: Mapping[str, str], overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """A template's tree with an ad's texts, by the nodes' names, and then its overrides."""
-    made = copy.deepcopy(dict(tree))
-    for node in nodes(made):
+    """A copy of a template's tree with an ad's own content.
+
+    Args:
+        tree: The template's.
+        copy_texts: What each text node says, by the node's name.
+        overrides: What the ad's creator wants instead, by the node's id.
+    """
+    copied = copy.deepcopy(dict(tree))
+    for node in nodes(copied):
         if node.get("type") == "TEXT" and str(node.get("name")) in copy_texts:
             node["characters"] = copy_texts[str(node["name"])]
         change = overrides.get(str(node.get("id")), {})
@@ -109,7 +115,7 @@ def filled(
             node["characters"] = change["characters"]
         if "imageFillUrl" in change:
             node["fills"] = [{"type": "IMAGE", "imageFillUrl": change["imageFillUrl"]}]
-    return made
+    return copied
 
 
 def texts(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -121,8 +127,8 @@ def texts(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def picture_url(tree: Mapping[str, Any]) -> str | None:
-    """The first picture that a tree holds."""
+def first_picture_url(tree: Mapping[str, Any]) -> str | None:
+    """The address of the first picture that a tree holds."""
     for node in nodes(tree):
         for fill in _listed(node.get("fills")):
             if isinstance(fill, dict) and fill.get("type") == "IMAGE" and fill.get("imageFillUrl"):

@@ -1,4 +1,4 @@
-"""What each kind of catalogue resource holds, and what the API takes for it."""
+"""What each type of catalogue resource holds, and what the API takes for it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.admission import APIError, not_valid
+from prefect_staticadslab.simulator.model.errors import not_valid
 
 
 @dataclass(frozen=True)
 class Rules:
-    """A kind of resource.
+    """The rules of a type of resource.
 
     Attributes:
-        prefix: Of its ids.
-        fields: The type of each field, and its default; None in its place for a needed one.
-        parent: The field that holds its parent's id, and the parents' kind.
-        children: The kinds that hang on it, and their field that holds its id.
+        prefix: What its ids begin with.
+        fields: The type of each field, and its default; a field of `REQUIRED` has none.
+        parent: The field that holds its parent's id, and the parent's type.
+        children: The types of what belongs to it, and their field that holds its id.
     """
 
     prefix: str
@@ -25,12 +25,12 @@ class Rules:
     parent: tuple[str, str] | None = None
     children: tuple[tuple[str, str], ...] = ()
 
-    def check(self, body: object, *, whole: bool) -> dict[str, Any]:
+    def check(self, body: object, *, is_new: bool) -> dict[str, Any]:
         """The fields to set.
 
         Args:
             body: What was sent.
-            whole: Whether it is a new resource, and not a change of one.
+            is_new: Whether it is a new resource, and not a change of one.
 
         Raises:
             APIError: 400 for fields that are missing, unknown, or of another type.
@@ -38,28 +38,21 @@ class Rules:
         if not isinstance(body, dict):
             raise not_valid(("body", "must be a JSON object"))
         details = [(name, "is no field of this resource") for name in body.keys() - self.fields]
-        for name, (kind, _) in self.fields.items():
+        for name, (type_, _) in self.fields.items():
             if body.get(name) is None:
-                if name in NEEDED and (whole or name in body):
+                if name in REQUIRED and (is_new or name in body):
                     details.append((name, "is required"))
-            elif not isinstance(body[name], kind):
-                details.append((name, f"must be a {kind.__name__}"))
-            elif name in NEEDED and not body[name].strip():
+            elif not isinstance(body[name], type_):
+                details.append((name, f"must be a {type_.__name__}"))
+            elif name in REQUIRED and not body[name].strip():
                 details.append((name, "is required"))
         if details:
             raise not_valid(*sorted(details))
-        defaults = {name: default for name, (_, default) in self.fields.items()} if whole else {}
+        defaults = {name: default for name, (_, default) in self.fields.items()} if is_new else {}
         return {**defaults, **{name: value for name, value in body.items() if value is not None}}
 
-    def check_parent(self, fields: Mapping[str, Any], catalog: Any) -> None:
-        """Raises a 422 if there is no such parent."""
-        if self.parent is not None and self.parent[0] in fields:
-            field, kind = self.parent
-            if fields[field] not in getattr(catalog, kind):
-                raise APIError(422, "RELATIONSHIP_ERROR", f"There is no {field} {fields[field]}.")
 
-
-NEEDED: Final = ("name", "brand_id", "product_id")
+REQUIRED: Final = ("name", "brand_id", "product_id")
 
 _TEXTS: Final = {"name": (str, None), "description": (str, "")}
 

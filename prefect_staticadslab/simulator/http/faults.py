@@ -9,62 +9,63 @@ from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from prefect_staticadslab.simulator.world import SimulatedAPI
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 SLOW_SECONDS: Final = 0.3
+"""How long a slow request is held back, at the API's own speed."""
 
-_STATUS: Final = {
+_CODES: Final = {
     "429": "RATE_LIMIT_EXCEEDED",
     "500": "INTERNAL_ERROR",
     "503": "SERVICE_UNAVAILABLE",
 }
-_PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+_PROXY_PAGE: Final = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class Faults:
-    """Puts faults between an application and its clients, as often as the world's settings say."""
+    """Puts faults between an application and its clients, as often as its settings say."""
 
-    def __init__(self, app: ASGIApp, world: SimulatedAPI) -> None:
+    def __init__(self, app: ASGIApp, api: SimulatedAPI) -> None:
         self._app = app
-        self._world = world
+        self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match self._next(scope):
+        match self._next_fault(scope):
             case None:
                 await self._app(scope, receive, send)
             case "slow":
-                await asyncio.sleep(SLOW_SECONDS / self._world.settings.speed)
+                await asyncio.sleep(SLOW_SECONDS / self._api.settings.speed)
                 await self._app(scope, receive, send)
             case "dropped before":
                 await _drop(scope)
             case "dropped after":
-                await self._app(scope, receive, _nowhere)
+                await self._app(scope, receive, _discard)
                 await _drop(scope)
             case "cut":
-                await self._app(scope, receive, _half(send))
+                await self._app(scope, receive, _first_half(send))
                 await _drop(scope)
             case "HTML before":
-                await HTMLResponse(_PAGE, 502)(scope, receive, send)
+                await HTMLResponse(_PROXY_PAGE, 502)(scope, receive, send)
             case "HTML after":
-                await self._app(scope, receive, _nowhere)
-                await HTMLResponse(_PAGE, 502)(scope, receive, send)
+                await self._app(scope, receive, _discard)
+                await HTMLResponse(_PROXY_PAGE, 502)(scope, receive, send)
             case "HTML page":
-                await HTMLResponse(_PAGE)(scope, receive, send)
+                await HTMLResponse(_PROXY_PAGE)(scope, receive, send)
             case fault:
-                error = {"error": {"code": _STATUS[fault], "message": "Simulated."}}
+                error = {"error": {"code": _CODES[fault], "message": "Simulated."}}
                 headers = {"Retry-After": "0"} if fault == "429" else {}
                 await JSONResponse(error, int(fault), headers)(scope, receive, send)
 
-    def _next(self, scope: Scope) -> str | None:
+    def _next_fault(self, scope: Scope) -> str | None:
         if scope["type"] != "http":
             return None
         if scope["path"].startswith("/pictures/"):
-            return self._world.next_picture_fault()
-        return self._world.next_fault() if scope["path"].startswith("/v1/") else None
+            return self._api.next_picture_fault()
+        return self._api.next_fault() if scope["path"].startswith("/v1/") else None
 
 
 class Protocol(H11Protocol):
-    """Tells the application its connection, so that a fault can break it."""
+    """uvicorn's HTTP/1.1, with the connection in the scope, so that a fault can break it off."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -77,20 +78,21 @@ class Protocol(H11Protocol):
 
 
 async def _drop(scope: Scope) -> None:
+    """Breaks the connection off."""
     scope["transport"].abort()
-    # Until the server has seen that the client is gone, and does not answer in our place.
+    # Time for uvicorn to notice, or it would answer with a 500 of its own.
     await asyncio.sleep(0.01)
 
 
-async def _nowhere(_message: Message) -> None:
+async def _discard(_message: Message) -> None:
     """Keeps an answer from its client."""
 
 
-def _half(send: Send) -> Send:
+def _first_half(send: Send) -> Send:
     """Sends the head of an answer and half of its first piece."""
     cut = False
 
-    async def send_half(message: Message) -> None:
+    async def send_first_half(message: Message) -> None:
         nonlocal cut
         if message["type"] == "http.response.start":
             await send(message)
@@ -99,4 +101,4 @@ def _half(send: Send) -> Send:
             body = message.get("body", b"")
             await send({**message, "body": body[: len(body) // 2], "more_body": True})
 
-    return send_half
+    return send_first_half

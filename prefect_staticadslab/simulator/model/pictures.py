@@ -11,65 +11,70 @@ from urllib.parse import urlsplit
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
 
-from prefect_staticadslab.simulator import trees
-from prefect_staticadslab.simulator.image_ads import Job, Rendering
-from prefect_staticadslab.simulator.world import SimulatedAPI, now
+from prefect_staticadslab.simulator.model import trees
+from prefect_staticadslab.simulator.model.clock import now
+from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 MARGIN: Final = 72
 LONGEST_DRAWN: Final = 1000
-"""Characters of one text."""
+"""Characters of one text; more of it could not be seen."""
 
-INVERTED: Final = ("Bold", "Product")
-"""Formats that stand light on dark."""
+LIGHT_ON_DARK: Final = ("Bold", "Product")
+"""The ad formats whose texts are light on a dark background."""
 
 
-def draw_picture(job: Job, rendering: Rendering, world: SimulatedAPI) -> bytes:
-    """The PNG of a rendering: what its tree says, for whom, and in the template's look."""
-    catalog = world.catalog
+def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
+    """The PNG of a rendering: brand, product, audience, the texts of its tree, and the format."""
+    catalog = api.catalog
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    template = world.template(job.body["design_template_id"], now())
+    template = api.template(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
-    tree = rendering.tree or world.tree_of(job)
+    tree = rendering.tree or api.first_tree(job)
     dark, accent, light = _colors(brand)
-    ground, ink = (dark, light) if ad_format in INVERTED else (light, dark)
+    ground, ink = (dark, light) if ad_format in LIGHT_ON_DARK else (light, dark)
 
-    picture = _ground(job.width, job.height, ground, accent)
+    picture = _background(job.width, job.height, ground, accent)
     draw = ImageDraw.Draw(picture)
-    reference = world.files.get(template["id"])
+    reference = api.files.get(template["id"])
     if reference is not None:
-        _lay_under(picture, reference.content)
+        _paste_reference(picture, reference.content)
     else:
-        _backdrop(draw, job, ad_format, accent)
-    shown = _own_picture(trees.picture_url(tree), world)
-    if shown is None:
-        _pack(draw, job, product["name"], (dark, accent, light))
+        _draw_shape(draw, job, ad_format, accent)
+    product_picture = _uploaded_picture(trees.first_picture_url(tree), api)
+    if product_picture is None:
+        _draw_package(draw, job, product["name"], (dark, accent, light))
     else:
-        _framed(picture, shown)
+        _paste_product_picture(picture, product_picture)
 
     draw.text(
-        (MARGIN, MARGIN), _drawable(brand["name"].upper()), font=_font(36), fill=ink, stroke_width=1
+        (MARGIN, MARGIN),
+        _printable(brand["name"].upper()),
+        font=_font(36),
+        fill=ink,
+        stroke_width=1,
     )
-    _pill(draw, (job.width - MARGIN, MARGIN + 20), ad_format, ink, ground)
-    _texts(draw, job, trees.texts(tree), (ink, ground))
+    _draw_label(draw, (job.width - MARGIN, MARGIN + 20), ad_format, ink, ground)
+    _draw_texts(draw, job, trees.texts(tree), (ink, ground))
 
     facts = [audience["name"], *([variant["name"]] if variant else [])]
     foot = job.height - MARGIN - 30
-    draw.text((MARGIN, foot), _drawable("  ·  ".join(facts)), font=_font(32), fill=ink)
+    draw.text((MARGIN, foot), _printable("  ·  ".join(facts)), font=_font(32), fill=ink)
     mark = f"SIMULATED  {job.width} x {job.height}"
     draw.text((job.width - MARGIN, foot + 6), mark, font=_font(24), fill=ink, anchor="ra")
     return _png(picture)
 
 
-def draw_preview(template: Mapping[str, Any], world: SimulatedAPI) -> bytes:
+def draw_preview(template: Mapping[str, Any], api: SimulatedAPI) -> bytes:
     """The PNG of a design template: its reference, and where texts and picture will be."""
     width, height = template["width"], template["height"]
     dark, accent, light = _NEUTRAL
-    picture = _ground(width, height, light, accent)
+    picture = _background(width, height, light, accent)
     draw = ImageDraw.Draw(picture, "RGBA")
-    reference = world.files.get(template["id"])
+    reference = api.files.get(template["id"])
     if reference is not None:
         with Image.open(io.BytesIO(reference.content)) as image:
             picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
@@ -91,7 +96,7 @@ def draw_preview(template: Mapping[str, Any], world: SimulatedAPI) -> bytes:
     names = [name for name, _ in trees.texts(template["current_json_tree"])]
     label = f"TEMPLATE  {template['aspect_ratio']}  ·  {'  ·  '.join(names)}"
     draw.text((MARGIN, height - band / 2), label, font=_font(28), fill=light, anchor="lm")
-    _pill(draw, (width - MARGIN, MARGIN + 20), str(template["ad_format"]), dark, light)
+    _draw_label(draw, (width - MARGIN, MARGIN + 20), str(template["ad_format"]), dark, light)
     return _png(picture)
 
 
@@ -112,52 +117,52 @@ def _colors(brand: Mapping[str, Any]) -> tuple[str, str, str]:
     return _NEUTRAL
 
 
-def _texts(
+def _draw_texts(
     draw: ImageDraw.ImageDraw,
     job: Job,
     texts: list[tuple[str, str]],
     colors: tuple[str, str],
 ) -> None:
-    """A tree's texts: headline, body, button, and what else there is."""
+    """Draws a tree's texts: the headline, then the others, and the button as a label."""
     ink, ground = colors
     width, top = job.width - 2 * MARGIN, int(job.height * 0.6)
     button = next((characters for name, characters in texts if name == "Button"), "")
     if button:
         right = job.width - MARGIN
-        _pill(draw, (right, job.height * 0.555), button, ink, ground)
+        _draw_label(draw, (right, job.height * 0.555), button, ink, ground)
     for name, characters in texts:
         if name == "Button" or not characters:
             continue
         size, most = (88, 2) if name == "Headline" else (42, max(1, (job.height - top - 190) // 54))
-        for line in _wrapped(characters, _font(size), width)[:most]:
+        for line in _wrap(characters, _font(size), width)[:most]:
             stroke = 2 if name == "Headline" else 0
             draw.text((MARGIN, top), line, font=_font(size), fill=ink, stroke_width=stroke)
             top += size + 12
         top += 18
 
 
-def _lay_under(picture: Image.Image, reference: bytes) -> None:
-    """Lays the template's reference under the upper part of an ad."""
+def _paste_reference(picture: Image.Image, reference: bytes) -> None:
+    """Fills the upper part of an ad with the template's reference."""
     width, height = picture.width, int(picture.height * 0.54)
     with Image.open(io.BytesIO(reference)) as image:
         picture.paste(ImageOps.fit(image.convert("RGB"), (width, height)))
 
 
-def _framed(picture: Image.Image, shown: bytes) -> None:
-    """Puts a picture where the product's package would be."""
+def _paste_product_picture(picture: Image.Image, product_picture: bytes) -> None:
+    """Puts a picture of the ad's own where the product's package would be."""
     side = int(min(picture.width * 0.5, picture.height * 0.36))
     left, top = (picture.width - side) // 2, int(picture.height * 0.355) - side // 2
-    with Image.open(io.BytesIO(shown)) as image:
+    with Image.open(io.BytesIO(product_picture)) as image:
         picture.paste(ImageOps.fit(image.convert("RGB"), (side, side)), (left, top))
 
 
-def _own_picture(url: str | None, world: SimulatedAPI) -> bytes | None:
-    """An uploaded image of this simulator's, by its address."""
+def _uploaded_picture(url: str | None, api: SimulatedAPI) -> bytes | None:
+    """The uploaded image that an address of this simulator stands for; None for others."""
     try:
         name = urlsplit(url or "").path
     except ValueError:
         return None
-    upload = world.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
+    upload = api.files.get(name.removeprefix("/files/")) if name.startswith("/files/") else None
     return upload.content if upload else None
 
 
@@ -167,15 +172,16 @@ def _png(picture: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _ground(width: int, height: int, ground: str, accent: str) -> Image.Image:
-    """A ground that takes on a little of the accent towards its foot."""
+def _background(width: int, height: int, ground: str, accent: str) -> Image.Image:
+    """An empty picture whose colour turns a little to the accent towards the bottom."""
     shades = Image.linear_gradient("L").resize((width, height)).point(lambda v: v // 7)
     return Image.composite(
         Image.new("RGB", (width, height), accent), Image.new("RGB", (width, height), ground), shades
     )
 
 
-def _backdrop(draw: ImageDraw.ImageDraw, job: Job, ad_format: str, accent: str) -> None:
+def _draw_shape(draw: ImageDraw.ImageDraw, job: Job, ad_format: str, accent: str) -> None:
+    """Draws the shape behind the product, which tells the ad formats apart."""
     width, height = job.width, job.height
     match ad_format:
         case "Sale":
@@ -192,8 +198,10 @@ def _backdrop(draw: ImageDraw.ImageDraw, job: Job, ad_format: str, accent: str) 
             )
 
 
-def _pack(draw: ImageDraw.ImageDraw, job: Job, name: str, colors: tuple[str, str, str]) -> None:
-    """A package with the product's initials, so that products differ at a glance."""
+def _draw_package(
+    draw: ImageDraw.ImageDraw, job: Job, name: str, colors: tuple[str, str, str]
+) -> None:
+    """Draws a package with the product's initials, so that products differ at a glance."""
     dark, accent, light = colors
     center, middle = job.width * 0.5, job.height * 0.355
     half_width, half_height = job.width * 0.155, min(job.height * 0.17, job.width * 0.24)
@@ -212,11 +220,11 @@ def _pack(draw: ImageDraw.ImageDraw, job: Job, name: str, colors: tuple[str, str
     draw.rectangle([left + 60, bottom - 60, right - 60, bottom - 46], fill=accent)
 
 
-def _pill(
+def _draw_label(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, ground: str, ink: str
 ) -> None:
     right, middle = place
-    text = _drawable(text)
+    text = _printable(text)
     left = right - draw.textlength(text, font=_font(32)) - 56
     draw.rounded_rectangle([left, middle - 32, right, middle + 32], radius=32, fill=ground)
     draw.text(((left + right) / 2, middle), text, font=_font(32), fill=ink, anchor="mm")
@@ -227,30 +235,29 @@ def _font(size: int) -> Any:
     return ImageFont.load_default(size)
 
 
-def _drawable(text: str) -> str:
-    """Text on one line, in letters that the font has: without accents, where it lacks the letter
-    with one. No more of it than could be seen."""
-    return "".join(map(_letter, text[:LONGEST_DRAWN]))
+def _printable(text: str) -> str:
+    """Text on one line, in letters that the font has: an accent that it lacks is left out."""
+    return "".join(map(_printable_letter, text[:LONGEST_DRAWN]))
 
 
 @lru_cache(4096)
-def _letter(letter: str) -> str:
+def _printable_letter(letter: str) -> str:
     if letter.isspace():
         return " "
-    if _has(letter):
+    if _font_has(letter):
         return letter
     bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-    return bare if bare != letter and all(map(_has, bare)) else ""
+    return bare if bare != letter and all(map(_font_has, bare)) else ""
 
 
-def _has(letter: str) -> bool:
+def _font_has(letter: str) -> bool:
     missing = _font(32).getmask("\uffff")
     return bytes(_font(32).getmask(letter)) != bytes(missing)
 
 
-def _wrapped(text: str, font: Any, width: float) -> list[str]:
+def _wrap(text: str, font: Any, width: float) -> list[str]:
     lines: list[str] = []
-    for word in _drawable(text).split():
+    for word in _printable(text).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] = f"{lines[-1]} {word}"
         else:

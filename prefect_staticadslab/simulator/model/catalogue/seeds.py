@@ -6,11 +6,12 @@ Ids are made from names, so they are the same in every simulator, and examples c
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.templates import PIXELS
-from prefect_staticadslab.simulator.trees import template_tree
+from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
+from prefect_staticadslab.simulator.model.templates import PIXELS
+from prefect_staticadslab.simulator.model.trees import template_tree
 
 CREATED_AT: Final = "2026-01-05T09:00:00Z"
 
@@ -87,18 +88,6 @@ _TEMPLATES: Final = (
 )
 
 
-@dataclass
-class Catalog:
-    """All resources by id, each as the API answers it."""
-
-    brands: dict[str, dict[str, Any]] = field(default_factory=dict)
-    products: dict[str, dict[str, Any]] = field(default_factory=dict)
-    product_variants: dict[str, dict[str, Any]] = field(default_factory=dict)
-    audiences: dict[str, dict[str, Any]] = field(default_factory=dict)
-    design_templates: dict[str, dict[str, Any]] = field(default_factory=dict)
-    images: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
 def seeded_catalog(more_brands: int = 0) -> Catalog:
     """The catalogue that every simulator starts with.
 
@@ -106,37 +95,43 @@ def seeded_catalog(more_brands: int = 0) -> Catalog:
         more_brands: How many more brands there are, with a product and an audience each.
     """
     catalog = Catalog()
-    for seed in _BRANDS:
-        _add_brand(catalog, seed)
+    for brand in _BRANDS:
+        _add_brand(catalog, brand)
     for number in range(1, more_brands + 1):
         name = f"Brand {number}"
         _add_brand(
             catalog, _BrandSeed(name, "", _BRANDS[0].colors, {"Product": ()}, ("Everybody",))
         )
-    for name, ad_format, aspect_ratio, industry, status in _TEMPLATES:
-        template_id = make_id("dt", name)
-        width, height = PIXELS[aspect_ratio]
-        catalog.design_templates[template_id] = _stamped(
-            id=template_id,
-            reference_image_url=None,
-            status=status,
-            error=None,
-            current_json_tree=template_tree(name, width, height),
-            preview_url=f"/pictures/{template_id}.png" if status == "completed" else None,
-            width=width,
-            height=height,
-            aspect_ratio=aspect_ratio,
-            industry=industry,
-            ad_format=ad_format,
-            json_tree_version=1,
-            duration_ms=9000 if status == "completed" else None,
-        )
+    for template in _TEMPLATES:
+        _add_template(catalog, *template)
     return catalog
+
+
+def _add_template(
+    catalog: Catalog, name: str, ad_format: str, aspect_ratio: str, industry: str, status: str
+) -> None:
+    template_id = make_id("dt", name)
+    width, height = PIXELS[aspect_ratio]
+    catalog.design_templates[template_id] = _dated(
+        id=template_id,
+        reference_image_url=None,
+        status=status,
+        error=None,
+        current_json_tree=template_tree(name, width, height),
+        preview_url=f"/pictures/{template_id}.png" if status == "completed" else None,
+        width=width,
+        height=height,
+        aspect_ratio=aspect_ratio,
+        industry=industry,
+        ad_format=ad_format,
+        json_tree_version=1,
+        duration_ms=9000 if status == "completed" else None,
+    )
 
 
 def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
     brand_id = make_id("brand", seed.name)
-    catalog.brands[brand_id] = _stamped(
+    catalog.brands[brand_id] = _dated(
         id=brand_id,
         name=seed.name,
         description=seed.description,
@@ -147,20 +142,39 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
     )
     for product, variants in seed.products.items():
         product_id = make_id("prod", seed.name, product)
-        catalog.products[product_id] = _stamped(
+        catalog.products[product_id] = _dated(
             id=product_id, brand_id=brand_id, name=product, description="", details={}
         )
         for order, variant in enumerate(variants):
             variant_id = make_id("pv", seed.name, product, variant)
-            catalog.product_variants[variant_id] = _stamped(
+            catalog.product_variants[variant_id] = _dated(
                 id=variant_id, product_id=product_id, name=variant, sort_order=order, image_ids=[]
             )
         for audience in seed.audiences:
             audience_id = make_id("aud", seed.name, product, audience)
-            catalog.audiences[audience_id] = _stamped(
+            catalog.audiences[audience_id] = _dated(
                 id=audience_id, product_id=product_id, name=audience, description="", details={}
             )
 
 
-def _stamped(**fields: Any) -> dict[str, Any]:
+def _dated(**fields: Any) -> dict[str, Any]:
     return {**fields, "created_at": CREATED_AT, "updated_at": CREATED_AT}
+
+
+def earlier_ads(catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """What three editable ads and a flat one were created from, by id."""
+    templates = [t for t in catalog.design_templates.values() if t["status"] == "completed"]
+    products = list(catalog.products.values())
+    bodies = {}
+    for number, editable in enumerate((True, True, True, False), 1):
+        product = products[(number - 1) * 4]
+        audience = next(a for a in catalog.audiences.values() if a["product_id"] == product["id"])
+        bodies[make_id("ia", "earlier", str(number))] = {
+            "design_template_id": templates[number - 1]["id"],
+            "brand_id": product["brand_id"],
+            "product_id": product["id"],
+            "audience_id": audience["id"],
+            "prompt": f"An earlier ad for {str(audience['name']).lower()}",
+            "editable": editable,
+        }
+    return bodies

@@ -1,4 +1,4 @@
-"""Uploaded files: what is taken for an image, and where it is served."""
+"""Uploaded files: what counts as an image, its thumbnails, and how the API answers it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ import base64
 import binascii
 import hashlib
 import io
-import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
-from urllib.parse import SplitResult, urlsplit
 
-from prefect_staticadslab.simulator.admission import APIError, not_valid
+from prefect_staticadslab.simulator.model.errors import APIError, not_valid
 
-LARGEST: Final = 15 * 1024 * 1024
+MOST_BYTES: Final = 15 * 1024 * 1024
+"""Of an uploaded file."""
+
 THUMBNAILS: Final = {"small": 150, "medium": 400, "large": 800}
+"""The longest side of each, in pixels."""
 
 MOST_PIXELS: Final = 40_000_000
 """Of an image: five times a 4K ad, and 160 MB once it is decoded."""
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
-"""What is opened at all: others would be given to further decoders, EPS to Ghostscript."""
-
-FETCH_SECONDS: Final = 5.0
-"""In all, however slowly it comes."""
+"""What Pillow may open: other formats need further decoders, and EPS even starts Ghostscript."""
 
 _decoding: Final = threading.Lock()
 """Held while an image is decoded: one at a time is enough for a simulator, and for its memory."""
@@ -44,18 +41,19 @@ class Upload:
 
     @property
     def digest(self) -> str:
+        """The content's SHA-256."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 def read_image(filename: str, content: bytes, field: str = "file") -> Upload:
-    """Takes a file for an image.
+    """Reads a file as an image.
 
     Raises:
         APIError: 413 if it has more than 15 MB or too many pixels, 400 if it is no image.
     """
     from PIL import Image
 
-    if len(content) > LARGEST:
+    if len(content) > MOST_BYTES:
         raise APIError(413, "PAYLOAD_TOO_LARGE", "The file has more than 15 MB.")
     try:
         with _decoding, Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -77,8 +75,8 @@ def _too_many_pixels() -> APIError:
     return APIError(413, "PAYLOAD_TOO_LARGE", message)
 
 
-def decoded(text: object, field: str) -> Upload:
-    """Takes base64 for an image.
+def decode_image(text: object, field: str) -> Upload:
+    """Reads base64 as an image.
 
     Raises:
         APIError: 400 if it is none.
@@ -88,54 +86,6 @@ def decoded(text: object, field: str) -> Upload:
     except (binascii.Error, ValueError):
         raise not_valid((field, "is no base64")) from None
     return read_image("render", content, field)
-
-
-def fetched(url: object) -> Upload:
-    """Fetches an image that is served on this machine; the simulator goes nowhere else.
-
-    Raises:
-        APIError: 422 if it cannot be had, 400 if it is no address or no image.
-    """
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        raise not_valid(("reference_image_url", "must be the address of an image"))
-    try:
-        parts = urlsplit(url)
-        if parts.hostname not in ("127.0.0.1", "localhost"):
-            raise _unreachable("The simulator fetches from this machine only; upload a file.")
-        content = _read(parts)
-    except (OSError, ValueError, HTTPException) as error:
-        raise _unreachable(f"The image could not be fetched: {error}") from None
-    name = parts.path.rpartition("/")[2] + parts.query
-    return read_image(name, content, "reference_image_url")
-
-
-def _unreachable(message: str) -> APIError:
-    return APIError(422, "UNREACHABLE_IMAGE", message)
-
-
-def _read(parts: SplitResult) -> bytes:
-    """What is at an address of this machine, redirects and proxies left aside; never more than a
-    byte too many.
-
-    Raises:
-        OSError, ValueError, HTTPException: It cannot be had.
-    """
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=FETCH_SECONDS)
-    connection.connect()
-    # A server that sends a byte now and then would keep to any time-out for one of them.
-    too_slow = threading.Timer(FETCH_SECONDS, connection.sock.shutdown, [socket.SHUT_RDWR])
-    too_slow.daemon = True
-    too_slow.start()
-    try:
-        connection.request("GET", f"{parts.path or '/'}?{parts.query}")
-        answer = connection.getresponse()
-        if answer.status != HTTPStatus.OK:
-            raise OSError(f"{answer.status} {answer.reason}")
-        return answer.read(LARGEST + 1)
-    finally:
-        too_slow.cancel()
-        connection.close()
 
 
 def thumbnail(content: bytes, longest: int) -> bytes:
@@ -150,7 +100,7 @@ def thumbnail(content: bytes, longest: int) -> bytes:
     return out.getvalue()
 
 
-def image_resource(identifier: str, upload: Upload, fields: dict[str, Any]) -> dict[str, Any]:
+def image_resource(identifier: str, upload: Upload, fields: Mapping[str, Any]) -> dict[str, Any]:
     """An image as the API answers it, without its dates."""
     sources = {f"thumbnail_{name}_src": f"/files/{identifier}/{name}" for name in THUMBNAILS}
     return {

@@ -1,16 +1,24 @@
-"""Image ads: jobs whose fate is sealed when they begin, their versions, and how they answer."""
+"""The job of an image ad: its renderings, its versions, and how the API answers it.
+
+How long a rendering takes and whether it fails is known from the start; what is answered follows
+from the time alone, so nothing runs in the background.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.uploads import Upload
+from prefect_staticadslab.simulator.model.clock import timestamp
+from prefect_staticadslab.simulator.model.errors import job_failure
+from prefect_staticadslab.simulator.model.uploads import Upload
 
 PRICES: Final = {False: ("flat_image_ad", Decimal(1)), True: ("editable_image_ad", Decimal(4))}
+
+SECONDS: Final = (30.0, 60.0)
+"""How long a rendering takes, at least and at most."""
 
 STEPS: Final = (
     (0.0, "queued", "Waiting for a renderer"),
@@ -23,7 +31,17 @@ STEPS: Final = (
 
 @dataclass
 class Rendering:
-    """One rendering of an ad, which becomes a version if it succeeds."""
+    """One rendering of an ad, which becomes a version if it succeeds.
+
+    Attributes:
+        version_id: The version that it becomes.
+        number: The first one is 1.
+        started: When it began.
+        seconds: How long it takes.
+        fails: Whether it will fail.
+        tree: What is rendered; None for a flat ad.
+        figma_render: The picture, if it was made in Figma.
+    """
 
     version_id: str
     number: int
@@ -31,9 +49,10 @@ class Rendering:
     seconds: float
     fails: bool
     tree: dict[str, Any] | None = None
-    given: Upload | None = None
+    figma_render: Upload | None = None
 
     def share_done(self, now: float) -> float:
+        """How much of it is done, from 0 to 1."""
         return min(1.0, (now - self.started) / self.seconds) if self.seconds else 1.0
 
     def status(self, now: float) -> str:
@@ -53,11 +72,10 @@ class Job:
     height: int
     renderings: list[Rendering] = field(default_factory=list)
     idempotency_key: str | None = None
-    first_figma_render: str | None = None
 
     @property
     def present(self) -> Rendering:
-        """The rendering that counts."""
+        """The latest rendering, which decides the job's status."""
         return self.renderings[-1]
 
     @property
@@ -84,8 +102,8 @@ class Job:
     def status(self, now: float) -> str:
         return self.present.status(now)
 
-    def picture(self, rendering: Rendering) -> str:
-        """Where a rendering's picture is."""
+    def picture_path(self, rendering: Rendering) -> str:
+        """The path of a rendering's picture."""
         name = self.id if rendering.number == 1 else rendering.version_id
         return f"/pictures/{name}.png"
 
@@ -94,7 +112,7 @@ class Job:
         body, present, status = self.body, self.present, self.status(now)
         done = status != "processing"
         completed = status == "completed"
-        figma = [r for r in self.renderings if r.given is not None]
+        from_figma = [self.picture_path(r) for r in self.renderings if r.figma_render is not None]
         # While it is rendered for the first time, there is no tree yet.
         has_tree = self.is_editable and (completed or len(self.renderings) > 1)
         return {
@@ -110,13 +128,13 @@ class Job:
             "sku_code": PRICES[self.is_editable][0],
             "status": status,
             "progress": None if done else current_step(present.share_done(now)),
-            "image_url": self.picture(present) if completed else None,
+            "image_url": self.picture_path(present) if completed else None,
             "width": self.width if completed else None,
             "height": self.height if completed else None,
             "current_json_tree": present.tree if has_tree else None,
-            "figma_render_url": self.picture(figma[-1]) if figma else None,
-            "initial_figma_render_url": self.picture(figma[0]) if figma else None,
-            "error": failure() if status == "failed" else None,
+            "figma_render_url": from_figma[-1] if from_figma else None,
+            "initial_figma_render_url": from_figma[0] if from_figma else None,
+            "error": job_failure() if status == "failed" else None,
             "duration_ms": round(present.seconds * 1000) if done else None,
             "batch_id": None,
             "created_at": timestamp(self.created),
@@ -130,7 +148,7 @@ class Job:
                 "id": rendering.version_id,
                 "image_ad_id": self.id,
                 "version": rendering.number,
-                "image_url": self.picture(rendering),
+                "image_url": self.picture_path(rendering),
                 "current_json_tree": rendering.tree,
                 "created_at": timestamp(rendering.started),
             }
@@ -146,17 +164,6 @@ class Job:
 
 
 def current_step(share: float) -> Mapping[str, Any]:
-    """The pipeline's progress when so much of the job is done."""
+    """The `progress` of a job of which this share is done."""
     _, step, message = [entry for entry in STEPS if entry[0] <= share][-1]
     return {"step": step, "message": message, "percentage": round(share, 2)}
-
-
-def failure() -> dict[str, str]:
-    """The error of a failed job."""
-    return {"code": "PIPELINE_ERROR", "message": "The picture could not be composed."}
-
-
-def timestamp(moment: float) -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -1,0 +1,46 @@
+"""The simulator over HTTP, as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from prefect_staticadslab.simulator.http.control import control_routes
+from prefect_staticadslab.simulator.http.endpoint import error_response
+from prefect_staticadslab.simulator.http.routes import api_routes
+from prefect_staticadslab.simulator.http.served_files import file_routes
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+
+BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab simulator</title>
+<h1>This is a simulator</h1>
+<p>No ad is real here, and nothing is billed. API: <code>/v1</code>;
+counters: <a href="/_simulator/stats">/_simulator/stats</a>.</p>"""
+
+METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE")
+
+
+def make_app(api: SimulatedAPI) -> Starlette:
+    """The ASGI application of a simulated API."""
+    return Starlette(
+        routes=[
+            Route("/", _banner),
+            *control_routes(api),
+            *file_routes(api),
+            *api_routes(api),
+            Route("/{path:path}", _no_such_call, methods=METHODS),
+        ]
+    )
+
+
+async def _banner(_: Request) -> Response:
+    return HTMLResponse(BANNER)
+
+
+async def _no_such_call(request: Request) -> Response:
+    message = f"There is no {request.method} {request.url.path}."
+    return error_response(APIError(404, "NOT_FOUND", message))

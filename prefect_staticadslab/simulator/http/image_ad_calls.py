@@ -1,0 +1,133 @@
+"""The calls for image ads: create, read, follow, revise, sync from Figma and delete."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from starlette.responses import StreamingResponse
+
+from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.paging import page, wanted_ids
+from prefect_staticadslab.simulator.model.clock import now
+from prefect_staticadslab.simulator.model.errors import APIError, job_failure, not_valid
+from prefect_staticadslab.simulator.model.image_ads.job import Job, current_step
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from prefect_staticadslab.simulator.model.trees import check_tree
+from prefect_staticadslab.simulator.model.uploads import Upload, decode_image
+
+HEARTBEAT_SECONDS: Final = 15.0
+STREAM_STEP_SECONDS: Final = 1.0
+"""How often a stream looks at its job."""
+MOST_FIGMA_ITEMS: Final = 10
+"""Of one sync."""
+
+
+async def create_image_ad(call: Call) -> Reply:
+    """Begins a job."""
+    api = call.api
+    api.creating += 1
+    try:
+        await asyncio.sleep(api.settings.answer_seconds)
+        return Reply(api.create_image_ad(call.body, now(), call.idempotency_key), 202)
+    finally:
+        api.creating -= 1
+
+
+async def list_image_ads(call: Call) -> Reply:
+    """The ads of some ids, or a page of all of them, the newest first."""
+    api, moment = call.api, now()
+    ids = wanted_ids(call)
+    if ids is not None:
+        api.counts["batch reads"] += 1
+        ads = [api.jobs[i].resource(moment) for i in ids if i in api.jobs]
+        return Reply(ads, has_more=False)
+    return page(call, [job.resource(moment) for job in reversed(api.jobs.values())])
+
+
+async def get_image_ad(call: Call) -> Reply | StreamingResponse:
+    """An ad, or the events of its job as a stream."""
+    job = call.api.image_ad(call.id)
+    if "text/event-stream" in call.request.headers.get("accept", ""):
+        return StreamingResponse(
+            _events(call.api, job),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store"},
+        )
+    call.api.counts["single reads"] += 1
+    return Reply(job.resource(now()))
+
+
+async def _events(api: SimulatedAPI, job: Job) -> AsyncIterator[str]:
+    """A job's events, from `started` to `complete` or `error`."""
+    speed = api.settings.speed
+    last_step, last_heartbeat = "", now()
+    yield _event("started", {"id": job.id})
+    while job.status(now()) == "processing":
+        progress = current_step(job.share_done(now()))
+        if progress["step"] != last_step:
+            last_step = progress["step"]
+            yield _event("progress", dict(progress))
+        if now() - last_heartbeat >= HEARTBEAT_SECONDS / speed:
+            last_heartbeat = now()
+            yield _event("heartbeat", None)
+        await asyncio.sleep(STREAM_STEP_SECONDS / speed)
+    if job.present.fails:
+        yield _event("error", job_failure())
+    else:
+        yield _event("complete", {"id": job.id})
+
+
+def _event(name: str, data: dict[str, Any] | None) -> str:
+    """A server-sent event."""
+    return f"event: {name}\ndata: {'' if data is None else json.dumps(data)}\n\n"
+
+
+async def revise_image_ad(call: Call) -> Reply:
+    """Begins another rendering."""
+    return Reply(call.api.revise_image_ad(call.id, call.body, now()))
+
+
+async def delete_image_ad(call: Call) -> Reply:
+    """Deletes an ad."""
+    call.api.delete_image_ad(call.id)
+    return Reply(None, 204)
+
+
+async def list_versions(call: Call) -> Reply:
+    """The versions of an ad, the newest first."""
+    return page(call, call.api.image_ad(call.id).versions(now()))
+
+
+async def get_version(call: Call) -> Reply:
+    """A version of an ad."""
+    wanted = call.request.path_params["version"]
+    for version in call.api.image_ad(call.id).versions(now()):
+        if version["id"] == wanted:
+            return Reply(version)
+    raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
+
+
+async def sync_image_ads(call: Call) -> Reply:
+    """Takes over what was changed in Figma."""
+    items = call.body.get("items") if isinstance(call.body, dict) else None
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_FIGMA_ITEMS:
+        raise not_valid(("items", f"has between 1 and {MOST_FIGMA_ITEMS} image ads"))
+    renders = [await _figma_render(number, item) for number, item in enumerate(items)]
+    return Reply(call.api.sync_image_ads(renders, now()))
+
+
+async def _figma_render(number: int, item: Any) -> tuple[str, dict[str, Any], Upload]:
+    """An item of a sync: the ad's id, its tree and its picture.
+
+    Raises:
+        APIError: 400 for what is missing, or 413 for a picture that is too large.
+    """
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        raise not_valid((f"items.{number}.id", "is required"))
+    check_tree(item.get("current_json_tree"))
+    field = f"items.{number}.figma_render_base64"
+    picture = await asyncio.to_thread(decode_image, item.get("figma_render_base64"), field)
+    return item["id"], item["current_json_tree"], picture

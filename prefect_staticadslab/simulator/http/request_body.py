@@ -1,0 +1,106 @@
+"""What a request's body holds: JSON, or a form's fields and files, of sane size."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Message
+
+from prefect_staticadslab.simulator.model.errors import APIError
+
+MOST_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""
+
+MOST_LEVELS: Final = 200
+"""How deep a body may be nested: a hundred nodes below one another."""
+
+
+async def read_body(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
+    """The body: its JSON, or its form's fields and files."""
+    if request.method not in ("POST", "PATCH"):
+        return None, {}
+    body = await _read_bytes(request)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return _read_json(body), {}
+    fields, files = {}, {}
+    try:
+        async with _with_body(request, body).form(max_part_size=MOST_BODY_BYTES) as form:
+            for name, value in form.items():
+                if isinstance(value, UploadFile):
+                    files[name] = (value.filename or "", await value.read())
+                else:
+                    fields[name] = value
+    except HTTPException as error:
+        raise APIError(400, "VALIDATION_ERROR", f"The form is broken: {error.detail}") from None
+    return fields, files
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """A request whose body was read already."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(request.scope, receive)
+
+
+async def _read_bytes(request: Request) -> bytes:
+    """A request's whole body.
+
+    Raises:
+        APIError: 413 if it has more than `MOST_BODY_BYTES`.
+    """
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MOST_BODY_BYTES:
+            raise APIError(
+                413, "PAYLOAD_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES:,} bytes."
+            )
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _read_json(body: bytes) -> Any:
+    """What a body's JSON says.
+
+    Raises:
+        APIError: 400 if it is none, or holds what could not be answered as JSON again: a number
+            that is infinite or none, half of a character, more than `MOST_LEVELS` levels.
+    """
+    try:
+        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        _check_depth(value)
+        if b"\\u" in body:  # the only way to half of a character
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise APIError(400, "VALIDATION_ERROR", "The body is no JSON.") from None
+    return value
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    if math.isinf(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+def _check_depth(value: Any) -> None:
+    waiting, level = [value], 0
+    while waiting := [each for each in waiting if isinstance(each, dict | list)]:
+        level += 1
+        if level > MOST_LEVELS:
+            raise ValueError("too deep")
+        waiting = [
+            child
+            for each in waiting
+            for child in (each.values() if isinstance(each, dict) else each)
+        ]

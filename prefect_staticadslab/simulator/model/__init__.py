@@ -1,0 +1,1 @@
+"""What the simulated API knows and decides, without a word of HTTP."""

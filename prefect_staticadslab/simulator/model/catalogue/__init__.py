@@ -1,0 +1,1 @@
+"""Brands, products, variants, audiences, images and the design templates of the start."""

@@ -1,0 +1,107 @@
+"""All resources of the catalogue, and what calls do to them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect_staticadslab.simulator.model.catalogue.rules import RULES
+from prefect_staticadslab.simulator.model.clock import timestamp
+from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.uploads import Upload, image_resource
+
+Resource = dict[str, Any]
+"""As the API answers it."""
+
+
+@dataclass
+class Catalog:
+    """All resources by id. A resource type is the name of one of these fields."""
+
+    brands: dict[str, Resource] = field(default_factory=dict)
+    products: dict[str, Resource] = field(default_factory=dict)
+    product_variants: dict[str, Resource] = field(default_factory=dict)
+    audiences: dict[str, Resource] = field(default_factory=dict)
+    design_templates: dict[str, Resource] = field(default_factory=dict)
+    images: dict[str, Resource] = field(default_factory=dict)
+
+    def all(self, resource_type: str) -> dict[str, Resource]:
+        """The resources of a type, by id."""
+        resources: dict[str, Resource] = getattr(self, resource_type)
+        return resources
+
+    def get(self, resource_type: str, identifier: str) -> Resource:
+        """The resource of an id.
+
+        Raises:
+            APIError: 404.
+        """
+        noun = resource_type.replace("_", " ").removesuffix("s")
+        return find(self.all(resource_type), identifier, noun)
+
+    def create(self, resource_type: str, body: object, now: float) -> Resource:
+        """Adds a brand, product, variant or audience.
+
+        Raises:
+            APIError: 400 or 422.
+        """
+        rules = RULES[resource_type]
+        fields = rules.check(body, is_new=True)
+        self._check_parent(resource_type, fields)
+        created = {
+            "id": f"{rules.prefix}_{secrets.token_hex(6)}",
+            **fields,
+            "created_at": timestamp(now),
+            "updated_at": timestamp(now),
+        }
+        self.all(resource_type)[created["id"]] = created
+        return created
+
+    def update(self, resource_type: str, identifier: str, body: object, now: float) -> Resource:
+        """Changes fields of a resource.
+
+        Raises:
+            APIError: 400, 404 or 422.
+        """
+        present = self.get(resource_type, identifier)
+        fields = RULES[resource_type].check(body, is_new=False)
+        self._check_parent(resource_type, fields)
+        present |= {**fields, "updated_at": timestamp(now)}
+        return present
+
+    def delete(self, resource_type: str, identifier: str) -> None:
+        """Deletes a resource.
+
+        Raises:
+            APIError: 404, or 409 if other resources belong to it.
+        """
+        self.get(resource_type, identifier)
+        children = RULES[resource_type].children if resource_type in RULES else ()
+        for child_type, field_name in children:
+            if any(c[field_name] == identifier for c in self.all(child_type).values()):
+                raise APIError(409, "CONFLICT", f"There are {child_type} of {identifier}.")
+        del self.all(resource_type)[identifier]
+
+    def add_image(self, upload: Upload, fields: Mapping[str, Any], now: float) -> Resource:
+        """Adds an uploaded image.
+
+        Raises:
+            APIError: 422 if there is no such product.
+        """
+        product = fields.get("product_id")
+        if product and product not in self.products:
+            raise APIError(422, "RELATIONSHIP_ERROR", f"There is no product {product}.")
+        image = image_resource(f"img_{secrets.token_hex(6)}", upload, fields)
+        dates = {"created_at": timestamp(now), "updated_at": timestamp(now)}
+        self.images[image["id"]] = {**image, **dates}
+        return self.images[image["id"]]
+
+    def _check_parent(self, resource_type: str, fields: Mapping[str, Any]) -> None:
+        """Raises a 422 if the fields name a parent that does not exist."""
+        parent = RULES[resource_type].parent
+        if parent is not None and parent[0] in fields:
+            name, parent_type = parent
+            if fields[name] not in self.all(parent_type):
+                raise APIError(422, "RELATIONSHIP_ERROR", f"There is no {name} {fields[name]}.")

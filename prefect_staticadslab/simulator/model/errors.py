@@ -1,0 +1,59 @@
+"""What the simulated API answers instead of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+V = TypeVar("V")
+
+
+class APIError(Exception):
+    """An error answer: a call is refused, and nothing has changed.
+
+    Attributes:
+        status: The HTTP status.
+        code: The API's word for it, such as `NOT_FOUND`.
+        message: The same for people.
+        details: The fields that are wrong, and what is wrong with each.
+        headers: What the answer has besides the usual headers.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        details: list[dict[str, str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.headers = dict(headers or {})
+
+
+def not_valid(*details: tuple[str, str]) -> APIError:
+    """A 400 that says what is wrong with which field."""
+    listed = [{"field": field, "message": message} for field, message in details]
+    return APIError(400, "VALIDATION_ERROR", "The body is not valid.", details=listed)
+
+
+def find(resources: Mapping[str, V], identifier: str, noun: str) -> V:
+    """The resource of an id.
+
+    Raises:
+        APIError: 404 if there is none.
+    """
+    try:
+        return resources[identifier]
+    except KeyError:
+        raise APIError(404, "NOT_FOUND", f"There is no {noun} {identifier}.") from None
+
+
+def job_failure() -> dict[str, str]:
+    """The `error` of a job that failed."""
+    return {"code": "PIPELINE_ERROR", "message": "The picture could not be composed."}

@@ -1,0 +1,1 @@
+"""Image ads: what a create must hold, and the job that it begins."""

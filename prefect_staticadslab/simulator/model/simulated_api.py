@@ -1,0 +1,333 @@
+"""The state of one simulated API, and what each call does to it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
+from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
+from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
+from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalog
+from prefect_staticadslab.simulator.model.chance import (
+    FAILURE_WORD,
+    FAULTS,
+    PICTURE_FAULTS,
+    Chance,
+)
+from prefect_staticadslab.simulator.model.clock import timestamp
+from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
+from prefect_staticadslab.simulator.model.image_ads.request import (
+    check_fields,
+    check_relations,
+    tree_of_revision,
+)
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.model.templates import (
+    TEMPLATE_PRICE,
+    TEMPLATE_SECONDS,
+    Template,
+    fields_from_reference,
+    tree_of_update,
+)
+from prefect_staticadslab.simulator.model.trees import fill_tree, texts
+from prefect_staticadslab.simulator.model.uploads import Upload
+from prefect_staticadslab.simulator.model.wallet import Wallet
+
+
+class SimulatedAPI:
+    """The state of one simulated API. Times are seconds of `time.time()`.
+
+    Attributes:
+        settings: How it behaves; tests replace them while it runs.
+        scopes: What each API key may do.
+        idempotency: What was answered to idempotency keys.
+        catalog: Brands, products, variants, audiences, images, and the templates of the start.
+        templates: Design templates that were made since.
+        jobs: Image ads.
+        files: Uploaded images, by the id of what they became.
+        counts: What happened, for tests and for `/_simulator/stats`.
+        creating: Creates of image ads that are being answered.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.scopes = scopes_by_key()
+        self.idempotency = IdempotencyKeys(self.settings.key_seconds)
+        self.catalog = seeded_catalog(self.settings.more_brands)
+        self.templates: dict[str, Template] = {}
+        self.jobs: dict[str, Job] = {}
+        self.files: dict[str, Upload] = {}
+        self.counts: Counter[str] = Counter()
+        self.creating = 0
+        self._rate_windows = RateWindows(
+            self.settings.rate_limit, self.settings.rate_window_seconds
+        )
+        self._chance = Chance(self.settings.seed)
+        self._wallet = Wallet()
+        if self.settings.earlier_ads:
+            self._add_earlier_ads()
+        self._not_billed = frozenset(self.jobs)
+
+    def _add_earlier_ads(self) -> None:
+        an_hour_ago = time.time() - 3600
+        for identifier, body in earlier_ads(self.catalog).items():
+            self.jobs[identifier] = self._begin_job(identifier, body, an_hour_ago, 40.0, False)
+
+    # Who may ask
+
+    def admit(self, api_key: str, now: float) -> dict[str, str]:
+        """Counts a request against its key's rate limit, and returns the rate-limit headers.
+
+        Raises:
+            APIError: 401 for an unknown key, 429 if the window is full.
+        """
+        if api_key not in self.scopes:
+            raise APIError(401, "UNAUTHORIZED", "The API key is missing or unknown.")
+        return self._rate_windows.admit(api_key, now)
+
+    def check_scope(self, api_key: str, scope: str) -> None:
+        """Raises a 403 if the key lacks the scope."""
+        if scope not in self.scopes[api_key]:
+            raise APIError(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
+
+    @property
+    def admitted(self) -> deque[float]:
+        """When requests were let in."""
+        return self._rate_windows.admitted
+
+    # Image ads
+
+    def create_image_ad(
+        self, body: Any, now: float, idempotency_key: str | None = None
+    ) -> dict[str, Any]:
+        """Begins a job.
+
+        Raises:
+            APIError: 400, 402, 404 or 422.
+        """
+        check_fields(body)
+        check_relations(body, self.template(body["design_template_id"], now), self.catalog)
+        seconds = self._job_seconds(SECONDS)
+        fails = self._chance.job_fails(body, self.settings.failure_rate)
+        _, price = PRICES[bool(body.get("editable"))]
+        self._charge(price, now, seconds, fails)
+        # Not from the seed: a table may hold the ads of two simulators.
+        job = self._begin_job(f"ia_{secrets.token_hex(8)}", body, now, seconds, fails)
+        job.idempotency_key = idempotency_key
+        self.jobs[job.id] = job
+        self.counts["created"] += 1
+        return job.resource(now)
+
+    def _begin_job(
+        self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
+    ) -> Job:
+        template = self.template(body["design_template_id"], now)
+        job = Job(identifier, body, now, template["width"], template["height"])
+        tree = self.first_tree(job) if job.is_editable else None
+        job.renderings.append(Rendering(_version_id(), 1, now, seconds, fails, tree))
+        return job
+
+    def first_tree(self, job: Job) -> dict[str, Any]:
+        """An ad's tree as it is first filled from its template."""
+        template = self.template(job.body["design_template_id"], time.time())
+        copy_texts = {
+            "Headline": str(self.catalog.products[job.body["product_id"]]["name"]),
+            "Body": " ".join(str(job.body.get("prompt") or "").split()),
+        }
+        return fill_tree(
+            template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
+        )
+
+    def image_ad(self, identifier: str) -> Job:
+        """The ad of an id.
+
+        Raises:
+            APIError: 404.
+        """
+        return find(self.jobs, identifier, "image ad")
+
+    def revise_image_ad(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+        """Begins another rendering of an editable ad.
+
+        Raises:
+            APIError: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+        """
+        job = self._editable_ad(identifier)
+        if job.status(now) == "processing":
+            raise APIError(409, "CONFLICT", "The image ad is being rendered at this moment.")
+        tree = tree_of_revision(body)
+        seconds = self._job_seconds(SECONDS)
+        fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
+        number = len(job.renderings) + 1
+        job.renderings.append(Rendering(_version_id(), number, now, seconds, fails, tree))
+        self.counts["re-renders"] += 1
+        return job.resource(now)
+
+    def sync_image_ads(
+        self, renders: list[tuple[str, dict[str, Any], Upload]], now: float
+    ) -> list[dict[str, Any]]:
+        """Takes over what was changed in Figma: a tree and its picture for each ad.
+
+        Raises:
+            APIError: 404, 409 or 422.
+        """
+        jobs = [self._editable_ad(identifier) for identifier, _, _ in renders]
+        if any(job.status(now) == "processing" for job in jobs):
+            raise APIError(409, "CONFLICT", "An image ad is being rendered at this moment.")
+        for job, (_, tree, picture) in zip(jobs, renders, strict=True):
+            number = len(job.renderings) + 1
+            job.renderings.append(Rendering(_version_id(), number, now, 0.0, False, tree, picture))
+        return [job.resource(now) for job in jobs]
+
+    def delete_image_ad(self, identifier: str) -> None:
+        """Deletes an ad, which is billed no longer, although its price stays set aside.
+
+        Raises:
+            APIError: 404.
+        """
+        self.image_ad(identifier)
+        self.counts["deleted"] += 1
+        del self.jobs[identifier]
+
+    def rendering_of(self, name: str) -> tuple[Job, Rendering] | None:
+        """The rendering that a picture's name stands for: an ad's first, or a version's."""
+        if name in self.jobs:
+            return self.jobs[name], self.jobs[name].renderings[0]
+        for job in self.jobs.values():
+            for rendering in job.renderings[1:]:
+                if rendering.version_id == name:
+                    return job, rendering
+        return None
+
+    def _editable_ad(self, identifier: str) -> Job:
+        job = self.image_ad(identifier)
+        if not job.is_editable:
+            raise APIError(422, "NOT_EDITABLE", f"{identifier} is a flat image ad.")
+        return job
+
+    # Design templates
+
+    def all_templates(self, now: float) -> Iterator[dict[str, Any]]:
+        """All design templates as the API answers them."""
+        yield from self.catalog.design_templates.values()
+        for template in self.templates.values():
+            yield template.resource(now)
+
+    def template(self, identifier: str, now: float) -> dict[str, Any]:
+        """A design template as the API answers it.
+
+        Raises:
+            APIError: 404.
+        """
+        if identifier in self.templates:
+            return self.templates[identifier].resource(now)
+        return self.catalog.get("design_templates", identifier)
+
+    def create_template(self, reference: Upload, now: float) -> dict[str, Any]:
+        """Begins to make a design template.
+
+        Raises:
+            APIError: 402.
+        """
+        seconds = self._job_seconds(TEMPLATE_SECONDS)
+        fails = FAILURE_WORD in reference.filename
+        self._charge(TEMPLATE_PRICE, now, seconds, fails)
+        identifier = f"dt_{secrets.token_hex(8)}"
+        fields = fields_from_reference(identifier, reference)
+        template = Template(identifier, fields, now, seconds, fails)
+        self.templates[identifier] = template
+        self.files[identifier] = reference
+        self.counts["templates created"] += 1
+        return template.resource(now)
+
+    def update_template(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+        """Gives a template another tree.
+
+        Raises:
+            APIError: 400, 404, or 409 while it is made.
+        """
+        if self.template(identifier, now)["status"] == "processing":
+            raise APIError(409, "CONFLICT", "The design template is still being made.")
+        tree = tree_of_update(body)
+        made = self.templates.get(identifier)
+        fields = made.fields if made else self.catalog.design_templates[identifier]
+        fields["current_json_tree"] = tree
+        fields["json_tree_version"] += 1
+        fields["updated_at"] = timestamp(now)
+        return self.template(identifier, now)
+
+    # Images and the rest of the catalogue
+
+    def add_image(self, upload: Upload, fields: dict[str, Any], now: float) -> dict[str, Any]:
+        """Adds an uploaded image, and keeps its file.
+
+        Raises:
+            APIError: 422 if there is no such product.
+        """
+        image = self.catalog.add_image(upload, fields, now)
+        self.files[image["id"]] = upload
+        return image
+
+    def delete_resource(self, resource_type: str, identifier: str) -> None:
+        """Deletes a resource of the catalogue, and the file that it has.
+
+        Raises:
+            APIError: 404, or 409 if other resources belong to it.
+        """
+        self.catalog.delete(resource_type, identifier)
+        self.files.pop(identifier, None)
+
+    # The bill
+
+    def billed_usd(self, now: float) -> Decimal:
+        """What the wallet has paid: completed ads and templates only."""
+        ads = [job.price for job in self.jobs.values() if self._is_billed(job, now)]
+        made = sum(t.status(now) == "completed" for t in self.templates.values())
+        return sum(ads, Decimal(0)) + made * TEMPLATE_PRICE
+
+    def _is_billed(self, job: Job, now: float) -> bool:
+        return job.id not in self._not_billed and job.renderings[0].status(now) == "completed"
+
+    def _charge(self, price: Decimal, now: float, seconds: float, fails: bool) -> None:
+        balance = Decimal(str(self.settings.wallet_usd))
+        returned_at = now + seconds if fails else None
+        self._wallet.set_aside(price, now, balance=balance, returned_at=returned_at)
+
+    # Chance and time
+
+    def next_fault(self) -> str | None:
+        """What this request meets with; None for nothing."""
+        fault = self._chance.fault(self.settings.fault_rate, FAULTS)
+        return self._counted(fault, "faults")
+
+    def next_picture_fault(self) -> str | None:
+        """What this picture's download meets with; None for nothing."""
+        fault = self._chance.fault(self.settings.picture_fault_rate, PICTURE_FAULTS)
+        return self._counted(fault, "picture faults")
+
+    def _counted(self, fault: str | None, counter: str) -> str | None:
+        if fault is not None:
+            self.counts[counter] += 1
+            self.counts[f"fault: {fault}"] += 1
+        return fault
+
+    def _job_seconds(self, shortest_and_longest: tuple[float, float]) -> float:
+        return self._chance.job_seconds(*shortest_and_longest) / self.settings.speed
+
+    def age(self, seconds: float) -> None:
+        """Makes all that has happened so many seconds older: keys expire, jobs end."""
+        self.idempotency.age(seconds)
+        for job in self.jobs.values():
+            job.age(seconds)
+        for template in self.templates.values():
+            template.created -= seconds
+
+
+def _version_id() -> str:
+    return f"iav_{secrets.token_hex(6)}"
