@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
-import uuid
-from collections import Counter, OrderedDict
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from prefect._internal.compatibility.async_dispatch import async_dispatch
 from prefect.blocks.abstract import JobBlock, JobRun
-from prefect.runtime import flow_run, task_run
 from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import Field, HttpUrl
 
@@ -21,9 +15,7 @@ from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequ
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.rows.form_ads import AdDefaults
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-
-REMEMBERED_RUNS: Final = 10_000
-"""More than a process ever has at once."""
+from prefect_staticadslab.tasks._runs import key_of_trigger
 
 
 class ImageAdRun(JobRun[ImageAd]):
@@ -306,7 +298,7 @@ class ImageAdJob(JobBlock[ImageAd]):
             options=options,
             node_overrides=node_overrides,
         )
-        derived = None if idempotency_key else _derived_key(request)
+        derived = None if idempotency_key else key_of_trigger(request)
         async with self.credentials.get_client() as client:
             if derived is None:
                 created = await client.create_image_ad(request, idempotency_key=idempotency_key)
@@ -353,30 +345,3 @@ class ImageAdJob(JobBlock[ImageAd]):
         )
         assert isinstance(run, ImageAdRun)  # noqa: S101 - typed as if it might be none
         return run
-
-
-_lock = threading.Lock()
-_triggered: OrderedDict[tuple[str, int], Counter[str]] = OrderedDict()
-"""What was asked for so far, by run and by how often that was started."""
-
-
-def _derived_key(request: ImageAdRequest) -> str:
-    """The same for the same request at the same place of a run, in all of that run's retries.
-
-    A place is not a number in the order of the triggers, which side by side may change with every
-    try: it is the request, and how many equal ones this try has already made.
-    """
-    run, tries = task_run.id, task_run.run_count
-    kind = "task"
-    if not run:
-        run, tries, kind = flow_run.id, flow_run.run_count, "flow"
-    if not run:
-        return str(uuid.uuid4())
-    digest = hashlib.sha256(json.dumps(request.body(), sort_keys=True).encode()).hexdigest()[:16]
-    with _lock:
-        so_far = _triggered.setdefault((run, tries or 0), Counter())
-        so_far[digest] += 1
-        occurrence = so_far[digest]
-        while len(_triggered) > REMEMBERED_RUNS:
-            _triggered.popitem(last=False)
-    return f"{kind}-run-{run}-{digest}-{occurrence}"
