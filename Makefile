@@ -17,6 +17,8 @@ lint: .venv/test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+# The bytecode of what is imported hundreds of times is kept, whatever this shell is set to.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: .venv/test
 	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui"
 
