@@ -194,8 +194,13 @@ def stop(process: subprocess.Popen[Any]) -> None:
     try:
         process.wait(timeout=PATIENCE_SECONDS / 10)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        kill(process)
+
+
+def kill(process: subprocess.Popen[Any]) -> None:
+    """Ends a process that `start` started, and its children, as a power cut does."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 @contextlib.contextmanager
