@@ -1,8 +1,8 @@
 # Two commands are for everybody: `make demo` and `make test`. Neither needs anything but Python and make.
 
 PY := .venv/bin/python
-# Four workers, because half of the tests wait for something most of the time.
-PYTEST := $(PY) -m pytest -q -n 4 --dist worksteal
+# Three workers: each costs its imports and a Prefect server, and some of the tests wait for something.
+PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
 .PHONY: demo test lint unit wheel-test lowest chaos fuzz distributed ui screenshots benchmark \
 	reference lock clean
@@ -17,6 +17,8 @@ lint: .venv/test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+# The bytecode of what is imported hundreds of times is kept, whatever this shell is set to.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: .venv/test
 	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui"
 

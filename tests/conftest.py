@@ -7,8 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,8 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests import processes
+from tests.processes import running, until
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)
@@ -40,6 +40,12 @@ settings.load_profile("any machine")
 # Before Prefect is imported anywhere: its servers in these tests tell nobody about themselves.
 QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 os.environ.update(QUIET)
+
+# What nothing in these tests needs, and costs a server as much as being asked does.
+NO_SERVICES = {
+    f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
+    for name in ("FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS", "REPOSSESSOR", "TRIGGERS")
+}
 
 # fsspec's store in memory is an object store that needs no server.
 os.environ["SAL_ALLOWED_PROTOCOLS"] = "memory"
@@ -67,12 +73,11 @@ def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(shared / "prefect.db.lock"):
         if not database.exists():
             home = tmp_path_factory.mktemp("prefect-database")
-            subprocess.run(
-                [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
+            made = processes.run(
+                *("-m", "prefect", "server", "database", "upgrade", "-y"),
                 env={**without_settings(), "PREFECT_HOME": str(home)},
-                stdout=subprocess.DEVNULL,
-                check=True,
             )
+            assert made.status == 0, made.err
             (home / "prefect.db").rename(database)
     return database
 
@@ -94,7 +99,7 @@ def prefect_server(
     """
     home = tmp_path_factory.mktemp("prefect")
     shutil.copy(prefect_database, home)
-    with running_prefect(home, "--no-ui") as environment:
+    with running_prefect(home, "--no-ui", **NO_SERVICES) as environment:
         yield environment
 
 
@@ -115,36 +120,31 @@ def running_prefect(home: Path, *options: str, **settings: str) -> Iterator[dict
         "PREFECT_UI_API_URL": url,
         **settings,
     }
-    command = [sys.executable, "-m", "prefect", "server", "start", *options, "--port", str(port)]
-    with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
-    try:
-        wait_for_server(f"{url}/health", server, home / "server.log")
+    command = ("-m", "prefect", "server", "start", *options, "--port", str(port))
+    log = home / "server.log"
+    with running(*command, env=environment, cwd=home, log=log) as server:
+        wait_for_server(f"{url}/health", server, log)
         with temporary_settings({PREFECT_API_URL: url}):
             yield environment
             # What is still to be told to the server is told while it is there.
             APILogWorker.instance().drain()
             EventsWorker.drain_all()
-    finally:
-        server.terminate()
-        try:
-            server.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
-def wait_for_server(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns once `url` answers; four minutes are enough for the slowest machine."""
-    deadline = time.monotonic() + 240
+def wait_for_server(url: str, server: subprocess.Popen[str], log: Path) -> None:
+    """Returns once `url` answers."""
     # One client: making one takes more of a busy machine than the question.
-    with httpx.Client(timeout=5) as client:
-        while time.monotonic() < deadline and server.poll() is None:
-            with contextlib.suppress(httpx.HTTPError):
-                if client.get(url).is_success:
-                    return
-            time.sleep(0.2)
-    raise RuntimeError(f"Prefect's server did not start:\n{log.read_text()}")
+    with httpx.Client(timeout=60) as client:
+
+        def answers() -> bool:
+            try:
+                return client.get(url).is_success
+            except httpx.HTTPError:
+                return False
+
+        until(lambda: server.poll() is not None or answers())
+    if server.poll() is not None:
+        raise RuntimeError(f"Prefect's server did not start:\n{log.read_text()}")
 
 
 def free_port() -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from openpyxl import Workbook
 
 from flows.campaign import main
 from prefect_staticadslab import bounds
-from tests.conftest import ROOT
+from tests import processes
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 ROW = "dt_1,brand_1,prod_1,aud_1,Hello"
@@ -246,15 +244,9 @@ def test_a_folder_that_may_not_be_written_to() -> None:
             "import os, sys; from flows.campaign import main; os.getuid() or os.setuid(65534); "
             "sys.exit(main(sys.argv[1:]))"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", nobody, str(folder / "in.csv"), str(folder / "out.csv")],
-            cwd=ROOT,
-            env={**os.environ, "PREFECT_HOME": str(folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        places = (str(folder / "in.csv"), str(folder / "out.csv"))
+        done = processes.run("-c", nobody, *places, env={**os.environ, "PREFECT_HOME": str(folder)})
     finally:
         folder.chmod(0o755)
         shutil.rmtree(folder)
-    assert (done.returncode, "cannot be written to" in done.stderr) == (2, True), done.stderr
+    assert (done.status, "cannot be written to" in done.err) == (2, True), done.err

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, without_settings, write_campaign
+from tests.processes import Ended, can_make_small_disks, ended, start, until
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
 
@@ -175,27 +175,18 @@ def command(
     arguments: Sequence[str],
     prefect_server: dict[str, str],
     simulator: SimulatorServer | None,
-    run: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     environment = dict(prefect_server)
     if simulator is not None:
         environment |= {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    return subprocess.Popen(
-        [*(run or [sys.executable, "flows/campaign.py"]), *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return start("flows/campaign.py", *arguments, env=environment)
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=90)
-    assert "Traceback" not in err, err
-    assert "Warning" not in err, err
-    return process.returncode, out, err
+def finished(process: subprocess.Popen[str]) -> Ended:
+    told = ended(process)
+    assert "Traceback" not in told.err, told.err
+    assert "Warning" not in told.err, told.err
+    return told
 
 
 def table(folder: Path) -> list[dict[Hashable, str]]:
@@ -268,8 +259,7 @@ def test_an_interrupted_command_records_everything(
         place = write_campaign(tmp_path, *map(str, range(130)))
         arguments = [place, str(tmp_path / "out.csv"), "--yes"]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.api.jobs) < 10:
-            time.sleep(0.02)
+        until(lambda: len(simulator.api.jobs) >= 10, process)
         process.send_signal(number)
         status, _, err = finished(process)
         assert status == 130
@@ -290,11 +280,10 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
         process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)
-        while len(simulator.api.jobs) < 10:
-            time.sleep(0.02)
+        until(lambda: len(simulator.api.jobs) >= 10, process)
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=90)
-        assert process.returncode == 130, out + err
+        status, out, err = ended(process)
+        assert status == 130, out + err
         assert "The same command goes on" in err
         assert {row["image_ad_id"] for row in table(tmp_path)} - {""} == set(simulator.api.jobs)
 
@@ -306,8 +295,7 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.api.jobs) < 12:
-            time.sleep(0.02)
+        until(lambda: len(simulator.api.jobs) >= 12, process)
         process.kill()
         process.communicate()
         monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
@@ -357,14 +345,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert len(simulator.api.jobs) == 100
 
 
-def _can_make_small_disks() -> bool:
-    probe = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(probe, check=False).returncode == 0
-    )
-
-
-@pytest.mark.skipif(not _can_make_small_disks(), reason="needs Linux with user namespaces")
+@pytest.mark.skipif(not can_make_small_disks(), reason="needs Linux with user namespaces")
 def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
@@ -389,8 +370,16 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     )
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
-        arguments = [place, f"{tmp_path}/disk/out.csv", "--yes"]
-        status, out, err = finished(command(arguments, prefect_server, simulator, run))
+        key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+        process = subprocess.Popen(
+            [*run, place, f"{tmp_path}/disk/out.csv", "--yes"],
+            cwd=ROOT,
+            env=prefect_server | key,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        status, out, err = finished(process)
         assert status == 1
         assert "no space left on device" in err
         _, told = out.split("THE TABLE COULD NOT BE SAVED")

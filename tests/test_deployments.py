@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +24,7 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
+from tests.processes import PATIENCE_SECONDS, run, running
 
 DEPLOY = ("--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml")
 BLOCK = "static-ads-lab-credentials/static-ads-lab"
@@ -46,17 +45,9 @@ def environment(
 
 def prefect(environment: Environment, *arguments: str) -> str:
     """Prefect's command line, in a process that knows nothing of the key."""
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", *arguments],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    status, out, err = run("-m", "prefect", *arguments, env=environment)
+    assert status == 0, out + err
+    return out + err
 
 
 def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
@@ -76,24 +67,13 @@ def test_the_block_type_can_be_registered(environment: Environment) -> None:
 def served(environment: Environment, tmp_path: Path, capsys: Capture) -> Iterator[None]:
     """`deployments/serve.py`, running; it gets the key from the saved block only."""
     assert save_block(capsys, "--overwrite")[0] == 0
-    with (tmp_path / "serve.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "deployments/serve.py"],
-            env=environment,
-            cwd=ROOT,
-            stdout=log,
-            stderr=log,
-        )
-    try:
+    with running("deployments/serve.py", env=environment, log=tmp_path / "serve.log"):
         yield
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
 
 
-def triggered(timeout: float = 90, **parameters: object) -> FlowRun:
+def triggered(timeout: float = PATIENCE_SECONDS, **parameters: object) -> FlowRun:
     """A run of the deployment, started as the UI does it and waited for."""
-    for _ in range(60):
+    for _ in range(2 * PATIENCE_SECONDS):
         try:
             run = run_deployment(
                 "campaign/campaign", parameters=parameters, timeout=timeout, poll_interval=1
@@ -128,7 +108,7 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     parameters = {"spreadsheet": spreadsheet, "output": output, "max_spend_usd": 600}
     async with get_client() as client:
         run = await asyncio.to_thread(triggered, timeout=0, **parameters)
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while len(api.jobs) < 10:
                 await asyncio.sleep(0.1)
             await client.set_flow_run_state(run.id, Cancelling())

@@ -6,12 +6,9 @@ import asyncio
 import io
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import zipfile
-from collections.abc import Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,7 +22,8 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, run_campaign, write_campaign
+from tests.conftest import run_campaign, write_campaign
+from tests.processes import ended, start, until
 
 
 @pytest.fixture(autouse=True)
@@ -180,13 +178,12 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
             table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", url))
         table.save_now()
         allowed = prefect_server | {"SAL_ALLOWED_HOSTS": "127.0.0.1"}
-        process = command([str(tmp_path / "out.csv"), str(tmp_path / "pictures")], allowed)
-        while len(list((tmp_path / "pictures").glob("*.png"))) < 10:
-            assert process.poll() is None
-            time.sleep(0.02)
+        places = [str(tmp_path / "out.csv"), str(tmp_path / "pictures")]
+        process = start("flows/download.py", *places, env=allowed)
+        until(lambda: len(list((tmp_path / "pictures").glob("*.png"))) >= 10, process)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 130, err
+        status, _, err = ended(process)
+        assert status == 130, err
         assert "The same command goes on" in err
         assert "Traceback" not in err
         there = len(list((tmp_path / "pictures").glob("*.png")))
@@ -198,18 +195,6 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
         assert server.served - served == count - there
     columns = read_spreadsheet(str(tmp_path / "out.csv")).frame.columns
     assert tuple(columns[-len(RESULT_COLUMNS) :]) == RESULT_COLUMNS
-
-
-def command(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "flows/download.py", *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
 
 
 class SlowPictures:

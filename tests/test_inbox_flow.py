@@ -6,8 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,7 +30,8 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import simulated_ids
+from tests.processes import Ended, ended, start, until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -334,21 +333,14 @@ def command(
     folder: Path, environment: dict[str, str], simulator: SimulatorServer, *more: str
 ) -> subprocess.Popen[str]:
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    return subprocess.Popen(
-        [sys.executable, "flows/inbox.py", str(folder), "--settle-seconds", "0", *more],
-        cwd=ROOT,
-        env={**environment, **key},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    options = ["--settle-seconds", "0", *more]
+    return start("flows/inbox.py", str(folder), *options, env={**environment, **key})
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=90)
-    assert "Traceback" not in err, err
-    return process.returncode, out, err
+def finished(process: subprocess.Popen[str]) -> Ended:
+    told = ended(process)
+    assert "Traceback" not in told.err, told.err
+    return told
 
 
 def test_two_processes_at_once_make_each_ad_once(
@@ -373,12 +365,9 @@ def test_what_is_ended_in_the_middle_goes_on_the_next_time(
     (tmp_path / "two.csv").write_text(rows("d"))
     os.utime(tmp_path / "one.csv", (1, 1))
     process = command(tmp_path, prefect_server, slow_simulator)
-    deadline = time.monotonic() + 60
-    while len(slow_simulator.api.jobs) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: len(slow_simulator.api.jobs) >= 3, process)
     process.send_signal(how)
-    process.communicate(timeout=60)
-    assert process.returncode == (130 if how is signal.SIGINT else -9)
+    assert ended(process).status == (130 if how is signal.SIGINT else -9)
     assert len(slow_simulator.api.jobs) == 3
     (tmp_path / "one.csv").write_text(rows("a", "b", "c"))
     status, out, _ = finished(command(tmp_path, prefect_server, slow_simulator))

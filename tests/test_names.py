@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
 from tests.conftest import ROOT
+from tests.processes import until
 from tests.test_command import command, table
 
 NAMES = str(ROOT / "examples" / "names.csv")
@@ -191,8 +191,7 @@ def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
         rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
         arguments = [write(tmp_path, *rows), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
-        while len(simulator.api.jobs) < 12:
-            time.sleep(0.02)
+        until(lambda: len(simulator.api.jobs) >= 12, process)
         process.kill()
         process.communicate()
         rows = [("HARBOR ROAST", *row[1:]) for row in reversed(rows)]

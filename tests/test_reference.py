@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import prefect_staticadslab
-from tests.conftest import ROOT
 from tests.documentation import Page
+from tests.processes import run
 
 REFERENCE = Page("docs/reference.md")
 
 
 def test_the_reference_is_what_its_script_makes(tmp_path: Path) -> None:
     made = tmp_path / "reference.md"
-    subprocess.run([sys.executable, "scripts/make_reference.py", made], cwd=ROOT, check=True)
+    done = run("scripts/make_reference.py", str(made), env=os.environ)
+    assert done.status == 0, done.err
     assert REFERENCE.text == made.read_text(encoding="utf-8"), "run `make reference`"
 
 

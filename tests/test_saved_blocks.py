@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from blocks.save import main as save_command
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, free_port
+from tests.processes import run
 
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]
@@ -343,17 +342,10 @@ def test_without_a_configured_server_the_blocks_are_there_once_there_is_one(
     environment: Environment, simulator: SimulatorServer
 ) -> None:
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    done = subprocess.run(
-        [sys.executable, "blocks/save.py"],
-        env={k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | key,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("PREFECT_API_URL is not set")
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "Block 'static-ads-lab' is saved." in done.stdout
+    alone = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | key
+    status, out, err = run("blocks/save.py", env=alone)
+    assert status == 0, err
+    assert err.startswith("PREFECT_API_URL is not set")
+    assert len(err.splitlines()) == 1, err
+    assert "Block 'static-ads-lab' is saved." in out
     assert "static-ads-lab" in documents(environment)

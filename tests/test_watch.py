@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from flows.watch import create_and_watch, main, watch
 from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, MakeRequest
+from tests.conftest import MakeRequest
+from tests.processes import ended, line_with, start
 
 HARBOR = {
     "design_template": "ad_format=Sale",
@@ -243,28 +243,20 @@ async def test_a_run_that_would_make_several_ads_is_refused(
 # The command
 
 
-def start(prefect_server: dict[str, str], url: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "flows" / "watch.py"), *arguments],
-        env={**prefect_server, "SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def command(prefect_server: dict[str, str], url: str, *arguments: str) -> subprocess.Popen[str]:
+    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": url}
+    return start("flows/watch.py", *arguments, env=prefect_server | key)
 
 
 def test_ctrl_c_leaves_the_ad_and_says_how_to_go_on(
     prefect_server: dict[str, str], slow: SimulatorServer
 ) -> None:
-    command = start(prefect_server, slow.url, *options())
-    assert command.stderr is not None
-    for line in command.stderr:
-        if "Waiting" in line:
-            break
-    command.send_signal(signal.SIGINT)
-    _, told = command.communicate(timeout=60)
+    process = command(prefect_server, slow.url, *options())
+    line_with("Waiting", process.stderr)
+    process.send_signal(signal.SIGINT)
+    status, _, told = ended(process)
     (job,) = slow.api.jobs
-    assert command.returncode == 130
+    assert status == 130
     assert f"Watch it again: python flows/watch.py {job}" in told
     assert "Traceback" not in told
 
@@ -272,10 +264,9 @@ def test_ctrl_c_leaves_the_ad_and_says_how_to_go_on(
 def test_the_price_comes_first_then_the_id_then_the_steps(
     prefect_server: dict[str, str], simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    command = start(prefect_server, simulator.url, *options(), "--editable")
-    told, logged = command.communicate(timeout=60)
+    status, told, logged = ended(command(prefect_server, simulator.url, *options(), "--editable"))
     (job,) = simulator.api.jobs
-    assert command.returncode == 0
+    assert status == 0
     places = [logged.index(s) for s in ("4.00 USD", f"{job} is created", "%  Writing", "100 %")]
     assert places == sorted(places)
     assert told.splitlines()[0] == f"Image ad {job} is completed"

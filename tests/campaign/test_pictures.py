@@ -6,9 +6,8 @@ import asyncio
 import io
 import logging
 import os
-import shutil
-import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places, downlo
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.test_storage import Store, store  # noqa: F401 - a fixture
 from tests.conftest import ROOT, run_campaign, write_campaign
+from tests.processes import can_make_small_disks
 from tests.scripted import HANG, Scripted, answer, scripted
 
 
@@ -122,8 +122,8 @@ async def test_a_picture_is_there_whole_or_not_at_all(
 
 async def test_what_is_no_picture_is_not_read_to_its_end(tmp_path: Path) -> None:
     endless = HEAD + b"\r\n<html>and so on, and so on" + HANG
-    async with asyncio.timeout(5):
-        said, _, _ = await downloaded(tmp_path, [endless])
+    # The server never ends, so this ends only if nobody waits for the rest.
+    said, _, _ = await downloaded(tmp_path, [endless])
     assert said.missing == (2,)
 
 
@@ -318,14 +318,7 @@ async def test_a_server_that_is_away_is_not_waited_for_with_every_picture(tmp_pa
     assert "server does not answer" in said.stopped_by
 
 
-def _can_make_small_disks() -> bool:
-    probe = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs /mnt"]
-    return (
-        shutil.which("unshare") is not None and subprocess.run(probe, check=False).returncode == 0
-    )
-
-
-@pytest.mark.skipif(not _can_make_small_disks(), reason="needs Linux with user namespaces")
+@pytest.mark.skipif(not can_make_small_disks(), reason="needs Linux with user namespaces")
 async def test_a_full_disk_is_told_in_words_and_the_next_run_goes_on(tmp_path: Path) -> None:
     noise = io.BytesIO()
     Image.effect_noise((400, 400), 90).save(noise, "PNG")
@@ -370,21 +363,24 @@ print(said.line(), *said.notes(), os.listdir(small))
 async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoding, most_decoding = 0, 0
+    decoding, most_decoding, two = 0, 0, threading.Event()
     check = check_and_shrink
 
     def counted(path: Path, small: Path) -> str:
         nonlocal decoding, most_decoding
         decoding += 1
         most_decoding = max(most_decoding, decoding)
-        time.sleep(0.02)
+        # The first waits for the second, which is there unless they come one by one.
+        if decoding == 2:
+            two.set()
+        two.wait(timeout=60)
         try:
             return check(path, small)
         finally:
             decoding -= 1
 
     monkeypatch.setattr(downloading, "check_and_shrink", counted)
-    open_, most_open = 0, 0
+    open_, most_open, eight = 0, 0, asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal open_, most_open
@@ -392,6 +388,9 @@ async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
             while await reader.readuntil(b"\r\n\r\n"):
                 open_ += 1
                 most_open = max(most_open, open_)
+                if open_ == 8:
+                    eight.set()
+                await asyncio.wait_for(eight.wait(), 60)
                 await asyncio.sleep(0.02)
                 open_ -= 1
                 writer.write(sent(small))

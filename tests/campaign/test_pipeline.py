@@ -250,7 +250,7 @@ DONE = {"id": "ia_1", "status": "completed", "image_url": "https://cdn/1.png"}
 )
 async def test_strange_answers_lose_no_ad(script: list[bytes], make_request: MakeRequest) -> None:
     async with scripted(script) as server, session_of(server.url) as session:
-        (result,) = await generate(session, planned(make_request, "a"), timeout_seconds=20)
+        (result,) = await generate(session, planned(make_request, "a"), timeout_seconds=600)
     assert result.state.status is RowStatus.COMPLETED
     assert result.state.image_url == "https://cdn/1.png"
 
@@ -262,7 +262,7 @@ async def test_an_ad_that_the_api_does_not_know_is_told_and_not_bought_again(
     script = [data([]), data([]), *[data([]), error(404, "NOT_FOUND")] * 3]
     async with scripted(script) as server, session_of(server.url) as session:
         (result,) = await generate(
-            session, planned(make_request, "a", states=known), timeout_seconds=20
+            session, planned(make_request, "a", states=known), timeout_seconds=600
         )
     assert (result.state.status, result.state.job_id) == (RowStatus.PROCESSING, "ia_1")
     assert "does not know" in (result.state.error or "")

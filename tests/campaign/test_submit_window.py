@@ -59,7 +59,8 @@ async def test_no_more_is_marked_than_the_limit_lets_through_soon() -> None:
             await asyncio.Event().wait()
 
     tasks = [asyncio.create_task(one()) for _ in range(100)]
-    await asyncio.sleep(0.01)
+    for _ in range(100):
+        await asyncio.sleep(0)
     assert 2 <= entered <= 5
     for task in tasks:
         task.cancel()
@@ -76,4 +77,4 @@ async def test_a_cancelled_chunk_gives_its_place_to_the_next_one() -> None:
         waiting[0].cancel()
         await asyncio.sleep(0)
         assert not waiting[1].done()
-    await asyncio.wait_for(waiting[1], 1)
+    await waiting[1]

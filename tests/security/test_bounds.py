@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from tests.conftest import ROOT
+from tests.processes import run
 from tests.security import large_files
 
 MOST_MEGABYTES = 1000
@@ -43,10 +43,9 @@ for place in sys.argv[1:]:
 def test_whatever_is_too_large_is_refused_within_a_gigabyte(tmp_path: Path) -> None:
     attacks = large_files.write(tmp_path)
     assert max(path.stat().st_size for path, _ in attacks if path.suffix == ".xlsx") < 2_000_000
-    command = [sys.executable, "-c", READ_ALL, *(str(path) for path, _ in attacks)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(told) == len(attacks), done.stderr
+    done = run("-c", READ_ALL, *(str(path) for path, _ in attacks), env=os.environ)
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert len(told) == len(attacks), done.err
     seen = zip(attacks, told, strict=True)
     assert [(path.name, said) for (path, says), (said, _) in seen if says not in said] == []
     assert max(peak for _, peak in told) < MOST_MEGABYTES

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -27,12 +22,14 @@ from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
 from prefect_staticadslab.cli.runner import run_flow
 from prefect_staticadslab.cli.spending import ADS, REVISIONS, Consent, consent, cost_line
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, write_campaign
-
-pty = pytest.importorskip("pty", reason="terminals are POSIX")
+from tests.conftest import ROOT, simulated_ids, write_campaign
+from tests.processes import Terminal
 
 MANY = 101
 """Rows that cost more than what a command starts without asking."""
+
+EDITABLE = 26
+"""Rows that do so if their ads are editable."""
 
 Capture = pytest.CaptureFixture[str]
 
@@ -245,54 +242,16 @@ def test_a_simulation_never_asks(tmp_path: Path, capsys: Capture) -> None:
 # At a terminal
 
 
-class Terminal:
-    """A real command whose stdin and stderr are a real terminal.
-
-    Attributes:
-        process: The command.
-        shown: What the terminal has shown so far.
-    """
-
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self._screen, side = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=side,
-            stderr=side,
-            stdout=subprocess.PIPE,
-            cwd=ROOT,
-            env=environment,
-            text=True,
-            start_new_session=True,
-        )
-        os.close(side)
-        self.shown = ""
-        self._asked = threading.Event()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        # A terminal whose last process is gone gives an error, or nothing.
-        with contextlib.suppress(OSError):
-            while part := os.read(self._screen, 4096):
-                self.shown += part.decode(errors="replace")
-                if "[y/N]" in self.shown:
-                    self._asked.set()
-        self._asked.set()
-
-    def answers(self, keys: bytes) -> tuple[int, str]:
-        """Types once it is asked. Returns the exit status, and what came on stdout."""
-        self._asked.wait(timeout=120)
-        os.write(self._screen, keys)
-        out, _ = self.process.communicate(timeout=120)
-        self._reader.join(timeout=30)
-        os.close(self._screen)
-        return self.process.returncode, out
-
-
-def command(folder: Path, rows: int = MANY, *options: str) -> list[str]:
-    place = write_campaign(folder, *map(str, range(rows)))
-    return ["flows/campaign.py", place, str(folder / "out.csv"), *options]
+def terminal_of(folder: Path, environment: dict[str, str], *options: str) -> Terminal:
+    """A real command above the sum: editable ads cost the most, so it needs the fewest of them."""
+    ids = simulated_ids()
+    lines = [",".join([*ids.values(), str(n), "true"]) for n in range(EDITABLE)]
+    (folder / "in.csv").write_text("\n".join([",".join([*ids, "prompt", "editable"]), *lines, ""]))
+    return Terminal(
+        *("flows/campaign.py", str(folder / "in.csv"), str(folder / "out.csv"), *options),
+        env=environment,
+        waits_for="[y/N]",
+    )
 
 
 @pytest.mark.parametrize("keys", [b"n\n", b"\n", b"\x04", b"maybe\n", b"Y E S\n", b"no\n"])
@@ -303,9 +262,9 @@ def test_at_a_terminal_everything_but_a_yes_is_a_no(
     simulator: SimulatorServer,
     keys: bytes,
 ) -> None:
-    terminal = Terminal(command(tmp_path), prefect_server | key)
+    terminal = terminal_of(tmp_path, prefect_server | key)
     status, out = terminal.answers(keys)
-    assert "This costs up to 101.00 USD. Create 101 ads? [y/N]" in terminal.shown
+    assert "This costs up to 104.00 USD. Create 26 ads? [y/N]" in terminal.shown
     assert (status, out) == (2, "")
     assert "Nothing was created." in terminal.shown
     assert "That was not agreed to." in terminal.shown
@@ -320,8 +279,8 @@ def test_ctrl_c_at_the_question_is_an_interruption_and_nothing_is_created(
     key: dict[str, str],
     simulator: SimulatorServer,
 ) -> None:
-    terminal = Terminal(command(tmp_path), prefect_server | key)
-    terminal._asked.wait(timeout=120)
+    terminal = terminal_of(tmp_path, prefect_server | key)
+    terminal.wait()
     terminal.process.send_signal(2)
     status, _ = terminal.answers(b"")
     assert status == 130
@@ -337,14 +296,14 @@ def test_at_a_terminal_a_yes_goes_ahead(
     simulator: SimulatorServer,
     keys: bytes,
 ) -> None:
-    terminal = Terminal(command(tmp_path), prefect_server | key)
+    terminal = terminal_of(tmp_path, prefect_server | key)
     status, out = terminal.answers(keys)
     assert status == 0, terminal.shown
-    assert out.startswith("101 of 101 rows completed, 101.00 USD")
-    assert len(simulator.api.jobs) == MANY
+    assert out.startswith("26 of 26 rows completed, 104.00 USD")
+    assert len(simulator.api.jobs) == EDITABLE
 
 
-@pytest.mark.parametrize("option", [["--yes"], ["--max-spend-usd", "101"]])
+@pytest.mark.parametrize("option", [["--yes"], ["--max-spend-usd", "104"]])
 def test_who_has_said_so_before_is_not_asked(
     tmp_path: Path,
     prefect_server: dict[str, str],
@@ -352,12 +311,12 @@ def test_who_has_said_so_before_is_not_asked(
     simulator: SimulatorServer,
     option: list[str],
 ) -> None:
-    terminal = Terminal(command(tmp_path, MANY, *option), prefect_server | key)
+    terminal = terminal_of(tmp_path, prefect_server | key, *option)
     status, _ = terminal.answers(b"")
     assert status == 0, terminal.shown
     assert "[y/N]" not in terminal.shown
-    assert "101 ads to create, up to 101.00 USD." in terminal.shown
-    assert len(simulator.api.jobs) == MANY
+    assert "26 ads to create, up to 104.00 USD." in terminal.shown
+    assert len(simulator.api.jobs) == EDITABLE
 
 
 def test_with_names_and_a_limit_the_flow_says_the_cost_at_the_terminal(
@@ -368,7 +327,7 @@ def test_with_names_and_a_limit_the_flow_says_the_cost_at_the_terminal(
 ) -> None:
     names = str(ROOT / "examples" / "names.csv")
     arguments = ["flows/campaign.py", names, str(tmp_path / "out.csv"), "--max-spend-usd", "14"]
-    terminal = Terminal(arguments, prefect_server | key)
+    terminal = Terminal(*arguments, env=prefect_server | key, waits_for="[y/N]")
     status, _ = terminal.answers(b"")
     assert status == 0, terminal.shown
     assert "14 to create, up to 14.00 USD" in terminal.shown

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -33,7 +29,8 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, 
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.orchestration.inbox_run import InboxRun
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import simulated_ids
+from tests.processes import ended, start, until
 
 REAL = "https://api.example.com"
 API = "api.example.com"
@@ -216,28 +213,34 @@ def test_a_note_of_a_day_that_cannot_be_blocks_nothing_for_ever(tmp_path: Path, 
         begun(tmp_path, "a.csv", 1, limit(100))
 
 
-def _reserve(folder: str, name: str, results: Any) -> None:
-    try:
-        begun(folder, name, 60, limit(100))
-    except DayLimitError:
-        results.put(0)
-    else:
-        results.put(60)
+RESERVE = """
+import sys
+from decimal import Decimal
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError
+from prefect_staticadslab.campaign.inbox.notes import Note
+
+folder, name = sys.argv[1:]
+sys.stdin.read()
+note = Note(f"file:///in/{name}", f"{name}-results.csv", "api.example.com")
+try:
+    DayLimit.of(100, "UTC").reserve(folder, name, note, Decimal(60))
+except DayLimitError:
+    print(0)
+else:
+    print(60)
+"""
+"""Of an inbox, once its input ends, for all at the same moment."""
 
 
 def test_of_many_processes_at_once_those_go_ahead_that_the_limit_allows(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    results: Any = context.Queue()
+    waits, begin = os.pipe()
     processes = [
-        context.Process(target=_reserve, args=(str(tmp_path), f"{n}.csv", results))
+        start("-c", RESERVE, str(tmp_path), f"{n}.csv", env=os.environ, stdin=waits)
         for n in range(4)
     ]
-    for process in processes:
-        process.start()
-    started = [results.get(timeout=120) for _ in processes]
-    for process in processes:
-        process.join()
-    assert sum(started) == 60
+    os.close(waits)
+    os.close(begin)
+    assert sorted(ended(process).out.split() for process in processes) == [["0"]] * 3 + [["60"]]
 
 
 @pytest.fixture
@@ -441,19 +444,10 @@ def test_a_killed_run_leaves_its_reservation_and_the_limit_holds(
     with SimulatorServer(speed=1, rate_limit=10_000, answer_seconds=0.5) as simulator:
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
         options = ["--settle-seconds", "0", "--max-spend-per-day-usd", "5"]
-        command = [sys.executable, "flows/inbox.py", str(tmp_path), *options]
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**prefect_server, **key},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        while process.poll() is None and not simulator.api.jobs:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process = start("flows/inbox.py", str(tmp_path), *options, env={**prefect_server, **key})
+        until(lambda: simulator.api.jobs, process)
+        process.kill()
+        process.communicate()
         assert simulator.api.jobs
         assert noted(tmp_path, "a.csv").started_usd == 4
         with pytest.raises(DayLimitError, match=r"1\.00 of the 5\.00"):

@@ -209,7 +209,7 @@ def answering(answer: bytes, *, then: str = "close") -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         ended.set()
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(timeout=10)
+        thread.join(timeout=600)
 
 
 def reference(api: httpx.Client, url: str) -> httpx.Response:

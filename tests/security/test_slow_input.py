@@ -7,8 +7,7 @@ and memory are bounded: there it would be killed, and what is mended takes a mom
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,7 +37,7 @@ from prefect_staticadslab.campaign.names.listings import (
     ListKey,
 )
 from prefect_staticadslab.campaign.names.prompt_templates import PlaceholderError, parse_prompt
-from tests.conftest import ROOT
+from tests.processes import run
 
 CPU_SECONDS = 60
 """Ten times what these take together on a slow machine; a hundredth of what one of them took."""
@@ -57,15 +56,9 @@ IDS = ("design_template_id", "brand_id", "product_id", "audience_id")
 
 def within_bounds(code: str) -> str:
     """What a piece of code prints, in a process with little time and memory."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED + textwrap.dedent(code)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"status {done.returncode}: {done.stderr[-2000:]}"
-    return done.stdout
+    done = run("-c", LIMITED + textwrap.dedent(code), env=os.environ)
+    assert done.status == 0, f"status {done.status}: {done.err[-2000:]}"
+    return done.out
 
 
 def sheet(header: tuple[str, ...], *rows: tuple[Any, ...]) -> Spreadsheet:

@@ -8,16 +8,12 @@ import importlib
 import io
 import shutil
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,
     PREFECT_API_URL,
@@ -34,6 +30,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.temporary_server import NO_ORIGIN, closed_temporary_server
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, running_prefect, without_settings, write_campaign
+from tests.processes import PATIENCE_SECONDS, run, running, until
 
 EVIL = "https://evil.example"
 SECRETS = {"include_secrets": True}
@@ -55,6 +52,9 @@ class Started(Exception):
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Started]]:
     """Every attempt to start a temporary server, none of which starts one."""
     seen: list[Started] = []
+
+    # Importing the server takes seconds, and is not for those who run other tests.
+    from prefect.server.api.server import SubprocessASGIServer
 
     def start(_: SubprocessASGIServer, timeout: int | None = None) -> None:
         seen.append(Started())
@@ -121,17 +121,8 @@ def test_a_process_has_one_secret_and_another_process_another() -> None:
         "for _ in range(2):\n"
         "    with c(): print(s.value())\n"
     )
-    told = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=without_settings(),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        for _ in range(2)
-    ]
+    # Forked from one process, they would share what was made when it imported this.
+    told = [run("-c", code, env=without_settings()).out.split() for _ in range(2)]
     assert [len(set(secrets)) for secrets in told] == [1, 1]
     assert told[0] != told[1]
 
@@ -154,15 +145,8 @@ def test_a_server_that_the_active_profile_names_keeps_its_own_key(tmp_path: Path
         "from prefect.settings import PREFECT_API_AUTH_STRING as s\n"
         "with c(): print(s.value())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**without_settings(), "PREFECT_HOME": str(tmp_path)},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["admin:hers"]
+    done = run("-c", code, env={**without_settings(), "PREFECT_HOME": str(tmp_path)})
+    assert done.out.split() == ["admin:hers"]
 
 
 # The real server, while the real command runs
@@ -180,40 +164,20 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
     # Jobs take minutes, until the clock is put forward: the server is there while it is attacked.
     with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-        saved = subprocess.run(
-            [sys.executable, "blocks/save.py"],
-            env=alone | key,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert saved.returncode == 0, saved.stderr
-        command = [sys.executable, "flows/campaign.py", place, str(tmp_path / "out.csv")]
-        with told.open("w") as out:
-            running = subprocess.Popen(
-                [*command, "--credentials", "static-ads-lab"],
-                env=alone,
-                cwd=ROOT,
-                stdout=out,
-                stderr=out,
-            )
-        try:
-            while len(simulator.api.jobs) < 3:
-                assert running.poll() is None, told.read_text()
-                time.sleep(0.05)
+        saved = run("blocks/save.py", env=alone | key)
+        assert saved.status == 0, saved.err
+        command = ["flows/campaign.py", place, str(tmp_path / "out.csv")]
+        # A command that is killed leaves its server behind.
+        with running(*command, "--credentials", "static-ads-lab", env=alone, log=told) as process:
+            until(lambda: len(simulator.api.jobs) >= 3, process)
             address = told.read_text().partition("Starting temporary server on ")[2].split()[0]
             secret = secret_of(address.rpartition(":")[2])
             attack(address, secret)
-            assert running.poll() is None
+            assert process.poll() is None
             assert secret.encode() not in command_lines()
             simulator.api.age(100_000)
-            assert running.wait(timeout=300) == 0, told.read_text()
-        finally:
-            # A command that is killed leaves its server behind.
-            running.terminate()
-            running.wait()
-    assert secret not in told.read_text() + saved.stdout + saved.stderr
+            assert process.wait(timeout=PATIENCE_SECONDS) == 0, told.read_text()
+    assert secret not in told.read_text() + saved.out + saved.err
     assert kept(tmp_path / "prefect.db") == {
         "log": True,
         "artifact": True,
@@ -334,5 +298,4 @@ def test_a_server_of_ones_own_is_closed_as_the_documentation_says(
 
 def asks_prefect(environment: dict[str, str]) -> bool:
     """Whether a command that asks the server is answered."""
-    command = [sys.executable, "-m", "prefect", "work-pool", "ls"]
-    return not subprocess.run(command, env=environment, capture_output=True, check=False).returncode
+    return run("-m", "prefect", "work-pool", "ls", env=environment).status == 0

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import time
+from typing import Any
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ import sseclient
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
+from tests.processes import PATIENCE_SECONDS, ended, until
 
 HEADERS = {"X-API-Key": SIMULATOR_API_KEY}
 
@@ -25,7 +27,7 @@ def create(server: SimulatorServer, prompt: str = "") -> str:
         f"{server.url}/v1/image-ads",
         json={**simulated_ids(), "prompt": prompt},
         headers=HEADERS,
-        timeout=10,
+        timeout=PATIENCE_SECONDS,
     )
     identifier: str = answer.json()["data"]["id"]
     return identifier
@@ -33,9 +35,12 @@ def create(server: SimulatorServer, prompt: str = "") -> str:
 
 def test_polling_with_requests(simulator: SimulatorServer) -> None:
     url = f"{simulator.url}/v1/image-ads/{create(simulator)}"
-    while (ad := requests.get(url, headers=HEADERS, timeout=10).json()["data"])["status"] == (
-        "processing"
-    ):
+
+    def read() -> dict[str, Any]:
+        answer = requests.get(url, headers=HEADERS, timeout=PATIENCE_SECONDS)
+        return dict(answer.json()["data"])
+
+    while (ad := read())["status"] == "processing":
         assert ad["image_url"] is None
         time.sleep(0.1)
     assert ad["status"] == "completed"
@@ -48,7 +53,7 @@ def test_streaming_with_sseclient(simulator: SimulatorServer, prompt: str, last:
         f"{simulator.url}/v1/image-ads/{create(simulator, prompt)}",
         headers={**HEADERS, "Accept": "text/event-stream"},
         stream=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     ) as answer:
         events = [(e.event, e.data) for e in sseclient.SSEClient(answer).events()]  # type: ignore[arg-type]
     names = [name for name, _ in events]
@@ -72,13 +77,19 @@ console.log(JSON.stringify({ polled: batch.data.map((d) => d.status), names, sta
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-def test_batch_polling_and_streaming_with_fetch(simulator: SimulatorServer) -> None:
-    told = subprocess.run(
-        ["node", "--input-type=module", "-e", JAVASCRIPT, simulator.url, SIMULATOR_API_KEY,
-         create(simulator)],
-        capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    answer = json.loads(told.stdout)
+def test_batch_polling_and_streaming_with_fetch() -> None:
+    # Jobs take minutes, until Node.js has come up and listens to the stream.
+    with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
+        script = [JAVASCRIPT, simulator.url, SIMULATOR_API_KEY, create(simulator)]
+        before = simulator.api.counts["requests"]
+        with subprocess.Popen(
+            ["node", "--input-type=module", "-e", *script], stdout=subprocess.PIPE, text=True
+        ) as node:
+            until(lambda: simulator.api.counts["requests"] >= before + 2, node)
+            simulator.api.age(100_000)
+            status, told, _ = ended(node)
+    assert status == 0
+    answer = json.loads(told)
     assert (answer["polled"], answer["status"]) == (["processing"], "completed")
     assert answer["names"][0] == "started"
     assert answer["names"][-1] == "complete"

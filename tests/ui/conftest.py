@@ -12,7 +12,8 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.ui.home import Home, kill, prefect_at_home
+from tests.processes import kill
+from tests.ui.home import Home, prefect_at_home
 
 BUCKET = "campaigns"
 
@@ -23,7 +24,7 @@ class Serving:
 
     home: Home
     stack: contextlib.ExitStack
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[str]
 
     def restart_after_a_power_cut(self) -> None:
         """Kills the process and all runs in it, and starts it anew, as on another machine."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,9 +15,9 @@ import httpx
 
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, running_prefect, simulated_ids
+from tests.conftest import running_prefect, simulated_ids
+from tests.processes import PATIENCE_SECONDS, run, running
 
-PATIENCE_SECONDS: Final = 90
 CREDENTIALS: Final = "static-ads-lab"
 KIT: Final = "harbor-roast"
 LAST_SERVED: Final = "download-images"
@@ -100,51 +98,21 @@ class Home:
 
     def command(self, *arguments: str) -> str:
         """Prefect's command line. Returns what it told."""
-        done = subprocess.run(
-            [sys.executable, "-m", "prefect", *arguments],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        status, out, err = run("-m", "prefect", *arguments, env=self.environment)
+        assert status == 0, out + err
+        return out
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+    def serving(self) -> Iterator[subprocess.Popen[str]]:
         """`deployments/serve.py`, once all is served."""
         with self.process("deployments/serve.py") as process:
             self.deployment(LAST_SERVED)
             yield process
 
-    @contextlib.contextmanager
-    def process(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    def process(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """A Python process with all of its children; it is stopped in the end."""
-        with (self.folder / "processes.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, *arguments],
-                env=self.environment,
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                kill(process)
-
-
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and its children as a power cut does."""
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        log = self.folder / "processes.log"
+        return running(*arguments, env=self.environment, log=log, cold=True)
 
 
 def eventually(read: Callable[[], Answer | None], what: str) -> Answer:

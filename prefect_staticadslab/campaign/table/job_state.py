@@ -219,7 +219,7 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         from prefect_staticadslab import JobState, RowStatus
         from prefect_staticadslab.campaign.table.job_state import merge_states
 
-        failed = JobState(RowStatus.FAILED, image_ad_id="ia_1", attempts=1)
+        failed = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1)
         again = JobState(RowStatus.SUBMITTING, attempts=2)
         assert merge_states(failed, again) == merge_states(again, failed) == again
         ```

@@ -1,0 +1,178 @@
+"""A Python that has imported Prefect, pandas and this package, and forks a process when asked.
+
+Half a second of a command's life is its own; its imports are several. A process that is forked
+here is one of its own in all that tests look at: its environment, folder, streams, signals, memory
+and end. Run by `tests.processes`, with the number of the socket that asks.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+HEAVY = (
+    "asyncio",
+    "httpx_sse",
+    "openpyxl",
+    "pandas",
+    "PIL.Image",
+    "prefect",
+    "prefect.artifacts",
+    "prefect.cli",
+    "prefect.client.orchestration",
+    "prefect.deployments",
+    "prefect.events",
+    "prefect.events.clients",
+    "prefect.events.worker",
+    "prefect.flow_engine",
+    "prefect.logging.handlers",
+    "prefect.runner",
+    "prefect.task_engine",
+    "rich.progress",
+    "uvicorn",
+)
+"""What the commands import, and what their first run imports."""
+
+
+def import_all() -> None:
+    """Imports what the commands do, but no flow: those are read anew, as scripts."""
+    package = importlib.import_module("prefect_staticadslab")
+    for found in pkgutil.walk_packages(package.__path__, "prefect_staticadslab."):
+        parts = found.name.split(".")
+        # The flows and blocks are part of the package in a wheel.
+        if "__main__" not in parts and parts[1] not in ("flows", "blocks"):
+            importlib.import_module(found.name)
+    for name in HEAVY:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def serve(asked: socket.socket) -> dict[str, Any] | None:
+    """Forks when asked. Returns in each forked process, with what it is to run; else at the end."""
+    ends: dict[int, socket.socket] = {}
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    watched: list[Any] = [asked, woken]
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_ends(ends)
+        if asked not in ready:
+            continue
+        head, descriptors, _, _ = socket.recv_fds(asked, 4, 4)
+        if not head:
+            return None
+        request = json.loads(_read(asked, int.from_bytes(head)))
+        end = socket.socket(fileno=descriptors[3])
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for other in (asked, end, *ends.values()):
+                other.close()
+            os.close(woken)
+            os.close(wake)
+            for number, descriptor in enumerate(descriptors[:3]):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            return dict(request)
+        for descriptor in descriptors[:3]:
+            os.close(descriptor)
+        ends[pid] = end
+        end.sendall(pid.to_bytes(4))
+
+
+def _tell_ends(ends: dict[int, socket.socket]) -> None:
+    """Tells whoever asked for the processes that have ended how they did."""
+    while ends:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with ends.pop(pid) as end:
+            try:
+                end.sendall(status.to_bytes(4))
+            except OSError:
+                continue  # nobody waits for it any more
+
+
+def _read(asked: socket.socket, length: int) -> bytes:
+    read = b""
+    while len(read) < length:
+        read += asked.recv(length - len(read))
+    return read
+
+
+def become(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Makes this process what it would be had Python been started with this. Returns its code."""
+    if request["new_session"]:
+        os.setsid()
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
+    sys.stdout.reconfigure(  # type: ignore[union-attr]
+        line_buffering=os.isatty(1), write_through=unbuffered
+    )
+    _read_settings_anew()
+    main = ModuleType("__main__")
+    sys.modules["__main__"] = main
+    match request["arguments"]:
+        case ["-c", code, *rest]:
+            sys.argv, sys.path[0] = ["-c", *rest], ""
+            compiled: Any = compile(code, "<string>", "exec")
+        case ["-m", name, *rest]:
+            sys.path[0] = str(Path.cwd())
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = importlib.util.find_spec(f"{name}.__main__")
+            assert spec is not None
+            assert spec.loader is not None
+            assert spec.origin is not None
+            main.__spec__, main.__package__, main.__file__ = spec, spec.parent, spec.origin
+            sys.argv = [spec.origin, *rest]
+            compiled = spec.loader.get_code(spec.name)  # type: ignore[attr-defined]
+        case [script, *rest]:
+            place = Path(script)
+            sys.argv, sys.path[0] = [script, *rest], str(place.resolve().parent)
+            main.__file__ = str(place.absolute())
+            compiled = compile(place.read_bytes(), script, "exec")
+    return compiled, main.__dict__
+
+
+def _read_settings_anew() -> None:
+    """Prefect reads its settings when it is imported, and here that was in another environment."""
+    import prefect.context
+    from prefect.logging import configuration
+
+    # Without one, the profiles are looked for where the environment says.
+    prefect.context.GLOBAL_SETTINGS_CONTEXT = None  # type: ignore[assignment]
+    prefect.context.refresh_global_settings_context()
+    configuration.PROCESS_LOGGING_CONFIG.clear()
+    logging.captureWarnings(False)
+    configuration.setup_logging()
+
+
+if __name__ == "__main__":
+    asking = socket.socket(fileno=int(sys.argv[1]))
+    import_all()
+    wanted = serve(asking)
+    if wanted is not None:
+        code, names = become(wanted)
+        exec(code, names)
