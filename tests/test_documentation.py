@@ -22,8 +22,8 @@ from tests.conftest import ROOT
 from tests.documentation import PAGES, Fence, fenced
 from tests.processes import PATIENCE_SECONDS, run
 
-LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py"}
-"""`py` is a signature, which is no program."""
+LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py", "mermaid"}
+"""`py` is a signature and `mermaid` a drawing, which are no programs."""
 
 UNEXECUTED = {
     # Other tests and CI run these.
