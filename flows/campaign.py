@@ -43,7 +43,7 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.cli.spending import add_spending_options, agreed_limit
-from prefect_staticadslab.orchestration.chunk_tasks import by_account, clients_of, keys_of
+from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
 from prefect_staticadslab.orchestration.run_names import run_name as named
@@ -258,7 +258,7 @@ def _print_plan(
 ) -> None:
     if credentials or not brief.needs_catalogue:
         plan = asyncio.run(_prepare(given, credentials, brief)).plan
-        limit = keys_of(by_account(*credentials)) if credentials else RateLimiter()
+        limit = keys_of(by_api_key_hash(*credentials)) if credentials else RateLimiter()
         say(plan.describe(limit.seconds_for))
         if not credentials or given.no_preflight:
             say("The ids were not looked up: that needs a key.")
@@ -273,8 +273,8 @@ async def _prepare(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
 ) -> Prepared[Campaign]:
     """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
-    accounts = by_account(*credentials)
-    async with clients_of(accounts) as clients:
+    credentials_by_hash = by_api_key_hash(*credentials)
+    async with clients_of(credentials_by_hash) as clients:
         ask = given.dry_run and bool(clients) and not given.no_preflight
         current = await read_campaign(
             brief,

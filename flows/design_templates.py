@@ -41,7 +41,7 @@ from prefect_staticadslab.cli.runner import (
 from prefect_staticadslab.cli.spending import TEMPLATES, add_spending_options, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
-    by_account,
+    by_api_key_hash,
     clients_of,
     keys_of,
 )
@@ -93,9 +93,9 @@ async def design_templates(
     try:
         check_limit(max_spend_usd)
         batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
-        accounts = by_account(credentials)
-        seconds_for = keys_of(accounts).seconds_for
-        async with clients_of(accounts) as clients:
+        credentials_by_hash = by_api_key_hash(credentials)
+        seconds_for = keys_of(credentials_by_hash).seconds_for
+        async with clients_of(credentials_by_hash) as clients:
             prepared = await prepare(batch, clients, max_spend_usd=max_spend_usd, dry_run=dry_run)
         plan, organization = prepared.plan, prepared.organization
         if dry_run:
@@ -118,7 +118,12 @@ async def design_templates(
     async with reporter.kept():
         async with reporter.progress():
             tasks = ChunkTasks(
-                prepared, accounts, attempts, timeout_seconds, wait, task=make_design_templates
+                prepared,
+                credentials_by_hash,
+                attempts,
+                timeout_seconds,
+                wait,
+                task=make_design_templates,
             )
             results = await tasks.run()
         pictures = await keep_pictures(

@@ -120,7 +120,7 @@ async def revise(
         )
         async with reporter.kept():
             async with reporter.progress():
-                results = await run(prepared, revise_chunk, weights={client.key_id: 1.0})
+                results = await run(prepared, revise_chunk, weights={client.api_key_hash: 1.0})
             pictures = await keep_pictures(
                 revisions.table, download_images, "", None, base_url=credentials.base_url
             )

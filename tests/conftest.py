@@ -234,4 +234,4 @@ async def run_batch(
             return await generate(session, chunk.ads, journal=batch.table, attempts=attempts)
 
         async with batch.table.checkpoints(print):
-            return await run(prepared, run_chunk, weights={client.key_id: 1.0})
+            return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

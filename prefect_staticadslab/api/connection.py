@@ -24,14 +24,15 @@ bound, and one piece of them may fill the memory."""
 _ENCODINGS: Final = frozenset(ACCEPT_ENCODING.split(", "))
 
 
-def key_id(api_key: str) -> str:
+def hash_api_key(api_key: str) -> str:
     """What stands for a key where the key itself must not be: 16 hexadecimal digits.
 
     Example:
         ```python
-        from prefect_staticadslab.api.connection import key_id
+        from prefect_staticadslab.api.connection import hash_api_key
 
-        assert key_id("sal_live_simulator") == key_id("sal_live_simulator") != key_id("sal_live_x")
+        ours, theirs = hash_api_key("sal_live_simulator"), hash_api_key("sal_live_x")
+        assert ours == hash_api_key("sal_live_simulator") != theirs
         ```
     """
     return hashlib.sha256(api_key.encode()).hexdigest()[:16]

@@ -22,7 +22,7 @@ from prefect_staticadslab.api.connection import (
     check_api_key,
     check_base_url,
     direct,
-    key_id,
+    hash_api_key,
 )
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
@@ -85,8 +85,8 @@ class Transport:
     ) -> None:
         api_key = check_api_key(api_key)
         self.base_url = check_base_url(base_url)
-        self.key_id = key_id(api_key)
-        self.limiter = limiter or shared_limiter(self.base_url, self.key_id)
+        self.api_key_hash = hash_api_key(api_key)
+        self.limiter = limiter or shared_limiter(self.base_url, self.api_key_hash)
         self._redactor = Redactor(api_key)
         self._max_tries = max_tries
         self.clock_ahead = timedelta(0)

@@ -18,7 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk, run
 from prefect_staticadslab.campaign.errors import CampaignError
@@ -36,7 +36,7 @@ JOB_SECONDS: Final = 60.0
 """For so long the ads of a chunk are rendered after its last create."""
 
 
-def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
+def by_api_key_hash(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
     """Credentials by what stands for their key, each key once.
 
     Raises:
@@ -44,13 +44,16 @@ def by_account(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabC
     """
     if len({each.base_url for each in credentials}) > 1:
         raise CampaignError("The credentials are for different base URLs; a campaign has one.")
-    return {key_id(each.api_key.get_secret_value()): each for each in credentials}
+    return {hash_api_key(each.api_key.get_secret_value()): each for each in credentials}
 
 
 def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> KeyLimiters:
     """The limiters of these credentials."""
     return KeyLimiters(
-        {account: shared_limiter(each.base_url, account) for account, each in credentials.items()}
+        {
+            api_key_hash: shared_limiter(each.base_url, api_key_hash)
+            for api_key_hash, each in credentials.items()
+        }
     )
 
 
@@ -117,7 +120,7 @@ class ChunkTasks:
 
     async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
         return await self.task(
-            self.credentials[chunk.account],
+            self.credentials[chunk.api_key_hash],
             opaque(chunk.ads),
             self.attempts,
             self.timeout_seconds,
@@ -131,10 +134,10 @@ class ChunkTasks:
         # As many at once as the limit keeps busy; the others are not marked as sent before it is
         # their turn.
         at_once = {
-            account: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
-            for account, limiter in keys.limiters.items()
+            api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
+            for api_key_hash, limiter in keys.limiters.items()
         }
-        places = {account: asyncio.Semaphore(count) for account, count in at_once.items()}
+        places = {api_key_hash: asyncio.Semaphore(count) for api_key_hash, count in at_once.items()}
         stopped: dict[str, str] = {}
         threads = ThreadPoolExecutor(sum(at_once.values()))
 
@@ -142,13 +145,13 @@ class ChunkTasks:
             results: dict[int, ImageAdResult] = {}
             # An attempt at a time: the next one's key must be in the table before it is used.
             for _ in range(self.attempts):
-                async with places[chunk.account]:
-                    attempt = await self._attempt(chunk, stopped.get(chunk.account), threads)
+                async with places[chunk.api_key_hash]:
+                    attempt = await self._attempt(chunk, stopped.get(chunk.api_key_hash), threads)
                 await self._batch.collect(attempt)
                 results |= {result.position: result for result in attempt}
                 for result in attempt:
                     if result.stopped_by:
-                        stopped.setdefault(chunk.account, result.stopped_by)
+                        stopped.setdefault(chunk.api_key_hash, result.stopped_by)
                 chunk = _failed_jobs(chunk, results)
                 if not chunk.ads:
                     break
@@ -184,7 +187,7 @@ class ChunkTasks:
     async def _submit(self, chunk: Chunk, threads: ThreadPoolExecutor) -> list[ImageAdResult]:
         try:
             future = self.task.submit(
-                self.credentials[chunk.account],
+                self.credentials[chunk.api_key_hash],
                 # Not opaque: Prefect's quotes do not survive pickling.
                 chunk.ads,
                 1,

@@ -37,7 +37,7 @@ from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
-    by_account,
+    by_api_key_hash,
     clients_of,
     keys_of,
 )
@@ -171,8 +171,8 @@ async def run_campaign(
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
             )
         brief = _read(source, sheet)
-        accounts = by_account(credentials, *more_credentials)
-        async with clients_of(accounts) as clients:
+        credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
+        async with clients_of(credentials_by_hash) as clients:
             campaign = await read_campaign(
                 brief,
                 output,
@@ -190,7 +190,7 @@ async def run_campaign(
                 preflight=preflight,
                 dry_run=dry_run,
             )
-        seconds_for = keys_of(accounts).seconds_for
+        seconds_for = keys_of(credentials_by_hash).seconds_for
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
             return CampaignResult(Completed(message=NOTHING_CREATED))
@@ -208,7 +208,9 @@ async def run_campaign(
     before = list(campaign.table.states)
     async with reporter.kept():
         async with reporter.progress():
-            results = await ChunkTasks(prepared, accounts, attempts, timeout_seconds, wait).run()
+            results = await ChunkTasks(
+                prepared, credentials_by_hash, attempts, timeout_seconds, wait
+            ).run()
         pictures = await keep_pictures(campaign.table, folder, images_zip, credentials)
     state = await reporter.report(results, pictures, is_created_enough=not wait)
     return CampaignResult(state, campaign.table, started_usd(campaign.table, before))

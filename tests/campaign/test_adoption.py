@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
@@ -141,7 +141,7 @@ async def leave_submitting(
             attempts=1,
             submitted_at=datetime.now(UTC),
             idempotency_key=plan.key(1),
-            api_key_hash=key_id(api_key),
+            api_key_hash=hash_api_key(api_key),
             asked_at=datetime.now(UTC),
         )
         campaign.table.update(plan.position, mark)

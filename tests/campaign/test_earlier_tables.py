@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
@@ -34,7 +34,7 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
 def sent_as(identity: str, asked_at: datetime) -> str:
     """What the version before wrote into `error`."""
     moment = asked_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    name = f"{CAMPAIGN}-{identity}-{key_id(SIMULATOR_API_KEY)}"
+    name = f"{CAMPAIGN}-{identity}-{hash_api_key(SIMULATOR_API_KEY)}"
     return f"Sent as {name} at {moment}; no answer is known. 503"
 
 
@@ -118,7 +118,7 @@ def test_a_key_in_words_is_the_key_in_its_column(tmp_path: Path) -> None:
     table = Campaign.open(spreadsheet, earlier_table(tmp_path, ".csv", states)).table
     state = table.states[1]
     assert state.idempotency_key == idempotency_key(CAMPAIGN, identity, 3)
-    assert state.api_key_hash == key_id(SIMULATOR_API_KEY)
+    assert state.api_key_hash == hash_api_key(SIMULATOR_API_KEY)
     assert (state.asked_at, state.error) == (asked_at, "503")
     table.save_now()
     written = read_spreadsheet(str(tmp_path / "out.csv")).frame.iloc[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
@@ -20,7 +20,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign
 
-WEIGHTS = {key_id(SIMULATOR_API_KEY): 1.0}
+WEIGHTS = {hash_api_key(SIMULATOR_API_KEY): 1.0}
 
 
 @pytest.fixture(autouse=True)

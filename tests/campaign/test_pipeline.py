@@ -462,7 +462,7 @@ async def test_what_another_run_has_sent_is_asked_for_with_its_key(
         (plan,) = planned(make_request, "a")
         key = "00ff" * 16
         ad = (await session.client.create_image_ad(make_request("a"), idempotency_key=key)).image_ad
-        sent = sent_at(now, session.client.key_id)
+        sent = sent_at(now, session.client.api_key_hash)
         (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
     assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
 
@@ -489,7 +489,7 @@ async def test_what_a_computer_slept_over_is_not_sent(
     long_ago = datetime.now(UTC) - timedelta(hours=hours)
     async with session_of(simulator.url) as session:
         if hours > 20:
-            sent = sent_at(long_ago, session.client.key_id)
+            sent = sent_at(long_ago, session.client.api_key_hash)
             (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
             assert result.state.status is RowStatus.SUBMITTING
             assert "too long ago" in (result.state.error or "")

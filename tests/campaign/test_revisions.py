@@ -239,7 +239,7 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
     (plan,) = await killed.next_round(client)
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
         under_way = Attempt(plan)
-        under_way.begin(client.now(), client.key_id)
+        under_way.begin(client.now(), client.api_key_hash)
         await killed.table.before_send({0: under_way.state})
         if arrived:
             await send(
@@ -295,7 +295,7 @@ async def test_what_somebody_else_changed_in_between_is_left_to_people(
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
     under_way = Attempt(plan)
-    under_way.begin(client.now(), client.key_id)
+    under_way.begin(client.now(), client.api_key_hash)
     await killed.table.before_send({0: under_way.state})
     theirs = patched(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
     await client.update_image_ad(ad.id, theirs)

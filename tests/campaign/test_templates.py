@@ -154,7 +154,7 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     batch = TemplateBatch.open(str(folder), output)
     (chunk,) = batch.chunks()
     marked = await mark_as_sent(
-        batch.table, type(chunk)(client.key_id, chunk.ads), datetime.now(UTC)
+        batch.table, type(chunk)(client.api_key_hash, chunk.ads), datetime.now(UTC)
     )
 
     plan = marked.ads[0]

@@ -94,7 +94,7 @@ _limiters: dict[tuple[str, str], RateLimiter] = {}
 _limiters_lock = threading.Lock()
 
 
-def shared_limiter(base_url: str, key_id: str) -> RateLimiter:
-    """The one limiter of this process for a key, by its `connection.key_id`, at a base URL."""
+def shared_limiter(base_url: str, api_key_hash: str) -> RateLimiter:
+    """The one limiter of this process for a key at a base URL; see `connection.hash_api_key`."""
     with _limiters_lock:
-        return _limiters.setdefault((base_url, key_id), RateLimiter())
+        return _limiters.setdefault((base_url, api_key_hash), RateLimiter())

@@ -277,9 +277,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
         """Leaves rows to people whose keys are no help any more; see `hold_expired`."""
-        self.hold_expired(clients[0].now(), {client.key_id for client in clients})
+        self.hold_expired(clients[0].now(), {client.api_key_hash for client in clients})
 
-    def hold_expired(self, now: datetime, accounts: Collection[str]) -> None:
+    def hold_expired(self, now: datetime, api_key_hashes: Collection[str]) -> None:
         """Notes which rows were sent so long ago, or with such a key, that their key is no help.
 
         No list of the API tells which reference a template was made from, so such a row is left to
@@ -287,7 +287,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
 
         Args:
             now: The time, by the API's clock.
-            accounts: What stands for the API keys of this run.
+            api_key_hashes: What stands for the API keys of this run.
         """
         held: dict[int, str] = {}
         for position, (row, state) in enumerate(
@@ -296,7 +296,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             first = state.submitted_at or state.asked_at
             if state.status is not RowStatus.SUBMITTING or first is None:
                 continue
-            is_anothers = state.api_key_hash is not None and state.api_key_hash not in accounts
+            is_anothers = (
+                state.api_key_hash is not None and state.api_key_hash not in api_key_hashes
+            )
             is_old = now - first > TRUSTED_LIFETIME or is_anothers
             # Without the picture it cannot be asked for again.
             if is_old or row.removed:

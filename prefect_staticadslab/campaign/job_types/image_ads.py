@@ -119,8 +119,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
         """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`."""
         try:
-            accounts = frozenset(client.key_id for client in clients)
-            self.adoption = await adopt(clients[0], self.table, accounts=accounts)
+            api_key_hashes = frozenset(client.api_key_hash for client in clients)
+            self.adoption = await adopt(clients[0], self.table, api_key_hashes=api_key_hashes)
         except StaticAdsLabError as error:
             raise KeyRefusedError(
                 "Rows of an earlier run may have been sent, and the API could not be asked for "

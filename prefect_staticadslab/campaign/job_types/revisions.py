@@ -110,7 +110,7 @@ class Revisions(Batch[Change]):
         client = self._client = clients[0]
         try:
             while planned := await self.next_round(client):
-                yield [Chunk(client.key_id, planned)]
+                yield [Chunk(client.api_key_hash, planned)]
         except StaticAdsLabError as error:
             self.trouble = f"The ads could not be read any more: {error}"
 

@@ -123,7 +123,7 @@ async def adopt(
     table: JobTable[ImageAdRequest],
     now: datetime | None = None,
     *,
-    accounts: frozenset[str] = frozenset(),
+    api_key_hashes: frozenset[str] = frozenset(),
 ) -> Adoption:
     """Finds the ads of rows that may have been sent and whose keys may have expired.
 
@@ -131,13 +131,13 @@ async def adopt(
         client: Whom to ask.
         table: The table.
         now: The time; by default the API's.
-        accounts: What stands for the API keys that this run uses, besides the client's.
+        api_key_hashes: What stands for the API keys that this run uses, besides the client's.
 
     Raises:
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
     now = now or client.now()
-    lost, equal_rows = _lost(table, accounts | {client.key_id}, now)
+    lost, equal_rows = _lost(table, api_key_hashes | {client.api_key_hash}, now)
     held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
     if lost:
         ads: list[ImageAd] = []
@@ -164,7 +164,7 @@ async def adopt(
 
 
 def _lost(
-    table: JobTable[ImageAdRequest], accounts: frozenset[str], now: datetime
+    table: JobTable[ImageAdRequest], api_key_hashes: frozenset[str], now: datetime
 ) -> tuple[list[SentRow], list[int]]:
     """The rows to look for, and those that must wait for an equal row to be answered first."""
     alive: set[tuple[object, ...]] = set()
@@ -176,8 +176,8 @@ def _lost(
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
         # A row of which somebody deleted that is taken for ours if there is only one key.
-        account = state.api_key_hash
-        ours = account in accounts or (account is None and len(accounts) == 1)
+        api_key_hash = state.api_key_hash
+        ours = api_key_hash in api_key_hashes or (api_key_hash is None and len(api_key_hashes) == 1)
         if row.removed or not ours or _expired(state, now):
             lost.append(sent)
         else:

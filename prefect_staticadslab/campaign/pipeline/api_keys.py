@@ -19,7 +19,7 @@ _HOUR: Final = 3600.0
 class Chunk:
     """Ads that are one task run, and what stands for the key that creates them."""
 
-    account: str
+    api_key_hash: str
     ads: list[PlannedJob]
 
 
@@ -49,19 +49,19 @@ def distribute(
         )
         ads = [PlannedJob(i, request, "campaign", str(i)) for i in range(300)]
         chunks = distribute(ads, {"one key": 100, "another": 200})
-        sizes = sorted((chunk.account, len(chunk.ads)) for chunk in chunks)
+        sizes = sorted((chunk.api_key_hash, len(chunk.ads)) for chunk in chunks)
         assert sizes == [("another", 100), ("another", 100), ("one key", 100)]
         ```
     """
-    shares: dict[str, list[PlannedJob]] = {account: [] for account in weights}
+    shares: dict[str, list[PlannedJob]] = {api_key_hash: [] for api_key_hash in weights}
     for ad in ads:
-        account = ad.state.api_key_hash
-        if account not in shares:
-            account = min(shares, key=lambda a: (len(shares[a]) + 1) / weights[a])
-        shares[account].append(ad)
+        api_key_hash = ad.state.api_key_hash
+        if api_key_hash not in shares:
+            api_key_hash = min(shares, key=lambda a: (len(shares[a]) + 1) / weights[a])
+        shares[api_key_hash].append(ad)
     chunks = [
-        Chunk(account, share[start : start + chunk_ads])
-        for account, share in shares.items()
+        Chunk(api_key_hash, share[start : start + chunk_ads])
+        for api_key_hash, share in shares.items()
         for start in range(0, len(share), chunk_ads)
     ]
     return sorted(chunks, key=lambda chunk: chunk.ads[0].position)
@@ -76,8 +76,8 @@ class KeyLimiters:
     def weights(self) -> dict[str, float]:
         """How many creates each allows in an hour."""
         return {
-            account: max(1, limiter.creates_within(_HOUR))
-            for account, limiter in self.limiters.items()
+            api_key_hash: max(1, limiter.creates_within(_HOUR))
+            for api_key_hash, limiter in self.limiters.items()
         }
 
     def seconds_for(self, creates: int) -> float:
@@ -85,6 +85,6 @@ class KeyLimiters:
         weights = self.weights()
         total = sum(weights.values())
         return max(
-            limiter.seconds_for(round(creates * weights[account] / total))
-            for account, limiter in self.limiters.items()
+            limiter.seconds_for(round(creates * weights[api_key_hash] / total))
+            for api_key_hash, limiter in self.limiters.items()
         )

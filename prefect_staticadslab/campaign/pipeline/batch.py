@@ -145,7 +145,7 @@ async def mark_as_sent(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chu
     """
     marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
     for ad in marked:
-        ad.begin(now, chunk.account)
+        ad.begin(now, chunk.api_key_hash)
     known = await table.before_send({ad.position: ad.state for ad in marked})
     # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
     # is lost, and then by another one, which is refused.

@@ -141,7 +141,7 @@ class _Chunk:
         """Marks them as about to be sent. If that cannot be written down, nothing is sent."""
         client = self._session.client
         for attempt in attempts:
-            attempt.begin(client.now(), client.key_id)
+            attempt.begin(client.now(), client.api_key_hash)
         try:
             known = await self._journal.before_send({a.position: a.state for a in attempts})
         except CampaignError as error:
@@ -174,7 +174,7 @@ class _Chunk:
     async def _create(self, attempt: Attempt) -> None:
         async with self._session.open_creates:
             if not attempt.prepare_to_send(
-                self._session.client.key_id,
+                self._session.client.api_key_hash,
                 is_stopped=self._is_stopped,
                 reason=self._session.stopped_by,
             ):

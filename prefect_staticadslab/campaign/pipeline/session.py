@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.connection import key_id
+from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.requests import AnyRequest, DesignTemplateRequest
@@ -77,7 +77,7 @@ _sessions: weakref.WeakKeyDictionary[
 async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
     """The session of this event loop for a key; the last one to leave closes it."""
     sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
-    name = (base_url, key_id(api_key))
+    name = (base_url, hash_api_key(api_key))
     if name in sessions:
         session, users = sessions[name]
     else:

@@ -93,7 +93,7 @@ class JobState:
         image_path: Where the picture was downloaded to.
         idempotency_key: What the create is sent with; known until the job has ended.
         api_key_hash: What stands for the API key that it is sent with, without which the
-            idempotency key means nothing; see `connection.key_id`.
+            idempotency key means nothing; see `connection.hash_api_key`.
         asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock.
         facts: What else is known of jobs that are no image ads, by name.
     """
