@@ -17,7 +17,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job
-from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
+from prefect_staticadslab.campaign.pipeline import poll_schedule
 from prefect_staticadslab.campaign.pipeline.poll_schedule import JobTimes, next_poll
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Poller(Generic[J]):
 
     async def finished(
         self,
-        image_ad_id: str,
+        job_id: str,
         timeout_seconds: float,
         *,
         is_new: bool = False,
@@ -74,7 +74,7 @@ class Poller(Generic[J]):
         """The ad, once it is completed or failed.
 
         Args:
-            image_ad_id: Which ad.
+            job_id: Which ad.
             timeout_seconds: How long to follow it.
             is_new: Whether it was created just now, and will take its time.
             is_stale: Whether an answer is from before it was begun, and says nothing.
@@ -84,12 +84,12 @@ class Poller(Generic[J]):
             NotFoundError: The API does not know it.
             AuthenticationError, PermissionDeniedError: No poll can succeed.
         """
-        future = self._followed.get(image_ad_id)
+        future = self._followed.get(job_id)
         if future is None:
-            future = self._followed[image_ad_id] = asyncio.get_running_loop().create_future()
-            self._since[image_ad_id] = time.monotonic() if is_new else -math.inf
+            future = self._followed[job_id] = asyncio.get_running_loop().create_future()
+            self._since[job_id] = time.monotonic() if is_new else -math.inf
             if is_stale is not None:
-                self._is_stale[image_ad_id] = is_stale
+                self._is_stale[job_id] = is_stale
         if self._loop_task is None or self._loop_task.done():
             self._loop_task = asyncio.create_task(self._poll())
             self._loop_task.add_done_callback(self._ended)
@@ -97,12 +97,12 @@ class Poller(Generic[J]):
             async with asyncio.timeout(timeout_seconds):
                 return await asyncio.shield(future)
         except TimeoutError:
-            raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
+            raise WaitTimeoutError((job_id,), timeout_seconds) from None
         finally:
-            self._followed.pop(image_ad_id, None)
-            self._since.pop(image_ad_id, None)
-            self._is_stale.pop(image_ad_id, None)
-            self._forget_misses(image_ad_id)
+            self._followed.pop(job_id, None)
+            self._since.pop(job_id, None)
+            self._is_stale.pop(job_id, None)
+            self._forget_misses(job_id)
 
     async def close(self) -> None:
         """Stops polling."""
@@ -114,8 +114,8 @@ class Poller(Generic[J]):
         """Whatever broke the polling breaks the waiting, too."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            for image_ad_id in list(self._followed):
-                self._settle(image_ad_id, error)
+            for job_id in list(self._followed):
+                self._settle(job_id, error)
 
     async def _poll(self) -> None:
         while self._followed:
@@ -128,7 +128,7 @@ class Poller(Generic[J]):
                 self._pace,
             )
             # In short steps, because it comes sooner once the last ad is created.
-            pause = min(due - time.monotonic(), self._pace * poll_plan.POLL_SECONDS / 4)
+            pause = min(due - time.monotonic(), self._pace * poll_schedule.POLL_SECONDS / 4)
             if pause > 0:
                 await asyncio.sleep(pause)
                 continue
@@ -142,54 +142,54 @@ class Poller(Generic[J]):
         try:
             ads = {ad.id: ad for ad in await self._read_many(ids)}
         except ACCOUNT_ERRORS as error:
-            for image_ad_id in ids:
-                self._settle(image_ad_id, error)
+            for job_id in ids:
+                self._settle(job_id, error)
             return
         except StaticAdsLabError as error:
             logger.warning("Polling %d jobs: %s", len(ids), error)
             return
-        for image_ad_id in ids:
-            ad = ads.get(image_ad_id)
+        for job_id in ids:
+            ad = ads.get(job_id)
             if ad is None:
-                await self._missed(image_ad_id)
+                await self._missed(job_id)
             else:
-                self._forget_misses(image_ad_id)
+                self._forget_misses(job_id)
                 if self._shows_the_past(ad):
                     continue
-                since = self._since.get(image_ad_id, -math.inf)
+                since = self._since.get(job_id, -math.inf)
                 if since > -math.inf:
                     self._job_times.saw(ad, time.monotonic() - since)
                 if ad.is_finished:
-                    self._settle(image_ad_id, ad)
+                    self._settle(job_id, ad)
 
-    async def _missed(self, image_ad_id: str) -> None:
+    async def _missed(self, job_id: str) -> None:
         """A batch read may leave out what exists; only being asked for it alone is an answer."""
-        self._misses[image_ad_id] += 1
-        if self._misses[image_ad_id] < MISSES_BEFORE_ASKING:
+        self._misses[job_id] += 1
+        if self._misses[job_id] < MISSES_BEFORE_ASKING:
             return
         try:
-            ad = await self._read_one(image_ad_id)
+            ad = await self._read_one(job_id)
         except NotFoundError as error:
-            self._unknown[image_ad_id] += 1
-            if self._unknown[image_ad_id] >= TIMES_UNKNOWN:
-                self._settle(image_ad_id, error)
+            self._unknown[job_id] += 1
+            if self._unknown[job_id] >= TIMES_UNKNOWN:
+                self._settle(job_id, error)
         except StaticAdsLabError as error:
-            logger.warning("Reading %s: %s", image_ad_id, error)
+            logger.warning("Reading %s: %s", job_id, error)
         else:
-            self._forget_misses(image_ad_id)
+            self._forget_misses(job_id)
             if ad.is_finished and not self._shows_the_past(ad):
-                self._settle(image_ad_id, ad)
+                self._settle(job_id, ad)
 
     def _shows_the_past(self, job: J) -> bool:
         is_stale = self._is_stale.get(job.id)
         return is_stale is not None and is_stale(job)
 
-    def _forget_misses(self, image_ad_id: str) -> None:
-        self._misses.pop(image_ad_id, None)
-        self._unknown.pop(image_ad_id, None)
+    def _forget_misses(self, job_id: str) -> None:
+        self._misses.pop(job_id, None)
+        self._unknown.pop(job_id, None)
 
-    def _settle(self, image_ad_id: str, outcome: J | BaseException) -> None:
-        future = self._followed.get(image_ad_id)
+    def _settle(self, job_id: str, outcome: J | BaseException) -> None:
+        future = self._followed.get(job_id)
         if future is None or future.done():
             return
         if isinstance(outcome, BaseException):
