@@ -37,18 +37,16 @@ from prefect_staticadslab.api.rate_limit import window
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
-from prefect_staticadslab.campaign.pipeline import chunk as pipeline
-from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
-from prefect_staticadslab.campaign.pipeline import submit_window
+from prefect_staticadslab.campaign.pipeline import session, submit_window
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
 from tests.conftest import ROOT, run_batch, simulated_ids
 
-COMPRESSED: dict[Any, dict[str, float]] = {
-    poll_plan: {"POLL_SECONDS": 0.1},
+COMPRESSED: dict[Any, dict[str, Any]] = {
+    session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0)},
     checkpoints: {"CHECKPOINT_SECONDS": 0.1},
     keys: {"CHUNK_ADS": 5},
     submit_window: {"LEAST_ROWS": 10},
-    pipeline: {"GRACE_SECONDS": 1.0},
     retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
     window: {"SHORTEST_REFUSAL_WAIT": 0.02},
 }

@@ -23,6 +23,8 @@ from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 def contents(folder: Path) -> list[str]:

@@ -17,6 +17,8 @@ from prefect.states import AwaitingRetry
 from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
 
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 @pytest.fixture

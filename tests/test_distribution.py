@@ -19,6 +19,8 @@ from pydantic import SecretStr
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign
@@ -126,7 +128,7 @@ async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One key's window holds 100 requests and is longer than this test: 130 ads need both keys."""
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 2)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=2))
     with SimulatorServer(speed=100, rate_limit=100, rate_window_seconds=3600) as simulator:
         creates: Counter[str] = Counter()
         begin = simulator.api.idempotency.begin

@@ -17,6 +17,8 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 from tests.documentation import PAGES, Fence, fenced
@@ -167,10 +169,7 @@ def test_the_commands_of_a_block_print_what_it_says(
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("name", "code"), PYTHON, ids=[name for name, _ in PYTHON])
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not name.startswith("poll_schedule"):  # whose examples are about this
-        monkeypatch.setattr(
-            "prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3
-        )
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
     StaticAdsLabCredentials.from_environment().save("static-ads-lab", overwrite=True)
     # The placeholder that Prefect's standards ask for is no name that it would save.
     code = code.replace("BLOCK_NAME", "static-ads-lab")

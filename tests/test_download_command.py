@@ -20,6 +20,8 @@ from flows.download import main
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import run_campaign, write_campaign
@@ -31,7 +33,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, short pauses; and pictures may be on this machine."""
     monkeypatch.delenv("SAL_API_KEY", raising=False)
     monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
     monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
 

@@ -29,6 +29,8 @@ from flows.inbox import inbox, main
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import Ended, ended, start, until
@@ -38,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
 
 
 @pytest.fixture

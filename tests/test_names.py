@@ -15,6 +15,8 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
@@ -28,7 +30,7 @@ MATRIX = str(ROOT / "examples" / "matrix.csv")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 async def run(

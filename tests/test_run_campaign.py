@@ -31,6 +31,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.runner import flow_started
 from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
@@ -42,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 @flow

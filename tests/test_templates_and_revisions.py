@@ -16,6 +16,8 @@ from flows.campaign import campaign
 from flows.design_templates import design_templates
 from flows.revise import revise
 from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, simulated_ids
@@ -26,7 +28,7 @@ REVISIONS = str(ROOT / "examples" / "revisions.csv")
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import sys
 
 from benchmarks.contenders.common import POLL_SECONDS
 from flows.campaign import main
-from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 
 if __name__ == "__main__":
-    poll_plan.POLL_SECONDS = POLL_SECONDS  # type: ignore[misc]
+    session.TIMING = Timing(poll_seconds=POLL_SECONDS)
     # Nobody is there to be asked, whatever it costs.
     sys.exit(main([*sys.argv[1:3], "--yes"]))

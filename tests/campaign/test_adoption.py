@@ -12,7 +12,9 @@ import pytest
 from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
@@ -112,7 +114,7 @@ def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: Mak
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -28,7 +30,7 @@ PROMPTS = ("pending", "submitting", "processing", "completed", "failed", "remove
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
 
 
 def sent_as(identity: str, asked_at: datetime) -> str:

@@ -18,6 +18,8 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.simulator import SimulatorServer
@@ -34,7 +36,7 @@ ROWS = (
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 def write(folder: Path, *rows: Sequence[str], columns: Sequence[str] = COLUMNS) -> str:

@@ -12,8 +12,10 @@ from decimal import Decimal
 import pytest
 
 from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
+from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline import session as sessions
 from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
@@ -23,7 +25,7 @@ from tests.scripted import DROP, answer, data, error, scripted
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.3)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
 
 
 @dataclass

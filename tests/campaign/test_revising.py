@@ -11,6 +11,8 @@ import pytest
 from prefect_staticadslab import ImageAd, JobState, RowStatus
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.requests import Look
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
@@ -101,7 +103,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
 async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.01)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.01))
     old, new = ad(BEFORE), ad(SENT, url="https://cdn/2")
     answers = [old, old, ad(SENT, "processing"), new]
 

@@ -15,7 +15,9 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
+from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import BUSY, Attempt
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -25,7 +27,7 @@ from tests.conftest import MakeRequest, run_batch
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
 
 
 def write(folder: Path, *rows: tuple[str, str, Any]) -> str:

@@ -14,7 +14,9 @@ from PIL import Image
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
+from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
@@ -25,7 +27,7 @@ from tests.conftest import run_batch
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.2)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
 
 
 def picture(color: str = "teal", size: tuple[int, int] = (80, 100), kind: str = "PNG") -> bytes:

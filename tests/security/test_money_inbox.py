@@ -27,6 +27,8 @@ from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.orchestration.inbox_run import InboxRun
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
@@ -48,7 +50,7 @@ def simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.campaign.pipeline.poll_schedule.POLL_SECONDS", 0.1)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
 
 
 def it_is(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:

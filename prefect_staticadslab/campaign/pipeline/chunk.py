@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
@@ -19,9 +18,6 @@ from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import BegunJob, send
 from prefect_staticadslab.campaign.table.job_state import JobState
-
-GRACE_SECONDS: Final = 5.0
-"""How long a cancelled chunk waits for the answers to what it has already sent."""
 
 
 class _NoJournal:
@@ -244,10 +240,12 @@ class _Chunk:
     async def _wind_up(self, attempts: Sequence[Attempt]) -> None:
         """Sends nothing more, and waits a bounded time for the answers to what was sent."""
         self._wound_up = True
-        await _settled(self._sending)
+        await self._settle(self._sending)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
-        await _settled({asyncio.create_task(self._send(a)) for a in attempts if a.is_unanswered})
+        await self._settle(
+            {asyncio.create_task(self._send(a)) for a in attempts if a.is_unanswered}
+        )
         for attempt in attempts:
             if attempt.cancelled():
                 self._record(attempt)
@@ -255,10 +253,9 @@ class _Chunk:
     def _record(self, attempt: Attempt) -> None:
         self._journal.update(attempt.position, attempt.state)
 
-
-async def _settled(tasks: set[asyncio.Task[None]]) -> None:
-    """Waits a bounded time for tasks, and cancels those that take longer."""
-    if tasks:
-        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
-        for task in late:
-            task.cancel()
+    async def _settle(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Waits a bounded time for tasks, and cancels those that take longer."""
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._session.timing.grace_seconds)
+            for task in late:
+                task.cancel()

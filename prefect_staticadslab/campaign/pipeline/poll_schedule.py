@@ -6,12 +6,16 @@ Pure decisions on times, which are seconds on any one clock that only goes on.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from prefect_staticadslab.api.models import Job
 
 POLL_SECONDS: Final = 4.0
 """How often an ad is asked for that may be finished; the vendor's advice."""
+
+GRACE_SECONDS: Final = 5.0
+"""Prefect, a service manager or a person with Ctrl-C waits for longer."""
 
 STALE_POLLS: Final = 4.5
 """In polls, how long a finished ad may go unseen while others still wait to be created."""
@@ -26,15 +30,28 @@ _FORETELLS: Final = 0.05
 """The progress, 0 to 1, from which on a job's length can be read off it."""
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How long is waited for what, in seconds; a test waits for less.
+
+    Attributes:
+        poll_seconds: How often an ad is asked for that may be finished.
+        grace_seconds: How long a cancelled chunk waits for the answers to what it has sent.
+    """
+
+    poll_seconds: float = POLL_SECONDS
+    grace_seconds: float = GRACE_SECONDS
+
+
 class JobTimes:
     """How long jobs take at least, learned from them as they are seen.
 
     Args:
-        pace: How long they take, compared with image ads.
+        poll_seconds: How often such a job is asked for that may be finished.
     """
 
-    def __init__(self, pace: float = 1.0) -> None:
-        self._pace = pace
+    def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
+        self._poll_seconds = poll_seconds
         self._shortest: float | None = None
         self._foretold: float | None = None
 
@@ -42,7 +59,7 @@ class JobTimes:
     def shortest(self) -> float:
         """Seconds within which no job ends, as far as anybody knows."""
         known = self._shortest if self._shortest is not None else self._foretold
-        return self._pace * GUESSED_POLLS * POLL_SECONDS if known is None else CAUTION * known
+        return GUESSED_POLLS * self._poll_seconds if known is None else CAUTION * known
 
     def saw(self, ad: Job, age: float) -> None:
         """Learns from an ad that was created `age` seconds ago.
@@ -62,12 +79,12 @@ def next_poll(
     since: Iterable[float],
     shortest: float,
     seconds_per_read: float | None,
-    pace: float = 1.0,
+    poll_seconds: float = POLL_SECONDS,
 ) -> float:
     """When to poll next.
 
     While others wait to be created, requests are scarce: a finished ad is seen within
-    `STALE_POLLS`, and not sooner. Afterwards there is a poll every `POLL_SECONDS` for as long as
+    `STALE_POLLS`, and not sooner. Afterwards there is a poll every `poll_seconds` for as long as
     any ad may be finished. The first poll comes early: it tells how long jobs take here.
 
     Args:
@@ -76,7 +93,7 @@ def next_poll(
         shortest: Within how many seconds no job ends.
         seconds_per_read: How far apart reads should be that leave the limit to creates; None if no
             more ads wait to be created.
-        pace: How often such jobs are asked for: 0.5 is twice as often as image ads.
+        poll_seconds: How often such a job is asked for that may be finished.
 
     Example:
         ```python
@@ -88,7 +105,7 @@ def next_poll(
         assert next_poll(130, [100.0, 101.0], 30, None) == 134
         ```
     """
-    first, interval = min(since), pace * POLL_SECONDS
+    first, interval = min(since), poll_seconds
     if last_poll is None:
         return first + interval
     if seconds_per_read is not None:

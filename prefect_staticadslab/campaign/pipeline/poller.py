@@ -17,8 +17,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job
-from prefect_staticadslab.campaign.pipeline import poll_schedule
-from prefect_staticadslab.campaign.pipeline.poll_schedule import JobTimes, next_poll
+from prefect_staticadslab.campaign.pipeline.poll_schedule import POLL_SECONDS, JobTimes, next_poll
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class Poller(Generic[J]):
         read_one: Reads one.
         seconds_per_read: How far apart reads should be at least; None if nothing waits to be
             created, and requests are not scarce.
-        pace: How long such jobs take, compared with image ads.
+        poll_seconds: How often such a job is asked for that may be finished.
     """
 
     def __init__(
@@ -48,17 +47,17 @@ class Poller(Generic[J]):
         read_one: Callable[[str], Awaitable[J]],
         seconds_per_read: Callable[[], float | None],
         *,
-        pace: float = 1.0,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._read_many = read
         self._read_one = read_one
         self._seconds_per_read = seconds_per_read
-        self._pace = pace
+        self._poll_seconds = poll_seconds
         self._followed: dict[str, asyncio.Future[J]] = {}
         self._since: dict[str, float] = {}
         self._is_stale: dict[str, Callable[[J], bool]] = {}
         self._last_poll: float | None = None
-        self._job_times = JobTimes(pace)
+        self._job_times = JobTimes(poll_seconds)
         self._misses: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
@@ -125,10 +124,10 @@ class Poller(Generic[J]):
                 self._since.values(),
                 shortest,
                 self._seconds_per_read(),
-                self._pace,
+                self._poll_seconds,
             )
             # In short steps, because it comes sooner once the last ad is created.
-            pause = min(due - time.monotonic(), self._pace * poll_schedule.POLL_SECONDS / 4)
+            pause = min(due - time.monotonic(), self._poll_seconds / 4)
             if pause > 0:
                 await asyncio.sleep(pause)
                 continue

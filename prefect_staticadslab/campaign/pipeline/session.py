@@ -11,9 +11,13 @@ from typing import Any, Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.requests import AnyRequest, DesignTemplateRequest
 from prefect_staticadslab.campaign.pipeline.submit_window import SubmitWindow
+
+TIMING = Timing()
+"""What sessions wait for that are told nothing else."""
 
 OPEN_CREATES: Final = 8
 """Creates under way at once; the vendor's advice."""
@@ -22,21 +26,32 @@ LOST_CREATES: Final = 2 * OPEN_CREATES
 """So many creates one after another that nobody answers, each tried for a minute, are an outage."""
 
 
-TEMPLATE_PACE: Final = 0.5
+TEMPLATE_SHARE: Final = 0.5
 """Of the time between two polls of an ad; the vendor's advice."""
 
 
 class Session:
-    """What all work with one key in one event loop shares."""
+    """What all work with one key in one event loop shares.
 
-    def __init__(self, client: StaticAdsLabClient) -> None:
+    Args:
+        client: Whom to ask.
+        timing: How long is waited for what.
+    """
+
+    def __init__(self, client: StaticAdsLabClient, timing: Timing) -> None:
         self.client = client
-        self._poller = Poller(client.get_image_ads, client.get_image_ad, self._seconds_per_read)
+        self.timing = timing
+        self._poller = Poller(
+            client.get_image_ads,
+            client.get_image_ad,
+            self._seconds_per_read,
+            poll_seconds=timing.poll_seconds,
+        )
         self._template_poller = Poller(
             client.get_design_templates,
             client.get_design_template,
             self._seconds_per_read,
-            pace=TEMPLATE_PACE,
+            poll_seconds=TEMPLATE_SHARE * timing.poll_seconds,
         )
         self.open_creates = asyncio.Semaphore(OPEN_CREATES)
         self.submit_window = SubmitWindow(client.limiter.creates_within)
@@ -74,14 +89,21 @@ _sessions: weakref.WeakKeyDictionary[
 
 
 @asynccontextmanager
-async def shared_session(api_key: str, base_url: str) -> AsyncIterator[Session]:
-    """The session of this event loop for a key; the last one to leave closes it."""
+async def shared_session(
+    api_key: str, base_url: str, timing: Timing | None = None
+) -> AsyncIterator[Session]:
+    """The session of this event loop for a key; the last one to leave closes it.
+
+    Args:
+        api_key, base_url: Whose it is. The key goes nowhere but to the API.
+        timing: How long is waited for what, if it is made now; by default `TIMING`.
+    """
     sessions = _sessions.setdefault(asyncio.get_running_loop(), {})
     name = (base_url, hash_api_key(api_key))
     if name in sessions:
         session, users = sessions[name]
     else:
-        session, users = Session(StaticAdsLabClient(api_key, base_url)), 0
+        session, users = Session(StaticAdsLabClient(api_key, base_url), timing or TIMING), 0
     sessions[name] = (session, users + 1)
     try:
         yield session

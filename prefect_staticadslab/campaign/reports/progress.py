@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from prefect_staticadslab.background import in_background
-from prefect_staticadslab.campaign.pipeline import poll_schedule as poll_plan
+from prefect_staticadslab.campaign.pipeline.poll_schedule import POLL_SECONDS
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -140,7 +140,7 @@ class TableObserver:
             return None
         # The last job to be sent is the last to end: it starts when the limit lets it.
         age = 0.0 if unsent else min(running)
-        until_seen = poll_plan.POLL_SECONDS / 2
+        until_seen = POLL_SECONDS / 2
         return self._seconds_for(unsent) + max(0.0, max(took) - age) + until_seen
 
 
