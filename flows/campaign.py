@@ -27,10 +27,10 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_ou
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.options import (
-    at_least_one,
+    add_key_options,
     keep_simulated_pictures,
-    positive,
     saved_credentials,
     simulated,
 )
@@ -42,11 +42,14 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import add_spending_options, agreed_limit
+from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
 from prefect_staticadslab.orchestration.run_names import run_name as named
+
+DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip")
+"""The options that may have a date to fill in."""
 
 
 def run_name() -> str:
@@ -96,7 +99,7 @@ async def campaign(
         credentials: The API key to use.
         campaign_name: A name for the campaign, if its output's name should not be it.
         sheet: Which sheet of an .xlsx; the first if empty.
-        dry_run: Only check the rows and say what would be created and what it would cost.
+        dry_run: Only check the rows, and say what would be created and what it would cost.
         max_spend_usd: Create nothing if the whole campaign, earlier runs included, could cost more
             than this, in USD; 0 is that nothing may be spent.
         attempts: How often to try an ad whose rendering fails. A failed one is free.
@@ -106,8 +109,8 @@ async def campaign(
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
         preflight: Ask the API first whether the key is good, and whether every id of the
-            spreadsheet exists and belongs together.
-        time_zone: Whose clocks say what the date is, such as Europe/Berlin.
+            spreadsheet exists and belongs together. Otherwise do not look up the ids first.
+        time_zone: Whose clocks say what the {date} is, such as Europe/Berlin.
         more_credentials: Further API keys of the same organization. They share the rows, each
             with a rate limit of its own, so that two keys are twice as fast.
 
@@ -168,70 +171,37 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         prepared = asyncio.run(_prepare(given, credentials, brief))
         limit_usd = agreed_limit(prepared.plan, given)
         stack.enter_context(already_read(prepared.batch.catalogue))
-    return run_flow(
-        lambda: campaign(
-            escaped(given.spreadsheet),
-            escaped(given.output),
-            credentials[0],
-            campaign_name=escaped(given.campaign),
-            sheet=given.sheet,
-            max_spend_usd=limit_usd,
-            attempts=given.attempts,
-            wait=not given.no_wait,
-            timeout_seconds=given.timeout_seconds,
-            download_images=escaped(given.download_images),
-            images_zip=escaped(given.images_zip),
-            preflight=not given.no_preflight,
-            more_credentials=credentials[1:],
-            return_state=True,
-        )
+    arguments = arguments_of(
+        given,
+        campaign,
+        credentials=credentials[0],
+        more_credentials=credentials[1:],
+        max_spend_usd=limit_usd,
+        **{name: escaped(getattr(given, name)) for name in DATED},
     )
+    return run_flow(lambda: campaign(**arguments, return_state=True))
 
 
 def _fill_in_date(given: argparse.Namespace) -> None:
     """Fills the date into names once: the command and the flow may run on different days."""
     moment = moment_of(datetime.now(UTC), given.time_zone)
-    for option in ("spreadsheet", "output", "campaign", "download_images", "images_zip"):
-        setattr(given, option, fill_in(getattr(given, option), moment))
+    for name in DATED:
+        setattr(given, name, fill_in(getattr(given, name), moment))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="campaign",
-        description="Turns a campaign spreadsheet into a table of image URLs. "
-        "The same command with the same output goes on where the last run stopped.",
+    parser = flow_parser(
+        campaign,
+        more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every row completed; 1 finished, and some rows are not completed; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
-    option = parser.add_argument
-    option("spreadsheet", metavar="SPREADSHEET", help=".csv, .tsv or .xlsx; a path or a URL")
-    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
-    option("--simulate", action="store_true", help="no account needed: no ad is real")
-    option(
-        "--credentials",
-        metavar="BLOCK",
-        action="append",
-        default=[],
-        help="a saved credentials block; several share the rows",
+    add_key_options(parser, several=True)
+    add_flow_options(
+        parser, campaign, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
     )
-    option("--dry-run", action="store_true", help="only check, and print the plan")
-    add_spending_options(option)
-    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
-    option("--campaign", default="", metavar="NAME", help="the campaign's name (its output's)")
-    option("--no-wait", action="store_true", help="end once all ads are created; collect later")
-    option("--no-preflight", action="store_true", help="do not look up the ids first")
-    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
-    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
-    option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
-    option("--time-zone", default="UTC", metavar="ZONE", help="whose day {date} is (UTC)")
-    option(
-        "--timeout-seconds",
-        type=positive,
-        default=BATCH_TIMEOUT_SECONDS,
-        metavar="S",
-        help="how long to wait for one ad (%(default)g)",
-    )
+    add_agreement_option(parser)
     return parser
 
 
@@ -250,7 +220,7 @@ def _credentials(
 def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:
     if not os.environ.get(API_KEY_VARIABLE):
         return True
-    return not brief.needs_catalogue and (given.simulate or given.no_preflight)
+    return not brief.needs_catalogue and (given.simulate or not given.preflight)
 
 
 def _print_plan(
@@ -260,7 +230,7 @@ def _print_plan(
         plan = asyncio.run(_prepare(given, credentials, brief)).plan
         limit = keys_of(by_api_key_hash(*credentials)) if credentials else RateLimiter()
         say(plan.describe(limit.seconds_for))
-        if not credentials or given.no_preflight:
+        if not credentials or not given.preflight:
             say("The ids were not looked up: that needs a key.")
     else:
         say(f"Rows:              {len(brief.lines)}")
@@ -275,12 +245,12 @@ async def _prepare(
     """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
     credentials_by_hash = by_api_key_hash(*credentials)
     async with clients_of(credentials_by_hash) as clients:
-        ask = given.dry_run and bool(clients) and not given.no_preflight
+        ask = given.dry_run and bool(clients) and given.preflight
         current = await read_campaign(
             brief,
             given.output,
             clients,
-            name=given.campaign,
+            name=given.campaign_name,
             looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
         )

@@ -35,6 +35,7 @@ from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource, 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import (
     COMPLETED,
@@ -155,15 +156,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say(asyncio.run(_described(credentials, wanted)))
         say(NOTHING_CREATED)
         return COMPLETED
-    return run_flow(
-        lambda: catalog(
-            given.output,
-            credentials,
-            create=given.create,
-            return_state=True,
-        ),
-        refused=refusal(given),
-    )
+    arguments = arguments_of(given, catalog, credentials=credentials)
+    return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
 
 
 async def _described(credentials: StaticAdsLabCredentials, wanted: list[WantedResource]) -> str:
@@ -177,18 +171,14 @@ def refusal(given: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="catalog",
-        description="Writes brands, products, variants, audiences, design templates and images "
-        "into tables. With --create, adds first what a table wants and what is not there yet.",
+    parser = flow_parser(
+        catalog,
+        more="The catalogue is brands, products, variants, audiences, design templates and images.",
         epilog="Exit status: 0 done; 1 some of it could not be created; "
         "2 refused before anything was created; 130 interrupted.",
     )
-    option = parser.add_argument
-    option("output", metavar="OUTPUT", help="an .xlsx, or a folder for .csv files; path or URL")
-    option("--create", default="", metavar="FILE", help="a .csv, .tsv or .xlsx of what to add")
     add_key_options(parser)
-    option("--dry-run", action="store_true", help="only check, and say what would be created")
+    add_flow_options(parser, catalog)
     return parser
 
 

@@ -23,12 +23,11 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.options import (
     add_key_options,
-    at_least_one,
     given_credentials,
     keep_simulated_pictures,
-    positive,
 )
 from prefect_staticadslab.cli.runner import (
     COMPLETED,
@@ -38,7 +37,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import TEMPLATES, add_spending_options, agreed_limit
+from prefect_staticadslab.cli.spending import TEMPLATES, add_agreement_option, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,
@@ -77,11 +76,12 @@ async def design_templates(
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
         credentials: The API key to use.
         sheet: Which sheet of an .xlsx; the first if empty.
-        dry_run: Only check the pictures and say what it would cost.
+        dry_run: Only check the pictures, and say what it would cost.
         max_spend_usd: Create nothing if all of it, earlier runs included, could cost more than
             this, in USD; 0 is that nothing may be spent.
         attempts: How often to try a template that fails. A failed one is free.
-        wait: Wait for the templates. Otherwise a later run of the same output collects them.
+        wait: Wait for the templates. Otherwise end once all are created; a later run of the same
+            output collects them.
         timeout_seconds: How long to wait for one template.
         download_images: A folder to download the previews to, a path or a URL; none if empty.
 
@@ -156,47 +156,23 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = given_credentials(given, stack)
     limit_usd = agreed_limit(plan, given, TEMPLATES)
     keep_simulated_pictures(given)
-    return run_flow(
-        lambda: design_templates(
-            given.source,
-            given.output,
-            credentials,
-            sheet=given.sheet,
-            max_spend_usd=limit_usd,
-            attempts=given.attempts,
-            wait=not given.no_wait,
-            timeout_seconds=given.timeout_seconds,
-            download_images=given.download_images,
-            return_state=True,
-        )
+    arguments = arguments_of(
+        given, design_templates, credentials=credentials, max_spend_usd=limit_usd
     )
+    return run_flow(lambda: design_templates(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="design_templates",
-        description="Turns reference ads into design templates, 0.25 USD each. "
+    parser = flow_parser(
+        design_templates,
+        more="Each costs 0.25 USD. "
         "The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every template completed; 1 finished, and some are not completed; "
         "2 refused before anything was created; 130 interrupted, with everything recorded.",
     )
-    option = parser.add_argument
-    option("source", metavar="SOURCE", help="a folder, or a spreadsheet with a column 'reference'")
-    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
     add_key_options(parser)
-    option("--dry-run", action="store_true", help="only check, and print the plan")
-    add_spending_options(option)
-    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per template (2)")
-    option("--no-wait", action="store_true", help="end once all are created; collect later")
-    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
-    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
-    option(
-        "--timeout-seconds",
-        type=positive,
-        default=ONE_AD_TIMEOUT_SECONDS,
-        metavar="S",
-        help="how long to wait for one template (%(default)g)",
-    )
+    add_flow_options(parser, design_templates, unset=["max_spend_usd"])
+    add_agreement_option(parser)
     return parser
 
 

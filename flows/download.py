@@ -21,12 +21,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.cli.runner import (
-    flow_started,
-    leave,
-    run_command,
-    run_flow,
-)
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
@@ -132,18 +128,10 @@ def main(arguments: list[str] | None = None) -> int:
     def run() -> int:
         # The flow checks the same; but here a mistake is told before Prefect starts a server.
         _open(given.table, given.folder, given.images_zip)
-        if not given.credentials:
+        if not given.credentials_block:
             asyncio.run(_credentials(""))
-        return run_flow(
-            lambda: download_images(
-                given.table,
-                given.folder,
-                images_zip=given.images_zip,
-                credentials_block=given.credentials,
-                return_state=True,
-            ),
-            refused=REFUSED,
-        )
+        arguments = arguments_of(given, download_images)
+        return run_flow(lambda: download_images(**arguments, return_state=True), refused=REFUSED)
 
     return run_command(
         lambda _: run(),
@@ -153,20 +141,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="download",
-        description="Downloads the pictures of a campaign's result table, with a thumbnail of "
-        "each, and creates nothing. The same command goes on where the last run stopped.",
+    parser = flow_parser(
+        download_images,
+        more="Each gets a thumbnail, and nothing is created. "
+        "The same command goes on where the last run stopped.",
         epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
         "because that is no result table; 130 interrupted. No key is needed; with "
         f"{API_KEY_VARIABLE} or --credentials, the API is asked for pictures that are no longer "
         "at their URL.",
     )
-    option = parser.add_argument
-    option("table", metavar="TABLE", help="a campaign's .csv, .tsv, .xlsx or .parquet")
-    option("folder", metavar="FOLDER", help="where the pictures go; a path or a URL")
-    option("--images-zip", default="", metavar="FILE", help="put all pictures into that .zip")
-    option("--credentials", default="", metavar="BLOCK", help="a saved credentials block")
+    add_flow_options(parser, download_images, names={"credentials_block": "--credentials"})
     return parser
 
 

@@ -33,13 +33,10 @@ from prefect_staticadslab.campaign.table.limits import (
     RUN_LIMIT_USD,
     check_limit,
 )
-from prefect_staticadslab.cli.options import (
-    add_key_options,
-    at_least_one,
-    given_credentials,
-)
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
-from prefect_staticadslab.cli.spending import say_limits, usd
+from prefect_staticadslab.cli.spending import say_limits
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.inbox_run import InboxRun, note_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
@@ -74,18 +71,18 @@ async def inbox(
     Args:
         folder: The folder with the campaign spreadsheets (.csv, .tsv or .xlsx); a path or a URL.
         credentials: The API key to use.
-        results: How result tables are called. {name} is the spreadsheet's name and {ending} its
-            ending; {date}, {time}, {year}, {month}, {day} and {week} say when it was begun.
+        results: How result tables are called: {name} and {ending} are the spreadsheet's, and
+            {date}, {time}, {year}, {month}, {day} and {week} say when it was begun.
         results_folder: Where result tables go; beside the spreadsheets if empty.
-        max_spend_usd: How much one run of this may start, in USD: the sum of what the spreadsheets
+        max_spend_usd: How much one run may start, in USD: the sum of what the spreadsheets
             cost that it starts. One that would go over it is left for the next run. 0 is nothing.
         max_spend_per_day_usd: How much all runs of a day may start, in USD. What would go over it
             is left for the next day. 0 is nothing.
         attempts: How often to try an ad whose rendering fails. A failed one is free.
-        dry_run: Only check the spreadsheets and say what would be created and what it would cost.
-        max_spreadsheets: How many spreadsheets to run at most; 0 is no limit.
-        settle_seconds: A file that was written less than so many seconds ago is looked at again
-            after that time, and left for the next run if it is still being copied.
+        dry_run: Only check the spreadsheets, and say what would be created and what it would cost.
+        max_spreadsheets: How many spreadsheets to run at most. 0 is no limit.
+        settle_seconds: How old a file must be. A younger one is looked at again after that time,
+            and left for the next run if it is still being copied.
         download_images: Download the pictures, too, into a folder beside each table.
         time_zone: Whose clocks say what the date is, and when a day is over, such as Europe/Berlin.
 
@@ -230,76 +227,21 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
-    return run_flow(
-        lambda: inbox(
-            given.folder,
-            credentials,
-            results=given.results,
-            results_folder=given.results_folder,
-            max_spend_usd=given.max_spend_usd,
-            max_spend_per_day_usd=given.max_spend_per_day_usd,
-            attempts=given.attempts,
-            dry_run=given.dry_run,
-            max_spreadsheets=given.max_spreadsheets,
-            settle_seconds=given.settle_seconds,
-            download_images=given.download_images,
-            time_zone=given.time_zone,
-            return_state=True,
-        )
-    )
+    arguments = arguments_of(given, inbox, credentials=credentials)
+    return run_flow(lambda: inbox(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="inbox",
-        description="Runs every campaign spreadsheet of a folder that has no finished table yet. "
-        "The same command again runs what is new or was changed.",
+    parser = flow_parser(
+        inbox,
+        more="The same command again runs what is new or was changed.",
         epilog="Exit status: 0 everything that was there is finished or left for the next run; "
         "1 a spreadsheet has mistakes, or rows that are not completed; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
-    option = parser.add_argument
-    option("folder", metavar="FOLDER", help="the spreadsheets' folder; a path or a URL")
     add_key_options(parser)
-    option("--dry-run", action="store_true", help="only check, and say what it would cost")
-    option(
-        "--results",
-        default=DEFAULT_PATTERN,
-        metavar="PATTERN",
-        help="how tables are called (%(default)s); also {date}, {time}, {week}, …",
-    )
-    option("--results-folder", default="", metavar="FOLDER", help="where tables go (beside)")
-    option(
-        "--max-spend-usd",
-        type=usd,
-        default=RUN_LIMIT_USD,
-        metavar="X",
-        help="start no more than that in one run, all spreadsheets together (%(default)g)",
-    )
-    option(
-        "--max-spend-per-day-usd",
-        type=usd,
-        default=DAY_LIMIT_USD,
-        metavar="X",
-        help="start no more than that on a day, all runs together (%(default)g)",
-    )
-    option("--max-spreadsheets", type=at_least_one, default=0, metavar="N", help="run at most N")
-    option("--attempts", type=at_least_one, default=2, metavar="N", help="jobs per ad (2)")
-    option(
-        "--settle-seconds",
-        type=float,
-        default=10.0,
-        metavar="S",
-        help="look twice at files that are younger (%(default)g)",
-    )
-    option("--download-images", action="store_true", help="download the pictures, too")
-    option(
-        "--time-zone",
-        default="UTC",
-        metavar="ZONE",
-        help="of the dates, and of the day's end (%(default)s)",
-    )
+    add_flow_options(parser, inbox)
     return parser
 
 

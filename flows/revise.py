@@ -27,11 +27,11 @@ from prefect_staticadslab.campaign.table.limits import (
     check_limit,
     limit_for,
 )
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     keep_simulated_pictures,
-    positive,
 )
 from prefect_staticadslab.cli.runner import (
     flow_started,
@@ -40,7 +40,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import REVISIONS, add_spending_options, agreed_limit
+from prefect_staticadslab.cli.spending import REVISIONS, add_agreement_option, agreed_limit
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
@@ -155,45 +155,20 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = given_credentials(given, stack)
     limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
     keep_simulated_pictures(given)
-    return run_flow(
-        lambda: revise(
-            given.spreadsheet,
-            given.output,
-            credentials,
-            sheet=given.sheet,
-            dry_run=given.dry_run,
-            max_spend_usd=limit_usd,
-            timeout_seconds=given.timeout_seconds,
-            download_images=given.download_images,
-            return_state=True,
-        ),
-        refused=REFUSED,
-    )
+    arguments = arguments_of(given, revise, credentials=credentials, max_spend_usd=limit_usd)
+    return run_flow(lambda: revise(**arguments, return_state=True), refused=REFUSED)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="revise",
-        description="Changes editable image ads, and renders them anew. "
-        "The same command with the same output goes on where the last run stopped.",
+    parser = flow_parser(
+        revise,
+        more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
         "2 refused before anything was sent; 130 interrupted, with everything recorded.",
     )
-    option = parser.add_argument
-    option("spreadsheet", metavar="SPREADSHEET", help=".csv, .tsv or .xlsx; a path or a URL")
-    option("output", metavar="OUTPUT", help=".csv, .tsv, .xlsx or .parquet; a path or a URL")
     add_key_options(parser)
-    option("--dry-run", action="store_true", help="only check the changes against the ads")
-    add_spending_options(option)
-    option("--download-images", default="", metavar="FOLDER", help="download the pictures there")
-    option("--sheet", default="", metavar="NAME", help="which sheet of an .xlsx (the first)")
-    option(
-        "--timeout-seconds",
-        type=positive,
-        default=BATCH_TIMEOUT_SECONDS,
-        metavar="S",
-        help="how long to wait for one ad (%(default)g)",
-    )
+    add_flow_options(parser, revise, unset=["max_spend_usd"])
+    add_agreement_option(parser)
     return parser
 
 

@@ -31,14 +31,14 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.options import add_key_options, given_credentials, positive
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import (
     flow_started,
     leave,
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import usd
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.log_lines import (
@@ -50,8 +50,13 @@ from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 from prefect_staticadslab.orchestration.run_names import named_by
 
 CANNOT_WATCH = "There is nothing to watch."
-AD_OPTIONS = ("design_template", "brand", "product", "audience", "product_variant", "prompt")
-NEEDED_OPTIONS = AD_OPTIONS[:4]
+NEEDED_OPTIONS = {
+    "design_template": "--design-template",
+    "brand": "--brand",
+    "product": "--product",
+    "audience": "--audience",
+}
+AD_OPTIONS = (*NEEDED_OPTIONS, "product_variant", "prompt")
 
 
 @flow(
@@ -113,7 +118,7 @@ async def create_and_watch(
         credentials: The API key to use.
         product_variant: A variant of that product: its name or id.
         prompt: What the picture and the copy should say.
-        editable: Whether the ad can be revised later. 4.00 USD instead of 1.00.
+        editable: Whether the ad can be revised later, for 4.00 USD instead of 1.00.
         timeout_seconds: How long to watch. The ad goes on afterwards.
         max_spend_usd: Create nothing if the ad would cost more than this, in USD; 0 is that nothing
             may be spent.
@@ -219,15 +224,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     check_id(given.image_ad_id)
     credentials = given_credentials(given, stack)
-    return run_flow(
-        lambda: watch(
-            given.image_ad_id,
-            credentials,
-            timeout_seconds=given.timeout_seconds,
-            return_state=True,
-        ),
-        refused=CANNOT_WATCH,
-    )
+    arguments = arguments_of(given, watch, credentials=credentials)
+    return run_flow(lambda: watch(**arguments, return_state=True), refused=CANNOT_WATCH)
 
 
 def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
@@ -238,16 +236,13 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say(price_line(request), is_error=True)
         cost_is_told()
     limit_usd = given.max_spend_usd
-    return run_flow(
-        lambda: create_and_watch(
-            credentials=credentials,
-            **{name: getattr(given, name) for name in AD_OPTIONS},
-            editable=given.editable,
-            timeout_seconds=given.timeout_seconds,
-            max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
-            return_state=True,
-        )
+    arguments = arguments_of(
+        given,
+        create_and_watch,
+        credentials=credentials,
+        max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
     )
+    return run_flow(lambda: create_and_watch(**arguments, return_state=True))
 
 
 async def _resolve(
@@ -265,7 +260,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
         parser.error("give the id of an image ad, or --create and what it is made of")
     asked = [name for name in AD_OPTIONS if getattr(given, name)]
     if given.create:
-        missing = [f"--{n.replace('_', '-')}" for n in NEEDED_OPTIONS if n not in asked]
+        missing = [option for name, option in NEEDED_OPTIONS.items() if name not in asked]
         if missing:
             parser.error(f"--create needs {', '.join(missing)}")
     elif asked or given.editable or given.max_spend_usd is not None or given.simulate:
@@ -273,31 +268,24 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="watch",
-        description="Watches one image ad live until it is completed, or creates one first.",
+    parser = flow_parser(
+        watch,
+        more="With --create, it is created first.",
         epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
         "2 refused before anything was created; 130 interrupted, and the ad goes on.",
     )
     option = parser.add_argument
     option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
     add_key_options(parser)
-    option(
-        "--timeout-seconds",
-        type=positive,
-        default=waiting.ONE_AD_TIMEOUT_SECONDS,
-        metavar="S",
-        help="how long to watch (%(default)g)",
-    )
+    add_flow_options(parser, watch, without=["image_ad_id"])
     option("--create", action="store_true", help="create the ad first, from what follows:")
-    option("--design-template", default="", metavar="ID", help="an id, or a filter: ad_format=Sale")
-    option("--brand", default="", metavar="BRAND", help="a name or an id")
-    option("--product", default="", metavar="PRODUCT", help="a name or an id")
-    option("--audience", default="", metavar="AUDIENCE", help="a name or an id")
-    option("--product-variant", default="", metavar="VARIANT", help="a name or an id")
-    option("--prompt", default="", metavar="TEXT", help="what picture and copy should say")
-    option("--editable", action="store_true", help="can be revised; 4.00 USD instead of 1.00")
-    option("--max-spend-usd", type=usd, metavar="X", help="refuse above it")
+    add_flow_options(
+        parser,
+        create_and_watch,
+        names=NEEDED_OPTIONS,
+        unset=["max_spend_usd"],
+        without=["timeout_seconds"],
+    )
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share: whose key, a simulator instead, and sane numbers."""
+"""Options that several commands share and no flow has: whose key, and a simulator instead."""
 
 from __future__ import annotations
 
@@ -19,11 +19,16 @@ RATE_WINDOW_SECONDS: Final = 60.0
 """`--simulate` shows in seconds what takes minutes: jobs and the rate limit's window alike."""
 
 
-def add_key_options(parser: argparse.ArgumentParser) -> None:
-    """Adds `--simulate` and `--credentials`."""
+def add_key_options(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Adds `--simulate` and `--credentials`, which is a list if there may be several."""
     option = parser.add_argument
     option("--simulate", action="store_true", help="no account needed: nothing is real")
-    option("--credentials", metavar="BLOCK", default="", help="a saved credentials block")
+    block = "a saved credentials block"
+    if several:
+        shared = f"{block}; several share the rows"
+        option("--credentials", metavar="BLOCK", action="append", default=[], help=shared)
+    else:
+        option("--credentials", metavar="BLOCK", default="", help=block)
 
 
 def given_credentials(
@@ -85,19 +90,3 @@ def saved_credentials(name: str) -> StaticAdsLabCredentials:
         return StaticAdsLabCredentials.load_saved(name)
     except ValueError as error:
         raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
-
-
-def positive(text: str) -> float:
-    """A number above 0, for argparse."""
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) < float("inf"):
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-
-
-def at_least_one(text: str) -> int:
-    """A whole number of 1 or more, for argparse."""
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")

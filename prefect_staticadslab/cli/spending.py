@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -82,11 +81,14 @@ def consent(
     return Consent.ASKED if on_terminal else Consent.MISSING
 
 
-def add_spending_options(option: Callable[..., object]) -> None:
-    """Adds `--max-spend-usd` and `--yes`."""
-    above = f"without it, above {ASK_ABOVE_USD:g} USD you are asked"
-    option("--max-spend-usd", type=usd, metavar="X", help=f"refuse above it; {above}")
-    option("--yes", action="store_true", help="agree to what it costs, whatever that is")
+def add_agreement_option(parser: argparse.ArgumentParser) -> None:
+    """Adds `--yes`."""
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="agree to what it costs, whatever that is; without it and without a limit, you are "
+        f"asked above {ASK_ABOVE_USD:g} USD",
+    )
 
 
 def usd(text: str) -> float:

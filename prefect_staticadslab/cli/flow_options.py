@@ -1,0 +1,165 @@
+"""A flow's parameters as options of its command: the flow's signature and docstring say them once.
+
+They are read from the schema that Prefect makes of both. The form in Prefect's UI is made from it,
+too, so a command and its form ask for the same things in the same words.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from prefect import Flow
+
+from prefect_staticadslab.cli.spending import usd
+
+
+def positive(text: str) -> float:
+    """A number above 0, for argparse."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < float("inf"):
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+
+
+def at_least_one(text: str) -> int:
+    """A whole number of 1 or more, for argparse."""
+    with contextlib.suppress(ValueError):
+        if int(text) >= 1:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+
+
+TYPES: Final[Mapping[str, Callable[[str], Any]]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+}
+"""What a command can be given, by the type in the schema. A credentials block is not among it."""
+
+BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
+    "attempts": at_least_one,
+    "max_spend_per_day_usd": usd,
+    "max_spend_usd": usd,
+    "max_spreadsheets": at_least_one,
+    "timeout_seconds": positive,
+}
+"""The numbers that have bounds, by the parameter's name."""
+
+METAVARS: Final[Mapping[str, str]] = {
+    "attempts": "N",
+    "create": "FILE",
+    "design_template": "ID",
+    "download_images": "FOLDER",
+    "images_zip": "FILE",
+    "max_spreadsheets": "N",
+    "prompt": "TEXT",
+    "results": "PATTERN",
+    "seconds": "S",
+    "sheet": "NAME",
+    "usd": "X",
+}
+"""What help texts call a value, by the parameter's name or its last word. Others are called by
+that word: `time_zone` takes a ZONE."""
+
+
+def flow_parser(flow: Flow[..., Any], *, more: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser for a flow's command, without options yet.
+
+    Args:
+        flow: The flow. The command is called like its file, and described like the flow.
+        more: What else there is to say of the command.
+        epilog: What to say below the options, such as the exit statuses.
+    """
+    return argparse.ArgumentParser(
+        prog=Path(inspect.getfile(flow.fn)).stem,
+        description=f"{flow.description} {more}",
+        epilog=epilog,
+    )
+
+
+def add_flow_options(
+    parser: argparse.ArgumentParser,
+    flow: Flow[..., Any],
+    *,
+    names: Mapping[str, str] | None = None,
+    unset: Collection[str] = (),
+    without: Collection[str] = (),
+) -> None:
+    """Adds an argument for each parameter of a flow that can be typed into a command line.
+
+    A required parameter is a positional argument, the others are options. A flag that is on by
+    default is an option that starts with `--no-`.
+
+    Args:
+        parser: The parser of the flow's command.
+        flow: The flow.
+        names: Options that are called otherwise, by the parameter's name. A required parameter
+            that is among them may be left out, and is empty then.
+        unset: Parameters that are None if they are not given, so that the command can tell.
+        without: Parameters that get no argument here.
+    """
+    names = names or {}
+    for name, schema in flow.parameters.properties.items():
+        if schema.get("type") not in TYPES or name in without:
+            continue
+        option = names.get(name, f"--{name.replace('_', '-')}")
+        default = None if name in unset else schema.get("default", "")
+        text = schema.get("description", "")
+        if schema["type"] == "boolean":
+            _add_flag(parser, option, name, text, is_on=bool(default))
+            continue
+        value: dict[str, Any] = {
+            "type": BOUNDED.get(name, TYPES[schema["type"]]),
+            "help": _help(text, default),
+        }
+        if name in flow.parameters.required and name not in names:
+            parser.add_argument(name, metavar=name.upper(), **value)
+        else:
+            parser.add_argument(option, dest=name, default=default, metavar=_metavar(name), **value)
+
+
+def arguments_of(given: argparse.Namespace, flow: Flow[..., Any], **instead: Any) -> dict[str, Any]:
+    """The arguments to call a flow with: all that it has.
+
+    Args:
+        given: What the command was given.
+        flow: The flow.
+        instead: Arguments that are something else than what was given, such as the credentials.
+    """
+    names = [name for name in flow.parameters.properties if name not in instead]
+    return {name: getattr(given, name) for name in names} | instead
+
+
+def _add_flag(
+    parser: argparse.ArgumentParser, option: str, name: str, text: str, *, is_on: bool
+) -> None:
+    """Adds a flag. One that is on by default can be switched off, and its help is what the
+    description says of that: what follows "Otherwise"."""
+    if is_on:
+        option = option.replace("--", "--no-", 1)
+        text = text.partition("Otherwise ")[2]
+    action = "store_false" if is_on else "store_true"
+    parser.add_argument(option, dest=name, action=action, help=_help(text))
+
+
+def _metavar(name: str) -> str:
+    last_word = name.rpartition("_")[2]
+    return METAVARS.get(name) or METAVARS.get(last_word) or last_word.upper()
+
+
+def _help(text: str, default: object = None) -> str:
+    """A parameter's description as a help text: its first sentence, and the default."""
+    sentence = re.split(r"\.(?=\s+[A-Z0-9{]|\s*$)", " ".join(text.split()), maxsplit=1)[0]
+    if not sentence[1:2].isupper():
+        sentence = sentence[:1].lower() + sentence[1:]
+    if default:
+        shown = f"{default:g}" if isinstance(default, float) else default
+        sentence += f" ({shown})"
+    return sentence.replace("`", "'").replace("%", "%%")
