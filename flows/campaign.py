@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import math
 import os
 from datetime import UTC, datetime
 
@@ -42,7 +41,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit
+from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
@@ -256,7 +255,7 @@ async def _prepare(
         )
         if given.simulate:
             current.check_simulation()
-        limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
+        limit_usd = limit_given(given)
         return await prepare(current, clients, max_spend_usd=limit_usd, preflight=ask, dry_run=True)
 
 

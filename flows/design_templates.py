@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import math
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -37,7 +36,12 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import TEMPLATES, add_agreement_option, agreed_limit
+from prefect_staticadslab.cli.spending import (
+    TEMPLATES,
+    add_agreement_option,
+    agreed_limit,
+    limit_given,
+)
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,
@@ -146,7 +150,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     batch = TemplateBatch.open(given.source, given.output, sheet=given.sheet)
     plan = Plan.of(batch.table)
-    plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
+    plan.check_budget(limit_given(given))
     if ignored := batch.references.ignored:
         say(f"Not pictures, and left out: {', '.join(ignored)}")
     if given.dry_run:

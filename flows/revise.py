@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -40,7 +39,12 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.cli.spending import REVISIONS, add_agreement_option, agreed_limit
+from prefect_staticadslab.cli.spending import (
+    REVISIONS,
+    add_agreement_option,
+    agreed_limit,
+    limit_given,
+)
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_outcome import ended, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
@@ -151,7 +155,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     revisions = Revisions.open(given.spreadsheet, given.output, sheet=given.sheet)
     plan = Plan.of(revisions.table)
-    plan.check_budget(math.inf if given.max_spend_usd is None else given.max_spend_usd)
+    plan.check_budget(limit_given(given))
     credentials = given_credentials(given, stack)
     limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
     keep_simulated_pictures(given)

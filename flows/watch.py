@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import math
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -39,6 +38,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.cli.spending import limit_given
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.log_lines import (
@@ -250,7 +250,7 @@ async def _resolve(
 ) -> ImageAdRequest:
     cells = {name: getattr(given, name) for name in AD_OPTIONS}
     cells["editable"] = "true" if given.editable else ""
-    limit_usd = math.inf if given.max_spend_usd is None else given.max_spend_usd
+    limit_usd = limit_given(given)
     async with credentials.get_client(max_tries=3) as client:
         return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from hypothesis import settings
 from prefect_staticadslab import (
     ImageAdRequest,
     ImageAdResult,
+    JobState,
+    RowStatus,
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
@@ -208,6 +211,18 @@ def write_campaign(folder: Path, *prompts: str) -> str:
     lines = [",".join([*ids, "prompt"]), *(",".join([*ids.values(), p]) for p in prompts)]
     (folder / "in.csv").write_text("\n".join(lines) + "\n")
     return str(folder / "in.csv")
+
+
+def sent_at(moment: datetime, api_key_hash: str) -> JobState:
+    """A row that was sent then, with such an API key, and has no answer."""
+    return JobState(
+        RowStatus.SUBMITTING,
+        attempts=1,
+        submitted_at=moment,
+        idempotency_key="00ff" * 16,
+        api_key_hash=api_key_hash,
+        asked_at=moment,
+    )
 
 
 async def run_campaign(

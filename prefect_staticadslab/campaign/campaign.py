@@ -10,7 +10,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
@@ -19,8 +19,6 @@ from prefect_staticadslab.campaign.errors import CampaignError, Problem, Spreads
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
@@ -28,7 +26,6 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
@@ -118,7 +115,8 @@ async def prepare(
         SpreadsheetError: Rows are wrong; the message lists all of them.
         StaticAdsLabError: The API could not be asked about rows.
     """
-    Plan.of(batch.table).check_budget(max_spend_usd)
+    plan = Plan.of(batch.table)
+    plan.check_budget(max_spend_usd)
     organization, unchecked = "", 0
     if preflight and clients:
         accounts = [await check_key(client, batch.scopes) for client in clients]
@@ -127,7 +125,8 @@ async def prepare(
         unchecked = await batch.check(clients[0], accounts[0])
     if clients and not dry_run:
         await batch.adopt(clients)
-    return Prepared(batch, Plan.of(batch.table), clients, organization, unchecked)
+        plan = Plan.of(batch.table)
+    return Prepared(batch, plan, clients, organization, unchecked)
 
 
 async def run(
@@ -165,6 +164,10 @@ async def run(
         if any(result.stopped_by for result in results):
             break
     return results
+
+
+ONE_AD: Final = "one ad"
+"""What a campaign is called that is only checked, and has no idempotency keys."""
 
 
 class SeveralAdsError(CampaignError):
@@ -210,14 +213,14 @@ async def resolve_one_ad(
     try:
         account = await check_key(client)
         brief = Brief.read(_one_line(cells))
-        catalogue = await look_up(client, brief)
-        rows = read_rows(expand(brief, catalogue))
+        campaign = await read_campaign(brief, "", [client], name=ONE_AD)
+        rows = campaign.table.rows
         if len(rows) != 1:
             raise SeveralAdsError(
                 f"That is {len(rows)} image ads, and this makes one. "
                 "Name one of each, or put it into a spreadsheet for flows/campaign.py."
             )
-        await check_catalogue(client, account, rows, catalogue)
+        await campaign.check(client, account)
     except SpreadsheetError as error:
         raise SpreadsheetError(_without_row(problem) for problem in error.problems) from None
     (row,) = rows
@@ -231,8 +234,7 @@ async def resolve_one_ad(
 
 def price_line(request: ImageAdRequest) -> str:
     """What an ad costs, for people."""
-    kind = "editable" if request.editable else "flat"
-    return f"1 {kind} image ad: {request.price_usd:.2f} USD, billed when it completes"
+    return f"1 {request.job_name} image ad: {request.price_usd:.2f} USD, billed when it completes"
 
 
 def _one_line(cells: Mapping[str, str]) -> Spreadsheet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
@@ -98,6 +99,11 @@ def usd(text: str) -> float:
     except ValueError:
         message = f"{text!r} is not an amount in USD, 0 or more"
         raise argparse.ArgumentTypeError(message) from None
+
+
+def limit_given(given: argparse.Namespace) -> float:
+    """The limit that a command was given, in USD; infinity if it was given none."""
+    return math.inf if given.max_spend_usd is None else float(given.max_spend_usd)
 
 
 def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> float:

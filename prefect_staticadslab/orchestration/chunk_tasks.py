@@ -147,7 +147,6 @@ class ChunkTasks:
             for _ in range(self.attempts):
                 async with places[chunk.api_key_hash]:
                     attempt = await self._attempt(chunk, stopped.get(chunk.api_key_hash), threads)
-                await self._batch.collect(attempt)
                 results |= {result.position: result for result in attempt}
                 for result in attempt:
                     if result.stopped_by:
@@ -155,6 +154,7 @@ class ChunkTasks:
                 chunk = _failed_jobs(chunk, results)
                 if not chunk.ads:
                     break
+                await self._batch.collect(attempt)
             return list(results.values())
 
         try:

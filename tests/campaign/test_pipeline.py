@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
-from tests.conftest import MakeRequest
+from tests.conftest import MakeRequest, sent_at
 from tests.scripted import DROP, answer, data, error, scripted
 
 
@@ -64,17 +64,6 @@ def planned(
         PlannedJob(i, make_request(prompt), "campaign", str(i), (states or {}).get(i, JobState()))
         for i, prompt in enumerate(prompts)
     ]
-
-
-def sent_at(moment: datetime, api_key_hash: str) -> JobState:
-    return JobState(
-        RowStatus.SUBMITTING,
-        attempts=1,
-        submitted_at=moment,
-        idempotency_key="00ff" * 16,
-        api_key_hash=api_key_hash,
-        asked_at=moment,
-    )
 
 
 def statuses(results: Sequence[ImageAdResult]) -> list[str]:

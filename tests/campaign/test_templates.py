@@ -19,10 +19,10 @@ from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.simulator import SimulatorServer
-from tests.conftest import run_batch
+from tests.conftest import run_batch, sent_at
 
 
 @pytest.fixture(autouse=True)
@@ -171,24 +171,13 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
 KEY_HASH = "22dd" * 4
 
 
-def sent_at(moment: datetime) -> JobState:
-    return JobState(
-        RowStatus.SUBMITTING,
-        attempts=1,
-        submitted_at=moment,
-        idempotency_key="00ff" * 16,
-        api_key_hash=KEY_HASH,
-        asked_at=moment,
-    )
-
-
 def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: Path) -> None:
     output = str(tmp_path / "out.csv")
     batch = TemplateBatch.open(str(folder), output)
     now = datetime.now(UTC)
     day = timedelta(days=1)
     for position, asked in enumerate((now - day, now)):
-        sent = sent_at(asked)
+        sent = sent_at(asked, KEY_HASH)
         facts = batch.table.states[position].facts
         batch.table.update(position, replace(sent, facts=facts))
     batch.table.save_now()
@@ -223,7 +212,7 @@ async def test_a_reference_is_known_by_what_it_shows(
 def test_a_row_that_may_have_been_sent_and_is_gone_is_told(folder: Path, tmp_path: Path) -> None:
     output, now = str(tmp_path / "out.csv"), datetime.now(UTC)
     batch = TemplateBatch.open(str(folder), output)
-    batch.table.update(0, replace(sent_at(now), facts=batch.table.states[0].facts))
+    batch.table.update(0, replace(sent_at(now, KEY_HASH), facts=batch.table.states[0].facts))
     batch.table.save_now()
     (folder / "a.png").unlink()
     again = TemplateBatch.open(str(folder), output)

@@ -191,7 +191,6 @@ class _Chunk:
 
         decision = Decision(send_again=True)
         while decision.send_again:
-            error: StaticAdsLabError | None = None
             try:
                 begun = await send(
                     self._session.client,
@@ -202,9 +201,8 @@ class _Chunk:
             except _NotSentError:
                 attempt.not_sent(self._session.stopped_by)
                 decision = Decision()
-            except StaticAdsLabError as refusal:
-                error = refusal
-                decision = attempt.refused(refusal)
+            except StaticAdsLabError as error:
+                decision = attempt.refused(error)
                 self._session.count_create(error if decision.is_unanswered else None)
             else:
                 self._session.count_create(None)

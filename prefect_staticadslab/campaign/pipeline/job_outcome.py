@@ -49,8 +49,7 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
 
 def ended(state: JobState, status: RowStatus, **known: Any) -> JobState:
     """The last state of an attempt, which costs nothing unless it says so. No key goes with it."""
-    keyless = {"idempotency_key": None, "api_key_hash": None, "asked_at": None}
-    return replace(state, status=status, **{"cost_usd": Decimal(0), **keyless, **known})
+    return replace(state.without_key(), status=status, **{"cost_usd": Decimal(0), **known})
 
 
 def held_message(message: str) -> str:

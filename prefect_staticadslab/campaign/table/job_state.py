@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -133,6 +133,10 @@ class JobState:
     def is_unsent(self) -> bool:
         """Whether no ad is known for the row, and one is still to be created."""
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
+
+    def without_key(self) -> JobState:
+        """The same, but on its way no more: what it was sent with, and when, is forgotten."""
+        return replace(self, idempotency_key=None, api_key_hash=None, asked_at=None)
 
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
         """The values of result columns; see `JobType.columns`."""
@@ -294,16 +298,17 @@ def _sent(text: Mapping[str, str], attempts: int) -> _Sent:
 
     What does not look like a key is none: whoever wrote the table, it goes into a header.
     """
-    key, key_hash = text["idempotency_key"], text["api_key_hash"]
-    key, key_hash = (
-        key if _KEY.fullmatch(key) else "",
-        key_hash if _KEY_HASH.fullmatch(key_hash) else "",
-    )
+    key = _if_like(_KEY, text["idempotency_key"])
+    key_hash = _if_like(_KEY_HASH, text["api_key_hash"])
     found = _SENT.match(text["error"])
     asked_at = _moment(found["at"]) if found else None
     if found is None or asked_at is None:
-        return _Sent(key or None, key_hash or None, None, text["error"])
+        return _Sent(key, key_hash, None, text["error"])
     if found["account"] and not key and attempts:
         key = idempotency_key(found["campaign"], found["identity"], attempts)
         key_hash = found["account"]
-    return _Sent(key or None, key_hash or None, asked_at, text["error"][found.end() :].strip())
+    return _Sent(key, key_hash, asked_at, text["error"][found.end() :].strip())
+
+
+def _if_like(pattern: re.Pattern[str], text: str) -> str | None:
+    return text if pattern.fullmatch(text) else None

@@ -250,14 +250,7 @@ class JobTable(Generic[Q]):
         """
         state = self.states[position]
         if self.rows[position].removed:
-            state = replace(
-                state,
-                status=RowStatus.FAILED,
-                error=reason,
-                idempotency_key=None,
-                api_key_hash=None,
-                asked_at=None,
-            )
+            state = replace(state.without_key(), status=RowStatus.FAILED, error=reason)
         else:
             state = JobState(attempts=max(0, state.attempts - 1))
         self._elsewhere.pop(position, None)
