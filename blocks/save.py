@@ -25,8 +25,8 @@ from prefect_staticadslab.brand_kits.blocks import (
     prefect_blocks,
 )
 from prefect_staticadslab.brand_kits.diff import (
-    Finding,
-    Standing,
+    BlockComparison,
+    BlockStatus,
     compare_credentials,
     compare_kit,
     contents,
@@ -34,7 +34,7 @@ from prefect_staticadslab.brand_kits.diff import (
 from prefect_staticadslab.brand_kits.keys import KitKeys, client_of, look_up_file
 from prefect_staticadslab.brand_kits.kit import block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
-from prefect_staticadslab.brand_kits.resolve import LookedUp
+from prefect_staticadslab.brand_kits.resolve import ResolvedKits
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import PREFECT, hide_logs_of, say
 from prefect_staticadslab.cli.runner import run_command
@@ -81,8 +81,8 @@ async def check(keys: KitKeys) -> None:
     Raises:
         CampaignError: There is no key, or it is not accepted or lacks a scope; or there is no API.
     """
-    credentials = keys.own()
-    if keys.given is None:
+    credentials = keys.command_credentials()
+    if keys.environment is None:
         say(f"{API_KEY_VARIABLE} is not set: this is the saved block {keys.name!r}.")
     async with client_of(credentials) as client:
         account = await check_key(client)
@@ -91,25 +91,27 @@ async def check(keys: KitKeys) -> None:
     say(f"API:          {credentials.base_url}")
 
 
-def report(findings: Sequence[Finding]) -> int:
+def report(findings: Sequence[BlockComparison]) -> int:
     """Tells how blocks stand, and does nothing about it."""
     for finding in findings:
         say("\n".join(finding.lines()))
-    same = all(finding.standing is Standing.SAME for finding in findings)
+    same = all(finding.status is BlockStatus.SAME for finding in findings)
     return AS_ASKED if same else DIFFERS
 
 
 async def save(
-    prefect: PrefectBlocks, keys: KitKeys, kits: LookedUp, findings: Sequence[Finding]
+    prefect: PrefectBlocks, keys: KitKeys, kits: ResolvedKits, findings: Sequence[BlockComparison]
 ) -> int:
     """Saves what is missing, and what differs if it is to be overwritten; and tells all of it."""
     say(f"Block types:  {', '.join(await prefect.register())}")
     told = 0
     try:
-        if keys.given is not None:
-            if keys.finding.is_due(overwrite=keys.overwrite):
-                await prefect.save_credentials(keys.name, keys.given, overwrite=keys.overwrite)
-            told += tell(keys.finding, overwrite=keys.overwrite)
+        if keys.environment is not None:
+            if keys.comparison.is_due(overwrite=keys.overwrite):
+                await prefect.save_credentials(
+                    keys.name, keys.environment, overwrite=keys.overwrite
+                )
+            told += tell(keys.comparison, overwrite=keys.overwrite)
         for kit, finding in zip(kits.kits, findings, strict=True):
             if finding.is_due(overwrite=keys.overwrite):
                 await prefect.save_kit(kit, overwrite=keys.overwrite)
@@ -122,12 +124,12 @@ async def save(
     return DIFFERS if told else AS_ASKED
 
 
-def tell(finding: Finding, contents: str = "", *, overwrite: bool) -> bool:
+def tell(finding: BlockComparison, contents: str = "", *, overwrite: bool) -> bool:
     """Says what was done about a block. Returns whether it was left although it differs."""
     if finding.is_due(overwrite=overwrite):
         say("\n".join(finding.lines_after(contents)))
         return False
-    left = finding.standing is Standing.DIFFERS
+    left = finding.status is BlockStatus.DIFFERS
     say("\n".join(finding.lines()), is_error=left)
     return left
 

@@ -21,7 +21,7 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.date_patterns import escaped, fill_in, moment_of
+from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
@@ -43,8 +43,8 @@ from prefect_staticadslab.cli.runner import (
 )
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
-from prefect_staticadslab.orchestration.run_campaign import already_read, run_campaign
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
+from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue, run_campaign
 from prefect_staticadslab.orchestration.run_names import run_name as named
 
 DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip")
@@ -121,7 +121,7 @@ async def campaign(
     try:
         check_limit(max_spend_usd)
     except CampaignError as error:
-        watch.ended = await refused(error)
+        watch.ended = await refused_state(error)
         return watch.ended
     end = await run_campaign(
         spreadsheet,
@@ -140,7 +140,7 @@ async def campaign(
         preflight=preflight,
         time_zone=time_zone,
     )
-    watch.ended = await ended(end.state)
+    watch.ended = await final_state(end.state)
     return watch.ended
 
 
@@ -169,14 +169,14 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     if given.simulate or limit_usd is None or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
         limit_usd = agreed_limit(prepared.plan, given)
-        stack.enter_context(already_read(prepared.batch.catalogue))
+        stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
     arguments = arguments_of(
         given,
         campaign,
         credentials=credentials[0],
         more_credentials=credentials[1:],
         max_spend_usd=limit_usd,
-        **{name: escaped(getattr(given, name)) for name in DATED},
+        **{name: escape_braces(getattr(given, name)) for name in DATED},
     )
     return run_flow(lambda: campaign(**arguments, return_state=True))
 

@@ -19,10 +19,10 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     Additions,
     Outcome,
-    counted,
+    count_by_type,
     create_additions,
-    kinds_to_read,
     plan_additions,
+    types_to_read,
 )
 from prefect_staticadslab.campaign.catalogue_tables.report import (
     check_report,
@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
     tables,
     write_report,
 )
-from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource, read_wanted
+from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow, read_resource_rows
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import say
@@ -44,7 +44,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_names import named_by
 
 NOTHING_CREATED = "Dry run: nothing was created."
@@ -80,7 +80,7 @@ async def catalog(
     outcome = Outcome()
     try:
         check_report(output)
-        wanted = read_wanted(create) if create else []
+        wanted = read_resource_rows(create) if create else []
         async with credentials.get_client() as client:
             if create:
                 additions = await plan(client, wanted)
@@ -98,9 +98,9 @@ async def catalog(
     except (CampaignError, StaticAdsLabError) as error:
         if outcome.created:
             lines.append(f"The catalogue was not written: {error}")
-            started.ended = await ended(Failed(message="\n".join(lines)))
+            started.ended = await final_state(Failed(message="\n".join(lines)))
         else:
-            started.ended = await refused(error)
+            started.ended = await refused_state(error)
         return started.ended
     lines += [f"{name.replace('_', ' ') + ':':18} {len(frame)}" for name, frame in frames.items()]
     if content.unreadable:
@@ -109,13 +109,13 @@ async def catalog(
         logger.warning(lines[-1])
     lines.append(f"{'Catalogue:':18} {output}")
     made = Failed if outcome.failed else Completed
-    started.ended = await ended(made(message="\n".join(lines)))
+    started.ended = await final_state(made(message="\n".join(lines)))
     return started.ended
 
 
-async def plan(client: StaticAdsLabClient, wanted: list[WantedResource]) -> Additions:
+async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additions:
     """What a table's rows add to the catalogue as it is."""
-    kinds = kinds_to_read(wanted)
+    kinds = types_to_read(wanted)
     writes = {row.kind.scope.replace(":read", ":write") for row in wanted}
     account = await check_key(client, scopes=sorted({kind.scope for kind in kinds} | writes))
     return plan_additions(wanted, await read_catalogue(client, account, kinds))
@@ -123,10 +123,10 @@ async def plan(client: StaticAdsLabClient, wanted: list[WantedResource]) -> Addi
 
 def said_of(additions: Additions, outcome: Outcome) -> list[str]:
     """What became of a table, for people."""
-    lines = [f"Created: {counted([each.row.kind for each, _ in outcome.created])}"]
+    lines = [f"Created: {count_by_type([each.row.kind for each, _ in outcome.created])}"]
     if additions.present:
         kinds = [row.kind for row, _ in additions.present]
-        lines.append(f"There already, and left alone: {counted(kinds)}")
+        lines.append(f"There already, and left alone: {count_by_type(kinds)}")
     lines += [
         f"Row {each.row.row}: the {each} was not created: {reason}"
         for each, reason in outcome.failed
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     check_report(given.output)
-    wanted = read_wanted(given.create) if given.create else []
+    wanted = read_resource_rows(given.create) if given.create else []
     credentials = given_credentials(given, stack)
     if given.dry_run:
         say(asyncio.run(_described(credentials, wanted)))
@@ -160,7 +160,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
 
 
-async def _described(credentials: StaticAdsLabCredentials, wanted: list[WantedResource]) -> str:
+async def _described(credentials: StaticAdsLabCredentials, wanted: list[ResourceRow]) -> str:
     async with credentials.get_client(max_tries=3) as client:
         return (await plan(client, wanted)).describe()
 

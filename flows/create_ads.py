@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
 
@@ -68,7 +68,7 @@ async def create_ads(
             tries.check_keys_are_known()
         rows = spreadsheet_of(ads, brand_kit.defaults())
     except CampaignError as error:
-        watch.ended = await refused(error)
+        watch.ended = await refused_state(error)
         return watch.ended
     end = await run_campaign(
         rows,
@@ -82,5 +82,5 @@ async def create_ads(
         download_images=download_images,
         words=FORM_WORDS,
     )
-    watch.ended = await ended(end.state)
+    watch.ended = await final_state(end.state)
     return watch.ended

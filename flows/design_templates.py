@@ -48,7 +48,7 @@ from prefect_staticadslab.orchestration.chunk_tasks import (
     clients_of,
     keys_of,
 )
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
@@ -108,7 +108,7 @@ async def design_templates(
         check_places(download_images)
         batch.table.save_now()
     except CampaignError as error:
-        return await refused(error)
+        return await refused_state(error)
 
     logger.info(
         "%d of %d already completed; %d to create, up to %.2f USD%s",
@@ -133,7 +133,9 @@ async def design_templates(
         pictures = await keep_pictures(
             batch.table, download_images, "", None, base_url=credentials.base_url
         )
-    watch.ended = await ended(await reporter.report(results, pictures, is_created_enough=not wait))
+    watch.ended = await final_state(
+        await reporter.report(results, pictures, is_created_enough=not wait)
+    )
     return watch.ended
 
 

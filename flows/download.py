@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
 from prefect_staticadslab.credentials import refusals
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
 from prefect_staticadslab.orchestration.run_names import named_by
@@ -58,7 +58,7 @@ async def download_images(
         credentials = await _credentials(credentials_block)
         opened = _open(table, folder, images_zip)
     except CampaignError as error:
-        return await refused(error, title=REFUSED)
+        return await refused_state(error, title=REFUSED)
 
     lines = []
     try:
@@ -83,7 +83,7 @@ async def download_images(
     message = "\n".join(lines)
     done = pictures.is_complete and saved
     made = Completed if done else Failed
-    watch.ended = await ended(made(message=message))
+    watch.ended = await final_state(made(message=message))
     return watch.ended
 
 

@@ -37,8 +37,8 @@ from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
 from prefect_staticadslab.cli.spending import say_limits
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
-from prefect_staticadslab.orchestration.inbox_run import InboxRun, note_begun
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
+from prefect_staticadslab.orchestration.inbox_run import InboxRun, mark_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
 from prefect_staticadslab.orchestration.run_names import named_by
 
@@ -106,7 +106,7 @@ async def inbox(
             async with credentials.get_client(max_tries=3) as client:
                 await check_key(client)
     except CampaignError as error:
-        watch.ended = await refused(error)
+        watch.ended = await refused_state(error)
         return watch.ended
     day = DayLimit.of(max_spend_per_day_usd, time_zone)
     work = InboxRun(box, found, Budget.of(max_spend_usd), day, dry_run)
@@ -135,7 +135,7 @@ async def inbox(
         work.record(waiting, state)
         if state.is_cancelled():
             break
-    watch.ended = await ended(await work.end(), may_pass=work.may_pass)
+    watch.ended = await final_state(await work.end(), may_pass=work.may_pass)
     return watch.ended
 
 
@@ -174,7 +174,7 @@ async def inbox_campaign(
     Returns:
         See `flows/campaign.py`.
     """
-    note_begun(output)
+    mark_begun(output)
     end = await run_campaign(
         spreadsheet,
         output,

@@ -46,7 +46,7 @@ from prefect_staticadslab.cli.spending import (
     limit_given,
 )
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
-from prefect_staticadslab.orchestration.flow_outcome import ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
@@ -104,7 +104,7 @@ async def revise(
             check_places(download_images)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
-            return await refused(error, title=REFUSED)
+            return await refused_state(error, title=REFUSED)
 
         logger.info(
             "%d of %d already completed; %d to revise. %s",
@@ -130,7 +130,7 @@ async def revise(
             )
 
     notes = [revisions.trouble] if revisions.trouble else []
-    watch.ended = await ended(await reporter.report(results, pictures, notes=notes))
+    watch.ended = await final_state(await reporter.report(results, pictures, notes=notes))
     return watch.ended
 
 

@@ -39,12 +39,16 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.cli.spending import limit_given
-from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE, ended, refused
+from prefect_staticadslab.orchestration.flow_outcome import (
+    REFUSED_TITLE,
+    final_state,
+    refused_state,
+)
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.log_lines import (
     ALWAYS_SHOWN,
-    cost_is_told,
-    if_cost_is_untold,
+    cost_log_extra,
+    mark_cost_told,
 )
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
 from prefect_staticadslab.orchestration.run_names import named_by
@@ -85,9 +89,9 @@ async def watch(
         started.if_interrupted = goes_on(image_ad_id)
         started.ended = await follow(image_ad_id, credentials, timeout_seconds)
     except (CampaignError, StaticAdsLabError) as error:
-        started.ended = await refused(error, title=CANNOT_WATCH)
+        started.ended = await refused_state(error, title=CANNOT_WATCH)
     else:
-        started.ended = await ended(started.ended)
+        started.ended = await final_state(started.ended)
     return started.ended
 
 
@@ -143,14 +147,14 @@ async def create_and_watch(
             tries = await FlowRetries.of_this_run()
             tries.check_keys_are_known()
             request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
-            logger.info(price_line(request), extra=if_cost_is_untold())
+            logger.info(price_line(request), extra=cost_log_extra())
             created = await waiting.create_unless_failed(client, request, tries.name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
                 said = f"{error}. The ad may have been created."
-                started.ended = await ended(Failed(message=said))
+                started.ended = await final_state(Failed(message=said))
             else:
-                started.ended = await refused(error)
+                started.ended = await refused_state(error)
             return started.ended
     image_ad_id = created.image_ad.id
     word = "goes on" if created.replayed else "is created"
@@ -160,7 +164,7 @@ async def create_and_watch(
         started.ended = await follow(image_ad_id, credentials, timeout_seconds)
     except StaticAdsLabError as error:
         started.ended = Failed(message=f"{image_ad_id} cannot be watched: {error}")
-    started.ended = await ended(started.ended)
+    started.ended = await final_state(started.ended)
     return started.ended
 
 
@@ -234,7 +238,7 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     request = asyncio.run(_resolve(given, credentials))
     if not given.simulate:
         say(price_line(request), is_error=True)
-        cost_is_told()
+        mark_cost_told()
     limit_usd = given.max_spend_usd
     arguments = arguments_of(
         given,

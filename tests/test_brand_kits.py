@@ -13,14 +13,14 @@ from pydantic import SecretStr
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.brand_kits.diff import (
+    BlockStatus,
     SavedCredentials,
-    Standing,
     compare_credentials,
     compare_kit,
 )
 from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits, read_kits
-from prefect_staticadslab.brand_kits.resolve import LookedUp, look_up_kits
+from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
@@ -33,7 +33,7 @@ def read(text: str, suffix: str = ".toml") -> KitFile:
     return read_kits(text, suffix, "static-ads-lab")
 
 
-def told(file: KitFile | LookedUp) -> str:
+def told(file: KitFile | ResolvedKits) -> str:
     return "\n".join(map(str, file.problems))
 
 
@@ -184,7 +184,7 @@ def test_a_name_that_prefect_refuses_is_told_with_a_better_one() -> None:
 # The names
 
 
-async def look_up(client: StaticAdsLabClient, text: str) -> LookedUp:
+async def look_up(client: StaticAdsLabClient, text: str) -> ResolvedKits:
     file = read(text)
     assert file.problems == ()
     return await look_up_kits(client, await client.get_account(), file.kits)
@@ -282,12 +282,12 @@ KIT = BrandKit("a", "static-ads-lab", "dt_1", "brand_1", "prod_1", "aud_1", "pv_
 
 
 def test_every_field_that_differs_is_told() -> None:
-    assert compare_kit(KIT, KIT, {}).standing is Standing.SAME
+    assert compare_kit(KIT, KIT, {}).status is BlockStatus.SAME
     other = BrandKit(
         "a", "other", "dt_2", "brand_2", "prod_2", "aud_2", "", "Ho", True, False, True
     )
     finding = compare_kit(KIT, other, {"aud_1": "Commuters"})
-    assert finding.standing is Standing.DIFFERS
+    assert finding.status is BlockStatus.DIFFERS
     told = finding.lines()
     assert len(told) == len(fields(BrandKit)) - 1
     assert told[0] == (

@@ -17,8 +17,8 @@ from prefect_staticadslab.campaign.catalogue_tables.creation import (
     FRESH_KEYS,
     addition_key,
     create_additions,
-    kinds_to_read,
     plan_additions,
+    types_to_read,
 )
 from prefect_staticadslab.campaign.catalogue_tables.report import (
     ReportError,
@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
     tables,
     write_report,
 )
-from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
+from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -62,8 +62,8 @@ def write_xlsx(place: Path, sheets: Mapping[str, Sequence[Sequence[Any]]]) -> st
 
 async def add(client: StaticAdsLabClient, table: str) -> Any:
     """Reads, plans and creates, without Prefect."""
-    wanted = read_wanted(table)
-    content = await read_catalogue(client, await client.get_account(), kinds_to_read(wanted))
+    wanted = read_resource_rows(table)
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
     additions = plan_additions(wanted, content)
     return additions, await create_additions(client, additions)
 
@@ -193,8 +193,8 @@ async def test_a_table_adds_what_is_not_there_and_is_safe_to_run_again(
 async def test_two_runs_at_once_add_nothing_twice(
     client: StaticAdsLabClient, simulator: SimulatorServer
 ) -> None:
-    wanted = read_wanted(EXAMPLE)
-    content = await read_catalogue(client, await client.get_account(), kinds_to_read(wanted))
+    wanted = read_resource_rows(EXAMPLE)
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
     plans = [plan_additions(wanted, content) for _ in range(2)]
     outcomes = await asyncio.gather(*(create_additions(client, plan) for plan in plans))
     ids = [[identifier for _, identifier in outcome.created] for outcome in outcomes]
@@ -335,7 +335,7 @@ def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
     tmp_path: Path, write: Callable[[Path], str], says: list[str]
 ) -> None:
     with pytest.raises(SpreadsheetError) as refused:
-        read_wanted(write(tmp_path))
+        read_resource_rows(write(tmp_path))
     told = str(refused.value).splitlines()
     assert len(told) == len(says)
     assert all(line.startswith(said) for line, said in zip(told, says, strict=True))
@@ -347,7 +347,7 @@ def test_a_problem_says_in_which_sheet_it_is(tmp_path: Path) -> None:
         "products": [["name", "brand"], [None, "A"]],
     }
     with pytest.raises(SpreadsheetError, match=r"Row 2, .* \(sheet products\)"):
-        read_wanted(write_xlsx(tmp_path / "new.xlsx", sheets))
+        read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
 
 
 async def test_parents_that_are_nowhere_or_several_and_rows_that_are_there_twice_are_told(
@@ -363,8 +363,8 @@ async def test_parents_that_are_nowhere_or_several_and_rows_that_are_there_twice
         "audience,All,,,Cold Brew Kit",
         "audience,All,Harbor Roast,,Cold Brew Kit",
     )(tmp_path)
-    wanted = read_wanted(table)
-    content = await read_catalogue(client, await client.get_account(), kinds_to_read(wanted))
+    wanted = read_resource_rows(table)
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
     with pytest.raises(SpreadsheetError) as refused:
         plan_additions(wanted, content)
     assert {str(problem).split(".")[0] for problem in refused.value.problems} == {

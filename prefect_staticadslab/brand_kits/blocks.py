@@ -1,4 +1,4 @@
-"""Reads and saves blocks on Prefect's server. Its errors are told without what was sent to it."""
+"""Reads and saves blocks on Prefect's server. No error message repeats what was sent to it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
 from prefect_staticadslab.image_ad_job import ImageAdJob
 
 BLOCK_TYPES: Final = (StaticAdsLabCredentials, ImageAdJob)
-"""All that this package has."""
+"""The block types of this package."""
 
 
 class PrefectError(CampaignError):
-    """Prefect's server does not do what it is asked for."""
+    """Prefect's server refused a request or did not answer."""
 
 
 class PrefectBlocks:
@@ -43,10 +43,10 @@ class PrefectBlocks:
         Returns:
             Their names.
         """
-        with _told():
-            for kind in BLOCK_TYPES:
-                await kind.aregister_type_and_schema(client=self._client)
-        return [kind.get_block_type_name() for kind in BLOCK_TYPES]
+        with _translate_errors():
+            for block_type in BLOCK_TYPES:
+                await block_type.aregister_type_and_schema(client=self._client)
+        return [block_type.get_block_type_name() for block_type in BLOCK_TYPES]
 
     async def credentials(self, name: str) -> SavedCredentials | None:
         """The saved credentials block of this name, if there is one."""
@@ -54,13 +54,13 @@ class PrefectBlocks:
         if document is None:
             return None
         key, url = (document.data.get(field) for field in ("api_key", "base_url"))
-        usable, unfit = None, ""
+        usable, problem = None, ""
         try:
             fields = {k: v for k, v in (("api_key", key), ("base_url", url)) if v is not None}
             usable = StaticAdsLabCredentials.model_validate(fields)
         except pydantic.ValidationError as error:
-            unfit = "; ".join(refusals(error))
-        return SavedCredentials(SecretStr(str(key or "")), str(url or ""), usable, unfit)
+            problem = "; ".join(refusals(error))
+        return SavedCredentials(SecretStr(str(key or "")), str(url or ""), usable, problem)
 
     async def kit(self, name: str) -> BrandKit | None:
         """The saved brand kit of this name, if there is one."""
@@ -75,7 +75,7 @@ class PrefectBlocks:
         Raises:
             PrefectError: There is one of this name, and it is not to be overwritten.
         """
-        with _told():
+        with _translate_errors():
             await credentials.asave(name, overwrite=overwrite, client=self._client)
 
     async def save_kit(self, kit: BrandKit, *, overwrite: bool) -> None:
@@ -85,7 +85,7 @@ class PrefectBlocks:
             PrefectError: There is one of this name, and it is not to be overwritten; or there is no
                 credentials block to refer to.
         """
-        with _told():
+        with _translate_errors():
             credentials = await StaticAdsLabCredentials.aload(kit.credentials, client=self._client)
             options = ImageAdOptions(
                 generate_ai_images=kit.generate_ai_images, generate_copy=kit.generate_copy
@@ -103,11 +103,11 @@ class PrefectBlocks:
             )
             await block.asave(kit.name, overwrite=overwrite, client=self._client)
 
-    async def _read(self, slug: str, name: str) -> BlockDocument | None:
-        with _told():
+    async def _read(self, block_type_slug: str, name: str) -> BlockDocument | None:
+        with _translate_errors():
             try:
                 return await self._client.read_block_document_by_name(
-                    name, block_type_slug=slug, include_secrets=True
+                    name, block_type_slug=block_type_slug, include_secrets=True
                 )
             except ObjectNotFound:
                 return None
@@ -121,7 +121,7 @@ async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
         PrefectError: There is no server.
     """
     async with contextlib.AsyncExitStack() as stack:
-        with _told():
+        with _translate_errors():
             client = await stack.enter_async_context(get_client())
             # Any web server says of a block that it is not found; only Prefect's has a version.
             await client.api_version()
@@ -129,7 +129,7 @@ async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
 
 
 def kit_of(name: str, document: BlockDocument) -> BrandKit:
-    """What a saved `ImageAdJob` holds, whatever that is."""
+    """The brand kit that a saved `ImageAdJob` holds; fields that are not set are ""."""
     data = document.data
     options = _options(data.get("options"))
     return BrandKit(
@@ -158,6 +158,7 @@ def _text(data: Mapping[str, Any], field: str) -> str:
 
 
 def _options(value: object) -> ImageAdOptions:
+    """The options that a saved block holds; the defaults if they are not valid."""
     try:
         return ImageAdOptions.model_validate(value or {})
     except pydantic.ValidationError:
@@ -165,8 +166,11 @@ def _options(value: object) -> ImageAdOptions:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Prefect's errors in words for people; what the server answers may quote the key."""
+def _translate_errors() -> Iterator[None]:
+    """Raises Prefect's errors as `PrefectError`s, without the answer's body.
+
+    The body may quote the key.
+    """
     url = PREFECT_API_URL.value()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Compares what is saved with what should be: pure, and never with a key in what it says."""
+"""Compares saved blocks with what they should hold. No I/O, and no message shows a key."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Final
 from pydantic import SecretStr
 
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.brand_kits.kit import BrandKit, described
+from prefect_staticadslab.brand_kits.kit import BrandKit, id_with_name
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 WIDEST: Final = 120
-"""Of a longer text, what is shown begins where it differs."""
+"""Characters of a text in a message; a longer one is shown from the first difference on."""
 
 BEFORE: Final = 15
-"""And so many characters before."""
+"""Characters shown before the first difference."""
 
 
-class Standing(StrEnum):
-    """How a saved block stands to what was asked for."""
+class BlockStatus(StrEnum):
+    """Whether a block is saved, and with the expected content."""
 
     MISSING = "missing"
     SAME = "same"
@@ -35,20 +35,20 @@ class Difference:
     Attributes:
         field: Its name.
         saved: What it is in Prefect, for people.
-        wanted: What it should be.
+        expected: What it should be.
     """
 
     field: str
     saved: str
-    wanted: str
+    expected: str
 
     def message_in(self, source: str) -> str:
         """The difference, before anything is replaced."""
-        return f"{self.field} is {self.saved} in Prefect and {self.wanted} in the {source}"
+        return f"{self.field} is {self.saved} in Prefect and {self.expected} in the {source}"
 
     def replaced(self) -> str:
         """The difference, once it is replaced."""
-        return f"{self.field} was {self.saved} and is now {self.wanted}"
+        return f"{self.field} was {self.saved} and is now {self.expected}"
 
 
 @dataclass(frozen=True)
@@ -58,89 +58,97 @@ class SavedCredentials:
     Attributes:
         api_key: Its key.
         base_url: Where its API is.
-        usable: The block, if it is fit for use.
-        unfit: Why it is not.
+        usable: The credentials, if they are valid; else None.
+        problem: Why they are not valid; else "".
     """
 
     api_key: SecretStr
     base_url: str
     usable: StaticAdsLabCredentials | None = None
-    unfit: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """How one block stands.
+class BlockComparison:
+    """How one saved block compares with what it should hold.
 
     Attributes:
         title: What it is, with its name, for people.
-        standing: How it stands.
-        differences: What is not the same.
-        source: Where it is said how it should be.
+        status: Whether it is missing, the same or different.
+        differences: The fields that differ.
+        source: Where the expected content comes from, for messages: the file or the environment.
     """
 
     title: str
-    standing: Standing
+    status: BlockStatus
     differences: tuple[Difference, ...] = ()
     source: str = "file"
 
     def is_due(self, *, overwrite: bool) -> bool:
-        """Whether it is to be saved.
+        """Whether it must be saved: it is missing, or differs and may be overwritten.
 
         Args:
             overwrite: Whether what differs is replaced.
         """
-        differs = self.standing is Standing.DIFFERS
-        return self.standing is Standing.MISSING or (overwrite and differs)
+        is_different = self.status is BlockStatus.DIFFERS
+        return self.status is BlockStatus.MISSING or (overwrite and is_different)
 
     def lines(self) -> list[str]:
-        """What to say of it if nothing is done about it."""
-        match self.standing:
-            case Standing.MISSING:
+        """What to tell people about it if it is left as it is, a line per fact."""
+        match self.status:
+            case BlockStatus.MISSING:
                 return [f"{self.title} is not there."]
-            case Standing.SAME:
+            case BlockStatus.SAME:
                 return [f"{self.title} is there already, and the same."]
         return [f"{self.title}: {each.message_in(self.source)}." for each in self.differences]
 
     def lines_after(self, contents: str = "") -> list[str]:
-        """What to say of it once it is saved."""
-        if self.standing is Standing.MISSING:
+        """What to tell people about it once it is saved, a line per fact."""
+        if self.status is BlockStatus.MISSING:
             return [f"{self.title} is saved{f': {contents}' if contents else ''}."]
         return [f"{self.title} is replaced: {each.replaced()}." for each in self.differences]
 
 
 def compare_credentials(
-    name: str, saved: SavedCredentials | None, wanted: StaticAdsLabCredentials | None
-) -> Finding:
-    """How the credentials block stands to those of the environment; None are not given there."""
-    title = f"Block {name!r}"
-    if saved is None:
-        return Finding(title, Standing.MISSING, source="environment")
-    differences = []
-    if wanted is not None:
-        if saved.api_key.get_secret_value() != wanted.api_key.get_secret_value():
-            differences.append(Difference("api_key", "another key", f"that of {API_KEY_VARIABLE}"))
-        theirs = saved.usable.base_url if saved.usable else saved.base_url
-        if theirs != wanted.base_url:
-            differences.append(Difference("base_url", repr(theirs), repr(wanted.base_url)))
-    standing = Standing.DIFFERS if differences else Standing.SAME
-    return Finding(title, standing, tuple(differences), "environment")
-
-
-def compare_kit(saved: BrandKit | None, wanted: BrandKit, names: Mapping[str, str]) -> Finding:
-    """How a brand kit stands.
+    name: str, saved: SavedCredentials | None, expected: StaticAdsLabCredentials | None
+) -> BlockComparison:
+    """Compares a saved credentials block with the environment's credentials.
 
     Args:
-        saved: What Prefect has; None is nothing.
-        wanted: What the file says.
-        names: The names of ids.
+        name: The block's name.
+        saved: What Prefect has; None if there is no such block.
+        expected: The environment's credentials; None if it has none, and then none can differ.
     """
-    title = f"Brand kit {wanted.name!r}"
+    title = f"Block {name!r}"
     if saved is None:
-        return Finding(title, Standing.MISSING)
+        return BlockComparison(title, BlockStatus.MISSING, source="environment")
+    differences = []
+    if expected is not None:
+        if saved.api_key.get_secret_value() != expected.api_key.get_secret_value():
+            differences.append(Difference("api_key", "another key", f"that of {API_KEY_VARIABLE}"))
+        saved_url = saved.usable.base_url if saved.usable else saved.base_url
+        if saved_url != expected.base_url:
+            differences.append(Difference("base_url", repr(saved_url), repr(expected.base_url)))
+    status = BlockStatus.DIFFERS if differences else BlockStatus.SAME
+    return BlockComparison(title, status, tuple(differences), "environment")
+
+
+def compare_kit(
+    saved: BrandKit | None, expected: BrandKit, names: Mapping[str, str]
+) -> BlockComparison:
+    """Compares a saved brand kit with the one of the file.
+
+    Args:
+        saved: What Prefect has; None if there is no such block.
+        expected: The kit of the file.
+        names: The resources' names by their ids.
+    """
+    title = f"Brand kit {expected.name!r}"
+    if saved is None:
+        return BlockComparison(title, BlockStatus.MISSING)
     differences = []
     for field in fields(BrandKit):
-        before, after = getattr(saved, field.name), getattr(wanted, field.name)
+        before, after = getattr(saved, field.name), getattr(expected, field.name)
         if before == after:
             continue
         if field.name == "credentials":
@@ -150,23 +158,23 @@ def compare_kit(saved: BrandKit | None, wanted: BrandKit, names: Mapping[str, st
         else:
             texts = _value(before, names), _value(after, names)
         differences.append(Difference(field.name, *texts))
-    standing = Standing.DIFFERS if differences else Standing.SAME
-    return Finding(title, standing, tuple(differences))
+    status = BlockStatus.DIFFERS if differences else BlockStatus.SAME
+    return BlockComparison(title, status, tuple(differences))
 
 
 def contents(kit: BrandKit, names: Mapping[str, str]) -> str:
-    """What a kit holds, for people."""
-    return ", ".join(described(identifier, names) for identifier in kit.ids)
+    """A kit's ids with their names, for people."""
+    return ", ".join(id_with_name(identifier, names) for identifier in kit.ids)
 
 
 def _value(value: str | bool | None, names: Mapping[str, str]) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return described(value, names) if value else "not set"
+    return id_with_name(value, names) if value else "not set"
 
 
 def _excerpts(before: str, after: str) -> tuple[str, str]:
-    """Two texts from where they differ, or all of them if they are short."""
+    """Two texts as a message shows them: from where they differ, or whole if they are short."""
     start = 0
     if max(len(before), len(after)) > WIDEST:
         pairs = zip(before, after, strict=False)
@@ -178,6 +186,6 @@ def _excerpts(before: str, after: str) -> tuple[str, str]:
 def _excerpt(text: str, start: int) -> str:
     if not text:
         return "not set"
-    shown = text[start : start + WIDEST]
-    cut = "…" if start + WIDEST < len(text) else ""
-    return repr(f"{'…' if start else ''}{shown}{cut}")
+    excerpt = text[start : start + WIDEST]
+    ellipsis = "…" if start + WIDEST < len(text) else ""
+    return repr(f"{'…' if start else ''}{excerpt}{ellipsis}")

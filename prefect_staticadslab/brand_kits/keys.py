@@ -1,4 +1,4 @@
-"""Which key stands for which saved block, and what brand kits are with it."""
+"""The credentials of each block that brand kits refer to, and the kits looked up with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.brand_kits.diff import Finding, SavedCredentials, Standing
+from prefect_staticadslab.brand_kits.diff import BlockComparison, BlockStatus, SavedCredentials
 from prefect_staticadslab.brand_kits.kit import (
     BrandKit,
     KitProblem,
@@ -16,7 +16,7 @@ from prefect_staticadslab.brand_kits.kit import (
     block_name_problem,
 )
 from prefect_staticadslab.brand_kits.kit_file import KitFile, WrittenKit
-from prefect_staticadslab.brand_kits.resolve import LookedUp, look_up_kits
+from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -31,46 +31,46 @@ class KitKeys:
 
     Attributes:
         name: The block that it saves.
-        given: What the environment says it should be, if it says so.
+        environment: The environment's credentials, if it has any.
         saved: What is saved by name: this block, and those that brand kits refer to.
-        finding: How the saved one stands to the environment's.
+        comparison: The saved block compared with the environment's credentials.
         overwrite: Whether it is replaced if it differs.
     """
 
     name: str
-    given: StaticAdsLabCredentials | None
+    environment: StaticAdsLabCredentials | None
     saved: Mapping[str, SavedCredentials | None]
-    finding: Finding
+    comparison: BlockComparison
     overwrite: bool
 
     @property
-    def stays(self) -> bool:
-        """Whether the saved block stays, although it differs from the environment."""
-        return self.finding.standing is Standing.DIFFERS and not self.overwrite
+    def keeps_saved_block(self) -> bool:
+        """Whether the saved block is kept although it differs from the environment."""
+        return self.comparison.status is BlockStatus.DIFFERS and not self.overwrite
 
-    def own(self) -> StaticAdsLabCredentials:
-        """The credentials that the command is given: the environment's, or else the saved ones.
+    def command_credentials(self) -> StaticAdsLabCredentials:
+        """The command's own credentials: the environment's, or else those of its saved block.
 
         Raises:
             CampaignError: There are none, or they cannot be used.
         """
-        if self.given is not None:
-            return self.given
+        if self.environment is not None:
+            return self.environment
         if self.saved.get(self.name) is None:
             raise CampaignError(
                 f"No API key: set the environment variable {API_KEY_VARIABLE}. "
                 f"There is no saved block {self.name!r} either."
             )
-        return self.of(self.name)
+        return self.credentials_for(self.name)
 
-    def of(self, name: str) -> StaticAdsLabCredentials:
-        """What the block of this name will hold, which is what its brand kits are used with.
+    def credentials_for(self, name: str) -> StaticAdsLabCredentials:
+        """The credentials that the block of this name will hold once the command has ended.
 
         Raises:
             CampaignError: There is none, or it cannot be used.
         """
-        if name == self.name and self.given is not None and not self.stays:
-            return self.given
+        if name == self.name and self.environment is not None and not self.keeps_saved_block:
+            return self.environment
         saved = self.saved.get(name)
         if saved is None:
             raise CampaignError(
@@ -78,16 +78,16 @@ class KitKeys:
                 f"{API_KEY_VARIABLE} set: python blocks/save.py --name {name}"
             )
         if saved.usable is None:
-            raise CampaignError(f"The saved block {name!r} cannot be used: {saved.unfit}")
+            raise CampaignError(f"The saved block {name!r} cannot be used: {saved.problem}")
         return saved.usable
 
 
 def client_of(credentials: StaticAdsLabCredentials) -> StaticAdsLabClient:
-    """A client that gives up soon."""
+    """A client that sends a request at most three times."""
     return credentials.get_client(max_tries=MAX_TRIES)
 
 
-async def look_up_file(file: KitFile, keys: KitKeys) -> LookedUp:
+async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
     """A file's kits in ids, each looked up with the key that it will be used with.
 
     Raises:
@@ -96,21 +96,21 @@ async def look_up_file(file: KitFile, keys: KitKeys) -> LookedUp:
     kits: dict[str, BrandKit] = {}
     names: dict[str, str] = {}
     problems = list(file.problems)
-    for block, theirs in _by_block(file).items():
+    for block, block_kits in _by_block(file).items():
         try:
-            async with client_of(keys.of(block)) as client:
-                found = await look_up_kits(client, await check_key(client), theirs)
+            async with client_of(keys.credentials_for(block)) as client:
+                resolved = await look_up_kits(client, await check_key(client), block_kits)
         except CampaignError as error:
-            message = f"{error}{_hint(keys, block)}"
-            problems.append(KitProblem(message, theirs[0].name, "credentials"))
+            message = f"{error}{_overwrite_hint(keys, block)}"
+            problems.append(KitProblem(message, block_kits[0].name, "credentials"))
             continue
-        kits |= {kit.name: kit for kit in found.kits}
-        names |= found.names
-        problems += found.problems
+        kits |= {kit.name: kit for kit in resolved.kits}
+        names |= resolved.names
+        problems += resolved.problems
     if problems:
         order = {kit.name: number for number, kit in enumerate(file.kits, start=1)}
         raise KitsError(tuple(sorted(problems, key=lambda problem: order.get(problem.kit, 0))))
-    return LookedUp(tuple(kits[kit.name] for kit in file.kits), names=names)
+    return ResolvedKits(tuple(kits[kit.name] for kit in file.kits), names=names)
 
 
 def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
@@ -121,8 +121,8 @@ def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
     return by_block
 
 
-def _hint(keys: KitKeys, block: str) -> str:
-    if block != keys.name or not keys.stays:
+def _overwrite_hint(keys: KitKeys, block: str) -> str:
+    if block != keys.name or not keys.keeps_saved_block:
         return ""
     return (
         f" (So it is with the saved block {block!r}, which differs from the environment. "

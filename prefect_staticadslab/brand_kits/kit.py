@@ -52,8 +52,8 @@ class KitProblem:
 
     Attributes:
         message: What is wrong, and what to do.
-        kit: The kit's name; "" if it is none of a kit.
-        field: Its field; "" if it is none of a field.
+        kit: The kit's name; "" if the problem is not about one kit.
+        field: Its field; "" if the problem is not about one field.
     """
 
     message: str
@@ -98,11 +98,11 @@ def block_name_problem(name: str) -> str | None:
         return None
     if _is_key(name):
         return "This is an API key, and it needs the name of a block. Keep keys out of files."
-    better = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
-    instead = f" Call it {better}." if _NAME.fullmatch(better) else ""
+    corrected = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
+    suggestion = f" Call it {corrected}." if _NAME.fullmatch(corrected) else ""
     return (
         f"{shortened(name)!r} cannot be a block's name: it may have lower case letters, digits "
-        f"and dashes only.{instead}"
+        f"and dashes only.{suggestion}"
     )
 
 
@@ -110,7 +110,7 @@ def _is_key(name: str) -> bool:
     return name.strip().casefold().startswith(KEY_PREFIX)
 
 
-def described(identifier: str, names: Mapping[str, str]) -> str:
-    """An id with its name, as far as that is known."""
+def id_with_name(identifier: str, names: Mapping[str, str]) -> str:
+    """An id followed by its name in brackets; the id alone if its name is not in `names`."""
     name = names.get(identifier)
     return f"{identifier} ({name})" if name else identifier

@@ -1,4 +1,4 @@
-"""Reads a file of brand kits: TOML or YAML, a table for each kit. All that is wrong is noted."""
+"""Reads a file of brand kits: TOML or YAML, a table for each kit. All problems are collected."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class KitFile:
 
 
 def open_kits(location: str, default_credentials: str) -> KitFile:
-    """Reads a file.
+    """Reads a file of brand kits; problems of single kits are in the result.
 
     Args:
         location: A path that ends in `.toml`, `.yaml` or `.yml`.
@@ -89,7 +89,7 @@ def open_kits(location: str, default_credentials: str) -> KitFile:
 
 
 def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
-    """Reads a file's text.
+    """Reads the text of a file of brand kits; problems of single kits are in the result.
 
     Args:
         text: What is in it.
@@ -108,7 +108,7 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
         assert "Did you mean brand?" in str(file.problems[0])
         ```
     """
-    tables = _toml(text) if suffix in TOML else _yaml(text)
+    tables = _parse_toml(text) if suffix in TOML else _parse_yaml(text)
     if tables is None or tables == {}:
         example = TOML_EXAMPLE if suffix in TOML else YAML_EXAMPLE
         raise CampaignError(f"holds no brand kits. The smallest one looks like this:\n{example}")
@@ -125,9 +125,9 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
     for name, table in tables.items():
         if not isinstance(table, dict):
             message = "stands outside of any brand kit. Put it below the kit's name."
-            known = str(name) in FIELDS
+            is_field = str(name) in FIELDS
             problems.append(
-                KitProblem(message if known else "is no table of fields.", "", str(name))
+                KitProblem(message if is_field else "is no table of fields.", "", str(name))
             )
             continue
         reader = _KitReader(str(name))
@@ -137,6 +137,7 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
 
 
 def _is_of_a_kit(name: Any, table: Any) -> bool:
+    """Whether a top-level entry looks like a brand kit or like one of its fields."""
     if not isinstance(table, dict):
         return _nearest_field(str(name)) is not None
     return not table or any(map(_nearest_field, map(str, islice(table, KIT_FIELDS))))
@@ -147,7 +148,7 @@ def _nearest_field(name: str) -> str | None:
     return next(iter(near), None)
 
 
-def _toml(text: str) -> Any:
+def _parse_toml(text: str) -> Any:
     for number, line in enumerate(text.splitlines(), 1):
         if line.count(".") > KIT_DOTS:
             raise CampaignError(
@@ -158,27 +159,27 @@ def _toml(text: str) -> Any:
     except RecursionError:
         raise CampaignError(f"is no valid TOML: {_TOO_DEEP}.") from None
     except ValueError as error:  # also of a number with thousands of digits
-        said, _, place = str(error).rpartition(" (at ")
-        reason = next((s for s in _TOML_REASONS if said.startswith(s)), "it is not understood")
+        message, _, place = str(error).rpartition(" (at ")
+        reason = next((s for s in _TOML_REASONS if message.startswith(s)), "it is not understood")
         place = f" (at {place}" if _PLACE.fullmatch(place) else ""
         raise CampaignError(f"is no valid TOML: {reason}{place}.") from None
 
 
-def _yaml(text: str) -> Any:
+def _parse_yaml(text: str) -> Any:
     # Prefect's own dependency; it tells keys that are there twice, and takes `no` for a text.
     from ruamel.yaml import YAML as Parser
     from ruamel.yaml.error import MarkedYAMLError
 
     parser = Parser(typ="safe", pure=True)
-    parser.Constructor = _bounded(parser.Constructor)
+    parser.Constructor = _limit_merges(parser.Constructor)
     try:
         return parser.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        reason = _BEFORE_A_QUOTE.match(str(error.problem or "")) or [""]
-        said = reason[0].strip(" ,:") or "it is not understood"
-        raise CampaignError(f"is no valid YAML: {said}{place}.") from None
+        reason = _UNQUOTED_START.match(str(error.problem or "")) or [""]
+        unquoted = reason[0].strip(" ,:") or "it is not understood"
+        raise CampaignError(f"is no valid YAML: {unquoted}{place}.") from None
     except RecursionError:
         raise CampaignError(f"is no valid YAML: {_TOO_DEEP}.") from None
     except CampaignError:
@@ -187,8 +188,11 @@ def _yaml(text: str) -> Any:
         raise CampaignError("is no valid YAML: a value in it is not understood.") from None
 
 
-def _bounded(constructor: Any) -> Any:
-    """A YAML constructor that gives up where merges, of merges, of merges, would fill memory."""
+def _limit_merges(constructor: Any) -> Any:
+    """A YAML constructor that refuses a table of more than `KIT_FIELDS` merged fields.
+
+    Merges of merges (`<<: [*a, *b]`) can make a short file fill the memory.
+    """
     from ruamel.yaml.constructor import ConstructorError
 
     class Bounded(constructor):  # type: ignore[misc]
@@ -226,16 +230,16 @@ _TOML_REASONS: Final = (
     "Unescaped",
     "Unterminated string",
 )
-"""How Python's own messages begin; how some of them go on is what the file says."""
+"""How Python's messages begin. They may go on with a part of the file, which is not shown."""
 
 _PLACE: Final = re.compile(r"(?:line \d+, column \d+|end of document)\)", re.ASCII)
 
-_BEFORE_A_QUOTE: Final = re.compile(r"(?:(?!,? but )(?:[A-Za-z <>,-]|'[^A-Za-z0-9]'))+")
-"""What ruamel's messages say before they quote the file; signs are no more than signs."""
+_UNQUOTED_START: Final = re.compile(r"(?:(?!,? but )(?:[A-Za-z <>,-]|'[^A-Za-z0-9]'))+")
+"""The start of ruamel's messages, up to where they quote the file; single signs may be quoted."""
 
 
 class _KitReader:
-    """Reads one kit, and notes what is wrong with it."""
+    """Reads one kit, and collects what is wrong with it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -246,21 +250,21 @@ class _KitReader:
             self.problems.append(KitProblem(wrong, self._name))
         for name in map(str, table):
             if name not in FIELDS:
-                self._note(name, _unknown(name))
+                self._add_problem(name, _unknown_field_message(name))
         texts = {name: self._text(name, table.get(name)) for name in TEXT_FIELDS}
         switches = {name: self._switch(name, table.get(name)) for name in SWITCHES}
         credentials = texts["credentials"] or default_credentials
         if wrong := block_name_problem(credentials):
-            self._note("credentials", wrong)
-        said = [value for name, value in texts.items() if value and name != "credentials"]
-        said += [name for name, value in switches.items() if value is not None]
-        if not said and not self.problems:
+            self._add_problem("credentials", wrong)
+        values_set = [value for name, value in texts.items() if value and name != "credentials"]
+        values_set += [name for name, value in switches.items() if value is not None]
+        if not values_set and not self.problems:
             self.problems.append(KitProblem("is empty. Give it a brand, at least.", self._name))
         return WrittenKit(
             self._name, credentials, self._selectors(texts), texts["prompt"], **switches
         )
 
-    def _note(self, name: str, message: str) -> None:
+    def _add_problem(self, name: str, message: str) -> None:
         self.problems.append(KitProblem(message, self._name, name))
 
     def _text(self, name: str, value: Any) -> str:
@@ -269,13 +273,15 @@ class _KitReader:
         if isinstance(value, str):
             return plain_text(value).strip()
         hint = "" if isinstance(value, list | dict) else " Put it in quotes."
-        self._note(name, f"must be one text, and is {_told(value)}.{hint}")
+        self._add_problem(name, f"must be one text, and is {_value_words(value)}.{hint}")
         return ""
 
     def _switch(self, name: str, value: Any) -> bool | None:
         if value is None or isinstance(value, bool):
             return value
-        self._note(name, f"must be true or false, without quotes, and is {_told(value)}.")
+        self._add_problem(
+            name, f"must be true or false, without quotes, and is {_value_words(value)}."
+        )
         return None
 
     def _selectors(self, texts: Mapping[str, str]) -> dict[ResourceType, Selector]:
@@ -285,43 +291,44 @@ class _KitReader:
             if not id_text and not name_text:
                 continue
             if ALL in (id_text, name_text):
-                self._note(kind.name if name_text else kind.id_column, _one(kind))
+                self._add_problem(
+                    kind.name if name_text else kind.id_column, _one_only_message(kind)
+                )
                 continue
             has_parent = not kind.parent or texts[kind.parent] or texts[kind.parent_column]
             if name_text and not has_parent:
                 if id_text or not name_text.startswith(ID_COLUMNS[kind.id_column][0]):
-                    self._note(kind.name, _homeless(kind))
+                    self._add_problem(kind.name, _no_parent_message(kind))
                     continue
                 id_text, name_text = name_text, ""
             selector, wrong = read_selector(kind, id_text, name_text, named=True)
             for column, message in wrong:
-                self._note(column if texts[column] else kind.name, message)
+                self._add_problem(column if texts[column] else kind.name, message)
             if not wrong:
                 column = selector.column if texts[selector.column] else kind.name
                 selectors[kind] = replace(selector, column=column)
         return selectors
 
 
-def _unknown(name: str) -> str:
+def _unknown_field_message(name: str) -> str:
     if nearest := _nearest_field(name):
         return f"is no field of a brand kit. Did you mean {nearest}?"
     return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
 
 
-def _homeless(kind: ResourceType) -> str:
-    article = "an" if kind.thing[0] in "aeiou" else "a"
+def _no_parent_message(kind: ResourceType) -> str:
     return (
-        f"{article} {kind.thing} is looked up by name among those of a {kind.parent}. "
+        f"{kind.with_article} is looked up by name among those of a {kind.parent}. "
         f"Give the kit its {kind.parent}, too, or say it with {kind.id_column} alone."
     )
 
 
-def _one(kind: ResourceType) -> str:
+def _one_only_message(kind: ResourceType) -> str:
     return f"{ALL} stands for all of them, and a brand kit has one {kind.thing}. Name it."
 
 
-def _told(value: Any) -> str:
-    """A value of a wrong type, for people."""
+def _value_words(value: Any) -> str:
+    """A value of a wrong type as a message shows it, such as `the number 4` or `a list`."""
     match value:
         case bool():
             return str(value).lower()

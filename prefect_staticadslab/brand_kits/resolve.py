@@ -1,4 +1,4 @@
-"""Looks up what brand kits name, and checks the ids: from what people wrote to what is saved."""
+"""Looks up the names in brand kits and checks their ids: from what people wrote to ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
-from prefect_staticadslab.brand_kits.kit import BrandKit, KitProblem, described
+from prefect_staticadslab.brand_kits.kit import BrandKit, KitProblem, id_with_name
 from prefect_staticadslab.brand_kits.kit_file import WrittenKit
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.names.listings import (
     KINDS,
     TEMPLATE,
     Catalogue,
-    Chosen,
+    ChosenResource,
     ListKey,
     ResourceType,
 )
@@ -28,17 +28,17 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.preflight import no_answer
 
 LISTED: Final = 5
-"""Of more than so many, the rest is counted."""
+"""Resources that a message names; the rest is counted."""
 
 
 @dataclass(frozen=True)
-class LookedUp:
-    """What brand kits are, in ids.
+class ResolvedKits:
+    """Brand kits in ids, and the problems found while looking them up.
 
     Attributes:
         kits: In the order in which they were written.
-        problems: What is wrong with them; then the kits are not to be used.
-        names: The names of the ids, as far as they were read.
+        problems: What is wrong; if there is any, the kits must not be used.
+        names: The names of the resources that were read, by id.
     """
 
     kits: tuple[BrandKit, ...] = ()
@@ -48,12 +48,12 @@ class LookedUp:
 
 async def look_up_kits(
     client: StaticAdsLabClient, account: Account, kits: Sequence[WrittenKit]
-) -> LookedUp:
-    """Looks up kits, with a key that may see what they name.
+) -> ResolvedKits:
+    """Looks up the names in kits and checks their ids, with one API key.
 
     Args:
-        client: Whom to ask.
-        account: Whose key it is.
+        client: The client of the key.
+        account: The key's organization and scopes.
         kits: What was written.
 
     Raises:
@@ -61,20 +61,22 @@ async def look_up_kits(
     """
     written = WrittenKits(tuple(kits))
     catalogue = await look_up(client, written)
-    found = written.resolve(catalogue)
-    rows = [KitRow(number, kit) for number, kit in enumerate(found.kits)]
+    resolved = written.resolve(catalogue)
+    rows = [KitRow(number, kit) for number, kit in enumerate(resolved.kits)]
     try:
         wrong, _ = await find_wrong_ids(client, account, rows, catalogue)
     except StaticAdsLabError as error:
         raise no_answer(client, error) from error
-    problems = {*found.problems, *written.in_file(wrong)}
+    problems = {*resolved.problems, *written.kit_problems(wrong)}
     order = {kit.name: number for number, kit in enumerate(kits)}
-    return replace(found, problems=tuple(sorted(problems, key=lambda p: (order[p.kit], p.field))))
+    return replace(
+        resolved, problems=tuple(sorted(problems, key=lambda p: (order[p.kit], p.field)))
+    )
 
 
 @dataclass(frozen=True)
 class KitRow:
-    """A kit as a row whose ids are checked."""
+    """A kit as `find_wrong_ids` takes it: a row with a number and ids."""
 
     number: int
     request: BrandKit
@@ -82,43 +84,45 @@ class KitRow:
 
 @dataclass(frozen=True)
 class WrittenKits:
-    """Kits that are to be looked up. Pure: what there is, it is told."""
+    """Kits whose names are to be looked up. No I/O: it is given the catalogue."""
 
     kits: tuple[WrittenKit, ...]
 
-    def wanted(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
-        """The lists that are to be read next, with whether it makes no sense without them."""
+    def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
+        """The lists that must be read next; see `Brief.missing_lists`."""
         resolver = Resolver(catalogue, rows=len(self.kits), checks=checks)
         for line in self._lines():
             _choose(resolver, line)
-        return resolver.wanted
+        return resolver.missing_lists
 
-    def resolve(self, catalogue: Catalogue) -> LookedUp:
-        """The kits in ids, and what is wrong with the names, given all lists that are wanted."""
+    def resolve(self, catalogue: Catalogue) -> ResolvedKits:
+        """The kits in ids, and what is wrong with their names. All missing lists must be read."""
         resolver = Resolver(catalogue, rows=len(self.kits))
         problems: list[Problem] = []
         kits = []
         for written, line in zip(self.kits, self._lines(), strict=True):
-            chosen, several = _choose(resolver, line)
-            problems += several
-            kits.append(_in_ids(written, chosen))
+            chosen, ambiguities = _choose(resolver, line)
+            problems += ambiguities
+            kits.append(_kit_in_ids(written, chosen))
         names = {
-            resource.id: _name(resource)
+            resource.id: _label(resource)
             for listing in catalogue.lists.values()
             for resource in listing.resources
         }
-        return LookedUp(tuple(kits), tuple(self.in_file([*resolver.problems, *problems])), names)
+        return ResolvedKits(
+            tuple(kits), tuple(self.kit_problems([*resolver.problems, *problems])), names
+        )
 
-    def in_file(self, problems: Sequence[Problem]) -> list[KitProblem]:
-        """Problems of lines as those of kits."""
-        told = []
+    def kit_problems(self, problems: Sequence[Problem]) -> list[KitProblem]:
+        """Turns problems of rows into problems of kits, by the kit's name and field."""
+        kit_problems = []
         for problem in problems:
             kit = self.kits[problem.row or 0]
             column = problem.column or ""
-            # What was looked up by its name is told of by that.
+            # A resource that was given by its name is in the field of the name, not of the id.
             by_name = {k.id_column: s.column for k, s in kit.selectors.items()}
-            told.append(KitProblem(problem.message, kit.name, by_name.get(column, column)))
-        return told
+            kit_problems.append(KitProblem(problem.message, kit.name, by_name.get(column, column)))
+        return kit_problems
 
     def _lines(self) -> list[BriefLine]:
         return [BriefLine(number, kit.selectors) for number, kit in enumerate(self.kits)]
@@ -126,9 +130,9 @@ class WrittenKits:
 
 def _choose(
     resolver: Resolver, line: BriefLine
-) -> tuple[dict[ResourceType, Chosen], list[Problem]]:
-    """What a kit means of each kind, as far as that can be said, and where that is too much."""
-    chosen: dict[ResourceType, Chosen] = {}
+) -> tuple[dict[ResourceType, ChosenResource], list[Problem]]:
+    """The resource of each type that a kit names, and a problem where several match."""
+    chosen: dict[ResourceType, ChosenResource] = {}
     problems: list[Problem] = []
     parents = {kind.name: kind for kind in KINDS}
     for kind in KINDS:
@@ -137,32 +141,35 @@ def _choose(
         parent = parents[kind.parent] if kind.parent else None
         needs_parent = parent in line.selectors or line.selectors[kind].needs_list
         if parent and parent not in chosen and needs_parent:
-            continue  # what is wrong with the parent is told; or it is not known yet
-        found = resolver.choose(line, kind, chosen.get(parent) if parent else None)
-        if len(found) == 1 and found[0] is not None:
-            chosen[kind] = found[0]
-        elif len(found) > 1:
-            message = _several(kind, [f for f in found if f], resolver.catalogue)
+            continue  # the parent has a problem of its own, or its list is not read yet
+        candidates = resolver.choose(line, kind, chosen.get(parent) if parent else None)
+        if len(candidates) == 1 and candidates[0] is not None:
+            chosen[kind] = candidates[0]
+        elif len(candidates) > 1:
+            message = _ambiguous_message(kind, [f for f in candidates if f], resolver.catalogue)
             problems.append(Problem(message, line.number, line.selectors[kind].column))
     return chosen, problems
 
 
-def _several(kind: ResourceType, found: Sequence[Chosen], catalogue: Catalogue) -> str:
-    names = {f.id: f.name for f in found}
+def _ambiguous_message(
+    kind: ResourceType, candidates: Sequence[ChosenResource], catalogue: Catalogue
+) -> str:
+    names = {candidate.id: candidate.name for candidate in candidates}
     if kind is TEMPLATE:
-        templates = [catalogue.find(kind, f.id) for f in found]
-        names = {template.id: _name(template) for template in templates if template}
-    listed = ", ".join(described(identifier, names) for identifier in list(names)[:LISTED])
+        templates = [catalogue.find(kind, candidate.id) for candidate in candidates]
+        names = {template.id: _label(template) for template in templates if template}
+    listed = ", ".join(id_with_name(identifier, names) for identifier in list(names)[:LISTED])
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    what = "completed design template" if kind is TEMPLATE else kind.thing
+    thing = "completed design template" if kind is TEMPLATE else kind.thing
     return (
-        f"fits {len(names)} {what}s, and a brand kit has one: {listed}{more}. "
+        f"fits {len(names)} {thing}s, and a brand kit has one: {listed}{more}. "
         "Put the id of the one you mean here."
     )
 
 
-def _in_ids(written: WrittenKit, chosen: Mapping[ResourceType, Chosen]) -> BrandKit:
-    ids = {kind.id_column: found.id for kind, found in chosen.items()}
+def _kit_in_ids(written: WrittenKit, chosen: Mapping[ResourceType, ChosenResource]) -> BrandKit:
+    """The kit with the chosen resources' ids; "" where it chose none."""
+    ids = {kind.id_column: resource.id for kind, resource in chosen.items()}
     return BrandKit(
         name=written.name,
         credentials=written.credentials,
@@ -178,7 +185,7 @@ def _in_ids(written: WrittenKit, chosen: Mapping[ResourceType, Chosen]) -> Brand
     )
 
 
-def _name(resource: CatalogueResource) -> str:
+def _label(resource: CatalogueResource) -> str:
     if isinstance(resource, DesignTemplate):
         # It has no name, and an id says nothing to people.
         return " ".join(filter(None, (getattr(resource, key) for key in FILTER_KEYS)))

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.orchestration.log_lines import cost_is_told
+from prefect_staticadslab.orchestration.log_lines import mark_cost_told
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""
@@ -123,7 +123,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
     """
     if plan.creates and not given.simulate:
         _say(cost_line(plan, work))
-    cost_is_told()
+    mark_cost_told()
     match consent(
         plan.new_usd,
         has_limit=given.max_spend_usd is not None,
@@ -161,7 +161,7 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
         assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
         ```
     """
-    made = f"{plan.made}; " if plan.made else ""
+    made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"
     return f"{made}{to_create}, up to {plan.new_usd:,.2f} USD.{work.note}"
 
@@ -169,7 +169,7 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
 def say_limits(run_usd: float, day_usd: float) -> None:
     """Says what a run of an inbox may start at most."""
     _say(f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day.")
-    cost_is_told()
+    mark_cost_told()
 
 
 def _agrees(plan: Plan, work: Work) -> bool:

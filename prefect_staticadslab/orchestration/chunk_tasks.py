@@ -37,7 +37,7 @@ JOB_SECONDS: Final = 60.0
 
 
 def by_api_key_hash(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
-    """Credentials by what stands for their key, each key once.
+    """Credentials by the hash of their API key, each key once.
 
     Raises:
         CampaignError: They are for different APIs.
@@ -91,7 +91,7 @@ class ChunkTasks:
 
     Attributes:
         prepared: What is to be run; its table is on disk.
-        credentials: The keys that share it, by what stands for each.
+        credentials: The keys that share it, by the API key's hash.
         attempts, timeout_seconds, wait: See `generate_image_ads`.
         task: The task that takes a chunk.
     """
@@ -108,17 +108,21 @@ class ChunkTasks:
         return self.prepared.batch
 
     async def run(self) -> list[ImageAdResult]:
-        """What became of each row; the table has it by then."""
+        """Runs all chunks, and writes their results into the table. Returns them, one per row."""
         keys = keys_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
             return await run(
-                self.prepared, self._here, weights=keys.weights(), most_chunks=MOST_TASK_RUNS
+                self.prepared,
+                self._run_in_event_loop,
+                weights=keys.weights(),
+                most_chunks=MOST_TASK_RUNS,
             )
-        with self._workers(keys) as run_chunk:
+        with self._chunk_runner(keys) as run_chunk:
             return await run(self.prepared, run_chunk, weights=keys.weights())
 
-    async def _here(self, chunk: Chunk) -> list[ImageAdResult]:
+    async def _run_in_event_loop(self, chunk: Chunk) -> list[ImageAdResult]:
+        """Runs a chunk as a task run in the flow's own event loop."""
         return await self.task(
             self.credentials[chunk.api_key_hash],
             opaque(chunk.ads),
@@ -129,29 +133,31 @@ class ChunkTasks:
         )
 
     @contextlib.contextmanager
-    def _workers(self, keys: KeyLimiters) -> Iterator[RunChunk]:
-        """Gives what has a chunk run wherever the task runner likes."""
+    def _chunk_runner(self, keys: KeyLimiters) -> Iterator[RunChunk]:
+        """A function that runs a chunk on the task runner's workers, while the body runs."""
         # As many at once as the limit keeps busy; the others are not marked as sent before it is
         # their turn.
         at_once = {
             api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
             for api_key_hash, limiter in keys.limiters.items()
         }
-        places = {api_key_hash: asyncio.Semaphore(count) for api_key_hash, count in at_once.items()}
-        stopped: dict[str, str] = {}
+        slots = {api_key_hash: asyncio.Semaphore(count) for api_key_hash, count in at_once.items()}
+        stop_reasons: dict[str, str] = {}
         threads = ThreadPoolExecutor(sum(at_once.values()))
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
             results: dict[int, ImageAdResult] = {}
             # An attempt at a time: the next one's key must be in the table before it is used.
             for _ in range(self.attempts):
-                async with places[chunk.api_key_hash]:
-                    attempt = await self._attempt(chunk, stopped.get(chunk.api_key_hash), threads)
+                async with slots[chunk.api_key_hash]:
+                    attempt = await self._attempt(
+                        chunk, stop_reasons.get(chunk.api_key_hash), threads
+                    )
                 results |= {result.position: result for result in attempt}
                 for result in attempt:
                     if result.stopped_by:
-                        stopped.setdefault(chunk.api_key_hash, result.stopped_by)
-                chunk = _failed_jobs(chunk, results)
+                        stop_reasons.setdefault(chunk.api_key_hash, result.stopped_by)
+                chunk = _ads_to_retry(chunk, results)
                 if not chunk.ads:
                     break
                 await self._batch.collect(attempt)
@@ -200,15 +206,15 @@ class ChunkTasks:
         except Exception as error:
             # A worker can die of anything, and the other chunks go on.
             get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
-            lost = f"Its worker was lost ({type(error).__name__}); run it again."
+            message = f"Its worker was lost ({type(error).__name__}); run it again."
             states = self._batch.table.states
             return [
-                ImageAdResult(ad.position, replace(states[ad.position], error=lost))
+                ImageAdResult(ad.position, replace(states[ad.position], error=message))
                 for ad in chunk.ads
             ]
 
 
-def _failed_jobs(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
+def _ads_to_retry(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
     """The ads of a chunk that are to be tried once more."""
     ads = [
         replace(ad, state=results[ad.position].state, persisted_elsewhere=False)

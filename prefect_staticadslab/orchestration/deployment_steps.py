@@ -26,11 +26,11 @@ def find_block(block: str) -> dict[str, Any]:
     reference = {"block_document_slug": block}
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_block_document_by_name(name, block_type, include_secrets=False)
+            document = client.read_block_document_by_name(name, block_type, include_secrets=False)
         except ObjectNotFound:
             _tell_missing(block)
         else:
-            reference["block_document_id"] = str(found.id)
+            reference["block_document_id"] = str(document.id)
     return {"reference": {"$ref": reference}}
 
 

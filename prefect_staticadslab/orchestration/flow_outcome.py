@@ -32,14 +32,14 @@ class UnfinishedError(Exception):
     """A run's work is not complete, and Prefect is to run it again. The message says what is."""
 
 
-async def refused(
+async def refused_state(
     error: CampaignError | StaticAdsLabError,
     *,
     title: str = REFUSED_TITLE,
     message: str = "",
     is_last_word: bool = True,
 ) -> State[Any]:
-    """The state of a run that has created nothing, because something is wrong.
+    """Logs an error, and returns the state of a run that has created nothing because of it.
 
     Where the flow has retries, what may pass by itself (an API or a bucket that cannot be reached)
     is left to them; what only people can mend is not tried again.
@@ -53,15 +53,18 @@ async def refused(
     Raises:
         UnfinishedError: It may pass, and Prefect is to run the flow again.
     """
-    message = _bounded(message or str(error))
+    message = _shorten_message(message or str(error))
     get_run_logger().error("%s\n%s", title, message)
     state: State[Any] = Failed(name=REFUSED_STATE, message=message)
-    may_pass = isinstance(error, StorageError) or _passes(error)
-    return await ended(state, may_pass=may_pass) if may_pass or is_last_word else state
+    may_pass = isinstance(error, StorageError) or _is_transient(error)
+    return await final_state(state, may_pass=may_pass) if may_pass or is_last_word else state
 
 
-async def ended(state: State[Any], *, may_pass: bool | None = None) -> State[Any]:
-    """What a flow returns, so that its `retries` mean what they mean everywhere in Prefect.
+async def final_state(state: State[Any], *, may_pass: bool | None = None) -> State[Any]:
+    """The state for a flow to return; raises instead if Prefect's `retries` are to run it again.
+
+    Switches the run's retries off if they could not help.
+
 
     Prefect runs a flow again that raises; one that returns a failed state it would schedule again,
     and then leave alone.
@@ -89,20 +92,21 @@ async def ended(state: State[Any], *, may_pass: bool | None = None) -> State[Any
     return state
 
 
-def _bounded(message: str) -> str:
+def _shorten_message(message: str) -> str:
     """A message with as many of its lines as Prefect should keep."""
     if len(message) <= LONGEST_MESSAGE:
         return message
-    shown = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
-    hidden = message.count("\n") - shown.count("\n")
-    if more := _MORE.search(message, len(shown)):
+    kept_lines = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
+    hidden = message.count("\n") - kept_lines.count("\n")
+    if more := _MORE.search(message, len(kept_lines)):
         hidden += int(more[1].replace(",", "")) - 1
-    return f"{shown}\nand {hidden} more" if hidden else f"{shown}…"
+    return f"{kept_lines}\nand {hidden} more" if hidden else f"{kept_lines}…"
 
 
 _MORE = re.compile(r"^And ([\d,]+) more problems\.", re.MULTILINE)
 """What `SpreadsheetError.message_in` says of those that it leaves out."""
 
 
-def _passes(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
+    """Whether an error, or its cause, may be gone in the next run."""
     return isinstance(error, TRANSIENT_ERRORS) or isinstance(error.__cause__, TRANSIENT_ERRORS)

@@ -29,9 +29,9 @@ from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox
-from prefect_staticadslab.orchestration.run_campaign import already_read
+from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue
 
-TOLD_LINES: Final = 3
+OUTCOME_LINES: Final = 3
 """Lines that are told of a spreadsheet; its own run has them all."""
 
 NEXT_RUN: Final = "The next run takes it."
@@ -39,8 +39,8 @@ NEXT_RUN: Final = "The next run takes it."
 _begun: ContextVar[set[str] | None] = ContextVar("begun", default=None)
 
 
-def note_begun(output: str) -> None:
-    """What a spreadsheet's own run calls first."""
+def mark_begun(output: str) -> None:
+    """Marks a spreadsheet, by its output, as begun; its own flow run calls this first."""
     begun = _begun.get()
     if begun is not None:
         begun.add(output)
@@ -93,67 +93,67 @@ class InboxRun:
         """
         return self.has_begun and not self._has_final_failures
 
-    def leave(self, waiting: PendingSpreadsheet) -> None:
+    def leave(self, pending: PendingSpreadsheet) -> None:
         """Leaves a spreadsheet for the next run."""
-        self.left[waiting.name] = NEXT_RUN
+        self.left[pending.name] = NEXT_RUN
 
     async def allow(
-        self, waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
+        self, pending: PendingSpreadsheet, credentials: StaticAdsLabCredentials
     ) -> float | None:
-        """Whether a spreadsheet may be begun.
+        """Decides whether a spreadsheet may be begun; records why not.
 
         Returns:
             What its campaign may cost in all, earlier runs included, in USD. None if it may not be
-            begun; why is noted.
+            begun.
         """
-        opened = await _opened(waiting, credentials)
-        if opened is None:
+        prepared = await _open_campaign(pending, credentials)
+        if prepared is None:
             # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
-        plan = opened.plan
-        self._catalogues[waiting.name] = opened.batch.catalogue
-        never = self.budget.never(plan.new_usd)
-        if reason := never.reason if never else self.day.never(plan.new_usd):
-            self.refused[waiting.name] = reason
+        plan = prepared.plan
+        self._catalogues[pending.name] = prepared.batch.catalogue
+        refusal = self.budget.refusal_if_never(plan.new_usd)
+        if reason := refusal.reason if refusal else self.day.reason_never(plan.new_usd):
+            self.refused[pending.name] = reason
             return None
-        if not_now := self.budget.not_now(plan.new_usd):
-            self.left[waiting.name] = f"{not_now} {NEXT_RUN}"
+        if reason_not_now := self.budget.reason_not_now(plan.new_usd):
+            self.left[pending.name] = f"{reason_not_now} {NEXT_RUN}"
             return None
-        with self._noted(waiting):
-            self.day.check(self.inbox.results, waiting.note.api, plan.new_usd)
-            self._plans[waiting.name] = plan
+        with self._record_refusal(pending):
+            self.day.check(self.inbox.results, pending.note.api, plan.new_usd)
+            self._plans[pending.name] = plan
             # It is read once more, and may have grown by then.
             return limit_for(plan.total_usd)
         return None
 
-    def begin(self, waiting: PendingSpreadsheet) -> Note | None:
-        """Notes that a spreadsheet is run, and reserves what it may start.
+    def begin(self, pending: PendingSpreadsheet) -> Note | None:
+        """Writes the note of a spreadsheet that is about to run, and reserves what it may start.
 
         Returns:
-            What is to be noted at its end; None if it cannot be run. Why is noted.
+            The note for its end; None if it cannot be run, and then why not is recorded.
         """
         if self.dry_run:
-            return waiting.finished_note
-        plan = self._plans.get(waiting.name)
+            return pending.finished_note
+        plan = self._plans.get(pending.name)
         new_usd = plan.new_usd if plan else Decimal(0)
-        with self._noted(waiting):
-            self._reserved[waiting.name] = self.inbox.begin(waiting, new_usd, self.day)
-        return self._reserved.get(waiting.name)
+        with self._record_refusal(pending):
+            self._reserved[pending.name] = self.inbox.begin(pending, new_usd, self.day)
+        return self._reserved.get(pending.name)
 
     @contextlib.contextmanager
-    def _noted(self, waiting: PendingSpreadsheet) -> Iterator[None]:
-        """Notes why a spreadsheet is not run, if the body raises it."""
+    def _record_refusal(self, pending: PendingSpreadsheet) -> Iterator[None]:
+        """Records the body's error as the reason why a spreadsheet is not run, and swallows it."""
         try:
             yield
         except DayLimitError as error:
-            self.left[waiting.name] = str(error)
+            self.left[pending.name] = str(error)
         except CampaignError as error:
-            self.refused[waiting.name] = str(error)
+            self.refused[pending.name] = str(error)
 
     async def run(
-        self, waiting: PendingSpreadsheet, call: Callable[[], Awaitable[Any]]
+        self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[Any]]
     ) -> State[Any]:
-        """Runs a spreadsheet in a flow run of its own, which calls `note_begun`.
+        """Runs a spreadsheet in a flow run of its own, which calls `mark_begun`.
 
         Prefect tells the runs within a run by their order. So if that is retried, it may answer
         with how an earlier try's run ended, which was another spreadsheet's.
@@ -161,29 +161,29 @@ class InboxRun:
         begun: set[str] = set()
         token = _begun.set(begun)
         try:
-            with already_read(self._catalogues.get(waiting.name, NOTHING_READ)):
+            with reuse_catalogue(self._catalogues.get(pending.name, NOTHING_READ)):
                 state: State[Any] = await call()
-                while state.is_completed() and waiting.output not in begun:
+                while state.is_completed() and pending.output not in begun:
                     state = await call()
         finally:
             _begun.reset(token)
-        if waiting.output not in begun and (reserved := self._reserved.get(waiting.name)):
+        if pending.output not in begun and (reserved := self._reserved.get(pending.name)):
             # Then it has started nothing either.
-            with self._noted(waiting):
-                settle(self.inbox.results, waiting.name, reserved, Decimal(0))
+            with self._record_refusal(pending):
+                settle(self.inbox.results, pending.name, reserved, Decimal(0))
         return state
 
-    def record(self, waiting: PendingSpreadsheet, state: State[Any]) -> None:
-        """Notes how a spreadsheet ended."""
-        self.states[waiting.name] = state
-        if state.is_failed() and not self.dry_run and self.inbox.is_finished(waiting):
+    def record(self, pending: PendingSpreadsheet, state: State[Any]) -> None:
+        """Records how a spreadsheet's run ended, and counts what it started."""
+        self.states[pending.name] = state
+        if state.is_failed() and not self.dry_run and self.inbox.is_finished(pending):
             self._has_final_failures = True
-        plan = self._plans.get(waiting.name)
+        plan = self._plans.get(pending.name)
         if plan and state.name != REFUSED_STATE:
             self.budget = self.budget.start(plan.new_usd)
 
     async def end(self) -> State[None]:
-        """Says how it went, keeps that as an artifact, and says with which state the run ends."""
+        """Logs how the run went, keeps that as an artifact, and returns the state to end with."""
         await keep_inbox(self.inbox.folder, self._headline(), self._outcomes())
         logger = get_run_logger()
         for name, reason in self.left.items():
@@ -212,14 +212,16 @@ class InboxRun:
             "left for the next run": len(self.left),
             "finished before": len(self.found.finished),
         }
-        told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
         where = locations.redacted(self.inbox.folder)
         dry = "Dry run, nothing was created. " if self.dry_run else ""
-        return f"{dry}Spreadsheets in {where}: {told or 'none'}"
+        return f"{dry}Spreadsheets in {where}: {parts or 'none'}"
 
     def _lines(self) -> list[str]:
-        said = self._outcomes()
-        return [line for name, message in said.items() for line in _told(name, message)]
+        outcomes = self._outcomes()
+        return [
+            line for name, message in outcomes.items() for line in _outcome_lines(name, message)
+        ]
 
     def _outcomes(self) -> dict[str, str]:
         """What became of each spreadsheet that was not finished before, in words."""
@@ -233,22 +235,22 @@ class InboxRun:
         return {**ends, **self.refused, **self.left}
 
 
-async def _opened(
-    waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
+async def _open_campaign(
+    pending: PendingSpreadsheet, credentials: StaticAdsLabCredentials
 ) -> Prepared[Campaign] | None:
-    """A spreadsheet's campaign as it stands; None if it has mistakes, which its own run tells."""
+    """Prepares a spreadsheet's campaign to learn its cost; None if it has mistakes."""
     try:
-        brief = Brief.open(waiting.location)
+        brief = Brief.open(pending.location)
         async with credentials.get_client(max_tries=3) as client:
-            campaign = await read_campaign(brief, waiting.output, [client])
+            campaign = await read_campaign(brief, pending.output, [client])
             return await prepare(campaign, [client], preflight=False, dry_run=True)
     except (CampaignError, StaticAdsLabError):
         return None
 
 
-def _told(name: str, message: str) -> list[str]:
+def _outcome_lines(name: str, message: str) -> list[str]:
     first, *more = message.splitlines() or [""]
-    shown = more[: TOLD_LINES - 1]
-    hidden = len(more) - len(shown)
+    kept = more[: OUTCOME_LINES - 1]
+    hidden = len(more) - len(kept)
     rest = [f"and {hidden} more"] if hidden else []
-    return [f"{name}: {first}", *(f"    {line}" for line in [*shown, *rest])]
+    return [f"{name}: {first}", *(f"    {line}" for line in [*kept, *rest])]

@@ -15,12 +15,12 @@ ALWAYS_SHOWN: Final = {_SHOWN: True}
 _cost_is_told: ContextVar[bool] = ContextVar("cost_is_told", default=False)
 
 
-def cost_is_told() -> None:
-    """What a command calls once it has said what its flow will cost."""
+def mark_cost_told() -> None:
+    """Marks the cost as told: a command calls this once it has printed what its flow will cost."""
     _cost_is_told.set(True)
 
 
-def if_cost_is_untold() -> dict[str, bool]:
+def cost_log_extra() -> dict[str, bool]:
     """The `extra` of a flow's line with its cost: always shown, unless a command has said it."""
     return {} if _cost_is_told.get() else ALWAYS_SHOWN
 
@@ -30,6 +30,6 @@ def is_always_shown(record: logging.LogRecord) -> bool:
     return getattr(record, _SHOWN, False) is True
 
 
-def say_unsaved(message: str) -> None:
+def log_unsaved(message: str) -> None:
     """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
     get_run_logger().error(message, extra=ALWAYS_SHOWN)

@@ -47,7 +47,7 @@ async def keep_pictures(
             gate = WebGate.of(credentials.base_url if credentials else base_url)
             if credentials is not None:
                 client = await stack.enter_async_context(credentials.get_client(max_tries=3))
-                fresh_url = _asking(client)
+                fresh_url = _fresh_url_from(client)
             pictures = await download_pictures(
                 table,
                 folder,
@@ -67,7 +67,9 @@ async def keep_pictures(
     return pictures
 
 
-def _asking(client: StaticAdsLabClient) -> FreshUrl:
+def _fresh_url_from(client: StaticAdsLabClient) -> FreshUrl:
+    """A function that asks the API for the current URL of an ad's picture."""
+
     async def fresh_url(image_ad_id: str) -> str | None:
         return (await client.get_image_ad(image_ad_id)).image_url
 

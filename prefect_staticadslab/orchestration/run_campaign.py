@@ -41,9 +41,9 @@ from prefect_staticadslab.orchestration.chunk_tasks import (
     clients_of,
     keys_of,
 )
-from prefect_staticadslab.orchestration.flow_outcome import refused
+from prefect_staticadslab.orchestration.flow_outcome import refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
-from prefect_staticadslab.orchestration.log_lines import if_cost_is_untold
+from prefect_staticadslab.orchestration.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
@@ -52,8 +52,8 @@ _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_
 
 
 @contextlib.contextmanager
-def already_read(catalogue: Catalogue) -> Iterator[None]:
-    """Has campaigns that are run in the body not ask again for what was read a moment ago."""
+def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
+    """Campaigns that are run in the body use this catalogue, and do not read it again."""
     token = _read_before.set(catalogue)
     try:
         yield
@@ -127,7 +127,7 @@ async def run_campaign(
             `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
-            `campaign.patterns`. It stays the same if the run is retried, or the flow that calls
+            `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
             it. None leaves braces alone.
         words: What people call rows and columns.
 
@@ -170,7 +170,7 @@ async def run_campaign(
             output, name, download_images, images_zip = (
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
             )
-        brief = _read(source, sheet)
+        brief = _read_brief(source, sheet)
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
             campaign = await read_campaign(
@@ -182,7 +182,7 @@ async def run_campaign(
                 looks_up_ids=preflight,
                 base_url=credentials.base_url,
             )
-            _check_is_kept(campaign.table)
+            _check_fits_artifact(campaign.table)
             prepared = await prepare(
                 campaign,
                 clients,
@@ -199,9 +199,9 @@ async def run_campaign(
         campaign.table.save_now()
     except CampaignError as error:
         message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
-        return CampaignResult(await refused(error, message=message, is_last_word=False))
+        return CampaignResult(await refused_state(error, message=message, is_last_word=False))
 
-    _say_what_begins(prepared, seconds_for)
+    _log_plan(prepared, seconds_for)
     reporter = RunReporter(
         campaign, prepared.plan, seconds_for, brief.location, prepared.organization
     )
@@ -216,7 +216,7 @@ async def run_campaign(
     return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
 
 
-def _read(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
+def _read_brief(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
     match source:
         case str():
             return Brief.open(source, sheet=sheet)
@@ -226,7 +226,7 @@ def _read(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
             return Brief.read(source)
 
 
-def _say_what_begins(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
+def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
     logger, plan = get_run_logger(), prepared.plan
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
@@ -237,7 +237,7 @@ def _say_what_begins(prepared: Prepared[Campaign], seconds_for: Callable[[int], 
         plan.new_usd,
         duration(plan.expected_seconds(seconds_for)),
         f", for {prepared.organization}" if prepared.organization else "",
-        extra=if_cost_is_untold(),
+        extra=cost_log_extra(),
     )
     if plan.removed:
         logger.info(
@@ -249,7 +249,7 @@ def _say_what_begins(prepared: Prepared[Campaign], seconds_for: Callable[[int], 
         logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)
 
 
-def _check_is_kept(table: ResultTable) -> None:
+def _check_fits_artifact(table: ResultTable) -> None:
     if table.location is None and len(table.rows) > TABLE_ROWS:
         raise OutputError(
             f"These are {len(table.rows)} ads, and Prefect keeps {TABLE_ROWS} rows of a table. "

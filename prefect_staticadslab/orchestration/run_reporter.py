@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.reports.progress import (
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
-from prefect_staticadslab.orchestration.log_lines import say_unsaved
+from prefect_staticadslab.orchestration.log_lines import log_unsaved
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
     keep_artifacts,
@@ -72,15 +72,15 @@ class RunReporter:
     source: str = ""
     organization: str = ""
     _started: float = field(default_factory=time.monotonic)
-    _failed: dict[int, JobState] = field(default_factory=dict)
-    _told: int = 0
+    _known_failures: dict[int, JobState] = field(default_factory=dict)
+    _failures_told: int = 0
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
         """Keeps the table while the body runs, and tells Prefect if that is interrupted."""
         emit_started(self.batch, self.plan, self.organization)
         try:
-            async with self.batch.table.checkpoints(say_unsaved):
+            async with self.batch.table.checkpoints(log_unsaved):
                 yield
         except Exception:
             raise
@@ -97,11 +97,11 @@ class RunReporter:
         """
         observer = TableObserver(self.batch.table, self.seconds_for)
         # What failed in an earlier run was told by that.
-        self._failed = self._failed_now()
-        self._told = 0
+        self._known_failures = self._failed_now()
+        self._failures_told = 0
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(progress_display(observer, get_run_logger().info))
-            update: ProgressUpdate = _nothing
+            update: ProgressUpdate = _ignore_update
             if self.plan.creates + self.plan.following:
                 artifact = progress_artifact(
                     artifact_key(self.batch, "progress"),
@@ -180,18 +180,18 @@ class RunReporter:
         emit_ended(self.batch, INTERRUPTED, summary)
         kept = await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
         if not kept and not summary.output:
-            say_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
+            log_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
 
     async def _follow(self, observer: TableObserver, update: ProgressUpdate) -> None:
-        before: dict[int, JobState] = self._failed
+        before: dict[int, JobState] = self._known_failures
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)
             tally = observer.tally()
             update(tally.share, tally.line())
             # One that has failed just now may be about to be tried again.
-            now = self._failed_now()
-            self._tell_failures({p: s for p, s in now.items() if before.get(p) == s})
-            before = now
+            failed = self._failed_now()
+            self._tell_failures({p: s for p, s in failed.items() if before.get(p) == s})
+            before = failed
 
     def _failed_now(self) -> dict[int, JobState]:
         return {
@@ -204,18 +204,18 @@ class RunReporter:
         """Logs rows that failed, with an event for each; after a few of them, a word is enough."""
         logger = get_run_logger()
         for position, state in failed.items():
-            if self._failed.get(position) == state:
+            if self._known_failures.get(position) == state:
                 continue
-            self._failed[position] = state
-            self._told += 1
-            if self._told > FAILURES:
+            self._known_failures[position] = state
+            self._failures_told += 1
+            if self._failures_told > FAILURES:
                 continue
             row = self.batch.table.rows[position]
             logger.warning("Row %d failed: %s", row.number, state.error)
             emit_failure(self.batch, row, state)
-            if self._told == FAILURES:
+            if self._failures_told == FAILURES:
                 logger.warning("Further failed rows are not told one by one; see the table.")
 
 
-def _nothing(_share: float, _text: str) -> None:
+def _ignore_update(_share: float, _text: str) -> None:
     return

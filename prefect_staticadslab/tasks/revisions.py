@@ -42,8 +42,9 @@ async def revise_image_ad(
     Args:
         credentials: Whose key to use.
         image_ad_id: Which ad.
-        change: From the ad's present tree to the one to render; `patched` and `overridden` of
-            `prefect_staticadslab.campaign.job_types.json_trees` make such trees.
+        change: From the ad's present tree to the one to render; `apply_patch` and
+            `apply_overrides` of `prefect_staticadslab.campaign.job_types.json_trees` make such
+            trees.
         idempotency_key: A key of your own instead of the task run's; within 24 hours it changes
             the ad once, whatever `change` says.
 
@@ -61,9 +62,9 @@ async def revise_image_ad(
             ImageAdRequest, StaticAdsLabCredentials, create_image_ad, revise_image_ad,
             wait_for_image_ad,
         )
-        from prefect_staticadslab.campaign.job_types.json_trees import patched
+        from prefect_staticadslab.campaign.job_types.json_trees import apply_patch
 
-        new_headline = partial(patched, operations=[
+        new_headline = partial(apply_patch, operations=[
             {"op": "replace", "path": "/children/0/name", "value": "Headline, revised"},
         ])
 

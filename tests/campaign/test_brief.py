@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.names.listings import (
     Catalogue,
     Listing,
     ListKey,
-    folded,
+    fold_name,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet
@@ -42,7 +42,7 @@ def test_a_spreadsheet_that_says_everything_in_ids_is_not_touched() -> None:
     given_sheet = sheet({**IDS, "prompt": "Hello", "note": "a|b * {c}"}, {**IDS, "note": ""})
     brief = Brief.read(given_sheet)
     assert not brief.needs_catalogue
-    assert brief.wanted(NOTHING_READ) == {}
+    assert brief.missing_lists(NOTHING_READ) == {}
     assert expand(brief, NOTHING_READ) is given_sheet
 
 
@@ -82,18 +82,18 @@ def test_a_name_is_looked_for_within_what_it_belongs_to() -> None:
 
 
 def test_a_name_of_exactly_this_case_goes_before_others() -> None:
-    (chosen,) = SHOP.lists[ListKey(BRAND)].called("TWIN")
+    (chosen,) = SHOP.lists[ListKey(BRAND)].find_by_name("TWIN")
     assert chosen.id == "brand_e"
 
 
 def test_a_name_that_an_id_looks_like_is_the_name() -> None:
     brands = Listing((Brand(id="brand_1", name="brand_2"), Brand(id="brand_2", name="Two")))
-    assert [brand.id for brand in brands.called("brand_2")] == ["brand_1"]
+    assert [brand.id for brand in brands.find_by_name("brand_2")] == ["brand_1"]
 
 
 @given(st.text())
 def test_folding_twice_is_folding_once(name: str) -> None:
-    assert folded(folded(name)) == folded(name)
+    assert fold_name(fold_name(name)) == fold_name(name)
 
 
 def test_an_ambiguous_name_is_told_with_the_ids() -> None:
@@ -147,7 +147,7 @@ def test_several_names_beside_several_ids_must_be_theirs() -> None:
 def test_ids_and_names_go_together_in_a_row() -> None:
     row = {**NAMES, "brand": "", "brand_id": "brand_b", "design_template": "dt_7"}
     brief = Brief.read(sheet(row))
-    assert brief.wanted(NOTHING_READ) == {ListKey(PRODUCT, "brand_b"): True}
+    assert brief.missing_lists(NOTHING_READ) == {ListKey(PRODUCT, "brand_b"): True}
     assert lines(row)[0]["product_id"] == "prod_other_tea"
     assert told({**row, "brand_id": "brand_c"}) == [
         "Row 2, column product: There is no product 'Tea' of brand_c. It has none; is its id right?"
@@ -157,10 +157,10 @@ def test_ids_and_names_go_together_in_a_row() -> None:
 def test_names_beside_ids_are_a_check_that_a_brief_can_do_without() -> None:
     brief = Brief.read(sheet({**IDS, "brand": "Birch"}))
     assert not brief.needs_catalogue
-    assert brief.wanted(NOTHING_READ) == {ListKey(BRAND): False}
-    assert brief.wanted(NOTHING_READ, checks=False) == {}
+    assert brief.missing_lists(NOTHING_READ) == {ListKey(BRAND): False}
+    assert brief.missing_lists(NOTHING_READ, checks=False) == {}
     unreadable = Catalogue({}, frozenset({BRAND}))
-    assert brief.wanted(unreadable) == {}
+    assert brief.missing_lists(unreadable) == {}
     assert expand(brief, unreadable).frame["brand_id"].tolist() == ["brand_a"]
 
 
@@ -336,7 +336,7 @@ def test_the_lists_are_asked_for_one_below_the_other() -> None:
     brief = Brief.read(sheet(NAMES, {**NAMES, "brand": "Birch"}, {**NAMES, "brand": "None"}))
     lists: dict[ListKey, Listing] = {}
     asked = []
-    while wanted := brief.wanted(Catalogue(lists)):
+    while wanted := brief.missing_lists(Catalogue(lists)):
         asked.append({(key.kind, key.parent) for key in wanted})
         lists |= {key: SHOP.lists[key] for key in wanted}
     assert asked == [

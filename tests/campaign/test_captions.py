@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pictures.captions import SLUG_BYTES, captions, file_stem
+from prefect_staticadslab.campaign.pictures.captions import STEM_BYTES, captions, file_stem
 from prefect_staticadslab.campaign.pictures.downloading import picture_stem
 
 
@@ -37,7 +37,7 @@ def test_a_slug_keeps_letters_of_every_script_and_nothing_unsafe(text: str, expe
 def test_a_name_is_safe_and_short_whatever_the_cells_hold(text: str, ad: str, row: int) -> None:
     stem = picture_stem(row, text, ad)
     assert len(f"{stem}.jpeg.part".encode()) <= 255
-    assert len(file_stem(text).encode()) <= SLUG_BYTES
+    assert len(file_stem(text).encode()) <= STEM_BYTES
     assert not set(stem) & set('/\\:*?"<>|.\x00\n\r ')
     assert stem[0].isdigit()
 

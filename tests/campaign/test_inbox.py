@@ -30,11 +30,11 @@ from prefect_staticadslab.campaign.inbox.decisions import (
     Refused,
     Run,
     candidates,
-    clashes,
+    changed_names,
     decide,
     is_final,
+    name_clashes,
     settling_seconds,
-    unsettled,
 )
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, read_notes, write_note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, note_end
@@ -138,7 +138,7 @@ def test_a_table_whose_spreadsheet_is_gone_is_still_none() -> None:
     assert candidates(files, names_of(), beside=True) == ([StoredFile("b.csv")], ["a-results.csv"])
     names = names_of("{name}.csv", beside=False)
     assert candidates(files, names, beside=False) == (sorted(files, key=lambda f: f.name), [])
-    assert candidates(files, names_of(), beside=True, noted={"b.csv"}) == (
+    assert candidates(files, names_of(), beside=True, known_tables={"b.csv"}) == (
         [],
         ["a-results.csv", "b-results.csv"],
     )
@@ -192,7 +192,7 @@ def test_what_is_to_be_done(
 def test_what_would_be_paid_for_again_or_mixed_up_is_refused(
     tables: list[str], elsewhere: bool, says: str
 ) -> None:
-    decision = decide("a.csv", FRESH, "f2", NOTED, tables, elsewhere=elsewhere)
+    decision = decide("a.csv", FRESH, "f2", NOTED, tables, original_exists=elsewhere)
     assert isinstance(decision, Refused)
     assert says in decision.reason
 
@@ -221,7 +221,7 @@ def test_spreadsheets_that_would_share_a_table_or_a_contact_sheet_clash() -> Non
         "winter.csv": "winter-results.csv",
         "spring.csv": "spring-results.csv",
     }
-    found = clashes(tables)
+    found = name_clashes(tables)
     assert set(found) == set(tables) - {"spring.csv"}
     assert "as those of summer.xlsx" in found["summer.csv"].reason
 
@@ -261,7 +261,7 @@ def test_a_young_file_is_waited_for_and_a_clock_that_is_ahead_is_not_believed() 
 def test_what_changes_between_two_looks_is_being_written() -> None:
     before = [StoredFile("same", 1, TODAY), StoredFile("grows", 1), StoredFile("gone", 1)]
     after = [StoredFile("same", 1, TODAY), StoredFile("grows", 2), StoredFile("new", 1)]
-    assert unsettled(before, after) == {"grows", "new"}
+    assert changed_names(before, after) == {"grows", "new"}
 
 
 amounts = st.decimals(0, 100, places=2)
@@ -271,16 +271,16 @@ amounts = st.decimals(0, 100, places=2)
 def test_a_run_never_starts_more_than_it_may(limit: Decimal, costs: list[Decimal]) -> None:
     budget = Budget(limit)
     for cost in costs:
-        if not budget.never(cost) and not budget.not_now(cost):
+        if not budget.refusal_if_never(cost) and not budget.reason_not_now(cost):
             budget = budget.start(cost)
         assert Decimal(0) <= budget.started_usd <= limit
-        assert (budget.never(cost) is not None) == (cost > limit)
+        assert (budget.refusal_if_never(cost) is not None) == (cost > limit)
 
 
 def test_without_a_limit_everything_may_be_started() -> None:
     budget = Budget.of(math.inf).start(Decimal(1000))
-    assert not budget.never(Decimal(10**6))
-    assert not budget.not_now(Decimal(10**6))
+    assert not budget.refusal_if_never(Decimal(10**6))
+    assert not budget.reason_not_now(Decimal(10**6))
 
 
 # Real folders

@@ -9,12 +9,12 @@ import pytest
 
 from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
+    apply_overrides,
+    apply_patch,
     check_overrides,
     check_patch,
     check_tree,
     nodes,
-    overridden,
-    patched,
 )
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
@@ -52,7 +52,7 @@ def test_a_patch_is_applied_to_a_copy() -> None:
         {"op": "replace", "path": "/children/0/characters", "value": "Summer"},
         {"op": "remove", "path": "/children/1/children/1"},
     ]
-    tree = patched(TREE, change)
+    tree = apply_patch(TREE, change)
     assert [n["id"] for n in nodes(tree)] == ["root", "headline", "group", "photo"]
     assert tree["children"][0]["characters"] == "Summer"
 
@@ -69,7 +69,7 @@ def test_a_patch_is_applied_to_a_copy() -> None:
 )
 def test_a_patch_that_does_not_fit_is_told(change: Any, said: str) -> None:
     with pytest.raises(TreeError, match=said):
-        patched(TREE, change)
+        apply_patch(TREE, change)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_no_patch_is_told(operations: Any) -> None:
 
 
 def test_overrides_change_texts_and_pictures() -> None:
-    tree = overridden(
+    tree = apply_overrides(
         TREE,
         {
             "headline": {"characters": "Now"},
@@ -116,7 +116,7 @@ def test_overrides_change_texts_and_pictures() -> None:
 )
 def test_an_override_that_does_not_fit_is_told(overrides: Any, said: str) -> None:
     with pytest.raises(TreeError, match=said):
-        overridden(TREE, overrides)
+        apply_overrides(TREE, overrides)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from prefect_staticadslab.campaign.files.date_patterns import (
     PLACEHOLDERS,
     PatternError,
     fill_in,
-    filled_in_before,
     moment_of,
+    names_made_by,
     placeholders_in,
 )
 
@@ -95,7 +95,7 @@ def test_any_text_can_be_written(text: str, moment: datetime) -> None:
 def test_what_a_pattern_made_is_found_again(pattern: str, name: str, moment: datetime) -> None:
     values = {"name": name}
     made = fill_in(pattern, moment, values)
-    assert filled_in_before(pattern, ["", made], values)[-1] == made
+    assert names_made_by(pattern, ["", made], values)[-1] == made
 
 
 @given(st.text(max_size=12))
@@ -113,13 +113,13 @@ def test_what_was_made_earlier_comes_first_however_the_date_is_written(
     for pattern in ("{date} {time}", "{time} {day}.{month}.{year}"):
         names = [fill_in(pattern, moment) for moment in times]
         expected = [fill_in(pattern, moment) for moment in sorted(times)]
-        assert filled_in_before(pattern, names) == expected
+        assert names_made_by(pattern, names) == expected
 
 
 def test_what_only_resembles_a_date_was_not_made_by_the_pattern() -> None:
     names = ["a-2026-11-05", "a-2026-11-5", "a-2026-11-05-1", "xa-2026-11-05", "a-٢٠٢٦-11-05"]
-    assert filled_in_before("a-{date}", names) == ["a-2026-11-05"]
-    assert filled_in_before("{year}-{year}", ["2026-2025", "2026-2026"]) == ["2026-2026"]
+    assert names_made_by("a-{date}", names) == ["a-2026-11-05"]
+    assert names_made_by("{year}-{year}", ["2026-2025", "2026-2026"]) == ["2026-2026"]
 
 
 @pytest.mark.parametrize(

@@ -118,4 +118,4 @@ def test_what_an_earlier_run_filled_in_is_not_filled_in_again() -> None:
     assert [line.prompt is None for line in made.lines] == [True, False]
     alone = sheet(row)
     assert Brief.read(alone).lines == ()
-    assert not Brief.read(alone).wanted(NOTHING_READ)
+    assert not Brief.read(alone).missing_lists(NOTHING_READ)

@@ -12,9 +12,9 @@ import pytest
 from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdVersion
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.job_types.json_trees import nodes, patched
+from prefect_staticadslab.campaign.job_types.json_trees import apply_patch, nodes
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
-from prefect_staticadslab.campaign.job_types.revisions import Revisions, newest
+from prefect_staticadslab.campaign.job_types.revisions import Revisions, version_of_picture
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import BUSY, Attempt
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
@@ -118,11 +118,11 @@ def test_a_version_is_found_by_its_picture_or_else_by_its_date() -> None:
 
     old, new = (version(n, created_at=f"2026-01-0{n}T00:00:00Z") for n in (1, 2))
     shown = version(3, image_url="https://cdn/3.png")
-    assert newest([old, shown, new], "https://cdn/3.png") == shown
-    assert newest([new, old], "https://cdn/4.png") == new
-    assert newest([version(9)], "https://cdn/4.png") is None
+    assert version_of_picture([old, shown, new], "https://cdn/3.png") == shown
+    assert version_of_picture([new, old], "https://cdn/4.png") == new
+    assert version_of_picture([version(9)], "https://cdn/4.png") is None
     both = [version(n, image_url="https://cdn/5.png", version=n) for n in (1, 2)]
-    assert newest(both, "https://cdn/5.png?signed=now") == both[1]
+    assert version_of_picture(both, "https://cdn/5.png?signed=now") == both[1]
 
 
 # Against the simulator
@@ -299,7 +299,7 @@ async def test_what_somebody_else_changed_in_between_is_left_to_people(
     under_way = Attempt(plan)
     under_way.begin(client.now(), client.api_key_hash)
     await killed.table.before_send({0: under_way.state})
-    theirs = patched(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
+    theirs = apply_patch(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
     await client.update_image_ad(ad.id, theirs)
     (state,) = (await run(client, spreadsheet, tmp_path / "out.csv")).table.states
     assert (state.status, state.error) == (RowStatus.SUBMITTING, RENDERING)

@@ -12,10 +12,10 @@ import pytest
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.google_sheets import (
-    instead_of_a_page,
     is_web_page,
     table_address,
     table_ending,
+    web_page_hint,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
 from tests.scripted import Scripted, answer, scripted
@@ -199,7 +199,7 @@ async def test_no_message_about_a_server_shows_what_is_secret_in_an_address(stat
 
 
 def test_of_a_google_sheet_that_is_not_shared_it_is_said_how_to_share_it() -> None:
-    assert '"Anyone with the link"' in instead_of_a_page(f"{DOCS}/d/1a_B-c/export?format=csv")
+    assert '"Anyone with the link"' in web_page_hint(f"{DOCS}/d/1a_B-c/export?format=csv")
 
 
 def test_a_page_that_was_saved_as_a_table_is_told(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.files.date_patterns import (
     PLACEHOLDERS,
-    escaped,
+    escape_braces,
     fill_in,
-    filled_in_before,
     moment_of,
+    names_made_by,
     placeholders_in,
 )
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
@@ -154,7 +154,7 @@ def examine_prompt(given: tuple[list[str], list[str], str, str, str]) -> None:
     else:
         filled = template.fill(dict.fromkeys(known, value))
         promise(len(filled) <= len(prompt) * (1 + len(value)), "a prompt that swelled", filled)
-        plain = parse_prompt(escaped(prompt), []).fill({})
+        plain = parse_prompt(escape_braces(prompt), []).fill({})
         promise(plain == prompt, "doubled braces are not themselves", plain)
         promise(has_placeholders(prompt) or filled == prompt, "a prompt without braces changed")
     header = ["design_template_id", "brand_id", "product", "audience", "prompt", *columns]
@@ -213,9 +213,11 @@ def examine_pattern(given: tuple[str, list[str], str, str, str]) -> None:
     values = {"name": name, "ending": ending}
     used = placeholders_in(pattern, values)
     made = fill_in(pattern, moment, values)
-    found = filled_in_before(pattern, [*there, made], values)
+    found = names_made_by(pattern, [*there, made], values)
     promise(made in found, "what was filled in is not known again", pattern, made)
-    promise(fill_in(escaped(pattern), moment) == pattern, "an escaped pattern is not itself", used)
+    promise(
+        fill_in(escape_braces(pattern), moment) == pattern, "an escaped pattern is not itself", used
+    )
     is_spreadsheet_name(name)
     moment_of(moment, zone)
     tables = TableNames.of(pattern, moment, beside=bool(ending))

@@ -16,16 +16,16 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.google_sheets import (
     ENDINGS,
-    instead_of_a_page,
     is_web_page,
     table_address,
     table_ending,
     table_name,
+    web_page_hint,
 )
 from prefect_staticadslab.campaign.files.images import (
     ImageFileError,
     UnsafePictureError,
-    opened_picture,
+    open_picture,
     read_image,
 )
 from prefect_staticadslab.campaign.files.locations import (
@@ -188,7 +188,7 @@ def examine_sheet(given: tuple[str, str | None, bytes]) -> None:
     ending = table_ending(address)
     promise(ending in {*ENDINGS, "", storage.suffix(address)}, "an ending", ending)
     table_name(address)
-    instead_of_a_page(address)
+    web_page_hint(address)
     is_web_page(page)
 
 
@@ -252,7 +252,7 @@ def examine_picture(content: bytes) -> None:
     image = read_image(str(path))
     promise(image.media_type is not None, "an image of no kind")
     promise(ImageFile("x", content).digest == image.digest, "other bytes")
-    with opened_picture(io.BytesIO(content)) as picture:
+    with open_picture(io.BytesIO(content)) as picture:
         width, height = picture.size
         promise(width * height <= PICTURE_PIXELS, "too many pixels", picture.size)
         picture.thumbnail((400, 400))

@@ -11,7 +11,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from prefect_staticadslab.bounds import LONGEST_CELL
-from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
+from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Dialect,
@@ -277,7 +277,7 @@ def examine_catalogue(given: tuple[str, bytes]) -> None:
     ending, content = given
     path = _folder() / f"catalogue{ending}"
     path.write_bytes(content)
-    for wanted in read_wanted(str(path)):
+    for wanted in read_resource_rows(str(path)):
         promise(bool(wanted.name), "a resource without a name", wanted)
         promise(
             "sort_order" not in wanted.fields or isinstance(wanted.fields["sort_order"], int), ""

@@ -16,11 +16,11 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
 from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
+    apply_overrides,
+    apply_patch,
     check_overrides,
     check_patch,
     nodes,
-    overridden,
-    patched,
 )
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
@@ -103,8 +103,8 @@ def examine_trees(given: tuple[Any, ...]) -> None:
     promise(all(isinstance(node, dict) for node in nodes(tree)), "a node that is none")
     refused = None
     ways: tuple[Callable[[], JsonTree], ...] = (
-        lambda: patched(tree, check_patch(copy.deepcopy(operations))),
-        lambda: overridden(tree, check_overrides(copy.deepcopy(overrides))),
+        lambda: apply_patch(tree, check_patch(copy.deepcopy(operations))),
+        lambda: apply_overrides(tree, check_overrides(copy.deepcopy(overrides))),
     )
     done = 0
     for way in ways:
@@ -129,7 +129,7 @@ def _as_rows(operations: object, overrides: object, tree: dict[str, Any]) -> Non
         try:
             (row,) = read_changes(Spreadsheet(frame_of(header, [line]), (2,)))
             promise(bool(row.request.summary), "a change that is none")
-            row.request.applied_to(tree)
+            row.request.apply_to(tree)
         except (CampaignError, TreeError):
             continue
 

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.orchestration.reporting import artifacts, assets, live
 from prefect_staticadslab.orchestration.reporting import progress as progress_module
-from prefect_staticadslab.orchestration.reporting.contents import inert
+from prefect_staticadslab.orchestration.reporting.contents import without_markup
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME, run_name
 from tests.conftest import simulated_ids
 
@@ -195,7 +195,7 @@ async def test_no_progress_holds_markup_of_somebody_else(
     payload: str, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id is typed, and the steps and sentences are the API's."""
-    monkeypatch.setattr(live, "_as_log_lines", _silent)
+    monkeypatch.setattr(live, "_log_progress", _silent)
     async with live.show_image_ad(payload) as show:
         show(Progress(payload, payload, 0.4))
         show(Complete(payload))
@@ -248,4 +248,4 @@ def test_every_flow_that_is_called_by_a_place_has_such_a_name(flow_file: str) ->
 
 
 def test_text_that_is_no_markup_stays_as_it_is() -> None:
-    assert inert("Harbor Roast: 3 < 4, 2 * 3") == "Harbor Roast: 3 ‹ 4, 2 * 3"
+    assert without_markup("Harbor Roast: 3 < 4, 2 * 3") == "Harbor Roast: 3 ‹ 4, 2 * 3"

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.catalogue_tables.report import write_report
-from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
+from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.files.cells import frame_of
 from prefect_staticadslab.campaign.files.formulas import as_written, inert
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
@@ -118,7 +118,7 @@ def test_a_catalogue_as_csv_has_no_formulas_and_is_read_as_it_was(
 ) -> None:
     write_report(f"{tmp_path}/", {"new": frame_of(["kind", "name"], [["brand", formula]])})
     assert [cell for cell in cells_of(tmp_path / "new.csv") if cell.startswith(BEGINS)] == []
-    (brand,) = read_wanted(str(tmp_path / "new.csv"))
+    (brand,) = read_resource_rows(str(tmp_path / "new.csv"))
     assert brand.name == formula
 
 

@@ -345,7 +345,7 @@ def test_saying_the_cost_of_names_asks_for_no_list_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[tuple[object, str]] = []
-    ask = lookup._read
+    ask = lookup._read_lists
 
     async def counted(
         client: StaticAdsLabClient, kind: ResourceType, parents: Sequence[str]
@@ -353,7 +353,7 @@ def test_saying_the_cost_of_names_asks_for_no_list_twice(
         read.extend((kind, parent) for parent in parents)
         return await ask(client, kind, parents)
 
-    monkeypatch.setattr(lookup, "_read", counted)
+    monkeypatch.setattr(lookup, "_read_lists", counted)
     names = str(ROOT / "examples" / "names.csv")
     assert campaign_command.main([names, str(tmp_path / "out.csv")]) == 0
     assert len(read) == len(set(read)) > 0

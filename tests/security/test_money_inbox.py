@@ -258,7 +258,7 @@ def test_in_a_bucket_that_nobody_can_lock_two_runs_never_both_exceed_the_limit(
 ) -> None:
     """Both look before either has written; what each has written is read again afterwards."""
     look = DayLimit.check
-    monkeypatch.setattr(day_limit, "_alone", lambda _results: nullcontext())
+    monkeypatch.setattr(day_limit, "_lock_notes", lambda _results: nullcontext())
     met: list[str] = []
 
     def meets_another_run(self: DayLimit, results: str, api: str, new_usd: Decimal) -> None:

@@ -21,9 +21,9 @@ from prefect_staticadslab.bounds import HINT_LENGTH, HINTS
 from prefect_staticadslab.brand_kits.kit_file import read_kits
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
-from prefect_staticadslab.campaign.files.date_patterns import PatternError, filled_in_before
+from prefect_staticadslab.campaign.files.date_patterns import PatternError, names_made_by
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
-from prefect_staticadslab.campaign.job_types.json_trees import TreeError, check_patch, patched
+from prefect_staticadslab.campaign.job_types.json_trees import TreeError, apply_patch, check_patch
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
 from prefect_staticadslab.campaign.names import expand as expand_module
 from prefect_staticadslab.campaign.names import nearest
@@ -70,12 +70,12 @@ def sheet(header: tuple[str, ...], *rows: tuple[Any, ...]) -> Spreadsheet:
 
 def test_a_placeholder_that_is_repeated_takes_no_time() -> None:
     told = within_bounds("""
-        from prefect_staticadslab.campaign.files.date_patterns import filled_in_before
+        from prefect_staticadslab.campaign.files.date_patterns import names_made_by
         from prefect_staticadslab.campaign.inbox.table_names import _ANY
 
         names = ["a" * 255, "ab" * 127, "-" * 255, "a" * 200 + ".csv"] * 200
         for pattern in ("{name}" * 6 + "!", "{name}" * 33, "{name}-" * 28, "{name}{ending}" * 14):
-            print(filled_in_before(pattern, names, _ANY)[:1])
+            print(names_made_by(pattern, names, _ANY)[:1])
     """)
     assert len(told.splitlines()) == 4
 
@@ -84,7 +84,7 @@ def test_a_placeholder_stands_for_the_same_in_all_places() -> None:
     there = ["a-a.csv", "a-b.csv", "ab-ab.csv"]
     names = TableNames.of("{name}-{name}.csv", datetime(2026, 11, 25), beside=False)
     assert [name for name in there if names.is_table(name)] == ["a-a.csv", "ab-ab.csv"]
-    assert filled_in_before("{name}-{name}.csv", there, {"name": "a"}) == ["a-a.csv"]
+    assert names_made_by("{name}-{name}.csv", there, {"name": "a"}) == ["a-a.csv"]
 
 
 def test_a_pattern_of_any_length_is_refused() -> None:
@@ -112,11 +112,11 @@ def test_a_time_zone_of_any_length_is_refused() -> None:
 def test_a_cell_of_accents_is_compared_at_once() -> None:
     """Putting a million accents into their order takes Python hours."""
     within_bounds("""
-        from prefect_staticadslab.campaign.names.listings import folded
+        from prefect_staticadslab.campaign.names.listings import fold_name
         from prefect_staticadslab.campaign.pictures.captions import file_stem
 
         cell = "a" + "\\u0301\\u0327" * 500_000
-        assert folded(cell) == folded(cell + " ")
+        assert fold_name(cell) == fold_name(cell + " ")
         assert len(file_stem(cell).encode()) <= 90
     """)
 
@@ -180,8 +180,8 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
         for n in range(200)
     )
     listing = Listing(templates)
-    assert [t.id for t in listing.having("ad_format", " SALE")] == [t.id for t in templates]
-    assert listing.having("ad_format", "none") == ()
+    assert [t.id for t in listing.with_value("ad_format", " SALE")] == [t.id for t in templates]
+    assert listing.with_value("ad_format", "none") == ()
     told = within_bounds("""
         from prefect_staticadslab.api.resources import DesignTemplate
         from prefect_staticadslab.campaign.errors import SpreadsheetError
@@ -319,7 +319,7 @@ TREE: dict[str, Any] = {"id": "1", "type": "FRAME", "children": [{"id": "2", "ty
 def test_copies_of_copies_stop_before_they_fill_the_memory() -> None:
     told = within_bounds("""
         from prefect_staticadslab.campaign.job_types.json_trees import (
-            TreeError, check_patch, patched
+            TreeError, check_patch, apply_patch
         )
 
         tree = {"type": "FRAME", "children": [{"id": "2"}]}
@@ -329,7 +329,7 @@ def test_copies_of_copies_stop_before_they_fill_the_memory() -> None:
         again = [{"op": "copy", "from": "/text", "path": f"/t{n}"} for n in range(900)]
         for patch in ([double] * 60, [whole] * 60, [long, *again]):
             try:
-                patched(tree, check_patch(patch))
+                apply_patch(tree, check_patch(patch))
             except TreeError as error:
                 print(error)
     """)
@@ -340,7 +340,7 @@ def test_a_patch_that_nests_a_tree_without_end_is_refused() -> None:
     deeper = [{"op": "add", "path": "/a", "value": {}}]
     deeper += [{"op": "add", "path": "/a" * n, "value": {"a": {}}} for n in range(2, 400, 2)]
     with pytest.raises(TreeError, match="more than 200 levels"):
-        patched(TREE, check_patch(deeper))
+        apply_patch(TREE, check_patch(deeper))
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_a_patch_of_any_number_of_operations_is_refused() -> None:
 )
 def test_a_patch_that_makes_no_sense_is_refused_in_words(operation: dict[str, Any]) -> None:
     with pytest.raises(TreeError) as refused:
-        patched(TREE, check_patch([operation]))
+        apply_patch(TREE, check_patch([operation]))
     assert len(str(refused.value)) < 500
 
 
@@ -398,20 +398,20 @@ def test_a_patch_is_the_same_however_often_it_is_applied() -> None:
             {"op": "add", "path": "/list/-", "value": 1},
         ]
     )
-    assert [patched(TREE, patch)["list"] for _ in range(3)] == [[1], [1], [1]]
+    assert [apply_patch(TREE, patch)["list"] for _ in range(3)] == [[1], [1], [1]]
 
 
 def test_overrides_of_any_length_are_refused_in_a_few_words() -> None:
     within_bounds("""
         from prefect_staticadslab.campaign.job_types.json_trees import (
-            TreeError, check_overrides, overridden
+            TreeError, check_overrides, apply_overrides
         )
 
         children = [{"id": f"{n}" + "ab" * 200, "type": "TEXT"} for n in range(5_000)]
         tree = {"type": "FRAME", "children": children}
         for _ in range(5):
             try:
-                overridden(tree, {"ba" * 400_000: {"characters": "Sale"}})
+                apply_overrides(tree, {"ba" * 400_000: {"characters": "Sale"}})
                 raise AssertionError("there is no such node")
             except TreeError as error:
                 assert len(str(error)) < 2000

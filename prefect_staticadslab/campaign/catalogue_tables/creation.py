@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import ACCOUNT_ERRORS, NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent
-from prefect_staticadslab.campaign.catalogue_tables.rows import WantedResource
+from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.listings import (
@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.names.listings import (
     PRODUCT,
     Listing,
     ResourceType,
-    folded,
+    fold_name,
 )
 
 Place: TypeAlias = "str | Addition"
@@ -38,7 +38,7 @@ class Addition:
         parent: What it belongs to; "" for a brand.
     """
 
-    row: WantedResource
+    row: ResourceRow
     parent: Place = ""
 
     def __str__(self) -> str:
@@ -55,21 +55,21 @@ class Additions:
     """
 
     new: tuple[Addition, ...]
-    present: tuple[tuple[WantedResource, str], ...]
+    present: tuple[tuple[ResourceRow, str], ...]
 
     def describe(self) -> str:
         """What would be added, for people."""
-        lines = [f"To create: {counted([each.row.kind for each in self.new])}"]
-        lines += [f"  row {each.row.row}: {each}{_of(each)}" for each in self.new]
+        lines = [f"To create: {count_by_type([each.row.kind for each in self.new])}"]
+        lines += [f"  row {each.row.row}: {each}{_parent_words(each)}" for each in self.new]
         if self.present:
             kinds = [row.kind for row, _ in self.present]
-            lines.append(f"There already, and left alone: {counted(kinds)}")
+            lines.append(f"There already, and left alone: {count_by_type(kinds)}")
         return "\n".join(lines)
 
 
 @dataclass
 class Outcome:
-    """What became of additions.
+    """Which additions were created, and which failed.
 
     Attributes:
         created: What was added, with its id.
@@ -80,9 +80,9 @@ class Outcome:
     failed: list[tuple[Addition, str]] = field(default_factory=list)
 
 
-def kinds_to_read(wanted: Sequence[WantedResource]) -> list[ResourceType]:
-    """The kinds whose lists tell what is there already, parents first."""
-    kinds = {row.kind for row in wanted}
+def types_to_read(rows: Sequence[ResourceRow]) -> list[ResourceType]:
+    """The types of resources to read before `plan_additions`: the rows' and their parents'."""
+    kinds = {row.kind for row in rows}
     if kinds - {BRAND}:
         kinds |= {BRAND}
     if kinds - {BRAND, PRODUCT}:
@@ -90,19 +90,19 @@ def kinds_to_read(wanted: Sequence[WantedResource]) -> list[ResourceType]:
     return sorted(kinds, key=lambda kind: kind.name != "brand" and 1 + (kind is not PRODUCT))
 
 
-def plan_additions(wanted: Sequence[WantedResource], content: CatalogueContent) -> Additions:
-    """Which rows are there already, and what the others belong to.
+def plan_additions(rows: Sequence[ResourceRow], content: CatalogueContent) -> Additions:
+    """Splits rows into those that exist already and those to add, with their parents.
 
     Args:
-        wanted: The rows, parents first.
-        content: All that there is of `kinds_to_read`.
+        rows: The rows, parents first.
+        content: All that there is of `types_to_read`.
 
     Raises:
         SpreadsheetError: Rows name parents that are nowhere or that are several, or say the same
             twice; all of them.
     """
     planner = _Planner(content)
-    for row in wanted:
+    for row in rows:
         planner.add(row)
     if planner.problems:
         raise SpreadsheetError(planner.problems)
@@ -113,35 +113,36 @@ class _Planner:
     """Takes rows one by one, parents first."""
 
     def __init__(self, content: CatalogueContent) -> None:
-        self._listings = {kind: Listing(found) for kind, found in content.resources.items()}
-        self._rows: dict[tuple[ResourceType, Place, str], WantedResource] = {}
+        """Takes what the catalogue has, to tell what exists already."""
+        self._listings = {kind: Listing(resources) for kind, resources in content.resources.items()}
+        self._rows: dict[tuple[ResourceType, Place, str], ResourceRow] = {}
         self.new: list[Addition] = []
-        self.present: list[tuple[WantedResource, str]] = []
+        self.present: list[tuple[ResourceRow, str]] = []
         self.problems: list[Problem] = []
 
-    def add(self, row: WantedResource) -> None:
+    def add(self, row: ResourceRow) -> None:
         parent: Place | None = ""
         if row.kind.parent:
             parent = self._parent(row, BRAND if row.kind is PRODUCT else PRODUCT)
         if parent is None:
             return
-        first = self._rows.setdefault((row.kind, parent, folded(row.name)), row)
+        first = self._rows.setdefault((row.kind, parent, fold_name(row.name)), row)
         if first is not row:
             message = f"{shortened(row.name)!r} is also in row {first.row}."
             self.problems.append(row.problem(message, "name"))
             return
-        here = [
+        present_ids = [
             resource.id
             for resource in self._listings[row.kind].resources
-            if folded(resource.name) == folded(row.name)
+            if fold_name(resource.name) == fold_name(row.name)
             and (not row.kind.parent or getattr(resource, row.kind.parent_column) == parent)
         ]
-        if here:
-            self.present.append((row, here[0]))
+        if present_ids:
+            self.present.append((row, present_ids[0]))
         else:
             self.new.append(Addition(row, parent))
 
-    def _parent(self, row: WantedResource, kind: ResourceType) -> Place | None:
+    def _parent(self, row: ResourceRow, kind: ResourceType) -> Place | None:
         """What a row belongs to; None, with a problem, if that is nowhere or not clear."""
         identifier = row.parents.get(kind.id_column)
         name = row.parents.get(kind.name, "")
@@ -154,7 +155,7 @@ class _Planner:
                 within = self._parent(row, BRAND)
                 if within is None:
                     return None
-            places = self._called(kind, name, within)
+            places = self._find_parents(kind, name, within)
         if len(places) == 1:
             return places[0]
         if places:
@@ -171,20 +172,20 @@ class _Planner:
         self.problems.append(row.problem(message, column))
         return None
 
-    def _called(self, kind: ResourceType, name: str, within: Place | None) -> list[Place]:
-        there: list[Place] = [
+    def _find_parents(self, kind: ResourceType, name: str, within: Place | None) -> list[Place]:
+        present_ids: list[Place] = [
             resource.id
-            for resource in self._listings[kind].called(name)
+            for resource in self._listings[kind].find_by_name(name)
             if within is None or getattr(resource, kind.parent_column) == within
         ]
-        added: list[Place] = [
+        additions: list[Place] = [
             each
             for each in self.new
             if each.row.kind is kind
-            and folded(each.row.name) == folded(name)
+            and fold_name(each.row.name) == fold_name(name)
             and (within is None or each.parent == within)
         ]
-        return there + added
+        return present_ids + additions
 
 
 async def create_additions(client: StaticAdsLabClient, additions: Additions) -> Outcome:
@@ -209,28 +210,31 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
         if kind.parent:
             fields[kind.parent_column] = parent
         try:
-            made = await _add(client, kind, parent, each.row.name, fields)
+            resource_id = await _create_or_find(client, kind, parent, each.row.name, fields)
         except ACCOUNT_ERRORS:
             raise
         except StaticAdsLabError as error:
             outcome.failed.append((each, str(error)))
             continue
-        if made is None:
+        if resource_id is None:
             outcome.failed.append((each, _GONE))
             continue
-        ids[each] = made
-        outcome.created.append((each, made))
+        ids[each] = resource_id
+        outcome.created.append((each, resource_id))
     return outcome
 
 
-async def _add(
+async def _create_or_find(
     client: StaticAdsLabClient,
     kind: ResourceType,
     parent: str,
     name: str,
     fields: Mapping[str, Any],
 ) -> str | None:
-    """The id of what is there now by that name; None if all keys' additions are gone."""
+    """Creates a resource, or finds what an earlier request with the same key created.
+
+    Returns its id; None if what every key created was deleted or renamed since.
+    """
     for attempt in range(1, FRESH_KEYS + 1):
         sent = await client.send_resource(
             kind.resource,
@@ -245,7 +249,7 @@ async def _add(
             present = await client.get_resource(kind.resource, sent.resource.id)
         except NotFoundError:
             continue
-        if folded(present.name) == folded(name):
+        if fold_name(present.name) == fold_name(name):
             return present.id
     return None
 
@@ -265,20 +269,21 @@ def addition_key(kind: ResourceType, parent: str, name: str, attempt: int = 1) -
         name: Its name.
         attempt: Which of the keys: what the ones before have added is gone.
     """
-    said: list[str | int] = [kind.name, parent, folded(name)]
+    key_parts: list[str | int] = [kind.name, parent, fold_name(name)]
     if attempt > 1:
-        said.append(attempt)
-    return f"catalogue-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"
+        key_parts.append(attempt)
+    return f"catalogue-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:40]}"
 
 
-def counted(kinds: Sequence[ResourceType]) -> str:
+def count_by_type(kinds: Sequence[ResourceType]) -> str:
     """How many there are of each kind, for people: `1 brand, 2 products`."""
     counts = {kind: kinds.count(kind) for kind in kinds}
-    said = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts.items()]
-    return ", ".join(said) or "nothing"
+    parts = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts.items()]
+    return ", ".join(parts) or "nothing"
 
 
-def _of(each: Addition) -> str:
+def _parent_words(each: Addition) -> str:
+    """An addition's parent for people, such as ` of brand 'Harbor Roast'`; "" for a brand."""
     if not isinstance(each.parent, str):
         return f" of {each.parent}"
     # As the row has it: its name, if it was not given as an id.

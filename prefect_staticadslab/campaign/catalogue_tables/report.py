@@ -104,7 +104,7 @@ async def read_catalogue(
             unreadable.append(kind)
             continue
         try:
-            found = [r async for r in client.list_resources(kind.resource)]
+            listed = [r async for r in client.list_resources(kind.resource)]
         except PermissionDeniedError:
             unreadable.append(kind)
         except AuthenticationError as error:
@@ -113,7 +113,7 @@ async def read_catalogue(
             raise no_answer(client, error) from error
         else:
             # A page may repeat what the page before had, if something was added meanwhile.
-            resources[kind] = tuple({resource.id: resource for resource in found}.values())
+            resources[kind] = tuple({resource.id: resource for resource in listed}.values())
     return CatalogueContent(resources, tuple(unreadable))
 
 
@@ -157,13 +157,14 @@ def _line(
     product = by_id.get(getattr(resource, "product_id", None) or "")
     brand_id = getattr(product or resource, "brand_id", None)
     brand = by_id.get(brand_id or "")
-    beside = {
+    parent_cells = {
         "product_name": product.name if product else None,
         "brand_id": brand_id,
         "brand_name": brand.name if brand else None,
     }
     return [
-        _cell(beside[name] if name in beside else getattr(resource, name, None)) for name in header
+        _cell(parent_cells[name] if name in parent_cells else getattr(resource, name, None))
+        for name in header
     ]
 
 
@@ -194,7 +195,7 @@ def check_report(output: str) -> None:
             if storage.exists(place):
                 storage.check_target(place)
                 if _csv_header(storage.read_start(place, PAGE_START_BYTES)) != _header(kind):
-                    raise _foreign(place)
+                    raise _not_ours_error(place)
         return
     if ending != ".xlsx":
         raise ReportError(
@@ -203,7 +204,7 @@ def check_report(output: str) -> None:
         )
     storage.check_target(output)
     if storage.exists(output) and workbook_creator(storage.read_bytes(output)) != CREATOR:
-        raise _foreign(output)
+        raise _not_ours_error(output)
 
 
 def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
@@ -225,11 +226,11 @@ def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
             raise ReportError(f"There can be no folder {output}: {error.strerror}.") from None
     for name, frame in frames.items():
         # With the mark that tells Excel that it is UTF-8.
-        content = encode_text(_as_catalogue(frame), Dialect(byte_order_mark=True))
+        content = encode_text(_mark_catalogue_text(frame), Dialect(byte_order_mark=True))
         storage.write_bytes(storage.join(output, f"{name}.csv"), content)
 
 
-def _as_catalogue(frame: pd.DataFrame) -> pd.DataFrame:
+def _mark_catalogue_text(frame: pd.DataFrame) -> pd.DataFrame:
     lines = [
         [CatalogueText(value) if isinstance(value, str) else value for value in line]
         for line in frame.itertuples(index=False, name=None)
@@ -250,7 +251,7 @@ def _csv_header(content: bytes) -> list[str]:
     return next(csv.reader(io.StringIO(text, newline="")), [])
 
 
-def _foreign(place: str) -> ReportError:
+def _not_ours_error(place: str) -> ReportError:
     return ReportError(
         f"There is a {locations.redacted(place)} already, and it is no catalogue that this program "
         "wrote. It is left alone; choose another name."

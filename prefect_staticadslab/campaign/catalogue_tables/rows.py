@@ -43,8 +43,8 @@ KNOWN_COLUMNS: Final = frozenset(("kind", "name", *PARENT_COLUMNS, *_ALL_FIELDS)
 
 
 @dataclass(frozen=True, eq=False)
-class WantedResource:
-    """A row: what is to be there.
+class ResourceRow:
+    """A row of a table: a resource that the catalogue should have.
 
     Attributes:
         kind: Of which kind.
@@ -67,8 +67,8 @@ class WantedResource:
         return Problem(_in_sheet(message, self.sheet), self.row, column)
 
 
-def read_wanted(location: str) -> list[WantedResource]:
-    """Reads what a table wants: a .csv or .tsv with a column `kind`; or an .xlsx, either such a
+def read_resource_rows(location: str) -> list[ResourceRow]:
+    """Reads a table of resources: a .csv or .tsv with a column `kind`; or an .xlsx, either such a
     table or with a sheet for each kind, named `brands`, `products`, `product_variants` and
     `audiences`.
 
@@ -79,13 +79,13 @@ def read_wanted(location: str) -> list[WantedResource]:
     Example:
         ```python
         from pathlib import Path
-        from prefect_staticadslab.campaign.catalogue_tables.rows import read_wanted
+        from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 
         Path("new.csv").write_text(
             "kind,name,brand,fonts\\nbrand,Tidewater Tea,,\\"Inter, Lora\\"\\n"
             "product,Sea Fennel Infusion,Tidewater Tea,\\n"
         )
-        brand, product = read_wanted("new.csv")
+        brand, product = read_resource_rows("new.csv")
         assert brand.fields == {"fonts": [{"name": "Inter"}, {"name": "Lora"}]}
         assert product.parents == {"brand": "Tidewater Tea"}
         ```
@@ -100,35 +100,37 @@ def read_wanted(location: str) -> list[WantedResource]:
             if kind is not None:
                 sheets[name] = kind
     if not sheets:
-        read = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
-        wanted, problems = _read_table(read, None, "")
+        spreadsheet = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
+        rows, problems = _read_table(spreadsheet, None, "")
     else:
-        wanted, problems = [], []
+        rows, problems = [], []
         for name, kind in sheets.items():
-            read = read_xlsx(content, name, may_be_empty=True)
-            found, wrong = _read_table(read, kind, name if len(sheets) > 1 else "")
-            wanted, problems = wanted + found, problems + wrong
+            spreadsheet = read_xlsx(content, name, may_be_empty=True)
+            sheet_rows, sheet_problems = _read_table(
+                spreadsheet, kind, name if len(sheets) > 1 else ""
+            )
+            rows, problems = rows + sheet_rows, problems + sheet_problems
     if problems:
         raise SpreadsheetError(problems)
-    return sorted(wanted, key=lambda row: CREATED_KINDS.index(row.kind))
+    return sorted(rows, key=lambda row: CREATED_KINDS.index(row.kind))
 
 
 def _read_table(
-    read: Spreadsheet, kind: ResourceType | None, sheet: str
-) -> tuple[list[WantedResource], list[Problem]]:
+    spreadsheet: Spreadsheet, kind: ResourceType | None, sheet: str
+) -> tuple[list[ResourceRow], list[Problem]]:
     """The rows of one table, all of one kind or each of its own, and what is wrong with them."""
-    names = [normalized(str(name)) for name in read.frame.columns]
-    needed = ["name"] if kind else ["kind", "name"]
+    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    required = ["name"] if kind else ["kind", "name"]
     problems = [
         Problem(_in_sheet(f"The column {name} is missing.", sheet), row=1)
-        for name in needed
+        for name in required
         if name not in names
     ]
     if problems:
         return [], problems
-    wanted = []
-    lines = read.frame.itertuples(index=False, name=None)
-    for number, line in zip(read.row_numbers, lines, strict=True):
+    rows = []
+    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {
             name: as_written(plain_text(cell_text(value)).strip())
             for name, value in reversed(list(zip(names, line, strict=True)))
@@ -137,15 +139,15 @@ def _read_table(
         row, wrong = _read_row(cells, kind, number)
         problems += [replace(p, message=_in_sheet(p.message, sheet)) for p in wrong]
         if row is not None:
-            wanted.append(replace(row, sheet=sheet))
-    return wanted, problems
+            rows.append(replace(row, sheet=sheet))
+    return rows, problems
 
 
 def _read_row(
     cells: Mapping[str, str], kind: ResourceType | None, number: int
-) -> tuple[WantedResource | None, list[Problem]]:
+) -> tuple[ResourceRow | None, list[Problem]]:
     if kind is None:
-        kind = _kind_of(cells["kind"])
+        kind = _type_of(cells["kind"])
         if kind is None:
             known = ", ".join(k.name for k in CREATED_KINDS)
             says = f"says {shortened(cells['kind'])!r}" if cells["kind"] else "is empty"
@@ -172,7 +174,7 @@ def _read_row(
     if kind.parent and not parents.keys() & {kind.parent, kind.parent_column}:
         message = f"is empty. Say which {kind.parent} the {kind.thing} belongs to: a name or an id."
         problems.append(Problem(message, number, kind.parent))
-    return WantedResource(kind, cells["name"], number, "", parents, fields), problems
+    return ResourceRow(kind, cells["name"], number, "", parents, fields), problems
 
 
 def _depth(kind: ResourceType) -> int:
@@ -180,11 +182,11 @@ def _depth(kind: ResourceType) -> int:
     return 0 if kind is BRAND else 1 if kind is PRODUCT else 2
 
 
-def _kind_of(text: str) -> ResourceType | None:
-    said = normalized(text).replace(" ", "_").replace("-", "_")
+def _type_of(text: str) -> ResourceType | None:
+    name = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
     names = {n: kind for kind in CREATED_KINDS for n in (kind.name, plural(kind))}
-    return {**names, **aliases}.get(said)
+    return {**names, **aliases}.get(name)
 
 
 _Read = tuple[Any, str | None]

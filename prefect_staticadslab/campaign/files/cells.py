@@ -92,7 +92,7 @@ def cell_of(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=_in_json)
+        return json.dumps(value, ensure_ascii=False, default=_json_default)
     if isinstance(value, datetime | time) and value.tzinfo is not None:
         return None if is_blank(value) else cell_text(value)  # an .xlsx knows no zones
     if isinstance(value, str | bool | int | date | time | None):
@@ -104,7 +104,8 @@ def cell_of(value: Any) -> Any:
     return None if value is pd.NA else str(value)
 
 
-def _in_json(value: Any) -> Any:
+def _json_default(value: Any) -> Any:
+    """A value that `json` cannot write, as one that it can: NumPy's as Python's, others as text."""
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else cell_text(value)
 
 
@@ -145,16 +146,16 @@ def shortened(text: str, widest: int = 60) -> str:
         ```
     """
     # What is cut may be as long as a cell.
-    text = " ".join(text[: _SPACED * widest].split())
+    text = " ".join(text[: _SPACES_ALLOWANCE * widest].split())
     return text if len(text) <= widest else text[: widest - 1] + "…"
 
 
-_SPACED: Final = 20
-"""Of a text that is shown, so many times as much is looked at, for the spaces that are in it."""
+_SPACES_ALLOWANCE: Final = 20
+"""A text is cut to so many times the shown length before its spaces are collapsed."""
 
 
 def visible(text: str) -> str:
-    """Text in which everything that would not be seen is: as it is written in Python.
+    """Text whose control and other invisible characters are written as Python escapes.
 
     A terminal does what it is told by control characters: it writes over what it has said, or into
     the clipboard; and others turn the direction of what follows, so that it reads as something
@@ -167,7 +168,7 @@ def visible(text: str) -> str:
         assert visible("\\x1b[2JAll rows completed") == "\\\\x1b[2JAll rows completed"
         ```
     """
-    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 _UNSEEN: Final = re.compile(
@@ -205,6 +206,7 @@ def normalized(name: str) -> str:
 
 
 def header_problems(header: Sequence[str]) -> list[Problem]:
+    """What is wrong with a header: no names at all, or one name twice."""
     seen: set[str] = set()
     problems = []
     if not any(name.strip() for name in header):
@@ -223,12 +225,14 @@ def header_problems(header: Sequence[str]) -> list[Problem]:
 
 
 def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFrame:
+    """A frame of dtype `object` with these columns' names and rows of cells."""
     return pd.DataFrame(list(lines), columns=pd.Index(list(header), dtype=object), dtype=object)
 
 
 def is_blank(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or value == "" or _not_a_number(value)
+    """Whether a cell's value is none: None, "", NaN, or pandas' own missing values."""
+    return value is None or value is pd.NA or value is pd.NaT or value == "" or _is_nan(value)
 
 
-def _not_a_number(value: Any) -> bool:
+def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)

@@ -83,8 +83,8 @@ def fill_in(pattern: str, moment: datetime, values: Mapping[str, str] = NOTHING)
     )
 
 
-def escaped(name: str) -> str:
-    """The pattern that makes this very name."""
+def escape_braces(name: str) -> str:
+    """A name as a pattern that makes just this name: its braces are doubled."""
     return name.replace("{", "{{").replace("}", "}}")
 
 
@@ -97,12 +97,12 @@ def placeholders_in(pattern: str, values: Mapping[str, object] = NOTHING) -> fro
     return frozenset(name for name, _ in _parts(pattern, values) if name is not None)
 
 
-def filled_in_before(
+def names_made_by(
     pattern: str,
     names: Iterable[str],
     values: Mapping[str, str | re.Pattern[str]] = NOTHING,
 ) -> list[str]:
-    """Those of some names that a pattern makes on whatever day, the earliest first.
+    """The names that a pattern makes on any day, by the date in them, the earliest first.
 
     Args:
         pattern: As for `fill_in`.
@@ -115,56 +115,56 @@ def filled_in_before(
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.date_patterns import filled_in_before
+        from prefect_staticadslab.campaign.files.date_patterns import names_made_by
 
         there = ["a-2026-11-25.csv", "a-2026-11-03.csv", "a-new.csv", "b-2026-11-26.csv"]
-        assert filled_in_before("{name}-{date}.csv", there, {"name": "a"}) == [
+        assert names_made_by("{name}-{date}.csv", there, {"name": "a"}) == [
             "a-2026-11-03.csv",
             "a-2026-11-25.csv",
         ]
         ```
     """
     expression = ""
-    seen: set[str] = set()
+    captured: set[str] = set()
     for name, text in _parts(pattern, values):
         if name is None:
             expression += re.escape(text)
         elif isinstance(value := values.get(name), str):
             expression += re.escape(value)
-        elif name in seen:
+        elif name in captured:
             # Two that might differ would be tried in all combinations of their lengths.
             expression += f"(?P={name})"
         else:
             looks_like = _MOMENTS[name].looks_like if value is None else value.pattern
             expression += f"(?P<{name}>{looks_like})"
-            seen.add(name)
-    fits = re.compile(expression, re.ASCII)
-    found = [match for name in names if (match := fits.fullmatch(name))]
-    order = [name for name in _COARSE_TO_FINE if name in seen]
-    return [match[0] for match in sorted(found, key=lambda match: [match[n] for n in order])]
+            captured.add(name)
+    regex = re.compile(expression, re.ASCII)
+    matches = [match for name in names if (match := regex.fullmatch(name))]
+    order = [name for name in _COARSE_TO_FINE if name in captured]
+    return [match[0] for match in sorted(matches, key=lambda match: [match[n] for n in order])]
 
 
 def _parts(pattern: str, values: Mapping[str, object]) -> Iterator[tuple[str | None, str]]:
     """A pattern's placeholders by name, and, with None, the texts between them."""
-    for found in _PARTS.finditer(pattern):
-        name = found[1]
-        if found[0] in ("{{", "}}"):
-            yield None, found[0][0]
+    for match in _PARTS.finditer(pattern):
+        name = match[1]
+        if match[0] in ("{{", "}}"):
+            yield None, match[0][0]
         elif name in values or name in _MOMENTS:
-            yield name, found[0]
-        elif found[0][0] in "{}":
+            yield name, match[0]
+        elif match[0][0] in "{}":
             known = ", ".join(f"{{{each}}}" for each in (*values, *_MOMENTS))
             what = (
-                f"the brace {found[0]} stands by itself"
+                f"the brace {match[0]} stands by itself"
                 if name is None
-                else f"there is no {shortened(found[0])}"
+                else f"there is no {shortened(match[0])}"
             )
             raise PatternError(
                 f"In {shortened(pattern, 200)!r} {what}. There are: {known}. A brace that should "
                 "be seen is written twice: {{ or }}."
             )
         else:
-            yield None, found[0]
+            yield None, match[0]
 
 
 def moment_of(scheduled: datetime, time_zone: str) -> datetime:

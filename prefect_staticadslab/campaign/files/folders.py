@@ -52,8 +52,8 @@ def list_files(location: str) -> list[StoredFile]:
         try:
             if storage.is_url(location):
                 filesystem, path = storage.remote(location, "read")
-                found = filesystem.ls(path, detail=True)
-                files = [_listed(f) for f in found if f["type"] == "file"]
+                entries = filesystem.ls(path, detail=True)
+                files = [_stored_file(f) for f in entries if f["type"] == "file"]
             else:
                 files = list(_local_files(locations.local_path(location)))
         except FileNotFoundError:
@@ -75,7 +75,8 @@ _MODIFIED: Final = ("mtime", "LastModified", "last_modified", "modified", "updat
 """What fsspec's backends call the time of a file's last change."""
 
 
-def _listed(entry: Mapping[str, Any]) -> StoredFile:
+def _stored_file(entry: Mapping[str, Any]) -> StoredFile:
+    """A file as one of fsspec's listings describes it; backends name its date differently."""
     modified = next((entry[key] for key in _MODIFIED if entry.get(key)), None)
     with contextlib.suppress(ValueError, OverflowError, OSError):
         if isinstance(modified, str):

@@ -25,7 +25,9 @@ class CatalogueText(str):
 
 
 def inert(text: str) -> str:
-    """A text that no spreadsheet program takes for a formula; `as_written` gives it back.
+    """A text with an apostrophe before what a spreadsheet program would take for a formula.
+
+    `as_written` takes it off again.
 
     Example:
         ```python
@@ -39,20 +41,22 @@ def inert(text: str) -> str:
     return _APOSTROPHE + text if _FORMULA.match(text) else str(text)
 
 
-def unmistakable(text: str) -> str:
-    """A text as a format holds it in which no text is a formula; `as_written` gives it back.
+def escape_apostrophe(text: str) -> str:
+    """A text for .xlsx and Parquet: one that begins like `'=1` gets another apostrophe before it.
+
+    `as_written` takes that off again.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.formulas import as_written, unmistakable
+        from prefect_staticadslab.campaign.files.formulas import as_written, escape_apostrophe
 
-        assert unmistakable("=1+1") == "=1+1"
-        assert as_written(unmistakable("'=1+1")) == "'=1+1"
+        assert escape_apostrophe("=1+1") == "=1+1"
+        assert as_written(escape_apostrophe("'=1+1")) == "'=1+1"
         ```
     """
     return _APOSTROPHE + text if _QUOTED.match(text) else str(text)
 
 
 def as_written(text: str) -> str:
-    """A text without the apostrophe that only says that it is one."""
+    """A text without the apostrophe that `inert` or `escape_apostrophe` put before it."""
     return text[1:] if _QUOTED.match(text) else text

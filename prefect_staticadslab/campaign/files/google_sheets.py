@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.files import storage
 ENDINGS: Final = frozenset((".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".ods", ".numbers"))
 """What a table's name may end in. Some of these are known only to be refused."""
 
-_TOLD: Final = {"csv": ".csv", "tsv": ".tsv", "xlsx": ".xlsx"}
+_FORMAT_ENDINGS: Final = {"csv": ".csv", "tsv": ".tsv", "xlsx": ".xlsx"}
 _FORMAT_PARAMETERS: Final = frozenset(("format", "output"))
 
 _GOOGLE: Final = "docs.google.com"
@@ -24,7 +24,7 @@ _WEB_PAGE = re.compile(
 
 
 def table_address(location: str, *, sheet: str | None = None) -> str:
-    """Where the table is that people mean by an address; any other address is given back as it is.
+    """The address of a Google Sheet's table, given that of its page; any other location as it is.
 
     The address of a Google Sheet that a browser shows is that of a page. Its table is what that
     exports: as CSV, or as XLSX if a sheet is chosen by its name.
@@ -51,28 +51,28 @@ def table_address(location: str, *, sheet: str | None = None) -> str:
     if not is_google_sheet(location):
         return location
     parts = urlsplit(location)
-    found = _SHEET.match(parts.path)
-    if found is None:
+    match = _SHEET.match(parts.path)
+    if match is None:
         return location
-    base, published, identifier, page = found.groups()
-    given = dict(parse_qsl(parts.query))
+    base, published, identifier, page = match.groups()
+    parameters = dict(parse_qsl(parts.query))
     parameter = "output" if published else "format"
-    if page in _TABLES or (page == "pub" and _TOLD.get(given.get("output", ""))):
+    if page in _TABLES or (page == "pub" and _FORMAT_ENDINGS.get(parameters.get("output", ""))):
         return location
     # The browser keeps the sheet that is looked at in the fragment.
-    shown = dict(parse_qsl(parts.fragment))
+    fragment = dict(parse_qsl(parts.fragment))
     query = {parameter: "csv" if sheet is None else "xlsx"}
-    if sheet is None and (gid := shown.get("gid") or given.get("gid")):
+    if sheet is None and (gid := fragment.get("gid") or parameters.get("gid")):
         query["gid"] = gid
     for name in ("single", "resourcekey"):
-        if name in given:
-            query[name] = given[name]
+        if name in parameters:
+            query[name] = parameters[name]
     path = f"{base}{published or ''}{identifier}/{'pub' if published else 'export'}"
     return urlunsplit(("https", _GOOGLE, path, urlencode(query), ""))
 
 
 def table_ending(location: str) -> str:
-    """What tells a table's format, such as `.csv`: its name's ending, or a web address's query.
+    """A table's format as an ending such as `.csv`, from its name or a web address's query.
 
     Returns:
         "" if only the content can tell.
@@ -86,15 +86,15 @@ def table_ending(location: str) -> str:
         assert table_ending("https://example.com/export.php") == ""
         ```
     """
-    own = storage.suffix(location)
-    if own in ENDINGS or not storage.is_web_address(location):
-        return own
-    told = (
-        _TOLD.get(value.lower())
+    ending = storage.suffix(location)
+    if ending in ENDINGS or not storage.is_web_address(location):
+        return ending
+    endings = (
+        _FORMAT_ENDINGS.get(value.lower())
         for name, value in parse_qsl(_query(location))
         if name.lower() in _FORMAT_PARAMETERS
     )
-    return next(filter(None, told), "")
+    return next(filter(None, endings), "")
 
 
 def table_name(location: str) -> str:
@@ -126,8 +126,8 @@ def is_web_page(content: bytes) -> bool:
     return _WEB_PAGE.match(content[:2000]) is not None
 
 
-def instead_of_a_page(location: str) -> str:
-    """What to do if a web page came, and no table."""
+def web_page_hint(location: str) -> str:
+    """What to tell people to do if a location gave a web page instead of a table."""
     if is_google_sheet(location):
         return (
             "The Google Sheet is not shared, or not with everybody. In Google Sheets choose "

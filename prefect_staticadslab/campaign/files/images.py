@@ -34,8 +34,8 @@ _TOO_MANY: Final = f"more than the {bounds.PICTURE_PIXELS:,} pixels that are dec
 
 
 @contextmanager
-def opened_picture(source: Path | BytesIO) -> Iterator[Any]:
-    """A picture as Pillow opens it, once its size is known to be one that may be decoded.
+def open_picture(source: Path | BytesIO) -> Iterator[Any]:
+    """Opens a picture with Pillow, after checking that it is small enough to be decoded.
 
     Few are open at once, in whatever threads: each may take 160 MB when it is decoded.
 
@@ -89,15 +89,16 @@ def read_image(location: str | Location) -> ImageFile:
     except StorageError as error:
         raise ImageFileError(str(error)) from None
     image = ImageFile(storage.name(text), content)
-    problem = image.problem() or _broken(content)
+    problem = image.problem() or _decoding_problem(content)
     if problem:
         raise ImageFileError(f"{redacted(text)} {problem}")
     return image
 
 
-def _broken(content: bytes) -> str | None:
+def _decoding_problem(content: bytes) -> str | None:
+    """Decodes an image. Returns why that is not possible, or None."""
     try:
-        with opened_picture(BytesIO(content)) as image:
+        with open_picture(BytesIO(content)) as image:
             image.load()
     except UnsafePictureError as error:
         return f"{error}."

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 LOCK_SECONDS: Final = 10.0
 """How long to wait for somebody else's write, which takes a moment."""
 
-_UNHURT: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -51,14 +51,16 @@ def open_file(path: Path) -> BinaryIO:
         raise
 
 
-def _check_regular(found: os.stat_result, path: Path) -> None:
-    if stat.S_ISDIR(found.st_mode):
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    """Raises if a path's status is not that of a regular file; see `open_file`."""
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not stat.S_ISREG(found.st_mode):
-        raise IrregularFileError(errno.EINVAL, f"it is {_kind(found.st_mode)}, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise IrregularFileError(errno.EINVAL, f"it is {_file_type(status.st_mode)}, not a file")
 
 
-def _kind(mode: int) -> str:
+def _file_type(mode: int) -> str:
+    """What is at a path, for a message: `a named pipe`, `a socket` or `a device`."""
     kinds = {
         stat.S_IFIFO: "a named pipe",
         stat.S_IFSOCK: "a socket",
@@ -88,7 +90,7 @@ def check_target(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
         raise StorageError(
-            f"{redacted(str(path))} is {_kind(mode)}, not a file, so nothing is written to it."
+            f"{redacted(str(path))} is {_file_type(mode)}, not a file, so nothing is written to it."
         )
 
 
@@ -106,7 +108,7 @@ def check_own_folder(path: Path) -> None:
 
 
 def version(path: Path) -> str:
-    """What differs as soon as a file was written again.
+    """A text that changes whenever the file is written.
 
     Raises:
         OSError: It is not there.
@@ -114,8 +116,8 @@ def version(path: Path) -> str:
     return _version(path.stat())
 
 
-def _version(found: os.stat_result) -> str:
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns}"
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 @contextmanager
@@ -128,9 +130,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         OSError, StorageError: See `check_target`; or it cannot be written.
     """
     check_target(path)
-    made = path.with_name(temporary_name(path.name))
+    temporary = path.with_name(temporary_name(path.name))
     # With these rights the system leaves out what people left out of theirs.
-    descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _UNHURT | _BINARY, 0o666)
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _BINARY, 0o666
+    )
     try:
         with os.fdopen(descriptor, "wb") as file:
             with suppress(FileNotFoundError):
@@ -138,14 +142,15 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        made.replace(path)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):
-            made.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         raise
 
 
 def _keep_mode(descriptor: int, earlier: os.stat_result) -> None:
+    """Gives a new file the permissions of the one that it replaces."""
     if stat.S_ISREG(earlier.st_mode) and hasattr(os, "fchmod"):
         os.fchmod(descriptor, earlier.st_mode & 0o777)
 
@@ -162,8 +167,8 @@ def replace(path: Path, content: bytes) -> str:
     with new_file(path) as file:
         file.write(content)
         file.flush()
-        written = _version(os.fstat(file.fileno()))
-    return written
+        new_version = _version(os.fstat(file.fileno()))
+    return new_version
 
 
 _MARK: Final = "staticadslab"
@@ -171,7 +176,7 @@ _RANDOM_BYTES: Final = 16
 
 
 def temporary_name(name: str) -> str:
-    """What a file is called until it is whole. Nobody can guess it, or take it for his own."""
+    """A random hidden name for a file while it is being written; see `is_temporary_name`."""
     # A file system takes names of 255 bytes.
     short = name.encode(errors="surrogateescape")[:120].decode(errors="ignore")
     return f".{short}.{_MARK}-{secrets.token_hex(_RANDOM_BYTES)}.part"
@@ -216,6 +221,7 @@ def one_writer(path: Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, folder: Path) -> None:
+    """Locks a folder; gives up after `LOCK_SECONDS`, with a warning, and at once the next time."""
     import fcntl
 
     deadline = time.monotonic() + (0.0 if folder in _held_by_others else LOCK_SECONDS)

@@ -127,7 +127,7 @@ class Location:
         parts = re.split(r"[/\\]", name)
         is_full = name.startswith(("/", "\\")) or bool(PureWindowsPath(name).drive)
         if is_full or ".." in parts or not name.strip():
-            raise _outside(name, folder)
+            raise _outside_error(name, folder)
         if not base.is_local:
             place = cls.typed(f"{folder.rstrip('/')}/{name}")
             return cls(place.text, place.protocol, base.gate)
@@ -138,7 +138,7 @@ class Location:
         except (OSError, RuntimeError, ValueError):  # what cannot be is not there
             inside = True
         if not inside:
-            raise _outside(name, folder)
+            raise _outside_error(name, folder)
         # A name may begin with ~, and that is no home folder then.
         return cls(str(path.absolute()) if str(path).startswith("~") else str(path), "", base.gate)
 
@@ -153,7 +153,7 @@ class Location:
         return self.protocol in WEB_PROTOCOLS
 
 
-def _outside(name: str, folder: str) -> LocationError:
+def _outside_error(name: str, folder: str) -> LocationError:
     return LocationError(
         f"{redacted(name)} leads out of the folder {redacted(folder)}, and only what lies in that "
         "is read for a table. Put the file there, and write its path from there."
@@ -161,6 +161,7 @@ def _outside(name: str, folder: str) -> LocationError:
 
 
 def _allowed_protocols() -> frozenset[str]:
+    """The protocols that the environment variable `SAL_ALLOWED_PROTOCOLS` adds."""
     names = os.environ.get(PROTOCOLS_VARIABLE, "").lower().split(",")
     return frozenset(name.strip() for name in names if name.strip())
 
@@ -198,9 +199,9 @@ def protocol_of(location: str) -> str:
     """
     if "://" not in location:
         return ""
-    found = _PROTOCOL.match(location)
+    match = _PROTOCOL.match(location)
     # What is before the :// without being a protocol is none that anybody allows.
-    protocol = found[1].lower() if found else location.partition("://")[0] or "://"
+    protocol = match[1].lower() if match else location.partition("://")[0] or "://"
     return "" if protocol in LOCAL_PROTOCOLS else protocol
 
 

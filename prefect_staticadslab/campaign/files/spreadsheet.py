@@ -15,10 +15,10 @@ from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, 
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
 from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx, read_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
-    instead_of_a_page,
     is_web_page,
     table_address,
     table_ending,
+    web_page_hint,
 )
 
 NO_SHEETS: Final = "Only an .xlsx file has sheets to choose from."
@@ -68,10 +68,10 @@ def read_spreadsheet(
         raise SpreadsheetError(
             [Problem(f"{ending} files cannot be read. Save it as .xlsx or .csv, please.")]
         )
-    content = _content(location)
+    content = _read_content(location)
     if is_web_page(content):
-        said = f"{locations.redacted(location)} is a web page, not a table."
-        raise SpreadsheetError([Problem(f"{said} {instead_of_a_page(location)}")])
+        message = f"{locations.redacted(location)} is a web page, not a table."
+        raise SpreadsheetError([Problem(f"{message} {web_page_hint(location)}")])
     if ending == ".parquet" or (not ending and content.startswith(b"PAR1")):
         return read_parquet(content)
     if ending == ".xlsx" or content.startswith(b"PK\x03\x04"):
@@ -81,12 +81,12 @@ def read_spreadsheet(
     return read_text(content, frozenset(known_columns), tab=ending == ".tsv", ragged=ragged)
 
 
-def _content(location: str) -> bytes:
+def _read_content(location: str) -> bytes:
     try:
         return storage.read_bytes(location)
     except StorageError as error:
         if getattr(error.__cause__, "status", None) in LOGIN_WANTED:
-            raise StorageError(f"{error} {instead_of_a_page(location)}") from error
+            raise StorageError(f"{error} {web_page_hint(location)}") from error
         raise
 
 

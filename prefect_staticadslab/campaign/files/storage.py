@@ -37,7 +37,8 @@ def is_web_address(location: str) -> bool:
     return protocol_of(location) in WEB_PROTOCOLS
 
 
-def _gated(location: str | Location) -> Location:
+def _as_location(location: str | Location) -> Location:
+    """A location that was typed as text is checked; see `Location.typed`."""
     return location if isinstance(location, Location) else Location.typed(location)
 
 
@@ -50,13 +51,12 @@ def _path(location: str) -> Path:
 
 
 def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
-    """What fsspec opens for a place in a store: a filesystem and a path in it, with nothing
-    remembered.
+    """The fsspec filesystem of a place in an object store, without cached listings; and the path.
 
     Raises:
         StorageError: Nothing can be opened for it: it cannot be, say, "read".
     """
-    place = _gated(location)
+    place = _as_location(location)
     if place.is_web:
         raise StorageError(f"{redacted(place.text)} is a web address, so it cannot be {verb}.")
     import fsspec
@@ -75,10 +75,10 @@ def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
 def translate_errors(
     location: str, verb: str, *, but: type[Exception] = StorageError
 ) -> Iterator[None]:
-    """Has every error but `but` say that `location` cannot be, say, "read".
+    """Raises the body's errors, except `but`, as "`location` cannot be `verb`: the reason".
 
     Raises:
-        StorageError: There was one.
+        StorageError: In place of any other error.
     """
     try:
         yield
@@ -106,7 +106,7 @@ def suffix(location: str) -> str:
 
 
 def canonical(location: str) -> str:
-    """The full name of a place: a URL as it is, a path made absolute."""
+    """One name for a place however it is written: a URL as it is, a path as a `file://` URL."""
     if is_url(location):
         return location
     try:
@@ -117,8 +117,12 @@ def canonical(location: str) -> str:
 
 def sibling(location: str, ending: str) -> str:
     """The place beside `location` with another ending: `results.csv`, `.html` → `results.html`."""
-    known = suffix(location)
-    stem = location[: -len(known)] if known and location.lower().endswith(known) else location
+    old_ending = suffix(location)
+    stem = (
+        location[: -len(old_ending)]
+        if old_ending and location.lower().endswith(old_ending)
+        else location
+    )
     return stem + ending
 
 
@@ -175,8 +179,8 @@ def read_bytes(
     content = read_start(location, most + 1)
     if len(content) > most:
         raise StorageError(
-            f"{redacted(_gated(location).text)} has more than {bounds.in_megabytes(most)}, the "
-            f"most that is read of {what}."
+            f"{redacted(_as_location(location).text)} has more than "
+            f"{bounds.in_megabytes(most)}, the most that is read of {what}."
         )
     return content
 
@@ -187,10 +191,10 @@ def read_start(location: str | Location, count: int) -> bytes:
     Raises:
         StorageError: It is not there, or cannot be read.
     """
-    place = _gated(location)
+    place = _as_location(location)
     with translate_errors(place.text, "read"):
         try:
-            return _start(place, count)
+            return _read_first_bytes(place, count)
         except FileNotFoundError:
             what = "no file" if place.is_local else "nothing at"
             raise StorageError(f"There is {what} {redacted(place.text)}.") from None
@@ -198,7 +202,7 @@ def read_start(location: str | Location, count: int) -> bytes:
             raise StorageError(f"{redacted(place.text)} is a folder, not a file.") from None
 
 
-def _start(place: Location, count: int) -> bytes:
+def _read_first_bytes(place: Location, count: int) -> bytes:
     if place.is_local:
         with local_files.open_file(local_path(place.text)) as file:
             return file.read(count)
@@ -233,12 +237,12 @@ def exists(location: str | Location) -> bool:
 
 
 def version(location: str | Location) -> str | None:
-    """What differs as soon as a file was written again; None if there is no file.
+    """A text that changes whenever the file is written; None if there is no file.
 
     Raises:
         StorageError: Nobody can say.
     """
-    place = _gated(location)
+    place = _as_location(location)
     with translate_errors(place.text, "read" if place.is_local else "reached"):
         try:
             if place.is_local:
@@ -270,7 +274,7 @@ def check_target(location: str) -> None:
         return
     path = local_path(location)
     if not is_folder(str(path.parent)):
-        raise _no_folder(location)
+        raise _no_folder_error(location)
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise StorageError(f"The folder {redacted(str(path.parent))} cannot be written to.")
     with translate_errors(location, "written"):
@@ -290,7 +294,7 @@ def check_own_folder(location: str) -> None:
         local_files.check_own_folder(local_path(location))
 
 
-def _no_folder(location: str) -> StorageError:
+def _no_folder_error(location: str) -> StorageError:
     parent, name = redacted(folder(location)), redacted(_path(location).name)
     return StorageError(f"There is no folder {parent} to write {name} into.")
 
@@ -315,7 +319,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
     Raises:
         StorageError: It cannot be written, or there is a link or no regular file in its place.
     """
-    place = _gated(location)
+    place = _as_location(location)
     with translate_errors(place.text, "written"):
         if not place.is_local:
             filesystem, remote_path = remote(place, "written")
@@ -326,7 +330,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
         try:
             return local_files.replace(local_path(place.text), content)
         except FileNotFoundError:
-            raise _no_folder(place.text) from None
+            raise _no_folder_error(place.text) from None
         except IsADirectoryError:
             raise StorageError(f"{redacted(place.text)} is a folder, not a file.") from None
 
@@ -336,7 +340,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     # An error may quote the address that it is about, with all that is secret in it.
-    text = _ADDRESS.sub(lambda found: redacted(found[0]), str(error)).strip().rstrip(".")
+    text = _ADDRESS.sub(lambda match: redacted(match[0]), str(error)).strip().rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

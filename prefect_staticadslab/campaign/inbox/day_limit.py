@@ -28,10 +28,10 @@ from prefect_staticadslab.campaign.inbox.notes import (
     NOTES_FOLDER,
     SIMULATOR,
     Note,
-    not_understood,
     notes_since,
     read_note,
     read_notes,
+    unreadable_note_error,
     write_note,
 )
 from prefect_staticadslab.campaign.table.limits import limit_of
@@ -73,8 +73,8 @@ class DayLimit:
     def _now(self) -> datetime:
         return moment_of(now(), self.time_zone)
 
-    def never(self, new_usd: Decimal) -> str:
-        """Why so much can be started on no day; "" if it can."""
+    def reason_never(self, new_usd: Decimal) -> str:
+        """Why `new_usd` can never be started under this limit; "" if it can."""
         if new_usd <= self.limit_usd:
             return ""
         return (
@@ -95,7 +95,7 @@ class DayLimit:
             StorageError: The notes cannot be listed.
         """
         if new_usd:
-            self._check(results, api, new_usd, counted_usd=new_usd)
+            self._check_started(results, api, new_usd, counted_usd=new_usd)
 
     def reserve(self, results: str, spreadsheet: str, note: Note, new_usd: Decimal) -> Note:
         """Writes the note of a spreadsheet that is begun, with what it is about to start.
@@ -113,21 +113,23 @@ class DayLimit:
             DayLimitError: So much more may not be started today; nothing stays reserved.
             CampaignError: The note cannot be read or written.
         """
-        with _alone(results):
+        with _lock_notes(results):
             self.check(results, note.api, new_usd)
-            reserved = _add(results, spreadsheet, note, self.today(), new_usd)
+            reserved = _write_note_adding(results, spreadsheet, note, self.today(), new_usd)
         try:
             # Where nobody can be kept out, such as in a bucket, another run may have come between.
             if new_usd:
-                self._check(results, note.api, new_usd, counted_usd=Decimal(0))
+                self._check_started(results, note.api, new_usd, counted_usd=Decimal(0))
         except DayLimitError:
             settle(results, spreadsheet, reserved, Decimal(0))
             raise
         return reserved
 
-    def _check(self, results: str, api: str, new_usd: Decimal, *, counted_usd: Decimal) -> None:
+    def _check_started(
+        self, results: str, api: str, new_usd: Decimal, *, counted_usd: Decimal
+    ) -> None:
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
-        started = Decimal(0)
+        started_usd = Decimal(0)
         for place in notes_since(results, midnight - CLOCKS_APART):
             try:
                 note = read_note(place)
@@ -137,13 +139,13 @@ class DayLimit:
                     f"({self.time_zone or 'UTC'}): {error}"
                 ) from error
             if note.api == api and note.day >= midnight.date().isoformat():
-                started += note.started_usd
-        if started + counted_usd <= self.limit_usd:
+                started_usd += note.started_usd
+        if started_usd + counted_usd <= self.limit_usd:
             return
-        left = max(Decimal(0), self.limit_usd - started)
+        left_usd = max(Decimal(0), self.limit_usd - started_usd)
         raise DayLimitError(
-            f"It costs up to {new_usd:,.2f} USD, and {left:,.2f} of the {self.limit_usd:,.2f} that "
-            "may be started on a day are left. The first run after midnight "
+            f"It costs up to {new_usd:,.2f} USD, and {left_usd:,.2f} of the {self.limit_usd:,.2f} "
+            "that may be started on a day are left. The first run after midnight "
             f"({self.time_zone or 'UTC'}) takes it."
         )
 
@@ -151,7 +153,7 @@ class DayLimit:
 def settle(
     results: str, spreadsheet: str, reserved: Note, started_usd: Decimal, *, finished: bool = False
 ) -> None:
-    """Notes what a run has really started in place of what was reserved for it.
+    """Writes into the note what a run has really started, in place of what was reserved for it.
 
     Args:
         results: The folder of the tables.
@@ -163,8 +165,8 @@ def settle(
     Raises:
         CampaignError: The note cannot be read or written.
     """
-    with _alone(results):
-        current = _current(results, spreadsheet)
+    with _lock_notes(results):
+        current = _read_current_note(results, spreadsheet)
         if current is None or current.api != reserved.api:
             # Somebody deleted it, or runs the spreadsheet with another API by now.
             if finished or current is None:
@@ -187,32 +189,34 @@ def now() -> datetime:
 
 
 @contextmanager
-def _alone(results: str) -> Iterator[None]:
-    """Keeps other runs from reading a note before this one has written it, where that can be."""
+def _lock_notes(results: str) -> Iterator[None]:
+    """Locks the folder of notes against other runs of this machine while the body runs."""
     with storage.one_writer(storage.join(results, NOTES_FOLDER)):
         yield
 
 
-def _current(results: str, spreadsheet: str) -> Note | None:
+def _read_current_note(results: str, spreadsheet: str) -> Note | None:
     place = read_notes(results).get(spreadsheet)
     return None if place is None else read_note(place)
 
 
-def _add(results: str, spreadsheet: str, note: Note, today: date, usd: Decimal) -> Note:
-    """Writes a note with so much more of today. Returns it with nothing but that."""
-    current = _current(results, spreadsheet)
-    day, before = today.isoformat(), Decimal(0)
+def _write_note_adding(
+    results: str, spreadsheet: str, note: Note, today: date, usd: Decimal
+) -> Note:
+    """Writes a note with `usd` added to today's sum. Returns the note with only what was added."""
+    current = _read_current_note(results, spreadsheet)
+    day, started_before = today.isoformat(), Decimal(0)
     if current is not None and current.day >= day:
         # By the clock of another machine, or of another time zone, it may be tomorrow.
         if current.day > (today + timedelta(days=1)).isoformat():
-            raise not_understood(read_notes(results)[spreadsheet])
+            raise unreadable_note_error(read_notes(results)[spreadsheet])
         if current.api == note.api:
-            day, before = current.day, current.started_usd
+            day, started_before = current.day, current.started_usd
         elif current.api != SIMULATOR and current.started_usd:
             raise CampaignError(
                 f"It was run with {current.api} today, and what that may cost would be forgotten. "
                 "Run a copy of the folder instead, or this one tomorrow."
             )
-    written = replace(note, day=day, day_usd=str(before + usd))
-    write_note(results, spreadsheet, written)
+    total_note = replace(note, day=day, day_usd=str(started_before + usd))
+    write_note(results, spreadsheet, total_note)
     return replace(note, day=day, day_usd=str(usd))

@@ -58,12 +58,12 @@ Decision: TypeAlias = Run | Finished | Refused
 
 def decide(
     spreadsheet: str,
-    fresh: Note,
+    new_note: Note,
     fingerprint: str,
     note: Note | None,
     tables: Sequence[str],
     *,
-    elsewhere: bool = False,
+    original_exists: bool = False,
 ) -> Decision:
     """What is to be done with a spreadsheet.
 
@@ -73,18 +73,18 @@ def decide(
 
     Args:
         spreadsheet: The spreadsheet's name.
-        fresh: What would be noted of it if it was never run.
+        new_note: What would be noted of it if it was never run.
         fingerprint: What stands for its content.
         note: What an earlier run noted of it.
         tables: The names of its tables that are there, the newest last; one that was noted is the
             newest.
-        elsewhere: Whether the note is of a spreadsheet that is still where it was, elsewhere.
+        original_exists: Whether the note is of a spreadsheet that is still where it was, elsewhere.
     """
-    if note is not None and note.api != fresh.api:
+    if note is not None and note.api != new_note.api:
         note = None
     if note is None:
-        return Run(replace(fresh, table=tables[-1] if tables else fresh.table))
-    if elsewhere:
+        return Run(replace(new_note, table=tables[-1] if tables else new_note.table))
+    if original_exists:
         return Refused(
             f"Its table would be {note.table}, and that is the one of "
             f"{locations.redacted(note.campaign)}. Rename {spreadsheet}, or give this inbox "
@@ -98,21 +98,21 @@ def decide(
             "would be paid for again. Put the table back where it was; or, to have everything "
             f"again, rename {spreadsheet}."
         )
-    return Run(replace(note, table=tables[-1] if tables else fresh.table))
+    return Run(replace(note, table=tables[-1] if tables else new_note.table))
 
 
-def clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
-    """Which spreadsheets would share a table, or its contact sheet, with another one.
+def name_clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
+    """Refusals for spreadsheets that would share a table, or its contact sheet, with another one.
 
     Args:
         tables: The name of each spreadsheet's table, by the spreadsheet's name.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.inbox.decisions import clashes
+        from prefect_staticadslab.campaign.inbox.decisions import name_clashes
 
         tables = {"a.csv": "a-results.csv", "a.xlsx": "a-results.xlsx", "b.csv": "b-results.csv"}
-        assert sorted(clashes(tables)) == ["a.csv", "a.xlsx"]
+        assert sorted(name_clashes(tables)) == ["a.csv", "a.xlsx"]
         ```
     """
     # Not every disk tells upper from lower case.
@@ -133,10 +133,9 @@ def candidates(
     names: TableNames,
     *,
     beside: bool,
-    noted: Set[str] = frozenset(),
+    known_tables: Set[str] = frozenset(),
 ) -> tuple[list[StoredFile], list[str]]:
-    """The files that may be spreadsheets, the oldest first; and those that are called like tables
-    and like no spreadsheet's that is there.
+    """Splits files by name: possible spreadsheets, the oldest first; tables without a spreadsheet.
 
     What is called like a table is never taken for a spreadsheet, whatever is in it: somebody may
     have changed its columns.
@@ -145,19 +144,23 @@ def candidates(
         files: The inbox's files.
         names: How tables are called.
         beside: Whether the tables are in the same folder.
-        noted: The names of files that were noted as tables.
+        known_tables: The names of files that were noted as tables.
     """
     possible = [file for file in files if is_spreadsheet_name(file.name)]
-    called = {file.name for file in possible if beside and names.is_table(file.name)}
-    tables = called | {file.name for file in possible if beside and file.name in noted}
+    names_like_tables = {file.name for file in possible if beside and names.is_table(file.name)}
+    tables = names_like_tables | {
+        file.name for file in possible if beside and file.name in known_tables
+    }
     spreadsheets = [file for file in possible if file.name not in tables]
     orphans = (
-        tables - noted - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
+        tables
+        - known_tables
+        - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
     )
-    return sorted(spreadsheets, key=_age), sorted(orphans)
+    return sorted(spreadsheets, key=_modified_then_name), sorted(orphans)
 
 
-def _age(file: StoredFile) -> tuple[float, str]:
+def _modified_then_name(file: StoredFile) -> tuple[float, str]:
     return (file.modified.timestamp() if file.modified else 0.0), file.name
 
 
@@ -172,14 +175,14 @@ def settling_seconds(files: Iterable[StoredFile], now: datetime, minimum: float)
     return min(minimum, max(0.0, minimum - youngest))
 
 
-def unsettled(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> frozenset[str]:
-    """The names of the files that are being written: those that changed between two looks."""
-    known = set(before)
-    return frozenset(file.name for file in after if file not in known)
+def changed_names(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> frozenset[str]:
+    """The names of the files that changed between two listings: they are being written."""
+    unchanged = set(before)
+    return frozenset(file.name for file in after if file not in unchanged)
 
 
 def is_final(rows: Iterable[JobState], *, with_pictures: bool) -> bool:
-    """Whether there is nothing left to do for a campaign's rows.
+    """Whether every row has failed, or is completed, with its picture if that is asked for.
 
     A row that failed after all attempts is done: otherwise every schedule would try it again, for
     ever. It is tried again once the spreadsheet is changed.
@@ -221,8 +224,8 @@ class Budget:
         """How much more may be started."""
         return self.limit_usd - self.started_usd
 
-    def never(self, new_usd: Decimal) -> Refused | None:
-        """Why a spreadsheet can never be run under this limit, if that is so."""
+    def refusal_if_never(self, new_usd: Decimal) -> Refused | None:
+        """The refusal of a spreadsheet that can never be run under this limit; None if it can."""
         if new_usd <= self.limit_usd:
             return None
         return Refused(
@@ -230,7 +233,7 @@ class Budget:
             f"{self.limit_usd:,.2f}. Raise that limit, or take rows out."
         )
 
-    def not_now(self, new_usd: Decimal) -> str:
+    def reason_not_now(self, new_usd: Decimal) -> str:
         """Why a spreadsheet has to wait for the next run; "" if it has not."""
         if new_usd <= self.left_usd:
             return ""

@@ -62,7 +62,7 @@ class Note:
 
 
 def api_name(base_url: str) -> str:
-    """What stands for an API in notes; every simulator is the same one.
+    """An API's name in notes: its host; every simulator has the same name.
 
     Example:
         ```python
@@ -77,7 +77,7 @@ def api_name(base_url: str) -> str:
 
 
 def fingerprint(content: bytes) -> str:
-    """What differs where two files' contents do."""
+    """The SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -87,7 +87,7 @@ def read_notes(results: str) -> Mapping[str, str]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    folder = _folder(results)
+    folder = _notes_folder(results)
     try:
         names = [file.name for file in folders.list_files(folder)]
     except folders.NoFolderError:
@@ -107,17 +107,19 @@ def read_note(location: str) -> Note:
         CampaignError: It is none, or it says that an amount was started that cannot be.
     """
     try:
-        note = Note(**{name: str(value) for name, value in json.loads(_text(location)).items()})
+        note = Note(
+            **{name: str(value) for name, value in json.loads(_read_text(location)).items()}
+        )
         if note.day != (note.day and date.fromisoformat(note.day).isoformat()):
             raise ValueError(note.day)
         amount_of(note.day_usd or "0")
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise not_understood(location) from None
+        raise unreadable_note_error(location) from None
     return note
 
 
-def not_understood(location: str) -> CampaignError:
-    """What to say of a note that makes no sense."""
+def unreadable_note_error(location: str) -> CampaignError:
+    """The error for a note whose content is not valid."""
     return CampaignError(
         f"{locations.redacted(location)} remembers whether this spreadsheet was run, and cannot be "
         "understood. If you delete it, the spreadsheet runs again; what its table has is not "
@@ -131,7 +133,7 @@ def notes_since(results: str, moment: datetime) -> list[str]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    folder = _folder(results)
+    folder = _notes_folder(results)
     try:
         files = folders.list_files(folder)
     except folders.NoFolderError:
@@ -143,14 +145,15 @@ def notes_since(results: str, moment: datetime) -> list[str]:
     ]
 
 
-def _text(location: str) -> str:
+def _read_text(location: str) -> str:
     content = storage.read_start(location, NOTE_BYTES + 1)
     if len(content) > NOTE_BYTES:
         raise ValueError
     return content.decode()
 
 
-def _folder(results: str) -> str:
+def _notes_folder(results: str) -> str:
+    """The folder of the notes in a folder of results. Raises if it is a link."""
     folder = storage.join(results, NOTES_FOLDER)
     storage.check_own_folder(folder)
     return folder
@@ -162,7 +165,7 @@ def write_note(results: str, spreadsheet: str, note: Note) -> None:
     Raises:
         StorageError: It cannot be written.
     """
-    folder = _folder(results)
+    folder = _notes_folder(results)
     place = storage.join(folder, spreadsheet + NOTE_ENDING)
     content = json.dumps(asdict(note), indent=1, ensure_ascii=False).encode()
     try:

@@ -138,7 +138,7 @@ class Inbox:
         Raises:
             StorageError: The folder cannot be read.
         """
-        return decisions.candidates(_files(self.folder), self.names, beside=self.beside)[0]
+        return decisions.candidates(_list_folder(self.folder), self.names, beside=self.beside)[0]
 
     def scan(self, before: Sequence[StoredFile] | None = None) -> ScanResult:
         """Reads the spreadsheets that were not finished, and decides what is to be done with each.
@@ -150,58 +150,66 @@ class Inbox:
             StorageError: A folder cannot be read.
         """
         notes = self._notes()
-        noted = {note.table for note in notes.values() if isinstance(note, Note)}
+        known_tables = {note.table for note in notes.values() if isinstance(note, Note)}
         spreadsheets, tables = decisions.candidates(
-            _files(self.folder), self.names, beside=self.beside, noted=noted
+            _list_folder(self.folder), self.names, beside=self.beside, known_tables=known_tables
         )
         unwritable = {file.name for file in spreadsheets if not _is_text(file.name)}
         spreadsheets = [file for file in spreadsheets if file.name not in unwritable]
         unsettled: frozenset[str] = frozenset()
         if before is not None:
-            unsettled = decisions.unsettled(before, spreadsheets)
-        present = [file.name for file in _files(self.results)]
-        decided: dict[str, Decision] = {}
-        prints: dict[str, str] = {}
+            unsettled = decisions.changed_names(before, spreadsheets)
+        present = [file.name for file in _list_folder(self.results)]
+        decision_by_name: dict[str, Decision] = {}
+        fingerprints: dict[str, str] = {}
         for name in (file.name for file in spreadsheets if file.name not in unsettled):
             try:
-                prints[name] = fingerprint(storage.read_bytes(self._location(name)))
-                decided[name] = self._decide(name, prints[name], notes.get(name), present)
+                fingerprints[name] = fingerprint(storage.read_bytes(self._location(name)))
+                decision_by_name[name] = self._decide(
+                    name, fingerprints[name], notes.get(name), present
+                )
             except CampaignError as error:
-                decided[name] = Refused(str(error))
-            if isinstance(decided[name], Run) and self._is_table(name):
+                decision_by_name[name] = Refused(str(error))
+            if isinstance(decision_by_name[name], Run) and self._is_table(name):
                 tables.append(name)
-                del decided[name]
+                del decision_by_name[name]
         by_table = {
             name: self.names.new(name) if isinstance(decision, Refused) else decision.table
-            for name, decision in decided.items()
+            for name, decision in decision_by_name.items()
         }
-        for name, clash in decisions.clashes(by_table).items():
-            if isinstance(decided[name], Run):
-                decided[name] = clash
+        for name, clash in decisions.name_clashes(by_table).items():
+            if isinstance(decision_by_name[name], Run):
+                decision_by_name[name] = clash
         return ScanResult(
             waiting=tuple(
                 PendingSpreadsheet(
                     name=name,
                     location=self._location(name),
                     output=storage.join(self.results, decision.table),
-                    fingerprint=prints[name],
+                    fingerprint=fingerprints[name],
                     note=decision.note,
                 )
-                for name, decision in decided.items()
+                for name, decision in decision_by_name.items()
                 if isinstance(decision, Run)
             ),
-            finished=tuple(name for name, d in decided.items() if isinstance(d, Finished)),
-            gone={n: d.table for n, d in decided.items() if isinstance(d, Finished) and d.is_gone},
+            finished=tuple(name for name, d in decision_by_name.items() if isinstance(d, Finished)),
+            gone={
+                n: d.table
+                for n, d in decision_by_name.items()
+                if isinstance(d, Finished) and d.is_gone
+            },
             refused={
                 **{_readable(name): UNWRITABLE for name in unwritable},
-                **{name: d.reason for name, d in decided.items() if isinstance(d, Refused)},
+                **{
+                    name: d.reason for name, d in decision_by_name.items() if isinstance(d, Refused)
+                },
             },
             unsettled=tuple(sorted(unsettled)),
             tables=tuple(sorted(map(_readable, tables))),
         )
 
     def _notes(self) -> dict[str, Note | Refused]:
-        """What was noted, by the spreadsheets' names; or why that cannot be known."""
+        """Reads all notes, by the spreadsheets' names; a note that cannot be read is a refusal."""
         notes: dict[str, Note | Refused] = {}
         for name, place in read_notes(self.results).items():
             try:
@@ -228,44 +236,46 @@ class Inbox:
             content,
             note,
             tables,
-            elsewhere=note is not None
+            original_exists=note is not None
             and note.campaign != campaign
-            and _is_there(note.campaign, campaign),
+            and _original_exists(note.campaign, campaign),
         )
 
     def _is_table(self, name: str) -> bool:
         """Whether a file is a result table, whatever it is called."""
         try:
-            read = read_spreadsheet(self._location(name), known_columns=KNOWN_COLUMNS, ragged=True)
+            spreadsheet = read_spreadsheet(
+                self._location(name), known_columns=KNOWN_COLUMNS, ragged=True
+            )
         except CampaignError:
             return False  # what is wrong with it is told when it is run
-        return set(RESULT_COLUMNS) - set(KEY_COLUMNS) <= set(map(str, read.frame.columns))
+        return set(RESULT_COLUMNS) - set(KEY_COLUMNS) <= set(map(str, spreadsheet.frame.columns))
 
     def begin(
-        self, waiting: PendingSpreadsheet, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY
+        self, pending: PendingSpreadsheet, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY
     ) -> Note:
-        """Notes which table a spreadsheet has, and what it may start, before anything is created.
+        """Writes a spreadsheet's note, with its table and what it may start. For before any create.
 
         Args:
-            waiting: The spreadsheet.
+            pending: The spreadsheet.
             new_usd: What it is about to start, in USD.
             day: What may be started on this day.
 
         Returns:
-            What is to be noted at its end, by `note_end`.
+            The note for `note_end` to write at its end.
 
         Raises:
             DayLimitError: So much more may not be started on this day.
             CampaignError: It cannot be noted.
         """
-        reserved = day.reserve(self.results, waiting.name, waiting.note, new_usd)
-        return replace(reserved, finished=waiting.fingerprint)
+        reserved = day.reserve(self.results, pending.name, pending.note, new_usd)
+        return replace(reserved, finished=pending.fingerprint)
 
-    def is_finished(self, waiting: PendingSpreadsheet) -> bool:
-        """Whether it was noted, after it was run, that a spreadsheet is finished."""
+    def is_finished(self, pending: PendingSpreadsheet) -> bool:
+        """Whether a spreadsheet's note says that it is finished. Reads the note."""
         try:
-            place = read_notes(self.results).get(waiting.name)
-            return place is not None and read_note(place).is_same(waiting.finished_note)
+            place = read_notes(self.results).get(pending.name)
+            return place is not None and read_note(place).is_same(pending.finished_note)
         except CampaignError:
             return False
 
@@ -279,7 +289,7 @@ def note_end(
     with_pictures: bool,
     started_usd: Decimal = NOTHING,
 ) -> bool:
-    """Notes what a run has started; and that the spreadsheet is finished, if its table says so.
+    """Writes into the note what a run has started, and "finished" if all rows are final.
 
     Args:
         results: The folder of the tables.
@@ -301,7 +311,7 @@ def note_end(
     return finished
 
 
-def _files(folder: str) -> list[StoredFile]:
+def _list_folder(folder: str) -> list[StoredFile]:
     try:
         return folders.list_files(folder)
     except folders.NoFolderError:
@@ -311,18 +321,18 @@ def _files(folder: str) -> list[StoredFile]:
         raise
 
 
-def _is_there(noted: str, campaign: str) -> bool:
-    """Whether the spreadsheet that a note is of is still where it was.
+def _original_exists(original: str, campaign: str) -> bool:
+    """Whether the spreadsheet that a note was written for is still where it was.
 
     A note may name any place, and is no reason to ask for that: only a file of the same name on
     this machine, or in the same bucket, is looked for. In another bucket it counts as there.
     """
-    if storage.name(noted) != storage.name(campaign):
+    if storage.name(original) != storage.name(campaign):
         return False
-    if not storage.is_url(noted):
-        return storage.exists(noted)
-    here, there = urlsplit(campaign), urlsplit(noted)
-    return here[:2] != there[:2] or storage.exists(noted)
+    if not storage.is_url(original):
+        return storage.exists(original)
+    campaign_url, original_url = urlsplit(campaign), urlsplit(original)
+    return campaign_url[:2] != original_url[:2] or storage.exists(original)
 
 
 def _is_text(name: str) -> bool:

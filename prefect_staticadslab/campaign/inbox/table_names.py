@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.files.date_patterns import (
     PatternError,
     fill_in,
-    filled_in_before,
+    names_made_by,
     placeholders_in,
 )
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
@@ -93,30 +93,30 @@ class TableNames:
             ```
         """
         names = cls(pattern, moment)
-        shown = shortened(pattern, 200)
+        label = shortened(pattern, 200)
         if len(pattern) > PATTERN_LENGTH:
             raise PatternError(
-                f"The tables' name {shown!r} has {len(pattern):,} characters, and "
+                f"The tables' name {label!r} has {len(pattern):,} characters, and "
                 f"{PATTERN_LENGTH} are the most."
             )
         if "name" not in placeholders_in(pattern, _ANY):
             raise PatternError(
-                f"The tables' name {shown!r} lacks {{name}}, so all spreadsheets would have the "
+                f"The tables' name {label!r} lacks {{name}}, so all spreadsheets would have the "
                 f"same table. An example: {DEFAULT_PATTERN}"
             )
-        made = names.new("x.csv")
-        if "/" in made or "\\" in made or made.startswith("."):
+        example = names.new("x.csv")
+        if "/" in example or "\\" in example or example.startswith("."):
             raise PatternError(
-                f"The tables' name {shown!r} is no name of a file. Folders are given separately."
+                f"The tables' name {label!r} is no name of a file. Folders are given separately."
             )
-        if storage.suffix(made) not in WRITABLE:
+        if storage.suffix(example) not in WRITABLE:
             raise PatternError(
-                f"The tables' name {shown!r} must end in {{ending}} or one of: "
+                f"The tables' name {label!r} must end in {{ending}} or one of: "
                 f"{', '.join(WRITABLE)}."
             )
         if beside and any(names.is_table(f"x{ending}") for ending in SPREADSHEETS):
             raise PatternError(
-                f"With the tables' name {shown!r} a spreadsheet cannot be told from a table in the "
+                f"With the tables' name {label!r} a spreadsheet cannot be told from a table in the "
                 f"same folder. Add a word, as in {DEFAULT_PATTERN}, or choose another folder for "
                 "the results."
             )
@@ -133,11 +133,11 @@ class TableNames:
             spreadsheet: Its name.
             present: The names of the files.
         """
-        return filled_in_before(self.pattern, present, _values(spreadsheet))
+        return names_made_by(self.pattern, present, _values(spreadsheet))
 
     def is_table(self, name: str) -> bool:
         """Whether a file is called like the table of any spreadsheet, begun at any time."""
-        return bool(filled_in_before(self.pattern, [name], _ANY))
+        return bool(names_made_by(self.pattern, [name], _ANY))
 
 
 def _values(spreadsheet: str) -> dict[str, str]:

@@ -131,9 +131,9 @@ class References:
             numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(pictures)))
             ignored = tuple(name for name in names if name not in pictures)
             return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
-        known = frozenset(REFERENCE_COLUMNS)
-        read = read_spreadsheet(source, sheet=sheet or None, known_columns=known)
-        return cls(read, source)
+        columns = frozenset(REFERENCE_COLUMNS)
+        table_input = read_spreadsheet(source, sheet=sheet or None, known_columns=columns)
+        return cls(table_input, source)
 
     def place(self, reference: str) -> Location:
         """Where a reference is.
@@ -205,7 +205,7 @@ def read_references(
     """
     names = [normalized(str(name)) for name in spreadsheet.frame.columns]
     column = reference_column(spreadsheet)
-    at = list(map(str, spreadsheet.frame.columns)).index(column)
+    reference_position = list(map(str, spreadsheet.frame.columns)).index(column)
     is_result = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
@@ -214,14 +214,14 @@ def read_references(
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = dict(zip(names, line, strict=True))
-        reference = plain_text(cell_text(line[at])).strip()
+        reference = plain_text(cell_text(line[reference_position])).strip()
         if not reference:
-            empty = "is empty. It needs a path or an address."
-            problems.append(Problem(empty, number, normalized(column)))
+            message = "is empty. It needs a path or an address."
+            problems.append(Problem(message, number, normalized(column)))
             continue
-        taken = row_ids.problem(number, cells)
-        if taken and unique_row_ids:
-            problems.append(taken)
+        duplicate = row_ids.problem(number, cells)
+        if duplicate and unique_row_ids:
+            problems.append(duplicate)
         try:
             place = place_of(reference)
         except LocationError as error:
@@ -231,7 +231,7 @@ def read_references(
         if is_result:
             digest = cell_text(cells["reference_sha256"]).strip()
         request = DesignTemplateRequest(reference=place, digest=digest)
-        rows.append(CampaignRow(number, request, identities.of(cells, digest)))
+        rows.append(CampaignRow(number, request, identities.next_identity(cells, digest)))
     if problems:
         raise SpreadsheetError(problems)
     return rows
@@ -266,9 +266,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         if storage.canonical(source) == storage.canonical(output):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
         references = References.read(source, sheet=sheet)
-        digests = _checked(references)
-        kind = template_table(references.place, digests)
-        table = JobTable.open(output, references.without_results(), kind)
+        digests = _read_digests(references)
+        job_type = template_table(references.place, digests)
+        table = JobTable.open(output, references.without_results(), job_type)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
             if facts != state.facts:
@@ -280,7 +280,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         self.hold_expired(clients[0].now(), {client.api_key_hash for client in clients})
 
     def hold_expired(self, now: datetime, api_key_hashes: Collection[str]) -> None:
-        """Notes which rows were sent so long ago, or with such a key, that their key is no help.
+        """Writes an error into rows sent too long ago, or with another key, to be sent again.
 
         No list of the API tells which reference a template was made from, so such a row is left to
         people: a second template would be paid for.
@@ -293,13 +293,13 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         for position, (row, state) in enumerate(
             zip(self.table.rows, self.table.states, strict=True)
         ):
-            first = state.submitted_at or state.asked_at
-            if state.status is not RowStatus.SUBMITTING or first is None:
+            sent_at = state.submitted_at or state.asked_at
+            if state.status is not RowStatus.SUBMITTING or sent_at is None:
                 continue
-            is_anothers = (
+            has_other_key = (
                 state.api_key_hash is not None and state.api_key_hash not in api_key_hashes
             )
-            is_old = now - first > TRUSTED_LIFETIME or is_anothers
+            is_old = now - sent_at > TRUSTED_LIFETIME or has_other_key
             # Without the picture it cannot be asked for again.
             if is_old or row.removed:
                 held[position] = HELD
@@ -307,7 +307,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         self.adoption = Adoption(held=held)
 
 
-def _checked(references: References) -> dict[Location, str]:
+def _read_digests(references: References) -> dict[Location, str]:
     """The digests of all references, by where they are.
 
     Raises:
@@ -336,8 +336,8 @@ def _checked(references: References) -> dict[Location, str]:
             return Problem(str(error), None if references.is_folder else numbers[place])
 
     with ThreadPoolExecutor(OPEN_READS) as threads:
-        found = dict(zip(numbers, threads.map(digest, numbers), strict=True))
-    problems += [each for each in found.values() if isinstance(each, Problem)]
+        digest_or_problem = dict(zip(numbers, threads.map(digest, numbers), strict=True))
+    problems += [each for each in digest_or_problem.values() if isinstance(each, Problem)]
     if problems:
         raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
-    return {place: each for place, each in found.items() if isinstance(each, str)}
+    return {place: each for place, each in digest_or_problem.items() if isinstance(each, str)}

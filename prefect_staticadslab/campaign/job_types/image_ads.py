@@ -132,7 +132,7 @@ def check_output(brief: Brief, output: str) -> None:
     """Raises if no result table of a spreadsheet can be at `output`.
 
     Raises:
-        CampaignError: It cannot.
+        CampaignError: It is the spreadsheet itself, or no table can be written there.
     """
     if brief.location and storage.canonical(brief.location) == storage.canonical(output):
         raise OutputError("The output is the spreadsheet itself. Choose another file name.")

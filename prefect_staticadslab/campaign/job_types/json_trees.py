@@ -61,8 +61,8 @@ def check_tree(tree: object) -> JsonTree:
     return tree
 
 
-def _length(value: Any) -> int:
-    """How long a value is as JSON, roughly in characters."""
+def _json_length(value: Any) -> int:
+    """The approximate length of a value as JSON, in characters."""
     length, waiting = 0, [value]
     while waiting:
         each = waiting.pop()
@@ -80,33 +80,33 @@ def _length(value: Any) -> int:
 _OF_ANY_VALUE: Final = 10
 
 
-def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree:
-    """The tree after a JSON patch (RFC 6902).
+def apply_patch(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree:
+    """A copy of the tree with a JSON patch (RFC 6902) applied.
 
     Raises:
         TreeError: An operation does not fit, or what comes out is no tree, or far too large.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.job_types.json_trees import patched
+        from prefect_staticadslab.campaign.job_types.json_trees import apply_patch
 
         tree = {"type": "FRAME", "children": [{"id": "2", "characters": "Sale"}]}
         change = [{"op": "replace", "path": "/children/0/characters", "value": "Summer sale"}]
-        assert patched(tree, change)["children"][0]["characters"] == "Summer sale"
+        assert apply_patch(tree, change)["children"][0]["characters"] == "Summer sale"
         ```
     """
     import jsonpatch
 
     try:
         result = copy.deepcopy(tree)
-        length = _length(result)
+        length = _json_length(result)
         for operation in operations:
             # Copies of copies double what there is with each of them.
-            length += _length(_added_by(operation, result))
+            length += _json_length(_added_by(operation, result))
             if length > TREE_LENGTH:
                 raise TreeError(f"makes the ad's tree longer than {TREE_LENGTH:,} characters.")
-            one = [copy.deepcopy(dict(operation))]
-            result = jsonpatch.apply_patch(result, one, in_place=True)
+            single_patch = [copy.deepcopy(dict(operation))]
+            result = jsonpatch.apply_patch(result, single_patch, in_place=True)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_PATCH_ERRORS) as error:
         if isinstance(error, TreeError):
             raise
@@ -118,7 +118,7 @@ def patched(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree
 
 
 def _added_by(operation: Mapping[str, Any], tree: JsonTree) -> Any:
-    """What an operation adds to a tree."""
+    """The value that a patch operation adds to a tree."""
     import jsonpatch
 
     if operation["op"] == "copy":
@@ -151,18 +151,18 @@ def check_patch(operations: object) -> list[dict[str, Any]]:
         raise TreeError(f"is no JSON patch: {_one_line(error)}") from None
     for operation in operations:
         name = operation["op"]
-        if name not in _NEEDED:
+        if name not in _REQUIRED_FIELDS:
             raise TreeError(f"is no JSON patch: there is no operation {shortened(name)!r}.")
-        needed = _NEEDED[name]
-        if needed and needed not in operation:
-            raise TreeError(f"is no JSON patch: {name} needs a {needed!r}.")
-        paths = (operation["path"], operation["from"] if needed == "from" else "")
+        required_field = _REQUIRED_FIELDS[name]
+        if required_field and required_field not in operation:
+            raise TreeError(f"is no JSON patch: {name} needs a {required_field!r}.")
+        paths = (operation["path"], operation["from"] if required_field == "from" else "")
         if any(len(str(path)) > PATCH_PATH for path in paths):
             raise TreeError(f"has a path of more than {PATCH_PATH:,} characters.")
     return list(patch.patch)
 
 
-_NEEDED: Final = {
+_REQUIRED_FIELDS: Final = {
     "add": "value",
     "replace": "value",
     "test": "value",
@@ -173,18 +173,18 @@ _NEEDED: Final = {
 """What an operation has besides its path; the library looks for it only when it applies one."""
 
 
-def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> JsonTree:
-    """The tree with other texts and pictures, by node id, as `node_overrides` gives them.
+def apply_overrides(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> JsonTree:
+    """A copy of the tree with other texts and pictures, by node id, as in `node_overrides`.
 
     Raises:
         TreeError: There is no such node, or it has no text or picture.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.job_types.json_trees import overridden
+        from prefect_staticadslab.campaign.job_types.json_trees import apply_overrides
 
         tree = {"type": "FRAME", "children": [{"id": "2", "type": "TEXT", "characters": "Sale"}]}
-        new = overridden(tree, {"2": {"characters": "Summer sale"}})
+        new = apply_overrides(tree, {"2": {"characters": "Summer sale"}})
         assert new["children"][0]["characters"] == "Summer sale"
         ```
     """
@@ -194,23 +194,24 @@ def overridden(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) -> Js
         node = by_id.get(node_id)
         if node is None:
             raise TreeError(
-                f"names the node {shortened(node_id)}, which is not there. {_those(by_id, node_id)}"
+                f"names the node {shortened(node_id)}, which is not there. "
+                f"{_changeable_nodes(by_id, node_id)}"
             )
-        _override(node, node_id, change)
+        _override_node(node, node_id, change)
     return result
 
 
-def _those(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
+def _changeable_nodes(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
     """The nodes that an override can change, the most similar id first."""
-    told = [
+    texts_by_id = [
         (i, shortened(str(node.get("characters") or node.get("name") or node["type"]), 30))
         for i, node in by_id.items()
         if node.get("type") in ("TEXT", "RECTANGLE")
     ]
-    near = Nearest(by_id).alike(node_id, 1)
-    told.sort(key=lambda each: each[0] not in near)
-    listed = ", ".join(f"{text!r} ({shortened(i)})" for i, text in told[:LISTED_NODES])
-    return f"There are: {listed}." if told else "There is nothing to change."
+    nearest = Nearest(by_id).similar(node_id, 1)
+    texts_by_id.sort(key=lambda each: each[0] not in nearest)
+    listed = ", ".join(f"{text!r} ({shortened(i)})" for i, text in texts_by_id[:LISTED_NODES])
+    return f"There are: {listed}." if texts_by_id else "There is nothing to change."
 
 
 def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
@@ -224,23 +225,24 @@ def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
     for node_id, change in overrides.items():
         keys = set(change) if isinstance(change, dict) else set()
         if not keys or not keys <= {"characters", "imageFillUrl"}:
-            named = shortened(node_id)
-            raise TreeError(f"must give characters or imageFillUrl for the node {named}.")
+            short_id = shortened(node_id)
+            raise TreeError(f"must give characters or imageFillUrl for the node {short_id}.")
         if not all(isinstance(value, str) for value in change.values()):
             raise TreeError(f"must give a text for the node {shortened(node_id)}.")
     return overrides
 
 
-def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> None:
+def _override_node(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> None:
+    """Changes a node's text or picture in place."""
     if "characters" in change:
         if node.get("type") != "TEXT":
-            raise TreeError(f"gives characters to the node {_told(node, node_id)}.")
+            raise TreeError(f"gives characters to the node {_node_words(node, node_id)}.")
         node["characters"] = change["characters"]
     if "imageFillUrl" in change:
         if node.get("type") != "RECTANGLE":
-            raise TreeError(f"gives a picture to the node {_told(node, node_id)}.")
-        given = node.get("fills")
-        fills = [f for f in given if isinstance(f, dict)] if isinstance(given, list) else []
+            raise TreeError(f"gives a picture to the node {_node_words(node, node_id)}.")
+        old_fills = node.get("fills")
+        fills = [f for f in old_fills if isinstance(f, dict)] if isinstance(old_fills, list) else []
         images = [fill for fill in fills if fill.get("type") == "IMAGE"]
         if not images:
             images = [{"type": "IMAGE"}]
@@ -250,7 +252,7 @@ def _override(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> 
         node["fills"] = fills
 
 
-def _told(node: Mapping[str, Any], node_id: str) -> str:
+def _node_words(node: Mapping[str, Any], node_id: str) -> str:
     return f"{shortened(node_id)}, a {shortened(str(node.get('type')))}"
 
 

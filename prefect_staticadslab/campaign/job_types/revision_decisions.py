@@ -23,7 +23,7 @@ RENDERING: Final = "The ad is being rendered at this moment. Run it again later.
 
 
 class Arrival(Enum):
-    """What an ad says of a revision that may have been sent."""
+    """Whether the API took a revision that may have been sent, as the ad's tree shows it."""
 
     ARRIVED = "arrived"
     """The ad has the tree that was sent."""
@@ -42,7 +42,7 @@ def arrival(state: JobState, ad: ImageAd) -> Arrival:
     """
     if ad.current_json_tree is None:
         return Arrival.UNKNOWN if ad.is_finished else Arrival.BUSY
-    tree = _look(ad)
+    tree = _tree_fingerprint(ad)
     if tree in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
         return Arrival.ARRIVED
     if not ad.is_finished:
@@ -50,12 +50,13 @@ def arrival(state: JobState, ad: ImageAd) -> Arrival:
     return Arrival.MISSING if tree == state.facts.get("previous_tree") else Arrival.UNKNOWN
 
 
-def _look(ad: ImageAd) -> str:
+def _tree_fingerprint(ad: ImageAd) -> str:
+    """The fingerprint of an ad's current tree."""
     return tree_fingerprint(ad.current_json_tree or {})
 
 
-def unfit(ad: ImageAd | None) -> str | None:
-    """Why an ad cannot be revised."""
+def why_not_revisable(ad: ImageAd | None) -> str | None:
+    """Why an ad cannot be revised; None if it can."""
     if ad is None:
         return "There is no such image ad in this organization."
     if not ad.is_editable:
@@ -88,31 +89,31 @@ def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: b
         ad: The ad as it is now.
         is_lost: Whether what was sent so long ago will not arrive any more.
     """
-    message = unfit(ad)
+    message = why_not_revisable(ad)
     if ad is None or message:
-        return _refused(state, message)
+        return _refuse(state, message)
     if state.status is RowStatus.SUBMITTING:
         match arrival(state, ad):
             case Arrival.ARRIVED:
                 state = with_job(state, ad, is_revision=True)
-                return Step(state) if ad.is_finished else _followed(state, ad)
+                return Step(state) if ad.is_finished else _follow(state, ad)
             case Arrival.UNKNOWN | Arrival.BUSY as unclear:
-                note = RENDERING if unclear is Arrival.BUSY else UNCLEAR
-                return Step(replace(state, error=note))
+                reason = RENDERING if unclear is Arrival.BUSY else UNCLEAR
+                return Step(replace(state, error=reason))
             case Arrival.MISSING:
                 state = JobState(attempts=state.attempts) if is_lost else state
     if state.is_processing:
-        return _followed(state, ad)
+        return _follow(state, ad)
     if not ad.is_finished or ad.current_json_tree is None:
         return Step(replace(state, error=RENDERING))
-    return _repeated(change, state, ad) if state.job_failed else _sent(change, state, ad)
+    return _repeat(change, state, ad) if state.job_failed else _send(change, state, ad)
 
 
-def _repeated(change: Change, state: JobState, ad: ImageAd) -> Step:
-    """Another attempt after a rendering that failed."""
-    tree = _look(ad)
+def _repeat(change: Change, state: JobState, ad: ImageAd) -> Step:
+    """The step after a failed rendering: send the change again, or the tree that has it already."""
+    tree = _tree_fingerprint(ad)
     if tree == state.facts.get("previous_tree"):
-        return _sent(change, state, ad)
+        return _send(change, state, ad)
     if tree not in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
         return Step(replace(state, error=UNCLEAR))
     # The change is in the tree already.
@@ -120,27 +121,29 @@ def _repeated(change: Change, state: JobState, ad: ImageAd) -> Step:
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Look.of(ad)))
 
 
-def _sent(change: Change, state: JobState, ad: ImageAd) -> Step:
+def _send(change: Change, state: JobState, ad: ImageAd) -> Step:
+    """The step that sends a change; a refusal if the change does not fit the ad's tree."""
     try:
-        tree = change.applied_to(ad.current_json_tree or {})
+        tree = change.apply_to(ad.current_json_tree or {})
     except TreeError as error:
-        return _refused(state, f"{change.column} {error}")
-    sent = tree_fingerprint(tree)
-    if state.status is RowStatus.SUBMITTING and sent != state.facts.get("sent_tree"):
+        return _refuse(state, f"{change.column} {error}")
+    fingerprint = tree_fingerprint(tree)
+    if state.status is RowStatus.SUBMITTING and fingerprint != state.facts.get("sent_tree"):
         # The row's change was edited. The same key would be refused with another tree.
         state = JobState(attempts=state.attempts)
     facts = {
-        "sent_tree": sent,
-        "previous_tree": _look(ad),
+        "sent_tree": fingerprint,
+        "previous_tree": _tree_fingerprint(ad),
         "previous_image_url": ad.image_url or state.facts.get("previous_image_url", ""),
     }
     request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Look.of(ad))
     return Step(replace(state, facts=facts), request)
 
 
-def _followed(state: JobState, ad: ImageAd) -> Step:
+def _follow(state: JobState, ad: ImageAd) -> Step:
+    """The step that waits for a revision that was sent."""
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=ad.current_json_tree or {}))
 
 
-def _refused(state: JobState, reason: str | None) -> Step:
+def _refuse(state: JobState, reason: str | None) -> Step:
     return Step(replace(state, status=RowStatus.FAILED, error=reason))

@@ -20,11 +20,11 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
+    apply_overrides,
+    apply_patch,
     check_overrides,
     check_patch,
     check_tree,
-    overridden,
-    patched,
 )
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
@@ -99,16 +99,16 @@ class Change(BaseModel):
         lines = [what if value is None else f"{what}: {value}" for what, value in changes]
         return "\n".join(shortened(line, 100) for line in lines)
 
-    def applied_to(self, tree: JsonTree) -> JsonTree:
-        """The entire tree to send.
+    def apply_to(self, tree: JsonTree) -> JsonTree:
+        """The entire tree to send: the given tree with this change in it.
 
         Raises:
             TreeError: The change does not fit the tree.
         """
         if self.json_patch is not None:
-            return patched(tree, self.json_patch)
+            return apply_patch(tree, self.json_patch)
         if self.node_overrides is not None:
-            return overridden(tree, self.node_overrides)
+            return apply_overrides(tree, self.node_overrides)
         return check_tree(self.current_json_tree)
 
 
@@ -128,20 +128,20 @@ def read_changes(
     problems = list(_header_problems(names))
     if problems:
         raise SpreadsheetError(problems)
-    known = {name: names.index(name) for name in names if name in REVISION_JOBS.known_columns}
+    positions = {name: names.index(name) for name in names if name in REVISION_JOBS.known_columns}
     rows: list[CampaignRow[Change]] = []
     identities = Identities()
     row_ids = RowIds()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
-        cells = {name: plain_text(cell_text(line[i])).strip() for name, i in known.items()}
-        change, wrong = _change(number, cells)
-        taken = row_ids.problem(number, cells)
-        if taken and unique_row_ids:
-            wrong.append(taken)
-        problems += wrong
+        cells = {name: plain_text(cell_text(line[i])).strip() for name, i in positions.items()}
+        change, row_problems = _read_change(number, cells)
+        duplicate = row_ids.problem(number, cells)
+        if duplicate and unique_row_ids:
+            row_problems.append(duplicate)
+        problems += row_problems
         if change is not None:
-            identity = identities.of(cells, change.model_dump_json())
+            identity = identities.next_identity(cells, change.model_dump_json())
             rows.append(CampaignRow(number, change, identity))
     if problems:
         raise SpreadsheetError(problems)
@@ -156,7 +156,7 @@ def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
         yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
 
 
-def _change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
+def _read_change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
     image_ad_id = cells["image_ad_id"]
     if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
         message = (
@@ -184,7 +184,7 @@ def _json(text: str) -> Any:
         raise TreeError(f"{error}.") from None
 
 
-def _with_ad(state: JobState, change: Change) -> JobState:
+def _with_job_id(state: JobState, change: Change) -> JobState:
     """A state with its ad, which the table has among the input's columns."""
     refused = state.status is RowStatus.FAILED and state.completed_at is None
     if state.is_unsent or refused:
@@ -197,6 +197,6 @@ REVISION_JOBS: Final = JobType(
     REVISION_COLUMNS,
     frozenset(("image_ad_id", ROW_ID_COLUMN, *CHANGE_COLUMNS)),
     read_changes,
-    _with_ad,
+    _with_job_id,
     exclusive=False,
 )

@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
-from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, unfit
+from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, why_not_revisable
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
@@ -45,7 +45,7 @@ class Revisions(Batch[Change]):
     """
 
     trouble: str = ""
-    _tried: set[int] = field(default_factory=set)
+    _planned_positions: set[int] = field(default_factory=set)
     _client: StaticAdsLabClient | None = None
 
     @classmethod
@@ -63,9 +63,11 @@ class Revisions(Batch[Change]):
         """
         if storage.canonical(spreadsheet) == storage.canonical(output):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-        known = REVISION_JOBS.known_columns
-        read = read_spreadsheet(spreadsheet, sheet=sheet or None, known_columns=known)
-        table = JobTable.open(output, read, REVISION_JOBS)
+        known_columns = REVISION_JOBS.known_columns
+        table_input = read_spreadsheet(
+            spreadsheet, sheet=sheet or None, known_columns=known_columns
+        )
+        table = JobTable.open(output, table_input, REVISION_JOBS)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
@@ -85,7 +87,7 @@ class Revisions(Batch[Change]):
         problems = []
         for row, state in open_rows:
             change = row.request
-            message = unfit(ads.get(change.image_ad_id))
+            message = why_not_revisable(ads.get(change.image_ad_id))
             if message:
                 problems.append(Problem(message, row.number, "image_ad_id"))
                 continue
@@ -93,7 +95,7 @@ class Revisions(Batch[Change]):
             if tree is None or state.job_failed:
                 continue  # while it renders; and a failed rendering is repeated as it is
             try:
-                trees[change.image_ad_id] = change.applied_to(tree)
+                trees[change.image_ad_id] = change.apply_to(tree)
             except TreeError as error:
                 problems.append(Problem(str(error), row.number, change.column))
         if problems:
@@ -115,10 +117,10 @@ class Revisions(Batch[Change]):
             self.trouble = f"The ads could not be read any more: {error}"
 
     async def collect(self, results: Sequence[ImageAdResult]) -> None:
-        """Notes the results, and the versions that they have become; see `Batch.collect`."""
+        """Writes the results and their versions into the table; see `Batch.collect`."""
         await super().collect(results)
         if self._client is not None:
-            await self._note_versions(self._client, [result.position for result in results])
+            await self._record_versions(self._client, [result.position for result in results])
 
     async def next_round(self, client: StaticAdsLabClient) -> list[PlannedJob]:
         """The next revision of each ad, with the tree to send.
@@ -132,7 +134,7 @@ class Revisions(Batch[Change]):
             StaticAdsLabError: The API could not be asked.
         """
         while positions := self._next_rows():
-            self._tried.update(positions)
+            self._planned_positions.update(positions)
             rows = self.table.rows
             ads = await _read_ads(client, (rows[p].request.image_ad_id for p in positions))
             planned = [
@@ -145,18 +147,21 @@ class Revisions(Batch[Change]):
         return []
 
     def _next_rows(self) -> list[int]:
-        """The first row of each ad that is not completed, if it was not tried yet."""
+        """The position of each ad's first row that is not completed, if not yet planned.
+
+        Writes into the rows that wait for it which row comes first.
+        """
         first: dict[str, int] = {}
         for position, row, state in self.table.current_rows:
             ad = row.request.image_ad_id
             if ad in first:
                 before = self.table.rows[first[ad]].number
-                note = f"Row {before}, of the same ad, comes first."
-                if first[ad] in self._tried and state.status is RowStatus.PENDING:
-                    self.table.update(position, replace(state, error=note))
+                message = f"Row {before}, of the same ad, comes first."
+                if first[ad] in self._planned_positions and state.status is RowStatus.PENDING:
+                    self.table.update(position, replace(state, error=message))
             elif not state.is_completed:
                 first[ad] = position
-        return [position for position in first.values() if position not in self._tried]
+        return [position for position in first.values() if position not in self._planned_positions]
 
     def _plan(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
@@ -172,8 +177,8 @@ class Revisions(Batch[Change]):
             self.table.update(position, step.state)
         return PlannedJob(position, step.request, campaign_id(self.name), row.identity, step.state)
 
-    async def _note_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
-        """Notes the version that each completed revision has become, as far as the API tells."""
+    async def _record_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
+        """Writes each completed revision's version into the table, as far as the API knows it."""
         for position in positions:
             state = self.table.states[position]
             if not state.is_completed or state.job_id is None:
@@ -183,30 +188,34 @@ class Revisions(Batch[Change]):
             except StaticAdsLabError as error:
                 logger.warning("The versions of %s: %s", state.job_id, error)
                 continue
-            version = newest(versions, state.image_url)
+            version = version_of_picture(versions, state.image_url)
             if version is not None:
                 facts = {**state.facts, "image_ad_version_id": version.id}
                 self.table.update(position, replace(state, facts=facts))
 
 
-def newest(versions: Sequence[ImageAdVersion], image_url: str | None) -> ImageAdVersion | None:
-    """Of an ad's versions, the one with this picture; else the last one that was made.
+def version_of_picture(
+    versions: Sequence[ImageAdVersion], image_url: str | None
+) -> ImageAdVersion | None:
+    """The version of an ad with this picture; else the newest version.
 
     What a version holds is not documented, so any of it may be missing, and several may be at one
     address.
     """
     url = without_query(image_url or "")
-    with_it = [v for v in versions if url and without_query(v.image_url or "") == url]
-    if len(with_it) == 1:
-        return with_it[0]
-    told = [v for v in with_it or versions if v.created_at is not None or v.version is not None]
-    return max(told, key=lambda v: (v.version or 0, str(v.created_at or "")), default=None)
+    same_picture = [v for v in versions if url and without_query(v.image_url or "") == url]
+    if len(same_picture) == 1:
+        return same_picture[0]
+    dated = [
+        v for v in same_picture or versions if v.created_at is not None or v.version is not None
+    ]
+    return max(dated, key=lambda v: (v.version or 0, str(v.created_at or "")), default=None)
 
 
 async def _read_ads(client: StaticAdsLabClient, ids: Iterable[str]) -> dict[str, ImageAd]:
-    found = {ad.id: ad for ad in await client.get_image_ads(list(dict.fromkeys(ids)))}
-    for identifier, ad in found.items():
+    ads = {ad.id: ad for ad in await client.get_image_ads(list(dict.fromkeys(ids)))}
+    for identifier, ad in ads.items():
         # A list may leave the trees out.
         if ad.is_editable and ad.is_finished and ad.current_json_tree is None:
-            found[identifier] = await client.get_image_ad(identifier)
-    return found
+            ads[identifier] = await client.get_image_ad(identifier)
+    return ads

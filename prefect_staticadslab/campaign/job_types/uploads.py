@@ -78,15 +78,17 @@ async def upload_images(
                 raise ImageFileError(f"{redacted(location)} was changed while it was read.")
             return await _upload(client, image, fields)
 
-    wanted = list(dict.fromkeys(locations))
-    checked = dict(zip(wanted, await all_of(map(check, wanted)), strict=True))
-    wrong = [found for found in checked.values() if isinstance(found, ImageFileError)]
-    if wrong:
-        raise ImageFileError("\n".join(map(str, wrong)))
-    digests = {place: found for place, found in checked.items() if isinstance(found, str)}
-    first = {digest: place for place, digest in reversed(digests.items())}
-    sent = await all_of(upload(place, digest) for digest, place in first.items())
-    images = dict(zip(first, sent, strict=True))
+    distinct = list(dict.fromkeys(locations))
+    digest_or_error = dict(zip(distinct, await all_of(map(check, distinct)), strict=True))
+    errors = [result for result in digest_or_error.values() if isinstance(result, ImageFileError)]
+    if errors:
+        raise ImageFileError("\n".join(map(str, errors)))
+    digests = {
+        place: result for place, result in digest_or_error.items() if isinstance(result, str)
+    }
+    place_of_digest = {digest: place for place, digest in reversed(digests.items())}
+    sent = await all_of(upload(place, digest) for digest, place in place_of_digest.items())
+    images = dict(zip(place_of_digest, sent, strict=True))
     return [images[digests[place]] for place in locations]
 
 
@@ -123,7 +125,7 @@ def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
         fields: What is said about it.
         attempt: Which of the keys: what the ones before have uploaded is gone.
     """
-    said: list[str | int | None] = [
+    key_parts: list[str | int | None] = [
         image.digest,
         image.safe_filename,
         str(fields.image_type),
@@ -132,5 +134,5 @@ def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
         fields.logo_theme,
     ]
     if attempt > 1:
-        said.append(attempt)
-    return f"image-{hashlib.sha256(json.dumps(said).encode()).hexdigest()[:40]}"
+        key_parts.append(attempt)
+    return f"image-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:40]}"

@@ -1,6 +1,6 @@
 """What a spreadsheet asks for, before it is known what the API has: names, filters, placeholders.
 
-A brief becomes rows of one ad each by `expansion.expand`; what it takes from the API for that is
+A brief becomes rows of one ad each by `expand.expand`; what it takes from the API for that is
 read by `lookup.look_up`. A spreadsheet that says everything in ids needs neither.
 """
 
@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.names.cell_syntax import Selector, Wrong, read_selector
+from prefect_staticadslab.campaign.names.cell_syntax import CellProblem, Selector, read_selector
 from prefect_staticadslab.campaign.names.listings import (
     KINDS,
     TEMPLATE,
@@ -69,8 +69,8 @@ class Brief:
         Raises:
             CampaignError: It cannot be read, or rows are wrong; the message lists all of it.
         """
-        read = read_spreadsheet(location, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
-        return cls(read, _read_lines(read), location)
+        spreadsheet = read_spreadsheet(location, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
+        return cls(spreadsheet, _read_lines(spreadsheet), location)
 
     @classmethod
     def read(cls, spreadsheet: Spreadsheet) -> Brief:
@@ -84,11 +84,11 @@ class Brief:
 
     @cached_property
     def needs_catalogue(self) -> bool:
-        """Whether only the API can say which ads are meant."""
-        return any(self.wanted(Catalogue()).values())
+        """Whether the API's lists are needed to tell which ads the spreadsheet asks for."""
+        return any(self.missing_lists(Catalogue()).values())
 
-    def wanted(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
-        """The lists that are to be read next, given what was read already.
+    def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
+        """The lists that must be read next to look up the names, given those read already.
 
         Args:
             catalogue: What was read.
@@ -103,7 +103,7 @@ class Brief:
         resolver = Resolver(catalogue, rows=len(self.lines), checks=checks)
         for line in self.lines:
             resolver.ads(line)
-        return resolver.wanted
+        return resolver.missing_lists
 
 
 def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
@@ -111,20 +111,20 @@ def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
     if problems:
         raise SpreadsheetError(problems)
     lines = _LineReader(spreadsheet, columns)
-    if not lines.say_more_than_ids():
+    if not lines.need_looking_up():
         return ()
-    read = []
+    brief_lines = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
-        line, wrong = lines.read(position, number)
-        read.append(line)
-        problems += wrong
+        line, line_problems = lines.read(position, number)
+        brief_lines.append(line)
+        problems += line_problems
         cells = lines.cells(position)
         problems += read_settings(number, cells)[1]
-        problems += [taken for taken in [row_ids.problem(number, cells)] if taken]
+        problems += [duplicate for duplicate in [row_ids.problem(number, cells)] if duplicate]
     if problems:
         raise SpreadsheetError(problems)
-    return tuple(read)
+    return tuple(brief_lines)
 
 
 class _LineReader:
@@ -138,17 +138,19 @@ class _LineReader:
             normalized(str(name)): position
             for position, name in reversed(list(enumerate(spreadsheet.frame.columns)))
         }
-        named = [kind.name for kind in self._kinds if kind is not TEMPLATE]
-        theirs = [name for name in self._all_columns if name and name not in ("prompt", *named)]
-        self._placeholders = dict.fromkeys((*named, *reversed(theirs)))
+        name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
+        other_columns = [
+            name for name in self._all_columns if name and name not in ("prompt", *name_columns)
+        ]
+        self._placeholders = dict.fromkeys((*name_columns, *reversed(other_columns)))
         self._nearest = Nearest(self._placeholders)
         # What an earlier run filled in is not filled in again.
         self._result_columns = len(result_columns_of(spreadsheet))
         self._selector = cache(self._read_selector)
         self._prompt = cache(self._read_prompt)
 
-    def say_more_than_ids(self) -> bool:
-        """Whether a line holds a name, several ids, a filter or a placeholder."""
+    def need_looking_up(self) -> bool:
+        """Whether any line holds a name, several ids, a filter or a placeholder."""
         columns = self._columns
         if any(kind.id_column not in columns for kind in self._kinds):
             return True
@@ -162,29 +164,29 @@ class _LineReader:
         )
 
     def cells(self, position: int) -> dict[str, Any]:
-        """A line's cells that we read."""
+        """A line's cells in the known columns, by column name."""
         return {name: self._lines[position][place] for name, place in self._columns.items()}
 
     def read(self, position: int, number: int) -> tuple[BriefLine, list[Problem]]:
         """A line, and what is wrong with what it selects and with its prompt."""
         line = self._lines[position]
         selectors: dict[ResourceType, Selector] = {}
-        found: list[Wrong] = []
+        cell_problems: list[CellProblem] = []
         for kind in self._kinds:
-            selectors[kind], wrong = self._selector(
+            selectors[kind], selector_problems = self._selector(
                 kind, self._text(line, kind.id_column), self._text(line, kind.name)
             )
-            found += wrong
+            cell_problems += selector_problems
         text = self._prompt_text(line)
         prompt = None
         if has_placeholders(text):
             try:
                 prompt = self._prompt(text)
             except PlaceholderError as error:
-                found.append(("prompt", str(error)))
+                cell_problems.append(("prompt", str(error)))
             else:
-                found += self._empty_cells(line, prompt, selectors)
-        problems = [Problem(message, number, column) for column, message in found]
+                cell_problems += self._empty_cell_problems(line, prompt, selectors)
+        problems = [Problem(message, number, column) for column, message in cell_problems]
         return BriefLine(number, selectors, prompt), problems
 
     def _text(self, line: Sequence[Any], column: str) -> str:
@@ -200,30 +202,30 @@ class _LineReader:
 
     def _read_selector(
         self, kind: ResourceType, id_text: str, name_text: str
-    ) -> tuple[Selector, list[Wrong]]:
+    ) -> tuple[Selector, list[CellProblem]]:
         return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
 
     def _read_prompt(self, text: str) -> PromptTemplate:
         return parse_prompt(text, self._placeholders, self._nearest)
 
-    def _empty_cells(
+    def _empty_cell_problems(
         self,
         line: Sequence[Any],
         prompt: PromptTemplate,
         selectors: Mapping[ResourceType, Selector],
-    ) -> list[Wrong]:
-        filled = {
+    ) -> list[CellProblem]:
+        is_filled = {
             name: bool(selector.values)
             for kind, selector in selectors.items()
             for name in (kind.name, kind.id_column)
         }
         for name in prompt.columns:
-            if name not in filled:
-                filled[name] = bool(cell_text(line[self._all_columns[name]]).strip())
+            if name not in is_filled:
+                is_filled[name] = bool(cell_text(line[self._all_columns[name]]).strip())
         return [
             (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns
-            if not filled[name]
+            if not is_filled[name]
         ]
 
 

@@ -63,22 +63,22 @@ class Selector:
 
     @property
     def is_several(self) -> bool:
-        """Whether it may mean more than one."""
+        """Whether it may stand for more than one resource."""
         return len(self.values) > 1 or not all(isinstance(v, ById | ByName) for v in self.values)
 
     @property
     def needs_list(self) -> bool:
-        """Whether only the API's list says what is meant."""
+        """Whether the resources can only be told with the API's list: a name, a filter or `*`."""
         return not all(isinstance(value, ById) for value in self.values)
 
 
-Wrong: TypeAlias = tuple[str, str]
+CellProblem: TypeAlias = tuple[str, str]
 """A column, and what is wrong with its cell."""
 
 
 def read_selector(
     kind: ResourceType, id_text: str, name_text: str, *, named: bool
-) -> tuple[Selector, list[Wrong]]:
+) -> tuple[Selector, list[CellProblem]]:
     """What a row's two cells of a kind say, and what is wrong with them.
 
     Args:
@@ -101,23 +101,27 @@ def read_selector(
     id_parts, name_parts = parts_of(id_text), parts_of(name_text)
     for column, parts in ((kind.id_column, id_parts), (kind.name, name_parts)):
         if len(parts) > CELL_VALUES:
-            return Selector(column), [(column, _too_many(len(parts)))]
+            return Selector(column), [(column, _too_many_values_message(len(parts)))]
     if not id_parts and not name_parts:
         column = kind.name if named else kind.id_column
-        return Selector(column), _left_empty(kind, named=named)
+        return Selector(column), _empty_cell_problems(kind, named=named)
     column = kind.id_column if id_parts else kind.name
     if kind is TEMPLATE:
-        values, wrong = _values(kind, column, id_parts or name_parts)
-        if id_parts and name_parts and set(_values(kind, kind.name, name_parts)[0]) != set(values):
+        values, wrong = _read_values(kind, column, id_parts or name_parts)
+        if (
+            id_parts
+            and name_parts
+            and set(_read_values(kind, kind.name, name_parts)[0]) != set(values)
+        ):
             says = f"but {kind.name} says {shortened(name_text)!r}. Clear one of them."
             wrong.append((column, f"says {shortened(id_text)!r}, {says}"))
         return Selector(column, values), wrong
     if id_parts:
-        values, wrong = _values(kind, column, id_parts)
+        values, wrong = _read_values(kind, column, id_parts)
         claim = "" if name_parts == id_parts else name_text.strip()
         return Selector(column, values, claim=claim), wrong
     names = tuple(Everything() if part == ALL else ByName(part) for part in name_parts)
-    wrong = [_all_brands(column)] if kind is BRAND and ALL in name_parts else []
+    wrong = [_all_brands_problem(column)] if kind is BRAND and ALL in name_parts else []
     return Selector(column, names, whole=name_text.strip()), wrong
 
 
@@ -134,41 +138,40 @@ def parts_of(text: str) -> list[str]:
     return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
 
 
-def _too_many(count: int) -> str:
+def _too_many_values_message(count: int) -> str:
     return (
         f"has {count:,} values with {SEPARATOR} between them, and a cell has {CELL_VALUES:,} at "
         "most. Share them out between several rows."
     )
 
 
-def _left_empty(kind: ResourceType, *, named: bool) -> list[Wrong]:
+def _empty_cell_problems(kind: ResourceType, *, named: bool) -> list[CellProblem]:
     if kind.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
         return [(kind.id_column, id_problem(kind.id_column, "") or "")]
     if kind is TEMPLATE:
         return [(kind.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")]
-    article = "an" if kind.thing[0] in "aeiou" else "a"
-    return [(kind.name, f"is empty. Name {article} {kind.thing}, or put its id here.")]
+    return [(kind.name, f"is empty. Name {kind.with_article}, or put its id here.")]
 
 
-def _all_brands(column: str) -> Wrong:
+def _all_brands_problem(column: str) -> CellProblem:
     return column, f"{ALL} does not stand for all brands. Name them, with {SEPARATOR} between them."
 
 
-def _values(
+def _read_values(
     kind: ResourceType, column: str, parts: list[str]
-) -> tuple[tuple[Value, ...], list[Wrong]]:
-    """What an id column's cell asks for."""
+) -> tuple[tuple[Value, ...], list[CellProblem]]:
+    """The values that an id column's cell holds, and what is wrong with them."""
     values: list[Value] = []
-    wrong: list[Wrong] = []
+    wrong: list[CellProblem] = []
     for part in parts:
         message: str | None = None
         if part == ALL:
             values.append(Everything())
-            wrong += [_all_brands(column)] if kind is BRAND else []
+            wrong += [_all_brands_problem(column)] if kind is BRAND else []
         elif kind is TEMPLATE and "=" in part:
-            conditions, message = _conditions(part)
+            conditions, message = _read_conditions(part)
             values.append(ByFilter(conditions))
         else:
             message = id_problem(kind.id_column, part)
@@ -178,7 +181,7 @@ def _values(
     return tuple(values), wrong
 
 
-def _conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
+def _read_conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
     """A filter's conditions, and what is wrong with it."""
     conditions: dict[str, str] = {}
     for condition in filter(None, map(str.strip, text.split(";"))):
@@ -187,9 +190,9 @@ def _conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
         if not equals or not value:
             return (), f"{shortened(condition)!r} is no filter. One looks like {FILTER_EXAMPLE}."
         if key not in FILTER_KEYS:
-            first, *others = Nearest(FILTER_KEYS).sorted(key)
-            known = f"{first}, {' or '.join(others)}"
-            return (), f"Templates are not filtered by {shortened(key)!r}, but by {known}."
+            first, *others = Nearest(FILTER_KEYS).by_similarity(key)
+            choices = f"{first}, {' or '.join(others)}"
+            return (), f"Templates are not filtered by {shortened(key)!r}, but by {choices}."
         if key in conditions:
             return (), f"{key} is there twice. Several filters go side by side: {_SEVERAL}."
         conditions[key] = value

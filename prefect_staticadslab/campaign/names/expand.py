@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.names.listings import (
     KINDS,
     TEMPLATE,
     Catalogue,
-    Chosen,
+    ChosenResource,
     ResourceType,
 )
 from prefect_staticadslab.campaign.names.resolver import (
@@ -49,7 +49,7 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
 
     Args:
         brief: What was read.
-        catalogue: The lists that `brief.wanted` names.
+        catalogue: The lists that `brief.missing_lists` names.
 
     Returns:
         The very spreadsheet that was read, if it says everything in ids.
@@ -81,13 +81,13 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         return brief.spreadsheet
     resolver = Resolver(catalogue, rows=len(brief.lines))
     ads = [resolver.ads(line) for line in brief.lines]
-    if any(resolver.wanted.values()):
+    if any(resolver.missing_lists.values()):
         raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
     writer = _Writer(brief.spreadsheet, several=any(len(row_ads) > 1 for row_ads in ads))
     writer.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
-    given = brief.spreadsheet.frame.itertuples(index=False, name=None)
-    for line, cells, row_ads in zip(brief.lines, given, ads, strict=True):
+    lines_of_cells = brief.spreadsheet.frame.itertuples(index=False, name=None)
+    for line, cells, row_ads in zip(brief.lines, lines_of_cells, ads, strict=True):
         problems += writer.add(line, cells, row_ads)
     if problems:
         raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
@@ -97,21 +97,21 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
 class _Writer:
     """Writes the lines of the expanded spreadsheet."""
 
-    def __init__(self, given: Spreadsheet, *, several: bool) -> None:
-        self._given = given
-        ours = (SOURCE_ROW_COLUMN,) if several else ()
-        self._header = list(map(str, with_input_names(given.frame, ours).columns))
+    def __init__(self, spreadsheet: Spreadsheet, *, several: bool) -> None:
+        self._spreadsheet = spreadsheet
+        source_columns = (SOURCE_ROW_COLUMN,) if several else ()
+        self._header = list(map(str, with_input_names(spreadsheet.frame, source_columns).columns))
         # The prompt's placeholders and the columns go by the names that the user knows.
         self._places: dict[str, int] = {}
-        for place, name in enumerate(given.frame.columns):
+        for place, name in enumerate(spreadsheet.frame.columns):
             self._places.setdefault(normalized(str(name)), place)
-        for name, place in columns_of(given, KNOWN_COLUMNS)[0].items():
+        for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._places.setdefault(name, place)
         for name in ID_COLUMNS:
             if name not in self._places and name.removesuffix("_id") in self._places:
                 self._places[name] = len(self._header)
                 self._header.append(name)
-        self._header += ours
+        self._header += source_columns
         self._several = several
         self._lines: list[list[Any]] = []
         self._numbers: list[int] = []
@@ -127,34 +127,43 @@ class _Writer:
             )
             raise SpreadsheetError([Problem(message)])
 
-    def add(self, line: BriefLine, given: Sequence[Any], ads: RowAds) -> list[Problem]:
+    def add(self, line: BriefLine, row_cells: Sequence[Any], ads: RowAds) -> list[Problem]:
         """Adds a line for each of a row's ads. Returns what is wrong with their prompts."""
         problems: dict[Problem, None] = {}
-        blank = [""] * (len(self._header) - len(given))
+        blank = [""] * (len(self._header) - len(row_cells))
         for ad in ads:
-            cells = [*given, *blank]
+            cells = [*row_cells, *blank]
             for kind, selector in line.selectors.items():
-                self._write(cells, kind, selector, ad[kind])
+                self._write_choice(cells, kind, selector, ad[kind])
             if self._several:
                 cells[-1] = str(line.number)
             if line.prompt is not None:
-                named = {kind.name: ad[kind] for kind in line.named}
+                resources = {kind.name: ad[kind] for kind in line.types_named_in_prompt}
                 values = {
-                    column: _name(named[column]) if column in named else self._text(cells, column)
+                    column: _name(resources[column])
+                    if column in resources
+                    else self._text(cells, column)
                     for column in line.prompt.columns
                 }
-                problems.update(dict.fromkeys(_stand_for_nothing(line, values, ad)))
-                if too_long := self._too_long(line, line.prompt.length(values)):
-                    problems[too_long] = None
+                problems.update(dict.fromkeys(_empty_placeholders(line, values, ad)))
+                if length_problem := self._count_prompt(line, line.prompt.length(values)):
+                    problems[length_problem] = None
                     continue
-                filled = line.prompt.fill(values)
-                is_theirs = bool(named.keys() & set(line.prompt.columns))
-                cells[self._places["prompt"]] = _catalogue_text(filled) if is_theirs else filled
+                prompt = line.prompt.fill(values)
+                has_catalogue_names = bool(resources.keys() & set(line.prompt.columns))
+                cells[self._places["prompt"]] = (
+                    _catalogue_text(prompt) if has_catalogue_names else prompt
+                )
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
 
-    def _too_long(self, line: BriefLine, length: int) -> Problem | None:
+    def _count_prompt(self, line: BriefLine, length: int) -> Problem | None:
+        """Adds a prompt's length to the campaign's. Returns a problem if the prompt is too long.
+
+        Raises:
+            SpreadsheetError: All prompts together are too long.
+        """
         if length > PROMPT_LENGTH:
             message = (
                 f"would have {length:,} characters once it is filled in, and {PROMPT_LENGTH:,} are "
@@ -170,19 +179,24 @@ class _Writer:
             raise SpreadsheetError([Problem(message, line.number)])
         return None
 
-    def _write(
-        self, cells: list[Any], kind: ResourceType, selector: Selector, chosen: Chosen | None
+    def _write_choice(
+        self,
+        cells: list[Any],
+        kind: ResourceType,
+        selector: Selector,
+        chosen: ChosenResource | None,
     ) -> None:
+        """Writes the chosen id into `cells`, and the name where the cell stood for several."""
         identifier = chosen.id if chosen else ""
         if self._text(cells, kind.id_column) != identifier:
             cells[self._places[kind.id_column]] = identifier
-        named = self._places.get(kind.name)
-        if named is None or not self._text(cells, kind.name):
+        name_place = self._places.get(kind.name)
+        if name_place is None or not self._text(cells, kind.name):
             return
         if kind is TEMPLATE:
-            cells[named] = identifier
+            cells[name_place] = identifier
         elif selector.is_several:
-            cells[named] = _catalogue_text(_name(chosen))
+            cells[name_place] = _catalogue_text(_name(chosen))
 
     def _text(self, cells: Sequence[Any], column: str) -> str:
         return cell_text(cells[self._places[column]]).strip()
@@ -190,7 +204,7 @@ class _Writer:
     def spreadsheet(self) -> Spreadsheet:
         """All lines."""
         frame = frame_of(self._header, self._lines)
-        return replace(self._given, frame=frame, row_numbers=tuple(self._numbers))
+        return replace(self._spreadsheet, frame=frame, row_numbers=tuple(self._numbers))
 
 
 def _catalogue_text(text: str) -> CatalogueText:
@@ -198,13 +212,14 @@ def _catalogue_text(text: str) -> CatalogueText:
     return CatalogueText(plain_text(text))
 
 
-def _name(chosen: Chosen | None) -> str:
+def _name(chosen: ChosenResource | None) -> str:
     return chosen.name if chosen else ""
 
 
-def _stand_for_nothing(
+def _empty_placeholders(
     line: BriefLine, values: Mapping[str, str], ad: Combination
 ) -> list[Problem]:
+    """A problem for each placeholder whose column is empty for this ad."""
     kinds = {name: kind for kind in KINDS for name in (kind.name, kind.id_column)}
     problems = []
     for column, value in values.items():
@@ -213,7 +228,7 @@ def _stand_for_nothing(
         message = f"{{{column}}} stands for nothing here."
         kind = kinds.get(column)
         if kind is not None and ad[kind] is None:
-            of = next((str(ad[k]) for k in KINDS if k.name == kind.parent), "")
-            message = f"{{{column}}} stands for nothing: {of} has no {kind.thing} in this row."
+            parent = next((str(ad[k]) for k in KINDS if k.name == kind.parent), "")
+            message = f"{{{column}}} stands for nothing: {parent} has no {kind.thing} in this row."
         problems.append(Problem(message, line.number, "prompt"))
     return problems

@@ -54,7 +54,7 @@ class AdIds(Protocol):
 
 
 class RowOfIds(Protocol):
-    """What is told by a number, and names resources by their ids."""
+    """A row: its number, for messages, and the ids that its ad is made of."""
 
     @property
     def number(self) -> int: ...
@@ -101,7 +101,7 @@ async def find_wrong_ids(
     rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
 ) -> tuple[list[Problem], int]:
-    """What `check_catalogue` checks, for whoever has more to tell of.
+    """Looks up the rows' ids as `check_catalogue` does, but returns the problems.
 
     Returns:
         What is wrong, and how many ids could not be looked up in the requests that this may take.
@@ -111,19 +111,21 @@ async def find_wrong_ids(
     """
     if not rows:
         return [], 0
-    known: dict[str, dict[str, CatalogueResource | None]] = {}
+    resources_by_column: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
     for kind in KINDS:
-        known[kind.id_column] = {}
+        resources_by_column[kind.id_column] = {}
         if account.scopes and kind.scope not in account.scopes:
             continue
         lookup = _Lookup(client, kind, rows, catalogue)
         try:
-            known[kind.id_column] = await lookup.run()
+            resources_by_column[kind.id_column] = await lookup.run()
         except PermissionDeniedError:
             continue
-        unchecked += len(lookup.open)
-    return [problem for row in rows for problem in _problems(row, known)], unchecked
+        unchecked += len(lookup.unresolved)
+    return [
+        problem for row in rows for problem in _row_problems(row, resources_by_column)
+    ], unchecked
 
 
 class _Lookup:
@@ -143,88 +145,94 @@ class _Lookup:
         parents = {getattr(row.request, parent) for row in rows} if parent else set()
         self._parents = sorted(filter(None, parents))
         self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
-        self._found: dict[str, CatalogueResource | None] = {
+        self._resources: dict[str, CatalogueResource | None] = {
             i: found for i in self._ids if (found := catalogue.find(kind, i))
         }
 
     @property
-    def open(self) -> list[str]:
-        """The ids of which nothing is known yet."""
-        return [i for i in self._ids if i not in self._found]
+    def unresolved(self) -> list[str]:
+        """The ids that were not looked up yet."""
+        return [i for i in self._ids if i not in self._resources]
 
     async def run(self) -> dict[str, CatalogueResource | None]:
-        """What each id is; None if there is none of this id. An id that is left out is unknown."""
+        """Looks up the ids in as few requests as it can.
+
+        Returns:
+            The resource of each id, or None if there is no such resource. Ids that could not be
+            looked up within the allowed requests are left out.
+        """
         lists_are_complete = False
         if self._kind.resource is DesignTemplate:
-            ids = self.open
+            ids = self.unresolved
             for start in range(0, len(ids), PAGE_SIZE):
                 await self._read_list(ids=",".join(ids[start : start + PAGE_SIZE]))
-        elif len(self.open) > FEW:
+        elif len(self.unresolved) > FEW:
             if self._kind.parent and len(self._parents) <= FEW:
                 for parent in self._parents:
                     await self._read_list(**{self._kind.parent_column: parent})
-            if len(self.open) > FEW:
+            if len(self.unresolved) > FEW:
                 lists_are_complete = await self._read_list()
         await self._ask_for_each(lists_are_complete)
-        return self._found
+        return self._resources
 
     async def _read_list(self, **filters: str) -> bool:
-        """Notes what a list has, until it has all. Returns whether all of it was read."""
+        """Reads a list and keeps the wanted resources. Returns whether it was read to its end."""
         number = 0
         async for item in self._client.list_resources(self._kind.resource, **filters):
-            if number % PAGE_SIZE == 0 and not self._may_ask():
+            if number % PAGE_SIZE == 0 and not self._spend_request():
                 return False
             number += 1
             if item.id in self._ids:
-                self._found[item.id] = item
-            if not self.open:
+                self._resources[item.id] = item
+            if not self.unresolved:
                 return False
         return True
 
     async def _ask_for_each(self, lists_are_complete: bool) -> None:
-        # One that a list left out may exist all the same.
+        """Requests each unresolved id: one that a list left out may exist all the same."""
         unknown = 0
-        for identifier in self.open:
+        for identifier in self.unresolved:
             if lists_are_complete and unknown == CONFIRMATIONS:
-                self._found |= dict.fromkeys(self.open)
-            if identifier in self._found or not self._may_ask():
+                self._resources |= dict.fromkeys(self.unresolved)
+            if identifier in self._resources or not self._spend_request():
                 return
             try:
-                found = await self._client.get_resource(self._kind.resource, identifier)
-                self._found[identifier] = found
+                resource = await self._client.get_resource(self._kind.resource, identifier)
+                self._resources[identifier] = resource
                 lists_are_complete = False
             except NotFoundError:
-                self._found[identifier] = None
+                self._resources[identifier] = None
                 unknown += 1
 
-    def _may_ask(self) -> bool:
+    def _spend_request(self) -> bool:
+        """Counts one more request. Returns whether it may still be sent."""
         self._requests_left -= 1
         return self._requests_left >= 0
 
 
-def _problems(
-    row: RowOfIds, known: dict[str, dict[str, CatalogueResource | None]]
+def _row_problems(
+    row: RowOfIds, resources_by_column: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
     for kind in KINDS:
         identifier = getattr(row.request, kind.id_column)
-        if identifier not in known[kind.id_column]:
+        if identifier not in resources_by_column[kind.id_column]:
             continue
-        found = known[kind.id_column][identifier]
-        if found is None:
+        resource = resources_by_column[kind.id_column][identifier]
+        if resource is None:
             message = f"There is no {kind.thing} {identifier} in this organization."
             yield Problem(message, row.number, kind.id_column)
             continue
-        if isinstance(found, DesignTemplate) and found.status != "completed":
+        if isinstance(resource, DesignTemplate) and resource.status != "completed":
             message = (
-                f"{identifier} is {found.status}; only a completed design template can be used."
+                f"{identifier} is {resource.status}; only a completed design template can be used."
             )
             yield Problem(message, row.number, kind.id_column)
         if kind.parent:
-            parent = getattr(found, kind.parent_column)
-            wanted = getattr(row.request, kind.parent_column)
-            if parent and wanted and parent != wanted:
+            parent = getattr(resource, kind.parent_column)
+            parent_of_row = getattr(row.request, kind.parent_column)
+            if parent and parent_of_row and parent != parent_of_row:
                 message = (
-                    f"{identifier} ({found.name}) belongs to the {kind.parent} {parent}, "
-                    f"not to {wanted}."
+                    f"{identifier} ({resource.name}) belongs to the {kind.parent} {parent}, "
+                    f"not to {parent_of_row}."
                 )
                 yield Problem(message, row.number, kind.id_column)

@@ -50,6 +50,11 @@ class ResourceType:
         return f"{self.parent}_id" if self.parent else ""
 
     @property
+    def with_article(self) -> str:
+        """What it is called in a sentence, such as `a brand` or `an audience`."""
+        return f"{'an' if self.thing[0] in 'aeiou' else 'a'} {self.thing}"
+
+    @property
     def thing(self) -> str:
         """What it is called in a sentence."""
         return self.name.replace("_", " ")
@@ -84,11 +89,11 @@ class Listing:
 
     @cached_property
     def by_id(self) -> dict[str, CatalogueResource]:
-        """Each by its id."""
+        """The resources by their ids."""
         return {resource.id: resource for resource in self.resources}
 
-    def called(self, name: str) -> list[CatalogueResource]:
-        """Those that a name may mean: of exactly this name, else of much the same, else this id.
+    def find_by_name(self, name: str) -> list[CatalogueResource]:
+        """The resources of this exact name; else of this name in another case; else of this id.
 
         Example:
             ```python
@@ -96,48 +101,48 @@ class Listing:
             from prefect_staticadslab.campaign.names.listings import Listing
 
             brands = Listing((Brand(id="brand_1", name="Harbor Roast"),))
-            assert [b.id for b in brands.called("HARBOR  roast")] == ["brand_1"]
-            assert brands.called("Harbour Roast") == []
+            assert [b.id for b in brands.find_by_name("HARBOR  roast")] == ["brand_1"]
+            assert brands.find_by_name("Harbour Roast") == []
             ```
         """
         return (
-            self._exactly.get(name.strip())
-            or self._folded.get(folded(name))
+            self._by_exact_name.get(name.strip())
+            or self._by_folded_name.get(fold_name(name))
             or [resource for resource in [self.by_id.get(name.strip())] if resource]
         )
 
     def nearest(self, name: str) -> list[CatalogueResource]:
-        """Those whose names look most like this one."""
-        close = self._nearest.alike(folded(name), NEAREST)
-        return [resource for found in close for resource in self._folded[found]]
+        """The resources whose names are most similar to this one, at most three names."""
+        similar_names = self._nearest.similar(fold_name(name), NEAREST)
+        return [resource for each in similar_names for resource in self._by_folded_name[each]]
 
-    def having(self, field: str, value: str) -> Sequence[CatalogueResource]:
-        """Those with this value in a field, compared as names are."""
-        return self._by_value(field).get(folded(value), ())
+    def with_value(self, field: str, value: str) -> Sequence[CatalogueResource]:
+        """The resources with this value in a field, compared without case and extra spaces."""
+        return self._by_value(field).get(fold_name(value), ())
 
     def values(self, field: str) -> list[str]:
-        """The values that there are in a field, sorted."""
+        """The distinct values of a field, sorted."""
         return self.combinations((field,))
 
     def combinations(self, fields: tuple[str, ...]) -> list[str]:
-        """What these fields say together, `–` for nothing; each once, sorted."""
+        """The distinct values of these fields together, `–` for an empty one, sorted."""
         if fields not in self._combinations:
-            told = (
+            rows = (
                 [str(getattr(resource, field) or "") for field in fields]
                 for resource in self.resources
             )
             self._combinations[fields] = sorted(
-                {" ".join(value or "–" for value in values) for values in told if any(values)}
+                {" ".join(value or "–" for value in values) for values in rows if any(values)}
             )
         return self._combinations[fields]
 
     def _by_value(self, field: str) -> dict[str, list[CatalogueResource]]:
         if field not in self._by_field:
-            found: dict[str, list[CatalogueResource]] = {}
+            by_value: dict[str, list[CatalogueResource]] = {}
             for resource in self.resources:
                 if value := str(getattr(resource, field) or ""):
-                    found.setdefault(folded(value), []).append(resource)
-            self._by_field[field] = found
+                    by_value.setdefault(fold_name(value), []).append(resource)
+            self._by_field[field] = by_value
         return self._by_field[field]
 
     @cached_property
@@ -150,23 +155,23 @@ class Listing:
 
     @cached_property
     def _nearest(self) -> Nearest:
-        return Nearest(self._folded)
+        return Nearest(self._by_folded_name)
 
     @cached_property
-    def _exactly(self) -> dict[str, list[CatalogueResource]]:
-        found: dict[str, list[CatalogueResource]] = {}
+    def _by_exact_name(self) -> dict[str, list[CatalogueResource]]:
+        by_name: dict[str, list[CatalogueResource]] = {}
         for resource in self.resources:
-            found.setdefault(resource.name.strip(), []).append(resource)
-        found.pop("", None)
-        return found
+            by_name.setdefault(resource.name.strip(), []).append(resource)
+        by_name.pop("", None)
+        return by_name
 
     @cached_property
-    def _folded(self) -> dict[str, list[CatalogueResource]]:
-        found: dict[str, list[CatalogueResource]] = {}
+    def _by_folded_name(self) -> dict[str, list[CatalogueResource]]:
+        by_name: dict[str, list[CatalogueResource]] = {}
         for resource in self.resources:
-            found.setdefault(folded(resource.name), []).append(resource)
-        found.pop("", None)
-        return found
+            by_name.setdefault(fold_name(resource.name), []).append(resource)
+        by_name.pop("", None)
+        return by_name
 
 
 @dataclass(frozen=True)
@@ -195,8 +200,8 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """A resource that a row means; its name, as far as it is known."""
+class ChosenResource:
+    """A resource that a row asks for: its id, and its name, or "" if the name was not read."""
 
     id: str
     name: str = ""
@@ -208,14 +213,15 @@ class Chosen:
 NOTHING_READ: Final = Catalogue()
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """A name as it is compared: without case, width, and how many spaces there are.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.names.listings import folded
+        from prefect_staticadslab.campaign.names.listings import fold_name
 
-        assert folded(" HARBOR\\u00a0 Roast") == folded("Harbor Roast") != folded("Harbour Roast")
+        assert fold_name(" HARBOR\\u00a0 Roast") == fold_name("Harbor Roast")
+        assert fold_name("Harbour Roast") != fold_name("Harbor Roast")
         ```
     """
     if len(name) > NAME_LENGTH:  # which no resource has

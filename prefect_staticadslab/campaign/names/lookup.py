@@ -28,10 +28,10 @@ likewise the audiences and variants of products."""
 
 
 class NamesResources(Protocol):
-    """What is written in names: a brief, or brand kits."""
+    """Something that names resources: a brief, or brand kits."""
 
-    def wanted(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
-        """The lists that are to be read next; see `Brief.wanted`."""
+    def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
+        """The lists that are to be read next; see `Brief.missing_lists`."""
 
 
 async def look_up(
@@ -80,13 +80,13 @@ async def look_up(
     """
     lists: dict[ListKey, Listing] = dict(known.lists)
     unreadable: set[ResourceType] = set(known.unreadable)
-    while wanted := brief.wanted(Catalogue(lists, frozenset(unreadable)), checks=checks):
-        kind = next(iter(wanted)).kind
-        keys = [key for key in wanted if key.kind == kind]
+    while missing := brief.missing_lists(Catalogue(lists, frozenset(unreadable)), checks=checks):
+        kind = next(iter(missing)).kind
+        keys = [key for key in missing if key.kind == kind]
         try:
-            lists |= await _read(client, kind, [key.parent for key in keys])
+            lists |= await _read_lists(client, kind, [key.parent for key in keys])
         except PermissionDeniedError as error:
-            if any(wanted[key] for key in keys) or kind in unreadable:
+            if any(missing[key] for key in keys) or kind in unreadable:
                 raise KeyRefusedError(
                     f"The key lacks the scope {kind.scope}, which looking up {kind.thing}s by name "
                     f"takes: {error}. Give it that in the Static Ads Lab dashboard, "
@@ -100,25 +100,27 @@ async def look_up(
     return Catalogue(lists, frozenset(unreadable))
 
 
-async def _read(
+async def _read_lists(
     client: StaticAdsLabClient, kind: ResourceType, parents: Sequence[str]
 ) -> dict[ListKey, Listing]:
-    """The lists of a kind that belong to these parents, and what came along with them."""
+    """Reads the lists of a kind for these parents; of many parents, maybe those of others, too."""
     if kind.resource is DesignTemplate:
-        everything = [t async for t in client.list_resources(DesignTemplate, status="completed")]
-        return {ListKey(kind): _listing(t for t in everything if t.status == "completed")}
+        templates = [t async for t in client.list_resources(DesignTemplate, status="completed")]
+        return {ListKey(kind): _without_repeats(t for t in templates if t.status == "completed")}
     if not kind.parent:
-        return {ListKey(kind): _listing([r async for r in client.list_resources(kind.resource)])}
+        return {
+            ListKey(kind): _without_repeats([r async for r in client.list_resources(kind.resource)])
+        }
     if len(parents) > FEW_PARENTS and (by_parent := await _read_all(client, kind, len(parents))):
         return {
-            ListKey(kind, parent): _listing(by_parent.get(parent, ()))
+            ListKey(kind, parent): _without_repeats(by_parent.get(parent, ()))
             for parent in {**by_parent, **dict.fromkeys(parents)}
         }
     lists = {}
     for parent in parents:
-        listed = client.list_resources(kind.resource, **{kind.parent_column: parent})
-        lists[ListKey(kind, parent)] = _listing(
-            [r async for r in listed if getattr(r, kind.parent_column) in (None, parent)]
+        resources = client.list_resources(kind.resource, **{kind.parent_column: parent})
+        lists[ListKey(kind, parent)] = _without_repeats(
+            [r async for r in resources if getattr(r, kind.parent_column) in (None, parent)]
         )
     return lists
 
@@ -139,6 +141,7 @@ async def _read_all(
     return by_parent
 
 
-def _listing(resources: Iterable[CatalogueResource]) -> Listing:
+def _without_repeats(resources: Iterable[CatalogueResource]) -> Listing:
+    """A listing with each resource once, by its id."""
     # A page may repeat what the page before had, if something was added meanwhile.
     return Listing(tuple({resource.id: resource for resource in resources}.values()))

@@ -1,4 +1,4 @@
-"""What a word that means nothing may have meant: the nearest of those that mean something."""
+"""Suggestions for an unknown word: the most similar ones of those that are known."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ class Nearest:
         ```python
         from prefect_staticadslab.campaign.names.nearest import Nearest
 
-        assert Nearest(["brand", "product"]).alike("bramd", 1) == ["brand"]
-        assert Nearest(["brand", "product"]).sorted("prodct") == ["product", "brand"]
+        assert Nearest(["brand", "product"]).similar("bramd", 1) == ["brand"]
+        assert Nearest(["brand", "product"]).by_similarity("prodct") == ["product", "brand"]
         ```
     """
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = tuple(islice(words, HINT_CHOICES))
-        self._found: dict[str, list[tuple[float, str]]] = {}
+        self._rankings: dict[str, list[tuple[float, str]]] = {}
 
-    def alike(self, word: str, most: int) -> list[str]:
-        """Those that look much like a word, the nearest first; at most so many."""
-        near = [each for likeness, each in self._ranked(word) if likeness >= _ALIKE]
+    def similar(self, word: str, most: int) -> list[str]:
+        """The words that are similar to `word`, the most similar first, at most `most` of them."""
+        near = [each for likeness, each in self._rank(word) if likeness >= _ALIKE]
         return near[:most]
 
-    def sorted(self, word: str) -> list[str]:
-        """All of them, the nearest first; in their own order once there are no hints any more."""
-        return [each for _, each in self._ranked(word)] or list(self._words)
+    def by_similarity(self, word: str) -> list[str]:
+        """All words, the most similar first; in their own order after `HINTS` different words."""
+        return [each for _, each in self._rank(word)] or list(self._words)
 
-    def _ranked(self, word: str) -> list[tuple[float, str]]:
-        """Each with how much it is like a word; nothing, if that word is one too many."""
+    def _rank(self, word: str) -> list[tuple[float, str]]:
+        """Each word with its likeness, the most similar first; [] after `HINTS` different words."""
         word = word[:HINT_LENGTH]
-        if word not in self._found and len(self._found) < HINTS:
-            self._found[word] = self._compared(word)
-        return self._found.get(word, [])
+        if word not in self._rankings and len(self._rankings) < HINTS:
+            self._rankings[word] = self._compare(word)
+        return self._rankings.get(word, [])
 
-    def _compared(self, word: str) -> list[tuple[float, str]]:
+    def _compare(self, word: str) -> list[tuple[float, str]]:
         matcher = SequenceMatcher(None)
         matcher.set_seq2(word)
-        rough = []
+        rough_scores = []
         for each in self._words:
             matcher.set_seq1(each[:HINT_LENGTH])
-            rough.append((matcher.quick_ratio(), each))
-        rough.sort(key=_by_likeness)
-        compared = []
-        for _, each in rough[:_COMPARED]:
+            rough_scores.append((matcher.quick_ratio(), each))
+        rough_scores.sort(key=_by_likeness)
+        scores = []
+        for _, each in rough_scores[:_COMPARED]:
             matcher.set_seq1(each[:HINT_LENGTH])
-            compared.append((matcher.ratio(), each))
-        compared.sort(key=_by_likeness)
-        return compared + [(0.0, each) for _, each in rough[_COMPARED:]]
+            scores.append((matcher.ratio(), each))
+        scores.sort(key=_by_likeness)
+        return scores + [(0.0, each) for _, each in rough_scores[_COMPARED:]]
 
 
-def _by_likeness(ranked: tuple[float, str]) -> float:
-    return -ranked[0]
+def _by_likeness(scored: tuple[float, str]) -> float:
+    return -scored[0]

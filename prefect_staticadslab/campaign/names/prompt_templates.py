@@ -49,7 +49,7 @@ class PromptTemplate:
 
 
 def has_placeholders(prompt: str) -> bool:
-    """Whether a prompt has braces at all; one that has none is sent as it is."""
+    """Whether a prompt has any brace; one without braces is sent as it is."""
     return "{" in prompt or "}" in prompt
 
 
@@ -87,27 +87,35 @@ def parse_prompt(
             f"has more than {PROMPT_PLACEHOLDERS} placeholders. Write some of it out."
         )
     pieces: list[tuple[str, str | None]] = []
-    before: list[str] = []
-    for text, field, form, conversion in parsed:
-        before.append(text)
+    texts: list[str] = []
+    for text, field, format_spec, conversion in parsed:
+        texts.append(text)
         if field is None:
             continue
         # A column's name may hold what else would ask for a form.
-        given = field + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "")
-        if normalized(given) not in columns:
+        name = (
+            field
+            + (f"!{conversion}" if conversion else "")
+            + (f":{format_spec}" if format_spec else "")
+        )
+        if normalized(name) not in columns:
             near = nearest or Nearest(columns)
-            raise PlaceholderError(_refusal(given, bool(form or conversion), near, len(columns)))
-        pieces.append(("".join(before), normalized(given)))
-        before = []
-    return PromptTemplate((*pieces, ("".join(before), None)))
+            raise PlaceholderError(
+                _placeholder_message(name, bool(format_spec or conversion), near, len(columns))
+            )
+        pieces.append(("".join(texts), normalized(name)))
+        texts = []
+    return PromptTemplate((*pieces, ("".join(texts), None)))
 
 
-def _refusal(given: str, formed: bool, nearest: Nearest, count: int) -> str:
+def _placeholder_message(given: str, has_format: bool, nearest: Nearest, count: int) -> str:
     name = shortened(given)
     if not name:
         return "has an empty placeholder {}. Put a column's name between the braces."
-    if formed or "." in name or "[" in name:
+    if has_format or "." in name or "[" in name:
         return f"{{{name}}} is more than a column's name. A placeholder looks like {{price}}."
-    alike = [shortened(column) for column in nearest.sorted(normalized(given))[:SUGGESTED]]
+    similar = [shortened(column) for column in nearest.by_similarity(normalized(given))[:SUGGESTED]]
     more = ", …" if count > SUGGESTED else ""
-    return f"{{{name}}} is no column. There are, the most similar first: {', '.join(alike)}{more}."
+    return (
+        f"{{{name}}} is no column. There are, the most similar first: {', '.join(similar)}{more}."
+    )

@@ -26,11 +26,11 @@ from prefect_staticadslab.campaign.names.listings import (
     TEMPLATE,
     VARIANT,
     Catalogue,
-    Chosen,
+    ChosenResource,
     Listing,
     ListKey,
     ResourceType,
-    folded,
+    fold_name,
 )
 from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 
@@ -53,31 +53,31 @@ class BriefLine:
     prompt: PromptTemplate | None = None
 
     @cached_property
-    def named(self) -> frozenset[ResourceType]:
-        """The kinds whose names the prompt needs."""
+    def types_named_in_prompt(self) -> frozenset[ResourceType]:
+        """The types of resources whose names are filled into the prompt."""
         columns = self.prompt.columns if self.prompt else ()
         return frozenset(
             kind for kind in self.selectors if kind is not TEMPLATE and kind.name in columns
         )
 
 
-Combination = Mapping[ResourceType, Chosen | None]
+Combination = Mapping[ResourceType, ChosenResource | None]
 """What one ad is made of."""
 
 
 @dataclass(frozen=True)
 class _Branch:
-    brand: Chosen
-    product: Chosen
-    variants: tuple[Chosen | None, ...]
-    audiences: tuple[Chosen | None, ...]
+    brand: ChosenResource
+    product: ChosenResource
+    variants: tuple[ChosenResource | None, ...]
+    audiences: tuple[ChosenResource | None, ...]
 
 
 @dataclass(frozen=True)
 class RowAds:
     """The ads that one row makes: every combination of what it asks for."""
 
-    templates: tuple[Chosen | None, ...] = ()
+    templates: tuple[ChosenResource | None, ...] = ()
     branches: tuple[_Branch, ...] = ()
 
     def __len__(self) -> int:
@@ -100,30 +100,32 @@ class RowAds:
 
 @dataclass
 class Resolver:
-    """Looks up what rows say in a catalogue, and notes what is wrong and what is missing.
+    """Looks up what rows ask for in a catalogue; collects problems, and the lists that are missing.
 
     Attributes:
         catalogue: What the API has, as far as it was read.
         rows: How many rows the spreadsheet has.
         checks: Whether names beside ids are checked.
-        wanted: Lists that are not in the catalogue, with whether it cannot do without.
+        missing_lists: Lists that are not in the catalogue, each with whether it is needed.
         problems: What is wrong, in the order in which rows were asked for.
     """
 
     catalogue: Catalogue
     rows: int
     checks: bool = True
-    wanted: dict[ListKey, bool] = field(default_factory=dict)
+    missing_lists: dict[ListKey, bool] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._known: dict[
-            tuple[Selector, ListKey, bool], tuple[tuple[Chosen | None, ...], list[str]]
+        self._choices: dict[
+            tuple[Selector, ListKey, bool], tuple[tuple[ChosenResource | None, ...], list[str]]
         ] = {}
         self._ads = 0
 
     def ads(self, line: BriefLine) -> RowAds:
-        """The ads that a row makes, as far as that can be said.
+        """The ads that a row makes, as far as the lists were read.
+
+        Adds to `problems` and `missing_lists`.
 
         Raises:
             SpreadsheetError: The rows up to this one make more ads than a campaign may have.
@@ -141,8 +143,8 @@ class Resolver:
             for product in self.choose(line, PRODUCT, brand)
             if product is not None
         )
-        made = RowAds(templates, branches)
-        self._ads += max(len(made), len(branches))
+        row_ads = RowAds(templates, branches)
+        self._ads += max(len(row_ads), len(branches))
         if self._ads > max(MOST_ADS, self.rows):
             raise SpreadsheetError(
                 [
@@ -153,12 +155,14 @@ class Resolver:
                     )
                 ]
             )
-        return made
+        return row_ads
 
     def choose(
-        self, line: BriefLine, kind: ResourceType, parent: Chosen | None
-    ) -> tuple[Chosen | None, ...]:
-        """What a row means of one kind, as far as that can be said.
+        self, line: BriefLine, kind: ResourceType, parent: ChosenResource | None
+    ) -> tuple[ChosenResource | None, ...]:
+        """The resources of one type that a row asks for.
+
+        Adds to `problems` and `missing_lists`.
 
         Args:
             line: The row.
@@ -166,84 +170,95 @@ class Resolver:
             parent: What it belongs to; None if it belongs to nothing, or that is not told.
 
         Returns:
-            Just None if the row says nothing of it; nothing, if that is wrong, or not read yet.
+            `(None,)` if the row asks for none; () if its cell is wrong, or the list is missing.
         """
         selector = line.selectors.get(kind)
         if selector is None or not selector.values:
             return (None,)
         key = ListKey(kind, parent.id if parent else "")
-        needed = selector.needs_list or kind in line.named
-        known = self._known.get((selector, key, needed))
-        if known is None:
-            known = self._look_up(selector, key, parent, needed=needed)
-            self._known[selector, key, needed] = known
-        chosen, messages = known
+        needed = selector.needs_list or kind in line.types_named_in_prompt
+        choice = self._choices.get((selector, key, needed))
+        if choice is None:
+            choice = self._look_up(selector, key, parent, needed=needed)
+            self._choices[selector, key, needed] = choice
+        chosen, messages = choice
         self.problems += [Problem(message, line.number, selector.column) for message in messages]
         return chosen
 
     def _look_up(
-        self, selector: Selector, key: ListKey, parent: Chosen | None, *, needed: bool
-    ) -> tuple[tuple[Chosen | None, ...], list[str]]:
-        checked = bool(selector.claim) and self.checks and key.kind not in self.catalogue.unreadable
+        self, selector: Selector, key: ListKey, parent: ChosenResource | None, *, needed: bool
+    ) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
+        has_names_to_check = (
+            bool(selector.claim) and self.checks and key.kind not in self.catalogue.unreadable
+        )
         listing = self.catalogue.lists.get(key)
-        if needed or checked:
+        if needed or has_names_to_check:
             if listing is not None:
-                return _picked(selector, key.kind, listing, parent)
-            self.wanted[key] = self.wanted.get(key, False) or needed
+                return _choose_from(selector, key.kind, listing, parent)
+            self.missing_lists[key] = self.missing_lists.get(key, False) or needed
         if needed:
             return (), []
         ids = dict.fromkeys(value.id for value in selector.values if isinstance(value, ById))
-        return tuple(Chosen(identifier) for identifier in ids), []
+        return tuple(ChosenResource(identifier) for identifier in ids), []
 
 
-def _picked(
-    selector: Selector, kind: ResourceType, listing: Listing, parent: Chosen | None
-) -> tuple[tuple[Chosen | None, ...], list[str]]:
-    """What a selector means among all that there is, each once; and what is wrong with it."""
+def _choose_from(
+    selector: Selector, kind: ResourceType, listing: Listing, parent: ChosenResource | None
+) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
+    """The resources of a list that a selector asks for, each once, and what is wrong with it."""
     values = selector.values
-    if len(values) > 1 and selector.whole and listing.called(selector.whole):
+    if len(values) > 1 and selector.whole and listing.find_by_name(selector.whole):
         values = (ByName(selector.whole),)
-    found: dict[str, Chosen | None] = {}
+    chosen: dict[str, ChosenResource | None] = {}
     messages: list[str] = []
     for value in values:
         matches = _matches(value, listing)
         if isinstance(value, ByName) and len(matches) > 1:
-            messages.append(candidates.ambiguous(kind, value, matches))
+            messages.append(candidates.ambiguous_message(kind, value, matches))
         elif matches:
-            found.update((match.id, Chosen(match.id, match.name)) for match in matches)
+            chosen.update((match.id, ChosenResource(match.id, match.name)) for match in matches)
         elif kind is VARIANT and isinstance(value, Everything):
-            found[""] = None
+            chosen[""] = None
         elif kind is TEMPLATE and isinstance(value, ById):
             # The list has only those that are completed; the others are told of by their status.
-            found[value.id] = Chosen(value.id)
+            chosen[value.id] = ChosenResource(value.id)
         else:
-            messages.append(candidates.nothing(kind, value, listing, parent))
-    meant = [listing.by_id[identifier] for identifier in found if identifier in listing.by_id]
-    if selector.claim and meant and not messages and not _fits(selector.claim, meant):
-        messages.append(candidates.contradiction(kind, meant, selector.claim))
-    return tuple(found.values()), messages
+            messages.append(candidates.no_match_message(kind, value, listing, parent))
+    resources = [listing.by_id[identifier] for identifier in chosen if identifier in listing.by_id]
+    if (
+        selector.claim
+        and resources
+        and not messages
+        and not _are_names_of(selector.claim, resources)
+    ):
+        messages.append(candidates.contradiction_message(kind, resources, selector.claim))
+    return tuple(chosen.values()), messages
 
 
 def _matches(value: Value, listing: Listing) -> Sequence[CatalogueResource]:
     match value:
         case ByName(name):
-            return listing.called(name)
+            return listing.find_by_name(name)
         case ById(identifier):
-            return [found for found in [listing.by_id.get(identifier)] if found]
+            return [resource for resource in [listing.by_id.get(identifier)] if resource]
         case ByFilter(conditions):
-            having = [listing.having(key, wanted) for key, wanted in conditions]
-            if not having:
+            matches_by_condition = [listing.with_value(key, text) for key, text in conditions]
+            if not matches_by_condition:
                 return listing.resources
-            fitting = [{resource.id for resource in each} for each in having]
-            return [r for r in min(having, key=len) if all(r.id in ids for ids in fitting)]
+            id_sets = [{resource.id for resource in each} for each in matches_by_condition]
+            return [
+                r for r in min(matches_by_condition, key=len) if all(r.id in ids for ids in id_sets)
+            ]
         case Everything():
             return listing.resources
 
 
-def _fits(claim: str, meant: Sequence[CatalogueResource]) -> bool:
-    """Whether names are those of these resources, no more and no fewer."""
-    said = {folded(name) for name in parts_of(claim)}
-    theirs = [{folded(resource.name), folded(resource.id)} for resource in meant]
-    if len(meant) == 1 and folded(claim) in theirs[0]:
+def _are_names_of(claim: str, resources: Sequence[CatalogueResource]) -> bool:
+    """Whether the names in a cell are just those of these resources, no more and no fewer."""
+    stated_names = {fold_name(name) for name in parts_of(claim)}
+    names_of_each = [{fold_name(resource.name), fold_name(resource.id)} for resource in resources]
+    if len(resources) == 1 and fold_name(claim) in names_of_each[0]:
         return True
-    return all(said & names for names in theirs) and said <= set().union(*theirs)
+    return all(stated_names & names for names in names_of_each) and stated_names <= set().union(
+        *names_of_each
+    )

@@ -1,4 +1,4 @@
-"""What to say of a name, a filter or an id that means nothing, or too much."""
+"""Messages about names, filters and ids that match no resource, or more than one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,32 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Value,
 )
-from prefect_staticadslab.campaign.names.listings import TEMPLATE, Chosen, Listing, ResourceType
+from prefect_staticadslab.campaign.names.listings import (
+    TEMPLATE,
+    ChosenResource,
+    Listing,
+    ResourceType,
+)
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
 
 
-def ambiguous(kind: ResourceType, value: ByName, matches: Sequence[CatalogueResource]) -> str:
-    """What to say of a name that several resources have."""
-    ids = _listed([f"{match.id} ({match.name})" for match in matches])
+def ambiguous_message(
+    kind: ResourceType, value: ByName, matches: Sequence[CatalogueResource]
+) -> str:
+    """The message for a name that several resources have."""
+    ids = _join_first([f"{match.id} ({match.name})" for match in matches])
     return (
         f"{len(matches)} {_plural(kind)} are called {shortened(value.name)!r}: {ids}. "
         f"Put the id of the one you mean here or into {kind.id_column}."
     )
 
 
-def nothing(kind: ResourceType, value: Value, listing: Listing, parent: Chosen | None) -> str:
-    """What to say of a value that no resource matches.
+def no_match_message(
+    kind: ResourceType, value: Value, listing: Listing, parent: ChosenResource | None
+) -> str:
+    """The message for a value that no resource matches.
 
     Args:
         kind: What was looked for.
@@ -39,60 +48,69 @@ def nothing(kind: ResourceType, value: Value, listing: Listing, parent: Chosen |
         listing: All that there are.
         parent: What they belong to; None for kinds that belong to nothing.
     """
-    of = f" of {parent}" if parent else ""
+    of_parent = f" of {parent}" if parent else ""
     match value:
         case Everything() if kind is TEMPLATE:
             return "There are no completed design templates."
         case Everything():
             return f"{parent} has no {_plural(kind)}."
         case ByFilter(conditions):
-            return _no_template(conditions, listing)
+            return _no_template_message(conditions, listing)
         case ById(identifier):
-            named = shortened(identifier)
-            return f"There is no {kind.thing} {named}{of or ' in this organization'}."
+            short_id = shortened(identifier)
+            return f"There is no {kind.thing} {short_id}{of_parent or ' in this organization'}."
         case ByName(name):
-            missing = f"There is no {kind.thing} {shortened(name)!r}{of}."
-            return f"{missing} {_instead_of(name, listing, parent)}"
+            missing = f"There is no {kind.thing} {shortened(name)!r}{of_parent}."
+            return f"{missing} {_suggestion(name, listing, parent)}"
 
 
-def _instead_of(name: str, listing: Listing, parent: Chosen | None) -> str:
+def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> str:
+    """The most similar names; else the first names that there are."""
     if nearest := listing.nearest(name):
         names = [resource.name for resource in nearest]
-        told = [
+        choices = [
             f"{name!r}" if names.count(name) == 1 else f"{name!r} ({resource.id})"
             for name, resource in zip(names, nearest, strict=True)
         ]
-        return f"Did you mean {' or '.join(told)}?"
+        return f"Did you mean {' or '.join(choices)}?"
     if listing.resources:
-        given = listing.resources
-        names = [repr(resource.name) for resource in given[:LISTED]]
-        return f"There {'is' if len(given) == 1 else 'are'}: {_listed(names, len(given))}."
+        resources = listing.resources
+        names = [repr(resource.name) for resource in resources[:LISTED]]
+        return (
+            f"There {'is' if len(resources) == 1 else 'are'}: {_join_first(names, len(resources))}."
+        )
     if parent is None:
         return "There are none."
     return "It has none." if parent.name else "It has none; is its id right?"
 
 
-def contradiction(kind: ResourceType, meant: Sequence[CatalogueResource], claim: str) -> str:
-    """What to say of names that are not those of the ids beside them."""
-    names = _listed([resource.name or resource.id for resource in meant])
+def contradiction_message(
+    kind: ResourceType, resources: Sequence[CatalogueResource], claim: str
+) -> str:
+    """The message for names that are not those of the ids beside them."""
+    names = _join_first([resource.name or resource.id for resource in resources])
     return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
 
 
-def _no_template(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
-    wanted = "; ".join(f"{key}={condition}" for key, condition in conditions)
+def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
+    """The message for a filter that no template matches, with the values there are instead."""
+    filter_text = "; ".join(f"{key}={condition}" for key, condition in conditions)
     for key, condition in conditions:
-        if not listing.having(key, condition):
+        if not listing.with_value(key, condition):
             values = listing.values(key)
             return (
                 f"No completed design template has {key}={shortened(condition)}. There are: "
-                f"{_listed(values) if values else 'nothing'}."
+                f"{_join_first(values) if values else 'nothing'}."
             )
-    kinds = listing.combinations(FILTER_KEYS)
-    return f"No completed design template has {shortened(wanted)}. There are: {_listed(kinds)}."
+    combinations = listing.combinations(FILTER_KEYS)
+    return (
+        f"No completed design template has {shortened(filter_text)}. "
+        f"There are: {_join_first(combinations)}."
+    )
 
 
-def _listed(values: Sequence[str], count: int = 0) -> str:
-    """The first of some values; `count` of them, if these are not all."""
+def _join_first(values: Sequence[str], count: int = 0) -> str:
+    """The first `LISTED` values, and how many more there are; `count` if `values` are not all."""
     count = count or len(values)
     more = f" and {count - LISTED} more" if count > LISTED else ""
     return ", ".join(shortened(value) for value in values[:LISTED]) + more

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.table.result_table import JobTable
 
 CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
 
-SLUG_BYTES: Final = 90
+STEM_BYTES: Final = 90
 """File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
 
 
@@ -24,11 +24,11 @@ def captions(table: ResultTable) -> list[str]:
     """What the user calls each row's product, if a column looks like it; else the product's id."""
     positions = {normalized(str(name)): i for i, name in enumerate(table.frame.columns)}
     columns = [positions[name] for name in CAPTION_COLUMNS if name in positions]
-    named = []
+    product_names = []
     for row, line in zip(table.rows, table.frame.itertuples(index=False, name=None), strict=True):
         cells = (cell_text(line[column]).strip() for column in columns)
-        named.append(next(filter(None, cells), row.request.product_id))
-    return named
+        product_names.append(next(filter(None, cells), row.request.product_id))
+    return product_names
 
 
 def titles(table: JobTable[Any]) -> list[str]:
@@ -61,7 +61,7 @@ def texts_of(table: ResultTable, column: str) -> list[str]:
     return [cell_text(value).strip() for value in table.frame.iloc[:, names.index(column)]]
 
 
-def file_stem(text: str, longest_bytes: int = SLUG_BYTES) -> str:
+def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:
     """Text as part of a file name: letters of every script and digits, with `-` between words.
 
     Args:
@@ -76,17 +76,19 @@ def file_stem(text: str, longest_bytes: int = SLUG_BYTES) -> str:
         assert file_stem("../🎁") == ""
         ```
     """
-    kept = []
+    characters = []
     # Of a whole cell of accents it would take hours, and no more than the beginning is kept.
     for character in unicodedata.normalize("NFC", text[:NAME_LENGTH]):
         category = unicodedata.category(character)
         if category[0] in "LMN" or character == "_":
-            kept.append(character)
+            characters.append(character)
         elif category != "Cf" and character not in "'’`´":
-            kept.append("-")
-    whole = re.sub("-+", "-", "".join(kept)).strip("-")
-    if len(whole.encode()) <= longest_bytes:
-        return whole
-    cut = whole.encode()[:longest_bytes].decode(errors="ignore")
-    at_word = cut.rpartition("-")[0]
-    return (at_word if len(at_word) > len(cut) // 2 else cut).strip("-")
+            characters.append("-")
+    stem = re.sub("-+", "-", "".join(characters)).strip("-")
+    if len(stem.encode()) <= longest_bytes:
+        return stem
+    shortened_stem = stem.encode()[:longest_bytes].decode(errors="ignore")
+    whole_words = shortened_stem.rpartition("-")[0]
+    return (whole_words if len(whole_words) > len(shortened_stem) // 2 else shortened_stem).strip(
+        "-"
+    )

@@ -37,7 +37,7 @@ _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab">'
 
 
 @dataclass(frozen=True)
-class _About:
+class _CardText:
     """What a card says of its row's request.
 
     Attributes:
@@ -57,11 +57,11 @@ class _About:
 class _Card:
     row: int
     status: str
-    about: _About
+    about: _CardText
     error: str
     job_id: str
-    before: _Shown
-    picture: _Shown
+    before: _PictureLinks
+    picture: _PictureLinks
     width: int
     height: int
     cost: str
@@ -85,13 +85,13 @@ def contact_sheet(table: JobTable[Any], location: str, title: str, pictures: str
             about=about,
             error=state.error or "",
             job_id=state.job_id or "",
-            before=places.of(about.before),
-            picture=places.shown(state.image_path, state.image_url),
+            before=places.links_to(about.before),
+            picture=places.links_of_job(state.image_path, state.image_url),
             width=state.width or 0,
             height=state.height or 0,
             cost=f"{state.cost_usd:.2f} USD" if state.cost_usd else "",
         )
-        for row, state, about in zip(table.rows, table.states, _told(table), strict=True)
+        for row, state, about in zip(table.rows, table.states, _card_texts(table), strict=True)
     ]
     counts = {str(status): count for status, count in table.totals().counts.items() if count}
     style, script = _asset("contact_sheet.css"), _asset("contact_sheet.js")
@@ -110,13 +110,13 @@ def contact_sheet(table: JobTable[Any], location: str, title: str, pictures: str
     )
 
 
-def _told(table: JobTable[Any]) -> Iterator[_About]:
-    """What to say of each row."""
+def _card_texts(table: JobTable[Any]) -> Iterator[_CardText]:
+    """The texts of each row's card, in the rows' order."""
     if isinstance(table, ResultTable):
         audiences = texts_of(table, "audience")
         for row, caption, audience in zip(table.rows, captions(table), audiences, strict=True):
             name = f"{caption} · {audience}" if audience else caption
-            yield _About(name, row.request.prompt or "")
+            yield _CardText(name, row.request.prompt or "")
         return
     for row, state in zip(table.rows, table.states, strict=True):
         match row.request:
@@ -124,7 +124,7 @@ def _told(table: JobTable[Any]) -> Iterator[_About]:
                 facts = (
                     state.facts.get(name) for name in ("aspect_ratio", "ad_format", "industry")
                 )
-                yield _About(
+                yield _CardText(
                     storage.name(reference.text),
                     " · ".join(filter(None, facts)),
                     reference,
@@ -133,7 +133,7 @@ def _told(table: JobTable[Any]) -> Iterator[_About]:
             case Change() as change:
                 previous = _web_address(state.facts.get("previous_image_url"))
                 before = Location.typed(previous) if previous else None
-                yield _About(change.image_ad_id, change.summary, before, ("Before", "After"))
+                yield _CardText(change.image_ad_id, change.summary, before, ("Before", "After"))
 
 
 def write_contact_sheet(table: JobTable[Any], title: str, pictures: str = "") -> str | None:
@@ -160,7 +160,7 @@ def _is_ours(location: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _PictureLinks:
     """What the page shows of a picture, and what it leads to; nothing if both are empty.
 
     Attributes:
@@ -176,46 +176,52 @@ class _Pictures:
     """Where a page finds pictures: the downloaded files, else the web; else nothing."""
 
     def __init__(self, location: str, *folders: str) -> None:
+        """Takes the page's location, and folders besides its own that pictures may be in."""
         self._location = location
         self._folders = [storage.folder(location), *filter(None, folders)]
         self._thumbnails: dict[str, frozenset[str]] = {}
 
-    def of(self, place: Location | None) -> _Shown:
-        """A place that passed the gate."""
+    def links_to(self, place: Location | None) -> _PictureLinks:
+        """The links to a picture at a checked place; empty links for None."""
         if place is None:
-            return _Shown()
+            return _PictureLinks()
         web = _web_address(place.text)
-        return self._local(Path(place.text).resolve()) if place.is_local else _Shown(web, web)
+        return (
+            self._local(Path(place.text).resolve()) if place.is_local else _PictureLinks(web, web)
+        )
 
-    def shown(self, image_path: str | None, image_url: str | None) -> _Shown:
+    def links_of_job(self, image_path: str | None, image_url: str | None) -> _PictureLinks:
+        """The links to a job's picture: the downloaded file if it is there, else its URL."""
         web = _web_address(image_url)
-        elsewhere = _Shown(web, web)
+        elsewhere = _PictureLinks(web, web)
         if not image_path:
             return elsewhere
         if storage.is_url(image_path):
             return self._remote(image_path) or elsewhere
-        found = (file_below(image_path, folder) for folder in self._folders)
-        path = next(filter(None, found), None)
+        paths = (file_below(image_path, folder) for folder in self._folders)
+        path = next(filter(None, paths), None)
         return elsewhere if path is None else self._local(path)
 
-    def _local(self, path: Path) -> _Shown:
+    def _local(self, path: Path) -> _PictureLinks:
         picture = self._link(path)
         small_path = path.parent / THUMBNAILS / thumbnail_name(path.name)
-        return _Shown(picture, self._link(small_path) if small_path.exists() else picture)
+        return _PictureLinks(picture, self._link(small_path) if small_path.exists() else picture)
 
-    def _remote(self, image_path: str) -> _Shown | None:
+    def _remote(self, image_path: str) -> _PictureLinks | None:
         """A picture behind a URL; only the folders that were named are asked for thumbnails."""
         picture = self._beside(image_path) or _web_address(image_path)
         if not picture:
             return None
         folder, _, name = image_path.rpartition("/")
         small = thumbnail_name(name) if name else ""
-        is_ours = any(f"{folder}/".startswith(f"{known.rstrip('/')}/") for known in self._folders)
+        is_ours = any(
+            f"{folder}/".startswith(f"{own_folder.rstrip('/')}/") for own_folder in self._folders
+        )
         if not is_ours or small not in self._remote_thumbnails(folder):
-            return _Shown(picture, picture)
+            return _PictureLinks(picture, picture)
         base, _, _ = picture.rpartition("/")
         place = f"{THUMBNAILS}/{quote(small)}"
-        return _Shown(picture, f"{base}/{place}" if base else place)
+        return _PictureLinks(picture, f"{base}/{place}" if base else place)
 
     def _link(self, path: Path) -> str:
         if storage.is_url(self._location):

@@ -97,27 +97,27 @@ class Downloads:
         self._titles = titles(table)
         # Threads of its own: memory that a decoder used stays with its thread.
         self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
-        self._by_id = _by_id(folder.pictures)
-        self._wanted = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
-        self._had: dict[int, str] = {}
+        self._by_id = _names_by_id(folder.pictures)
+        self._completed = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
+        self._file_names: dict[int, str] = {}
         self._missing: set[int] = set()
         self._fetched = 0
-        self._lost = 0
+        self._failures_in_a_row = 0
         self._stopped_by = ""
 
     async def run(self) -> None:
-        """Has every picture, or a log line that says why not."""
-        positions = iter(self._wanted)
+        """Downloads all pictures that are missing; logs why one could not be had."""
+        positions = iter(self._completed)
         with self._decoders:
             await all_of(self._work(positions) for _ in range(OPEN_DOWNLOADS))
-        self._missing.update(p for p in self._wanted if p not in self._had)
+        self._missing.update(p for p in self._completed if p not in self._file_names)
 
     def tally(self) -> Pictures:
-        """How things stand."""
+        """What became of the pictures so far."""
         return Pictures(
             folder=self._folder.location,
-            rows=len(self._wanted),
-            completed=len(self._had),
+            rows=len(self._completed),
+            completed=len(self._file_names),
             fetched=self._fetched,
             missing=tuple(self._table.rows[p].number for p in sorted(self._missing)),
             megabytes=self._downloader.bytes / 1e6,
@@ -125,25 +125,29 @@ class Downloads:
         )
 
     def names(self) -> list[str]:
-        """The files that are there, in the rows' order."""
-        return list(dict.fromkeys(self._had[position] for position in sorted(self._had)))
+        """The names of the downloaded pictures, in the rows' order."""
+        return list(
+            dict.fromkeys(self._file_names[position] for position in sorted(self._file_names))
+        )
 
     async def _work(self, positions: Iterator[int]) -> None:
         for position in positions:
             if self._stopped_by:
                 return
             try:
-                self._had[position] = await self._have(position)
-                self._lost = 0
+                self._file_names[position] = await self._ensure_picture(position)
+                self._failures_in_a_row = 0
             except (StaticAdsLabError, CampaignError, OSError) as error:
                 self._missing.add(position)
-                self._lost = self._lost + 1 if isinstance(error, APIConnectionError) else 0
+                self._failures_in_a_row = (
+                    self._failures_in_a_row + 1 if isinstance(error, APIConnectionError) else 0
+                )
                 if is_full(error):
                     self._stop(
                         f"The disk of {self._folder.disk} is full, so no more pictures were "
                         "downloaded. Make room there; the next run goes on."
                     )
-                elif self._lost >= LOST_PICTURES:
+                elif self._failures_in_a_row >= LOST_PICTURES:
                     self._stop(f"The pictures' server does not answer: {error}")
                 else:
                     logger.warning("Row %d: %s", self._table.rows[position].number, error)
@@ -153,13 +157,17 @@ class Downloads:
             self._stopped_by = reason
             logger.warning("%s", reason)
 
-    async def _have(self, position: int) -> str:
-        """The name of a row's picture, which is there by then and noted in the table."""
+    async def _ensure_picture(self, position: int) -> str:
+        """Downloads a row's picture if it is missing, and writes its path to the table.
+
+        Returns:
+            The picture's file name.
+        """
         state, row = self._table.states[position], self._table.rows[position]
-        name = self._known(state)
+        name = self._existing_name(state)
         if name is None or not await self._is_there(name):
             stem = picture_stem(row.number, self._titles[position], picture_id(state))
-            broken, name = name, await self._obtain(position, stem)
+            broken, name = name, await self._get_picture(position, stem)
             self._fetched += 1
             if broken not in (None, name) and _is_named_after(broken, picture_id(state)):
                 await asyncio.to_thread(self._folder.remove, broken)
@@ -169,8 +177,8 @@ class Downloads:
             self._table.update(position, replace(state, image_path=path))
         return name
 
-    def _known(self, state: JobState) -> str | None:
-        """The file of the folder that is, or was to be, an ad's picture, whatever it is called."""
+    def _existing_name(self, state: JobState) -> str | None:
+        """The name of an ad's picture in the folder, by the table's path or the id in the name."""
         if state.image_path:
             name = storage.name(state.image_path)
             here = storage.canonical(self._folder.place(name))
@@ -179,7 +187,7 @@ class Downloads:
         return self._by_id.get(_safe_id(picture_id(state)))
 
     async def _is_there(self, name: str) -> bool:
-        """Whether a picture is whole. Its thumbnail is made anew if it is missing."""
+        """Whether a picture's file is whole. Makes its thumbnail if that is missing."""
         if not self._folder.pictures[name].size:
             return False
         path = self._folder.local_path(name)
@@ -196,19 +204,21 @@ class Downloads:
             await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
         return True
 
-    async def _obtain(self, position: int, stem: str) -> str:
+    async def _get_picture(self, position: int, stem: str) -> str:
         """Gets a picture and its thumbnail into the folder. Returns its name."""
         with self._folder.temporary() as file, self._folder.temporary() as small:
-            ending = await self._copied(position, file, small)
+            ending = await self._copy_earlier_download(position, file, small)
             if ending is None:
-                ending = await self._downloaded(position, file, small)
+                ending = await self._download(position, file, small)
             name = f"{stem}{ending}"
             await asyncio.to_thread(self._folder.put, file, name)
             await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
         return name
 
-    async def _copied(self, position: int, file: Path, small: Path) -> str | None:
-        """The ending of a picture that an earlier run downloaded to another folder.
+    async def _copy_earlier_download(self, position: int, file: Path, small: Path) -> str | None:
+        """Copies a picture that an earlier run downloaded elsewhere, and makes its thumbnail.
+
+        Returns the ending, or None if there is no such picture.
 
         A table names it, and anybody may have written that: so it is only taken from below the
         table's own folder, and under a name that this program gives to this ad's picture.
@@ -231,7 +241,12 @@ class Downloads:
         except BrokenPictureError:
             return None
 
-    async def _downloaded(self, position: int, file: Path, small: Path) -> str:
+    async def _download(self, position: int, file: Path, small: Path) -> str:
+        """Downloads a picture, makes its thumbnail, and writes a new URL to the table.
+
+        Returns its ending, such as `.png`.
+        """
+
         async def check(path: Path) -> str:
             try:
                 return await self._decode(path, small)
@@ -247,13 +262,17 @@ class Downloads:
                 raise PictureGoneError("The table has no URL of the picture.")
             return await self._downloader.download(state.image_url, file, check)
         except PictureGoneError:
-            fresh = await self._asked_anew(state.job_id or "")
+            fresh = await self._fetch_fresh_url(state.job_id or "")
             if fresh is None or fresh == state.image_url:
                 raise
         self._table.update(position, replace(self._table.states[position], image_url=fresh))
         return await self._downloader.download(fresh, file, check)
 
-    async def _asked_anew(self, image_ad_id: str) -> str | None:
+    async def _fetch_fresh_url(self, image_ad_id: str) -> str | None:
+        """Asks the API for a picture's new URL; logs why there is none.
+
+        After a refusal of the key it asks no more.
+        """
         if self._fresh_url is None or not image_ad_id:
             return None
         try:
@@ -271,23 +290,23 @@ class Downloads:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with local_files.open_file(source) as opened, target.open("xb") as copy:
-        shutil.copyfileobj(opened, copy)
+    with local_files.open_file(source) as file, target.open("xb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def _is_named_after(name: str, picture_id: str) -> bool:
     """Whether a file has a name that we give: other people's files are not ours to remove."""
-    path, ours = PurePosixPath(name), _safe_id(picture_id)
-    return path.suffix in ENDINGS and bool(ours) and f"-{path.stem}".endswith(f"-{ours}")
+    path, own_id = PurePosixPath(name), _safe_id(picture_id)
+    return path.suffix in ENDINGS and bool(own_id) and f"-{path.stem}".endswith(f"-{own_id}")
 
 
-def _by_id(names: Iterable[str]) -> dict[str, str]:
+def _names_by_id(names: Iterable[str]) -> dict[str, str]:
     """The files by the ends of their names, one of which is the ad's id."""
-    found: dict[str, str] = {}
+    names_by_id: dict[str, str] = {}
     for name in names:
         if PurePosixPath(name).suffix not in ENDINGS:
             continue
         _, *parts = PurePosixPath(name).stem.split("-")
         for start in range(len(parts)):
-            found["-".join(parts[start:])] = name
-    return found
+            names_by_id["-".join(parts[start:])] = name
+    return names_by_id

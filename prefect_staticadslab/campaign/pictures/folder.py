@@ -66,7 +66,7 @@ class PictureFolder:
 
     @property
     def is_remote(self) -> bool:
-        """Whether files in it are no files of this machine."""
+        """Whether it is in an object store, not on this machine."""
         return self._work is not None
 
     @property
@@ -103,8 +103,8 @@ class PictureFolder:
         if self.is_remote:
             entry = put_file(file, self.place(name))
         else:
-            found = file.stat()
-            entry = Entry(found.st_size, found.st_mtime)
+            status = file.stat()
+            entry = Entry(status.st_size, status.st_mtime)
             file.replace(self.local_path(name))
         if name.startswith(f"{THUMBNAILS}/"):
             self.thumbnails.add(PurePosixPath(name).name)
@@ -145,9 +145,9 @@ class PictureFolder:
             (place / THUMBNAILS).mkdir(parents=True, exist_ok=True)
             for path in place.iterdir():
                 if local_files.is_temporary_name(path.name):
-                    tidy(path)
-                elif stat.S_ISREG((found := path.lstat()).st_mode):
-                    self.pictures[path.name] = Entry(found.st_size, found.st_mtime)
+                    remove_if_abandoned(path)
+                elif stat.S_ISREG((status := path.lstat()).st_mode):
+                    self.pictures[path.name] = Entry(status.st_size, status.st_mtime)
             self.thumbnails.update(
                 path.name
                 for path in (place / THUMBNAILS).iterdir()
@@ -160,8 +160,8 @@ class PictureFolder:
             ) from None
 
     def _list_remote(self) -> None:
-        self.pictures.update(_listed(self.location.rstrip("/")))
-        self.thumbnails.update(_listed(self.place(THUMBNAILS)))
+        self.pictures.update(_list_remote_files(self.location.rstrip("/")))
+        self.thumbnails.update(_list_remote_files(self.place(THUMBNAILS)))
 
 
 def thumbnail_name(picture: str) -> str:
@@ -172,16 +172,16 @@ def thumbnail_name(picture: str) -> str:
 def remote_thumbnails(folder: str) -> list[str]:
     """The names of the thumbnails in a remote folder; none if nobody can say."""
     try:
-        return list(_listed(f"{folder}/{THUMBNAILS}"))
+        return list(_list_remote_files(f"{folder}/{THUMBNAILS}"))
     except CampaignError:
         return []
 
 
-def _listed(url: str) -> dict[str, Entry]:
+def _list_remote_files(url: str) -> dict[str, Entry]:
     """The files in a remote folder; none if there is no such folder."""
     try:
         filesystem, path = storage.remote(url)
-        found = filesystem.ls(path, detail=True)
+        entries = filesystem.ls(path, detail=True)
     except FileNotFoundError:
         return {}
     except StorageError:
@@ -191,8 +191,8 @@ def _listed(url: str) -> dict[str, Entry]:
             f"The folder {locations.redacted(url)} cannot be reached: {storage.reason(error)}."
         ) from error
     return {
-        PurePosixPath(info["name"]).name: Entry(info["size"] or 0, _moment(info))
-        for info in found
+        PurePosixPath(info["name"]).name: Entry(info["size"] or 0, _modified_seconds(info))
+        for info in entries
         if info["type"] == "file"
     }
 
@@ -211,7 +211,7 @@ def put_file(file: Path, location: str) -> Entry:
         filesystem.put_file(str(file), path)
         filesystem.invalidate_cache()
         info = filesystem.info(path)
-        return Entry(info["size"] or 0, _moment(info))
+        return Entry(info["size"] or 0, _modified_seconds(info))
 
 
 def is_full(error: BaseException) -> bool:
@@ -219,7 +219,7 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _moment(info: dict[str, Any]) -> float | None:
+def _modified_seconds(info: dict[str, Any]) -> float | None:
     """When a remote file was written; every store says it in its own way, and some do not."""
     for name in ("LastModified", "last_modified", "mtime", "updated", "created"):
         value = info.get(name)
@@ -230,7 +230,7 @@ def _moment(info: dict[str, Any]) -> float | None:
     return None
 
 
-def tidy(partial: Path) -> None:
+def remove_if_abandoned(partial: Path) -> None:
     """Removes a partial file that a killed process left behind."""
     with contextlib.suppress(OSError):
         if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect_staticadslab.api.web.downloads import picture_ending
-from prefect_staticadslab.campaign.files.images import UnsafePictureError, opened_picture
+from prefect_staticadslab.campaign.files.images import UnsafePictureError, open_picture
 
 THUMBNAIL_PIXELS: Final = 480
 """The longest side: sharp on the contact sheet, also on a screen with two pixels for one."""
@@ -65,10 +65,10 @@ def check_and_shrink(path: Path, thumbnail: Path) -> str:
     if ending is None:
         raise BrokenPictureError("it is no PNG, JPEG, WebP or GIF")
     try:
-        with opened_picture(path) as picture:
+        with open_picture(path) as picture:
             # A PNG's checksums; decoding alone passes over some of them.
             picture.verify()
-        with opened_picture(path) as picture:
+        with open_picture(path) as picture:
             picture.load()
             # Of what is whole this makes a small one before it changes the colours of it.
             picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)

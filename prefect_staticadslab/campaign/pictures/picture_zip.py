@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.pictures.folder import (
     PictureFolder,
     is_full,
     put_file,
-    tidy,
+    remove_if_abandoned,
 )
 
 _BLOCK: Final = 1024 * 1024
@@ -56,7 +56,7 @@ def check_zip(location: str) -> None:
 
 def _is_ours(location: str) -> bool:
     """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
-    with storage.translate_errors(location, "read"), _opened(location) as file:
+    with storage.translate_errors(location, "read"), _open_for_reading(location) as file:
         if not file.seek(0, io.SEEK_END):
             return True
         try:
@@ -66,7 +66,8 @@ def _is_ours(location: str) -> bool:
             return False
 
 
-def _opened(location: str) -> IO[bytes]:
+def _open_for_reading(location: str) -> IO[bytes]:
+    """Opens a file, here or behind a URL."""
     if not storage.is_url(location):
         return local_files.open_file(locations.local_path(location))
     filesystem, path = storage.remote(location)
@@ -74,7 +75,7 @@ def _opened(location: str) -> IO[bytes]:
 
 
 async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -> None:
-    """Has the ZIP hold just these pictures. It is left as it is if it does.
+    """Writes the ZIP of just these pictures, unless it holds them already.
 
     The pictures are stored as they are, since they are compressed already. The new ZIP takes the
     old one's place once it is whole.
@@ -89,27 +90,29 @@ async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -
     """
     stop = threading.Event()
     try:
-        await asyncio.to_thread(_keep, location, folder, names, stop)
+        await asyncio.to_thread(_write_zip_if_changed, location, folder, names, stop)
     finally:
         # A thread cannot be cancelled, and gigabytes take a while.
         stop.set()
 
 
-def _keep(
+def _write_zip_if_changed(
     location: str, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
     check_zip(location)
     try:
-        if _holds(location) == {n: (folder.pictures[n].size, _moment(folder, n)) for n in names}:
+        if _zip_contents(location) == {
+            n: (folder.pictures[n].size, _zip_date(folder, n)) for n in names
+        }:
             return
         if storage.is_url(location):
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work:
-                made = Path(work) / "pictures.zip"
-                with made.open("xb") as file:
-                    _write(file, folder, names, stop)
-                put_file(made, location)
+                new_zip = Path(work) / "pictures.zip"
+                with new_zip.open("xb") as file:
+                    _write_pictures(file, folder, names, stop)
+                put_file(new_zip, location)
         else:
-            _write_here(locations.local_path(location), folder, names, stop)
+            _write_local_zip(locations.local_path(location), folder, names, stop)
     except _Stopped:
         return
     except OSError as error:
@@ -119,17 +122,17 @@ def _keep(
         ) from None
 
 
-def _write_here(
+def _write_local_zip(
     path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
     for abandoned in path.parent.iterdir():
         if local_files.is_temporary_name(abandoned.name):
-            tidy(abandoned)
+            remove_if_abandoned(abandoned)
     with local_files.new_file(path) as file:
-        _write(file, folder, names, stop)
+        _write_pictures(file, folder, names, stop)
 
 
-def _write(
+def _write_pictures(
     file: IO[bytes], folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -137,25 +140,25 @@ def _write(
         for name in names:
             if stop.is_set():
                 raise _Stopped
-            entry = zipfile.ZipInfo(name, _moment(folder, name))
+            entry = zipfile.ZipInfo(name, _zip_date(folder, name))
             entry.external_attr = 0o644 << 16
             entry.file_size = folder.pictures[name].size
             with folder.read(name) as source, archive.open(entry, "w") as target:
                 shutil.copyfileobj(source, target, _BLOCK)
 
 
-def _holds(location: str) -> dict[str, tuple[int, Moment]] | None:
+def _zip_contents(location: str) -> dict[str, tuple[int, Moment]] | None:
     """What a ZIP holds: each file's size and date. None if there is no ZIP that can be read."""
     try:
         if not storage.exists(location):
             return None
-        with _opened(location) as file, zipfile.ZipFile(file) as archive:
+        with _open_for_reading(location) as file, zipfile.ZipFile(file) as archive:
             return {i.filename: (i.file_size, i.date_time) for i in archive.infolist()}
     except Exception:  # whatever it is, it is made anew
         return None
 
 
-def _moment(folder: PictureFolder, name: str) -> Moment:
+def _zip_date(folder: PictureFolder, name: str) -> Moment:
     """When a picture was written, as a ZIP says it: in local time, to two seconds."""
     written = folder.pictures[name].written
     if written is None:

@@ -79,15 +79,15 @@ async def download_pictures(
     Raises:
         CampaignError: The folder cannot be made.
     """
-    with PictureFolder.open(folder) as opened:
+    with PictureFolder.open(folder) as picture_folder:
         async with PictureDownloader(gate) as downloader:
-            downloads = Downloads(table, opened, downloader, fresh_url)
+            downloads = Downloads(table, picture_folder, downloader, fresh_url)
             async with progress_display(downloads, log):
                 await downloads.run()
         pictures = downloads.tally()
         if images_zip:
             try:
-                await keep_zip(images_zip, opened, downloads.names())
+                await keep_zip(images_zip, picture_folder, downloads.names())
                 pictures = replace(pictures, archive=images_zip)
             except CampaignError as error:
                 logger.warning("%s", error)

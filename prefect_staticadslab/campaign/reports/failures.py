@@ -34,20 +34,20 @@ def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cau
     Args:
         lines: Rows as a table has them: position, row and what is known about it.
     """
-    grouped: dict[str, list[tuple[int, str]]] = {}
+    failures_by_message: dict[str, list[tuple[int, str]]] = {}
     for _, row, state in lines:
         if state.status is RowStatus.FAILED:
             error = state.error or "No reason is known."
-            grouped.setdefault(_ID.sub("…", error), []).append((row.number, error))
-    found = [
+            failures_by_message.setdefault(_ID.sub("…", error), []).append((row.number, error))
+    unsorted = [
         Cause(
             common if len({error for _, error in failed}) > 1 else failed[0][1],
             tuple(sorted({number for number, _ in failed})),
             len(failed),
         )
-        for common, failed in grouped.items()
+        for common, failed in failures_by_message.items()
     ]
-    return tuple(sorted(found, key=lambda cause: (-cause.ads, cause.rows)))
+    return tuple(sorted(unsorted, key=lambda cause: (-cause.ads, cause.rows)))
 
 
 _ID = re.compile(r"\b(?:dt|brand|prod|pv|aud|img|iav?|req)_[A-Za-z0-9_-]+|(?<=, request )[^\s)]+")

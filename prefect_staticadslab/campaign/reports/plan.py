@@ -88,7 +88,7 @@ class Plan:
         return sum(self.to_create.values())
 
     @property
-    def made(self) -> str:
+    def rows_to_ads(self) -> str:
         """How many ads the spreadsheet's rows make; "" if each makes one."""
         if self.source_rows == self.rows:
             return ""
@@ -99,9 +99,9 @@ class Plan:
     @property
     def expansion(self) -> str:
         """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
-        if not self.made:
+        if not self.rows_to_ads:
             return ""
-        return f"The spreadsheet's {self.made}, which cost up to {self.total_usd:,.2f} USD."
+        return f"The spreadsheet's {self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
 
     def check_budget(self, max_spend_usd: float) -> None:
         """Raises if the whole campaign could cost more than `max_spend_usd`.
@@ -142,9 +142,9 @@ class Plan:
         if self.removed:
             lines.append(f"No longer in it:   {self.removed}, kept in the table after the others")
         lines.append(f"To create:         {self.creates}")
-        for (kind, price), count in sorted(self.to_create.items(), reverse=True):
+        for (job_name, price), count in sorted(self.to_create.items(), reverse=True):
             cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
-            lines.append(f"  {kind + ':':17}{cost}")
+            lines.append(f"  {job_name + ':':17}{cost}")
         lines.append(f"New cost:          up to {self.new_usd:.2f} USD, billed as they complete")
         if self.total_usd != self.new_usd:
             lines.append(

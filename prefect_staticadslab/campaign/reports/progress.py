@@ -72,13 +72,13 @@ class Tally:
 
     def line(self) -> str:
         """The tally in one line."""
-        left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
-        found = ""
+        time_left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
+        completed_before = ""
         if self.already_completed:
-            found = f"{self.already_completed} of {self.rows} already completed; "
+            completed_before = f"{self.already_completed} of {self.rows} already completed; "
         return (
-            f"{found}{self.created} of {self.rows} created, {self.rendering} rendering, "
-            f"{self.completed} done, {self.failed} failed, {self.cost_usd:.2f} USD{left}"
+            f"{completed_before}{self.created} of {self.rows} created, {self.rendering} rendering, "
+            f"{self.completed} done, {self.failed} failed, {self.cost_usd:.2f} USD{time_left}"
         )
 
 
@@ -94,8 +94,8 @@ class Counts(Protocol):
     def line(self) -> str: ...
 
 
-class Counted(Protocol):
-    """Something that is counted up."""
+class Countable(Protocol):
+    """Something that counts up, such as a table that fills."""
 
     def tally(self) -> Counts: ...
 
@@ -131,39 +131,41 @@ class TableObserver:
         ]
         if not unsent and not running:
             return 0.0
-        took = [
+        job_seconds = [
             (s.completed_at - s.submitted_at).total_seconds()
             for s in states
             if s.is_completed and s.completed_at is not None and s.submitted_at is not None
         ]
-        if not took:
+        if not job_seconds:
             return None
         # The last job to be sent is the last to end: it starts when the limit lets it.
         age = 0.0 if unsent else min(running)
         until_seen = POLL_SECONDS / 2
-        return self._seconds_for(unsent) + max(0.0, max(took) - age) + until_seen
+        return self._seconds_for(unsent) + max(0.0, max(job_seconds) - age) + until_seen
 
 
 @asynccontextmanager
-async def progress_display(observer: Counted, log: Callable[[str], None]) -> AsyncIterator[None]:
+async def progress_display(observer: Countable, log: Callable[[str], None]) -> AsyncIterator[None]:
     """Shows how something is counted up while the body runs: live on a terminal, else in `log`."""
-    show = _on_the_terminal if _on_terminal.get() else _as_log_lines
+    show = _show_on_terminal if _on_terminal.get() else _log_progress
     async with in_background(show(observer, log)):
         yield
 
 
-async def _as_log_lines(observer: Counted, log: Callable[[str], None]) -> None:
+async def _log_progress(observer: Countable, log: Callable[[str], None]) -> None:
+    """Logs the tally's line now and then, if it has changed; never returns."""
     last = ""
     started = time.monotonic()
     while True:
-        await asyncio.sleep(pause(LOG_SECONDS, time.monotonic() - started))
+        await asyncio.sleep(seconds_to_next_update(LOG_SECONDS, time.monotonic() - started))
         line = observer.tally().line()
         if line != last:
             log(line)
         last = line
 
 
-async def _on_the_terminal(observer: Counted, _log: Callable[[str], None]) -> None:
+async def _show_on_terminal(observer: Countable, _log: Callable[[str], None]) -> None:
+    """Shows the tally as a bar on the terminal; never returns."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -183,21 +185,21 @@ async def _on_the_terminal(observer: Counted, _log: Callable[[str], None]) -> No
                 display.update(
                     bar, completed=tally.completed + tally.failed, description=tally.line()
                 )
-                took = time.perf_counter() - started
-                await asyncio.sleep(max(TERMINAL_SECONDS, took / TERMINAL_SHARE))
+                tally_seconds = time.perf_counter() - started
+                await asyncio.sleep(max(TERMINAL_SECONDS, tally_seconds / TERMINAL_SHARE))
         finally:
             tally = observer.tally()
             display.update(bar, completed=tally.completed + tally.failed, description=tally.line())
 
 
-def pause(shortest: float, elapsed: float) -> float:
-    """Seconds until something is told again that has been told of for `elapsed` seconds.
+def seconds_to_next_update(shortest: float, elapsed: float) -> float:
+    """How long to wait until the next update of something that has run for `elapsed` seconds.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.reports.progress import pause
+        from prefect_staticadslab.campaign.reports.progress import seconds_to_next_update
 
-        assert [pause(5, elapsed) for elapsed in (0, 60, 6000)] == [5, 6, 600]
+        assert [seconds_to_next_update(5, elapsed) for elapsed in (0, 60, 6000)] == [5, 6, 600]
         ```
     """
     return max(shortest, LONGEST_SHARE * elapsed)

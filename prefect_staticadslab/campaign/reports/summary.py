@@ -78,8 +78,8 @@ class Summary:
     def headline(self) -> str:
         """One sentence: the counts, the cost and the time."""
         before = self.spent_before_usd
-        spent = f" in all, {self.cost_usd - before:.2f} of it in this run" if before else ""
-        cost = f", {self.cost_usd:.2f} USD{spent}" if self.is_cost_known else ""
+        this_run = f" in all, {self.cost_usd - before:.2f} of it in this run" if before else ""
+        cost = f", {self.cost_usd:.2f} USD{this_run}" if self.is_cost_known else ""
         others = ", ".join(
             f"{count} {status}"
             for status, count in self.counts.items()

@@ -46,25 +46,27 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     rows: list[AdRow] = []
     row_ids = RowIds()
     identities = Identities()
-    known: set[str] = set()
+    identities_seen: set[str] = set()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
-        request, wrong = _request(number, cells)
-        taken = row_ids.problem(number, cells)
+        request, wrong = _read_request(number, cells)
+        duplicate = row_ids.problem(number, cells)
         if request is not None:
-            identity = identities.of(cells, json.dumps(request.body(), sort_keys=True))
-            if identity in known:
-                taken = taken or row_ids.twice(number, row_id_of(cells))
-            known.add(identity)
+            identity = identities.next_identity(cells, json.dumps(request.body(), sort_keys=True))
+            if identity in identities_seen:
+                duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
+            identities_seen.add(identity)
             rows.append(CampaignRow(number, request, identity))
-        problems += [*wrong, *([taken] if taken and unique_row_ids else [])]
+        problems += [*wrong, *([duplicate] if duplicate and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
     return rows
 
 
-def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | None, list[Problem]]:
+def _read_request(
+    number: int, cells: Mapping[str, Any]
+) -> tuple[ImageAdRequest | None, list[Problem]]:
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
     for name in ID_COLUMNS:
@@ -78,7 +80,7 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
     problems += wrong
     if problems:
         return None, problems
-    prompt = _prompt(cells.get("prompt"))
+    prompt = _read_prompt(cells.get("prompt"))
     try:
         request = ImageAdRequest(**fields, **settings, prompt=prompt if prompt.strip() else None)
     except pydantic.ValidationError as error:
@@ -89,7 +91,7 @@ def _request(number: int, cells: Mapping[str, Any]) -> tuple[ImageAdRequest | No
     return request, []
 
 
-def _prompt(cell: Any) -> str:
+def _read_prompt(cell: Any) -> str:
     text = plain_text(cell_text(cell))
     # What was filled in just now has no apostrophe that only says that it is a text.
     return text if isinstance(cell, CatalogueText) else as_written(text)
@@ -107,7 +109,7 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
             )
             problems.append(Problem(message, number, name))
         booleans[name] = text in _TRUE if text else None
-    overrides, wrong = _node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
+    overrides, wrong = _read_node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
     if wrong:
         problems.append(Problem(wrong, number, "node_overrides"))
     options = {name: booleans[name] for name in BOOLEAN_COLUMNS[1:] if booleans[name] is not None}
@@ -119,7 +121,7 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
     return settings, problems
 
 
-def _node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
+def _read_node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
     if not text.strip():
         return None, None
     try:

@@ -44,7 +44,7 @@ _TITLE_LINES: Final = 10
 def columns_of(
     spreadsheet: Spreadsheet, known_columns: Set[str]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """Where the columns that we read are. Names are compared without case and outer space.
+    """The positions of the known columns. Names are compared without case and outer space.
 
     Args:
         spreadsheet: What was read.
@@ -55,24 +55,26 @@ def columns_of(
     problems: list[Problem] = []
     names = [str(name) for name in spreadsheet.frame.columns]
     for position, name in enumerate(names):
-        known = normalized(name)
-        if known not in known_columns:
+        column = normalized(name)
+        if column not in known_columns:
             continue
-        if known in positions:
+        if column in positions:
             problems.append(
                 Problem(
-                    f"is there twice, as {names[positions[known]]!r} and {name!r}. Rename one.",
+                    f"is there twice, as {names[positions[column]]!r} and {name!r}. Rename one.",
                     row=1,
-                    column=known,
+                    column=column,
                 )
             )
         else:
-            positions[known] = position
+            positions[column] = position
     for position, name in enumerate(names):
         # As people write them, where no other column can be meant.
-        known = normalized(name).replace(" ", "_")
-        if known in SPACED_COLUMNS & known_columns and not {known, f"{known}_id"} & set(positions):
-            positions[known] = position
+        column = normalized(name).replace(" ", "_")
+        if column in SPACED_COLUMNS & known_columns and not {column, f"{column}_id"} & set(
+            positions
+        ):
+            positions[column] = position
     missing = [
         name
         for name in REQUIRED_COLUMNS
@@ -81,7 +83,7 @@ def columns_of(
     problems += [
         Problem(
             f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
-            f"{ID_COLUMNS[name][0]}…{_instead(name)}.",
+            f"{ID_COLUMNS[name][0]}…{_alternative_hint(name)}.",
             row=1,
         )
         for name in missing
@@ -94,7 +96,7 @@ def columns_of(
 
 
 def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
-    """What to say of a header that lacks what is needed: its names, if it can be one.
+    """The message for a header without the required columns: its names, if it looks like a header.
 
     A location that leads to some other file of this machine is answered with its first line, which
     may be anything: so that is told only if a name in it is one of ours, or nearly.
@@ -111,11 +113,11 @@ def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
         assert "Note" not in header_message(["Note", "PASSWORD=x"], ["brand"])
         ```
     """
-    written = [name for name in names if name.strip()]
+    filled_names = [name for name in names if name.strip()]
     choices = tuple(known_columns)
-    if any(_is_like(name, choices) for name in written[:HINT_CHOICES]):
-        return f"The spreadsheet's columns are: {shortened(', '.join(written), 300)}"
-    cells = "1 cell" if len(written) == 1 else f"{len(written):,} cells"
+    if any(_is_like(name, choices) for name in filled_names[:HINT_CHOICES]):
+        return f"The spreadsheet's columns are: {shortened(', '.join(filled_names), 300)}"
+    cells = "1 cell" if len(filled_names) == 1 else f"{len(filled_names):,} cells"
     return f"The first row has {cells}, and none is the name of a column that is read."
 
 
@@ -128,7 +130,7 @@ _LIKE: Final = 0.75
 """From where on, between 0 and 1, a word is a column's name that was written differently."""
 
 
-def _instead(id_column: str) -> str:
+def _alternative_hint(id_column: str) -> str:
     if id_column == "design_template_id":
         return f", or what it should be like: {FILTER_EXAMPLE}. It may be called design_template"
     return f". Or write names, in a column {id_column.removesuffix('_id')}"
@@ -138,8 +140,8 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     """A hint, if there is a title above the columns' names."""
     first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
-        known = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
-        if len(known) > 1:
+        known_names = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
+        if len(known_names) > 1:
             hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
             return [Problem(hint, row=number)]
     return []
@@ -156,11 +158,11 @@ def id_problem(name: str, text: str) -> str | None:
         if _ID.fullmatch(text):
             return None
         return f"{shortened(text)!r} holds characters that no id has."
-    others = [(c, what) for c, (p, what) in ID_COLUMNS.items() if text.startswith(p)]
+    others = [(c, other_thing) for c, (p, other_thing) in ID_COLUMNS.items() if text.startswith(p)]
     if others:
-        column, what = others[0]
+        column, other_thing = others[0]
         return (
-            f"{shortened(text)!r} is the id of {what}, not of {thing} ({prefix}…). "
+            f"{shortened(text)!r} is the id of {other_thing}, not of {thing} ({prefix}…). "
             f"Was it meant for {column}?"
         )
     hint = (

@@ -120,14 +120,14 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
 
 
 def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:
-    of_kit = not ad.brand.strip()
-    same_product = of_kit and not ad.product.strip()
+    uses_kit_brand = not ad.brand.strip()
+    uses_kit_product = uses_kit_brand and not ad.product.strip()
     return {
         "brand": ad.brand.strip() or kit.brand,
-        "product": ad.product.strip() or (kit.product if of_kit else ""),
+        "product": ad.product.strip() or (kit.product if uses_kit_brand else ""),
         "product_variant": ad.product_variant.strip()
-        or (kit.product_variant if same_product else ""),
-        "audience": ad.audience.strip() or (kit.audience if same_product else ""),
+        or (kit.product_variant if uses_kit_product else ""),
+        "audience": ad.audience.strip() or (kit.audience if uses_kit_product else ""),
         "design_template": ad.design_template.strip() or kit.design_template,
         "prompt": ad.prompt.strip() or kit.prompt,
         "editable": kit.editable
@@ -138,8 +138,8 @@ def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:
     }
 
 
-def _choice(chosen: Choice, kit: str) -> str:
-    return kit if chosen == AS_IN_THE_KIT else _flag(chosen == "Yes")
+def _choice(choice: Choice, kit: str) -> str:
+    return kit if choice == AS_IN_THE_KIT else _flag(choice == "Yes")
 
 
 def _flag(value: bool) -> str:

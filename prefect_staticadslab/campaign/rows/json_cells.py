@@ -33,7 +33,7 @@ def read_json(text: str) -> Any:
         ```
     """
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:
         raise JsonCellError(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
@@ -55,11 +55,11 @@ def read_json(text: str) -> Any:
 _TOO_DEEP: Final = f"is no JSON that can be sent: it is nested more than {MOST_LEVELS} levels deep"
 
 
-def _no_number(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise JsonCellError(f"is no JSON: it holds {name}, which is no number there")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise JsonCellError(f"is no JSON that can be sent: {shortened(text)} is too large a number")
@@ -68,18 +68,20 @@ def _finite(text: str) -> float:
 
 def is_deeper(value: Any, levels: int) -> bool:
     """Whether objects and lists are nested within each other more than so many times."""
-    level, waiting = 0, [value]
-    while waiting and level <= levels:
-        inner = [each for each in waiting if isinstance(each, dict | list)]
-        level += bool(inner)
-        waiting = [
-            child for each in inner for child in (each.values() if isinstance(each, dict) else each)
+    level, values = 0, [value]
+    while values and level <= levels:
+        containers = [each for each in values if isinstance(each, dict | list)]
+        level += bool(containers)
+        values = [
+            child
+            for each in containers
+            for child in (each.values() if isinstance(each, dict) else each)
         ]
     return level > levels
 
 
 def tree_fingerprint(tree: JsonTree) -> str:
-    """What differs as soon as trees do: 16 hexadecimal digits. 48.0 is 48, as servers write it."""
+    """16 hexadecimal digits of a hash of a tree. 48.0 counts as 48, as servers may write either."""
     text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

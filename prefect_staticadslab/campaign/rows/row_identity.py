@@ -13,23 +13,23 @@ from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 
 
 class RowIds:
-    """Which `row_id`s there are, to tell one that two rows of a spreadsheet have."""
+    """The `row_id`s of a spreadsheet's rows, to find one that two rows have."""
 
     def __init__(self) -> None:
         self._first: dict[str, tuple[int, str]] = {}
 
     def problem(self, number: int, cells: Mapping[str, Any]) -> Problem | None:
-        """What is wrong with a row's `row_id`, if another row has it.
+        """Remembers a row's `row_id`. Returns a problem if an earlier row has it already.
 
         The ads that one row makes share its `row_id`.
         """
         row_id = row_id_of(cells)
         source = cell_text(cells.get(SOURCE_ROW_COLUMN)).strip() or f"row {number}"
         _, first_source = self._first.setdefault(row_id, (number, source))
-        return self.twice(number, row_id) if row_id and source != first_source else None
+        return self.duplicate_problem(number, row_id) if row_id and source != first_source else None
 
-    def twice(self, number: int, row_id: str) -> Problem:
-        """What to say of a `row_id` that is there already."""
+    def duplicate_problem(self, number: int, row_id: str) -> Problem:
+        """The problem of a row whose `row_id` an earlier row has."""
         return Problem(
             f"{shortened(row_id)!r} is also in row {self._first[row_id][0]}.", number, "row_id"
         )
@@ -41,12 +41,12 @@ class Identities:
     def __init__(self) -> None:
         self._occurrences: Counter[str] = Counter()
 
-    def of(self, cells: Mapping[str, Any], content: str) -> str:
-        """What stands for the next row in keys and tables: 16 hexadecimal digits.
+    def next_identity(self, cells: Mapping[str, Any], content: str) -> str:
+        """Counts the next row and returns its identity for keys and tables: 16 hexadecimal digits.
 
         Args:
             cells: The row.
-            content: All that makes it ask for what it asks.
+            content: What the row asks for, as one text.
         """
         self._occurrences[content] += 1
         row_id = row_id_of(cells)

@@ -45,7 +45,7 @@ async def keep_artifacts(
     Returns:
         Whether they are kept.
     """
-    return await _are_kept(create_artifacts(batch, summary), within_seconds)
+    return await _try_to_keep(create_artifacts(batch, summary), within_seconds)
 
 
 async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
@@ -53,7 +53,7 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
     await acreate_markdown_artifact(
         key=artifact_key(batch, "summary"),
         markdown=contents.summary_markdown(summary),
-        description=contents.inert(f"Static Ads Lab: {summary.headline()}"),
+        description=contents.without_markup(f"Static Ads Lab: {summary.headline()}"),
     )
     rows = contents.table_rows(batch.table)
     await acreate_table_artifact(
@@ -65,7 +65,7 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
         await acreate_markdown_artifact(
             key=artifact_key(batch, "pictures"),
             markdown=gallery,
-            description=f"Static Ads Lab: the pictures of {contents.inert(batch.title)}",
+            description=f"Static Ads Lab: the pictures of {contents.without_markup(batch.title)}",
         )
 
 
@@ -80,15 +80,15 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
 
     async def create() -> None:
         await acreate_markdown_artifact(
-            key=f"{artifact_slug('inbox', storage.canonical(folder).rstrip('/'))}-summary",
+            key=f"{artifact_key_base('inbox', storage.canonical(folder).rstrip('/'))}-summary",
             markdown=contents.inbox_markdown(outcomes),
-            description=contents.inert(f"Static Ads Lab: {headline}"),
+            description=contents.without_markup(f"Static Ads Lab: {headline}"),
         )
 
-    await _are_kept(create(), ARTIFACT_SECONDS)
+    await _try_to_keep(create(), ARTIFACT_SECONDS)
 
 
-async def _are_kept(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
+async def _try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
     # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
         async with asyncio.timeout(within_seconds):
@@ -100,25 +100,25 @@ async def _are_kept(creating: Coroutine[Any, Any, object], within_seconds: float
 
 
 def artifact_key(batch: Batch[Any], part: str) -> str:
-    """A key as Prefect wants it, lower case and dashes, that differs where campaigns do."""
-    return f"{slug_of(batch)}-{part}"
+    """The key of one of a campaign's artifacts: lower case, digits and dashes, unique to it."""
+    return f"{campaign_key(batch)}-{part}"
 
 
-def slug_of(batch: Batch[Any]) -> str:
-    """What stands for a campaign in Prefect: readable, and the same in all of its runs."""
-    return artifact_slug(batch.table.job_type.name, batch.name)
+def campaign_key(batch: Batch[Any]) -> str:
+    """A campaign's key in Prefect: readable, and the same in all of its runs."""
+    return artifact_key_base(batch.table.job_type.name, batch.name)
 
 
-def artifact_slug(kind: str, name: str) -> str:
+def artifact_key_base(prefix: str, name: str) -> str:
     """Lower case letters, digits and dashes, not too many, that differ where names do.
 
     Example:
         ```python
-        from prefect_staticadslab.orchestration.reporting.artifacts import artifact_slug
+        from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
 
-        assert artifact_slug("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
+        assert artifact_key_base("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
         ```
     """
     readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return "-".join(part for part in (kind, readable.strip("-"), digest) if part)
+    return "-".join(part for part in (prefix, readable.strip("-"), digest) if part)

@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.orchestration.reporting.contents import inert
+from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
 ASSET_SECONDS: Final = 30.0
 """How long Prefect's server may take to hear of an asset."""
@@ -45,7 +45,9 @@ async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
 async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str) -> None:
     asset = Asset(
         key=asset_key(location),
-        properties=AssetProperties(name=inert(batch.title), description=inert(summary.headline())),
+        properties=AssetProperties(
+            name=without_markup(batch.title), description=without_markup(summary.headline())
+        ),
     )
 
     @materialize(

@@ -96,19 +96,19 @@ def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
 def _table_row(row: CampaignRow[Any], state: JobState, title: str) -> dict[str, str]:
     return {
         "row": str(row.number),
-        "title": inert(title),
+        "title": without_markup(title),
         "status": str(state.status),
-        "error": inert(state.error or ""),
+        "error": without_markup(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
         # An address is long, and pushes what follows out of sight.
         "picture": _url(state.image_url),
-        "image_ad_id": inert(state.job_id or ""),
+        "image_ad_id": without_markup(state.job_id or ""),
     }
 
 
 def table_description(table: JobTable[Any], listed: int) -> str:
     """What to say above the artifact's rows."""
-    where = f"All of it is in {inert(table.location)}" if table.location else ""
+    where = f"All of it is in {without_markup(table.location)}" if table.location else ""
     if listed == len(table.rows):
         return f"Static Ads Lab: all {listed} rows. {where}".strip()
     return (
@@ -126,16 +126,16 @@ def gallery_markdown(table: JobTable[Any]) -> str:
     ]
     if not pictures:
         return ""
-    shown = pictures[:PICTURES]
-    abreast = min(PICTURES_ABREAST, len(shown))
+    listed = pictures[:PICTURES]
+    abreast = min(PICTURES_ABREAST, len(listed))
     lines = [_line([" "] * abreast), _line(["---"] * abreast)]
-    for start in range(0, len(shown), abreast):
-        some = shown[start : start + abreast]
-        lines.append(_line(_picture(url) for _, _, url in some))
-        lines.append(_line(f"Row {number} · {_cell(title)}" for number, title, _ in some))
-    if len(pictures) > len(shown):
+    for start in range(0, len(listed), abreast):
+        chunk = listed[start : start + abreast]
+        lines.append(_line(_picture(url) for _, _, url in chunk))
+        lines.append(_line(f"Row {number} · {_cell(title)}" for number, title, _ in chunk))
+    if len(pictures) > len(listed):
         where = "the contact sheet beside the table" if table.location else "the table"
-        lines += ["", f"The first {len(shown)} of {len(pictures)} pictures; all are in {where}."]
+        lines += ["", f"The first {len(listed)} of {len(pictures)} pictures; all are in {where}."]
     return "\n".join(lines)
 
 
@@ -159,22 +159,22 @@ def _url(url: str | None) -> str:
         is_web = urlsplit(url).scheme in ("http", "https")
     except ValueError:
         return ""
-    return _MARKUP.sub(lambda found: f"%{ord(found[0]):02X}", url) if is_web else ""
+    return _MARKUP.sub(lambda match: f"%{ord(match[0]):02X}", url) if is_web else ""
 
 
 _MARKUP: Final = re.compile(r"""[<>"'`()\[\]{}|\\]""")
 """What an address has no need of, and Markdown or HTML might take for something."""
 
 
-def inert(text: str) -> str:
-    """Text that one of Prefect's UIs takes for Markdown, and the other for text: no markup in it.
+def without_markup(text: str) -> str:
+    """A short text without markup, for a place that Prefect's UIs may render as Markdown.
 
     Example:
         ```python
-        from prefect_staticadslab.orchestration.reporting.contents import inert
+        from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
-        assert inert("<img src=x onerror=alert(1)>") == "‹img src=x onerror=alert(1)>"
-        assert inert("[a](javascript:alert(1))") == "[a] (javascript:alert(1))"
+        assert without_markup("<img src=x onerror=alert(1)>") == "‹img src=x onerror=alert(1)>"
+        assert without_markup("[a](javascript:alert(1))") == "[a] (javascript:alert(1))"
         ```
     """
     return visible(shortened(text, _LONGEST_CELL)).replace("<", "‹").replace("](", "] (")

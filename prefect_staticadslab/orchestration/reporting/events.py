@@ -25,8 +25,8 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
-from prefect_staticadslab.orchestration.reporting.artifacts import slug_of
-from prefect_staticadslab.orchestration.reporting.contents import inert
+from prefect_staticadslab.orchestration.reporting.artifacts import campaign_key
+from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
 FAILURES: Final = 20
 """Rows of a run that have an event of their own; the table has them all."""
@@ -51,13 +51,13 @@ def emit_started(batch: Batch[Any], plan: Plan, organization: str) -> None:
     )
 
 
-def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
+def emit_ended(batch: Batch[Any], ending: str, summary: Summary) -> None:
     """Tells that a run of a batch is at its end: completed, created, incomplete or interrupted."""
     _emit(
         batch,
-        how,
+        ending,
         {
-            "message": _bounded(summary.headline()),
+            "message": _shorten(summary.headline()),
             "contact_sheet": summary.contact_sheet or "",
             "pictures": summary.pictures or "",
             "rows": summary.rows,
@@ -70,18 +70,18 @@ def emit_ended(batch: Batch[Any], how: str, summary: Summary) -> None:
 
 def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: JobState) -> None:
     """Tells that a row failed."""
-    job = state.job_id or f"{slug_of(batch)}.row-{row.number}"
+    job = state.job_id or f"{campaign_key(batch)}.row-{row.number}"
     emit_event(
         event="staticadslab.image-ad.failed",
         resource={
             "prefect.resource.id": f"staticadslab.image-ad.{job}",
-            "prefect.resource.name": f"Row {row.number} of {inert(batch.title)}",
+            "prefect.resource.name": f"Row {row.number} of {without_markup(batch.title)}",
         },
         related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
         payload={
             "row": row.number,
             "image_ad_id": state.job_id or "",
-            "error": _bounded(state.error or ""),
+            "error": _shorten(state.error or ""),
             "attempts": state.attempts,
             "table": batch.table.location or "",
         },
@@ -98,11 +98,12 @@ def _emit(batch: Batch[Any], what: str, payload: Payload) -> None:
 
 def _resource(batch: Batch[Any]) -> dict[str, str]:
     name = batch.table.job_type.name
+    key = campaign_key(batch).removeprefix(f"{name}-")
     return {
-        "prefect.resource.id": f"staticadslab.{name}.{slug_of(batch).removeprefix(f'{name}-')}",
-        "prefect.resource.name": inert(batch.title),
+        "prefect.resource.id": f"staticadslab.{name}.{key}",
+        "prefect.resource.name": without_markup(batch.title),
     }
 
 
-def _bounded(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -46,11 +46,11 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         asyncio.run(story())
         ```
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", image_ad_id.lower())[:LONGEST_KEY].strip("-")
+    key_part = re.sub(r"[^a-z0-9]+", "-", image_ad_id.lower())[:LONGEST_KEY].strip("-")
     artifact = progress_artifact(
-        f"image-ad-{slug}", f"{image_ad_id}: Watching", every_seconds=UPDATE_SECONDS
+        f"image-ad-{key_part}", f"{image_ad_id}: Watching", every_seconds=UPDATE_SECONDS
     )
-    display = _on_the_terminal if is_on_terminal() else _as_log_lines
+    display = _show_on_terminal if is_on_terminal() else _log_progress
     async with artifact as update:
         with display(image_ad_id) as show:
             share = 0.0
@@ -74,7 +74,8 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
 
 
 @contextmanager
-def _as_log_lines(_: str) -> Iterator[Show]:
+def _log_progress(_: str) -> Iterator[Show]:
+    """A function that logs each new text with its share."""
     logger = get_run_logger()
     last = ""
 
@@ -88,7 +89,8 @@ def _as_log_lines(_: str) -> Iterator[Show]:
 
 
 @contextmanager
-def _on_the_terminal(image_ad_id: str) -> Iterator[Show]:
+def _show_on_terminal(image_ad_id: str) -> Iterator[Show]:
+    """A function that updates a progress bar on the terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn

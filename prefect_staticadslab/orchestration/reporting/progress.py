@@ -13,8 +13,8 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.logging import get_run_logger
 
-from prefect_staticadslab.campaign.reports.progress import pause
-from prefect_staticadslab.orchestration.reporting.contents import inert
+from prefect_staticadslab.campaign.reports.progress import seconds_to_next_update
+from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
 LAST_UPDATE_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear of the end."""
@@ -88,21 +88,24 @@ class _Artifact:
                     sent = share, text = self.latest
                     if artifact is None:
                         artifact = await acreate_progress_artifact(
-                            100 * share, key=self.key, description=inert(text)
+                            100 * share, key=self.key, description=without_markup(text)
                         )
                     else:
                         await aupdate_progress_artifact(
-                            artifact, 100 * share, description=inert(text)
+                            artifact, 100 * share, description=without_markup(text)
                         )
                     elapsed = time.monotonic() - started
-                    await _at_most(pause(self.every_seconds, elapsed), self._ended)
+                    await _wait_for_end(
+                        seconds_to_next_update(self.every_seconds, elapsed), self._ended
+                    )
                 elif not self._ended.is_set():
                     await self._changed.wait()
         except Exception as error:
             get_run_logger().warning("Prefect's server did not keep the progress: %r", error)
 
 
-async def _at_most(seconds: float, ended: asyncio.Event) -> None:
+async def _wait_for_end(seconds: float, ended: asyncio.Event) -> None:
+    """Waits until `ended` is set, and at most so many seconds."""
     try:
         await asyncio.wait_for(ended.wait(), seconds)
     except TimeoutError:

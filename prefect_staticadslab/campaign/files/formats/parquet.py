@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files.cells import (
     header_problems,
     is_blank,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
 
 _LARGEST_INTEGER: Final = 2**63 - 1
 _LARGEST_IN_A_FLOAT: Final = 2**53
@@ -65,16 +65,16 @@ def _columns(table: Any) -> list[list[Any]]:
     others = table.select([i for i, is_text in enumerate(texts) if not is_text]).to_pandas()
     values = iter(others.iloc[:, i].tolist() for i in range(others.shape[1]))
     return [
-        _shared(column) if is_text else next(values)
+        _dictionary_values(column) if is_text else next(values)
         for column, is_text in zip(table.columns, texts, strict=True)
     ]
 
 
-def _shared(column: Any) -> list[Any]:
+def _dictionary_values(column: Any) -> list[Any]:
     values: list[Any] = []
     for chunk in column.chunks:
-        known = chunk.dictionary.to_pylist()
-        values += [None if i is None else known[i] for i in chunk.indices.to_pylist()]
+        dictionary = chunk.dictionary.to_pylist()
+        values += [None if i is None else dictionary[i] for i in chunk.indices.to_pylist()]
     return values
 
 
@@ -98,11 +98,11 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
     need_pyarrow()
     columns: dict[str, Any] = {}
-    given_names = frozenset(frame.columns)
-    for position, given in enumerate(frame.columns):
+    original_names = frozenset(frame.columns)
+    for position, original in enumerate(frame.columns):
         # Every column of a Parquet file needs a name of its own.
-        name = given
-        while not name or name in columns or (not given and name in given_names):
+        name = original
+        while not name or name in columns or (not original and name in original_names):
             name = f"{name or 'column'}_{position + 1}"
         values = [None if is_blank(v) else v for v in frame.iloc[:, position]]
         largest = max((abs(v) for v in values if type(v) is int), default=0)
@@ -113,15 +113,15 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
             columns[name] = pd.array(values, dtype="Float64")
         else:
             columns[name] = pd.array(
-                [None if v is None else _text_of(v) for v in values], dtype="string"
+                [None if v is None else _parquet_text(v) for v in values], dtype="string"
             )
     out = io.BytesIO()
     pd.DataFrame(columns).to_parquet(out, index=False)
     return out.getvalue()
 
 
-def _text_of(value: Any) -> str:
-    text = unmistakable(value) if isinstance(value, CatalogueText) else cell_text(value)
+def _parquet_text(value: Any) -> str:
+    text = escape_apostrophe(value) if isinstance(value, CatalogueText) else cell_text(value)
     # Halves of characters cannot be written.
     return text.encode(errors="ignore").decode()
 

@@ -44,7 +44,7 @@ def read_text(
     head = encoding.head(content)
     if not head.strip() and len(content) <= _HEAD_BYTES:
         raise SpreadsheetError([Problem("The file is empty.")])
-    delimiter = "\t" if tab else _delimiter(head, known_columns)
+    delimiter = "\t" if tab else _likely_delimiter(head, known_columns)
     first_break = head.find("\n")
     line_end = "\r\n" if first_break > 0 and head[first_break - 1] == "\r" else "\n"
     header, records = _parse_text(encoding.open(content), delimiter)
@@ -131,17 +131,17 @@ def _is_encoded(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _delimiter(head: str, known_columns: frozenset[str]) -> str:
+def _likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
     """The delimiter that makes the most sense of the header."""
 
-    def sense(delimiter: str) -> tuple[int, int]:
+    def header_score(delimiter: str) -> tuple[int, int]:
         try:
             cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
         except csv.Error:
             return 0, 0
         return sum(normalized(cell) in known_columns for cell in cells), len(cells)
 
-    return max(_DELIMITERS, key=sense)
+    return max(_DELIMITERS, key=header_score)
 
 
 def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list[list[str]]]:
@@ -151,8 +151,8 @@ def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list
     try:
         for record in reader:
             records.append(record)
-            if trouble := _over_a_bound(records):
-                raise SpreadsheetError([trouble])
+            if problem := _bound_problem(records):
+                raise SpreadsheetError([problem])
     except _LongLineError:
         message = f"a line has more than {_LONGEST_LINE:,} characters, the most that is read."
         raise SpreadsheetError([Problem(message, row=len(records) + 1)]) from None
@@ -169,8 +169,8 @@ def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list
         raise SpreadsheetError([Problem("The file is empty.")])
     header = records[0]
     if header and not header[-1].strip():
-        used = max(map(_width, records[1:]), default=0)
-        while len(header) > used and not header[-1].strip():
+        used_width = max(map(_used_width, records[1:]), default=0)
+        while len(header) > used_width and not header[-1].strip():
             header.pop()
     return header, records[1:]
 
@@ -187,8 +187,8 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
             raise _LongLineError
 
 
-def _over_a_bound(records: list[list[str]]) -> Problem | None:
-    """What is too large, once the last record was added."""
+def _bound_problem(records: list[list[str]]) -> Problem | None:
+    """The problem if the records exceed a bound with the last one; None if they do not."""
     width, row = max(len(records[0]), len(records[-1])), len(records)
     if width > TABLE_COLUMNS:
         return Problem(f"has {width:,} cells; a table has at most {TABLE_COLUMNS:,}.", row=row)
@@ -202,7 +202,7 @@ def _over_a_bound(records: list[list[str]]) -> Problem | None:
     return None
 
 
-def _width(record: list[str]) -> int:
+def _used_width(record: list[str]) -> int:
     """How many cells a record has without empty ones at its end."""
     width = len(record)
     while width and not record[width - 1]:
@@ -217,16 +217,17 @@ def encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
 
 def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
     """Lines of cells as text, each with its line end."""
-    written: list[str] = []
+    raw_lines: list[str] = []
     # The writer quotes a cell with a carriage return only if its own line end has one.
     writer = csv.writer(
-        SimpleNamespace(write=written.append), delimiter=dialect.delimiter, lineterminator="\r\n"
+        SimpleNamespace(write=raw_lines.append), delimiter=dialect.delimiter, lineterminator="\r\n"
     )
-    writer.writerows([_written(v) for v in line] for line in lines)
-    return [line[:-2] + dialect.line_end for line in written]
+    writer.writerows([_csv_text(v) for v in line] for line in lines)
+    return [line[:-2] + dialect.line_end for line in raw_lines]
 
 
-def _written(value: Any) -> str:
+def _csv_text(value: Any) -> str:
+    """A cell as it is written to a CSV: catalogue text without formulas, no NUL characters."""
     text = inert(value) if isinstance(value, CatalogueText) else cell_text(value)
     # A file with a NUL in it is no text, to us and to others.
     return text.replace("\0", "")

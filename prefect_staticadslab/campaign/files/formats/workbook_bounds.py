@@ -163,9 +163,9 @@ class _SheetReader(_Parser):
         self.rows = self.columns = 0
         self.unsaved: list[tuple[int, int]] = []
         self._row = self._column = 0
-        self._kind = "n"
-        self._inside: set[str] = set()
-        self._open = ""
+        self._data_type = "n"
+        self._cell_parts: set[str] = set()
+        self._open_element = ""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:
@@ -173,27 +173,31 @@ class _SheetReader(_Parser):
                 self._row = _number(attributes.get("r"), self._row + 1)
                 self._column = 0
             case "c":
-                self._row, self._column = _place(
+                self._row, self._column = _cell_position(
                     attributes.get("r", ""), self._row, self._column + 1
                 )
-                self._kind = attributes.get("t", "n")
-                self._inside = set()
-            case "v" | "f" | "is" as known:
-                self._open = known
-                self._inside.add(known)
+                self._data_type = attributes.get("t", "n")
+                self._cell_parts = set()
+            case "v" | "f" | "is" as element:
+                self._open_element = element
+                self._cell_parts.add(element)
 
     def _text(self, text: str) -> None:
-        if self._open == "v" and text:
-            self._inside.add("value")
+        if self._open_element == "v" and text:
+            self._cell_parts.add("value")
 
     def _end(self, name: str) -> None:
         name = name.rpartition(":")[2]
-        if name == self._open:
-            self._open = ""
-        if name == "c" and self._inside & _CONTENTS:
+        if name == self._open_element:
+            self._open_element = ""
+        if name == "c" and self._cell_parts & _CONTENTS:
             self.rows = max(self.rows, self._row)
             self.columns = max(self.columns, self._column)
-            if "f" in self._inside and "value" not in self._inside and self._kind == "n":
+            if (
+                "f" in self._cell_parts
+                and "value" not in self._cell_parts
+                and self._data_type == "n"
+            ):
                 self.unsaved.append((self._row, self._column))
 
 
@@ -201,7 +205,7 @@ def _number(text: str | None, default: int) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else default
 
 
-def _place(reference: str, row: int, column: int) -> tuple[int, int]:
+def _cell_position(reference: str, row: int, column: int) -> tuple[int, int]:
     """The row and column of a reference such as `B7`; what a cell without one has, otherwise."""
     letters = reference.rstrip("0123456789")
     digits = reference[len(letters) :]

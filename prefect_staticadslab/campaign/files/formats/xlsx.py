@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.files.formats.workbook_bounds import (
     check_archive,
     sheet_extent,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, unmistakable
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
 
 EXCEL_CELL: Final = 32_767
 """Characters that a cell of an .xlsx holds."""
@@ -60,11 +60,11 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
         check_archive(content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         names = [s.title for s in book.worksheets]
-        chosen = sheet or names[0]
+        sheet_name = sheet or names[0]
         records = None
-        if chosen in names:
+        if sheet_name in names:
             # Private, and openpyxl's only word for which part of the file the sheet is.
-            worksheet: Any = book[chosen]
+            worksheet: Any = book[sheet_name]
             extent = sheet_extent(content, worksheet._worksheet_path)
             unsaved = extent.unsaved
             records = _records(worksheet, extent)
@@ -109,7 +109,7 @@ def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) 
     ]
     if not lines and not problems and not may_be_empty:
         hint = f" There are: {', '.join(names)}; choose one with --sheet." if len(names) > 1 else ""
-        problems.append(Problem(f"The sheet {chosen} has a header and no rows.{hint}"))
+        problems.append(Problem(f"The sheet {sheet_name} has a header and no rows.{hint}"))
     if problems:
         raise SpreadsheetError(problems)
     return Spreadsheet(frame_of(header, lines), tuple(numbers))
@@ -156,33 +156,33 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
 
     sheet.freeze_panes = "A2"
 
-    def typed(text: str, kind: str) -> Any:
-        made = WriteOnlyCell(sheet, text)
-        made.data_type = kind
-        return made
+    def typed_cell(text: str, data_type: str) -> Any:
+        new_cell = WriteOnlyCell(sheet, text)
+        new_cell.data_type = data_type
+        return new_cell
 
     def cell(value: Any) -> Any:
-        value = _as_excel_keeps_it(value)
+        value = _excel_value(value)
         if isinstance(value, str):
             # A text that starts with = is a text, and not a formula.
-            return typed(_NOT_IN_XML.sub("", value), "s")
+            return typed_cell(_NOT_IN_XML.sub("", value), "s")
         if isinstance(value, float):
             # openpyxl would write 16 digits, and another number might be read.
-            return typed(repr(value), "n")
+            return typed_cell(repr(value), "n")
         return value
 
     header = [cell(name) for name in frame.columns]
-    for made in header:
-        made.font = Font(bold=True)
+    for new_cell in header:
+        new_cell.font = Font(bold=True)
     sheet.append(header)
     for line in frame.itertuples(index=False):
         sheet.append([cell(v) for v in line])
 
 
-def _as_excel_keeps_it(value: Any) -> Any:
+def _excel_value(value: Any) -> Any:
     """A value; or its text, if the number or date that is read again would be another one."""
     if isinstance(value, str):
-        return unmistakable(value) if isinstance(value, CatalogueText) else value
+        return escape_apostrophe(value) if isinstance(value, CatalogueText) else value
     if is_blank(value):
         return None
     if isinstance(value, Decimal) and cell_text(float(value)) == cell_text(value):
@@ -198,7 +198,7 @@ def _as_excel_keeps_it(value: Any) -> Any:
 
 def workbook_creator(content: bytes) -> str | None:
     """What an .xlsx says made it; None if it does not, or is none."""
-    book = _opened(content)
+    book = _open_workbook(content)
     if book is None:
         return None
     creator: str | None = book.properties.creator
@@ -208,7 +208,7 @@ def workbook_creator(content: bytes) -> str | None:
 
 def sheet_names(content: bytes) -> list[str]:
     """The names of an .xlsx's sheets; none if it is none."""
-    book = _opened(content)
+    book = _open_workbook(content)
     if book is None:
         return []
     names = [sheet.title for sheet in book.worksheets]
@@ -216,7 +216,8 @@ def sheet_names(content: bytes) -> list[str]:
     return names
 
 
-def _opened(content: bytes) -> Any:
+def _open_workbook(content: bytes) -> Any:
+    """An .xlsx as openpyxl opens it; None if it is none. Raises if it exceeds a bound."""
     from openpyxl import load_workbook
 
     try:
