@@ -32,8 +32,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_staticadslab.api import retries
 from prefect_staticadslab.api.rate_limit import window
+from prefect_staticadslab.api.retries import tries as retries
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import api_keys as keys

@@ -363,7 +363,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         exit $status
     """
     in_a_hurry = (
-        "from prefect_staticadslab.api import retries; retries.LONGEST_BACKOFF_SECONDS = 0.1; "
+        "from prefect_staticadslab.api.retries import tries; tries.LONGEST_BACKOFF_SECONDS = 0.1; "
         "from prefect_staticadslab.campaign.table import checkpoints; "
         "checkpoints.CHECKPOINT_SECONDS = 0.2; "
         "from flows.campaign import main; raise SystemExit(main())"

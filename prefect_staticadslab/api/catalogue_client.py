@@ -17,7 +17,7 @@ from prefect_staticadslab.api.resources import (
     ImageFile,
     ImageType,
 )
-from prefect_staticadslab.api.responses import parse
+from prefect_staticadslab.api.responses.parsing import parse
 from prefect_staticadslab.api.transport import Transport, Upload, encoded
 
 C = TypeVar("C", bound=CatalogueResource)

@@ -28,14 +28,9 @@ from prefect_staticadslab.api.models import (
     JsonTree,
 )
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
-from prefect_staticadslab.api.responses import (
-    APIResponse,
-    body_pieces,
-    parse,
-    parse_list,
-    read_answer,
-    read_body,
-)
+from prefect_staticadslab.api.responses.answer import read_answer
+from prefect_staticadslab.api.responses.body import APIResponse, body_pieces, read_body
+from prefect_staticadslab.api.responses.parsing import parse, parse_list
 from prefect_staticadslab.api.transport import encoded
 
 

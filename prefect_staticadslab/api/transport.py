@@ -33,15 +33,12 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
-from prefect_staticadslab.api.responses import (
-    Answer,
-    APIResponse,
-    Redactor,
-    parse_list,
-    read_answer,
-    read_body,
-)
-from prefect_staticadslab.api.retries import DEFAULT_MAX_TRIES, RetryPolicy, retrying
+from prefect_staticadslab.api.responses.answer import Answer, read_answer
+from prefect_staticadslab.api.responses.body import APIResponse, read_body
+from prefect_staticadslab.api.responses.parsing import parse_list
+from prefect_staticadslab.api.responses.redactor import Redactor
+from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES, RetryPolicy
+from prefect_staticadslab.api.retries.tries import retrying
 
 logger = logging.getLogger(__name__)
 

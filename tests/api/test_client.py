@@ -21,7 +21,7 @@ from prefect_staticadslab.api.resources import (
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.api.retries import RetryPolicy
+from prefect_staticadslab.api.retries.policy import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest

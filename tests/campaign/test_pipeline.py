@@ -262,8 +262,8 @@ async def test_an_ad_that_the_api_does_not_know_is_told_and_not_bought_again(
 
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.mark.usefixtures("short_backoff")

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from prefect_staticadslab.api.retries import Tries, retrying
+from prefect_staticadslab.api.retries.tries import Tries, retrying
 from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage

@@ -1,0 +1,114 @@
+"""From an HTTP response to what it says: the envelope, or a typed error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from prefect_staticadslab import bounds
+from prefect_staticadslab.api.errors import (
+    ErrorDetail,
+    StaticAdsLabError,
+    UnreadableAnswerError,
+    error_class,
+)
+from prefect_staticadslab.api.models import in_utc
+from prefect_staticadslab.api.rate_limit import RateLimitHeaders
+from prefect_staticadslab.api.responses.body import APIResponse
+
+_TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
+"""A proxy's page or JSON with any other status says nothing of the request, and is tried again."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer without its envelope; `size` is that of its body, in bytes."""
+
+    data: Any
+    has_more: bool
+    replayed: bool
+    status: int
+    request_id: str | None
+    sent_at: datetime | None
+    size: int
+
+
+def read_answer(response: APIResponse) -> Answer:
+    """What a response says.
+
+    Raises:
+        APIStatusError: It says no; the type is by its status.
+        UnreadableAnswerError: It does not speak the API's language.
+    """
+    body = response.body if isinstance(response.body, dict) else {}
+    meta = body.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    told = _text(meta.get("request_id"), bounds.HEADER_LENGTH)
+    request_id = told or response.header("x-request-id") or None
+    is_empty = response.status == httpx.codes.NO_CONTENT
+    if is_empty or (response.http.is_success and "data" in body):
+        return Answer(
+            data=body.get("data"),
+            has_more=bool(body.get("has_more", meta.get("has_more", False))),
+            replayed=_is_replayed(response),
+            status=response.status,
+            request_id=request_id,
+            sent_at=_moment(meta.get("timestamp")),
+            size=response.size,
+        )
+    raise _error(response, body.get("error"), request_id)
+
+
+def _text(value: object, at_most: int = bounds.TEXT_LENGTH) -> str:
+    """A text of the API; nothing for what is none."""
+    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    return text[:at_most]
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return in_utc(datetime.fromisoformat(str(text)))
+    except ValueError:
+        return None
+
+
+def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticAdsLabError:
+    if not isinstance(error, dict):
+        if response.status not in _TELLING_WITHOUT_A_BODY:
+            return _unreadable(response, request_id)
+        error = {}
+    if response.http.is_success:
+        return _unreadable(response, request_id)
+    code = _text(error.get("code"), bounds.HEADER_LENGTH)
+    details = error.get("details")
+    return error_class(response.status, code)(
+        _text(error.get("message")) or response.reason,
+        status=response.status,
+        code=code,
+        details=tuple(
+            ErrorDetail(_text(d.get("field"), bounds.HEADER_LENGTH), _text(d.get("message")))
+            for d in (details if isinstance(details, list) else [])[: bounds.DETAILS]
+            if isinstance(d, dict)
+        ),
+        request_id=request_id,
+        retry_after=RateLimitHeaders.parse(response.http.headers).retry_after,
+        replayed=_is_replayed(response),
+    )
+
+
+def _is_replayed(response: APIResponse) -> bool:
+    return response.header("idempotent-replayed").lower() == "true"
+
+
+def _unreadable(response: APIResponse, request_id: str | None) -> UnreadableAnswerError:
+    kind = response.header("content-type").partition(";")[0] or "no content type"
+    request = f", request {request_id}" if request_id else ""
+    return UnreadableAnswerError(
+        f"The answer was not the API's JSON, perhaps a proxy's ({response.status}, {kind}"
+        f"{request})",
+        status=response.status,
+        request_id=request_id,
+    )
