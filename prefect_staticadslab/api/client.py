@@ -166,7 +166,6 @@ class StaticAdsLabClient(CatalogueClient):
             idempotency_key=idempotency_key or str(uuid.uuid4()),
             is_create=True,
             on_send=on_send,
-            body_ages=True,
         )
         return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
 

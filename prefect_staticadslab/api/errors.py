@@ -4,14 +4,15 @@
     ├── InvalidAPIKeyError          the key cannot be one; nothing was sent   (also a ValueError)
     ├── InvalidBaseURLError         the key must not be sent there            (also a ValueError)
     ├── APIConnectionError          no answer: refused, dropped, cut           retried
-    │   └── APITimeoutError         no answer in time                          retried
+    │   ├── APITimeoutError         no answer in time                          retried
+    │   └── NotReachedError         no connection; nothing was sent            retried
     ├── APIStatusError              an answer that says no
     │   ├── BadRequestError         400  VALIDATION_ERROR
     │   ├── AuthenticationError     401  UNAUTHORIZED
     │   ├── InsufficientBalanceError 402 INSUFFICIENT_BALANCE
     │   ├── PermissionDeniedError   403  FORBIDDEN
     │   ├── NotFoundError           404  NOT_FOUND
-    │   ├── ConflictError           409  CONFLICT                              retried
+    │   ├── ConflictError           409  CONFLICT
     │   │   └── IdempotencyConflictError  409  IDEMPOTENCY_CONFLICT            retried
     │   ├── PayloadTooLargeError    413
     │   ├── UnprocessableError      422  relationship errors
@@ -68,6 +69,10 @@ class APIConnectionError(StaticAdsLabError):
 
 class APITimeoutError(APIConnectionError):
     """The request got no answer in time."""
+
+
+class NotReachedError(APIConnectionError):
+    """There was no connection, so that the API never had the request."""
 
 
 class UnreadableAnswerError(StaticAdsLabError):
@@ -176,7 +181,7 @@ class NotFoundError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """409: the first request with this key still runs, or the resource does not allow this."""
+    """409: there is one like it already, or the resource does not allow this at the moment."""
 
 
 class IdempotencyConflictError(ConflictError):

@@ -8,7 +8,7 @@ an error, a cancellation, or what another run wrote down. What an attempt then k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from prefect_staticadslab.api.errors import (
@@ -198,6 +198,29 @@ class Attempt:
             return now - first <= TRUSTED_LIFETIME
         return now - asked_at <= SENT_WITHIN
 
+    def seconds_until_safe(
+        self, now: datetime, running_seconds: float, work_seconds: float
+    ) -> float:
+        """How long to wait before it is sent for the first time in this run.
+
+        A run that was killed may have sent it a moment ago, and the API may still be working on
+        that when its lock on the idempotency key has lapsed. When exactly it was sent is not
+        known, but it was before this run began.
+
+        Args:
+            now: The time, by the API's clock.
+            running_seconds: For how long this run has known of it.
+            work_seconds: How long the API may work on a create; see `key_lock.WORK_SECONDS`.
+        """
+        marked_at = self._before.asked_at
+        if not self.may_exist_from_before or self.sends or self.plan.persisted_elsewhere:
+            return 0.0
+        if marked_at is not None and now - marked_at > SENT_WITHIN + timedelta(
+            seconds=work_seconds
+        ):
+            return 0.0
+        return max(0.0, work_seconds - running_seconds)
+
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""
         if self._may_exist:
@@ -232,12 +255,11 @@ class Attempt:
             self._rotate_idempotency_key()
             return Decision(send_again=True)
         is_of_account = isinstance(error, ACCOUNT_ERRORS)
-        is_busy = (
-            isinstance(self.plan.request, RevisionRequest)
-            and isinstance(error, ConflictError)
-            and not isinstance(error, IdempotencyConflictError)
+        is_conflict = isinstance(error, ConflictError) and not isinstance(
+            error, IdempotencyConflictError
         )
-        is_decided = is_busy or is_of_account or isinstance(error, REQUEST_ERRORS)
+        is_busy = is_conflict and isinstance(self.plan.request, RevisionRequest)
+        is_decided = is_conflict or is_of_account or isinstance(error, REQUEST_ERRORS)
         if not is_decided or error.outcome_unknown or self.may_exist_from_before:
             # A job may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before
