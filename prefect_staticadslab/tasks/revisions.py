@@ -13,7 +13,7 @@ from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk
 
 
@@ -24,7 +24,7 @@ class NotEditableError(CampaignError):
 @task(
     name="revise-image-ad",
     description="Changes the tree of an editable image ad, which is then rendered anew.",
-    **RETRIES,
+    **retries_on(*TRANSIENT_ERRORS, ConflictError),
 )
 async def revise_image_ad(
     credentials: StaticAdsLabCredentials,
