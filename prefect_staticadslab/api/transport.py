@@ -31,6 +31,8 @@ from prefect_staticadslab.api.errors import (
     NotFoundError,
     NotReachedError,
     OversizedAnswerError,
+    PayloadTooLargeError,
+    UnprocessableError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
@@ -51,6 +53,15 @@ CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
 PAGE_SIZE: Final = 100
+
+_REFUSED_BATCH: Final = (
+    BadRequestError,
+    NotFoundError,
+    OversizedAnswerError,
+    PayloadTooLargeError,
+    UnprocessableError,
+)
+"""What a read of many ids may be answered because of one of them, or of their number."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Transport:
         self.limiter = limiter or shared_limiter(self.base_url, self.api_key_hash)
         self._redactor = Redactor(api_key)
         self._max_tries = max_tries
+        self._ids_per_read = MAX_IDS_PER_READ
         self._key_locks = shared_key_locks(self.base_url, self.api_key_hash)
         self._create_timeout = httpx.Timeout(create_read_seconds, connect=connect_seconds)
         self.clock_ahead = timedelta(0)
@@ -162,23 +174,33 @@ class Transport:
         """Those of the jobs that the API answers, in the order of their ids."""
         ids = list(dict.fromkeys(identifiers))
         found: dict[str, J] = {}
-        for start in range(0, len(ids), MAX_IDS_PER_READ):
-            for job in await self._read_batch(kind, path, ids[start : start + MAX_IDS_PER_READ]):
-                found[job.id] = job
+        start = 0
+        while start < len(ids):
+            batch = ids[start : start + self._ids_per_read]
+            jobs, _ = await self._read_batch(kind, path, batch)
+            found |= {job.id: job for job in jobs}
+            start += len(batch)
         return [found[i] for i in ids if i in found]
 
-    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
-        # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
-        # others.
+    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> tuple[list[J], bool]:
+        """Those of the jobs that the API answers, and whether it took all ids in one request.
+
+        How many fit is not documented, so a request that is refused is cut in halves; and one bad
+        id, or one huge tree, must not hide the others. Halves that are both taken show that there
+        were too many ids, and from then on as many are sent.
+        """
         try:
             answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
-        except (BadRequestError, NotFoundError, OversizedAnswerError):
+        except _REFUSED_BATCH:
             if len(ids) == 1:
-                return []
+                return [], False
             middle = len(ids) // 2
-            halves = ids[:middle], ids[middle:]
-            return [job for half in halves for job in await self._read_batch(kind, path, half)]
-        return parse_list(kind, answer)
+            first, first_fits = await self._read_batch(kind, path, ids[:middle])
+            second, second_fits = await self._read_batch(kind, path, ids[middle:])
+            if first_fits and second_fits:
+                self._ids_per_read = min(self._ids_per_read, len(ids) - middle)
+            return first + second, False
+        return parse_list(kind, answer), True
 
     async def _delete(self, path: str) -> None:
         try:

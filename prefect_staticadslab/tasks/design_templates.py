@@ -160,6 +160,32 @@ async def update_design_template(
 
 
 @task(
+    name="restore-design-template",
+    description="Brings a deleted design template back.",
+    **RETRIES,
+)
+async def restore_design_template(
+    credentials: StaticAdsLabCredentials,
+    design_template_id: str,
+    idempotency_key: str | None = None,
+) -> DesignTemplate:
+    """Brings a design template back that was deleted with `delete_resource`.
+
+    Args:
+        credentials: Whose key to use.
+        design_template_id: Which one; `list_design_templates(…, deleted=True)` lists them.
+        idempotency_key: A key of your own instead of the task run's.
+
+    Raises:
+        NotFoundError: There is none of this id.
+    """
+    async with credentials.get_client() as client:
+        return await client.restore_design_template(
+            design_template_id, idempotency_key=idempotency_key or run_key()
+        )
+
+
+@task(
     name="get-design-template",
     description="Reads one design template from the Static Ads Lab API.",
     **RETRIES,

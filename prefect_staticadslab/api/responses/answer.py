@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import httpx
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import (
+    BILLING_URL,
     ErrorDetail,
+    InsufficientBalanceError,
     StaticAdsLabError,
     UnreadableAnswerError,
     error_class,
@@ -21,6 +24,11 @@ from prefect_staticadslab.api.responses.body import APIResponse
 
 _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO_MANY_REQUESTS)
 """A proxy's page or JSON with any other status says nothing of the request, and is tried again."""
+
+_TOPS: Final = {"data", "deleted", "results"}
+"""What an answer has at its top: the envelope's `data`; and two endpoints answer without it."""
+
+_URL: Final = re.compile(r"https://[^\s<>\"'()]{1,180}[^\s<>\"'().,;:!?]")
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,9 @@ def read_answer(response: APIResponse) -> Answer:
     told = _text(meta.get("request_id"), bounds.HEADER_LENGTH)
     request_id = told or response.header("x-request-id") or None
     is_empty = response.status == httpx.codes.NO_CONTENT
-    if is_empty or (response.http.is_success and "data" in body):
+    if is_empty or (response.http.is_success and _TOPS & body.keys()):
         return Answer(
-            data=body.get("data"),
+            data=body.get("data", body),
             has_more=bool(body.get("has_more", meta.get("has_more", False))),
             replayed=_is_replayed(response),
             status=response.status,
@@ -83,9 +91,10 @@ def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticA
     if response.http.is_success:
         return _unreadable(response, request_id)
     code = _text(error.get("code"), bounds.HEADER_LENGTH)
+    message = _text(error.get("message")) or response.reason
     details = error.get("details")
-    return error_class(response.status, code)(
-        _text(error.get("message")) or response.reason,
+    failure = error_class(response.status, code)(
+        message,
         status=response.status,
         code=code,
         details=tuple(
@@ -97,6 +106,11 @@ def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticA
         retry_after=RateLimitHeaders.parse(response.http.headers).retry_after,
         replayed=_is_replayed(response),
     )
+    if isinstance(failure, InsufficientBalanceError):
+        told = (error.get("top_up_url"), response.body.get("top_up_url"), message)
+        urls = (_URL.search(text) for text in told if isinstance(text, str))
+        failure.top_up_url = next((url[0] for url in urls if url), BILLING_URL)
+    return failure
 
 
 def _is_replayed(response: APIResponse) -> bool:

@@ -10,8 +10,9 @@ from prefect_staticadslab.api.errors import (
     NotFoundError,
     PermissionDeniedError,
     StaticAdsLabError,
+    UnprocessableError,
 )
-from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
@@ -163,9 +164,7 @@ class _Lookup:
         """
         lists_are_complete = False
         if self._kind.resource is DesignTemplate:
-            ids = self.unresolved
-            for start in range(0, len(ids), PAGE_SIZE):
-                await self._read_list(ids=",".join(ids[start : start + PAGE_SIZE]))
+            await self._read_templates()
         elif len(self.unresolved) > FEW:
             if self._kind.parent and len(self._parents) <= FEW:
                 for parent in self._parents:
@@ -174,6 +173,15 @@ class _Lookup:
                 lists_are_complete = await self._read_list()
         await self._ask_for_each(lists_are_complete)
         return self._resources
+
+    async def _read_templates(self) -> None:
+        ids = self.unresolved
+        for start in range(0, len(ids), MAX_IDS_PER_READ):
+            if not self._spend_request():
+                return
+            batch = ids[start : start + MAX_IDS_PER_READ]
+            for template in await self._client.get_design_templates(batch):
+                self._resources[template.id] = template
 
     async def _read_list(self, **filters: str) -> bool:
         """Reads a list and keeps the wanted resources. Returns whether it was read to its end."""
@@ -200,7 +208,7 @@ class _Lookup:
                 resource = await self._client.get_resource(self._kind.resource, identifier)
                 self._resources[identifier] = resource
                 lists_are_complete = False
-            except NotFoundError:
+            except (NotFoundError, UnprocessableError):
                 self._resources[identifier] = None
                 unknown += 1
 

@@ -336,10 +336,7 @@ class Attempt:
 def advice(error: StaticAdsLabError) -> str:
     """Why nothing more is created, and what mends it."""
     if isinstance(error, InsufficientBalanceError):
-        return (
-            f"The wallet is empty: {error}. "
-            "Top it up at the billing page of the Static Ads Lab dashboard."
-        )
+        return f"The wallet is empty: {error}. Top it up at {error.top_up_url}"
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
     return str(error)

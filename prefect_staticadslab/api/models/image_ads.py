@@ -1,27 +1,21 @@
-"""Accounts, jobs and image ads, as far as we read them, and the fields that all resources have.
-
-Every model ignores fields that it does not know, because the API may add some at any time, and
-takes nothing for granted but an id: the rest has a default.
-"""
+"""Image ads: what is asked for, what there is, and its versions."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
+from pydantic import BaseModel, ConfigDict, Field
+
+from prefect_staticadslab.api.models.fields import (
+    Identifier,
+    JsonTree,
+    Maybe,
+    Moment,
+    Resource,
+    Url,
 )
-
-T = TypeVar("T")
+from prefect_staticadslab.api.models.jobs import Job
 
 FLAT_IMAGE_AD: Final = "flat_image_ad"
 EDITABLE_IMAGE_AD: Final = "editable_image_ad"
@@ -31,81 +25,6 @@ PRICE_USD: Final = {FLAT_IMAGE_AD: Decimal("1.00"), EDITABLE_IMAGE_AD: Decimal("
 
 MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
-
-
-def _text(value: object) -> object:
-    return "" if value is None else str(value)
-
-
-def in_utc(moment: datetime) -> datetime:
-    """A time that does not say where it is, taken to be UTC; any other one as it is."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return validate(value)
-    except ValidationError:
-        return None
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-"""Text for people: a null or a number in its place is no reason to fail."""
-
-Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
-"""A field that we can do without: a value that makes no sense counts as none.
-
-An ad that was paid for must not be lost because its `width` is suddenly a text.
-"""
-
-
-class Resource(BaseModel):
-    """What all answers have in common: unknown fields are ignored, and nothing can be changed."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
-Url = Annotated[str, Field(max_length=8_000)]
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-"""Longer, or larger, is a server that has lost its mind; and a table must be able to hold it."""
-
-Moment = Annotated[datetime, AfterValidator(in_utc)]
-
-JsonTree: TypeAlias = dict[str, Any]
-"""A tree of nodes, as templates and editable ads hold one; its root is a `FRAME`."""
-
-
-class Account(Resource):
-    """`GET /v1/account`: whose key this is, and what it may do.
-
-    The shape of `organization` is not documented; a name and an object with a name are both read.
-    """
-
-    organization: Any = None
-    scopes: Maybe[tuple[str, ...]] = None
-
-    @property
-    def organization_name(self) -> str:
-        """The organization's name, or an empty string if the API did not say."""
-        if isinstance(self.organization, dict):
-            return str(self.organization.get("name") or "")
-        return str(self.organization or "")
-
-
-class JobProgress(Resource):
-    """A hint for people about a running job. `percentage` is between 0 and 1."""
-
-    step: Text = ""
-    message: Text = ""
-    percentage: Maybe[float] = None
-
-
-class JobError(Resource):
-    """Why a job failed."""
-
-    code: Text = ""
-    message: Text = ""
 
 
 class ImageAdOptions(Resource):
@@ -188,46 +107,6 @@ class ImageAdRequest(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class Job(Resource):
-    """What an asynchronous job makes: an image ad, or a design template."""
-
-    id: Identifier
-    status: Text = "processing"
-    progress: Maybe[JobProgress] = None
-    error: Maybe[JobError] = None
-    width: Maybe[Pixels] = None
-    height: Maybe[Pixels] = None
-    duration_ms: Maybe[float] = None
-    created_at: Maybe[Moment] = None
-    completed_at: Maybe[Moment] = None
-    current_json_tree: Maybe[JsonTree] = None
-
-    @property
-    def picture_url(self) -> str | None:
-        """Where the picture is, once there is one."""
-        raise NotImplementedError
-
-    @property
-    def price_usd(self) -> Decimal:
-        """What it is billed once it is completed, in USD."""
-        raise NotImplementedError
-
-    @property
-    def is_completed(self) -> bool:
-        """Whether the picture is there: `completed`, and with a URL to prove it."""
-        return self.status == "completed" and bool(self.picture_url)
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether the job ended without a picture."""
-        return self.status == "failed"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will happen. Unknown states count as still processing."""
-        return self.is_completed or self.is_failed
-
-
 class ImageAd(Job):
     """An image ad. `image_url` is None until `status` is `completed`.
 
@@ -282,30 +161,3 @@ class ImageAdVersion(Resource):
     image_url: Maybe[Url] = None
     current_json_tree: Maybe[JsonTree] = None
     created_at: Maybe[Moment] = None
-
-
-MAX_FIGMA_ITEMS: Final = 10
-"""Ads in one Figma sync. From the vendor's documentation."""
-
-
-class FigmaRender(BaseModel):
-    """An editable ad as it was changed in Figma: an item of `POST /v1/image-ads/sync`.
-
-    Example:
-        ```python
-        import base64
-        from prefect_staticadslab.api.models import FigmaRender
-
-        render = FigmaRender(
-            id="ia_91c0", current_json_tree={"type": "FRAME", "children": []},
-            figma_render_base64=base64.b64encode(b"a PNG").decode(),
-        )
-        assert render.id == "ia_91c0"
-        ```
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern="^ia_.+")
-    current_json_tree: JsonTree
-    figma_render_base64: str = Field(min_length=1)
