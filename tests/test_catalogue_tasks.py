@@ -182,7 +182,7 @@ async def test_what_was_changed_in_figma_is_handed_in_ten_at_a_time() -> None:
 
 async def test_a_retried_sync_repeats_its_batches_with_their_keys() -> None:
     done = data([{"id": "ia_1", "status": "processing"}])
-    script = [done, error(409, "CONFLICT"), error(409, "CONFLICT"), done]
+    script = [done, error(503, "UNAVAILABLE"), error(503, "UNAVAILABLE"), done]
     retried = sync_image_ads.with_options(retry_delay_seconds=0)
     async with scripted(script) as server:
         await run_once(retried, credentials_for(server.url), renders(12))

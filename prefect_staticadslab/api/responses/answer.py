@@ -28,7 +28,7 @@ _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO
 _TOPS: Final = {"data", "deleted", "results"}
 """What an answer has at its top: the envelope's `data`; and two endpoints answer without it."""
 
-_URL: Final = re.compile(r"https://[^\s<>\"'()]{1,180}[^\s<>\"'().,;:!?]")
+_URL: Final = re.compile(r"https://[\w.~:/?#@!$&*+,;=%-]{1,180}[\w/=#&-]", re.ASCII)
 
 
 @dataclass(frozen=True)
