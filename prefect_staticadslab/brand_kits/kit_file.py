@@ -17,8 +17,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
-from prefect_staticadslab.campaign.names.listings import KINDS, ResourceType
-from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS, NAME_COLUMNS
+from prefect_staticadslab.campaign.rows.columns import NAME_COLUMNS
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 TOML: Final = (".toml",)
 YAML: Final = (".yaml", ".yml")
@@ -297,7 +297,7 @@ class _KitReader:
                 continue
             has_parent = not kind.parent or texts[kind.parent] or texts[kind.parent_column]
             if name_text and not has_parent:
-                if id_text or not name_text.startswith(ID_COLUMNS[kind.id_column][0]):
+                if id_text or not name_text.startswith(kind.prefix):
                     self._add_problem(kind.name, _no_parent_message(kind))
                     continue
                 id_text, name_text = name_text, ""

@@ -15,17 +15,11 @@ from prefect_staticadslab.brand_kits.kit_file import WrittenKit
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
 from prefect_staticadslab.campaign.names.id_check import find_wrong_ids
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    TEMPLATE,
-    Catalogue,
-    ChosenResource,
-    ListKey,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource, ListKey
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 
 LISTED: Final = 5
 """Resources that a message names; the rest is counted."""

@@ -29,14 +29,9 @@ from prefect_staticadslab.campaign.names import expand as expand_module
 from prefect_staticadslab.campaign.names import nearest
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.listings import (
-    BRAND,
-    NOTHING_READ,
-    Catalogue,
-    Listing,
-    ListKey,
-)
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.names.prompt_templates import PlaceholderError, parse_prompt
+from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from tests.processes import run
 
 CPU_SECONDS = 60
@@ -188,9 +183,8 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
         from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
         from prefect_staticadslab.campaign.names.brief import Brief
         from prefect_staticadslab.campaign.names.expand import expand
-        from prefect_staticadslab.campaign.names.listings import (
-            TEMPLATE, Catalogue, Listing, ListKey
-        )
+        from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
+        from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE
 
         fields = {"status": "completed", "ad_format": "Sale"}
         templates = [
@@ -211,7 +205,7 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
 def test_a_filter_of_any_length_is_refused_at_once() -> None:
     within_bounds("""
         from prefect_staticadslab.campaign.names.cell_syntax import read_selector
-        from prefect_staticadslab.campaign.names.listings import TEMPLATE
+        from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE
 
         for cell in ("a" * 900_000 + "=b", ";=" * 400_000, "=" * 900_000):
             _, wrong = read_selector(TEMPLATE, "", cell, named=True)

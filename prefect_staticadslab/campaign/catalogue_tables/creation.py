@@ -14,13 +14,8 @@ from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueConte
 from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.names.listings import (
-    BRAND,
-    PRODUCT,
-    Listing,
-    ResourceType,
-    fold_name,
-)
+from prefect_staticadslab.campaign.names.listings import Listing, fold_name
+from prefect_staticadslab.campaign.rows.resource_types import BRAND, PRODUCT, ResourceType
 
 Place: TypeAlias = "str | Addition"
 """A parent: the id of what is there, or what is still to be added."""

@@ -27,7 +27,8 @@ from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_
 from prefect_staticadslab.campaign.files.formats.text import encode_text
 from prefect_staticadslab.campaign.files.formats.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
-from prefect_staticadslab.campaign.names.listings import (
+from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -35,7 +36,6 @@ from prefect_staticadslab.campaign.names.listings import (
     VARIANT,
     ResourceType,
 )
-from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
 
 IMAGE: Final = ResourceType("image", Image, "images:read", "product")
 
@@ -123,7 +123,7 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
     Example:
         ```python
         from prefect_staticadslab import Brand, Product
-        from prefect_staticadslab.campaign.names.listings import BRAND, PRODUCT
+        from prefect_staticadslab.campaign.rows.resource_types import BRAND, PRODUCT
         from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent, tables
 
         made = tables(CatalogueContent({

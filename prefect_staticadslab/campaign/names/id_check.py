@@ -15,13 +15,9 @@ from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    NOTHING_READ,
-    Catalogue,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""

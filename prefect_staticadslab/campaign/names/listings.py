@@ -8,64 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from prefect_staticadslab.api.resources import (
-    Audience,
-    Brand,
-    CatalogueResource,
-    DesignTemplate,
-    Product,
-    ProductVariant,
-)
+from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.names.nearest import Nearest
+from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 NEAREST: Final = 3
 """Candidates that are named for a name that nothing has."""
-
-
-@dataclass(frozen=True)
-class ResourceType:
-    """A kind of resource that an ad is made of.
-
-    Attributes:
-        name: What it is called in a spreadsheet: its names' column.
-        resource: Its type.
-        scope: What a key needs to read it.
-        parent: What it belongs to, and is looked for in.
-    """
-
-    name: str
-    resource: type[CatalogueResource]
-    scope: str
-    parent: str = ""
-
-    @property
-    def id_column(self) -> str:
-        """Its ids' column, which is also its field in a request."""
-        return f"{self.name}_id"
-
-    @property
-    def parent_column(self) -> str:
-        """The column of what it belongs to, which is also the list's filter; or ""."""
-        return f"{self.parent}_id" if self.parent else ""
-
-    @property
-    def with_article(self) -> str:
-        """What it is called in a sentence, such as `a brand` or `an audience`."""
-        return f"{'an' if self.thing[0] in 'aeiou' else 'a'} {self.thing}"
-
-    @property
-    def thing(self) -> str:
-        """What it is called in a sentence."""
-        return self.name.replace("_", " ")
-
-
-TEMPLATE: Final = ResourceType("design_template", DesignTemplate, "design_templates:read")
-BRAND: Final = ResourceType("brand", Brand, "brands:read")
-PRODUCT: Final = ResourceType("product", Product, "products:read", "brand")
-AUDIENCE: Final = ResourceType("audience", Audience, "audiences:read", "product")
-VARIANT: Final = ResourceType("product_variant", ProductVariant, "products:read", "product")
-KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
 
 
 @dataclass(frozen=True)

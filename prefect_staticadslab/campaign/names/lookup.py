@@ -13,14 +13,9 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
-from prefect_staticadslab.campaign.names.listings import (
-    NOTHING_READ,
-    Catalogue,
-    Listing,
-    ListKey,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
+from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 FEW_PARENTS: Final = 10
 """The products of so many brands are asked for brand by brand; of more, all in one list. And

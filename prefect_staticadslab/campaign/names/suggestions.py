@@ -15,12 +15,8 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Value,
 )
-from prefect_staticadslab.campaign.names.listings import (
-    TEMPLATE,
-    ChosenResource,
-    Listing,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import ChosenResource, Listing
+from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE, ResourceType
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
