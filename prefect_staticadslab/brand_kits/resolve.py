@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.brand_kits.kit import BrandKit, id_with_name
@@ -18,7 +17,7 @@ from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResour
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.names.suggestions import join_first
-from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 
@@ -55,10 +54,8 @@ async def look_up_kits(
     catalogue = await look_up(client, written)
     resolved = written.resolve(catalogue)
     rows = [KitRow(each.line.number, kit.ad) for each, kit in zip(kits, resolved.kits, strict=True)]
-    try:
+    with translate_errors(client):
         wrong_ids, _ = await find_wrong_ids(client, account, rows, catalogue)
-    except StaticAdsLabError as error:
-        raise no_answer(client, error) from error
     # A resource that was given by its name is in the field of the name, not of the id.
     written_as = {
         (each.line.number, kind.id_column): selector.column

@@ -6,17 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    NotFoundError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
+from prefect_staticadslab.api.errors import NotFoundError, PermissionDeniedError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 FEW: Final = 2
@@ -82,10 +78,8 @@ async def check_catalogue(
             that is not completed; all of them.
         KeyRefusedError: The API did not answer.
     """
-    try:
+    with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
         problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
-    except StaticAdsLabError as error:
-        raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
     if problems:
         raise SpreadsheetError(problems)
     return unchecked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -36,12 +36,18 @@ class Listing:
 
     resources: tuple[CatalogueResource, ...] = ()
 
+    @classmethod
+    def of(cls, resources: Iterable[CatalogueResource]) -> Listing:
+        """A list as it was read, page by page, with each resource once, by its id."""
+        # A page may repeat what the page before had, if something was added meanwhile.
+        return cls(tuple({resource.id: resource for resource in resources}.values()))
+
     @cached_property
     def by_id(self) -> dict[str, CatalogueResource]:
         """The resources by their ids."""
         return {resource.id: resource for resource in self.resources}
 
-    def find_by_name(self, name: str) -> list[CatalogueResource]:
+    def find_by_name(self, name: str) -> Sequence[CatalogueResource]:
         """The resources of this exact name; else of this name in another case; else of this id.
 
         Example:
@@ -56,14 +62,14 @@ class Listing:
         """
         return (
             self._by_exact_name.get(name.strip())
-            or self._by_folded_name.get(fold_name(name))
+            or self.with_value("name", name)
             or [resource for resource in [self.by_id.get(name.strip())] if resource]
         )
 
     def nearest(self, name: str) -> list[CatalogueResource]:
         """The resources whose names are most similar to this one, at most three names."""
         similar_names = self._nearest.similar(fold_name(name), NEAREST)
-        return [resource for each in similar_names for resource in self._by_folded_name[each]]
+        return [resource for each in similar_names for resource in self._by_value("name")[each]]
 
     def with_value(self, field: str, value: str) -> Sequence[CatalogueResource]:
         """The resources with this value in a field, compared without case and extra spaces."""
@@ -89,8 +95,8 @@ class Listing:
         if field not in self._by_field:
             by_value: dict[str, list[CatalogueResource]] = {}
             for resource in self.resources:
-                if value := str(getattr(resource, field) or ""):
-                    by_value.setdefault(fold_name(value), []).append(resource)
+                if value := fold_name(str(getattr(resource, field) or "")):
+                    by_value.setdefault(value, []).append(resource)
             self._by_field[field] = by_value
         return self._by_field[field]
 
@@ -104,21 +110,13 @@ class Listing:
 
     @cached_property
     def _nearest(self) -> Nearest:
-        return Nearest(self._by_folded_name)
+        return Nearest(self._by_value("name"))
 
     @cached_property
     def _by_exact_name(self) -> dict[str, list[CatalogueResource]]:
         by_name: dict[str, list[CatalogueResource]] = {}
         for resource in self.resources:
             by_name.setdefault(resource.name.strip(), []).append(resource)
-        by_name.pop("", None)
-        return by_name
-
-    @cached_property
-    def _by_folded_name(self) -> dict[str, list[CatalogueResource]]:
-        by_name: dict[str, list[CatalogueResource]] = {}
-        for resource in self.resources:
-            by_name.setdefault(fold_name(resource.name), []).append(resource)
         by_name.pop("", None)
         return by_name
 
