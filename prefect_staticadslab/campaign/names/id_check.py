@@ -7,12 +7,13 @@ from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import NotFoundError, PermissionDeniedError
-from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 FEW: Final = 2
@@ -27,31 +28,13 @@ CONFIRMATIONS: Final = 5
 """Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
 
 
-class AdIds(Protocol):
-    """What names resources by their ids, all that an ad needs or some of it; "" and None are none.
-
-    An image ad's request does, and a brand kit.
-    """
-
-    @property
-    def design_template_id(self) -> str | None: ...
-    @property
-    def brand_id(self) -> str | None: ...
-    @property
-    def product_id(self) -> str | None: ...
-    @property
-    def audience_id(self) -> str | None: ...
-    @property
-    def product_variant_id(self) -> str | None: ...
-
-
 class RowOfIds(Protocol):
     """A row: its number, for messages, and the ids that its ad is made of."""
 
     @property
     def number(self) -> int: ...
     @property
-    def request(self) -> AdIds: ...
+    def request(self) -> ImageAdRequest | AdDefaults: ...
 
 
 async def check_catalogue(
