@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
 )
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT
+from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE, BRAND, PRODUCT
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 

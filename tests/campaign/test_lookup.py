@@ -14,10 +14,11 @@ from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
-from prefect_staticadslab.campaign.names.listings import BRAND, Catalogue
+from prefect_staticadslab.campaign.names.listings import Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from tests.campaign.shop import sheet

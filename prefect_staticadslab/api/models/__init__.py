@@ -1,6 +1,8 @@
 """Accounts, jobs and image ads, as far as we read them, and the fields that all resources have."""
 
-from prefect_staticadslab.api.models.account import Account
+from prefect_staticadslab.api.models.account import (
+    Account,
+)
 from prefect_staticadslab.api.models.fields import (
     Identifier,
     JsonTree,
@@ -20,26 +22,52 @@ from prefect_staticadslab.api.models.figma import (
     figma_batches,
 )
 from prefect_staticadslab.api.models.image_ads import (
+    AUDIENCE_ID,
+    BRAND_ID,
     EDITABLE_IMAGE_AD,
     FLAT_IMAGE_AD,
+    INVENT_COPY,
+    INVENT_PICTURES,
     MAX_IDS_PER_READ,
+    OPTIONS,
     PRICE_USD,
+    PRODUCT_ID,
+    PROMPT,
+    TEMPLATE_ID,
+    VARIANT_ID,
+    AdId,
     CreatedImageAd,
     ImageAd,
     ImageAdOptions,
     ImageAdRequest,
     ImageAdVersion,
+    field_title,
 )
-from prefect_staticadslab.api.models.jobs import Job, JobError, JobProgress, JobRecord
+from prefect_staticadslab.api.models.jobs import (
+    Job,
+    JobError,
+    JobProgress,
+    JobRecord,
+)
 
 __all__ = [
+    "AUDIENCE_ID",
+    "BRAND_ID",
     "EDITABLE_IMAGE_AD",
     "FLAT_IMAGE_AD",
+    "INVENT_COPY",
+    "INVENT_PICTURES",
     "MAX_FIGMA_BYTES",
     "MAX_FIGMA_ITEMS",
     "MAX_IDS_PER_READ",
+    "OPTIONS",
     "PRICE_USD",
+    "PRODUCT_ID",
+    "PROMPT",
+    "TEMPLATE_ID",
+    "VARIANT_ID",
     "Account",
+    "AdId",
     "CreatedImageAd",
     "FigmaRender",
     "FigmaSyncResult",
@@ -59,6 +87,7 @@ __all__ = [
     "Resource",
     "Text",
     "Url",
+    "field_title",
     "figma_batches",
     "in_utc",
 ]

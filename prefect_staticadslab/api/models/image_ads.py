@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,15 +28,49 @@ MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
 
 
+PROMPT: Final = "What the picture and the copy should say."
+OPTIONS: Final = "What the pipeline may invent by itself."
+INVENT_PICTURES: Final = Field(
+    title="Invent pictures", description="Whether pictures may be generated."
+)
+INVENT_COPY: Final = Field(title="Invent copy", description="Whether texts may be generated.")
+
+
+def field_title(name: str, _: object = None) -> str:
+    """What a field of an ad is called in forms and messages: `Design template`."""
+    return name.removesuffix("_id").replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class AdId:
+    """An id that an ad is made of, and the fields that hold one.
+
+    Attributes:
+        prefix: What it starts with.
+        description: What it is, for people.
+    """
+
+    prefix: str
+    description: str
+
+    def field(self, *, or_empty: bool = False) -> Any:
+        """A pydantic field that takes such an id; and "", if it may be empty."""
+        pattern = f"^({self.prefix}.+)?$" if or_empty else f"^{self.prefix}.+"
+        return Field(description=f"{self.description}, {self.prefix}….", pattern=pattern)
+
+
+TEMPLATE_ID: Final = AdId("dt_", "The template to render")
+BRAND_ID: Final = AdId("brand_", "The brand to advertise")
+PRODUCT_ID: Final = AdId("prod_", "A product of that brand")
+AUDIENCE_ID: Final = AdId("aud_", "An audience of that product")
+VARIANT_ID: Final = AdId("pv_", "A variant of that product")
+
+
 class ImageAdOptions(Resource):
     """What the pipeline may invent by itself. None leaves it to the API's default."""
 
-    generate_ai_images: bool | None = Field(
-        default=None, title="Invent pictures", description="Whether pictures may be generated."
-    )
-    generate_copy: bool | None = Field(
-        default=None, title="Invent copy", description="Whether texts may be generated."
-    )
+    generate_ai_images: Annotated[bool | None, INVENT_PICTURES] = None
+    generate_copy: Annotated[bool | None, INVENT_COPY] = None
 
 
 class ImageAdRequest(BaseModel):
@@ -54,40 +89,21 @@ class ImageAdRequest(BaseModel):
         ```
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, field_title_generator=field_title)
 
-    design_template_id: str = Field(
-        title="Design template", description="The template to render, dt_….", pattern="^dt_.+"
-    )
-    brand_id: str = Field(
-        title="Brand", description="The brand to advertise, brand_….", pattern="^brand_.+"
-    )
-    product_id: str = Field(
-        title="Product", description="A product of that brand, prod_….", pattern="^prod_.+"
-    )
-    audience_id: str = Field(
-        title="Audience", description="An audience of that product, aud_….", pattern="^aud_.+"
-    )
-    product_variant_id: str | None = Field(
-        default=None,
-        title="Product variant",
-        description="A variant of that product, pv_….",
-        pattern="^pv_.+",
-    )
-    prompt: str | None = Field(
-        default=None, title="Prompt", description="What the picture and the copy should say."
-    )
+    design_template_id: Annotated[str, TEMPLATE_ID.field()]
+    brand_id: Annotated[str, BRAND_ID.field()]
+    product_id: Annotated[str, PRODUCT_ID.field()]
+    audience_id: Annotated[str, AUDIENCE_ID.field()]
+    product_variant_id: Annotated[str | None, VARIANT_ID.field()] = None
+    prompt: str | None = Field(default=None, description=PROMPT)
     editable: bool = Field(
         default=False,
-        title="Editable",
         description="Whether the ad can be revised later. 4.00 USD instead of 1.00.",
     )
-    options: ImageAdOptions | None = Field(
-        default=None, title="Options", description="What the pipeline may invent by itself."
-    )
+    options: ImageAdOptions | None = Field(default=None, description=OPTIONS)
     node_overrides: dict[str, dict[str, Any]] | None = Field(
         default=None,
-        title="Node overrides",
         description="Texts and pictures by the template's node id: "
         '{"NODE_ID": {"characters": "…"}} or {"NODE_ID": {"imageFillUrl": "…"}}.',
     )

@@ -19,14 +19,14 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formats.xlsx import read_xlsx, sheet_names
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.names.listings import (
+from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
     VARIANT,
     ResourceType,
 )
-from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 
 CREATED_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
 """In the order in which they are created: parents first."""

@@ -6,23 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    NotFoundError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-    UnprocessableError,
-)
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Account
+from prefect_staticadslab.api.errors import NotFoundError, PermissionDeniedError, UnprocessableError
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Account, ImageAdRequest
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    NOTHING_READ,
-    Catalogue,
-    ResourceType,
-)
-from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""
@@ -36,31 +28,13 @@ CONFIRMATIONS: Final = 5
 """Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
 
 
-class AdIds(Protocol):
-    """What names resources by their ids, all that an ad needs or some of it; "" and None are none.
-
-    An image ad's request does, and a brand kit.
-    """
-
-    @property
-    def design_template_id(self) -> str | None: ...
-    @property
-    def brand_id(self) -> str | None: ...
-    @property
-    def product_id(self) -> str | None: ...
-    @property
-    def audience_id(self) -> str | None: ...
-    @property
-    def product_variant_id(self) -> str | None: ...
-
-
 class RowOfIds(Protocol):
     """A row: its number, for messages, and the ids that its ad is made of."""
 
     @property
     def number(self) -> int: ...
     @property
-    def request(self) -> AdIds: ...
+    def request(self) -> ImageAdRequest | AdDefaults: ...
 
 
 async def check_catalogue(
@@ -87,10 +61,8 @@ async def check_catalogue(
             that is not completed; all of them.
         KeyRefusedError: The API did not answer.
     """
-    try:
+    with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
         problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
-    except StaticAdsLabError as error:
-        raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
     if problems:
         raise SpreadsheetError(problems)
     return unchecked
