@@ -6,9 +6,8 @@ from typing import Final
 
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.http import catalogue_calls as catalogue
-from prefect_staticadslab.simulator.http import image_ad_calls as image_ads
-from prefect_staticadslab.simulator.http import template_calls as templates
+from prefect_staticadslab.simulator.http.calls import catalogue, image_ads
+from prefect_staticadslab.simulator.http.calls import design_templates as templates
 from prefect_staticadslab.simulator.http.endpoint import Call, Handler, Reply, endpoint
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 

@@ -49,7 +49,7 @@ async def list_image_ads(call: Call) -> Reply:
 
 async def get_image_ad(call: Call) -> Reply | StreamingResponse:
     """An ad, or the events of its job as a stream."""
-    job = call.api.image_ad(call.id)
+    job = call.api.image_ads.get(call.id)
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return StreamingResponse(
             _events(call.api, job),
@@ -98,13 +98,13 @@ async def delete_image_ad(call: Call) -> Reply:
 
 async def list_versions(call: Call) -> Reply:
     """The versions of an ad, the newest first."""
-    return page(call, call.api.image_ad(call.id).versions(now()))
+    return page(call, call.api.image_ads.get(call.id).versions(now()))
 
 
 async def get_version(call: Call) -> Reply:
     """A version of an ad."""
     wanted = call.request.path_params["version"]
-    for version in call.api.image_ad(call.id).versions(now()):
+    for version in call.api.image_ads.get(call.id).versions(now()):
         if version["id"] == wanted:
             return Reply(version)
     raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")

@@ -26,14 +26,14 @@ async def create_template(call: Call) -> Reply:
 async def list_templates(call: Call) -> Reply:
     """A page of the templates."""
     wanted_ids(call)  # not too many of them; `page` picks them
-    return page(call, list(call.api.all_templates(now())))
+    return page(call, list(call.api.design_templates.all(now())))
 
 
 async def get_template(call: Call) -> Reply:
     """A template."""
-    return Reply(call.api.template(call.id, now()))
+    return Reply(call.api.design_templates.get(call.id, now()))
 
 
 async def update_template(call: Call) -> Reply:
     """Gives a template another tree."""
-    return Reply(call.api.update_template(call.id, call.body, now()))
+    return Reply(call.api.design_templates.update(call.id, call.body, now()))
