@@ -181,7 +181,7 @@ def test_figma_renders_become_the_ads_pictures(
 def test_an_ad_that_was_deleted_is_gone(simulator: SimulatorServer, api: httpx.Client) -> None:
     ad = editable_ad(simulator, api)
     answer = api.delete(f"/v1/image-ads/{ad['id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
     assert answer.headers["RateLimit-Limit"] == "10000"
     assert api.get(f"/v1/image-ads/{ad['id']}").status_code == 404
     assert api.delete(f"/v1/image-ads/{ad['id']}").status_code == 404
@@ -240,6 +240,38 @@ def test_a_reference_may_be_an_address_on_this_machine(
         assert answer.status_code == status
 
 
+def test_a_deleted_template_is_listed_apart_and_can_be_restored(
+    simulator: SimulatorServer, api: httpx.Client
+) -> None:
+    ad = editable_ad(simulator, api)
+    identifier = ad["design_template_id"]
+    path, deleted = f"/v1/design-templates/{identifier}", {"deleted": "true"}
+    template = api.get(path).json()["data"]
+
+    def listed(**query: str) -> list[str]:
+        return [t["id"] for t in api.get("/v1/design-templates", params=query).json()["data"]]
+
+    assert api.post(f"{path}/restore").status_code == 404
+    answer = api.delete(path)
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
+    assert [api.request(m, path, json={}).status_code for m in ("GET", "PATCH", "DELETE")] == [
+        404,
+        404,
+        404,
+    ]
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 404
+    assert identifier not in listed()
+    assert listed(ids=identifier) == []
+    assert listed(**deleted) == [identifier]
+    assert httpx.get(ad["image_url"]).status_code == 200
+
+    restored = api.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()["data"]) == (200, template)
+    assert listed(**deleted) == []
+    assert identifier in listed()
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 202
+
+
 def test_templates_are_filtered_and_changed(api: httpx.Client) -> None:
     path = "/v1/design-templates"
     sale = api.get(path, params={"ad_format": "Sale"}).json()["data"]
@@ -271,7 +303,7 @@ def test_an_image_is_served_as_it_was_uploaded_and_small(api: httpx.Client) -> N
     assert max(small.size) == 150
     assert api.get("/v1/images", params={"image_type": "logo"}).json()["data"] == []
     assert api.get(f"/v1/images/{image['id']}").json()["data"] == image
-    assert api.delete(f"/v1/images/{image['id']}").status_code == 204
+    assert api.delete(f"/v1/images/{image['id']}").json() == {"deleted": True}
     assert httpx.get(image["src"]).status_code == 404
 
 
@@ -315,8 +347,10 @@ def test_a_catalogue_is_built_and_taken_down(api: httpx.Client) -> None:
         f"products/{product_id}",
         f"brands/{brand_id}",
     ):
-        assert api.delete(f"/v1/{path}").status_code == 204
+        deleted = api.delete(f"/v1/{path}")
+        assert (deleted.status_code, deleted.json()) == (200, {"deleted": True})
         assert api.get(f"/v1/{path}").status_code == 404
+        assert api.delete(f"/v1/{path}").status_code == 404
 
 
 @pytest.mark.parametrize(

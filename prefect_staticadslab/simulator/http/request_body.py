@@ -21,10 +21,12 @@ MOST_LEVELS: Final = 200
 
 
 async def read_body(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
-    """The body: its JSON, or its form's fields and files."""
+    """The body: its JSON, or its form's fields and files; None if there is none."""
     if request.method not in ("POST", "PATCH"):
         return None, {}
     body = await _read_bytes(request)
+    if not body:
+        return None, {}
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return _read_json(body), {}
     fields, files = {}, {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import StreamingResponse
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Reply
 from prefect_staticadslab.simulator.http.paging import page, wanted_ids
 from prefect_staticadslab.simulator.model.clock import now
 from prefect_staticadslab.simulator.model.errors import APIError, job_failure, not_valid
@@ -93,7 +93,7 @@ async def revise_image_ad(call: Call) -> Reply:
 async def delete_image_ad(call: Call) -> Reply:
     """Deletes an ad."""
     call.api.delete_image_ad(call.id)
-    return Reply(None, 204)
+    return DELETED
 
 
 async def list_versions(call: Call) -> Reply:
