@@ -13,8 +13,8 @@ from starlette.types import Message
 
 from prefect_staticadslab.simulator.model.errors import APIError
 
-MOST_BODY_BYTES: Final = 64 * 1024 * 1024
-"""Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""
+MOST_BODY_BYTES: Final = 15 * 1024 * 1024
+"""Of a request, of whatever kind: JSON, or a form with all that is around its file."""
 
 MOST_LEVELS: Final = 200
 """How deep a body may be nested: a hundred nodes below one another."""
@@ -61,9 +61,8 @@ async def _read_bytes(request: Request) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > MOST_BODY_BYTES:
-            raise APIError(
-                413, "PAYLOAD_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES:,} bytes."
-            )
+            message = f"The body has more than {MOST_BODY_BYTES:,} bytes."
+            raise APIError(413, "PAYLOAD_TOO_LARGE", message)
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.http.calls import account, catalogue, image_ads
+from prefect_staticadslab.simulator.http.calls import account, catalogue, figma_sync, image_ads
 from prefect_staticadslab.simulator.http.calls import design_templates as templates
 from prefect_staticadslab.simulator.http.endpoint import Handler, endpoint
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
@@ -30,7 +30,7 @@ def api_routes(api: SimulatedAPI) -> list[Route]:
         call("account", account.get_account, None),
         call("image-ads", image_ads.create_image_ad, "image_ads:write", "POST"),
         call("image-ads", image_ads.list_image_ads, "image_ads:read"),
-        call("image-ads/sync", image_ads.sync_image_ads, "image_ads:write", "POST"),
+        call("image-ads/sync", figma_sync.sync_image_ads, "image_ads:write", "POST"),
         call("image-ads/{id}", image_ads.get_image_ad, "image_ads:read"),
         call("image-ads/{id}", image_ads.revise_image_ad, "image_ads:write", "PATCH"),
         call("image-ads/{id}", image_ads.delete_image_ad, "image_ads:write", "DELETE"),

@@ -161,19 +161,18 @@ class SimulatedAPI:
         self.counts["re-renders"] += 1
         return job.resource(now)
 
-    def sync_image_ads(
-        self, renders: list[tuple[str, dict[str, Any], Upload]], now: float
-    ) -> list[dict[str, Any]]:
-        """Takes over what was changed in Figma: a tree and its picture for each ad.
+    def sync_image_ad(
+        self, identifier: str, tree: dict[str, Any], picture: Upload, now: float
+    ) -> str:
+        """Takes over what was changed of an ad in Figma, and returns the version's id.
 
         Raises:
             APIError: 404, 409 or 422.
         """
-        jobs = [self.image_ads.editable(identifier, now) for identifier, _, _ in renders]
-        for job, (_, tree, picture) in zip(jobs, renders, strict=True):
-            number = len(job.renderings) + 1
-            job.renderings.append(Rendering(_version_id(), number, now, 0.0, False, tree, picture))
-        return [job.resource(now) for job in jobs]
+        job = self.image_ads.editable(identifier, now)
+        version, number = _version_id(), len(job.renderings) + 1
+        job.renderings.append(Rendering(version, number, now, 0.0, False, tree, picture))
+        return version
 
     def delete_image_ad(self, identifier: str) -> None:
         """Deletes an ad, which is billed no longer, although its price stays set aside.
