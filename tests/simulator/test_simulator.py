@@ -107,6 +107,15 @@ def test_keys_have_scopes(simulator: SimulatorServer) -> None:
         assert create(reader).json()["error"]["code"] == "FORBIDDEN"
 
 
+def test_the_account_says_whose_key_it_is_and_what_it_may_do(simulator: SimulatorServer) -> None:
+    with client_of(simulator, READ_ONLY_API_KEY) as reader:
+        account = reader.get("/v1/account").json()["data"]
+    assert account.keys() == {"organization", "api_key"}
+    assert account["organization"] == {"name": "Simulated Shops"}
+    assert account["api_key"].keys() == {"scopes"}
+    assert {scope.partition(":")[2] for scope in account["api_key"]["scopes"]} == {"read"}
+
+
 def test_idempotency_replays_conflicts_and_forgets() -> None:
     with SimulatorServer(rate_limit=1000, key_seconds=3600) as server, client_of(server) as http:
         first, again = create(http, "k", prompt="a"), create(http, "k", prompt="a")

@@ -55,11 +55,17 @@ class Reply:
         data: What is below `data`; addresses of this server are still without their host.
         status: The HTTP status.
         has_more: Whether a list goes on; None for what is no list.
+        has_envelope: Whether the data is put into one.
     """
 
     data: Any
     status: int = 200
     has_more: bool | None = None
+    has_envelope: bool = True
+
+
+DELETED: Final = Reply({"deleted": True}, has_envelope=False)
+"""What answers the deletion of anything. The API's pages show it without an envelope."""
 
 
 Handler = Callable[[Call], Awaitable[Reply | Response]]
@@ -149,8 +155,8 @@ def _response(request: Request, reply: Reply | Response) -> Response:
     """A reply in its envelope."""
     if isinstance(reply, Response):
         return reply
-    if reply.status == 204:
-        return Response(status_code=204)
+    if not reply.has_envelope:
+        return JSONResponse(reply.data, reply.status)
     host = str(request.base_url).rstrip("/")
     content: dict[str, Any] = {"data": _with_host(reply.data, host)}
     if reply.has_more is not None:

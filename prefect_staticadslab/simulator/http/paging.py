@@ -40,8 +40,7 @@ def page(call: Call, items: list[dict[str, Any]]) -> Reply:
         raise APIError(400, "VALIDATION_ERROR", f"limit is between 1 and {LARGEST_LIMIT}.")
     after = query.pop("starting_after", None)
     wanted = {i for i in query.pop("ids", "").split(",") if i}
-    # What is deleted is not kept, so there is none to list.
-    items = [] if query.pop("deleted", "false") == "true" else items
+    query.pop("deleted", None)  # which of the items were handed in
     items = [
         item
         for item in items

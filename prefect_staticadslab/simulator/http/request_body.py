@@ -13,18 +13,20 @@ from starlette.types import Message
 
 from prefect_staticadslab.simulator.model.errors import APIError
 
-MOST_BODY_BYTES: Final = 64 * 1024 * 1024
-"""Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""
+MOST_BODY_BYTES: Final = 15 * 1024 * 1024
+"""Of a request, of whatever kind: JSON, or a form with all that is around its file."""
 
 MOST_LEVELS: Final = 200
 """How deep a body may be nested: a hundred nodes below one another."""
 
 
 async def read_body(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
-    """The body: its JSON, or its form's fields and files."""
+    """The body: its JSON, or its form's fields and files; None if there is none."""
     if request.method not in ("POST", "PATCH"):
         return None, {}
     body = await _read_bytes(request)
+    if not body:
+        return None, {}
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return _read_json(body), {}
     fields, files = {}, {}
@@ -59,9 +61,8 @@ async def _read_bytes(request: Request) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > MOST_BODY_BYTES:
-            raise APIError(
-                413, "PAYLOAD_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES:,} bytes."
-            )
+            message = f"The body has more than {MOST_BODY_BYTES:,} bytes."
+            raise APIError(413, "PAYLOAD_TOO_LARGE", message)
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -6,10 +6,9 @@ from typing import Final
 
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.http import catalogue_calls as catalogue
-from prefect_staticadslab.simulator.http import image_ad_calls as image_ads
-from prefect_staticadslab.simulator.http import template_calls as templates
-from prefect_staticadslab.simulator.http.endpoint import Call, Handler, Reply, endpoint
+from prefect_staticadslab.simulator.http.calls import account, catalogue, figma_sync, image_ads
+from prefect_staticadslab.simulator.http.calls import design_templates as templates
+from prefect_staticadslab.simulator.http.endpoint import Handler, endpoint
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 CATALOGUE_PATHS: Final = {
@@ -28,10 +27,10 @@ def api_routes(api: SimulatedAPI) -> list[Route]:
         return endpoint(api, f"/v1/{path}", handler, scope, method)
 
     routes = [
-        call("account", _account, None),
+        call("account", account.get_account, None),
         call("image-ads", image_ads.create_image_ad, "image_ads:write", "POST"),
         call("image-ads", image_ads.list_image_ads, "image_ads:read"),
-        call("image-ads/sync", image_ads.sync_image_ads, "image_ads:write", "POST"),
+        call("image-ads/sync", figma_sync.sync_image_ads, "image_ads:write", "POST"),
         call("image-ads/{id}", image_ads.get_image_ad, "image_ads:read"),
         call("image-ads/{id}", image_ads.revise_image_ad, "image_ads:write", "PATCH"),
         call("image-ads/{id}", image_ads.delete_image_ad, "image_ads:write", "DELETE"),
@@ -45,6 +44,18 @@ def api_routes(api: SimulatedAPI) -> list[Route]:
             templates.update_template,
             "design_templates:write",
             "PATCH",
+        ),
+        call(
+            "design-templates/{id}",
+            templates.delete_template,
+            "design_templates:write",
+            "DELETE",
+        ),
+        call(
+            "design-templates/{id}/restore",
+            templates.restore_template,
+            "design_templates:write",
+            "POST",
         ),
         call("images", catalogue.upload_image, "images:write", "POST"),
         call("images", catalogue.list_all("images"), "images:read"),
@@ -60,9 +71,3 @@ def api_routes(api: SimulatedAPI) -> list[Route]:
             call(f"{path}/{{id}}", catalogue.delete(resource_type), f"{scope}:write", "DELETE"),
         ]
     return routes
-
-
-async def _account(call: Call) -> Reply:
-    """Whose API key it is, and what it may do."""
-    api_key = call.request.headers["x-api-key"]
-    return Reply({"organization": {"name": "Simulated Shops"}, "scopes": call.api.scopes[api_key]})

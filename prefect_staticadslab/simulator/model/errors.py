@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 V = TypeVar("V")
+
+MOST_TOLD: Final = 3
+"""Details that a message tells; all of them are listed beside it."""
 
 
 class APIError(Exception):
@@ -39,7 +42,8 @@ class APIError(Exception):
 def not_valid(*details: tuple[str, str]) -> APIError:
     """A 400 that says what is wrong with which field."""
     listed = [{"field": field, "message": message} for field, message in details]
-    return APIError(400, "VALIDATION_ERROR", "The body is not valid.", details=listed)
+    message = "; ".join(f"{field} {message}" for field, message in details[:MOST_TOLD])
+    return APIError(400, "VALIDATION_ERROR", f"Not valid: {message}.", details=listed)
 
 
 def find(resources: Mapping[str, V], identifier: str, noun: str) -> V:

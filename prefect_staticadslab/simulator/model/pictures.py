@@ -30,7 +30,7 @@ def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    template = api.template(job.body["design_template_id"], now())
+    template = api.design_templates.whatever(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
     tree = rendering.tree or api.first_tree(job)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
-from prefect_staticadslab.simulator.model.templates import PIXELS
+from prefect_staticadslab.simulator.model.design_templates.template import PIXELS
 from prefect_staticadslab.simulator.model.trees import template_tree
 
 CREATED_AT: Final = "2026-01-05T09:00:00Z"

@@ -70,6 +70,4 @@ def tree_of_revision(body: object) -> dict[str, Any]:
     """
     if not isinstance(body, dict) or set(body) != {"current_json_tree"}:
         raise not_valid(("current_json_tree", "is required, and nothing else"))
-    tree: dict[str, Any] = body["current_json_tree"]
-    check_tree(tree)
-    return tree
+    return check_tree(body["current_json_tree"])

@@ -98,9 +98,8 @@ def tree_of_update(body: object) -> dict[str, Any]:
     """
     if not isinstance(body, dict):
         raise not_valid(("body", "must be a JSON object"))
-    check_tree(body.get("current_json_tree"))
+    tree = check_tree(body.get("current_json_tree"))
     summary = body.get("change_summary")
     if summary is not None and (not isinstance(summary, str) or len(summary) > LONGEST_SUMMARY):
         raise not_valid(("change_summary", f"has at most {LONGEST_SUMMARY} characters"))
-    tree: dict[str, Any] = body["current_json_tree"]
     return tree

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Handler, Reply
+from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Handler, Reply
 from prefect_staticadslab.simulator.http.paging import page
 from prefect_staticadslab.simulator.model.clock import now
 from prefect_staticadslab.simulator.model.errors import not_valid
@@ -56,7 +56,7 @@ def delete(resource_type: str) -> Handler:
 
     def answer(call: Call) -> Reply:
         call.api.delete_resource(resource_type, call.id)
-        return Reply(None, 204)
+        return DELETED
 
     return _handler(answer)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Reply
 from prefect_staticadslab.simulator.http.fetch import fetch_image
 from prefect_staticadslab.simulator.http.paging import page, wanted_ids
 from prefect_staticadslab.simulator.model.clock import now
@@ -26,14 +26,26 @@ async def create_template(call: Call) -> Reply:
 async def list_templates(call: Call) -> Reply:
     """A page of the templates."""
     wanted_ids(call)  # not too many of them; `page` picks them
-    return page(call, list(call.api.all_templates(now())))
+    deleted = call.request.query_params.get("deleted") == "true"
+    return page(call, list(call.api.design_templates.all(now(), deleted=deleted)))
 
 
 async def get_template(call: Call) -> Reply:
     """A template."""
-    return Reply(call.api.template(call.id, now()))
+    return Reply(call.api.design_templates.get(call.id, now()))
+
+
+async def delete_template(call: Call) -> Reply:
+    """Deletes a template, which can be restored."""
+    call.api.design_templates.delete(call.id, now())
+    return DELETED
+
+
+async def restore_template(call: Call) -> Reply:
+    """Brings a deleted template back."""
+    return Reply(call.api.design_templates.restore(call.id, now()))
 
 
 async def update_template(call: Call) -> Reply:
     """Gives a template another tree."""
-    return Reply(call.api.update_template(call.id, call.body, now()))
+    return Reply(call.api.design_templates.update(call.id, call.body, now()))

@@ -9,20 +9,16 @@ from typing import Any, Final
 
 from starlette.responses import StreamingResponse
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Reply
 from prefect_staticadslab.simulator.http.paging import page, wanted_ids
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.errors import APIError, job_failure, not_valid
+from prefect_staticadslab.simulator.model.errors import APIError, job_failure
 from prefect_staticadslab.simulator.model.image_ads.job import Job, current_step
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
-from prefect_staticadslab.simulator.model.trees import check_tree
-from prefect_staticadslab.simulator.model.uploads import Upload, decode_image
 
 HEARTBEAT_SECONDS: Final = 15.0
 STREAM_STEP_SECONDS: Final = 1.0
 """How often a stream looks at its job."""
-MOST_FIGMA_ITEMS: Final = 10
-"""Of one sync."""
 
 
 async def create_image_ad(call: Call) -> Reply:
@@ -49,7 +45,7 @@ async def list_image_ads(call: Call) -> Reply:
 
 async def get_image_ad(call: Call) -> Reply | StreamingResponse:
     """An ad, or the events of its job as a stream."""
-    job = call.api.image_ad(call.id)
+    job = call.api.image_ads.get(call.id)
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return StreamingResponse(
             _events(call.api, job),
@@ -93,41 +89,18 @@ async def revise_image_ad(call: Call) -> Reply:
 async def delete_image_ad(call: Call) -> Reply:
     """Deletes an ad."""
     call.api.delete_image_ad(call.id)
-    return Reply(None, 204)
+    return DELETED
 
 
 async def list_versions(call: Call) -> Reply:
     """The versions of an ad, the newest first."""
-    return page(call, call.api.image_ad(call.id).versions(now()))
+    return page(call, call.api.image_ads.get(call.id).versions(now()))
 
 
 async def get_version(call: Call) -> Reply:
     """A version of an ad."""
     wanted = call.request.path_params["version"]
-    for version in call.api.image_ad(call.id).versions(now()):
+    for version in call.api.image_ads.get(call.id).versions(now()):
         if version["id"] == wanted:
             return Reply(version)
     raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
-
-
-async def sync_image_ads(call: Call) -> Reply:
-    """Takes over what was changed in Figma."""
-    items = call.body.get("items") if isinstance(call.body, dict) else None
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_FIGMA_ITEMS:
-        raise not_valid(("items", f"has between 1 and {MOST_FIGMA_ITEMS} image ads"))
-    renders = [await _figma_render(number, item) for number, item in enumerate(items)]
-    return Reply(call.api.sync_image_ads(renders, now()))
-
-
-async def _figma_render(number: int, item: Any) -> tuple[str, dict[str, Any], Upload]:
-    """An item of a sync: the ad's id, its tree and its picture.
-
-    Raises:
-        APIError: 400 for what is missing, or 413 for a picture that is too large.
-    """
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-        raise not_valid((f"items.{number}.id", "is required"))
-    check_tree(item.get("current_json_tree"))
-    field = f"items.{number}.figma_render_base64"
-    picture = await asyncio.to_thread(decode_image, item.get("figma_render_base64"), field)
-    return item["id"], item["current_json_tree"], picture
