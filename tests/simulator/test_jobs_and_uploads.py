@@ -436,6 +436,35 @@ def test_what_makes_no_sense_is_not_created(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "brands/prod_1", None),
+        ("PATCH", "audiences/brand_1", {"name": "x"}),
+        ("DELETE", "images/ia_1", None),
+        ("GET", "image-ads/dt_1", None),
+        ("GET", "image-ads/1", None),
+        ("PATCH", "image-ads/iav_1", {"current_json_tree": {}}),
+        ("GET", "image-ads/aud_1/versions", None),
+        ("GET", "design-templates/ia_1", None),
+        ("DELETE", "design-templates/img_1", None),
+        ("POST", "design-templates/ia_1/restore", None),
+        ("POST", "image-ads", {**simulated_ids(), "brand_id": "prod_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "design_template_id": "brand_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "product_variant_id": "prod_1"}),
+        ("POST", "products", {"name": "x", "brand_id": "prod_1"}),
+        ("POST", "audiences", {"name": "x", "product_id": "brand_1"}),
+    ],
+)
+def test_an_id_of_something_else_is_told_from_one_that_does_not_exist(
+    method: str, path: str, body: Any, api: httpx.Client
+) -> None:
+    answer = api.request(method, f"/v1/{path}", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "VALIDATION_ERROR")
+    assert "begin with" in error["message"]
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("POST", "brands"),

@@ -18,8 +18,8 @@ from PIL import Image
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, start
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
-
-V = TypeVar("V")
+from typing import Final
 
 MOST_TOLD: Final = 3
 """Details that a message tells; all of them are listed beside it."""
@@ -44,18 +42,6 @@ def not_valid(*details: tuple[str, str]) -> APIError:
     listed = [{"field": field, "message": message} for field, message in details]
     message = "; ".join(f"{field} {message}" for field, message in details[:MOST_TOLD])
     return APIError(400, "VALIDATION_ERROR", f"Not valid: {message}.", details=listed)
-
-
-def find(resources: Mapping[str, V], identifier: str, noun: str) -> V:
-    """The resource of an id.
-
-    Raises:
-        APIError: 404 if there is none.
-    """
-    try:
-        return resources[identifier]
-    except KeyError:
-        raise APIError(404, "NOT_FOUND", f"There is no {noun} {identifier}.") from None
 
 
 def job_failure() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter, deque
 from decimal import Decimal
@@ -34,6 +33,7 @@ from prefect_staticadslab.simulator.model.image_ads.request import (
     check_relations,
     tree_of_revision,
 )
+from prefect_staticadslab.simulator.model.resources.ids import new_id
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
@@ -120,7 +120,7 @@ class SimulatedAPI:
         _, price = PRICES[bool(body.get("editable"))]
         self._charge(price, now, seconds, fails)
         # Not from the seed: a table may hold the ads of two simulators.
-        job = self._begin_job(f"ia_{secrets.token_hex(8)}", body, now, seconds, fails)
+        job = self._begin_job(new_id("ia"), body, now, seconds, fails)
         job.idempotency_key = idempotency_key
         self.jobs[job.id] = job
         self.counts["created"] += 1
@@ -132,7 +132,7 @@ class SimulatedAPI:
         template = self.design_templates.get(body["design_template_id"], now)
         job = Job(identifier, body, now, template["width"], template["height"])
         tree = self.first_tree(job) if job.is_editable else None
-        job.renderings.append(Rendering(_version_id(), 1, now, seconds, fails, tree))
+        job.renderings.append(Rendering(new_id("iav"), 1, now, seconds, fails, tree))
         return job
 
     def first_tree(self, job: Job) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class SimulatedAPI:
         seconds = self._job_seconds(SECONDS)
         fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
         number = len(job.renderings) + 1
-        job.renderings.append(Rendering(_version_id(), number, now, seconds, fails, tree))
+        job.renderings.append(Rendering(new_id("iav"), number, now, seconds, fails, tree))
         self.counts["re-renders"] += 1
         return job.resource(now)
 
@@ -170,7 +170,7 @@ class SimulatedAPI:
             APIError: 404, 409 or 422.
         """
         job = self.image_ads.editable(identifier, now)
-        version, number = _version_id(), len(job.renderings) + 1
+        version, number = new_id("iav"), len(job.renderings) + 1
         job.renderings.append(Rendering(version, number, now, 0.0, False, tree, picture))
         return version
 
@@ -195,7 +195,7 @@ class SimulatedAPI:
         seconds = self._job_seconds(TEMPLATE_SECONDS)
         fails = FAILURE_WORD in reference.filename
         self._charge(TEMPLATE_PRICE, now, seconds, fails)
-        identifier = f"dt_{secrets.token_hex(8)}"
+        identifier = new_id("dt")
         fields = fields_from_reference(identifier, reference)
         template = Template(identifier, fields, now, seconds, fails)
         self.templates[identifier] = template
@@ -266,7 +266,3 @@ class SimulatedAPI:
         self.idempotency.age(seconds)
         self.image_ads.age(seconds)
         self.design_templates.age(seconds)
-
-
-def _version_id() -> str:
-    return f"iav_{secrets.token_hex(6)}"

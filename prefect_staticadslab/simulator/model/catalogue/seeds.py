@@ -5,20 +5,15 @@ Ids are made from names, so they are the same in every simulator, and examples c
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
 from prefect_staticadslab.simulator.model.design_templates.template import PIXELS
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from prefect_staticadslab.simulator.model.trees import template_tree
 
-CREATED_AT: Final = "2026-01-05T09:00:00Z"
-
-
-def make_id(prefix: str, *names: str) -> str:
-    """A stable id for names, such as `brand_5f0c2a9e31b7`."""
-    return f"{prefix}_{hashlib.sha256('/'.join(names).encode()).hexdigest()[:12]}"
+CREATED_AT: Final = "2026-01-05T09:00:00.000Z"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 from prefect_staticadslab.simulator.model.clock import timestamp
 from prefect_staticadslab.simulator.model.design_templates.template import Template, tree_of_update
-from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import check_kind, find
 
 Resource = dict[str, Any]
 """As the API answers it."""
@@ -84,6 +85,7 @@ class DesignTemplates:
         Raises:
             APIError: 404 if none of this id is deleted.
         """
+        check_kind(identifier, "design template")
         if identifier not in self._deleted:
             message = f"There is no deleted design template {identifier}."
             raise APIError(404, "NOT_FOUND", message)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.resources.ids import find
 
 
 class ImageAds:
