@@ -221,7 +221,7 @@ def test_an_item_of_a_sync_that_fails_keeps_no_other_from_its_version(
 
 def test_no_body_may_have_more_than_15_mb(api: httpx.Client) -> None:
     render = "A" * (4 * 1024 * 1024)
-    items = [{"id": "ia_1", "figma_render_base64": render}] * 4
+    items = [{"id": "ia_1", "current_json_tree": {}, "figma_render_base64": render}] * 4
     content = picture().ljust(15 * 1024 * 1024 - 50)  # a form has more around it
     answers = [
         api.post("/v1/image-ads/sync", json={"items": items}),
@@ -315,11 +315,9 @@ def test_a_deleted_template_is_listed_apart_and_can_be_restored(
     assert api.post(f"{path}/restore").status_code == 404
     answer = api.delete(path)
     assert (answer.status_code, answer.json()) == (200, {"deleted": True})
-    assert [api.request(m, path, json={}).status_code for m in ("GET", "PATCH", "DELETE")] == [
-        404,
-        404,
-        404,
-    ]
+    change = {"current_json_tree": template["current_json_tree"]}
+    for again in (api.get(path), api.patch(path, json=change), api.delete(path)):
+        assert (again.status_code, again.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 404
     assert identifier not in listed()
     assert listed(ids=identifier) == []

@@ -18,6 +18,7 @@ class APIError(Exception):
         message: The same for people.
         details: The fields that are wrong, and what is wrong with each.
         headers: What the answer has besides the usual headers.
+        top_up_url: Where the wallet can be filled, if that is what is missing.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class APIError(Exception):
         *,
         details: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        top_up_url: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -35,6 +37,7 @@ class APIError(Exception):
         self.message = message
         self.details = details
         self.headers = dict(headers or {})
+        self.top_up_url = top_up_url
 
 
 def not_valid(*details: tuple[str, str]) -> APIError:

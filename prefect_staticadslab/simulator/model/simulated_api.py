@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
 from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
@@ -29,14 +29,15 @@ from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.image_ads.image_ads import ImageAds
 from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
 from prefect_staticadslab.simulator.model.image_ads.request import (
-    check_fields,
     check_relations,
-    tree_of_revision,
 )
 from prefect_staticadslab.simulator.model.resources.ids import new_id
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
+
+LOCK_SECONDS: Final = 30.0
+"""How long a request that is being answered holds its idempotency key, at the API's own speed."""
 
 
 class SimulatedAPI:
@@ -98,6 +99,11 @@ class SimulatedAPI:
             raise APIError(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
 
     @property
+    def lock_seconds(self) -> float:
+        """How long a request that is being answered holds its idempotency key."""
+        return LOCK_SECONDS / self.settings.speed
+
+    @property
     def admitted(self) -> deque[float]:
         """When requests were let in."""
         return self._rate_windows.admitted
@@ -105,14 +111,13 @@ class SimulatedAPI:
     # Image ads
 
     def create_image_ad(
-        self, body: Any, now: float, idempotency_key: str | None = None
+        self, body: dict[str, Any], now: float, idempotency_key: str | None = None
     ) -> dict[str, Any]:
         """Begins a job.
 
         Raises:
-            APIError: 400, 402, 404 or 422.
+            APIError: 400 for overrides that do not fit, 402, 404 or 422.
         """
-        check_fields(body)
         template = self.design_templates.get(body["design_template_id"], now)
         check_relations(body, template, self.catalog)
         seconds = self._job_seconds(SECONDS)
@@ -132,7 +137,8 @@ class SimulatedAPI:
         template = self.design_templates.get(body["design_template_id"], now)
         job = Job(identifier, body, now, template["width"], template["height"])
         tree = self.first_tree(job) if job.is_editable else None
-        job.renderings.append(Rendering(new_id("iav"), 1, now, seconds, fails, tree))
+        version, job_id = new_id("iav"), new_id("job")
+        job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
         return job
 
     def first_tree(self, job: Job) -> dict[str, Any]:
@@ -146,18 +152,21 @@ class SimulatedAPI:
             template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
         )
 
-    def revise_image_ad(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+    def revise_image_ad(self, identifier: str, body: dict[str, Any], now: float) -> dict[str, Any]:
         """Begins another rendering of an editable ad.
 
         Raises:
-            APIError: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+            APIError: 404, 409 while it is rendered, or 422 for a flat ad.
         """
         job = self.image_ads.editable(identifier, now)
-        tree = tree_of_revision(body)
+        tree = body["current_json_tree"]
         seconds = self._job_seconds(SECONDS)
         fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
         number = len(job.renderings) + 1
-        job.renderings.append(Rendering(new_id("iav"), number, now, seconds, fails, tree))
+        rendering = Rendering(
+            new_id("iav"), number, now, seconds, fails, tree, job_id=new_id("job")
+        )
+        job.renderings.append(rendering)
         self.counts["re-renders"] += 1
         return job.resource(now)
 

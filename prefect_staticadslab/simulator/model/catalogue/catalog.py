@@ -40,15 +40,15 @@ class Catalog:
         """
         return find(self.all(resource_type), identifier, _noun(resource_type))
 
-    def create(self, resource_type: str, body: object, now: float) -> Resource:
+    def create(self, resource_type: str, fields: Mapping[str, Any], now: float) -> Resource:
         """Adds a brand, product, variant or audience.
 
         Raises:
-            APIError: 400 or 422.
+            APIError: 409 if its parent has one of this name already, 422 if there is no parent.
         """
         rules = RULES[resource_type]
-        fields = rules.check(body, is_new=True)
         self._check_parent(resource_type, fields)
+        self._check_name(resource_type, fields)
         created = {
             "id": new_id(rules.prefix),
             **fields,
@@ -58,15 +58,17 @@ class Catalog:
         self.all(resource_type)[created["id"]] = created
         return created
 
-    def update(self, resource_type: str, identifier: str, body: object, now: float) -> Resource:
+    def update(
+        self, resource_type: str, identifier: str, fields: Mapping[str, Any], now: float
+    ) -> Resource:
         """Changes fields of a resource.
 
         Raises:
-            APIError: 400, 404 or 422.
+            APIError: 404, 409 if its parent has one of this name already, 422 for no such parent.
         """
         present = self.get(resource_type, identifier)
-        fields = RULES[resource_type].check(body, is_new=False)
         self._check_parent(resource_type, fields)
+        self._check_name(resource_type, {**present, **fields})
         present |= {**fields, "updated_at": timestamp(now)}
         return present
 
@@ -103,6 +105,16 @@ class Catalog:
         if parent is not None and parent[0] in fields:
             name, parent_type = parent
             self._check_exists(parent_type, fields[name], name)
+
+    def _check_name(self, resource_type: str, fields: Mapping[str, Any]) -> None:
+        """Raises a 409 if another resource below the same parent has the same name."""
+        parent = RULES[resource_type].parent
+        for other in self.all(resource_type).values():
+            if other["name"] != fields["name"] or other["id"] == fields.get("id"):
+                continue
+            if parent is None or other[parent[0]] == fields[parent[0]]:
+                message = f"There is {other['id']} of the name {fields['name'][:80]!r} already."
+                raise APIError(409, "CONFLICT", message)
 
     def _check_exists(self, resource_type: str, identifier: str, field_name: str) -> None:
         """Raises a 422 if a field names what does not exist, or something of another kind."""

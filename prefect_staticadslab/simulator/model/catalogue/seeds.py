@@ -20,7 +20,7 @@ CREATED_AT: Final = "2026-01-05T09:00:00.000Z"
 class _BrandSeed:
     name: str
     description: str
-    colors: tuple[str, str, str]
+    colors: tuple[str, ...]
     products: dict[str, tuple[str, ...]]
     audiences: tuple[str, ...]
 
@@ -94,9 +94,7 @@ def seeded_catalog(more_brands: int = 0) -> Catalog:
         _add_brand(catalog, brand)
     for number in range(1, more_brands + 1):
         name = f"Brand {number}"
-        _add_brand(
-            catalog, _BrandSeed(name, "", _BRANDS[0].colors, {"Product": ()}, ("Everybody",))
-        )
+        _add_brand(catalog, _BrandSeed(name, "", (), {"Product": ()}, ("Everybody",)))
     for template in _TEMPLATES:
         _add_template(catalog, *template)
     return catalog
@@ -129,16 +127,16 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
     catalog.brands[brand_id] = _dated(
         id=brand_id,
         name=seed.name,
-        description=seed.description,
-        color_palettes=[{"name": "Brand", "colors": list(seed.colors)}],
+        description=seed.description or None,
+        color_palettes={"brand": list(seed.colors)} if seed.colors else None,
         fonts=[{"name": "Inter"}],
-        logo_image_ids=[],
-        details={},
+        logo_image_ids=[] if seed.colors else None,
+        details={"tagline": seed.description} if seed.description else None,
     )
     for product, variants in seed.products.items():
         product_id = make_id("prod", seed.name, product)
         catalog.products[product_id] = _dated(
-            id=product_id, brand_id=brand_id, name=product, description="", details={}
+            id=product_id, brand_id=brand_id, name=product, description=None, details=None
         )
         for order, variant in enumerate(variants):
             variant_id = make_id("pv", seed.name, product, variant)
@@ -148,7 +146,7 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
         for audience in seed.audiences:
             audience_id = make_id("aud", seed.name, product, audience)
             catalog.audiences[audience_id] = _dated(
-                id=audience_id, product_id=product_id, name=audience, description="", details={}
+                id=audience_id, product_id=product_id, name=audience, description=None, details={}
             )
 
 

@@ -48,6 +48,18 @@ class ImageAds:
                     return job, rendering
         return None
 
+    def job_of(self, job_id: str) -> tuple[Job, Rendering]:
+        """The ad and the rendering that a job is for.
+
+        Raises:
+            APIError: 404.
+        """
+        for job in self.jobs.values():
+            for rendering in job.renderings:
+                if rendering.job_id == job_id:
+                    return job, rendering
+        raise APIError(404, "NOT_FOUND", f"There is no job {job_id}.")
+
     def age(self, seconds: float) -> None:
         """Makes all of them so many seconds older."""
         for job in self.jobs.values():
