@@ -105,7 +105,7 @@ class Operation:
     form: type[Body] | None = None
     streams: bool = False
 
-    @property
+    @cached_property
     def noun(self) -> str | None:
         """Of what the id in its path must be; None for one that has no prefix of its own."""
         noun = self.path.partition("/")[0].replace("-", " ").removesuffix("s")
