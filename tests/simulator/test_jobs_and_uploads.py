@@ -221,7 +221,7 @@ def test_an_item_of_a_sync_that_fails_keeps_no_other_from_its_version(
 
 def test_no_body_may_have_more_than_15_mb(api: httpx.Client) -> None:
     render = "A" * (4 * 1024 * 1024)
-    items = [{"id": "ia_1", "figma_render_base64": render}] * 4
+    items = [{"id": "ia_1", "current_json_tree": {}, "figma_render_base64": render}] * 4
     content = picture().ljust(15 * 1024 * 1024 - 50)  # a form has more around it
     answers = [
         api.post("/v1/image-ads/sync", json={"items": items}),
@@ -315,11 +315,9 @@ def test_a_deleted_template_is_listed_apart_and_can_be_restored(
     assert api.post(f"{path}/restore").status_code == 404
     answer = api.delete(path)
     assert (answer.status_code, answer.json()) == (200, {"deleted": True})
-    assert [api.request(m, path, json={}).status_code for m in ("GET", "PATCH", "DELETE")] == [
-        404,
-        404,
-        404,
-    ]
+    change = {"current_json_tree": template["current_json_tree"]}
+    for again in (api.get(path), api.patch(path, json=change), api.delete(path)):
+        assert (again.status_code, again.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 404
     assert identifier not in listed()
     assert listed(ids=identifier) == []
@@ -433,6 +431,35 @@ def test_what_makes_no_sense_is_not_created(
     assert answer.status_code == status
     if field:
         assert field in [d["field"] for d in answer.json()["error"]["details"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "brands/prod_1", None),
+        ("PATCH", "audiences/brand_1", {"name": "x"}),
+        ("DELETE", "images/ia_1", None),
+        ("GET", "image-ads/dt_1", None),
+        ("GET", "image-ads/1", None),
+        ("PATCH", "image-ads/iav_1", {"current_json_tree": {}}),
+        ("GET", "image-ads/aud_1/versions", None),
+        ("GET", "design-templates/ia_1", None),
+        ("DELETE", "design-templates/img_1", None),
+        ("POST", "design-templates/ia_1/restore", None),
+        ("POST", "image-ads", {**simulated_ids(), "brand_id": "prod_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "design_template_id": "brand_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "product_variant_id": "prod_1"}),
+        ("POST", "products", {"name": "x", "brand_id": "prod_1"}),
+        ("POST", "audiences", {"name": "x", "product_id": "brand_1"}),
+    ],
+)
+def test_an_id_of_something_else_is_told_from_one_that_does_not_exist(
+    method: str, path: str, body: Any, api: httpx.Client
+) -> None:
+    answer = api.request(method, f"/v1/{path}", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "VALIDATION_ERROR")
+    assert "begin with" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from PIL import Image
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, start
 
@@ -166,9 +166,15 @@ def test_a_window_rolls_for_each_key() -> None:
     assert windows.admit("one", 80)["RateLimit-Reset"] == "40"
 
 
-def test_the_wallet_ends(simulator: SimulatorServer) -> None:
+def test_a_wallet_that_is_empty_says_what_is_missing_and_where_to_pay() -> None:
     with SimulatorServer(wallet_usd=1.5) as server, client_of(server) as http:
-        assert [create(http).status_code for _ in range(2)] == [202, 402]
+        assert create(http).status_code == 202
+        refused = create(http, editable=True)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (402, "INSUFFICIENT_BALANCE")
+    assert error["top_up_url"] == "https://www.staticadslab.com/settings?tab=billing"
+    for told in ("4.00 USD", "0.50 USD", "3.50 USD", error["top_up_url"]):
+        assert told in error["message"]
 
 
 def test_batches_and_filters(http: httpx.Client) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, TypeVar
-
-V = TypeVar("V")
+from typing import Final
 
 MOST_TOLD: Final = 3
 """Details that a message tells; all of them are listed beside it."""
@@ -20,6 +18,7 @@ class APIError(Exception):
         message: The same for people.
         details: The fields that are wrong, and what is wrong with each.
         headers: What the answer has besides the usual headers.
+        top_up_url: Where the wallet can be filled, if that is what is missing.
     """
 
     def __init__(
@@ -30,6 +29,7 @@ class APIError(Exception):
         *,
         details: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        top_up_url: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -37,6 +37,7 @@ class APIError(Exception):
         self.message = message
         self.details = details
         self.headers = dict(headers or {})
+        self.top_up_url = top_up_url
 
 
 def not_valid(*details: tuple[str, str]) -> APIError:
@@ -44,18 +45,6 @@ def not_valid(*details: tuple[str, str]) -> APIError:
     listed = [{"field": field, "message": message} for field, message in details]
     message = "; ".join(f"{field} {message}" for field, message in details[:MOST_TOLD])
     return APIError(400, "VALIDATION_ERROR", f"Not valid: {message}.", details=listed)
-
-
-def find(resources: Mapping[str, V], identifier: str, noun: str) -> V:
-    """The resource of an id.
-
-    Raises:
-        APIError: 404 if there is none.
-    """
-    try:
-        return resources[identifier]
-    except KeyError:
-        raise APIError(404, "NOT_FOUND", f"There is no {noun} {identifier}.") from None
 
 
 def job_failure() -> dict[str, str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter, deque
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
 from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
@@ -30,13 +29,15 @@ from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.image_ads.image_ads import ImageAds
 from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
 from prefect_staticadslab.simulator.model.image_ads.request import (
-    check_fields,
     check_relations,
-    tree_of_revision,
 )
+from prefect_staticadslab.simulator.model.resources.ids import new_id
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
+
+LOCK_SECONDS: Final = 30.0
+"""How long a request that is being answered holds its idempotency key, at the API's own speed."""
 
 
 class SimulatedAPI:
@@ -98,6 +99,11 @@ class SimulatedAPI:
             raise APIError(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
 
     @property
+    def lock_seconds(self) -> float:
+        """How long a request that is being answered holds its idempotency key."""
+        return LOCK_SECONDS / self.settings.speed
+
+    @property
     def admitted(self) -> deque[float]:
         """When requests were let in."""
         return self._rate_windows.admitted
@@ -105,14 +111,13 @@ class SimulatedAPI:
     # Image ads
 
     def create_image_ad(
-        self, body: Any, now: float, idempotency_key: str | None = None
+        self, body: dict[str, Any], now: float, idempotency_key: str | None = None
     ) -> dict[str, Any]:
         """Begins a job.
 
         Raises:
-            APIError: 400, 402, 404 or 422.
+            APIError: 400 for overrides that do not fit, 402, 404 or 422.
         """
-        check_fields(body)
         template = self.design_templates.get(body["design_template_id"], now)
         check_relations(body, template, self.catalog)
         seconds = self._job_seconds(SECONDS)
@@ -120,7 +125,7 @@ class SimulatedAPI:
         _, price = PRICES[bool(body.get("editable"))]
         self._charge(price, now, seconds, fails)
         # Not from the seed: a table may hold the ads of two simulators.
-        job = self._begin_job(f"ia_{secrets.token_hex(8)}", body, now, seconds, fails)
+        job = self._begin_job(new_id("ia"), body, now, seconds, fails)
         job.idempotency_key = idempotency_key
         self.jobs[job.id] = job
         self.counts["created"] += 1
@@ -132,7 +137,8 @@ class SimulatedAPI:
         template = self.design_templates.get(body["design_template_id"], now)
         job = Job(identifier, body, now, template["width"], template["height"])
         tree = self.first_tree(job) if job.is_editable else None
-        job.renderings.append(Rendering(_version_id(), 1, now, seconds, fails, tree))
+        version, job_id = new_id("iav"), new_id("job")
+        job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
         return job
 
     def first_tree(self, job: Job) -> dict[str, Any]:
@@ -146,18 +152,21 @@ class SimulatedAPI:
             template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
         )
 
-    def revise_image_ad(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+    def revise_image_ad(self, identifier: str, body: dict[str, Any], now: float) -> dict[str, Any]:
         """Begins another rendering of an editable ad.
 
         Raises:
-            APIError: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+            APIError: 404, 409 while it is rendered, or 422 for a flat ad.
         """
         job = self.image_ads.editable(identifier, now)
-        tree = tree_of_revision(body)
+        tree = body["current_json_tree"]
         seconds = self._job_seconds(SECONDS)
         fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
         number = len(job.renderings) + 1
-        job.renderings.append(Rendering(_version_id(), number, now, seconds, fails, tree))
+        rendering = Rendering(
+            new_id("iav"), number, now, seconds, fails, tree, job_id=new_id("job")
+        )
+        job.renderings.append(rendering)
         self.counts["re-renders"] += 1
         return job.resource(now)
 
@@ -170,7 +179,7 @@ class SimulatedAPI:
             APIError: 404, 409 or 422.
         """
         job = self.image_ads.editable(identifier, now)
-        version, number = _version_id(), len(job.renderings) + 1
+        version, number = new_id("iav"), len(job.renderings) + 1
         job.renderings.append(Rendering(version, number, now, 0.0, False, tree, picture))
         return version
 
@@ -195,7 +204,7 @@ class SimulatedAPI:
         seconds = self._job_seconds(TEMPLATE_SECONDS)
         fails = FAILURE_WORD in reference.filename
         self._charge(TEMPLATE_PRICE, now, seconds, fails)
-        identifier = f"dt_{secrets.token_hex(8)}"
+        identifier = new_id("dt")
         fields = fields_from_reference(identifier, reference)
         template = Template(identifier, fields, now, seconds, fails)
         self.templates[identifier] = template
@@ -266,7 +275,3 @@ class SimulatedAPI:
         self.idempotency.age(seconds)
         self.image_ads.age(seconds)
         self.design_templates.age(seconds)
-
-
-def _version_id() -> str:
-    return f"iav_{secrets.token_hex(6)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.operation import Call, Reply
 
 
 async def get_account(call: Call) -> Reply:

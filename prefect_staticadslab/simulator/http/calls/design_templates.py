@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import asyncio
 
-from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Reply
-from prefect_staticadslab.simulator.http.fetch import fetch_image
-from prefect_staticadslab.simulator.http.paging import page, wanted_ids
+from prefect_staticadslab.simulator.http.calls.catalogue import file_of
+from prefect_staticadslab.simulator.http.calls.fetch import fetch_image
+from prefect_staticadslab.simulator.http.calls.paging import matching, page
+from prefect_staticadslab.simulator.http.operation import DELETED, Call, Reply
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.errors import not_valid
+from prefect_staticadslab.simulator.model.resources.queries import DesignTemplates
 from prefect_staticadslab.simulator.model.uploads import read_image
 
 
 async def create_template(call: Call) -> Reply:
     """Begins to make a template from a file, or from an address of this machine."""
-    if "file" in call.files:
-        reference = await asyncio.to_thread(read_image, *call.files["file"])
-    elif isinstance(call.body, dict) and call.body.get("reference_image_url"):
-        reference = await asyncio.to_thread(fetch_image, call.body["reference_image_url"])
+    if "reference_image_url" in call.fields:
+        reference = await asyncio.to_thread(fetch_image, call.fields["reference_image_url"])
     else:
-        raise not_valid(("file", "is required, or reference_image_url"))
-    return Reply(call.api.create_template(reference, now()), 202)
+        reference = await asyncio.to_thread(read_image, *file_of(call))
+    return Reply(call.api.create_template(reference, now()))
 
 
 async def list_templates(call: Call) -> Reply:
-    """A page of the templates."""
-    wanted_ids(call)  # not too many of them; `page` picks them
-    deleted = call.request.query_params.get("deleted") == "true"
-    return page(call, list(call.api.design_templates.all(now(), deleted=deleted)))
+    """The templates of some ids, or a page of all or of the deleted ones."""
+    query = call.asked(DesignTemplates)
+    templates = list(call.api.design_templates.all(now(), deleted=query.deleted))
+    if query.ids is None:
+        return page(query, templates)
+    wanted = set(query.ids)
+    return Reply(matching(query, [t for t in templates if t["id"] in wanted]), has_more=False)
 
 
 async def get_template(call: Call) -> Reply:
@@ -48,4 +50,4 @@ async def restore_template(call: Call) -> Reply:
 
 async def update_template(call: Call) -> Reply:
     """Gives a template another tree."""
-    return Reply(call.api.design_templates.update(call.id, call.body, now()))
+    return Reply(call.api.design_templates.update(call.id, call.fields, now()))

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
+from prefect_staticadslab.simulator.http.operation import Call, Reply
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.errors import APIError, not_valid
+from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.trees import check_tree
 from prefect_staticadslab.simulator.model.uploads import decode_image
-
-MOST_ITEMS: Final = 10
-"""Of one sync."""
 
 
 async def sync_image_ads(call: Call) -> Reply:
     """Takes over what was changed in Figma; an item that fails keeps no other from its version."""
-    items = call.body.get("items") if isinstance(call.body, dict) else None
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS:
-        raise not_valid(("items", f"has between 1 and {MOST_ITEMS} image ads"))
-    for number, item in enumerate(items):
-        if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-            raise not_valid((f"items.{number}.id", "is required"))
-    return Reply({"results": [await _result(call, item) for item in items]})
+    return Reply({"results": [await _result(call, item) for item in call.fields["items"]]})
 
 
 async def _result(call: Call, item: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +33,8 @@ async def _synchronize(call: Call, item: dict[str, Any]) -> str:
     Raises:
         APIError: 400, 404, 409, 413 or 422.
     """
-    tree = check_tree(item.get("current_json_tree"))
+    tree = check_tree(item["current_json_tree"])
     picture = await asyncio.to_thread(
-        decode_image, item.get("figma_render_base64"), "figma_render_base64"
+        decode_image, item["figma_render_base64"], "figma_render_base64"
     )
     return call.api.sync_image_ad(item["id"], tree, picture, now())

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from starlette.responses import StreamingResponse
 
-from prefect_staticadslab.simulator.http.endpoint import DELETED, Call, Reply
-from prefect_staticadslab.simulator.http.paging import page, wanted_ids
+from prefect_staticadslab.simulator.http.calls.paging import matching, page
+from prefect_staticadslab.simulator.http.operation import DELETED, Call, Reply
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.errors import APIError, job_failure
+from prefect_staticadslab.simulator.model.errors import job_failure
 from prefect_staticadslab.simulator.model.image_ads.job import Job, current_step
+from prefect_staticadslab.simulator.model.resources.ids import find
+from prefect_staticadslab.simulator.model.resources.queries import ImageAds, Versions
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -27,20 +29,19 @@ async def create_image_ad(call: Call) -> Reply:
     api.creating += 1
     try:
         await asyncio.sleep(api.settings.answer_seconds)
-        return Reply(api.create_image_ad(call.body, now(), call.idempotency_key), 202)
+        return Reply(api.create_image_ad(call.fields, now(), call.idempotency_key))
     finally:
         api.creating -= 1
 
 
 async def list_image_ads(call: Call) -> Reply:
     """The ads of some ids, or a page of all of them, the newest first."""
-    api, moment = call.api, now()
-    ids = wanted_ids(call)
-    if ids is not None:
-        api.counts["batch reads"] += 1
-        ads = [api.jobs[i].resource(moment) for i in ids if i in api.jobs]
-        return Reply(ads, has_more=False)
-    return page(call, [job.resource(moment) for job in reversed(api.jobs.values())])
+    api, moment, query = call.api, now(), call.asked(ImageAds)
+    if query.ids is None:
+        return page(query, [job.resource(moment) for job in reversed(api.jobs.values())])
+    api.counts["batch reads"] += 1
+    ads = [api.jobs[i].resource(moment) for i in dict.fromkeys(query.ids) if i in api.jobs]
+    return Reply(matching(query, ads), has_more=False)
 
 
 async def get_image_ad(call: Call) -> Reply | StreamingResponse:
@@ -83,7 +84,7 @@ def _event(name: str, data: dict[str, Any] | None) -> str:
 
 async def revise_image_ad(call: Call) -> Reply:
     """Begins another rendering."""
-    return Reply(call.api.revise_image_ad(call.id, call.body, now()))
+    return Reply(call.api.revise_image_ad(call.id, call.fields, now()))
 
 
 async def delete_image_ad(call: Call) -> Reply:
@@ -94,13 +95,10 @@ async def delete_image_ad(call: Call) -> Reply:
 
 async def list_versions(call: Call) -> Reply:
     """The versions of an ad, the newest first."""
-    return page(call, call.api.image_ads.get(call.id).versions(now()))
+    return page(call.asked(Versions), call.api.image_ads.get(call.id).versions(now()))
 
 
 async def get_version(call: Call) -> Reply:
     """A version of an ad."""
-    wanted = call.request.path_params["version"]
-    for version in call.api.image_ads.get(call.id).versions(now()):
-        if version["id"] == wanted:
-            return Reply(version)
-    raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
+    versions = {v["id"]: v for v in call.api.image_ads.get(call.id).versions(now())}
+    return Reply(find(versions, call.request.path_params["version"], "image ad version"))

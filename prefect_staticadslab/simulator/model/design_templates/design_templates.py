@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prefect_staticadslab.simulator.model.clock import timestamp
-from prefect_staticadslab.simulator.model.design_templates.template import Template, tree_of_update
-from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.design_templates.template import Template
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import check_kind, find
 
 Resource = dict[str, Any]
 """As the API answers it."""
@@ -53,18 +54,17 @@ class DesignTemplates:
         made = self.made.get(identifier)
         return made.resource(now) if made else find(self._seeded, identifier, "design template")
 
-    def update(self, identifier: str, body: object, now: float) -> Resource:
+    def update(self, identifier: str, body: Mapping[str, Any], now: float) -> Resource:
         """Gives a template another tree.
 
         Raises:
-            APIError: 400, 404, or 409 while it is made.
+            APIError: 404, or 409 while it is made.
         """
         if self.get(identifier, now)["status"] == "processing":
             raise APIError(409, "CONFLICT", "The design template is still being made.")
-        tree = tree_of_update(body)
         made = self.made.get(identifier)
         fields = made.fields if made else self._seeded[identifier]
-        fields["current_json_tree"] = tree
+        fields["current_json_tree"] = body["current_json_tree"]
         fields["json_tree_version"] += 1
         fields["updated_at"] = timestamp(now)
         return self.get(identifier, now)
@@ -84,6 +84,7 @@ class DesignTemplates:
         Raises:
             APIError: 404 if none of this id is deleted.
         """
+        check_kind(identifier, "design template")
         if identifier not in self._deleted:
             message = f"There is no deleted design template {identifier}."
             raise APIError(404, "NOT_FOUND", message)

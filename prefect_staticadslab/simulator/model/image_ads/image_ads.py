@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.resources.ids import find
 
 
 class ImageAds:
@@ -46,6 +47,18 @@ class ImageAds:
                 if rendering.version_id == name:
                     return job, rendering
         return None
+
+    def job_of(self, job_id: str) -> tuple[Job, Rendering]:
+        """The ad and the rendering that a job is for.
+
+        Raises:
+            APIError: 404.
+        """
+        for job in self.jobs.values():
+            for rendering in job.renderings:
+                if rendering.job_id == job_id:
+                    return job, rendering
+        raise APIError(404, "NOT_FOUND", f"There is no job {job_id}.")
 
     def age(self, seconds: float) -> None:
         """Makes all of them so many seconds older."""
