@@ -133,7 +133,7 @@ async def test_design_templates_by_id_are_asked_for_a_hundred_at_a_time() -> Non
 async def test_a_retried_create_asks_with_the_same_key(
     task: Task[..., Any], fields: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    trouble = error(409, "IDEMPOTENCY_CONFLICT")
+    trouble = error(503, "UNAVAILABLE")
     retried = task.with_options(retry_delay_seconds=0)
     async with scripted([trouble, trouble, data({"id": "x_1", "name": "A"})]) as server:
         made = await run_once(retried, credentials_for(server.url), **fields)

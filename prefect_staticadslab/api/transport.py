@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -53,6 +54,8 @@ CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
 PAGE_SIZE: Final = 100
+
+_sleep = asyncio.sleep
 
 _REFUSED_BATCH: Final = (
     BadRequestError,
@@ -261,9 +264,8 @@ class Transport:
         )
         async for this_try in retrying(policy):
             with this_try:
-                async with self.limiter.turn(create=is_create) as turn:
+                async with self._turn(policy, create=is_create) as turn:
                     try:
-                        policy.check_may_send()
                         if on_send is not None:
                             on_send()
                     except BaseException:
@@ -279,6 +281,19 @@ class Transport:
                 )
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
+
+    @asynccontextmanager
+    async def _turn(self, policy: RetryPolicy, *, create: bool) -> AsyncIterator[Turn]:
+        """A turn at the rate limit, when the lock on the idempotency key is in nobody's way."""
+        while True:
+            if delay := policy.delay():
+                await _sleep(delay)
+            async with self.limiter.turn(create=create) as turn:
+                # The turn may have been long in coming.
+                if not policy.delay():
+                    yield turn
+                    return
+                turn.not_sent = True
 
     async def _send_once(
         self, request: httpx.Request, path: str, turn: Turn, seconds: float

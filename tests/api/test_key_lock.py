@@ -137,6 +137,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             yield one_try()
             tries += 1
 
+    async def sleep(seconds: float) -> None:
+        made.now += seconds
+
+    monkeypatch.setattr(transport, "_sleep", sleep)
     monkeypatch.setattr(transport, "retrying", retrying)
     monkeypatch.setattr(transport, "RetryPolicy", partial(RetryPolicy, clock=made))
     return made

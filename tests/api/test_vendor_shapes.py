@@ -219,6 +219,8 @@ async def test_one_bad_id_hides_no_other_ad(refused: bytes) -> None:
             "https://pay.example/x",
         ),
         ({}, "Empty.", BILLING_URL),
+        ({"topUpUrl": "https://pay.example/b"}, "Empty.", "https://pay.example/b"),
+        ({"details": {"top_up_url": "https://pay.example/c"}}, "Empty.", "https://pay.example/c"),
         ({"top_up_url": "javascript:alert(1)"}, "Empty.", BILLING_URL),
         ({"top_up_url": "http://pay.example"}, "Empty.", BILLING_URL),
         ({"top_up_url": 7}, "Empty.", BILLING_URL),

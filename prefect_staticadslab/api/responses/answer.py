@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +28,8 @@ _TELLING_WITHOUT_A_BODY = (httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.TOO
 
 _TOPS: Final = {"data", "deleted", "results"}
 """What an answer has at its top: the envelope's `data`; and two endpoints answer without it."""
+
+_TOP_UP: Final = ("top_up_url", "topUpUrl", "topup_url")
 
 _URL: Final = re.compile(r"https://[\w.~:/?#@!$&*+,;=%-]{1,180}[\w/=#&-]", re.ASCII)
 
@@ -107,10 +110,18 @@ def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticA
         replayed=_is_replayed(response),
     )
     if isinstance(failure, InsufficientBalanceError):
-        told = (error.get("top_up_url"), response.body.get("top_up_url"), message)
-        urls = (_URL.search(text) for text in told if isinstance(text, str))
-        failure.top_up_url = next((url[0] for url in urls if url), BILLING_URL)
+        failure.top_up_url = _top_up_url(error, message)
     return failure
+
+
+def _top_up_url(error: Mapping[str, Any], message: str) -> str:
+    """Where the API says that the wallet is topped up; the places are the vendor's cookbook's."""
+    details = error.get("details")
+    told = [
+        where.get(name) for where in (error, details) if isinstance(where, dict) for name in _TOP_UP
+    ]
+    urls = (_URL.search(text) for text in (*told, message) if isinstance(text, str))
+    return next((url[0] for url in urls if url), BILLING_URL)
 
 
 def _is_replayed(response: APIResponse) -> bool:

@@ -39,18 +39,6 @@ _FROM_A_PROXY: Final = (502, 504)
 """Statuses that say nothing of what the API behind the proxy is doing."""
 
 
-class TooEarlyError(Exception):
-    """Raised in place of sending a request: the API may still be working on it.
-
-    Attributes:
-        seconds: How long to wait.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
 class RetryPolicy:
     """Decides, for one request, whether and when it is sent once more.
 
@@ -78,14 +66,9 @@ class RetryPolicy:
         self._refused_since: float | None = None
         self._undecided = False
 
-    def check_may_send(self) -> None:
-        """Called when it could go out.
-
-        Raises:
-            TooEarlyError: The API may still be working on it, and its lock may have lapsed.
-        """
-        if self._key_lock and (delay := self._key_lock.delay(self._clock())):
-            raise TooEarlyError(delay)
+    def delay(self) -> float:
+        """Seconds until it may go out: the API may be working on it, and its lock have lapsed."""
+        return self._key_lock.delay(self._clock()) if self._key_lock else 0.0
 
     def sent(self) -> None:
         """It goes out."""
@@ -99,8 +82,6 @@ class RetryPolicy:
 
     def __call__(self, error: Exception) -> bool | float:
         """Whether to send it again after an error; or in how many seconds at least."""
-        if isinstance(error, TooEarlyError):
-            return error.seconds
         if _is_from_the_api(error):
             self.answered()
         if isinstance(error, StaticAdsLabError):
@@ -114,9 +95,9 @@ class RetryPolicy:
             return False
         self._left -= 1
         logger.info("Trying again after: %s", error)
-        asked = error.retry_after if isinstance(error, APIStatusError) else None
-        delay = self._key_lock.delay(now) if self._key_lock else 0.0
-        return max(delay, asked or 0.0) or (True if asked is None else asked)
+        if isinstance(error, APIStatusError) and error.retry_after is not None:
+            return error.retry_after
+        return True
 
     def _is_worth_another_try(self, error: Exception, now: float) -> bool:
         if not isinstance(error, _RETRIED) or self._left <= 0:
