@@ -13,7 +13,7 @@ from prefect_staticadslab.contract.findings import Findings
 from prefect_staticadslab.contract.kinds import IMAGE_ADS
 from prefect_staticadslab.contract.probes import finished_ads, lists, refusals
 from prefect_staticadslab.contract.timing import Timing
-from prefect_staticadslab.contract.verdicts import Verdict
+from prefect_staticadslab.contract.verdicts import Verdict, unseen
 
 QUESTIONS: Final = 55
 """About how many requests all of it takes."""
@@ -64,6 +64,8 @@ async def ask_description(exchange: Exchange, findings: Findings) -> None:
         served = description.served(reply)
         findings.add("description", served)
         if served.verdict is not Verdict.HOLDS:
+            for name in DESCRIBED:
+                findings.add(name, unseen("there is no description"))
             return
         described = description.Description.of(reply.body)
         findings.add("described-calls", described.calls())
