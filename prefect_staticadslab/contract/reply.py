@@ -59,6 +59,12 @@ class Reply:
         return [item for item in listed if isinstance(item, dict)]
 
     @property
+    def has_more(self) -> bool | None:
+        """Whether its list goes on; None if it does not say."""
+        more = self.body.get("has_more") if self.is_json else None
+        return more if isinstance(more, bool) else None
+
+    @property
     def error(self) -> dict[str, Any]:
         """Its error, if it says no."""
         error = self.body.get("error") if self.is_json else None

@@ -14,7 +14,7 @@ from prefect_staticadslab.contract.calls import (
     TEMPLATE_UPLOAD,
     Call,
 )
-from prefect_staticadslab.contract.checks.schemas import Document, json_types
+from prefect_staticadslab.contract.checks.schemas import Document, as_list, as_object, json_types
 from prefect_staticadslab.contract.kinds import DESIGN_TEMPLATES
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, unseen
@@ -124,9 +124,12 @@ class Description:
         operations: dict[str, dict[str, Mapping[str, Any]]] = {}
         for path, item in _paths(self.document.root).items():
             resolved = self.document.resolved(item)
-            shared = resolved.get("parameters") or []
+            shared = as_list(resolved.get("parameters"))
             methods = {
-                method: {**operation, "parameters": [*shared, *(operation.get("parameters") or [])]}
+                method: {
+                    **operation,
+                    "parameters": [*shared, *as_list(operation.get("parameters"))],
+                }
                 for method, operation in resolved.items()
                 if isinstance(operation, dict)
             }
@@ -141,7 +144,7 @@ class Description:
 
     def _answer(self, call: Call, operation: Mapping[str, Any]) -> dict[str, Any] | None:
         """The properties of the resource that a success carries."""
-        responses = operation.get("responses") or {}
+        responses = as_object(operation.get("responses"))
         for status in _SUCCESSES:
             if status in responses:
                 schema = self.document.content(responses[status], JSON)
@@ -177,9 +180,8 @@ class _Body:
     required: frozenset[str]
 
 
-def _paths(root: Mapping[str, Any]) -> dict[str, Any]:
-    paths = root.get("paths")
-    return paths if isinstance(paths, dict) else {}
+def _paths(root: Mapping[str, Any]) -> Mapping[str, Any]:
+    return as_object(root.get("paths"))
 
 
 def _shape(path: str) -> str:

@@ -91,7 +91,8 @@ def record(reply: Reply) -> Seen:
     if other := not_told(reply):
         return other
     odd = unreadable(JobRecord, reply.resource) if reply.is_success else [reply.result]
-    return holds_if(not odd, ", ".join(odd) or str(reply.resource.get("status")), reply)
+    told = ", ".join(odd) or f"status {reply.resource.get('status')}"
+    return holds_if(not odd, told, reply)
 
 
 def id_prefixes(lists: Lists) -> Seen:
@@ -171,7 +172,7 @@ def _has_prefix(kind: Kind, name: object) -> bool:
 
 
 def _has_price(ad: Mapping[str, Any]) -> bool:
-    sku = ad.get("sku_code")
+    sku = str(ad.get("sku_code"))
     return sku in PRICE_USD and (sku == EDITABLE_IMAGE_AD) == bool(ad.get("editable"))
 
 

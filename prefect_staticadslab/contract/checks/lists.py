@@ -25,7 +25,7 @@ TWO: Final = 2
 def has_more(lists: Lists) -> Seen:
     """Whether each list says if it goes on."""
     read = [reply for reply in lists.values() if reply.is_success]
-    odd = [reply for reply in read if not isinstance(reply.body.get("has_more"), bool)]
+    odd = [reply for reply in read if reply.has_more is None]
     if not read:
         return unseen("no list could be read")
     if odd:
@@ -51,7 +51,7 @@ def cursors(ids: Sequence[str], first: Reply, second: Reply) -> Seen:
     if other := not_told(first) or not_told(second):
         return other
     pages = [ids_of(first), ids_of(second)]
-    if first.body.get("has_more") is False:
+    if first.has_more is False:
         return differs(f"{first}: it says that nothing follows", first, second)
     text = f"{len(pages[0])} and {len(pages[1])} items, in the order of the list"
     if pages != [[ids[0]], [ids[1]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,16 @@ DEEPEST: Final = 30
 _COMBINED: Final = ("allOf", "anyOf", "oneOf")
 _NUMBERS: Final = frozenset(("number", "integer"))
 _ANYTHING: Final = frozenset(("object", "array", "string", "number", "integer", "boolean"))
+
+
+def as_object(part: Any) -> Mapping[str, Any]:
+    """A part of a document that should be an object, or an empty one."""
+    return part if isinstance(part, Mapping) else {}
+
+
+def as_list(part: Any) -> Sequence[Any]:
+    """A part of a document that should be a list, or an empty one."""
+    return part if isinstance(part, list) else ()
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,7 @@ class Document:
 
     def content(self, part: Any, kind: str) -> Any:
         """The schema of a body or an answer of this media type."""
-        content = self.resolved(part).get("content")
-        entries = content if isinstance(content, Mapping) else {}
-        for name, entry in entries.items():
+        for name, entry in as_object(self.resolved(part).get("content")).items():
             if str(name).partition(";")[0].strip() == kind:
                 return self.resolved(entry).get("schema")
         return None
@@ -62,9 +70,7 @@ class Document:
         """The properties of an object, of all alternatives together."""
         found: dict[str, Any] = {}
         for part in self._parts(schema):
-            properties = part.get("properties")
-            if isinstance(properties, Mapping):
-                found.update(properties)
+            found.update(as_object(part.get("properties")))
         return found
 
     def required(self, schema: Any) -> frozenset[str]:
@@ -75,11 +81,11 @@ class Document:
         part = self.resolved(schema)
         if not part or not depth:
             return frozenset()
-        found = frozenset(map(str, part.get("required") or ()))
-        for each in part.get("allOf") or ():
+        found = frozenset(map(str, as_list(part.get("required"))))
+        for each in as_list(part.get("allOf")):
             found |= self._required(each, depth - 1)
         for name in ("anyOf", "oneOf"):
-            choices = [self._required(each, depth - 1) for each in part.get(name) or ()]
+            choices = [self._required(each, depth - 1) for each in as_list(part.get(name))]
             found |= frozenset.intersection(*choices) if choices else frozenset()
         return found
 
@@ -101,7 +107,7 @@ class Document:
             return
         yield part
         for name in _COMBINED:
-            for each in part.get(name) or ():
+            for each in as_list(part.get(name)):
                 yield from self._parts(each, depth - 1)
 
 
@@ -130,9 +136,9 @@ def _wider(types: frozenset[str]) -> frozenset[str]:
 
 def _types_of(part: Mapping[str, Any]) -> set[str]:
     told = part.get("type")
-    types = {told} if isinstance(told, str) else set(map(str, told or ()))
+    types = {told} if isinstance(told, str) else set(map(str, as_list(told)))
     if "enum" in part or "const" in part:
-        values = part.get("enum") or [part.get("const")]
+        values = as_list(part.get("enum")) or [part.get("const")]
         types |= {_type_of(value) for value in values}
     if not types and "properties" in part:
         types.add("object")

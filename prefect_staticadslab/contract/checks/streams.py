@@ -11,7 +11,7 @@ from prefect_staticadslab.contract.exchange import LAST_EVENTS, Stream
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, holds_if, unseen
 
 KNOWN_EVENTS: Final = LAST_EVENTS | {"started", "progress", "heartbeat"}
-ENDED: Final = frozenset(("completed", "failed"))
+ENDED: Final = ("completed", "failed")
 
 
 def of_finished_ad(stream: Stream) -> Seen:

@@ -15,6 +15,7 @@ from prefect_staticadslab.api.transport import encoded
 from prefect_staticadslab.api.web import WebGate, ask, web_client
 from prefect_staticadslab.contract.assumptions import ASSUMPTIONS
 from prefect_staticadslab.contract.checks import one_ad, refusals, streams
+from prefect_staticadslab.contract.checks.answers import is_text
 from prefect_staticadslab.contract.checks.fields import Lists, progress
 from prefect_staticadslab.contract.exchange import Exchange, NoAnswerError, Stream
 from prefect_staticadslab.contract.findings import Findings
@@ -24,6 +25,7 @@ from prefect_staticadslab.contract.kinds import (
     DESIGN_TEMPLATES,
     IMAGE_ADS,
     PRODUCTS,
+    Kind,
 )
 from prefect_staticadslab.contract.probes import finished_ads
 from prefect_staticadslab.contract.probes.refusals import new_key
@@ -123,22 +125,33 @@ def ingredients(lists: Lists) -> dict[str, str] | None:
     It says nothing but the four ids, so that it is a flat ad.
     """
 
-    def items(kind: Any) -> list[dict[str, Any]]:
-        return lists[kind].items if kind in lists else []
-
-    template = next((t for t in items(DESIGN_TEMPLATES) if t.get("status") == "completed"), None)
-    brands = {brand.get("id") for brand in items(BRANDS)}
-    products = {p.get("id"): p for p in items(PRODUCTS) if p.get("brand_id") in brands}
-    audience = next((a for a in items(AUDIENCES) if a.get("product_id") in products), None)
+    products = {product["id"]: product for product in _items(lists, PRODUCTS, "brand_id")}
+    brands = [brand["id"] for brand in _items(lists, BRANDS)]
+    template = next(
+        (t for t in _items(lists, DESIGN_TEMPLATES) if t.get("status") == "completed"), None
+    )
+    audience = next(
+        (
+            audience
+            for audience in _items(lists, AUDIENCES, "product_id")
+            if products.get(audience["product_id"], {}).get("brand_id") in brands
+        ),
+        None,
+    )
     if template is None or audience is None:
         return None
-    product = products[audience["product_id"]]
     return {
-        "design_template_id": str(template["id"]),
-        "brand_id": str(product["brand_id"]),
-        "product_id": str(product["id"]),
-        "audience_id": str(audience["id"]),
+        "design_template_id": template["id"],
+        "brand_id": products[audience["product_id"]]["brand_id"],
+        "product_id": audience["product_id"],
+        "audience_id": audience["id"],
     }
+
+
+def _items(lists: Lists, kind: Kind, *names: str) -> list[dict[str, Any]]:
+    """What there is of a kind, and has an id and these other ids."""
+    listed = lists[kind].items if kind in lists else []
+    return [item for item in listed if all(is_text(item.get(name)) for name in ("id", *names))]
 
 
 async def _ask_again(
