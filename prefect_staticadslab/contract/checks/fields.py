@@ -117,7 +117,7 @@ def times(lists: Lists) -> Seen:
 def statuses(lists: Lists) -> Seen:
     """Whether jobs have no other states than three."""
     found = {
-        str(item["status"])
+        str(item["status"]) or "an empty text"
         for reply in lists.values()
         for item in reply.items
         if item.get("status") is not None

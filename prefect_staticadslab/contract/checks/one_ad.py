@@ -44,7 +44,7 @@ def replay(reply: Reply, ad_id: str) -> Seen:
 def states(polls: Sequence[Reply]) -> Seen:
     """Whether the ad went from `processing` to its end, and had a picture only then."""
     ads = [reply.resource for reply in polls if reply.is_success]
-    passed = list(dict.fromkeys(str(ad.get("status")) for ad in ads))
+    passed = list(dict.fromkeys(str(ad.get("status") or "no status") for ad in ads))
     if not ads:
         return unseen("no poll was answered")
     early = any(ad.get("image_url") for ad in ads if ad.get("status") == PROCESSING)
