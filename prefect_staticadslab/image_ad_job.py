@@ -39,8 +39,8 @@ class ImageAdRun(JobRun[ImageAd]):
         credentials = StaticAdsLabCredentials.from_environment()
         triggered = ImageAdJob(
             credentials=credentials,
-            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+            design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+            product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
         ).trigger()
 
         # Later, or in another process:
@@ -151,8 +151,8 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
 
         ImageAdJob(
             credentials=StaticAdsLabCredentials.load("BLOCK_NAME"),
-            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+            design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+            product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
         ).save("BLOCK_NAME", overwrite=True)
 
         @flow

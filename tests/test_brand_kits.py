@@ -23,7 +23,7 @@ from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import ROOT, simulated_ids
 
 HARBOR_ROAST = make_id("brand", "Harbor Roast")

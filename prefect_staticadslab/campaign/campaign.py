@@ -14,7 +14,6 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
@@ -27,6 +26,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
 B = TypeVar("B", bound=Batch[Any])

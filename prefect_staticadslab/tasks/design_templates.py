@@ -137,7 +137,7 @@ async def update_design_template(
 
         @flow
         async def bigger_headline(credentials: StaticAdsLabCredentials) -> int:
-            template = await get_design_template(credentials, "dt_5fa077e4b271")
+            template = await get_design_template(credentials, "dt_5fa077e4b2718d5f")
             tree = template.current_json_tree
             for node in tree["children"]:
                 if node["type"] == "TEXT":

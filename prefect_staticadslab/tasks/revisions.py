@@ -71,8 +71,9 @@ async def revise_image_ad(
         @flow
         async def second_thoughts(credentials: StaticAdsLabCredentials) -> list[str]:
             request = ImageAdRequest(
-                design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", editable=True,
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
+                editable=True,
             )
             ad = await create_image_ad(credentials, request)
             first = await wait_for_image_ad(credentials, ad.id)

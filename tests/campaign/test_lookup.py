@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.campaign.shop import sheet
 from tests.conftest import simulated_ids
 from tests.scripted import answer, scripted

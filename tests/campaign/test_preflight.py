@@ -14,7 +14,8 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id, seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.scripted import answer, error, scripted
 

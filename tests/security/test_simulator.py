@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image, ImageFile
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.http import fetch, request_body
+from prefect_staticadslab.simulator.http import request_body
+from prefect_staticadslab.simulator.http.calls import fetch
 from prefect_staticadslab.simulator.model import uploads
 from tests.conftest import simulated_ids
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -169,19 +170,79 @@ def test_figma_renders_become_the_ads_pictures(
             "current_json_tree": ad["current_json_tree"],
             "figma_render_base64": base64.b64encode(render).decode(),
         }
-        (synced,) = api.post("/v1/image-ads/sync", json={"items": [item]}).json()["data"]
+        answer = api.post("/v1/image-ads/sync", json={"items": [item]})
+        assert answer.status_code == 200
+        (result,) = answer.json()["data"]["results"]
+        assert (result["id"], result["success"], result["error"]) == (ad["id"], True, None)
+    synced = api.get(f"/v1/image-ads/{ad['id']}").json()["data"]
     assert httpx.get(synced["figma_render_url"]).content == renders[1]
     assert httpx.get(synced["initial_figma_render_url"]).content == renders[0]
     assert httpx.get(synced["image_url"]).content == renders[1]
-    assert api.post("/v1/image-ads/sync", json={"items": [item] * 11}).status_code == 400
-    broken = {**item, "figma_render_base64": "no picture"}
-    assert api.post("/v1/image-ads/sync", json={"items": [broken]}).status_code == 400
+    newest = api.get(f"/v1/image-ads/{ad['id']}/versions").json()["data"][0]
+    assert (newest["id"], newest["image_url"]) == (result["version_id"], synced["image_url"])
+
+
+def test_an_item_of_a_sync_that_fails_keeps_no_other_from_its_version(
+    simulator: SimulatorServer, api: httpx.Client
+) -> None:
+    ads = [editable_ad(simulator, api) for _ in range(2)]
+    flat = editable_ad(simulator, api, editable=False)
+    simulator.api.settings = replace(simulator.api.settings, speed=0.01)
+    busy = api.post("/v1/image-ads", json={**simulated_ids(), "editable": True}).json()["data"]
+    item = {
+        "current_json_tree": ads[0]["current_json_tree"],
+        "figma_render_base64": base64.b64encode(picture()).decode(),
+    }
+    items = [
+        {**item, "id": ads[0]["id"]},
+        {**item, "id": "ia_none"},
+        {**item, "id": flat["id"]},
+        {**item, "id": busy["id"]},
+        {**item, "id": ads[1]["id"], "figma_render_base64": "data:image/png;base64,no"},
+        {**item, "id": ads[1]["id"], "current_json_tree": []},
+        {**item, "id": ads[1]["id"]},
+    ]
+    answer = api.post("/v1/image-ads/sync", json={"items": items})
+    results = answer.json()["data"]["results"]
+    assert (answer.status_code, [r["id"] for r in results]) == (200, [i["id"] for i in items])
+    assert [r["error"]["code"] if r["error"] else None for r in results] == [
+        None,
+        "NOT_FOUND",
+        "NOT_EDITABLE",
+        "CONFLICT",
+        "VALIDATION_ERROR",
+        "VALIDATION_ERROR",
+        None,
+    ]
+    assert [r["success"] for r in results] == [r["version_id"] is not None for r in results]
+    for ad in ads:
+        assert len(api.get(f"/v1/image-ads/{ad['id']}/versions").json()["data"]) == 2
+
+
+def test_no_body_may_have_more_than_15_mb(api: httpx.Client) -> None:
+    render = "A" * (4 * 1024 * 1024)
+    items = [{"id": "ia_1", "current_json_tree": {}, "figma_render_base64": render}] * 4
+    content = picture().ljust(15 * 1024 * 1024 - 50)  # a form has more around it
+    answers = [
+        api.post("/v1/image-ads/sync", json={"items": items}),
+        api.post("/v1/brands", json={"name": "x", "description": "A" * 15 * 1024 * 1024}),
+        upload(api, content),
+        api.post("/v1/design-templates", files={"file": ("a.png", content, "image/png")}),
+    ]
+    assert [answer.status_code for answer in answers] == [413] * 4
+    assert api.post("/v1/image-ads/sync", json={"items": items[:3]}).status_code == 200
+
+
+@pytest.mark.parametrize("items", [None, [], {}, [{}] * 11, [{"id": 7}], ["ia_1"]])
+def test_a_sync_of_no_items_or_too_many_is_refused(items: Any, api: httpx.Client) -> None:
+    answer = api.post("/v1/image-ads/sync", json={"items": items})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
 
 
 def test_an_ad_that_was_deleted_is_gone(simulator: SimulatorServer, api: httpx.Client) -> None:
     ad = editable_ad(simulator, api)
     answer = api.delete(f"/v1/image-ads/{ad['id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
     assert answer.headers["RateLimit-Limit"] == "10000"
     assert api.get(f"/v1/image-ads/{ad['id']}").status_code == 404
     assert api.delete(f"/v1/image-ads/{ad['id']}").status_code == 404
@@ -240,6 +301,36 @@ def test_a_reference_may_be_an_address_on_this_machine(
         assert answer.status_code == status
 
 
+def test_a_deleted_template_is_listed_apart_and_can_be_restored(
+    simulator: SimulatorServer, api: httpx.Client
+) -> None:
+    ad = editable_ad(simulator, api)
+    identifier = ad["design_template_id"]
+    path, deleted = f"/v1/design-templates/{identifier}", {"deleted": "true"}
+    template = api.get(path).json()["data"]
+
+    def listed(**query: str) -> list[str]:
+        return [t["id"] for t in api.get("/v1/design-templates", params=query).json()["data"]]
+
+    assert api.post(f"{path}/restore").status_code == 404
+    answer = api.delete(path)
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
+    change = {"current_json_tree": template["current_json_tree"]}
+    for again in (api.get(path), api.patch(path, json=change), api.delete(path)):
+        assert (again.status_code, again.json()["error"]["code"]) == (404, "NOT_FOUND")
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 404
+    assert identifier not in listed()
+    assert listed(ids=identifier) == []
+    assert listed(**deleted) == [identifier]
+    assert httpx.get(ad["image_url"]).status_code == 200
+
+    restored = api.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()["data"]) == (200, template)
+    assert listed(**deleted) == []
+    assert identifier in listed()
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 202
+
+
 def test_templates_are_filtered_and_changed(api: httpx.Client) -> None:
     path = "/v1/design-templates"
     sale = api.get(path, params={"ad_format": "Sale"}).json()["data"]
@@ -271,7 +362,7 @@ def test_an_image_is_served_as_it_was_uploaded_and_small(api: httpx.Client) -> N
     assert max(small.size) == 150
     assert api.get("/v1/images", params={"image_type": "logo"}).json()["data"] == []
     assert api.get(f"/v1/images/{image['id']}").json()["data"] == image
-    assert api.delete(f"/v1/images/{image['id']}").status_code == 204
+    assert api.delete(f"/v1/images/{image['id']}").json() == {"deleted": True}
     assert httpx.get(image["src"]).status_code == 404
 
 
@@ -315,8 +406,10 @@ def test_a_catalogue_is_built_and_taken_down(api: httpx.Client) -> None:
         f"products/{product_id}",
         f"brands/{brand_id}",
     ):
-        assert api.delete(f"/v1/{path}").status_code == 204
+        deleted = api.delete(f"/v1/{path}")
+        assert (deleted.status_code, deleted.json()) == (200, {"deleted": True})
         assert api.get(f"/v1/{path}").status_code == 404
+        assert api.delete(f"/v1/{path}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -338,6 +431,35 @@ def test_what_makes_no_sense_is_not_created(
     assert answer.status_code == status
     if field:
         assert field in [d["field"] for d in answer.json()["error"]["details"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "brands/prod_1", None),
+        ("PATCH", "audiences/brand_1", {"name": "x"}),
+        ("DELETE", "images/ia_1", None),
+        ("GET", "image-ads/dt_1", None),
+        ("GET", "image-ads/1", None),
+        ("PATCH", "image-ads/iav_1", {"current_json_tree": {}}),
+        ("GET", "image-ads/aud_1/versions", None),
+        ("GET", "design-templates/ia_1", None),
+        ("DELETE", "design-templates/img_1", None),
+        ("POST", "design-templates/ia_1/restore", None),
+        ("POST", "image-ads", {**simulated_ids(), "brand_id": "prod_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "design_template_id": "brand_1"}),
+        ("POST", "image-ads", {**simulated_ids(), "product_variant_id": "prod_1"}),
+        ("POST", "products", {"name": "x", "brand_id": "prod_1"}),
+        ("POST", "audiences", {"name": "x", "product_id": "brand_1"}),
+    ],
+)
+def test_an_id_of_something_else_is_told_from_one_that_does_not_exist(
+    method: str, path: str, body: Any, api: httpx.Client
+) -> None:
+    answer = api.request(method, f"/v1/{path}", json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "VALIDATION_ERROR")
+    assert "begin with" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from PIL import Image
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, start
 
@@ -107,6 +107,15 @@ def test_keys_have_scopes(simulator: SimulatorServer) -> None:
         assert create(reader).json()["error"]["code"] == "FORBIDDEN"
 
 
+def test_the_account_says_whose_key_it_is_and_what_it_may_do(simulator: SimulatorServer) -> None:
+    with client_of(simulator, READ_ONLY_API_KEY) as reader:
+        account = reader.get("/v1/account").json()["data"]
+    assert account.keys() == {"organization", "api_key"}
+    assert account["organization"] == {"name": "Simulated Shops"}
+    assert account["api_key"].keys() == {"scopes"}
+    assert {scope.partition(":")[2] for scope in account["api_key"]["scopes"]} == {"read"}
+
+
 def test_idempotency_replays_conflicts_and_forgets() -> None:
     with SimulatorServer(rate_limit=1000, key_seconds=3600) as server, client_of(server) as http:
         first, again = create(http, "k", prompt="a"), create(http, "k", prompt="a")
@@ -157,9 +166,15 @@ def test_a_window_rolls_for_each_key() -> None:
     assert windows.admit("one", 80)["RateLimit-Reset"] == "40"
 
 
-def test_the_wallet_ends(simulator: SimulatorServer) -> None:
+def test_a_wallet_that_is_empty_says_what_is_missing_and_where_to_pay() -> None:
     with SimulatorServer(wallet_usd=1.5) as server, client_of(server) as http:
-        assert [create(http).status_code for _ in range(2)] == [202, 402]
+        assert create(http).status_code == 202
+        refused = create(http, editable=True)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (402, "INSUFFICIENT_BALANCE")
+    assert error["top_up_url"] == "https://www.staticadslab.com/settings?tab=billing"
+    for told in ("4.00 USD", "0.50 USD", "3.50 USD", error["top_up_url"]):
+        assert told in error["message"]
 
 
 def test_batches_and_filters(http: httpx.Client) -> None:

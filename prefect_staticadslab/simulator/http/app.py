@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from prefect_staticadslab.simulator.http.answers import error_response
 from prefect_staticadslab.simulator.http.control import control_routes
-from prefect_staticadslab.simulator.http.endpoint import error_response
 from prefect_staticadslab.simulator.http.routes import api_routes
 from prefect_staticadslab.simulator.http.served_files import file_routes
 from prefect_staticadslab.simulator.model.errors import APIError

@@ -1,68 +1,155 @@
-"""The table of all calls: path, what answers it, the scope that it needs, and its method."""
+"""The table of all calls: what answers them, the scope that they need, and their models."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.routing import Route
 
-from prefect_staticadslab.simulator.http import catalogue_calls as catalogue
-from prefect_staticadslab.simulator.http import image_ad_calls as image_ads
-from prefect_staticadslab.simulator.http import template_calls as templates
-from prefect_staticadslab.simulator.http.endpoint import Call, Handler, Reply, endpoint
+from prefect_staticadslab.simulator.http.calls import (
+    account,
+    catalogue,
+    design_templates,
+    figma_sync,
+    image_ads,
+    jobs,
+)
+from prefect_staticadslab.simulator.http.endpoint import endpoint
+from prefect_staticadslab.simulator.http.operation import Operation
+from prefect_staticadslab.simulator.model.catalogue.rules import RULES
+from prefect_staticadslab.simulator.model.resources import account as account_models
+from prefect_staticadslab.simulator.model.resources import catalogue as catalogue_models
+from prefect_staticadslab.simulator.model.resources import design_templates as template_models
+from prefect_staticadslab.simulator.model.resources import image_ads as ad_models
+from prefect_staticadslab.simulator.model.resources import queries
+from prefect_staticadslab.simulator.model.resources.envelopes import Deleted
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
-CATALOGUE_PATHS: Final = {
-    "brands": ("brands", "brands"),
-    "products": ("products", "products"),
-    "product-variants": ("product_variants", "products"),
-    "audiences": ("audiences", "audiences"),
-}
-"""By path: the resource type, and the resource whose scope it needs."""
+
+def operations() -> list[Operation]:
+    """All calls under `/v1`."""
+    return [
+        Operation("GET", "account", account.get_account, None, account_models.Account),
+        *_image_ads(),
+        Operation("GET", "jobs/{id}", jobs.get_job, "image_ads:read", ad_models.Job),
+        *_design_templates(),
+        *_images(),
+        *_catalogue("brands", "brands", "brands"),
+        *_catalogue("products", "products", "products"),
+        *_catalogue("product-variants", "product_variants", "products"),
+        *_catalogue("audiences", "audiences", "audiences"),
+    ]
 
 
 def api_routes(api: SimulatedAPI) -> list[Route]:
-    """All calls under `/v1`."""
+    """What answers them."""
+    return [endpoint(api, operation) for operation in operations()]
 
-    def call(path: str, handler: Handler, scope: str | None, method: str = "GET") -> Route:
-        return endpoint(api, f"/v1/{path}", handler, scope, method)
 
-    routes = [
-        call("account", _account, None),
-        call("image-ads", image_ads.create_image_ad, "image_ads:write", "POST"),
-        call("image-ads", image_ads.list_image_ads, "image_ads:read"),
-        call("image-ads/sync", image_ads.sync_image_ads, "image_ads:write", "POST"),
-        call("image-ads/{id}", image_ads.get_image_ad, "image_ads:read"),
-        call("image-ads/{id}", image_ads.revise_image_ad, "image_ads:write", "PATCH"),
-        call("image-ads/{id}", image_ads.delete_image_ad, "image_ads:write", "DELETE"),
-        call("image-ads/{id}/versions", image_ads.list_versions, "image_ads:read"),
-        call("image-ads/{id}/versions/{version}", image_ads.get_version, "image_ads:read"),
-        call("design-templates", templates.create_template, "design_templates:write", "POST"),
-        call("design-templates", templates.list_templates, "design_templates:read"),
-        call("design-templates/{id}", templates.get_template, "design_templates:read"),
-        call(
-            "design-templates/{id}",
-            templates.update_template,
-            "design_templates:write",
-            "PATCH",
+def _image_ads() -> list[Operation]:
+    read, write = "image_ads:read", "image_ads:write"
+    ad, version = ad_models.ImageAd, ad_models.ImageAdVersion
+    return [
+        Operation(
+            "POST",
+            "image-ads",
+            image_ads.create_image_ad,
+            write,
+            ad,
+            json=ad_models.NewImageAd,
+            status=202,
         ),
-        call("images", catalogue.upload_image, "images:write", "POST"),
-        call("images", catalogue.list_all("images"), "images:read"),
-        call("images/{id}", catalogue.get("images"), "images:read"),
-        call("images/{id}", catalogue.delete("images"), "images:write", "DELETE"),
+        Operation("GET", "image-ads", image_ads.list_image_ads, read, ad, queries.ImageAds),
+        Operation(
+            "POST",
+            "image-ads/sync",
+            figma_sync.sync_image_ads,
+            write,
+            ad_models.SyncResults,
+            json=ad_models.Sync,
+        ),
+        Operation("GET", "image-ads/{id}", image_ads.get_image_ad, read, ad, streams=True),
+        Operation(
+            "PATCH",
+            "image-ads/{id}",
+            image_ads.revise_image_ad,
+            write,
+            ad,
+            json=ad_models.ImageAdChange,
+        ),
+        Operation("DELETE", "image-ads/{id}", image_ads.delete_image_ad, write, Deleted),
+        Operation(
+            "GET",
+            "image-ads/{id}/versions",
+            image_ads.list_versions,
+            read,
+            version,
+            queries.Versions,
+        ),
+        Operation("GET", "image-ads/{id}/versions/{version}", image_ads.get_version, read, version),
     ]
-    for path, (resource_type, scope) in CATALOGUE_PATHS.items():
-        routes += [
-            call(path, catalogue.create(resource_type), f"{scope}:write", "POST"),
-            call(path, catalogue.list_all(resource_type), f"{scope}:read"),
-            call(f"{path}/{{id}}", catalogue.get(resource_type), f"{scope}:read"),
-            call(f"{path}/{{id}}", catalogue.update(resource_type), f"{scope}:write", "PATCH"),
-            call(f"{path}/{{id}}", catalogue.delete(resource_type), f"{scope}:write", "DELETE"),
-        ]
-    return routes
 
 
-async def _account(call: Call) -> Reply:
-    """Whose API key it is, and what it may do."""
-    api_key = call.request.headers["x-api-key"]
-    return Reply({"organization": {"name": "Simulated Shops"}, "scopes": call.api.scopes[api_key]})
+def _design_templates() -> list[Operation]:
+    read, write = "design_templates:read", "design_templates:write"
+    path, template = "design-templates", template_models.DesignTemplate
+    return [
+        Operation(
+            "POST",
+            path,
+            design_templates.create_template,
+            write,
+            template,
+            json=template_models.NewDesignTemplateFromUrl,
+            form=template_models.NewDesignTemplate,
+            status=202,
+        ),
+        Operation(
+            "GET", path, design_templates.list_templates, read, template, queries.DesignTemplates
+        ),
+        Operation("GET", f"{path}/{{id}}", design_templates.get_template, read, template),
+        Operation(
+            "PATCH",
+            f"{path}/{{id}}",
+            design_templates.update_template,
+            write,
+            template,
+            json=template_models.DesignTemplateChange,
+        ),
+        Operation("DELETE", f"{path}/{{id}}", design_templates.delete_template, write, Deleted),
+        Operation(
+            "POST", f"{path}/{{id}}/restore", design_templates.restore_template, write, template
+        ),
+    ]
+
+
+def _images() -> list[Operation]:
+    image = catalogue_models.Image
+    return [
+        Operation(
+            "POST",
+            "images",
+            catalogue.upload_image,
+            "images:write",
+            image,
+            form=catalogue_models.NewImage,
+            status=201,
+        ),
+        Operation(
+            "GET", "images", catalogue.list_all("images"), "images:read", image, queries.Images
+        ),
+        Operation("GET", "images/{id}", catalogue.get("images"), "images:read", image),
+        Operation("DELETE", "images/{id}", catalogue.delete("images"), "images:write", Deleted),
+    ]
+
+
+def _catalogue(path: str, resource_type: str, scope: str) -> list[Operation]:
+    rules, read, write = RULES[resource_type], f"{scope}:read", f"{scope}:write"
+    one, answer = f"{path}/{{id}}", rules.answer
+    return [
+        Operation(
+            "POST", path, catalogue.create(resource_type), write, answer, json=rules.new, status=201
+        ),
+        Operation("GET", path, catalogue.list_all(resource_type), read, answer, rules.query),
+        Operation("GET", one, catalogue.get(resource_type), read, answer),
+        Operation("PATCH", one, catalogue.update(resource_type), write, answer, json=rules.change),
+        Operation("DELETE", one, catalogue.delete(resource_type), write, Deleted),
+    ]

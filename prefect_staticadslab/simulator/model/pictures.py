@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,7 +32,7 @@ def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    template = api.template(job.body["design_template_id"], now())
+    template = api.design_templates.whatever(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
     tree = rendering.tree or api.first_tree(job)
@@ -104,17 +106,18 @@ _NEUTRAL: Final = ("#2B2D42", "#8D99AE", "#EDF2F4")
 
 
 def _colors(brand: Mapping[str, Any]) -> tuple[str, str, str]:
-    """A brand's three colours, dark to light; neutral ones if it has none."""
-    for palette in brand["color_palettes"]:
-        colors = palette.get("colors") if isinstance(palette, dict) else None
-        if isinstance(colors, list) and len(colors) > 2:
-            try:
-                for color in colors[:3]:
-                    ImageColor.getrgb(str(color))
-            except ValueError:
-                continue
-            return str(colors[0]), str(colors[1]), str(colors[2])
-    return _NEUTRAL
+    """A brand's first three colours, dark to light; neutral ones if it has fewer."""
+    found = list(islice(_hex_colors(brand["color_palettes"]), 3))
+    return (found[0], found[1], found[2]) if len(found) == 3 else _NEUTRAL
+
+
+def _hex_colors(palettes: object) -> Iterator[str]:
+    """The hex values in palettes of whatever shape."""
+    if isinstance(palettes, str) and re.fullmatch("#[0-9A-Fa-f]{6}", palettes):
+        yield palettes
+    elif isinstance(palettes, dict | list):
+        for each in palettes.values() if isinstance(palettes, dict) else palettes:
+            yield from _hex_colors(each)
 
 
 def _draw_texts(

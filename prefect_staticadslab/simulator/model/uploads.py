@@ -111,7 +111,7 @@ def image_resource(identifier: str, upload: Upload, fields: Mapping[str, Any]) -
         "format": upload.format,
         "size_bytes": len(upload.content),
         "alt_text": fields.get("alt_text"),
-        "image_type": fields["image_type"],
+        "image_type": fields.get("image_type"),
         "is_ai_generated": False,
         "logo_theme": fields.get("logo_theme"),
         "product_id": fields.get("product_id"),

@@ -7,15 +7,13 @@ from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.clock import timestamp
-from prefect_staticadslab.simulator.model.errors import job_failure, not_valid
-from prefect_staticadslab.simulator.model.trees import check_tree, template_tree
+from prefect_staticadslab.simulator.model.errors import job_failure
+from prefect_staticadslab.simulator.model.trees import template_tree
 from prefect_staticadslab.simulator.model.uploads import Upload
 
 TEMPLATE_PRICE: Final = Decimal("0.25")
 TEMPLATE_SECONDS: Final = (6.0, 12.0)
 """How long one takes to be made, at least and at most."""
-LONGEST_SUMMARY: Final = 500
-"""Characters of an update's `change_summary`."""
 
 PIXELS: Final = {
     "1:1": (1080, 1080),
@@ -88,19 +86,3 @@ def fields_from_reference(identifier: str, reference: Upload) -> dict[str, Any]:
 def nearest_ratio(width: int, height: int) -> str:
     """The template's aspect ratio that is nearest to a picture's."""
     return min(PIXELS, key=lambda r: abs(PIXELS[r][0] / PIXELS[r][1] - width / height))
-
-
-def tree_of_update(body: object) -> dict[str, Any]:
-    """The tree that an update holds.
-
-    Raises:
-        APIError: 400.
-    """
-    if not isinstance(body, dict):
-        raise not_valid(("body", "must be a JSON object"))
-    check_tree(body.get("current_json_tree"))
-    summary = body.get("change_summary")
-    if summary is not None and (not isinstance(summary, str) or len(summary) > LONGEST_SUMMARY):
-        raise not_valid(("change_summary", f"has at most {LONGEST_SUMMARY} characters"))
-    tree: dict[str, Any] = body["current_json_tree"]
-    return tree

@@ -4,39 +4,47 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Handler, Reply
-from prefect_staticadslab.simulator.http.paging import page
+from prefect_staticadslab.simulator.http.calls.paging import page
+from prefect_staticadslab.simulator.http.operation import DELETED, Call, Handler, Reply
 from prefect_staticadslab.simulator.model.clock import now
 from prefect_staticadslab.simulator.model.errors import not_valid
+from prefect_staticadslab.simulator.model.resources.queries import List
 from prefect_staticadslab.simulator.model.uploads import read_image
-
-IMAGE_TYPES: Final = ("product", "lifestyle", "logo", "background", "other")
 
 
 async def upload_image(call: Call) -> Reply:
     """Adds an image."""
+    upload = await asyncio.to_thread(read_image, *file_of(call))
+    return Reply(call.api.add_image(upload, call.fields, now()))
+
+
+def file_of(call: Call) -> tuple[str, bytes]:
+    """The name and the content of the file in a form.
+
+    Raises:
+        APIError: 400 if the field is no file.
+    """
     if "file" not in call.files:
         raise not_valid(("file", "is required"))
-    if call.body.get("image_type") not in IMAGE_TYPES:
-        raise not_valid(("image_type", f"is one of {', '.join(IMAGE_TYPES)}"))
-    if call.body.get("logo_theme") not in (None, "light", "dark"):
-        raise not_valid(("logo_theme", "is light or dark"))
-    upload = await asyncio.to_thread(read_image, *call.files["file"])
-    return Reply(call.api.add_image(upload, call.body, now()), 201)
+    return call.files["file"]
 
 
 def create(resource_type: str) -> Handler:
     """What answers the call that adds a resource of this type."""
-    return _handler(
-        lambda call: Reply(call.api.catalog.create(resource_type, call.body, now()), 201)
-    )
+
+    async def answer(call: Call) -> Reply:
+        fields = call.sent.model_dump() if call.sent else {}
+        return Reply(call.api.catalog.create(resource_type, fields, now()))
+
+    return answer
 
 
 def list_all(resource_type: str) -> Handler:
     """What answers the call that lists resources of this type."""
-    return _handler(lambda call: page(call, list(call.api.catalog.all(resource_type).values())))
+    return _handler(
+        lambda call: page(call.asked(List), list(call.api.catalog.all(resource_type).values()))
+    )
 
 
 def get(resource_type: str) -> Handler:
@@ -47,7 +55,7 @@ def get(resource_type: str) -> Handler:
 def update(resource_type: str) -> Handler:
     """What answers the call that changes a resource of this type."""
     return _handler(
-        lambda call: Reply(call.api.catalog.update(resource_type, call.id, call.body, now()))
+        lambda call: Reply(call.api.catalog.update(resource_type, call.id, call.fields, now()))
     )
 
 
@@ -56,7 +64,7 @@ def delete(resource_type: str) -> Handler:
 
     def answer(call: Call) -> Reply:
         call.api.delete_resource(resource_type, call.id)
-        return Reply(None, 204)
+        return DELETED
 
     return _handler(answer)
 

@@ -9,20 +9,18 @@ from typing import Any, Final
 
 from starlette.responses import StreamingResponse
 
-from prefect_staticadslab.simulator.http.endpoint import Call, Reply
-from prefect_staticadslab.simulator.http.paging import page, wanted_ids
+from prefect_staticadslab.simulator.http.calls.paging import matching, page
+from prefect_staticadslab.simulator.http.operation import DELETED, Call, Reply
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.errors import APIError, job_failure, not_valid
+from prefect_staticadslab.simulator.model.errors import job_failure
 from prefect_staticadslab.simulator.model.image_ads.job import Job, current_step
+from prefect_staticadslab.simulator.model.resources.ids import find
+from prefect_staticadslab.simulator.model.resources.queries import ImageAds, Versions
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
-from prefect_staticadslab.simulator.model.trees import check_tree
-from prefect_staticadslab.simulator.model.uploads import Upload, decode_image
 
 HEARTBEAT_SECONDS: Final = 15.0
 STREAM_STEP_SECONDS: Final = 1.0
 """How often a stream looks at its job."""
-MOST_FIGMA_ITEMS: Final = 10
-"""Of one sync."""
 
 
 async def create_image_ad(call: Call) -> Reply:
@@ -31,25 +29,24 @@ async def create_image_ad(call: Call) -> Reply:
     api.creating += 1
     try:
         await asyncio.sleep(api.settings.answer_seconds)
-        return Reply(api.create_image_ad(call.body, now(), call.idempotency_key), 202)
+        return Reply(api.create_image_ad(call.fields, now(), call.idempotency_key))
     finally:
         api.creating -= 1
 
 
 async def list_image_ads(call: Call) -> Reply:
     """The ads of some ids, or a page of all of them, the newest first."""
-    api, moment = call.api, now()
-    ids = wanted_ids(call)
-    if ids is not None:
-        api.counts["batch reads"] += 1
-        ads = [api.jobs[i].resource(moment) for i in ids if i in api.jobs]
-        return Reply(ads, has_more=False)
-    return page(call, [job.resource(moment) for job in reversed(api.jobs.values())])
+    api, moment, query = call.api, now(), call.asked(ImageAds)
+    if query.ids is None:
+        return page(query, [job.resource(moment) for job in reversed(api.jobs.values())])
+    api.counts["batch reads"] += 1
+    ads = [api.jobs[i].resource(moment) for i in dict.fromkeys(query.ids) if i in api.jobs]
+    return Reply(matching(query, ads), has_more=False)
 
 
 async def get_image_ad(call: Call) -> Reply | StreamingResponse:
     """An ad, or the events of its job as a stream."""
-    job = call.api.image_ad(call.id)
+    job = call.api.image_ads.get(call.id)
     if "text/event-stream" in call.request.headers.get("accept", ""):
         return StreamingResponse(
             _events(call.api, job),
@@ -87,47 +84,21 @@ def _event(name: str, data: dict[str, Any] | None) -> str:
 
 async def revise_image_ad(call: Call) -> Reply:
     """Begins another rendering."""
-    return Reply(call.api.revise_image_ad(call.id, call.body, now()))
+    return Reply(call.api.revise_image_ad(call.id, call.fields, now()))
 
 
 async def delete_image_ad(call: Call) -> Reply:
     """Deletes an ad."""
     call.api.delete_image_ad(call.id)
-    return Reply(None, 204)
+    return DELETED
 
 
 async def list_versions(call: Call) -> Reply:
     """The versions of an ad, the newest first."""
-    return page(call, call.api.image_ad(call.id).versions(now()))
+    return page(call.asked(Versions), call.api.image_ads.get(call.id).versions(now()))
 
 
 async def get_version(call: Call) -> Reply:
     """A version of an ad."""
-    wanted = call.request.path_params["version"]
-    for version in call.api.image_ad(call.id).versions(now()):
-        if version["id"] == wanted:
-            return Reply(version)
-    raise APIError(404, "NOT_FOUND", f"There is no version {wanted}.")
-
-
-async def sync_image_ads(call: Call) -> Reply:
-    """Takes over what was changed in Figma."""
-    items = call.body.get("items") if isinstance(call.body, dict) else None
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_FIGMA_ITEMS:
-        raise not_valid(("items", f"has between 1 and {MOST_FIGMA_ITEMS} image ads"))
-    renders = [await _figma_render(number, item) for number, item in enumerate(items)]
-    return Reply(call.api.sync_image_ads(renders, now()))
-
-
-async def _figma_render(number: int, item: Any) -> tuple[str, dict[str, Any], Upload]:
-    """An item of a sync: the ad's id, its tree and its picture.
-
-    Raises:
-        APIError: 400 for what is missing, or 413 for a picture that is too large.
-    """
-    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
-        raise not_valid((f"items.{number}.id", "is required"))
-    check_tree(item.get("current_json_tree"))
-    field = f"items.{number}.figma_render_base64"
-    picture = await asyncio.to_thread(decode_image, item.get("figma_render_base64"), field)
-    return item["id"], item["current_json_tree"], picture
+    versions = {v["id"]: v for v in call.api.image_ads.get(call.id).versions(now())}
+    return Reply(find(versions, call.request.path_params["version"], "image ad version"))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import heapq
 from decimal import Decimal
+from typing import Final
 
 from prefect_staticadslab.simulator.model.errors import APIError
+
+TOP_UP_URL: Final = "https://www.staticadslab.com/settings?tab=billing"
+"""The vendor's own page, as its errors name it."""
 
 
 class Wallet:
@@ -31,8 +35,17 @@ class Wallet:
         """
         while self._returns and self._returns[0][0] <= now:
             self._set_aside -= heapq.heappop(self._returns)[1]
-        if self._set_aside + price > balance:
-            raise APIError(402, "INSUFFICIENT_BALANCE", "The wallet does not cover this.")
+        left = balance - self._set_aside
+        if price > left:
+            raise _insufficient(price, left)
         self._set_aside += price
         if returned_at is not None:
             heapq.heappush(self._returns, (returned_at, price))
+
+
+def _insufficient(price: Decimal, left: Decimal) -> APIError:
+    message = (
+        f"This costs {price:.2f} USD, and the wallet has {left:.2f} USD left: "
+        f"{price - left:.2f} USD are missing. Top up at {TOP_UP_URL}"
+    )
+    return APIError(402, "INSUFFICIENT_BALANCE", message, top_up_url=TOP_UP_URL)

@@ -20,7 +20,7 @@ async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     Example:
         ```python
         import asyncio
-        from prefect_staticadslab.background import all_of
+        from prefect_staticadslab.campaign.table.background import all_of
 
         async def double(x):
             return 2 * x
