@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import hashlib
+from typing import Final
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -19,6 +21,9 @@ from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.resources.checks import check
 from prefect_staticadslab.simulator.model.resources.ids import check_kind
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+
+WAITING_STEP_SECONDS: Final = 0.02
+"""How often a request that waits looks at the clock, which can be put forward."""
 
 
 def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
@@ -64,7 +69,7 @@ async def _answer_admitted(
     call = Call(request, api, idempotency_key, query, body, sent.files)
     if idempotency_key is None or operation.method not in ("POST", "PATCH"):
         api.counts["creates without a key"] += is_create
-        return _response(request, operation, await operation.handler(call))
+        return _response(request, operation, await _carry_out(operation, call))
     return await _answer_once(call, operation, api_key, idempotency_key, sent)
 
 
@@ -95,7 +100,7 @@ async def _answer_once(
         response.headers["Idempotent-Replayed"] = "true"
         return response
     try:
-        reply = await operation.handler(call)
+        reply = await _carry_out(operation, call)
     except BaseException:
         api.idempotency.forget(begun)
         raise
@@ -103,6 +108,18 @@ async def _answer_once(
         # A copy: the resources themselves change later, what was answered does not.
         api.idempotency.finish(begun, copy.deepcopy(reply.data))
     return _response(request, operation, reply)
+
+
+async def _carry_out(operation: Operation, call: Call) -> Reply | Response:
+    """What the call's handler answers; late, if that was ordered."""
+    api = call.api
+    wait = api.slow_answers.begin(now()) if operation.begins_job else None
+    if wait is not None:
+        api.counts["slow answers"] += 1
+        while now() < wait.until:  # noqa: ASYNC110
+            await asyncio.sleep(WAITING_STEP_SECONDS)
+        api.slow_answers.end(wait)
+    return await operation.handler(call)
 
 
 def _response(request: Request, operation: Operation, reply: Reply | Response) -> Response:

@@ -106,6 +106,12 @@ class Operation:
     streams: bool = False
 
     @cached_property
+    def begins_job(self) -> bool:
+        """Whether it begins what costs money or time: an ad, a template, or another rendering."""
+        places = ("image-ads", "image-ads/{id}", "design-templates", "design-templates/{id}")
+        return self.method in ("POST", "PATCH") and self.path in places
+
+    @cached_property
     def noun(self) -> str | None:
         """Of what the id in its path must be; None for one that has no prefix of its own."""
         noun = self.path.partition("/")[0].replace("-", " ").removesuffix("s")

@@ -10,6 +10,7 @@ from typing import Any, Final
 from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
 from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
+from prefect_staticadslab.simulator.model.admission.slow_answers import SlowAnswers
 from prefect_staticadslab.simulator.model.admission.wallet import Wallet
 from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalog
 from prefect_staticadslab.simulator.model.chance import (
@@ -53,6 +54,7 @@ class SimulatedAPI:
         files: Uploaded images, by the id of what they became.
         counts: What happened, for tests and for `/_simulator/stats`.
         creating: Creates of image ads that are being answered.
+        slow_answers: Which requests are answered late.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -67,6 +69,7 @@ class SimulatedAPI:
         self.files: dict[str, Upload] = {}
         self.counts: Counter[str] = Counter()
         self.creating = 0
+        self.slow_answers = SlowAnswers()
         self._rate_windows = RateWindows(
             self.settings.rate_limit, self.settings.rate_window_seconds
         )
@@ -273,5 +276,6 @@ class SimulatedAPI:
     def age(self, seconds: float) -> None:
         """Makes all that has happened so many seconds older: keys expire, jobs end."""
         self.idempotency.age(seconds)
+        self.slow_answers.age(seconds)
         self.image_ads.age(seconds)
         self.design_templates.age(seconds)
