@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from prefect_staticadslab.simulator.http.answers import error_response
 from prefect_staticadslab.simulator.http.control import control_routes
+from prefect_staticadslab.simulator.http.endpoint import admitted
 from prefect_staticadslab.simulator.http.routes import api_routes
 from prefect_staticadslab.simulator.http.served_files import file_routes
 from prefect_staticadslab.simulator.model.errors import APIError
@@ -21,19 +22,28 @@ BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab si
 <p>No ad is real here, and nothing is billed. API: <code>/v1</code>;
 counters: <a href="/_simulator/stats">/_simulator/stats</a>.</p>"""
 
-METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE")
+METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 
 
 def make_app(api: SimulatedAPI) -> Starlette:
     """The ASGI application of a simulated API."""
+
+    async def no_such_call(request: Request) -> Response:
+        async def answer() -> Response:
+            return await _not_found(request)
+
+        return await admitted(request, api, answer)
+
     return Starlette(
         routes=[
             Route("/", _banner),
             *control_routes(api),
             *file_routes(api),
             *api_routes(api),
-            Route("/{path:path}", _no_such_call, methods=METHODS),
-        ]
+            Route("/v1/{path:path}", no_such_call, methods=METHODS),
+            Route("/{path:path}", _not_found, methods=METHODS),
+        ],
+        exception_handlers={Exception: _own_mistake},
     )
 
 
@@ -41,6 +51,10 @@ async def _banner(_: Request) -> Response:
     return HTMLResponse(BANNER)
 
 
-async def _no_such_call(request: Request) -> Response:
+async def _not_found(request: Request) -> Response:
     message = f"There is no {request.method} {request.url.path}."
     return error_response(APIError(404, "NOT_FOUND", message))
+
+
+async def _own_mistake(_: Request, _error: Exception) -> Response:
+    return error_response(APIError(500, "INTERNAL_ERROR", "The simulator has made a mistake."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pydantic import BaseModel
@@ -30,28 +31,40 @@ def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
     """The route of one call of the API."""
 
     async def handle(request: Request) -> Response:
-        return await _answer(request, api, operation)
+        api_key = request.headers.get("x-api-key", "")
+
+        async def answer() -> Response:
+            if operation.scope is not None:
+                api.check_scope(api_key, operation.scope)
+            return await _answer_admitted(request, api, operation, api_key)
+
+        return await admitted(request, api, answer)
 
     return Route(f"/v1/{operation.path}", handle, methods=[operation.method])
 
 
-async def _answer(request: Request, api: SimulatedAPI, operation: Operation) -> Response:
+async def admitted(
+    request: Request, api: SimulatedAPI, answer: Callable[[], Awaitable[Response]]
+) -> Response:
+    """An answer, or the error that it ends with, with the headers that every answer has.
+
+    Args:
+        request: The request, which is counted against its key's rate limit.
+        api: What is simulated.
+        answer: Gives the answer, once the request is let in.
+    """
     headers: dict[str, str] = {}
-    api_key = request.headers.get("x-api-key", "")
     api.counts["requests"] += 1
     try:
-        headers = api.admit(api_key, now())
-        if operation.scope is not None:
-            api.check_scope(api_key, operation.scope)
-        response = await _answer_admitted(request, api, operation, api_key)
+        headers = api.admit(request.headers.get("x-api-key", ""), now())
+        response = await answer()
     except ClientDisconnect:
         return Response(status_code=499)  # nobody is there to read it
     except APIError as error:
         api.counts[str(error.status)] += 1
-        headers = {**headers, **error.headers}
         response = error_response(error)
     for name, value in headers.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -93,8 +93,17 @@ class SimulatedAPI:
             APIError: 401 for an unknown key, 429 if the window is full.
         """
         if api_key not in self.scopes:
-            raise APIError(401, "UNAUTHORIZED", "The API key is missing or unknown.")
+            raise APIError(
+                401,
+                "UNAUTHORIZED",
+                "The API key is missing or unknown.",
+                headers=self.rate_headers(api_key, now),
+            )
         return self._rate_windows.admit(api_key, now)
+
+    def rate_headers(self, api_key: str, now: float) -> dict[str, str]:
+        """How the window of a key stands."""
+        return self._rate_windows.headers(api_key if api_key in self.scopes else "", now)
 
     def check_scope(self, api_key: str, scope: str) -> None:
         """Raises a 403 if the key lacks the scope."""
