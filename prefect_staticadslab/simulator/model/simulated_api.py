@@ -37,6 +37,9 @@ from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
 
+FOUR_K: Final = 4096
+"""Pixels of the longest side of a picture in 4K."""
+
 LOCK_SECONDS: Final = 30.0
 """How long a request that is being answered holds its idempotency key, at the API's own speed."""
 
@@ -147,7 +150,9 @@ class SimulatedAPI:
         self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
     ) -> Job:
         template = self.design_templates.get(body["design_template_id"], now)
-        job = Job(identifier, body, now, template["width"], template["height"])
+        width, height = template["width"], template["height"]
+        enlarged = FOUR_K / max(width, height) if self.settings.four_k else 1.0
+        job = Job(identifier, body, now, width, height, enlarged)
         tree = self.first_tree(job) if job.is_editable else None
         version, job_id = new_id("iav"), new_id("job")
         job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
