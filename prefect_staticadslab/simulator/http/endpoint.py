@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -118,8 +117,9 @@ async def _answer_once(
         api.idempotency.forget(begun)
         raise
     if isinstance(reply, Reply):
-        # A copy: the resources themselves change later, what was answered does not.
-        api.idempotency.finish(begun, copy.deepcopy(reply.data))
+        # As its model: the resources themselves change later, what was answered does not.
+        reply = Reply(operation.answer.model_validate(reply.data))
+        api.idempotency.finish(begun, reply.data)
     return _response(request, operation, reply)
 
 
