@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -46,10 +45,12 @@ async def looked_up(
 def many_products(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
     """A row for each of so many new products, all of them with an audience of the same name."""
     catalog = simulator.api.catalog
+    kit = catalog.products[KIT]
+    commuters = next(a for a in catalog.audiences.values() if a["name"] == "Commuters")
     for number in range(count):
-        item: dict[str, Any] = {"id": f"prod_{number:04}", "brand_id": HARBOR}
-        catalog.products[item["id"]] = {**item, "name": f"Blend {number}"}
-        audience = {"id": f"aud_{number:04}", "product_id": item["id"], "name": "Commuters"}
+        item = {**kit, "id": f"prod_{number:016}", "name": f"Blend {number}"}
+        catalog.products[item["id"]] = item
+        audience = {**commuters, "id": f"aud_{number:016}", "product_id": item["id"]}
         catalog.audiences[audience["id"]] = audience
     return [{**ROW, "product": f"Blend {number}"} for number in range(count)]
 
