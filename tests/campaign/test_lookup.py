@@ -68,7 +68,7 @@ async def test_a_spreadsheet_of_ids_asks_for_nothing(simulator: SimulatorServer)
 
 async def test_many_parents_are_read_in_whole_lists(simulator: SimulatorServer) -> None:
     made, _ = await looked_up(simulator.url, *many_products(simulator, 150))
-    assert made.frame["audience_id"].tolist() == [f"aud_{number:04}" for number in range(150)]
+    assert made.frame["audience_id"].tolist() == [f"aud_{number:016}" for number in range(150)]
     # Templates and brands, the products of one brand in two pages, all audiences in two.
     assert simulator.api.counts["requests"] == 6
 
@@ -79,7 +79,7 @@ async def test_a_list_that_is_longer_than_its_parents_is_read_parent_by_parent(
     monkeypatch.setattr(lookup, "FEW_PARENTS", 1)
     rows = many_products(simulator, 450)[-2:]
     made, _ = await looked_up(simulator.url, *rows)
-    assert made.frame["audience_id"].tolist() == ["aud_0448", "aud_0449"]
+    assert made.frame["audience_id"].tolist() == [f"aud_{n:016}" for n in (448, 449)]
     # Templates, brands and five pages of products; two pages in vain and one; one for each product.
     assert simulator.api.counts["requests"] == 7 + 3 + 2
 
