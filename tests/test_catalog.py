@@ -100,7 +100,7 @@ async def test_lists_longer_than_a_page_are_whole_and_text_stays_text(
 ) -> None:
     seed = next(iter(simulator.api.catalog.brands.values()))
     for number in range(250):
-        brand = {**seed, "id": f"brand_{number}", "name": f"=1+{number}", "description": "007"}
+        brand = {**seed, "id": f"brand_{number:016}", "name": f"=1+{number}", "description": "007"}
         simulator.api.catalog.brands[brand["id"]] = brand
     frames = tables(await read_catalogue(client, await client.get_account()))
     assert len(frames["brands"]) == 254

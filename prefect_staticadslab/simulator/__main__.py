@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     option("--answer-seconds", type=float, default=0.0, help="how long a create takes")
     option("--fault-rate", type=float, default=0.0, help="share of requests that fail, 0 to 1")
     option("--picture-fault-rate", type=float, default=0.0, help="the same for downloads")
+    option("--four-k", action="store_true", help="pictures have the pixels of real ones")
     option("--more-brands", type=int, default=0, help="brands besides the four of the start")
     option("--earlier-ads", action="store_true", help="some ads are there from the start")
     option("--seed", type=int, default=0, help="of everything random")
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             answer_seconds=given.answer_seconds,
             fault_rate=given.fault_rate,
             picture_fault_rate=given.picture_fault_rate,
+            four_k=given.four_k,
             more_brands=given.more_brands,
             earlier_ads=given.earlier_ads,
             seed=given.seed,

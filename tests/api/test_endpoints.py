@@ -162,18 +162,24 @@ async def test_every_call_of_the_api_does_what_its_method_says(
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [Brand, Product, ProductVariant, Audience, Image, DesignTemplate],
-    ids=lambda k: k.__name__,
+    ("kind", "identifier"),
+    [
+        (Brand, "brand_none"),
+        (Product, "prod_none"),
+        (ProductVariant, "pv_none"),
+        (Audience, "aud_none"),
+        (Image, "img_none"),
+        (DesignTemplate, "dt_none"),
+    ],
 )
 async def test_what_is_not_there_is_not_found(
-    client: StaticAdsLabClient, kind: type[CatalogueResource]
+    client: StaticAdsLabClient, kind: type[CatalogueResource], identifier: str
 ) -> None:
     with pytest.raises(NotFoundError):
-        await client.get_resource(kind, "nothing")
+        await client.get_resource(kind, identifier)
     if kind is not DesignTemplate:  # the API has no call to delete one
         with pytest.raises(NotFoundError):
-            await client.delete_resource(kind, "nothing")
+            await client.delete_resource(kind, identifier)
 
 
 async def test_a_file_that_is_no_image_is_refused(client: StaticAdsLabClient) -> None:

@@ -248,6 +248,44 @@ def test_an_ad_that_was_deleted_is_gone(simulator: SimulatorServer, api: httpx.C
     assert api.delete(f"/v1/image-ads/{ad['id']}").status_code == 404
 
 
+# Jobs
+
+
+def test_a_job_waits_runs_and_ends_as_its_ad_does(api: httpx.Client) -> None:
+    with SimulatorServer(speed=1 / 1000) as slow:
+        api = httpx.Client(base_url=slow.url, headers=api.headers)
+        with api:
+            body = {**simulated_ids(), "editable": True}
+            ad = api.post("/v1/image-ads", json=body).json()["data"]
+            failing = {**body, "prompt": "SIMULATE_FAILURE"}
+            failed = api.post("/v1/image-ads", json=failing).json()["data"]
+
+            def job(ad: Any) -> Any:
+                return api.get(f"/v1/jobs/{ad['job_id']}").json()["data"]
+
+            waiting = job(ad)
+            assert (waiting["job_id"], waiting["status"]) == (ad["job_id"], "pending")
+            assert (waiting["started_at"], waiting["completed_at"]) == (None, None)
+            slow.api.age(15_000)
+            assert (job(ad)["status"], job(ad)["result"]) == ("processing", None)
+            assert 0.1 < job(ad)["progress"] < 1
+            slow.api.age(60_000)
+            done = job(ad)
+            assert (done["status"], done["progress"], done["error"]) == ("completed", 1, None)
+            assert done["created_at"] < done["started_at"] < done["completed_at"]
+            assert done["result"] == {"image_ad_id": ad["id"]}
+            assert job(failed)["status"] == "failed"
+            assert isinstance(job(failed)["error"], str)
+
+            path = f"/v1/image-ads/{ad['id']}"
+            tree = api.get(path).json()["data"]["current_json_tree"]
+            again = api.patch(path, json={"current_json_tree": tree}).json()["data"]
+            assert again["job_id"] != ad["job_id"]
+            assert job(again)["status"] == "pending"
+            assert job(ad)["status"] == "completed"
+            assert api.get("/v1/jobs/job_none").status_code == 404
+
+
 # Design templates
 
 
@@ -358,8 +396,11 @@ def test_an_image_is_served_as_it_was_uploaded_and_small(api: httpx.Client) -> N
     image = answer.json()["data"]
     assert (image["format"], image["width"], image["size_bytes"]) == ("jpeg", 900, len(content))
     assert httpx.get(image["src"]).content == content
-    small = Image.open(io.BytesIO(httpx.get(image["thumbnail_small_src"]).content))
-    assert max(small.size) == 150
+    for name, longest in (("small", 150), ("medium", 400), ("large", 800)):
+        served = httpx.get(image[f"thumbnail_{name}_src"])
+        small = Image.open(io.BytesIO(served.content))
+        assert (served.headers["content-type"], small.format) == ("image/webp", "WEBP")
+        assert max(small.size) == longest
     assert api.get("/v1/images", params={"image_type": "logo"}).json()["data"] == []
     assert api.get(f"/v1/images/{image['id']}").json()["data"] == image
     assert api.delete(f"/v1/images/{image['id']}").json() == {"deleted": True}
@@ -410,6 +451,62 @@ def test_a_catalogue_is_built_and_taken_down(api: httpx.Client) -> None:
         assert (deleted.status_code, deleted.json()) == (200, {"deleted": True})
         assert api.get(f"/v1/{path}").status_code == 404
         assert api.delete(f"/v1/{path}").status_code == 404
+
+
+def test_what_may_be_null_is_null_until_it_is_set(api: httpx.Client) -> None:
+    brand = api.post("/v1/brands", json={"name": "Acme"}).json()["data"]
+    nothing = dict.fromkeys(("description", "color_palettes", "logo_image_ids", "details"))
+    assert brand.items() >= nothing.items()
+    assert brand["fonts"] == []
+    palettes = {"main": ["#112233", "#445566", "#778899"]}
+    path = f"/v1/brands/{brand['id']}"
+    changed = api.patch(path, json={"color_palettes": palettes, "details": {"a": 1}})
+    assert changed.json()["data"]["color_palettes"] == palettes
+    cleared = api.patch(path, json={"color_palettes": None, "details": None}).json()["data"]
+    assert cleared.items() >= nothing.items()
+    image = upload(api, picture(), image_type="").json()
+    assert image["error"]["code"] == "VALIDATION_ERROR"
+    files = {"file": ("a.png", picture(), "image/png")}
+    assert api.post("/v1/images", files=files).json()["data"]["image_type"] is None
+    ad = api.post("/v1/image-ads", json=simulated_ids()).json()["data"]
+    assert (ad["options"], ad["prompt"], ad["product_variant_id"]) == (None, None, None)
+    chosen = {**simulated_ids(), "options": {"generate_copy": False}}
+    ad = api.post("/v1/image-ads", json=chosen).json()["data"]
+    assert ad["options"] == {"generate_ai_images": True, "generate_copy": False}
+
+
+def test_the_start_has_objects_and_nulls() -> None:
+    with (
+        SimulatorServer(more_brands=2) as server,
+        httpx.Client(base_url=server.url, headers={"X-API-Key": SIMULATOR_API_KEY}) as api,
+    ):
+        brands = api.get("/v1/brands?limit=100").json()["data"]
+        for field in ("description", "color_palettes", "logo_image_ids", "details"):
+            assert {brand[field] is None for brand in brands} == {True, False}
+        assert {type(b["color_palettes"]) for b in brands} == {dict, type(None)}
+
+
+def test_two_of_one_name_below_one_parent_are_a_conflict(api: httpx.Client) -> None:
+    def create(path: str, **fields: str) -> httpx.Response:
+        return api.post(f"/v1/{path}", json=fields)
+
+    brands = [create("brands", name=name).json()["data"]["id"] for name in ("A", "B")]
+    products = [
+        create("products", name="C", brand_id=brand).json()["data"]["id"] for brand in brands
+    ]
+    for path in ("product-variants", "audiences"):
+        for product in products:
+            assert create(path, name="D", product_id=product).status_code == 201
+    again = [
+        create("brands", name="A"),
+        create("products", name="C", brand_id=brands[0]),
+        create("audiences", name="D", product_id=products[0]),
+        create("product-variants", name="D", product_id=products[1]),
+        api.patch(f"/v1/brands/{brands[0]}", json={"name": "B"}),
+        api.patch(f"/v1/products/{products[0]}", json={"brand_id": brands[1]}),
+    ]
+    assert [(a.status_code, a.json()["error"]["code"]) for a in again] == [(409, "CONFLICT")] * 6
+    assert api.patch(f"/v1/brands/{brands[0]}", json={"name": "A"}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,30 @@ def test_an_ad_is_created_renders_and_shows_a_picture(http: httpx.Client) -> Non
 def test_pictures_differ_where_ads_do(http: httpx.Client) -> None:
     ads = [finished(http, create(http, prompt=p).json()["data"]["id"]) for p in ("one", "two")]
     assert len({httpx.get(ad["image_url"]).content for ad in ads}) == 2
+
+
+@pytest.mark.parametrize(
+    ("plain", "other"), [("Cafe creme", "Café crème"), ("Mas", "Maß"), ("5 ", "5 €"), ("L", "Ł")]
+)
+def test_letters_with_accents_and_others_are_drawn(
+    plain: str, other: str, http: httpx.Client
+) -> None:
+    composed, decomposed = (unicodedata.normalize(form, other) for form in ("NFC", "NFD"))
+    prompts = (plain, composed, decomposed)
+    ads = [finished(http, create(http, prompt=p).json()["data"]["id"]) for p in prompts]
+    one, two, three = (httpx.get(ad["image_url"]).content for ad in ads)
+    assert one != two
+    assert two == three
+
+
+def test_pictures_have_the_size_of_real_ones_on_request() -> None:
+    with SimulatorServer(four_k=True, speed=1000) as server, client_of(server) as http:
+        ad = finished(http, create(http, prompt="Hi").json()["data"]["id"])
+        first, again = (httpx.get(ad["image_url"], timeout=None).content for _ in range(2))
+    assert max(ad["width"], ad["height"]) == 4096
+    assert Image.open(io.BytesIO(first)).size == (ad["width"], ad["height"])
+    assert first == again
+    assert len(first) > 2_000_000
 
 
 def test_only_completed_ads_are_billed(http: httpx.Client, simulator: SimulatorServer) -> None:

@@ -29,7 +29,7 @@ def success_response(request: Request, operation: Operation, reply: Reply) -> Re
 
 
 def error_response(error: APIError) -> Response:
-    """An error in its envelope, without its headers."""
+    """An error in its envelope, with its own headers."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
@@ -37,7 +37,7 @@ def error_response(error: APIError) -> Response:
         body["top_up_url"] = error.top_up_url
     answer = ErrorAnswer.model_validate({"error": body, "meta": _meta()})
     content = answer.model_dump_json(exclude_none=True)
-    return Response(content, error.status, media_type="application/json")
+    return Response(content, error.status, error.headers, media_type="application/json")
 
 
 def _response(answer: BaseModel, status: int, host: str = "") -> Response:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect, Request
@@ -20,33 +22,48 @@ from prefect_staticadslab.simulator.model.resources.checks import check
 from prefect_staticadslab.simulator.model.resources.ids import check_kind
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
+WAITING_STEP_SECONDS: Final = 0.02
+"""How often a request that waits looks at the clock, which can be put forward."""
+
 
 def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
     """The route of one call of the API."""
 
     async def handle(request: Request) -> Response:
-        return await _answer(request, api, operation)
+        api_key = request.headers.get("x-api-key", "")
+
+        async def answer() -> Response:
+            if operation.scope is not None:
+                api.check_scope(api_key, operation.scope)
+            return await _answer_admitted(request, api, operation, api_key)
+
+        return await admitted(request, api, answer)
 
     return Route(f"/v1/{operation.path}", handle, methods=[operation.method])
 
 
-async def _answer(request: Request, api: SimulatedAPI, operation: Operation) -> Response:
+async def admitted(
+    request: Request, api: SimulatedAPI, answer: Callable[[], Awaitable[Response]]
+) -> Response:
+    """An answer, or the error that it ends with, with the headers that every answer has.
+
+    Args:
+        request: The request, which is counted against its key's rate limit.
+        api: What is simulated.
+        answer: Gives the answer, once the request is let in.
+    """
     headers: dict[str, str] = {}
-    api_key = request.headers.get("x-api-key", "")
     api.counts["requests"] += 1
     try:
-        headers = api.admit(api_key, now())
-        if operation.scope is not None:
-            api.check_scope(api_key, operation.scope)
-        response = await _answer_admitted(request, api, operation, api_key)
+        headers = api.admit(request.headers.get("x-api-key", ""), now())
+        response = await answer()
     except ClientDisconnect:
         return Response(status_code=499)  # nobody is there to read it
     except APIError as error:
         api.counts[str(error.status)] += 1
-        headers = {**headers, **error.headers}
         response = error_response(error)
     for name, value in headers.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 
@@ -64,7 +81,7 @@ async def _answer_admitted(
     call = Call(request, api, idempotency_key, query, body, sent.files)
     if idempotency_key is None or operation.method not in ("POST", "PATCH"):
         api.counts["creates without a key"] += is_create
-        return _response(request, operation, await operation.handler(call))
+        return _response(request, operation, await _carry_out(operation, call))
     return await _answer_once(call, operation, api_key, idempotency_key, sent)
 
 
@@ -95,14 +112,27 @@ async def _answer_once(
         response.headers["Idempotent-Replayed"] = "true"
         return response
     try:
-        reply = await operation.handler(call)
+        reply = await _carry_out(operation, call)
     except BaseException:
         api.idempotency.forget(begun)
         raise
     if isinstance(reply, Reply):
-        # A copy: the resources themselves change later, what was answered does not.
-        api.idempotency.finish(begun, copy.deepcopy(reply.data))
+        # As its model: the resources themselves change later, what was answered does not.
+        reply = Reply(operation.answer.model_validate(reply.data))
+        api.idempotency.finish(begun, reply.data)
     return _response(request, operation, reply)
+
+
+async def _carry_out(operation: Operation, call: Call) -> Reply | Response:
+    """What the call's handler answers; late, if that was ordered."""
+    api = call.api
+    wait = api.slow_answers.begin(now()) if operation.begins_job else None
+    if wait is not None:
+        api.counts["slow answers"] += 1
+        while now() < wait.until:  # noqa: ASYNC110
+            await asyncio.sleep(WAITING_STEP_SECONDS)
+        api.slow_answers.end(wait)
+    return await operation.handler(call)
 
 
 def _response(request: Request, operation: Operation, reply: Reply | Response) -> Response:

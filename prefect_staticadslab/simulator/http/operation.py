@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from prefect_staticadslab.simulator.model.resources.base import Answer, Body
-from prefect_staticadslab.simulator.model.resources.envelopes import Deleted, Envelope, Page
+from prefect_staticadslab.simulator.model.resources.envelopes import Deleted, envelope_of, page_of
 from prefect_staticadslab.simulator.model.resources.ids import PREFIXES
 from prefect_staticadslab.simulator.model.resources.queries import List
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
@@ -77,15 +77,19 @@ DELETED: Final = Reply({"deleted": True})
 Handler = Callable[[Call], Awaitable[Reply | Response]]
 
 
+_SCOPES: Final = {"product-variants": "products", "jobs": "image_ads"}
+"""Whose scope a resource needs that has none of its own."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """A call of the API, as it is answered and as it is described.
 
     Attributes:
+        name: What it is called.
         method: Its method.
         path: Its path below `/v1`.
         handler: What answers it, once its API key, query and body are checked.
-        scope: What the API key must be allowed to do; None for what every key may do.
         answer: What it answers: the model of a resource, or of what is in a list.
         query: What it can be asked for, if it answers a list.
         status: The HTTP status of its success.
@@ -94,10 +98,10 @@ class Operation:
         streams: Whether it answers events, too.
     """
 
+    name: str
     method: str
     path: str
     handler: Handler
-    scope: str | None
     answer: type[Answer]
     query: type[List] | None = None
     status: int = 200
@@ -106,14 +110,29 @@ class Operation:
     streams: bool = False
 
     @cached_property
+    def scope(self) -> str | None:
+        """What the API key must be allowed to do; None for what every key may do."""
+        resource = self.path.partition("/")[0]
+        if resource == "account":
+            return None
+        verb = "read" if self.method == "GET" else "write"
+        return f"{_SCOPES.get(resource, resource.replace('-', '_'))}:{verb}"
+
+    @cached_property
+    def begins_job(self) -> bool:
+        """Whether it begins what costs money or time: an ad, a template, or another rendering."""
+        places = ("image-ads", "image-ads/{id}", "design-templates", "design-templates/{id}")
+        return self.method in ("POST", "PATCH") and self.path in places
+
+    @cached_property
     def noun(self) -> str | None:
         """Of what the id in its path must be; None for one that has no prefix of its own."""
         noun = self.path.partition("/")[0].replace("-", " ").removesuffix("s")
         return noun if "{id}" in self.path and noun in PREFIXES else None
 
     @cached_property
-    def whole_answer(self) -> type[BaseModel]:
+    def whole_answer(self) -> type[Answer]:
         """The model of all that is answered, with its envelope if it has one."""
         if self.answer is Deleted:
             return Deleted
-        return Page[self.answer] if self.query else Envelope[self.answer]  # type: ignore[name-defined]
+        return page_of(self.answer) if self.query else envelope_of(self.answer)

@@ -1,6 +1,8 @@
-"""The table of all calls: what answers them, the scope that they need, and their models."""
+"""The table of all calls: what answers each, and the models of what it takes and answers."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from starlette.routing import Route
 
@@ -15,27 +17,34 @@ from prefect_staticadslab.simulator.http.calls import (
 from prefect_staticadslab.simulator.http.endpoint import endpoint
 from prefect_staticadslab.simulator.http.operation import Operation
 from prefect_staticadslab.simulator.model.catalogue.rules import RULES
-from prefect_staticadslab.simulator.model.resources import account as account_models
-from prefect_staticadslab.simulator.model.resources import catalogue as catalogue_models
-from prefect_staticadslab.simulator.model.resources import design_templates as template_models
-from prefect_staticadslab.simulator.model.resources import image_ads as ad_models
+from prefect_staticadslab.simulator.model.resources import account as accounts
+from prefect_staticadslab.simulator.model.resources import catalogue as resources
+from prefect_staticadslab.simulator.model.resources import design_templates as templates
+from prefect_staticadslab.simulator.model.resources import image_ads as ads
 from prefect_staticadslab.simulator.model.resources import queries
 from prefect_staticadslab.simulator.model.resources.envelopes import Deleted
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+
+_ADS: Final = "image-ads"
+_AD: Final = f"{_ADS}/{{id}}"
+_VERSIONS: Final = f"{_AD}/versions"
+_VERSION: Final = f"{_VERSIONS}/{{version}}"
+_TEMPLATES: Final = "design-templates"
+_TEMPLATE: Final = f"{_TEMPLATES}/{{id}}"
 
 
 def operations() -> list[Operation]:
     """All calls under `/v1`."""
     return [
-        Operation("GET", "account", account.get_account, None, account_models.Account),
+        Operation("get_account", "GET", "account", account.get_account, accounts.Account),
         *_image_ads(),
-        Operation("GET", "jobs/{id}", jobs.get_job, "image_ads:read", ad_models.Job),
+        Operation("get_job", "GET", "jobs/{id}", jobs.get_job, ads.Job),
         *_design_templates(),
         *_images(),
-        *_catalogue("brands", "brands", "brands"),
-        *_catalogue("products", "products", "products"),
-        *_catalogue("product-variants", "product_variants", "products"),
-        *_catalogue("audiences", "audiences", "audiences"),
+        *_catalogue("brand", "brands"),
+        *_catalogue("product", "products"),
+        *_catalogue("product_variant", "product_variants"),
+        *_catalogue("audience", "audiences"),
     ]
 
 
@@ -45,111 +54,122 @@ def api_routes(api: SimulatedAPI) -> list[Route]:
 
 
 def _image_ads() -> list[Operation]:
-    read, write = "image_ads:read", "image_ads:write"
-    ad, version = ad_models.ImageAd, ad_models.ImageAdVersion
+    ad, version, versions = ads.ImageAd, ads.ImageAdVersion, queries.Versions
     return [
         Operation(
+            "create_image_ad",
             "POST",
-            "image-ads",
+            _ADS,
             image_ads.create_image_ad,
-            write,
             ad,
-            json=ad_models.NewImageAd,
             status=202,
+            json=ads.NewImageAd,
         ),
-        Operation("GET", "image-ads", image_ads.list_image_ads, read, ad, queries.ImageAds),
+        Operation("list_image_ads", "GET", _ADS, image_ads.list_image_ads, ad, queries.ImageAds),
         Operation(
+            "sync_image_ads",
             "POST",
-            "image-ads/sync",
+            f"{_ADS}/sync",
             figma_sync.sync_image_ads,
-            write,
-            ad_models.SyncResults,
-            json=ad_models.Sync,
+            ads.SyncResults,
+            json=ads.Sync,
         ),
-        Operation("GET", "image-ads/{id}", image_ads.get_image_ad, read, ad, streams=True),
+        Operation("get_image_ad", "GET", _AD, image_ads.get_image_ad, ad, streams=True),
         Operation(
-            "PATCH",
-            "image-ads/{id}",
-            image_ads.revise_image_ad,
-            write,
-            ad,
-            json=ad_models.ImageAdChange,
+            "update_image_ad", "PATCH", _AD, image_ads.revise_image_ad, ad, json=ads.ImageAdChange
         ),
-        Operation("DELETE", "image-ads/{id}", image_ads.delete_image_ad, write, Deleted),
+        Operation("delete_image_ad", "DELETE", _AD, image_ads.delete_image_ad, Deleted),
         Operation(
-            "GET",
-            "image-ads/{id}/versions",
-            image_ads.list_versions,
-            read,
-            version,
-            queries.Versions,
+            "list_image_ad_versions", "GET", _VERSIONS, image_ads.list_versions, version, versions
         ),
-        Operation("GET", "image-ads/{id}/versions/{version}", image_ads.get_version, read, version),
+        Operation("get_image_ad_version", "GET", _VERSION, image_ads.get_version, version),
     ]
 
 
 def _design_templates() -> list[Operation]:
-    read, write = "design_templates:read", "design_templates:write"
-    path, template = "design-templates", template_models.DesignTemplate
+    template = templates.DesignTemplate
     return [
         Operation(
+            "create_design_template",
             "POST",
-            path,
+            _TEMPLATES,
             design_templates.create_template,
-            write,
             template,
-            json=template_models.NewDesignTemplateFromUrl,
-            form=template_models.NewDesignTemplate,
             status=202,
+            json=templates.NewDesignTemplateFromUrl,
+            form=templates.NewDesignTemplate,
         ),
         Operation(
-            "GET", path, design_templates.list_templates, read, template, queries.DesignTemplates
-        ),
-        Operation("GET", f"{path}/{{id}}", design_templates.get_template, read, template),
-        Operation(
-            "PATCH",
-            f"{path}/{{id}}",
-            design_templates.update_template,
-            write,
+            "list_design_templates",
+            "GET",
+            _TEMPLATES,
+            design_templates.list_templates,
             template,
-            json=template_models.DesignTemplateChange,
+            queries.DesignTemplates,
         ),
-        Operation("DELETE", f"{path}/{{id}}", design_templates.delete_template, write, Deleted),
+        Operation("get_design_template", "GET", _TEMPLATE, design_templates.get_template, template),
         Operation(
-            "POST", f"{path}/{{id}}/restore", design_templates.restore_template, write, template
+            "update_design_template",
+            "PATCH",
+            _TEMPLATE,
+            design_templates.update_template,
+            template,
+            json=templates.DesignTemplateChange,
+        ),
+        Operation(
+            "delete_design_template", "DELETE", _TEMPLATE, design_templates.delete_template, Deleted
+        ),
+        Operation(
+            "restore_design_template",
+            "POST",
+            f"{_TEMPLATE}/restore",
+            design_templates.restore_template,
+            template,
         ),
     ]
 
 
 def _images() -> list[Operation]:
-    image = catalogue_models.Image
+    image, kind = resources.Image, "images"
     return [
         Operation(
+            "upload_image",
             "POST",
             "images",
             catalogue.upload_image,
-            "images:write",
             image,
-            form=catalogue_models.NewImage,
             status=201,
+            form=resources.NewImage,
         ),
-        Operation(
-            "GET", "images", catalogue.list_all("images"), "images:read", image, queries.Images
-        ),
-        Operation("GET", "images/{id}", catalogue.get("images"), "images:read", image),
-        Operation("DELETE", "images/{id}", catalogue.delete("images"), "images:write", Deleted),
+        Operation("list_images", "GET", "images", catalogue.list_all(kind), image, queries.Images),
+        Operation("get_image", "GET", "images/{id}", catalogue.get(kind), image),
+        Operation("delete_image", "DELETE", "images/{id}", catalogue.delete(kind), Deleted),
     ]
 
 
-def _catalogue(path: str, resource_type: str, scope: str) -> list[Operation]:
-    rules, read, write = RULES[resource_type], f"{scope}:read", f"{scope}:write"
+def _catalogue(noun: str, kind: str) -> list[Operation]:
+    """The calls for a resource of the catalogue.
+
+    Args:
+        noun: What one is called.
+        kind: What all of them are called.
+    """
+    rules, path = RULES[kind], kind.replace("_", "-")
     one, answer = f"{path}/{{id}}", rules.answer
     return [
         Operation(
-            "POST", path, catalogue.create(resource_type), write, answer, json=rules.new, status=201
+            f"create_{noun}",
+            "POST",
+            path,
+            catalogue.create(kind),
+            answer,
+            status=201,
+            json=rules.new,
         ),
-        Operation("GET", path, catalogue.list_all(resource_type), read, answer, rules.query),
-        Operation("GET", one, catalogue.get(resource_type), read, answer),
-        Operation("PATCH", one, catalogue.update(resource_type), write, answer, json=rules.change),
-        Operation("DELETE", one, catalogue.delete(resource_type), write, Deleted),
+        Operation(f"list_{kind}", "GET", path, catalogue.list_all(kind), answer, rules.query),
+        Operation(f"get_{noun}", "GET", one, catalogue.get(kind), answer),
+        Operation(
+            f"update_{noun}", "PATCH", one, catalogue.update(kind), answer, json=rules.change
+        ),
+        Operation(f"delete_{noun}", "DELETE", one, catalogue.delete(kind), Deleted),
     ]

@@ -29,7 +29,7 @@ def file_routes(api: SimulatedAPI) -> list[Route]:
             return Response(status_code=404)
         if size:
             small = await asyncio.to_thread(thumbnail, upload.content, THUMBNAILS[size])
-            return Response(small, media_type="image/png")
+            return Response(small, media_type="image/webp")
         return Response(upload.content, media_type=f"image/{upload.format}")
 
     return [

@@ -10,6 +10,7 @@ from typing import Any, Final
 from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
 from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
+from prefect_staticadslab.simulator.model.admission.slow_answers import SlowAnswers
 from prefect_staticadslab.simulator.model.admission.wallet import Wallet
 from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalog
 from prefect_staticadslab.simulator.model.chance import (
@@ -36,6 +37,9 @@ from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
 
+FOUR_K: Final = 4096
+"""Pixels of the longest side of a picture in 4K."""
+
 LOCK_SECONDS: Final = 30.0
 """How long a request that is being answered holds its idempotency key, at the API's own speed."""
 
@@ -53,6 +57,7 @@ class SimulatedAPI:
         files: Uploaded images, by the id of what they became.
         counts: What happened, for tests and for `/_simulator/stats`.
         creating: Creates of image ads that are being answered.
+        slow_answers: Which requests are answered late.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -67,6 +72,7 @@ class SimulatedAPI:
         self.files: dict[str, Upload] = {}
         self.counts: Counter[str] = Counter()
         self.creating = 0
+        self.slow_answers = SlowAnswers()
         self._rate_windows = RateWindows(
             self.settings.rate_limit, self.settings.rate_window_seconds
         )
@@ -90,8 +96,17 @@ class SimulatedAPI:
             APIError: 401 for an unknown key, 429 if the window is full.
         """
         if api_key not in self.scopes:
-            raise APIError(401, "UNAUTHORIZED", "The API key is missing or unknown.")
+            raise APIError(
+                401,
+                "UNAUTHORIZED",
+                "The API key is missing or unknown.",
+                headers=self.rate_headers(api_key, now),
+            )
         return self._rate_windows.admit(api_key, now)
+
+    def rate_headers(self, api_key: str, now: float) -> dict[str, str]:
+        """How the window of a key stands."""
+        return self._rate_windows.headers(api_key if api_key in self.scopes else "", now)
 
     def check_scope(self, api_key: str, scope: str) -> None:
         """Raises a 403 if the key lacks the scope."""
@@ -135,7 +150,9 @@ class SimulatedAPI:
         self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
     ) -> Job:
         template = self.design_templates.get(body["design_template_id"], now)
-        job = Job(identifier, body, now, template["width"], template["height"])
+        width, height = template["width"], template["height"]
+        enlarged = FOUR_K / max(width, height) if self.settings.four_k else 1.0
+        job = Job(identifier, body, now, width, height, enlarged)
         tree = self.first_tree(job) if job.is_editable else None
         version, job_id = new_id("iav"), new_id("job")
         job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
@@ -273,5 +290,6 @@ class SimulatedAPI:
     def age(self, seconds: float) -> None:
         """Makes all that has happened so many seconds older: keys expire, jobs end."""
         self.idempotency.age(seconds)
+        self.slow_answers.age(seconds)
         self.image_ads.age(seconds)
         self.design_templates.age(seconds)

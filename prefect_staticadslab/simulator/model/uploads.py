@@ -89,14 +89,14 @@ def decode_image(text: object, field: str) -> Upload:
 
 
 def thumbnail(content: bytes, longest: int) -> bytes:
-    """A smaller PNG of an image."""
+    """A smaller WebP of an image."""
     from PIL import Image
 
     with _decoding, Image.open(io.BytesIO(content)) as image:
         small = image.convert("RGB")
         small.thumbnail((longest, longest))
     out = io.BytesIO()
-    small.save(out, "PNG")
+    small.save(out, "WEBP")
     return out.getvalue()
 
 

@@ -68,13 +68,24 @@ class Rendering:
 
 @dataclass
 class Job:
-    """An image ad and all of its renderings."""
+    """An image ad and all of its renderings.
+
+    Attributes:
+        id: Its id.
+        body: What it was created from.
+        created: When.
+        width, height: What it is drawn in, in pixels.
+        enlarged: How much larger its picture is than that.
+        renderings: What was rendered of it, the first one first.
+        idempotency_key: What its create was sent with.
+    """
 
     id: str
     body: dict[str, Any]
     created: float
     width: int
     height: int
+    enlarged: float = 1.0
     renderings: list[Rendering] = field(default_factory=list)
     idempotency_key: str | None = None
 
@@ -115,6 +126,11 @@ class Job:
     def status(self, now: float) -> str:
         return self.present.status(now)
 
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """The width and height of its pictures, in pixels."""
+        return round(self.width * self.enlarged), round(self.height * self.enlarged)
+
     def picture_path(self, rendering: Rendering) -> str:
         """The path of a rendering's picture."""
         name = self.id if rendering.number == 1 else rendering.version_id
@@ -143,8 +159,8 @@ class Job:
             "status": status,
             "progress": None if done else current_step(present.share_done(now)),
             "image_url": self.picture_path(present) if completed else None,
-            "width": self.width if completed else None,
-            "height": self.height if completed else None,
+            "width": self.picture_size[0] if completed else None,
+            "height": self.picture_size[1] if completed else None,
             "current_json_tree": present.tree if has_tree else None,
             "figma_render_url": from_figma[-1] if from_figma else None,
             "initial_figma_render_url": from_figma[0] if from_figma else None,

@@ -17,19 +17,19 @@ HOST: Final = "host"
 class Answer(BaseModel):
     """What is answered. A field that is not declared, or of another type, is a mistake of ours."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class Body(BaseModel):
     """What is sent. Nothing is taken for another type than it is."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, defer_build=True)
 
 
 class Query(BaseModel):
     """What is asked for behind a path's question mark."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 BrandId = Annotated[str, Field(pattern="^brand_[0-9a-f]{16}$")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -102,6 +102,15 @@ class _Fields(Body):
     model_config = ConfigDict(extra="forbid")
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """Takes the defaults out of the description of a change, where what is left out stays."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+_CHANGE: Final = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class _BrandFields(_Fields):
     description: str | None = None
     color_palettes: Palettes = None
@@ -118,6 +127,8 @@ class NewBrand(_BrandFields):
 
 class BrandChange(_BrandFields):
     """What is to change of a brand; what is left out stays."""
+
+    model_config = _CHANGE
 
     name: Name = ""
 
@@ -136,6 +147,8 @@ class NewProduct(_Described):
 
 class ProductChange(_Described):
     """What is to change of a product; what is left out stays."""
+
+    model_config = _CHANGE
 
     name: Name = ""
     brand_id: BrandRef = ""
@@ -156,6 +169,8 @@ class NewProductVariant(_VariantFields):
 class ProductVariantChange(_VariantFields):
     """What is to change of a variant; what is left out stays."""
 
+    model_config = _CHANGE
+
     name: Name = ""
     product_id: ProductRef = ""
 
@@ -169,6 +184,8 @@ class NewAudience(_Described):
 
 class AudienceChange(_Described):
     """What is to change of an audience; what is left out stays."""
+
+    model_config = _CHANGE
 
     name: Name = ""
     product_id: ProductRef = ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from functools import cache
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from prefect_staticadslab.simulator.model.resources.base import Answer, Moment
-
-T = TypeVar("T", bound=Answer)
 
 
 class Meta(Answer):
@@ -16,29 +15,6 @@ class Meta(Answer):
 
     request_id: Annotated[str, Field(pattern="^req_[0-9a-f]{16}$")]
     timestamp: Moment
-
-
-class _Named(Answer):
-    """An envelope that is called after what is in it."""
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        return f"{params[0].__name__}{cls.__name__}"
-
-
-class Envelope(_Named, Generic[T]):
-    """One resource."""
-
-    data: T
-    meta: Meta
-
-
-class Page(_Named, Generic[T]):
-    """Some resources of a list, and whether more follow."""
-
-    data: list[T]
-    has_more: bool
-    meta: Meta
 
 
 class Deleted(Answer):
@@ -68,3 +44,22 @@ class ErrorAnswer(Answer):
 
     error: ErrorBody
     meta: Meta
+
+
+@cache
+def envelope_of(resource: type[Answer]) -> type[Answer]:
+    """The model of an answer with one resource."""
+    name = f"{resource.__name__}Envelope"
+    return create_model(name, __base__=Answer, data=(resource, ...), meta=(Meta, ...))
+
+
+@cache
+def page_of(resource: type[Answer]) -> type[Answer]:
+    """The model of an answer with some resources of a list, and whether more follow."""
+    return create_model(
+        f"{resource.__name__}Page",
+        __base__=Answer,
+        data=(list[resource], ...),  # type: ignore[valid-type]
+        has_more=(bool, ...),
+        meta=(Meta, ...),
+    )
