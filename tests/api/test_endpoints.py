@@ -109,6 +109,10 @@ async def design_templates(client: StaticAdsLabClient) -> None:
     changed = await client.update_design_template(made.id, tree, change_summary="A name")
     assert changed.current_json_tree == tree
     assert changed.json_tree_version != done.json_tree_version
+    await client.delete_resource(DesignTemplate, made.id)
+    deleted = client.list_resources(DesignTemplate, deleted=True)
+    assert [template.id async for template in deleted] == [made.id]
+    assert (await client.restore_design_template(made.id)).current_json_tree == tree
 
 
 async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> None:
@@ -118,6 +122,8 @@ async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> No
     assert (events[0], events[-1]) == (Started(ad.id), Complete(ad.id))
     done = await client.get_image_ad(ad.id)
     assert done.is_completed
+    assert done.job_id is not None
+    assert (await client.get_job(done.job_id)).status == "completed"
     assert [found.id for found in await client.get_image_ads([ad.id, "ia_none"])] == [ad.id]
     listed = client.list_image_ads(status="completed", brand_id=request.brand_id, editable=True)
     assert [found.id async for found in listed] == [ad.id]
@@ -135,7 +141,8 @@ async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> No
     item = FigmaRender(
         id=ad.id, current_json_tree=done.current_json_tree, figma_render_base64=render
     )
-    assert [synced.id for synced in await client.sync_image_ads([item])] == [ad.id]
+    (synced,) = await client.sync_image_ads([item])
+    assert (synced.id, synced.is_synced) == (ad.id, True)
     await client.delete_image_ad(ad.id)
     with pytest.raises(NotFoundError):
         await client.get_image_ad(ad.id)
