@@ -199,7 +199,7 @@ def test_an_item_of_a_sync_that_fails_keeps_no_other_from_its_version(
         {**item, "id": flat["id"]},
         {**item, "id": busy["id"]},
         {**item, "id": ads[1]["id"], "figma_render_base64": "data:image/png;base64,no"},
-        {**item, "id": ads[1]["id"], "current_json_tree": []},
+        {**item, "id": ads[1]["id"], "current_json_tree": {"type": "TEXT"}},
         {**item, "id": ads[1]["id"]},
     ]
     answer = api.post("/v1/image-ads/sync", json={"items": items})
