@@ -5,18 +5,17 @@ The API is a thousand times slower here, so that no lock lapses because a machin
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, until
+from tests.simulator.helpers import picture
 
 SECONDS = 1000
 """That a second of the API's takes here."""
@@ -36,12 +35,6 @@ def api(server: SimulatorServer) -> Iterator[httpx.Client]:
     key = {"X-API-Key": SIMULATOR_API_KEY, "Idempotency-Key": "one"}
     with httpx.Client(base_url=server.url, headers=key, timeout=PATIENCE_SECONDS) as api:
         yield api
-
-
-def picture() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (80, 100), "teal").save(out, "PNG")
-    return out.getvalue()
 
 
 def create_ad(api: httpx.Client) -> httpx.Response:
