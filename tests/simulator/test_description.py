@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import importlib
-import io
 import json
 import os
 import subprocess
@@ -15,23 +14,11 @@ from typing import Any
 import httpx
 import pytest
 from openapi_spec_validator import validate
-from PIL import Image
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.simulator.described import Held, differences, document
-
-
-@pytest.fixture
-def api(simulator: SimulatorServer) -> Any:
-    with httpx.Client(base_url=simulator.url, headers={"X-API-Key": SIMULATOR_API_KEY}) as http:
-        yield http
-
-
-def picture() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (80, 100), "teal").save(out, "PNG")
-    return out.getvalue()
+from tests.simulator.helpers import picture
 
 
 def test_the_document_is_valid_and_asks_for_no_key(simulator: SimulatorServer) -> None:
