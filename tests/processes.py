@@ -199,6 +199,32 @@ def run(
     return ended(start(*arguments, env=env, cwd=cwd, stderr=stderr, cold=cold))
 
 
+def start_program(
+    program: str | Path,
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path = ROOT,
+    stdout: Files = PIPE,
+    stderr: Files = PIPE,
+) -> subprocess.Popen[str]:
+    """Starts any program, in a session of its own."""
+    return subprocess.Popen(
+        [str(program), *map(str, arguments)],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_program(program: str | Path, *arguments: str | Path, **options: Any) -> Ended:
+    """Runs any program to its end."""
+    return ended(start_program(program, *arguments, **options))
+
+
 def until(condition: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:
     """Waits until something is so, and for no longer than there is a process that makes it so."""
     deadline = time.monotonic() + PATIENCE_SECONDS
