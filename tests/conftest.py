@@ -7,8 +7,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +35,12 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests import processes
-from tests.processes import running, until
+from tests import QUIET, processes
+from tests.processes import SHARED, running, until
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
-
-# Before Prefect is imported anywhere: its servers in these tests tell nobody about themselves.
-QUIET = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
-os.environ.update(QUIET)
 
 # What nothing in these tests needs, and costs a server as much as being asked does.
 NO_SERVICES = {
@@ -50,12 +48,18 @@ NO_SERVICES = {
     for name in ("FOREMAN", "LATE_RUNS", "PAUSE_EXPIRATIONS", "REPOSSESSOR", "TRIGGERS")
 }
 
-# fsspec's store in memory is an object store that needs no server.
-os.environ["SAL_ALLOWED_PROTOCOLS"] = "memory"
-
 ROOT = Path(__file__).resolve().parent.parent
 
 MakeRequest = Callable[..., ImageAdRequest]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes a folder for what all workers share; they inherit its name."""
+    if not hasattr(config, "workerinput"):
+        # The path of a socket in it must be short.
+        folder = tempfile.mkdtemp(prefix="tests-")
+        os.environ[SHARED] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,16 +68,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prefect_database(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Prefect's tables with nothing in them, to be copied into a PREFECT_HOME as prefect.db.
 
-    Making them is half of what a server's first start takes, so all workers share one.
+    Making them takes ten seconds of a processor, so all workers share one, and where pytest keeps
+    a cache, all sessions with this version of Prefect.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    database = shared / "prefect.db"
-    with FileLock(shared / "prefect.db.lock"):
+    kept = getattr(pytestconfig, "cache", None)
+    folder = kept.mkdir("prefect") if kept else Path(os.environ[SHARED])
+    database: Path = folder / f"{version('prefect')}.db"
+    with FileLock(database.with_suffix(".lock")):
         if not database.exists():
             home = tmp_path_factory.mktemp("prefect-database")
             made = processes.run(
@@ -81,7 +85,9 @@ def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 env={**without_settings(), "PREFECT_HOME": str(home)},
             )
             assert made.status == 0, made.err
-            (home / "prefect.db").rename(database)
+            # Beside it first, so that nobody ever finds a part of it.
+            shutil.move(home / "prefect.db", database.with_suffix(".new"))
+            database.with_suffix(".new").rename(database)
     return database
 
 
@@ -101,7 +107,7 @@ def prefect_server(
     other processes find it.
     """
     home = tmp_path_factory.mktemp("prefect")
-    shutil.copy(prefect_database, home)
+    shutil.copy(prefect_database, home / "prefect.db")
     with running_prefect(home, "--no-ui", **NO_SERVICES) as environment:
         yield environment
 

@@ -18,16 +18,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
+from filelock import FileLock
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 PATIENCE_SECONDS: Final = 600
 """Of waiting for a process; a machine is never as slow as that."""
+
+SHARED: Final = "PREFECT_STATICADSLAB_TESTS"
+"""The environment variable with the folder that all test workers of a session share."""
 
 PIPE: Final = subprocess.PIPE
 
@@ -43,28 +49,16 @@ class Ended(NamedTuple):
 
 
 class _Warm:
-    """The process that the others are forked from."""
+    """The process that the others are forked from, one for all test workers of a session."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._asking, asked = socket.socketpair()
-        command = [sys.executable, str(ROOT / "tests" / "warm.py"), str(asked.fileno())]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
-        path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
-        with asked:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                cwd=ROOT,
-                env={**kept, "PYTHONPATH": path},
-                pass_fds=[asked.fileno()],
-                start_new_session=True,
-            )
-        atexit.register(self._end)
-
-    def _end(self) -> None:
-        self._asking.close()
-        self._process.wait()
+        folder = Path(os.environ.get(SHARED) or tempfile.mkdtemp(prefix="tests-"))
+        if SHARED not in os.environ:
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        with FileLock(folder / "warm.lock"):
+            self._asking = _connected(folder / "warm") or _started(folder / "warm")
+        atexit.register(self._asking.close)
 
     def fork(self, request: dict[str, Any], streams: list[int]) -> tuple[int, socket.socket]:
         """Starts a process. Returns its id, and a socket that tells its status in the end."""
@@ -77,6 +71,44 @@ class _Warm:
         pid = end.recv(4)
         assert pid, "the process that others are forked from has ended"
         return int.from_bytes(pid), end
+
+
+def _connected(place: Path) -> socket.socket | None:
+    """A connection to the process that others are forked from, once it is ready, if there is one.
+
+    It may be about to end, with the last worker before this one, and then it says nothing.
+    """
+    asking = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(OSError):
+        asking.connect(str(place))
+        if asking.recv(1):
+            return asking
+    asking.close()
+    return None
+
+
+def _started(place: Path) -> socket.socket:
+    """A connection to a process that others are forked from, which this one has started."""
+    place.unlink(missing_ok=True)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    asking = socket.socket(socket.AF_UNIX)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        # Before it is there, since without a worker it would end.
+        asking.connect(str(place))
+        subprocess.run(
+            [sys.executable, str(ROOT / "tests" / "warm.py"), str(listener.fileno())],
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={**kept, "PYTHONPATH": path},
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+            check=True,
+        )
+    assert asking.recv(1), "the process that others are forked from did not start"
+    return asking
 
 
 _warm = functools.cache(_Warm)
@@ -165,6 +197,32 @@ def run(
 ) -> Ended:
     """Runs Python with these arguments to its end."""
     return ended(start(*arguments, env=env, cwd=cwd, stderr=stderr, cold=cold))
+
+
+def start_program(
+    program: str | Path,
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path = ROOT,
+    stdout: Files = PIPE,
+    stderr: Files = PIPE,
+) -> subprocess.Popen[str]:
+    """Starts any program, in a session of its own."""
+    return subprocess.Popen(
+        [str(program), *map(str, arguments)],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_program(program: str | Path, *arguments: str | Path, **options: Any) -> Ended:
+    """Runs any program to its end."""
+    return ended(start_program(program, *arguments, **options))
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[Any] | None = None) -> None:

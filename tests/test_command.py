@@ -275,7 +275,7 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
 ) -> None:
     """A terminal sends it to the whole process group."""
     (tmp_path / "prefect").mkdir()
-    shutil.copy(prefect_database, tmp_path / "prefect")
+    shutil.copy(prefect_database, tmp_path / "prefect" / "prefect.db")
     alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "prefect")}
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -21,8 +22,8 @@ from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
-from tests.documentation import PAGES, Fence, fenced
-from tests.processes import PATIENCE_SECONDS, run
+from tests.documentation import PAGES, Command, Fence, fenced
+from tests.processes import Ended, run, run_program
 
 LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py", "mermaid"}
 """`py` is a signature and `mermaid` a drawing, which are no programs."""
@@ -129,25 +130,33 @@ def forget() -> None:
         server.delete_work_pool("ads")
 
 
-def typed(line: str, environment: dict[str, str], *, cold: bool) -> tuple[int, str]:
-    """The exit status of a command line, and what it prints; unless cold, with all imports made."""
-    words = shlex.split(line)
+QUOTED = re.compile(r"'[^']*'")
+"""What a shell leaves as it is."""
+
+
+def typed(line: str, environment: dict[str, str], *, cold: bool) -> Ended:
+    """How a command line ends, and all that it prints; unless cold, with all imports made."""
+    folder = Path.cwd()
+    plain = line.replace("$PWD", str(folder))
+    words = shlex.split(plain)
     if words[0] == "prefect":
         words = ["python", "-m", *words]
-    if cold or words[0] != "python" or set(line) & set("|&;<>$`*?~(){}"):
-        done = subprocess.run(
-            line,
-            shell=True,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        return done.returncode, done.stdout
-    status, told, _ = run(*words[1:], env=environment, cwd=Path.cwd(), stderr=subprocess.STDOUT)
-    return status, told
+    needs_shell = words[0] != "python" or set(QUOTED.sub("", plain)) & set("|&;<>$`*?~(){}")
+    options: dict[str, Any] = {"env": environment, "cwd": folder, "stderr": subprocess.STDOUT}
+    if cold or needs_shell:
+        return run_program("sh", "-c", line, **options)
+    return run(*words[1:], **options)
+
+
+def first_words(command: Command) -> str:
+    """The program of a command: an interpreter and its script."""
+    return " ".join(command.line.split()[:2])
+
+
+README = [command for fence in CONSOLE if fence.page == "README.md" for command in fence.commands]
+COLD = {first_words(command): command for command in README}.values()
+"""The last of the README's commands with each program: these begin as a user's do, with nothing in
+memory. What has been imported once can be imported again, so the others need not prove it."""
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=str)
@@ -158,7 +167,7 @@ def test_the_commands_of_a_block_print_what_it_says(
     for command in block.commands:
         if command.line in UNEXECUTED:
             continue
-        status, told = typed(command.line, environment, cold=block.page == "README.md")
+        status, told, _ = typed(command.line, environment, cold=command in COLD)
         said = told.replace(simulator.url, "http://127.0.0.1:8321")
         is_refused = bool(command.printed and REFUSED.match(command.printed[0]))
         assert status == (2 if is_refused else 0), said
@@ -170,7 +179,8 @@ def test_the_commands_of_a_block_print_what_it_says(
 @pytest.mark.parametrize(("name", "code"), PYTHON, ids=[name for name, _ in PYTHON])
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
-    StaticAdsLabCredentials.from_environment().save("static-ads-lab", overwrite=True)
+    if "static-ads-lab" in code or "BLOCK_NAME" in code:
+        StaticAdsLabCredentials.from_environment().save("static-ads-lab", overwrite=True)
     # The placeholder that Prefect's standards ask for is no name that it would save.
     code = code.replace("BLOCK_NAME", "static-ads-lab")
     exec(compile(code, name, "exec"), {"__name__": "__main__"})

@@ -2,11 +2,14 @@
 
 Half a second of a command's life is its own; its imports are several. A process that is forked
 here is one of its own in all that tests look at: its environment, folder, streams, signals, memory
-and end. Run by `tests.processes`, with the number of the socket that asks.
+and end. Run by `tests.processes`, with the number of a socket that listens: all test workers ask
+the same one. What a worker asked for and did not see the end of ends with the worker, however that
+one ends, and this one ends with the last of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -21,6 +24,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+HELLO = b"!"
+"""What a worker is told once this one is there."""
+
 HEAVY = (
     "asyncio",
     "httpx_sse",
@@ -30,6 +36,8 @@ HEAVY = (
     "prefect",
     "prefect.artifacts",
     "prefect.cli",
+    "prefect.cli.deploy",
+    "prefect.cli.server",
     "prefect.client.orchestration",
     "prefect.deployments",
     "prefect.events",
@@ -38,11 +46,12 @@ HEAVY = (
     "prefect.flow_engine",
     "prefect.logging.handlers",
     "prefect.runner",
+    "prefect.server.api.server",
     "prefect.task_engine",
     "rich.progress",
     "uvicorn",
 )
-"""What the commands import, and what their first run imports."""
+"""What the commands and Prefect's server import, and what their first run imports."""
 
 
 def import_all() -> None:
@@ -59,56 +68,84 @@ def import_all() -> None:
     gc.freeze()
 
 
-def serve(asked: socket.socket) -> dict[str, Any] | None:
+class _Worker:
+    """Whoever asks for processes, and those that it has not seen the end of.
+
+    Attributes:
+        asking: The socket that it asks by.
+        ends: By process, the socket that tells its end.
+    """
+
+    def __init__(self, asking: socket.socket) -> None:
+        self.asking = asking
+        self.ends: dict[int, socket.socket] = {}
+        asking.sendall(HELLO)
+
+    def leave(self) -> None:
+        """Ends what is left of it, as a power cut does."""
+        for pid, end in self.ends.items():
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(OSError):
+                    kill(pid, signal.SIGKILL)
+            end.close()
+        self.asking.close()
+
+
+def serve(listener: socket.socket) -> dict[str, Any] | None:
     """Forks when asked. Returns in each forked process, with what it is to run; else at the end."""
-    ends: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    watched: list[Any] = [asked, woken]
-    while True:
+    workers = {worker.asking: worker for worker in [_Worker(listener.accept()[0])]}
+    while workers:
+        watched: list[Any] = [listener, woken, *workers]
         ready, _, _ = select.select(watched, [], [])
         if woken in ready:
             os.read(woken, 4096)
-            _tell_ends(ends)
-        if asked not in ready:
-            continue
-        head, descriptors, _, _ = socket.recv_fds(asked, 4, 4)
-        if not head:
-            return None
-        request = json.loads(_read(asked, int.from_bytes(head)))
-        end = socket.socket(fileno=descriptors[3])
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for other in (asked, end, *ends.values()):
-                other.close()
-            os.close(woken)
-            os.close(wake)
-            for number, descriptor in enumerate(descriptors[:3]):
-                os.dup2(descriptor, number)
+            _tell_ends(list(workers.values()))
+        for asking in workers.keys() & set(ready):
+            head, descriptors, _, _ = socket.recv_fds(asking, 4, 4)
+            if not head:
+                workers.pop(asking).leave()
+                continue
+            request = json.loads(_read(asking, int.from_bytes(head)))
+            end = socket.socket(fileno=descriptors.pop())
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                others = [each for worker in workers.values() for each in worker.ends.values()]
+                for other in (listener, end, *workers, *others):
+                    other.close()
+                os.close(woken)
+                os.close(wake)
+                for number, descriptor in enumerate(descriptors):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+                return dict(request)
+            for descriptor in descriptors:
                 os.close(descriptor)
-            return dict(request)
-        for descriptor in descriptors[:3]:
-            os.close(descriptor)
-        ends[pid] = end
-        end.sendall(pid.to_bytes(4))
+            workers[asking].ends[pid] = end
+            end.sendall(pid.to_bytes(4))
+        if listener in ready:
+            worker = _Worker(listener.accept()[0])
+            workers[worker.asking] = worker
+    return None
 
 
-def _tell_ends(ends: dict[int, socket.socket]) -> None:
+def _tell_ends(workers: list[_Worker]) -> None:
     """Tells whoever asked for the processes that have ended how they did."""
-    while ends:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if not pid:
-            return
-        with ends.pop(pid) as end:
-            try:
-                end.sendall(status.to_bytes(4))
-            except OSError:
-                continue  # nobody waits for it any more
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            for end in (worker.ends.pop(pid) for worker in workers if pid in worker.ends):
+                # Maybe nobody waits for it any more.
+                with end, contextlib.suppress(OSError):
+                    end.sendall(status.to_bytes(4))
 
 
 def _read(asked: socket.socket, length: int) -> bytes:
@@ -170,9 +207,13 @@ def _read_settings_anew() -> None:
 
 
 if __name__ == "__main__":
-    asking = socket.socket(fileno=int(sys.argv[1]))
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    # Nobody waits for this one: it ends when its workers have.
+    if os.fork():
+        os._exit(0)
+    os.setsid()
     import_all()
-    wanted = serve(asking)
+    wanted = serve(listening)
     if wanted is not None:
         code, names = become(wanted)
         exec(code, names)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Final
+
+GZIP: Final = 16 + zlib.MAX_WBITS
+DEFLATE: Final = zlib.MAX_WBITS
+"""How zlib writes what HTTP calls so."""
+
+PIECE: Final = 1_000_000
+"""Bytes that are compressed at a time, so that a bomb takes no memory where it is made."""
+
+Body = bytes | Callable[[], bytes]
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 """Given a request's path, writes what comes back."""
@@ -59,11 +71,12 @@ async def hostile(answer: Answer) -> AsyncIterator[Hostile]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def whole(body: bytes = b"", status: str = "200 OK", **headers: str) -> Answer:
-    """An answer in one piece."""
+def whole(body: Body = b"", status: str = "200 OK", **headers: str) -> Answer:
+    """An answer in one piece, which is made when it is asked for."""
 
     async def answer(_: str, writer: asyncio.StreamWriter) -> None:
-        writer.write(head(status, content_length=str(len(body)), **headers) + body)
+        content = body if isinstance(body, bytes) else body()
+        writer.write(head(status, content_length=str(len(content)), **headers) + content)
 
     return answer
 
@@ -101,9 +114,16 @@ def head(status: str = "200 OK", **headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def bomb(size: int, layers: int = 1) -> bytes:
-    """So many zeros, compressed, and what that gives compressed again, and so on."""
-    content = bytes(size)
-    for _ in range(layers):
+@cache
+def _bomb(size: int, layers: int, wbits: int) -> bytes:
+    packer = zlib.compressobj(wbits=wbits)
+    pieces = [packer.compress(bytes(min(PIECE, size - at))) for at in range(0, size, PIECE)]
+    content = b"".join([*pieces, packer.flush()])
+    for _ in range(layers - 1):
         content = gzip.compress(content)
     return content
+
+
+def bomb(size: int, layers: int = 1, *, wbits: int = GZIP) -> Callable[[], bytes]:
+    """So many zeros, compressed, and what that gives compressed again, and so on."""
+    return partial(_bomb, size, layers, wbits)

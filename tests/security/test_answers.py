@@ -6,7 +6,6 @@ import asyncio
 import json
 import pickle
 import tracemalloc
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.api.responses.json_text import load_json
 from tests.scripted import answer, data, scripted
-from tests.security.hostile import bomb, endless, head, hostile, trickling, whole
+from tests.security.hostile import DEFLATE, bomb, endless, head, hostile, trickling, whole
 
 JSON = "application/json"
 
@@ -47,7 +46,7 @@ def client_of(url: str, **options: Any) -> StaticAdsLabClient:
     "reply",
     [
         whole(bomb(200_000_000), Content_Type=JSON, Content_Encoding="gzip"),
-        whole(zlib.compress(bytes(200_000_000)), Content_Type=JSON, Content_Encoding="deflate"),
+        whole(bomb(200_000_000, wbits=DEFLATE), Content_Type=JSON, Content_Encoding="deflate"),
         endless(b" " * 65536, Content_Type=JSON),
         endless(b" " * 65536, "500 Oops", Content_Type=JSON),
         endless(b"<br>" * 9999, "502 Bad Gateway", Content_Type="text/html"),

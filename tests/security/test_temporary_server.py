@@ -157,7 +157,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
     tmp_path: Path, prefect_database: Path
 ) -> None:
     """One run for all of it, since such a server takes ten seconds to start."""
-    shutil.copy(prefect_database, tmp_path)
+    shutil.copy(prefect_database, tmp_path / "prefect.db")
     alone = {**without_settings(), "PREFECT_HOME": str(tmp_path)}
     place = write_campaign(tmp_path, "a", "b", "c")
     told = tmp_path / "told.txt"
@@ -278,7 +278,7 @@ def test_a_server_of_ones_own_is_closed_as_the_documentation_says(
     tmp_path: Path, prefect_database: Path
 ) -> None:
     """With the settings of docs/deploy.md."""
-    shutil.copy(prefect_database, tmp_path)
+    shutil.copy(prefect_database, tmp_path / "prefect.db")
     closed = {
         "PREFECT_SERVER_API_AUTH_STRING": "admin:a-long-random-text",
         "PREFECT_API_AUTH_STRING": "admin:a-long-random-text",

@@ -485,7 +485,7 @@ async def test_a_compression_without_a_bound_is_refused(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity", "gzip, identity"])
 async def test_plain_and_gzip_are_read_and_nothing_else_is_asked_for(encoding: str) -> None:
-    content = bomb(1000) if "gzip" in encoding.lower() else bytes(1000)
+    content = bomb(1000)() if "gzip" in encoding.lower() else bytes(1000)
     async with hostile(whole(content, Content_Encoding=encoding)) as server:
         assert (await read(server.url, WebGate.of(server.url))).content == bytes(1000)
     assert b"accept-encoding: gzip, deflate\r\n" in server.received[0].lower()
