@@ -33,6 +33,10 @@ MOST_REFUSALS: Final = 5
 MOST_SILENCES: Final = 3
 """Questions without an answer, one after the other, after which nothing more is asked."""
 
+ONE_QUESTION_EACH: Final = httpx.Limits(max_keepalive_connections=0)
+"""Connections are not used again: one that the other side has just closed would look like silence,
+and nothing is asked twice here."""
+
 LAST_EVENTS: Final = frozenset(("complete", "error"))
 """Events after which a stream has nothing more to say."""
 
@@ -110,6 +114,7 @@ class Exchange:
                     "Accept-Encoding": ACCEPT_ENCODING,
                     "User-Agent": f"prefect-staticadslab/{__version__} (contract)",
                 },
+                limits=ONE_QUESTION_EACH,
                 mounts=direct(httpx.URL(base_url).host),
             )
         except (ImportError, OSError, ValueError) as error:
