@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import importlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import simulated_ids
+from tests.conftest import outside_environment, simulated_ids
 from tests.simulator.described import Held, differences, document
 from tests.simulator.helpers import picture
 
@@ -131,7 +130,7 @@ def test_an_answer_that_differs_is_told(
 def generator(tmp_path: Path) -> Path:
     """openapi-python-client, in an environment of its own: it wants older versions of what Prefect
     uses."""
-    environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = outside_environment()
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     install = [str(python), "-m", "pip", "install", "-qq", "openapi-python-client>=0.25"]
