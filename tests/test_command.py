@@ -19,7 +19,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, without_settings, write_campaign
+from tests.conftest import QUICK_SERVER, ROOT, without_settings, write_campaign
 from tests.processes import Ended, can_make_small_disks, ended, start, until
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
@@ -276,7 +276,7 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     """A terminal sends it to the whole process group."""
     (tmp_path / "prefect").mkdir()
     shutil.copy(prefect_database, tmp_path / "prefect" / "prefect.db")
-    alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "prefect")}
+    alone = {**without_settings(), **QUICK_SERVER, "PREFECT_HOME": str(tmp_path / "prefect")}
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
         place = write_campaign(tmp_path, *map(str, range(130)))
         process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)

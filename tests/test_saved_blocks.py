@@ -14,7 +14,6 @@ from blocks.save import main as save_command
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, free_port
-from tests.processes import run
 
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]
@@ -336,16 +335,3 @@ def test_without_prefects_server_the_command_says_what_to_do(
     assert status == 2
     assert told.startswith("Nothing was saved.\nPrefect's server at "), told
     assert says in told
-
-
-def test_without_a_configured_server_the_blocks_are_there_once_there_is_one(
-    environment: Environment, simulator: SimulatorServer
-) -> None:
-    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    alone = {k: v for k, v in environment.items() if k != "PREFECT_API_URL"} | key
-    status, out, err = run("blocks/save.py", env=alone)
-    assert status == 0, err
-    assert err.startswith("PREFECT_API_URL is not set")
-    assert len(err.splitlines()) == 1, err
-    assert "Block 'static-ads-lab' is saved." in out
-    assert "static-ads-lab" in documents(environment)

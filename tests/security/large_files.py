@@ -62,13 +62,13 @@ def far_column() -> bytes:
 
 
 def zip_bomb() -> bytes:
-    return workbook(HEAD, xl__theme__theme1_xml=b" " * 200_000_000)
+    return workbook(HEAD, xl__theme__theme1_xml=b" " * 140_000_000)
 
 
 def zip_bomb_of_many_parts() -> bytes:
     made = io.BytesIO(workbook(HEAD))
     with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(20):
+        for number in range(14):
             archive.writestr(f"xl/media/{number}.xml", b"<a>" + b" " * 10_000_000 + b"</a>")
     return made.getvalue()
 
@@ -198,7 +198,7 @@ def parquet(rows: int, columns: int, text: str) -> bytes:
 
 
 PARQUETS: dict[Callable[[], bytes], str] = {
-    lambda: parquet(20_000_000, 1, "a"): "more than 5,000,000 cells",
+    lambda: parquet(5_100_000, 1, "a"): "more than 5,000,000 cells",
     lambda: parquet(3_000_000, 2, "a"): "more than 5,000,000 cells",
     lambda: parquet(100_000, 1, "a" * 1_000_000): "of text",
     lambda: parquet(1, 140, "a" * 1_000_000): "once it is uncompressed",
@@ -212,7 +212,7 @@ def png(width: int, height: int) -> bytes:
         checked = zlib.crc32(kind + body)
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checked)
 
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     line = bytes(1 + (width + 7) // 8)
     data = b"".join(packer.compress(line) for _ in range(height)) + packer.flush()
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)

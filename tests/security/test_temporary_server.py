@@ -29,7 +29,7 @@ from websockets.typing import Subprotocol
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.temporary_server import NO_ORIGIN, closed_temporary_server
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, running_prefect, without_settings, write_campaign
+from tests.conftest import QUICK_SERVER, ROOT, running_prefect, without_settings, write_campaign
 from tests.processes import PATIENCE_SECONDS, run, running, until
 
 EVIL = "https://evil.example"
@@ -156,9 +156,12 @@ def test_a_server_that_the_active_profile_names_keeps_its_own_key(tmp_path: Path
 def test_nobody_else_gets_into_the_server_while_a_command_runs(
     tmp_path: Path, prefect_database: Path
 ) -> None:
-    """One run for all of it, since such a server takes ten seconds to start."""
+    """One run for all of it, since such a server takes ten seconds to start.
+
+    What one of them saved is there once there is another.
+    """
     shutil.copy(prefect_database, tmp_path / "prefect.db")
-    alone = {**without_settings(), "PREFECT_HOME": str(tmp_path)}
+    alone = {**without_settings(), **QUICK_SERVER, "PREFECT_HOME": str(tmp_path)}
     place = write_campaign(tmp_path, "a", "b", "c")
     told = tmp_path / "told.txt"
     # Jobs take minutes, until the clock is put forward: the server is there while it is attacked.
@@ -166,6 +169,9 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
         saved = run("blocks/save.py", env=alone | key)
         assert saved.status == 0, saved.err
+        assert saved.err.startswith("PREFECT_API_URL is not set")
+        assert len(saved.err.splitlines()) == 1, saved.err
+        assert "Block 'static-ads-lab' is saved." in saved.out
         command = ["flows/campaign.py", place, str(tmp_path / "out.csv")]
         # A command that is killed leaves its server behind.
         with running(*command, "--credentials", "static-ads-lab", env=alone, log=told) as process:
@@ -219,6 +225,7 @@ def attack(address: str, secret: str) -> None:
         own = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
         answer = web.post("/api/block_documents/filter", json=SECRETS, headers=own)
         assert SIMULATOR_API_KEY in answer.text
+        assert "static-ads-lab" in {each["name"] for each in answer.json()}
     for path in ("events/in", "events/out", "logs/out", "task_runs/subscriptions/scheduled"):
         for protocols in ([], [Subprotocol("prefect")]):
             with pytest.raises(WebSocketException):
@@ -286,7 +293,7 @@ def test_a_server_of_ones_own_is_closed_as_the_documentation_says(
     }
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     assert all(name in page for name in closed)
-    with running_prefect(tmp_path, "--no-ui", **closed) as environment:
+    with running_prefect(tmp_path, "--no-ui", **QUICK_SERVER, **closed) as environment:
         with httpx.Client(base_url=environment["PREFECT_API_URL"]) as web:
             asked = web.post("/block_documents/filter", json=SECRETS, headers={"Origin": EVIL})
             assert asked.status_code == 401
