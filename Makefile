@@ -36,7 +36,8 @@ lowest: .venv-lowest/made
 		tests/api/test_client.py tests/api/test_endpoints.py tests/api/test_events.py \
 		tests/campaign/test_spreadsheet.py tests/campaign/test_results.py \
 		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
-		tests/campaign/test_contact_sheet.py tests/simulator/test_jobs_and_uploads.py \
+		tests/campaign/test_contact_sheet.py tests/simulator/test_catalogue.py \
+		tests/simulator/test_jobs_and_uploads.py \
 		tests/test_bad_input.py tests/test_campaign_flow.py tests/test_command.py \
 		tests/test_credentials.py tests/test_deployments.py tests/test_image_ad_job.py \
 		tests/test_saved_blocks.py \

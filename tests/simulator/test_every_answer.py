@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,12 +14,6 @@ from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_AP
 from tests.conftest import simulated_ids
 
 LIMITS = {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
-
-
-@pytest.fixture
-def api(simulator: SimulatorServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=simulator.url, headers={"X-API-Key": SIMULATOR_API_KEY}) as api:
-        yield api
 
 
 def check(answer: httpx.Response, status: int) -> Any:

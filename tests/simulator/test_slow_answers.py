@@ -1,33 +1,33 @@
 """A key is locked for 30 s: what is sent again later, while the first is not answered, runs twice.
 
-The API is a thousand times slower here, so that no lock lapses because a machine is slow.
+The lock and the keys last a thousand times longer here, so that none lapses because a machine is
+slow, and it is the clock that is put forward.
 """
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, until
+from tests.simulator.helpers import picture
 
 SECONDS = 1000
-"""That a second of the API's takes here."""
+"""That what takes a second of the API's takes here."""
 
-LATE = 10_000
-"""How many of the API's seconds pass before the first answer."""
+LATE = 10_000 * SECONDS
+"""How long the first answer takes: until the clock is put forward."""
 
 
 @pytest.fixture
 def server() -> Iterator[SimulatorServer]:
-    with SimulatorServer(speed=1 / SECONDS, rate_limit=10_000, key_seconds=1e9) as server:
+    with SimulatorServer(rate_limit=10_000, lock_seconds=30 * SECONDS, key_seconds=1e9) as server:
         yield server
 
 
@@ -36,12 +36,6 @@ def api(server: SimulatorServer) -> Iterator[httpx.Client]:
     key = {"X-API-Key": SIMULATOR_API_KEY, "Idempotency-Key": "one"}
     with httpx.Client(base_url=server.url, headers=key, timeout=PATIENCE_SECONDS) as api:
         yield api
-
-
-def picture() -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (80, 100), "teal").save(out, "PNG")
-    return out.getvalue()
 
 
 def create_ad(api: httpx.Client) -> httpx.Response:
@@ -95,7 +89,7 @@ def test_what_is_sent_again_after_the_lock_runs_twice(
     assert second.is_success
     assert "Idempotent-Replayed" not in second.headers
     assert (count(server), first) == (1, [])
-    server.api.age(LATE * SECONDS)
+    server.api.age(LATE)
     waiting.join()
     assert first[0].is_success
     assert count(server) == 2
@@ -109,7 +103,7 @@ def test_a_revision_that_is_sent_again_after_the_lock_is_rendered_twice(
 ) -> None:
     body = {**simulated_ids(), "editable": True}
     ad = api.post("/v1/image-ads", json=body, headers={"Idempotency-Key": "ad"}).json()["data"]
-    server.api.age(100 * SECONDS)
+    server.api.age(100)
     path, change = f"/v1/image-ads/{ad['id']}", {"type": "FRAME", "id": "1", "children": []}
 
     def revise() -> httpx.Response:
@@ -123,7 +117,7 @@ def test_a_revision_that_is_sent_again_after_the_lock_is_rendered_twice(
     assert revise().status_code == 409
     server.api.age(31 * SECONDS)
     assert revise().status_code == 200
-    server.api.age(LATE * SECONDS)
+    server.api.age(LATE)
     waiting.join()
     assert first[0].status_code == 200
     assert server.api.counts["re-renders"] == 2
@@ -142,7 +136,7 @@ def test_a_request_that_fails_late_leaves_its_key_free(
     waiting = threading.Thread(target=lambda: first.append(create(body)))
     waiting.start()
     until(lambda: server.api.counts["slow answers"] == 1)
-    server.api.age(LATE * SECONDS)
+    server.api.age(LATE)
     waiting.join()
     assert first[0].status_code == 400
     # It left no answer behind, so the key is free, also for another body.

@@ -28,10 +28,7 @@ class Age(Query):
 
 
 class Slow(Query):
-    """How many of the next requests that begin a job are answered so much later.
-
-    The seconds are those of the API's own speed.
-    """
+    """How many of the next requests that begin a job are answered so much later."""
 
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)]
     count: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -61,7 +58,7 @@ def control_routes(api: SimulatedAPI) -> list[Route]:
             query = check(Slow, dict(request.query_params))
         except APIError as error:
             return error_response(error)
-        api.slow_answers.order(query.seconds / api.settings.speed, query.count)
+        api.slow_answers.order(query.seconds, query.count)
         return JSONResponse({})
 
     return [

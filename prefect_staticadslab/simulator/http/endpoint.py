@@ -105,7 +105,9 @@ async def _answer_once(
     request, api = call.request, call.api
     digests = {n: hashlib.sha256(content).hexdigest() for n, (_, content) in call.files.items()}
     fingerprint = [request.method, request.url.path, sent.body, digests]
-    begun = api.idempotency.begin(api_key, idempotency_key, fingerprint, now(), api.lock_seconds)
+    begun = api.idempotency.begin(
+        api_key, idempotency_key, fingerprint, now(), api.settings.lock_seconds
+    )
     if isinstance(begun, Replay):
         api.counts["replayed"] += 1
         response = _response(request, operation, Reply(begun.answer))

@@ -40,9 +40,6 @@ from prefect_staticadslab.simulator.model.uploads import Upload
 FOUR_K: Final = 4096
 """Pixels of the longest side of a picture in 4K."""
 
-LOCK_SECONDS: Final = 30.0
-"""How long a request that is being answered holds its idempotency key, at the API's own speed."""
-
 
 class SimulatedAPI:
     """The state of one simulated API. Times are seconds of `time.time()`.
@@ -112,11 +109,6 @@ class SimulatedAPI:
         """Raises a 403 if the key lacks the scope."""
         if scope not in self.scopes[api_key]:
             raise APIError(403, "FORBIDDEN", f"The key lacks the scope {scope}.")
-
-    @property
-    def lock_seconds(self) -> float:
-        """How long a request that is being answered holds its idempotency key."""
-        return LOCK_SECONDS / self.settings.speed
 
     @property
     def admitted(self) -> deque[float]:

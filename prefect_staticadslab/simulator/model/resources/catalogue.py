@@ -30,12 +30,7 @@ Palettes = JsonObject | list[Any] | None
 """An object or null. A list is taken, too, since no page says what a create may hold."""
 
 
-class _Dated(Answer):
-    created_at: Moment
-    updated_at: Moment
-
-
-class Brand(_Dated):
+class Brand(Answer):
     """Who is advertised."""
 
     id: BrandId
@@ -45,9 +40,11 @@ class Brand(_Dated):
     fonts: list[JsonObject]
     logo_image_ids: list[str] | None
     details: JsonObject | None
+    created_at: Moment
+    updated_at: Moment
 
 
-class Product(_Dated):
+class Product(Answer):
     """What a brand sells."""
 
     id: ProductId
@@ -55,9 +52,11 @@ class Product(_Dated):
     name: str
     description: str | None
     details: JsonObject | None
+    created_at: Moment
+    updated_at: Moment
 
 
-class ProductVariant(_Dated):
+class ProductVariant(Answer):
     """A size, colour or bundle of a product."""
 
     id: VariantId
@@ -65,9 +64,11 @@ class ProductVariant(_Dated):
     name: str
     sort_order: int
     image_ids: list[str]
+    created_at: Moment
+    updated_at: Moment
 
 
-class Audience(_Dated):
+class Audience(Answer):
     """Whom a product is advertised to."""
 
     id: AudienceId
@@ -75,9 +76,11 @@ class Audience(_Dated):
     name: str
     description: str | None
     details: JsonObject | None
+    created_at: Moment
+    updated_at: Moment
 
 
-class Image(_Dated):
+class Image(Answer):
     """An uploaded picture."""
 
     id: ImageId
@@ -94,6 +97,8 @@ class Image(_Dated):
     thumbnail_small_src: Url | None
     thumbnail_medium_src: Url | None
     thumbnail_large_src: Url | None
+    created_at: Moment
+    updated_at: Moment
 
 
 class _Fields(Body):

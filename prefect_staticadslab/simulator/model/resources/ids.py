@@ -40,7 +40,7 @@ def check_kind(identifier: str, noun: str, field: str = "id") -> None:
     """Raises a 422 for an id of something else than the noun says."""
     prefix = f"{PREFIXES[noun]}_"
     if not identifier.startswith(prefix):
-        message = f"is no id of a {noun}: those begin with {prefix}"
+        message = f"is no {noun}'s id: those begin with {prefix}"
         raise APIError(
             422,
             "VALIDATION_ERROR",
