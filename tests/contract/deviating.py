@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prefect_staticadslab.simulator import SimulatorServer
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+
+SLOW, QUICK = 0.001, 100.0
+HOURS = 100_000.0
+"""Speeds of the simulator; and seconds after which every ad of a slow one is finished."""
 
 
 @dataclass
@@ -59,12 +64,40 @@ class Deviation:
     change: Callable[[Answer], object]
 
 
+@dataclass
+class Renderer:
+    """Ends an ad once it was polled and streamed, however long the machine takes to come to that.
+
+    Args:
+        api: Whose ads. They take hours by themselves, and streams tell what is new at once.
+    """
+
+    api: SimulatedAPI
+    polled: bool = False
+    streamed: bool = False
+
+    def created(self) -> None:
+        """An ad was created. From now on, the API is quick."""
+        self.api.settings = replace(self.api.settings, speed=QUICK)
+        self.polled = self.streamed = False
+
+    def saw(self, *, polled: bool = False, streamed: bool = False) -> None:
+        """An ad was seen while it was rendered."""
+        was_seen = self.polled and self.streamed
+        self.polled, self.streamed = self.polled or polled, self.streamed or streamed
+        if self.polled and self.streamed and not was_seen:
+            self.api.age(HOURS)
+
+
 class Deviating:
     """Puts deviations between an application and its clients."""
 
-    def __init__(self, app: ASGIApp, deviations: Sequence[Deviation]) -> None:
+    def __init__(
+        self, app: ASGIApp, deviations: Sequence[Deviation], renderer: Renderer | None
+    ) -> None:
         self._app = app
         self._deviations = deviations
+        self._renderer = renderer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _asked(scope)
@@ -78,9 +111,9 @@ class Deviating:
             return
         applied = [d for d in self._deviations if answer.wants_stream and d.where(answer)]
         if answer.wants_stream and not applied:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._watched(send))
             return
-        await self._app(scope, receive, collect)
+        await self._app(scope, receive, self._watched(collect))
         start, *rest = messages
         answer.status = start["status"]
         answer.headers = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -91,6 +124,22 @@ class Deviating:
             if deviation.where(answer):
                 deviation.change(answer)
         await _send(answer, send)
+        if self._renderer is not None:
+            self._note(answer, self._renderer)
+
+    def _note(self, answer: Answer, renderer: Renderer) -> None:
+        if (answer.method, answer.path, answer.status) == ("POST", "/v1/image-ads", 202):
+            renderer.created()
+        elif answer.method == "GET" and answer.path.rpartition("/")[0] == "/v1/image-ads":
+            renderer.saw(polled=answer.status == 200 and not answer.wants_stream)
+
+    def _watched(self, send: Send) -> Send:
+        async def watch(message: Message) -> None:
+            await send(message)
+            if self._renderer is not None and b"event: progress" in message.get("body", b""):
+                self._renderer.saw(streamed=True)
+
+        return watch
 
 
 def _asked(scope: Scope) -> Answer:
@@ -116,8 +165,9 @@ async def _send(answer: Answer, send: Send) -> None:
 @contextmanager
 def deviating(*deviations: Deviation, **settings: Any) -> Iterator[SimulatorServer]:
     """A simulator whose answers deviate in these ways."""
-    server = SimulatorServer(rate_limit=10_000, earlier_ads=True, **settings)
+    server = SimulatorServer(rate_limit=10_000, **{"earlier_ads": True, **settings})
     config = server._server.config
-    config.app = Deviating(config.app, deviations)  # type: ignore[arg-type]
+    renderer = Renderer(server.api) if settings.get("speed") == SLOW else None
+    config.app = Deviating(config.app, deviations, renderer)  # type: ignore[arg-type]
     with server:
         yield server

@@ -12,7 +12,7 @@ from tests.contract.deviations import ALL, TEN
 
 
 def test_ten_deviations_are_ten_that_are_found(contract: Contract) -> None:
-    with deviating(*TEN) as server:
+    with deviating(*TEN, speed=0.01) as server:
         fill(server)
         made = server.api.counts["created"]
         run = contract.against(server)
@@ -29,7 +29,7 @@ def test_ten_deviations_are_ten_that_are_found(contract: Contract) -> None:
 
 @pytest.mark.parametrize("deviation", ALL, ids=lambda each: each.finds)
 def test_a_deviation_is_found_and_nothing_else(deviation: Deviation, contract: Contract) -> None:
-    with deviating(deviation) as server:
+    with deviating(deviation, speed=0.01) as server:
         fill(server)
         run = contract.against(server)
     assert run.named("differs") == {deviation.finds}, run.out

@@ -15,14 +15,14 @@ from prefect_staticadslab.contract.probes.one_ad import Purchase
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import without_settings
 from tests.contract.command import Contract
-from tests.contract.deviating import Answer, Deviation, deviating
+from tests.contract.deviating import SLOW, Answer, Deviation, deviating
 from tests.processes import ended, line_with, start
 
 PAID = {name for name, each in ASSUMPTIONS.items() if each.is_paid}
 
 
 def test_one_flat_ad_is_made_and_all_of_it_holds(contract: Contract) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000) as server:
+    with deviating(speed=SLOW, earlier_ads=False) as server:
         run = contract.against(server, "--spend", "1")
         (job,) = server.api.jobs.values()
         assert server.api.counts["created"] == 1
@@ -37,13 +37,13 @@ def test_one_flat_ad_is_made_and_all_of_it_holds(contract: Contract) -> None:
 
 
 def test_more_money_makes_no_more_ads(contract: Contract) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000) as server:
+    with deviating(speed=SLOW, earlier_ads=False) as server:
         contract.against(server, "--spend", "50")
         assert server.api.counts["created"] == 1
 
 
 def test_an_ad_that_fails_is_no_difference(contract: Contract) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000, failure_rate=1.0) as server:
+    with deviating(speed=SLOW, failure_rate=1.0) as server:
         run = contract.against(server, "--spend", "1")
     assert run.named("differs") == set(), run.out
     assert "processing → failed" in run.seen("ad-states")
@@ -68,7 +68,7 @@ def test_a_key_that_is_not_seen_to_be_known_is_not_sent_again(contract: Contract
     def checked_first(answer: Answer) -> None:
         answer.refuse(404, "NOT_FOUND")
 
-    with deviating(Deviation("", is_other_body, checked_first), speed=30) as server:
+    with deviating(Deviation("", is_other_body, checked_first), speed=SLOW) as server:
         run = contract.against(server, "--spend", "1")
         assert server.api.counts["created"] == 1
         assert server.api.counts["replayed"] == 0
@@ -131,7 +131,7 @@ def conflict(answer: Answer) -> None:
 def test_an_ad_that_deviates_is_told(
     finds: set[str], where: Any, change: Any, contract: Contract
 ) -> None:
-    with deviating(Deviation("", where, change), speed=30) as server:
+    with deviating(Deviation("", where, change), speed=SLOW) as server:
         run = contract.against(server, "--spend", "1")
         assert server.api.counts["created"] == 1
     assert run.named("differs") == finds, run.out
@@ -143,7 +143,7 @@ def test_a_stream_in_other_words_is_told(contract: Contract) -> None:
         answer.text = answer.text.replace(b"event: complete", b"event: done")
 
     finished = Deviation("", lambda answer: answer.wants_stream, shout)
-    with deviating(finished, speed=30) as server:
+    with deviating(finished, speed=SLOW) as server:
         run = contract.against(server, "--spend", "1")
     assert run.named("differs") == {"ad-stream", "finished-stream"}
     assert "there are events done" in run.seen("ad-stream")

@@ -154,9 +154,7 @@ def progress(ads: Sequence[Mapping[str, Any]]) -> Seen:
 def progress_of(told: Sequence[Any]) -> Seen:
     """Whether what jobs say of their progress is a step, a sentence and a share."""
     odd = [f"{each!r}"[:100] for each in told if not _is_progress(each)]
-    shares = [each["percentage"] for each in told if _is_progress(each)]
-    text = f"{len(shares)} times" if shares else ""
-    return _few(odd, told, (), text or None)
+    return _few(odd, told, ())
 
 
 def _is_progress(value: Any) -> bool:
