@@ -46,11 +46,13 @@ class NoAnswerError(Exception):
 
     Attributes:
         was_silent: Whether there was a connection, and nothing came on it.
+        was_asked: Whether the question may have come to the API.
     """
 
-    def __init__(self, message: str, *, was_silent: bool = False) -> None:
+    def __init__(self, message: str, *, was_silent: bool = False, was_asked: bool = True) -> None:
         super().__init__(message)
         self.was_silent = was_silent
+        self.was_asked = was_asked
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ class Exchange:
     async def _noting_silence(self, question: str) -> AsyncIterator[None]:
         """Turns what stands in the place of an answer into a sentence without the key."""
         if self._silences >= MOST_SILENCES:
-            raise NoAnswerError("not asked, since the API no longer answered")
+            raise NoAnswerError("not asked, since the API no longer answered", was_asked=False)
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, StaticAdsLabError, TimeoutError) as error:
@@ -241,6 +243,7 @@ class Exchange:
             raise NoAnswerError(
                 f"{question} had no answer ({told})",
                 was_silent=isinstance(error, httpx.ReadTimeout | TimeoutError),
+                was_asked=not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout),
             ) from None
         self._silences = 0
 

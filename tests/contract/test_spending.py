@@ -149,6 +149,18 @@ def test_a_stream_in_other_words_is_told(contract: Contract) -> None:
     assert "there are events done" in run.seen("ad-stream")
 
 
+def test_a_create_without_an_answer_is_not_sent_again(contract: Contract) -> None:
+    def page(answer: Answer) -> None:
+        answer.status, answer.body, answer.text = 502, None, b"<html>Bad gateway</html>"
+        answer.headers["content-type"] = "text/html"
+
+    with deviating(Deviation("", is_created, page), speed=SLOW) as server:
+        run = contract.against(server, "--spend", "1")
+        assert server.api.counts["created"] == 1
+    assert "An image ad may have been created, and is billed when it completes." in run.err
+    assert run.named("could not be seen") >= PAID
+
+
 def test_whoever_breaks_it_off_learns_of_the_ad() -> None:
     # Slow enough that the ad outlives whatever the machine does meanwhile.
     with SimulatorServer(speed=0.05, rate_limit=10_000) as server:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import Resource
@@ -111,7 +112,8 @@ class Document:
                 yield from self._parts(each, depth - 1)
 
 
-def json_types(model: type[Resource]) -> dict[str, frozenset[str]]:
+@cache
+def json_types(model: type[Resource]) -> Mapping[str, frozenset[str]]:
     """The JSON types that a model can read, by field.
 
     Example:

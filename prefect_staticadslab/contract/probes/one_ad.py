@@ -100,7 +100,8 @@ async def make_one(
             read_seconds=bounds.CREATE_READ_SECONDS,
         )
     except NoAnswerError as error:
-        _add_to_all(findings, unseen(f"{error}. {purchase.warning}"))
+        purchase.is_settled = not error.was_asked
+        _add_to_all(findings, unseen(f"{error}. {purchase.warning}".rstrip(". ")))
         return
     purchase.ad_id = str(reply.resource.get("id") or "") if reply.is_success else ""
     if not purchase.ad_id:
