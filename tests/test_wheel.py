@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from tests import QUIET, USERS_CERTIFICATES
 from tests.conftest import ROOT
+from tests.processes import run_program
 
 pytestmark = pytest.mark.wheel
 
@@ -26,17 +26,10 @@ def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
     environment |= QUIET | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
     if home is not None:
         environment["PREFECT_HOME"] = str(home)
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout
+    status, out, err = run_program(*command, cwd=cwd, env=environment)
+    assert status == 0, out + err
+    assert "Traceback" not in err, err
+    return out
 
 
 @pytest.fixture(scope="module")
