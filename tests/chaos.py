@@ -20,7 +20,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -40,7 +39,8 @@ from prefect_staticadslab.campaign.pipeline import api_keys as keys
 from prefect_staticadslab.campaign.pipeline import session, submit_window
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
-from tests.conftest import ROOT, run_batch, simulated_ids
+from tests.conftest import run_batch, simulated_ids
+from tests.processes import start
 
 COMPRESSED: dict[Any, dict[str, Any]] = {
     session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0, work_seconds=0.9)},
@@ -279,11 +279,11 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
 
 @contextmanager
 def _simulator(given: argparse.Namespace, number: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "prefect_staticadslab.simulator", "--port", "0"]
+    command = ["-m", "prefect_staticadslab.simulator", "--port", "0"]
     command += ["--speed", str(SPEED), "--rate-limit", "1000000", "--failure-rate", "0.05"]
     command += ["--wallet-usd", "1000000", "--answer-seconds", "0.02"]
     command += ["--fault-rate", str(given.fault_rate), "--seed", f"{given.seed}{number}"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+    with start(*command, env=os.environ, stderr=None) as server:
         assert server.stdout is not None
         lines = [server.stdout.readline().strip() for _ in range(3)]
         try:

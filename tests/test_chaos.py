@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.processes import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks a process for each run")
 
 
 def chaos(**options: int) -> dict[str, int]:
     """The figures of that many campaigns."""
-    command = [sys.executable, "-m", "tests.chaos"]
-    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = (line.rsplit(":", 1) for line in done.stdout.splitlines() if ":" in line)
+    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    status, out, err = run("-m", "tests.chaos", *arguments, env=os.environ)
+    print(out)
+    assert status == 0, out + err
+    lines = (line.rsplit(":", 1) for line in out.splitlines() if ":" in line)
     return {name: int(number) for name, number in lines}
 
 
 def test_some_campaigns_pay_once_and_lose_nothing() -> None:
-    figures = chaos(campaigns=5, seed=7)
+    figures = chaos(campaigns=5, seed=7, workers=2)
     assert figures["campaigns"] == 5
     assert figures["violations"] == 0
     assert min(figures[name] for name in ("ads", "faults", "kills", "replayed")) > 0

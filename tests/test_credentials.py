@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import os
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.cli.options import saved_credentials
 from tests.conftest import ROOT
+from tests.processes import run
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -63,9 +63,9 @@ def test_what_prefect_imports_by_the_entry_point_registers_the_blocks() -> None:
         "from prefect.utilities.dispatch import get_registry_for_type\n"
         "print({block.__name__ for block in get_registry_for_type(Block).values()})"
     )
-    command = [sys.executable, "-c", code]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
-    assert {"ImageAdJob", "StaticAdsLabCredentials"} <= ast.literal_eval(answer.stdout)
+    status, out, err = run("-c", code, env=os.environ, cold=True)
+    assert status == 0, err
+    assert {"ImageAdJob", "StaticAdsLabCredentials"} <= ast.literal_eval(out)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,11 @@ CONSOLE = [fence for page in PAGES for fence in page.fenced("console")]
 OWN = [page for page in PAGES if page.name != "docs/reference.md"]
 PYTHON = [(str(fence), fence.code) for page in OWN for fence in page.fenced("python")]
 PYTHON += list(docstring_examples())
+EXAMPLES = [
+    # A cluster of Dask takes as long to come and go here as in the tests of it.
+    pytest.param(*example, id=example[0], marks=[pytest.mark.distributed] * ("dask" in example[1]))
+    for example in PYTHON
+]
 
 
 def steady(text: str) -> list[str]:
@@ -176,7 +181,7 @@ def test_the_commands_of_a_block_print_what_it_says(
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize(("name", "code"), PYTHON, ids=[name for name, _ in PYTHON])
+@pytest.mark.parametrize(("name", "code"), EXAMPLES)
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     if "static-ads-lab" in code or "BLOCK_NAME" in code:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 import prefect_staticadslab
 from tests.conftest import ROOT
+from tests.processes import run
 
 PACKAGE = ROOT / "prefect_staticadslab"
 MOST_ENTRIES = 14
@@ -31,16 +31,23 @@ MODULES = [file for file in FILES if file.suffix == ".py"]
 FOLDERS = sorted({str(file.parent.relative_to(PACKAGE)) for file in MODULES})
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     """The modules that a file imports, wherever in it."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module or "")
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module's source, taken apart."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def uses(path: Path, module: str) -> bool:
@@ -127,14 +134,13 @@ def test_importing_the_api_loads_neither_prefect_nor_pandas() -> None:
 
 def printed(code: str) -> str:
     """What a fresh interpreter prints."""
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return answer.stdout.strip()
+    status, out, err = run("-c", code, env=os.environ, cold=True)
+    assert status == 0, err
+    return out.strip()
 
 
 def test_the_public_names_are_the_same_for_mypy_and_at_run_time() -> None:
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    tree = parsed(PACKAGE / "__init__.py")
     typed = {
         alias.name: node.module
         for block in tree.body
@@ -201,8 +207,7 @@ def test_a_circle_would_be_found() -> None:
 @cache
 def imported_modules(file: Path) -> frozenset[Path]:
     """The package's modules that one imports when it runs."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return frozenset(found for name in run_time_imports(tree) if (found := module_of(name)))
+    return frozenset(found for name in run_time_imports(parsed(file)) if (found := module_of(name)))
 
 
 def run_time_imports(node: ast.AST) -> Iterator[str]:

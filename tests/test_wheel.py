@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from tests.conftest import ROOT, outside_environment
+from tests.processes import run_program
 
 pytestmark = pytest.mark.wheel
 
@@ -20,17 +20,10 @@ def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
     environment = outside_environment()
     if home is not None:
         environment["PREFECT_HOME"] = str(home)
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout
+    status, out, err = run_program(*command, cwd=cwd, env=environment)
+    assert status == 0, out + err
+    assert "Traceback" not in err, err
+    return out
 
 
 @pytest.fixture(scope="module")

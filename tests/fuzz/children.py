@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from tests.fuzz.examine import Finding, Report, examine
 from tests.fuzz.target import Target
+from tests.processes import kill, start
 
 AT_ONCE: Final = 2
 """Targets that run side by side."""
@@ -47,17 +48,17 @@ def run_all(names: list[str], *, seed: int, seconds: float, folder: Path) -> lis
 
 
 def _run_child(name: str, *, seed: int, seconds: float, folder: Path) -> Report:
-    command = [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz", name]
+    command = ["-X", "faulthandler", "-m", "tests.fuzz", name]
     command += ["--child", "--seed", str(seed), "--seconds", str(seconds), "--folder", str(folder)]
     log = folder / f"{name}.log"
     with log.open("wb") as output:
-        try:
-            ended = subprocess.run(
-                command, stdout=output, stderr=output, timeout=seconds + GRACE_SECONDS, check=False
-            )
-            how = f"the process ended with status {ended.returncode}"
-        except subprocess.TimeoutExpired:
-            how = "the process did not end"
+        # A start of its own: memory and what is imported are among what is examined.
+        child = start(*command, env=os.environ, stdout=output, stderr=output, cold=True)
+    try:
+        how = f"the process ended with status {child.wait(timeout=seconds + GRACE_SECONDS)}"
+    except subprocess.TimeoutExpired:
+        kill(child)
+        how = "the process did not end"
     last = log.read_text(encoding="utf-8", errors="replace").rpartition(f"\n{REPORT}")
     if last[1]:
         return Report.from_json(json.loads(last[2]))
