@@ -49,7 +49,7 @@ COMPRESSED: dict[Any, dict[str, Any]] = {
     submit_window: {"LEAST_ROWS": 10},
     key_lock: {"REPEAT_SECONDS": 0.25, "WORK_SECONDS": 0.9},
     tries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
-    window: {"SHORTEST_REFUSAL_WAIT": 0.02},
+    window: {"SHORTEST_REFUSAL_WAIT": 0.02, "FIRST_GUESS_WINDOW": 1.0, "SHORTEST_WINDOW": 0.1},
 }
 """Pauses that are seconds in earnest."""
 
@@ -280,7 +280,8 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
 @contextmanager
 def _simulator(given: argparse.Namespace, number: int) -> Iterator[str]:
     command = ["-m", "prefect_staticadslab.simulator", "--port", "0"]
-    command += ["--speed", str(SPEED), "--rate-limit", "1000000", "--failure-rate", "0.05"]
+    command += ["--speed", str(SPEED), "--rate-limit", "1000000", "--rate-window", "1"]
+    command += ["--failure-rate", "0.05"]
     command += ["--wallet-usd", "1000000", "--answer-seconds", "0.02"]
     command += ["--fault-rate", str(given.fault_rate), "--seed", f"{given.seed}{number}"]
     with start(*command, env=os.environ, stderr=None) as server:
