@@ -21,7 +21,7 @@ class Settings:
         failure_rate: Share of jobs that fail on their own.
         key_seconds: How long an idempotency key is remembered.
         lock_seconds: How long a request that is being answered keeps its idempotency key from
-            others, whatever the speed: on a busy machine an answer may take a second.
+            others, whatever the speed, since how long an answer takes does not hang on it either.
         answer_seconds: How long a create takes to be answered, whatever the speed.
         fault_rate: Share of requests that meet with a fault, drawn from `chance.FAULTS`.
         picture_fault_rate: Share of pictures' downloads that do, drawn from
