@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -40,7 +41,7 @@ class FigmaRender(BaseModel):
     current_json_tree: JsonTree
     figma_render_base64: str = Field(min_length=1)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The bytes that it takes in a request's body."""
         return len(json.dumps(self.model_dump()).encode()) + 2

@@ -32,9 +32,6 @@ class KeyLock:
 
     Times are seconds on a clock that only goes on.
 
-    Args:
-        repeat_seconds, work_seconds: By default `REPEAT_SECONDS` and `WORK_SECONDS`.
-
     Example:
         ```python
         from prefect_staticadslab.api.retries.key_lock import KeyLock
@@ -49,11 +46,7 @@ class KeyLock:
         ```
     """
 
-    def __init__(
-        self, repeat_seconds: float | None = None, work_seconds: float | None = None
-    ) -> None:
-        self._repeat_seconds = REPEAT_SECONDS if repeat_seconds is None else repeat_seconds
-        self._work_seconds = WORK_SECONDS if work_seconds is None else work_seconds
+    def __init__(self) -> None:
         self._number = 0
         # When the API began with it at the earliest, and ends it at the latest.
         self._open: dict[int, tuple[float, float]] = {}
@@ -62,7 +55,7 @@ class KeyLock:
     def delay(self, now: float) -> float:
         """Seconds until a request with this key may be sent."""
         spans = self._spans(now)
-        if not spans or now - min(begun for begun, _ in spans) < self._repeat_seconds:
+        if not spans or now - min(begun for begun, _ in spans) < REPEAT_SECONDS:
             return 0.0
         return max(end for _, end in spans) - now
 
@@ -78,7 +71,7 @@ class KeyLock:
         """
         self._open = {n: span for n, span in self._open.items() if span[1] > now}
         self._number += 1
-        self._open[self._number] = (now, now + upload_seconds + self._work_seconds)
+        self._open[self._number] = (now, now + upload_seconds + WORK_SECONDS)
         return self._number
 
     def ended(self, number: int) -> None:
@@ -97,7 +90,7 @@ class KeyLock:
             return False
         self._was_refused = True
         self._number += 1
-        self._open[self._number] = (-math.inf, now + self._work_seconds)
+        self._open[self._number] = (-math.inf, now + WORK_SECONDS)
         return True
 
     def is_held(self, now: float) -> bool:
