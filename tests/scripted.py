@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +63,30 @@ class Scripted:
     received: list[Received] = field(default_factory=list)
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def read_request(reader: asyncio.StreamReader) -> Received:
+    """The next request of a connection."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    first, *lines = head.strip().split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    pairs = (line.split(": ", 1) for line in lines)
+    headers = {name.lower(): value for name, value in pairs}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Received(method, path, headers, body)
+
+
+@asynccontextmanager
+async def listening(serve: Serve) -> AsyncIterator[str]:
+    """Serves connections on a free port. Gives its address."""
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    finally:
+        listener.close()
+
+
 @asynccontextmanager
 async def scripted(script: Sequence[bytes]) -> AsyncIterator[Scripted]:
     """Serves one answer per request, in order; the last one again and again."""
@@ -70,14 +94,9 @@ async def scripted(script: Sequence[bytes]) -> AsyncIterator[Scripted]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            first, *lines = head.strip().split("\r\n")
-            method, path, _ = first.split(" ", 2)
-            pairs = (line.split(": ", 1) for line in lines)
-            headers = {name.lower(): value for name, value in pairs}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            request = await read_request(reader)
             reply = script[min(len(server.received), len(script) - 1)]
-            server.received.append(Received(method, path, headers, body))
+            server.received.append(request)
             writer.write(reply.removesuffix(HANG))
             await writer.drain()
             if reply.endswith(HANG):
@@ -87,9 +106,5 @@ async def scripted(script: Sequence[bytes]) -> AsyncIterator[Scripted]:
         finally:
             writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(serve) as server.url:
         yield server
-    finally:
-        listener.close()

@@ -24,7 +24,7 @@ from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.api.retries.key_lock import KeyLock, KeyLocks
 from prefect_staticadslab.api.retries.policy import RetryPolicy
-from tests.scripted import answer, data, error, scripted
+from tests.scripted import answer, data, error, listening, read_request, scripted
 
 LOCK_SECONDS = 30.0
 REQUEST = ImageAdRequest(
@@ -95,21 +95,15 @@ class LockingServer:
 @asynccontextmanager
 async def served(server: LockingServer) -> AsyncIterator[LockingServer]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        headers = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-        reply = server.answer_to(headers["idempotency-key"], body)
+        request = await read_request(reader)
+        reply = server.answer_to(request.headers["idempotency-key"], request.body)
         if reply is not None:
             writer.write(reply.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
             await writer.drain()
         writer.close()
 
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    try:
+    async with listening(serve) as server.url:
         yield server
-    finally:
-        listener.close()
 
 
 @pytest.fixture
