@@ -41,10 +41,11 @@ lowest: .venv-lowest/made
 		tests/campaign/test_spreadsheet.py tests/campaign/test_results.py \
 		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
 		tests/campaign/test_contact_sheet.py tests/simulator/test_jobs_and_uploads.py \
-		tests/test_bad_input.py tests/test_campaign_flow.py tests/test_command.py \
-		tests/test_credentials.py tests/test_deployments.py tests/test_image_ad_job.py \
-		tests/test_saved_blocks.py \
-		tests/test_tasks.py tests/test_templates_and_revisions.py tests/test_watch.py \
+		tests/blocks/test_credentials.py tests/blocks/test_image_ad_job.py \
+		tests/blocks/test_saved_blocks.py tests/deployments/test_deployments.py \
+		tests/flows/test_bad_input.py tests/flows/test_campaign_flow.py \
+		tests/flows/test_command.py tests/flows/test_templates_and_revisions.py \
+		tests/flows/test_watch.py tests/tasks/test_tasks.py \
 		tests/security/test_temporary_server.py::$(TEMPORARY_SERVER)
 
 # Two minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.

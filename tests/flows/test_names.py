@@ -21,9 +21,9 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
 from tests.conftest import ROOT
+from tests.flows.test_command import command, table
 from tests.gate import closed_gate
 from tests.processes import until
-from tests.test_command import command, table
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")
