@@ -208,10 +208,6 @@ def _read_settings_anew() -> None:
 
 if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
-    # Nobody waits for this one: it ends when its workers have.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
     import_all()
     wanted = serve(listening)
     if wanted is not None:
