@@ -28,11 +28,13 @@ HELLO = b"!"
 """What a worker is told once this one is there."""
 
 HEAVY = (
+    "anyio._backends._asyncio",
     "asyncio",
     "httpx_sse",
     "openpyxl",
     "pandas",
-    "PIL.Image",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
     "prefect",
     "prefect.artifacts",
     "prefect.cli",
@@ -48,6 +50,7 @@ HEAVY = (
     "prefect.runner",
     "prefect.server.api.server",
     "prefect.task_engine",
+    "prefect.utilities.visualization",
     "rich.progress",
     "uvicorn",
 )
