@@ -40,7 +40,8 @@ lowest: .venv-lowest/made
 		tests/api/test_client.py tests/api/test_endpoints.py tests/api/test_events.py \
 		tests/campaign/test_spreadsheet.py tests/campaign/test_results.py \
 		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
-		tests/campaign/test_contact_sheet.py tests/simulator/test_jobs_and_uploads.py \
+		tests/campaign/test_contact_sheet.py tests/simulator/test_catalogue.py \
+		tests/simulator/test_jobs_and_uploads.py \
 		tests/blocks/test_credentials.py tests/blocks/test_image_ad_job.py \
 		tests/blocks/test_saved_blocks.py tests/deployments/test_deployments.py \
 		tests/flows/test_bad_input.py tests/flows/test_campaign_flow.py \

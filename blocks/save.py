@@ -63,7 +63,7 @@ async def run(given: argparse.Namespace) -> int:
             is_error=True,
         )
     async with prefect_blocks() as prefect:
-        blocks = {given.name, *(kit.credentials for kit in file.kits)}
+        blocks = {given.name, *(written.kit.credentials for written in file.kits)}
         saved = {b: await prefect.credentials(b) for b in blocks if not block_name_problem(b)}
         finding = compare_credentials(given.name, saved[given.name], from_environment)
         keys = KitKeys(given.name, from_environment, saved, finding, given.overwrite)

@@ -66,7 +66,7 @@ async def create_ads(
         check_limit(max_spend_usd)
         if not output:
             tries.check_keys_are_known()
-        rows = spreadsheet_of(ads, brand_kit.defaults())
+        rows = spreadsheet_of(ads, brand_kit)
     except CampaignError as error:
         watch.ended = await refused_state(error)
         return watch.ended

@@ -112,7 +112,11 @@ CONNECT_SECONDS: Final = 10.0
 """A host that has not taken a connection by then is not there."""
 
 READ_SECONDS: Final = 30.0
-"""A create is answered at once, with the job still to run; half a minute is a dead connection."""
+"""What is read is answered at once; half a minute is a dead connection."""
+
+CREATE_READ_SECONDS: Final = 80.0
+"""What has an idempotency key. The API's lock on the key holds for 30 s only, so a create that is
+given up then, and sent again, may be made twice."""
 
 REQUEST_SECONDS: Final = 90.0
 """A whole request to the API; an answer that trickles in is never silent."""

@@ -7,13 +7,12 @@ from typing import Any, ClassVar
 from prefect._internal.compatibility.async_dispatch import async_dispatch
 from prefect.blocks.abstract import JobBlock, JobRun
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import Field, HttpUrl
+from pydantic import BaseModel, Field, HttpUrl
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
-from prefect_staticadslab.campaign.files.cells import cell_text
-from prefect_staticadslab.campaign.rows.form_ads import AdDefaults
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import key_of_trigger
 
@@ -40,8 +39,8 @@ class ImageAdRun(JobRun[ImageAd]):
         credentials = StaticAdsLabCredentials.from_environment()
         triggered = ImageAdJob(
             credentials=credentials,
-            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+            design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+            product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
         ).trigger()
 
         # Later, or in another process:
@@ -119,7 +118,15 @@ class ImageAdRun(JobRun[ImageAd]):
         return result
 
 
-class ImageAdJob(JobBlock[ImageAd]):
+class _Paid(BaseModel):
+    """The field of the key: a base of its own, because forms ask for what bases have first."""
+
+    credentials: StaticAdsLabCredentials = Field(
+        title="Credentials", description="The API key to use."
+    )
+
+
+class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
     """
     Block that holds what a brand's image ads always use, and makes one with each trigger.
 
@@ -144,8 +151,8 @@ class ImageAdJob(JobBlock[ImageAd]):
 
         ImageAdJob(
             credentials=StaticAdsLabCredentials.load("BLOCK_NAME"),
-            design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-            product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+            design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+            product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
         ).save("BLOCK_NAME", overwrite=True)
 
         @flow
@@ -164,61 +171,13 @@ class ImageAdJob(JobBlock[ImageAd]):
     _logo_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._logo_url
     _documentation_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._documentation_url
 
-    credentials: StaticAdsLabCredentials = Field(
-        title="Credentials", description="The API key to use."
-    )
-    design_template_id: str = Field(
-        default="",
-        title="Design template",
-        description="The template to render, dt_….",
-        pattern="^(dt_.+)?$",
-    )
-    brand_id: str = Field(
-        default="",
-        title="Brand",
-        description="The brand to advertise, brand_….",
-        pattern="^(brand_.+)?$",
-    )
-    product_id: str = Field(
-        default="",
-        title="Product",
-        description="A product of that brand, prod_….",
-        pattern="^(prod_.+)?$",
-    )
-    audience_id: str = Field(
-        default="",
-        title="Audience",
-        description="An audience of that product, aud_….",
-        pattern="^(aud_.+)?$",
-    )
-    product_variant_id: str = Field(
-        default="",
-        title="Product variant",
-        description="A variant of that product, pv_….",
-        pattern="^(pv_.+)?$",
-    )
-    prompt: str = Field(
-        default="", title="Prompt", description="What the picture and the copy should say."
-    )
-    editable: bool = Field(
-        default=False,
-        title="Editable",
-        description="Whether the ads can be revised later. 4.00 USD instead of 1.00.",
-    )
-    options: ImageAdOptions = Field(
-        default_factory=ImageAdOptions,
-        title="Options",
-        description="What the pipeline may invent by itself.",
-    )
-
     def request(self, **overrides: Any) -> ImageAdRequest:
         """The request that a trigger sends: the block's fields, save those that are overridden.
 
         Raises:
             ValueError: A field that every ad needs is nowhere, or one is wrong.
         """
-        names = [name for name in ImageAdRequest.model_fields if name in type(self).model_fields]
-        fields: dict[str, Any] = {name: getattr(self, name) for name in names}
+        fields: dict[str, Any] = {name: getattr(self, name) for name in AdDefaults.model_fields}
         fields |= {name: value for name, value in overrides.items() if value is not None}
         missing = [
             name
@@ -234,20 +193,6 @@ class ImageAdJob(JobBlock[ImageAd]):
             del fields["options"]
         return ImageAdRequest.model_validate(
             {name: value for name, value in fields.items() if value != ""}
-        )
-
-    def defaults(self) -> AdDefaults:
-        """What this block gives to ads that leave it open."""
-        return AdDefaults(
-            design_template=self.design_template_id,
-            brand=self.brand_id,
-            product=self.product_id,
-            product_variant=self.product_variant_id,
-            audience=self.audience_id,
-            prompt=self.prompt,
-            editable="true" if self.editable else "",
-            generate_ai_images=cell_text(self.options.generate_ai_images),
-            generate_copy=cell_text(self.options.generate_copy),
         )
 
     async def atrigger(

@@ -109,7 +109,8 @@ def _declaration(item: Any, members: list[Any]) -> str:
         return f"{item.name} = {item.value}"
     if "__init__" in item.all_members:
         return _signature(_final(item.all_members["__init__"]), f"class {item.name}", "")
-    lines = [f"class {item.name}({', '.join(map(str, item.bases))}):".replace("()", "")]
+    bases = [base for base in map(str, item.bases) if base[0] != "_"]
+    lines = [f"class {item.name}({', '.join(bases)}):".replace("()", "")]
     for field in members:
         if field.is_attribute and "Enum" in lines[0]:
             lines.append(f"    {field.name} = {_quoted(field.value)}")
@@ -134,7 +135,8 @@ def _signature(function: griffe.Function, start: str, end: str) -> str:
 
 def _type(annotation: object) -> str:
     plain = re.sub(r"\w+", lambda name: PLAIN.get(name[0], name[0]), str(annotation))
-    return re.sub(r"^Maybe\[(.*)\]$", r"\1 | None", plain)
+    bare = re.sub(r"^Annotated\[(.*?), .*\]$", r"\1", plain)
+    return re.sub(r"^Maybe\[(.*)\]$", r"\1 | None", bare)
 
 
 def _default(default: Any) -> str:

@@ -31,8 +31,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_staticadslab.api import retries
 from prefect_staticadslab.api.rate_limit import window
+from prefect_staticadslab.api.retries import key_lock, tries
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import api_keys as keys
@@ -43,12 +43,13 @@ from tests.conftest import run_batch, simulated_ids
 from tests.processes import start
 
 COMPRESSED: dict[Any, dict[str, Any]] = {
-    session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0)},
+    session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0, work_seconds=0.9)},
     checkpoints: {"CHECKPOINT_SECONDS": 0.1},
     keys: {"CHUNK_ADS": 5},
     submit_window: {"LEAST_ROWS": 10},
-    retries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
-    window: {"SHORTEST_REFUSAL_WAIT": 0.02},
+    key_lock: {"REPEAT_SECONDS": 0.25, "WORK_SECONDS": 0.9},
+    tries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
+    window: {"SHORTEST_REFUSAL_WAIT": 0.02, "FIRST_GUESS_WINDOW": 1.0, "SHORTEST_WINDOW": 0.1},
 }
 """Pauses that are seconds in earnest."""
 
@@ -279,7 +280,8 @@ def _campaign(spreadsheet: str, output: str, url: str) -> None:
 @contextmanager
 def _simulator(given: argparse.Namespace, number: int) -> Iterator[str]:
     command = ["-m", "prefect_staticadslab.simulator", "--port", "0"]
-    command += ["--speed", str(SPEED), "--rate-limit", "1000000", "--failure-rate", "0.05"]
+    command += ["--speed", str(SPEED), "--rate-limit", "1000000", "--rate-window", "1"]
+    command += ["--failure-rate", "0.05"]
     command += ["--wallet-usd", "1000000", "--answer-seconds", "0.02"]
     command += ["--fault-rate", str(given.fault_rate), "--seed", f"{given.seed}{number}"]
     with start(*command, env=os.environ, stderr=None) as server:

@@ -35,7 +35,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests import QUIET, processes
+from tests import QUIET, USERS_CERTIFICATES, processes
 from tests.processes import SHARED, running, until
 
 # How long an example takes hangs on what else the machine does.
@@ -96,6 +96,15 @@ def without_settings() -> dict[str, str]:
     """The environment, without what this machine's user has set for Prefect and for us."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     return kept | QUIET
+
+
+def outside_environment() -> dict[str, str]:
+    """The environment of a user who installs something: with his certificates, and none of ours."""
+    environment = without_settings() | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment |= {"PIP_ROOT_USER_ACTION": "ignore"}
+    for name in ("SSL_CERT_FILE", "PYTHONPATH"):
+        environment.pop(name, None)
+    return environment | ({"SSL_CERT_FILE": USERS_CERTIFICATES} if USERS_CERTIFICATES else {})
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,16 @@ def uses(path: Path, module: str) -> bool:
                 "prefect_staticadslab.simulator",
             ],
         ),
+        (
+            "contract",
+            [
+                "prefect",
+                "prefect_staticadslab.orchestration",
+                "prefect_staticadslab.tasks",
+                "prefect_staticadslab.credentials",
+                "prefect_staticadslab.simulator",
+            ],
+        ),
         ("simulator", ["prefect", "prefect_staticadslab.api", "prefect_staticadslab.campaign"]),
         ("simulator/model", ["starlette", "uvicorn", "prefect_staticadslab.simulator.http"]),
     ],

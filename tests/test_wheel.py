@@ -10,20 +10,14 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from tests import QUIET, USERS_CERTIFICATES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, outside_environment
 from tests.processes import run_program
 
 pytestmark = pytest.mark.wheel
 
 
 def run(*command: str | Path, cwd: Path, home: Path | None = None) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
-    for name in ("SSL_CERT_FILE", "PYTHONPATH"):
-        environment.pop(name, None)
-    if USERS_CERTIFICATES:
-        environment["SSL_CERT_FILE"] = USERS_CERTIFICATES
-    environment |= QUIET | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore"}
+    environment = outside_environment()
     if home is not None:
         environment["PREFECT_HOME"] = str(home)
     status, out, err = run_program(*command, cwd=cwd, env=environment)

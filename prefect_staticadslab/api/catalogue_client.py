@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from prefect_staticadslab.api.errors import APIStatusError
 from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import (
     ENDPOINTS,
@@ -17,10 +18,12 @@ from prefect_staticadslab.api.resources import (
     ImageFile,
     ImageType,
 )
-from prefect_staticadslab.api.responses import parse
+from prefect_staticadslab.api.responses.parsing import parse
 from prefect_staticadslab.api.transport import Transport, Upload, encoded
 
 C = TypeVar("C", bound=CatalogueResource)
+
+_NO_SUCH_MEDIA_TYPE: Final = 415
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Created(Generic[C]):
 
 class CatalogueClient(Transport):
     """The endpoints of brands, products, variants, audiences, images and design templates."""
+
+    _templates_want_addresses = False
+    """Whether this API has shown that it takes no files for design templates."""
 
     # All kinds
 
@@ -186,7 +192,8 @@ class CatalogueClient(Transport):
         """Has a design template made from a reference ad; it starts as `processing`.
 
         The body is not documented: a file goes as multipart in `file`, and an address as JSON in
-        `reference_image_url`.
+        `reference_image_url`. An API that refuses the file and asks for an address gets that of
+        the file's upload, now and from then on.
 
         Args:
             reference: An image file, or the address of an image that the API can fetch.
@@ -196,15 +203,34 @@ class CatalogueClient(Transport):
             InsufficientBalanceError: The wallet is empty.
             BadRequestError, PayloadTooLargeError, UnprocessableError: The API does not take it.
         """
-        by_url = isinstance(reference, str)
+        key = idempotency_key or str(uuid.uuid4())
+        if isinstance(reference, str):
+            return await self._create_template(
+                key, on_send, json={"reference_image_url": reference}
+            )
+        if not self._templates_want_addresses:
+            try:
+                return await self._create_template(key, on_send, upload=_upload(reference))
+            except APIStatusError as error:
+                if not _asks_for_address(error):
+                    raise
+            self._templates_want_addresses = True
+        # Other bodies, and so other keys; the first one's request was refused.
+        image = await self.upload_image(reference, ImageType.OTHER, idempotency_key=f"{key}-image")
+        return await self._create_template(
+            f"{key}-address", on_send, json={"reference_image_url": image.src}
+        )
+
+    async def _create_template(
+        self, key: str, on_send: Callable[[], None] | None, **body: Any
+    ) -> CreatedDesignTemplate:
         answer = await self._request(
             "POST",
             ENDPOINTS[DesignTemplate],
-            json={"reference_image_url": reference} if by_url else None,
-            upload=None if isinstance(reference, str) else _upload(reference),
-            idempotency_key=idempotency_key or str(uuid.uuid4()),
+            idempotency_key=key,
             is_create=True,
             on_send=on_send,
+            **body,
         )
         template = parse(DesignTemplate, answer)
         return CreatedDesignTemplate(design_template=template, replayed=answer.replayed)
@@ -223,6 +249,19 @@ class CatalogueClient(Transport):
         """Many design templates, up to 100 in one request; see `get_image_ads`."""
         path = f"{ENDPOINTS[DesignTemplate]}?ids="
         return await self._read_many(DesignTemplate, path, design_template_ids)
+
+    async def restore_design_template(
+        self, design_template_id: str, *, idempotency_key: str | None = None
+    ) -> DesignTemplate:
+        """Brings a deleted design template back; `list_resources(…, deleted=True)` lists those.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        path = f"{ENDPOINTS[DesignTemplate]}/{encoded(design_template_id)}"
+        key = idempotency_key or str(uuid.uuid4())
+        answer = await self._request("POST", f"{path}/restore", idempotency_key=key)
+        return parse(DesignTemplate, answer)
 
     async def update_design_template(
         self,
@@ -256,3 +295,11 @@ class CatalogueClient(Transport):
 def _upload(image: ImageFile) -> Upload:
     kind = image.media_type or "application/octet-stream"
     return Upload(image.safe_filename, image.content, kind)
+
+
+def _asks_for_address(error: APIStatusError) -> bool:
+    """Whether an API that was sent a file wants an address instead, and has made nothing."""
+    if error.outcome_unknown:
+        return False
+    names = {detail.field for detail in error.details}
+    return error.status == _NO_SUCH_MEDIA_TYPE or "reference_image_url" in names

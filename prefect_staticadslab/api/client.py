@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx
 
@@ -18,24 +19,23 @@ from prefect_staticadslab.api.events import (
     read_events,
 )
 from prefect_staticadslab.api.models import (
+    MAX_FIGMA_BYTES,
     MAX_FIGMA_ITEMS,
     Account,
     CreatedImageAd,
     FigmaRender,
+    FigmaSyncResult,
     ImageAd,
     ImageAdRequest,
     ImageAdVersion,
+    JobRecord,
     JsonTree,
+    figma_batches,
 )
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
-from prefect_staticadslab.api.responses import (
-    APIResponse,
-    body_pieces,
-    parse,
-    parse_list,
-    read_answer,
-    read_body,
-)
+from prefect_staticadslab.api.responses.answer import read_answer
+from prefect_staticadslab.api.responses.body import APIResponse, body_pieces, read_body
+from prefect_staticadslab.api.responses.parsing import parse, parse_list
 from prefect_staticadslab.api.transport import encoded
 
 
@@ -75,6 +75,9 @@ class StaticAdsLabClient(CatalogueClient):
         asyncio.run(main())
         ```
     """
+
+    finished_ads_stream = True
+    """Whether the stream of a finished ad says so; learned by `waiting.watch_image_ad`."""
 
     # The account
 
@@ -171,7 +174,6 @@ class StaticAdsLabClient(CatalogueClient):
             idempotency_key=idempotency_key or str(uuid.uuid4()),
             is_create=True,
             on_send=on_send,
-            body_ages=True,
         )
         return CreatedImageAd(image_ad=parse(ImageAd, answer), replayed=answer.replayed)
 
@@ -198,22 +200,37 @@ class StaticAdsLabClient(CatalogueClient):
 
     async def sync_image_ads(
         self, renders: Sequence[FigmaRender], *, idempotency_key: str | None = None
-    ) -> list[ImageAd]:
-        """Hands in what was changed in Figma, up to ten ads in one request.
+    ) -> list[FigmaSyncResult]:
+        """Hands in what was changed in Figma, in one request; see `models.figma_batches`.
+
+        Returns:
+            What became of each item: some may be taken, and others not.
 
         Raises:
-            ValueError: There are more than ten.
-            BadRequestError, UnprocessableError, NotFoundError: An ad cannot be synchronized.
+            ValueError: There are more ads, or more bytes, than one request takes.
+            BadRequestError, UnprocessableError, NotFoundError: None of them was taken.
         """
-        if len(renders) > MAX_FIGMA_ITEMS:
-            raise ValueError(f"A Figma sync takes at most {MAX_FIGMA_ITEMS} ads.")
+        if len(list(figma_batches(renders))) > 1:
+            raise ValueError(
+                f"A Figma sync takes at most {MAX_FIGMA_ITEMS} ads and "
+                f"{MAX_FIGMA_BYTES / 1e6:.0f} MB."
+            )
         answer = await self._request(
             "POST",
             "/v1/image-ads/sync",
             json={"items": [render.model_dump() for render in renders]},
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
-        return parse_list(ImageAd, answer)
+        data = answer.data.get("results") if isinstance(answer.data, dict) else answer.data
+        return parse_list(FigmaSyncResult, replace(answer, data=data))
+
+    async def get_job(self, job_id: str) -> JobRecord:
+        """The API's own record of a job, such as `ImageAd.job_id` names.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        return parse(JobRecord, await self._request("GET", f"/v1/jobs/{encoded(job_id)}"))
 
     async def stream_image_ad(self, image_ad_id: str) -> AsyncGenerator[ImageAdEvent, None]:
         """The events of a running job, until it ends or the stream does.

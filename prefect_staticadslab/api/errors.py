@@ -4,14 +4,15 @@
     ├── InvalidAPIKeyError          the key cannot be one; nothing was sent   (also a ValueError)
     ├── InvalidBaseURLError         the key must not be sent there            (also a ValueError)
     ├── APIConnectionError          no answer: refused, dropped, cut           retried
-    │   └── APITimeoutError         no answer in time                          retried
+    │   ├── APITimeoutError         no answer in time                          retried
+    │   └── NotReachedError         no connection; nothing was sent            retried
     ├── APIStatusError              an answer that says no
     │   ├── BadRequestError         400  VALIDATION_ERROR
     │   ├── AuthenticationError     401  UNAUTHORIZED
     │   ├── InsufficientBalanceError 402 INSUFFICIENT_BALANCE
     │   ├── PermissionDeniedError   403  FORBIDDEN
     │   ├── NotFoundError           404  NOT_FOUND
-    │   ├── ConflictError           409  CONFLICT                              retried
+    │   ├── ConflictError           409  CONFLICT
     │   │   └── IdempotencyConflictError  409  IDEMPOTENCY_CONFLICT            retried
     │   ├── PayloadTooLargeError    413
     │   ├── UnprocessableError      422  relationship errors
@@ -33,6 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+BILLING_URL: Final = "https://www.staticadslab.com/settings?tab=billing"
+"""Where a wallet is topped up, if the API does not say it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class APIConnectionError(StaticAdsLabError):
 
 class APITimeoutError(APIConnectionError):
     """The request got no answer in time."""
+
+
+class NotReachedError(APIConnectionError):
+    """There was no connection, so that the API never had the request."""
 
 
 class UnreadableAnswerError(StaticAdsLabError):
@@ -164,7 +173,13 @@ class AuthenticationError(APIStatusError):
 
 
 class InsufficientBalanceError(APIStatusError):
-    """402: the wallet is empty."""
+    """402: the wallet is empty. The message holds the amounts.
+
+    Attributes:
+        top_up_url: Where to top it up.
+    """
+
+    top_up_url: str = BILLING_URL
 
 
 class PermissionDeniedError(APIStatusError):
@@ -176,7 +191,7 @@ class NotFoundError(APIStatusError):
 
 
 class ConflictError(APIStatusError):
-    """409: the first request with this key still runs, or the resource does not allow this."""
+    """409: there is one like it already, or the resource does not allow this at the moment."""
 
 
 class IdempotencyConflictError(ConflictError):
@@ -184,7 +199,7 @@ class IdempotencyConflictError(ConflictError):
 
 
 class PayloadTooLargeError(APIStatusError):
-    """413: a file of more than 15 MB."""
+    """413: a body of more than 15 MB, of whatever kind; 414: too many ids in one address."""
 
 
 class UnprocessableError(APIStatusError):
@@ -199,18 +214,36 @@ class ServerError(APIStatusError):
     """5xx: the API's trouble, or a proxy's."""
 
 
+def failure_reason(message: str, code: str, record_id: str | None) -> str:
+    """Why a job failed, for people.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.errors import failure_reason
+
+        assert failure_reason("No.", "PIPELINE_ERROR", None) == "No. (PIPELINE_ERROR)"
+        assert failure_reason("No.", "X", "job_1") == "No. (X, job job_1)"
+        ```
+    """
+    record = f", job {record_id}" if record_id else ""
+    return f"{message or 'no reason given'} ({code}{record})"
+
+
 class JobFailedError(StaticAdsLabError):
     """The job ended as `failed`. It costs nothing; trying again is a new create.
 
     Attributes:
         job_id: The image ad or design template that failed.
         code: The API's code, such as `PIPELINE_ERROR`.
+        record_id: The API's record of the job, which support may ask for; None if it told none.
     """
 
-    def __init__(self, job_id: str, code: str, message: str) -> None:
-        super().__init__(f"{job_id} failed: {message or 'no reason given'} ({code})")
+    def __init__(self, job_id: str, code: str, message: str, record_id: str | None = None) -> None:
+        reason = failure_reason(message, code, record_id)
+        super().__init__(f"{job_id} failed: {reason}")
         self.job_id = job_id
         self.code = code
+        self.record_id = record_id
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -268,6 +301,7 @@ _BY_STATUS: Mapping[int, type[APIStatusError]] = {
     404: NotFoundError,
     409: ConflictError,
     413: PayloadTooLargeError,
+    414: PayloadTooLargeError,
     422: UnprocessableError,
     429: RateLimitError,
 }

@@ -16,7 +16,7 @@ import httpx_sse
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import OversizedAnswerError
-from prefect_staticadslab.api.responses import load_json
+from prefect_staticadslab.api.responses.json_text import load_json
 
 HEARTBEAT_SECONDS: Final = 15.0
 """How often the API says that a stream is alive."""

@@ -47,7 +47,7 @@ class Brand(CatalogueResource):
     """A brand: who advertises."""
 
     description: Maybe[str] = None
-    color_palettes: Maybe[list[Any]] = None
+    color_palettes: Maybe[dict[str, Any] | list[Any]] = None
     fonts: Maybe[list[Any]] = None
     logo_image_ids: Maybe[list[str]] = None
     details: Maybe[Details] = None

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -29,19 +30,20 @@ from prefect_staticadslab.api.errors import (
     APITimeoutError,
     BadRequestError,
     NotFoundError,
+    NotReachedError,
     OversizedAnswerError,
+    PayloadTooLargeError,
+    UnprocessableError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
-from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, shared_limiter
-from prefect_staticadslab.api.responses import (
-    Answer,
-    APIResponse,
-    Redactor,
-    parse_list,
-    read_answer,
-    read_body,
-)
-from prefect_staticadslab.api.retries import DEFAULT_MAX_TRIES, RetryPolicy, retrying
+from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
+from prefect_staticadslab.api.responses.answer import Answer, read_answer
+from prefect_staticadslab.api.responses.body import APIResponse, read_body
+from prefect_staticadslab.api.responses.parsing import parse_list
+from prefect_staticadslab.api.responses.redactor import Redactor
+from prefect_staticadslab.api.retries.key_lock import shared_key_locks
+from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES, RetryPolicy
+from prefect_staticadslab.api.retries.tries import retrying
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,17 @@ CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
 PAGE_SIZE: Final = 100
+
+_sleep = asyncio.sleep
+
+_REFUSED_BATCH: Final = (
+    BadRequestError,
+    NotFoundError,
+    OversizedAnswerError,
+    PayloadTooLargeError,
+    UnprocessableError,
+)
+"""What a read of many ids may be answered because of one of them, or of their number."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class Transport:
         max_tries: int = DEFAULT_MAX_TRIES,
         connect_seconds: float = bounds.CONNECT_SECONDS,
         read_seconds: float = bounds.READ_SECONDS,
+        create_read_seconds: float = bounds.CREATE_READ_SECONDS,
         limiter: RateLimiter | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -89,6 +103,9 @@ class Transport:
         self.limiter = limiter or shared_limiter(self.base_url, self.api_key_hash)
         self._redactor = Redactor(api_key)
         self._max_tries = max_tries
+        self._ids_per_read = MAX_IDS_PER_READ
+        self._key_locks = shared_key_locks(self.base_url, self.api_key_hash)
+        self._create_timeout = httpx.Timeout(create_read_seconds, connect=connect_seconds)
         self.clock_ahead = timedelta(0)
         try:
             self._http = httpx.AsyncClient(
@@ -160,23 +177,33 @@ class Transport:
         """Those of the jobs that the API answers, in the order of their ids."""
         ids = list(dict.fromkeys(identifiers))
         found: dict[str, J] = {}
-        for start in range(0, len(ids), MAX_IDS_PER_READ):
-            for job in await self._read_batch(kind, path, ids[start : start + MAX_IDS_PER_READ]):
-                found[job.id] = job
+        start = 0
+        while start < len(ids):
+            batch = ids[start : start + self._ids_per_read]
+            jobs, _ = await self._read_batch(kind, path, batch)
+            found |= {job.id: job for job in jobs}
+            start += len(batch)
         return [found[i] for i in ids if i in found]
 
-    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> list[J]:
-        # How many ids fit is not documented; and one bad id, or one huge tree, must not hide the
-        # others.
+    async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> tuple[list[J], bool]:
+        """Those of the jobs that the API answers, and whether it took all ids in one request.
+
+        How many fit is not documented, so a request that is refused is cut in halves; and one bad
+        id, or one huge tree, must not hide the others. Halves that are both taken show that there
+        were too many ids, and from then on as many are sent.
+        """
         try:
             answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
-        except (BadRequestError, NotFoundError, OversizedAnswerError):
+        except _REFUSED_BATCH:
             if len(ids) == 1:
-                return []
+                return [], False
             middle = len(ids) // 2
-            halves = ids[:middle], ids[middle:]
-            return [job for half in halves for job in await self._read_batch(kind, path, half)]
-        return parse_list(kind, answer)
+            first, first_fits = await self._read_batch(kind, path, ids[:middle])
+            second, second_fits = await self._read_batch(kind, path, ids[middle:])
+            if first_fits and second_fits:
+                self._ids_per_read = min(self._ids_per_read, len(ids) - middle)
+            return first + second, False
+        return parse_list(kind, answer), True
 
     async def _delete(self, path: str) -> None:
         try:
@@ -198,7 +225,6 @@ class Transport:
         idempotency_key: str | None = None,
         is_create: bool = False,
         on_send: Callable[[], None] | None = None,
-        body_ages: bool = False,
     ) -> Answer:
         """Sends a request until it is answered.
 
@@ -209,59 +235,87 @@ class Transport:
             idempotency_key: See the API's guide; for POST and PATCH.
             is_create: Whether it begins a job; polls have a reserve of the limit beside these.
             on_send: Called before each time that it is sent; what it raises keeps it from that.
-            body_ages: See `RetryPolicy`.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        files, seconds = None, bounds.REQUEST_SECONDS
+        files, upload_seconds = None, 0.0
         if upload is not None:
             files = {"file": (upload.filename, upload.content, upload.media_type)}
             # One key stands for one body, so a repeat must be the same byte for byte: a boundary
             # that is drawn each time would make it another one.
             boundary = hashlib.sha256(upload.content).hexdigest()
-            seconds += len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
+            upload_seconds = len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-        policy = RetryPolicy(self._max_tries, body_ages=body_ages)
+        try:
+            request = self._http.build_request(
+                *(method, path),
+                params=params,
+                json=json,
+                data=form,
+                files=files,
+                headers=headers,
+                timeout=self._create_timeout if idempotency_key else self._http.timeout,
+            )
+        except httpx.InvalidURL as error:
+            raise self._no_answer(error, method, path) from None
+        policy = RetryPolicy(
+            self._max_tries,
+            key_lock=self._key_locks.of(idempotency_key) if idempotency_key else None,
+            upload_seconds=upload_seconds,
+        )
         async for this_try in retrying(policy):
             with this_try:
-                async with self.limiter.turn(create=is_create) as turn:
-                    if on_send is not None:
-                        try:
-                            on_send()
-                        except BaseException:
-                            turn.not_sent = True
-                            raise
+                async with self._turn(policy, create=is_create) as turn:
                     try:
-                        async with asyncio.timeout(seconds):
-                            request = self._http.build_request(
-                                method,
-                                path,
-                                params=params,
-                                json=json,
-                                data=form,
-                                files=files,
-                                headers=headers,
-                            )
-                            response = await self._http.send(request, stream=True)
-                            turn.answered(
-                                RateLimitHeaders.parse(response.headers),
-                                refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
-                            )
-                            content = await read_body(response)
-                    except TimeoutError:
-                        raise APITimeoutError(
-                            f"{method} {self._shown(path)} was not answered in full within "
-                            f"{seconds:g} s"
-                        ) from None
-                    except (httpx.HTTPError, httpx.InvalidURL) as error:
-                        # `from None`: httpx's error holds the request, and that the key.
-                        raise self._no_answer(error, method, path) from None
-                answer = read_answer(APIResponse.of(response, content, self._redactor))
+                        if on_send is not None:
+                            on_send()
+                    except BaseException:
+                        turn.not_sent = True
+                        raise
+                    policy.sent()
+                    seconds = bounds.REQUEST_SECONDS + upload_seconds
+                    answer = await self._send_once(request, path, turn, seconds)
+                policy.answered()
                 self._set_clock(answer.sent_at)
                 logger.debug(
                     "%s %s: %s, request %s", method, path, answer.status, answer.request_id
                 )
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
+
+    @asynccontextmanager
+    async def _turn(self, policy: RetryPolicy, *, create: bool) -> AsyncIterator[Turn]:
+        """A turn at the rate limit, when the lock on the idempotency key is in nobody's way."""
+        while True:
+            if delay := policy.delay():
+                await _sleep(delay)
+            async with self.limiter.turn(create=create) as turn:
+                # The turn may have been long in coming.
+                if not policy.delay():
+                    yield turn
+                    return
+                turn.not_sent = True
+
+    async def _send_once(
+        self, request: httpx.Request, path: str, turn: Turn, seconds: float
+    ) -> Answer:
+        """Sends a request, and reads what comes within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._http.send(request, stream=True)
+                turn.answered(
+                    RateLimitHeaders.parse(response.headers),
+                    refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+                )
+                content = await read_body(response)
+        except TimeoutError:
+            raise APITimeoutError(
+                f"{request.method} {self._shown(path)} was not answered in full within "
+                f"{seconds:g} s"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # `from None`: httpx's error holds the request, and that the key.
+            raise self._no_answer(error, request.method, path) from None
+        return read_answer(APIResponse.of(response, content, self._redactor))
 
     def _set_clock(self, sent_at: datetime | None) -> None:
         if sent_at is not None:
@@ -272,6 +326,8 @@ class Transport:
     def _no_answer(self, error: Exception, method: str, path: str) -> APIConnectionError:
         """What an httpx error amounts to, without the request in it, which holds the key."""
         kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+            kind = NotReachedError
         text = self._redactor.text(str(error))[: bounds.HEADER_LENGTH]
         reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
         return kind(f"{method} {self._shown(path)} got no answer ({reason})")

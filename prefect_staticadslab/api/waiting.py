@@ -19,7 +19,7 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent
+from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
 from prefect_staticadslab.api.models import CreatedImageAd, ImageAd, ImageAdRequest, Job
 from prefect_staticadslab.api.resources import DesignTemplate
 
@@ -37,6 +37,9 @@ BATCH_TIMEOUT_SECONDS: Final = 600.0
 
 STREAM_TRIES: Final = 3
 """Streams that end without a result before polling takes over."""
+
+SILENT_BEATS: Final = 2
+"""Events of a stream that tell no progress, before the ad is read: it may have ended long ago."""
 
 FRESH_TRIES: Final = 20
 """How many failed jobs of earlier tries are passed over; each of them was free."""
@@ -151,6 +154,10 @@ async def watch_image_ad(
         NotFoundError, AuthenticationError, PermissionDeniedError: There is nothing to watch.
     """
     deadline = time.monotonic() + timeout_seconds
+    if not client.finished_ads_stream:
+        ad = await _read(client.get_image_ad, image_ad_id, deadline)
+        if ad is not None and ad.is_finished:
+            return _completed(ad)
     for broken in range(STREAM_TRIES):
         ended = await _stream(client, image_ad_id, on_event, deadline)
         ad = await _read(client.get_image_ad, image_ad_id, deadline)
@@ -208,7 +215,8 @@ async def _stream(
     on_event: Callable[[ImageAdEvent], object] | None,
     deadline: float,
 ) -> bool:
-    """Passes on one stream's events. Returns whether it told the job's end."""
+    """Passes on one stream's events. Returns whether the job has ended."""
+    beats: int | None = 0
     limit = asyncio.timeout(max(0.0, deadline - time.monotonic()))
     try:
         # Closed here and now: a stream that is left to the garbage collector keeps its connection.
@@ -220,6 +228,13 @@ async def _stream(
                         await called
                 if isinstance(event, Complete | Failed):
                     return True
+                beats = None if isinstance(event, Progress) or beats is None else beats + 1
+                if beats == SILENT_BEATS:
+                    # Nothing is on any page of the stream of an ad that has ended already.
+                    ad = await _read(client.get_image_ad, image_ad_id, deadline)
+                    if ad is not None and ad.is_finished:
+                        client.finished_ads_stream = False
+                        return True
     except ACCOUNT_ERRORS:
         raise
     except StaticAdsLabError as error:
@@ -246,5 +261,6 @@ def _completed(job: J) -> J:
     if job.is_failed:
         kind = DesignTemplateFailedError if isinstance(job, DesignTemplate) else ImageAdFailedError
         error = job.error
-        raise kind(job.id, error.code if error else "", error.message if error else "")
+        code, message = (error.code, error.message) if error else ("", "")
+        raise kind(job.id, code, message, job.job_id)
     return job

@@ -20,6 +20,7 @@ from prefect_staticadslab.api.models import ImageAdOptions
 from prefect_staticadslab.brand_kits.diff import SavedCredentials
 from prefect_staticadslab.brand_kits.kit import BrandKit
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
 from prefect_staticadslab.image_ad_job import ImageAdJob
 
@@ -87,20 +88,7 @@ class PrefectBlocks:
         """
         with _translate_errors():
             credentials = await StaticAdsLabCredentials.aload(kit.credentials, client=self._client)
-            options = ImageAdOptions(
-                generate_ai_images=kit.generate_ai_images, generate_copy=kit.generate_copy
-            )
-            block = ImageAdJob(
-                credentials=credentials,
-                design_template_id=kit.design_template_id,
-                brand_id=kit.brand_id,
-                product_id=kit.product_id,
-                audience_id=kit.audience_id,
-                product_variant_id=kit.product_variant_id,
-                prompt=kit.prompt,
-                editable=kit.editable,
-                options=options,
-            )
+            block = ImageAdJob(credentials=credentials, **dict(kit.ad))
             await block.asave(kit.name, overwrite=overwrite, client=self._client)
 
     async def _read(self, block_type_slug: str, name: str) -> BlockDocument | None:
@@ -129,32 +117,18 @@ async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
 
 
 def kit_of(name: str, document: BlockDocument) -> BrandKit:
-    """The brand kit that a saved `ImageAdJob` holds; fields that are not set are ""."""
+    """The brand kit that a saved `ImageAdJob` holds, whatever its fields are."""
     data = document.data
-    options = _options(data.get("options"))
-    return BrandKit(
-        name=name,
-        credentials=_reference(document.block_document_references.get("credentials")),
-        design_template_id=_text(data, "design_template_id"),
-        brand_id=_text(data, "brand_id"),
-        product_id=_text(data, "product_id"),
-        audience_id=_text(data, "audience_id"),
-        product_variant_id=_text(data, "product_variant_id"),
-        prompt=_text(data, "prompt"),
-        editable=bool(data.get("editable")),
-        generate_ai_images=options.generate_ai_images,
-        generate_copy=options.generate_copy,
-    )
+    fields: dict[str, Any] = {name: str(data.get(name) or "") for name in AdDefaults.model_fields}
+    fields |= {"editable": bool(data.get("editable")), "options": _options(data.get("options"))}
+    ad = AdDefaults.model_construct(**fields)
+    return BrandKit(name, _reference(document.block_document_references.get("credentials")), ad)
 
 
 def _reference(reference: Mapping[str, Any] | None) -> str:
     """The name of the block that a field refers to; "" if it holds one of its own."""
     document = (reference or {}).get("block_document") or {}
     return str(document.get("name") or "")
-
-
-def _text(data: Mapping[str, Any], field: str) -> str:
-    return str(data.get(field) or "")
 
 
 def _options(value: object) -> ImageAdOptions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +11,13 @@ from pydantic import SecretStr
 
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.brand_kits.kit import BrandKit, id_with_name
+from prefect_staticadslab.campaign.rows.resource_types import (
+    AUDIENCE,
+    BRAND,
+    PRODUCT,
+    TEMPLATE,
+    VARIANT,
+)
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 WIDEST: Final = 120
@@ -147,24 +154,25 @@ def compare_kit(
     if saved is None:
         return BlockComparison(title, BlockStatus.MISSING)
     differences = []
-    for field in fields(BrandKit):
-        before, after = getattr(saved, field.name), getattr(expected, field.name)
+    for (name, before), after in zip(saved.fields.items(), expected.fields.values(), strict=True):
         if before == after:
             continue
-        if field.name == "credentials":
+        if name == "credentials":
             texts = f"the block {before!r}" if before else "a copy of a key", f"the block {after!r}"
-        elif field.name == "prompt":
+        elif name == "prompt":
             texts = _excerpts(before, after)
         else:
             texts = _value(before, names), _value(after, names)
-        differences.append(Difference(field.name, *texts))
+        differences.append(Difference(name, *texts))
     status = BlockStatus.DIFFERS if differences else BlockStatus.SAME
     return BlockComparison(title, status, tuple(differences))
 
 
 def contents(kit: BrandKit, names: Mapping[str, str]) -> str:
-    """A kit's ids with their names, for people."""
-    return ", ".join(id_with_name(identifier, names) for identifier in kit.ids)
+    """A kit's ids with their names, for people; the brand's first."""
+    kinds = (BRAND, PRODUCT, VARIANT, AUDIENCE, TEMPLATE)
+    ids = filter(None, (getattr(kit.ad, kind.id_column) for kind in kinds))
+    return ", ".join(id_with_name(identifier, names) for identifier in ids)
 
 
 def _value(value: str | bool | None, names: Mapping[str, str]) -> str:

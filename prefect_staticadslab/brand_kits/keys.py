@@ -9,15 +9,10 @@ from typing import Final
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.brand_kits.diff import BlockComparison, BlockStatus, SavedCredentials
-from prefect_staticadslab.brand_kits.kit import (
-    BrandKit,
-    KitProblem,
-    KitsError,
-    block_name_problem,
-)
+from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, WrittenKit
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
@@ -91,7 +86,7 @@ async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
     """A file's kits in ids, each looked up with the key that it will be used with.
 
     Raises:
-        KitsError: Something in the file is wrong; the message lists all of it.
+        CampaignError: Something in the file is wrong; the message lists all of it.
     """
     kits: dict[str, BrandKit] = {}
     names: dict[str, str] = {}
@@ -102,22 +97,22 @@ async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
                 resolved = await look_up_kits(client, await check_key(client), block_kits)
         except CampaignError as error:
             message = f"{error}{_overwrite_hint(keys, block)}"
-            problems.append(KitProblem(message, block_kits[0].name, "credentials"))
+            problems += [Problem(message, kit.line.number, "credentials") for kit in block_kits]
             continue
         kits |= {kit.name: kit for kit in resolved.kits}
         names |= resolved.names
         problems += resolved.problems
     if problems:
-        order = {kit.name: number for number, kit in enumerate(file.kits, start=1)}
-        raise KitsError(tuple(sorted(problems, key=lambda problem: order.get(problem.kit, 0))))
-    return ResolvedKits(tuple(kits[kit.name] for kit in file.kits), names=names)
+        problems.sort(key=lambda problem: problem.row or 0)
+        raise CampaignError(SpreadsheetError(problems).message_in(file.words))
+    return ResolvedKits(tuple(kits[written.kit.name] for written in file.kits), names=names)
 
 
 def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
     by_block: dict[str, list[WrittenKit]] = {}
-    for kit in file.kits:
-        if not block_name_problem(kit.credentials):
-            by_block.setdefault(kit.credentials, []).append(kit)
+    for written in file.kits:
+        if not block_name_problem(written.kit.credentials):
+            by_block.setdefault(written.kit.credentials, []).append(written)
     return by_block
 
 

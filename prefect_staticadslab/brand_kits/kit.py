@@ -3,84 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from prefect_staticadslab.api.connection import KEY_PREFIX
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import Words
 from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 
 _NAME = re.compile(r"[a-z0-9-]+")
 
 
 @dataclass(frozen=True)
 class BrandKit:
-    """A brand kit in ids; "" and None are not set.
+    """A brand kit in ids.
 
     Attributes:
         name: The block's name.
         credentials: The name of the saved credentials block that it refers to.
-        design_template_id, brand_id, product_id, audience_id, product_variant_id: What ads are of.
-        prompt: What the picture and the copy should say.
-        editable: Whether the ads can be revised later.
-        generate_ai_images, generate_copy: What the pipeline may invent by itself; None leaves it to
-            the API.
+        ad: What its ads are made of where they say nothing themselves.
     """
 
     name: str
     credentials: str
-    design_template_id: str = ""
-    brand_id: str = ""
-    product_id: str = ""
-    audience_id: str = ""
-    product_variant_id: str = ""
-    prompt: str = ""
-    editable: bool = False
-    generate_ai_images: bool | None = None
-    generate_copy: bool | None = None
+    ad: AdDefaults = field(default_factory=AdDefaults)
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids that are set, the brand's first."""
-        ids = (self.brand_id, self.product_id, self.product_variant_id, self.audience_id)
-        return tuple(filter(None, (*ids, self.design_template_id)))
+    def fields(self) -> dict[str, Any]:
+        """What a file says of it, by the names that it has there."""
+        fields = self.ad.model_dump()
+        options = fields.pop("options")
+        return {"credentials": self.credentials, **fields, **options}
 
 
-@dataclass(frozen=True)
-class KitProblem:
-    """One thing that is wrong with brand kits.
+def kit_words(names: Sequence[str]) -> Words:
+    """What people call the parts of a file of brand kits of these names, numbered from 1."""
 
-    Attributes:
-        message: What is wrong, and what to do.
-        kit: The kit's name; "" if the problem is not about one kit.
-        field: Its field; "" if the problem is not about one field.
-    """
+    def which(numbers: Sequence[int]) -> str:
+        kits = (names[number - 1] for number in numbers)
+        return ", ".join(f"{KEY_PREFIX}…" if _is_key(k) else shortened(k) for k in kits)
 
-    message: str
-    kit: str = ""
-    field: str = ""
-
-    def __str__(self) -> str:
-        kit = f"{KEY_PREFIX}…" if _is_key(self.kit) else shortened(self.kit)
-        place = f"Brand kit {kit}" if self.kit else ""
-        if self.field:
-            place += f"{', ' if place else ''}{shortened(self.field)}"
-        return f"{place}: {self.message}" if place else self.message
-
-
-class KitsError(CampaignError):
-    """Brand kits cannot be used as they are.
-
-    Attributes:
-        problems: All that is wrong, in the order of the kits.
-    """
-
-    def __init__(self, problems: tuple[KitProblem, ...]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(map(str, problems)))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.problems,)
+    return Words("brand kit", "brand kits", shortened, which)
 
 
 def block_name_problem(name: str) -> str | None:

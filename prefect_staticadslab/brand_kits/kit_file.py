@@ -6,19 +6,22 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from prefect_staticadslab.api.models import ImageAdOptions
 from prefect_staticadslab.bounds import HINT_LENGTH, KIT_DOTS, KIT_FIELDS, KITS_BYTES
-from prefect_staticadslab.brand_kits.kit import KitProblem, block_name_problem
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem, kit_words
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, Words
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_selector
-from prefect_staticadslab.campaign.names.listings import KINDS, ResourceType
-from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS, NAME_COLUMNS
+from prefect_staticadslab.campaign.names.resolver import BriefLine
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+from prefect_staticadslab.campaign.rows.columns import BOOLEAN_COLUMNS, NAME_COLUMNS
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 TOML: Final = (".toml",)
 YAML: Final = (".yaml", ".yml")
@@ -28,8 +31,7 @@ YAML_EXAMPLE: Final = 'harbor-roast:\n  brand: "Harbor Roast"'
 
 RESOURCE_FIELDS: Final = tuple(n for name in NAME_COLUMNS for n in (name, f"{name}_id"))
 TEXT_FIELDS: Final = ("credentials", *RESOURCE_FIELDS, "prompt")
-SWITCHES: Final = ("editable", "generate_ai_images", "generate_copy")
-FIELDS: Final = (*TEXT_FIELDS, *SWITCHES)
+FIELDS: Final = (*TEXT_FIELDS, *BOOLEAN_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,26 @@ class WrittenKit:
     """A brand kit as somebody wrote it.
 
     Attributes:
-        name: Its name, and the block's.
-        credentials: The name of the credentials block that it refers to.
-        selectors: What it says of each kind of resource that it names.
-        prompt: Its prompt; or "".
-        editable, generate_ai_images, generate_copy: As in the file, None if they are not there.
+        kit: The kit without its ids.
+        line: Its number in the file, from 1, and what it says of each kind of resource that it
+            names.
     """
 
-    name: str
-    credentials: str
-    selectors: Mapping[ResourceType, Selector] = field(default_factory=dict)
-    prompt: str = ""
-    editable: bool | None = None
-    generate_ai_images: bool | None = None
-    generate_copy: bool | None = None
+    kit: BrandKit
+    line: BriefLine
 
 
 @dataclass(frozen=True)
 class KitFile:
-    """What was read of a file, in its order, and what is wrong with that."""
+    """What was read of a file, in its order, and what is wrong with that: a row is a kit."""
 
     kits: tuple[WrittenKit, ...] = ()
-    problems: tuple[KitProblem, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def words(self) -> Words:
+        """What people call its parts."""
+        return kit_words([written.kit.name for written in self.kits])
 
 
 def open_kits(location: str, default_credentials: str) -> KitFile:
@@ -105,7 +105,7 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
         from prefect_staticadslab.brand_kits.kit_file import read_kits
 
         file = read_kits('[harbor-roast]\\nbrandd = "Harbor Roast"', ".toml", "static-ads-lab")
-        assert "Did you mean brand?" in str(file.problems[0])
+        assert file.problems[0].message.endswith("Did you mean brand?")
         ```
     """
     tables = _parse_toml(text) if suffix in TOML else _parse_yaml(text)
@@ -121,18 +121,17 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
             f"{', '.join(FIELDS)}."
         )
     kits: list[WrittenKit] = []
-    problems: list[KitProblem] = []
+    problems: list[Problem] = []
     for name, table in tables.items():
-        if not isinstance(table, dict):
-            message = "stands outside of any brand kit. Put it below the kit's name."
-            is_field = str(name) in FIELDS
-            problems.append(
-                KitProblem(message if is_field else "is no table of fields.", "", str(name))
-            )
-            continue
-        reader = _KitReader(str(name))
-        kits.append(reader.read(table, default_credentials))
-        problems += reader.problems
+        if isinstance(table, dict):
+            reader = _KitReader(str(name), len(kits) + 1)
+            kits.append(reader.read(table, default_credentials))
+            problems += reader.problems
+        elif str(name) in FIELDS:
+            message = f"{name} stands outside of any brand kit. Put it below the kit's name."
+            problems.append(Problem(message))
+        else:
+            problems.append(Problem(f"{shortened(str(name))!r} is no table of fields."))
     return KitFile(tuple(kits), tuple(problems))
 
 
@@ -241,31 +240,35 @@ _UNQUOTED_START: Final = re.compile(r"(?:(?!,? but )(?:[A-Za-z <>,-]|'[^A-Za-z0-
 class _KitReader:
     """Reads one kit, and collects what is wrong with it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, number: int) -> None:
         self._name = name
-        self.problems: list[KitProblem] = []
+        self._number = number
+        self.problems: list[Problem] = []
 
     def read(self, table: Mapping[Any, Any], default_credentials: str) -> WrittenKit:
         if wrong := block_name_problem(self._name):
-            self.problems.append(KitProblem(wrong, self._name))
+            self._add_problem(None, wrong)
         for name in map(str, table):
             if name not in FIELDS:
                 self._add_problem(name, _unknown_field_message(name))
         texts = {name: self._text(name, table.get(name)) for name in TEXT_FIELDS}
-        switches = {name: self._switch(name, table.get(name)) for name in SWITCHES}
+        switches = {name: self._switch(name, table.get(name)) for name in BOOLEAN_COLUMNS}
         credentials = texts["credentials"] or default_credentials
         if wrong := block_name_problem(credentials):
             self._add_problem("credentials", wrong)
         values_set = [value for name, value in texts.items() if value and name != "credentials"]
         values_set += [name for name, value in switches.items() if value is not None]
         if not values_set and not self.problems:
-            self.problems.append(KitProblem("is empty. Give it a brand, at least.", self._name))
-        return WrittenKit(
-            self._name, credentials, self._selectors(texts), texts["prompt"], **switches
+            self._add_problem(None, "is empty. Give it a brand, at least.")
+        line = BriefLine(self._number, self._selectors(texts))
+        editable = bool(switches.pop("editable"))
+        ad = AdDefaults(
+            prompt=texts["prompt"], editable=editable, options=ImageAdOptions(**switches)
         )
+        return WrittenKit(BrandKit(self._name, credentials, ad), line)
 
-    def _add_problem(self, name: str, message: str) -> None:
-        self.problems.append(KitProblem(message, self._name, name))
+    def _add_problem(self, name: str | None, message: str) -> None:
+        self.problems.append(Problem(message, self._number, name))
 
     def _text(self, name: str, value: Any) -> str:
         if value is None:
@@ -297,7 +300,7 @@ class _KitReader:
                 continue
             has_parent = not kind.parent or texts[kind.parent] or texts[kind.parent_column]
             if name_text and not has_parent:
-                if id_text or not name_text.startswith(ID_COLUMNS[kind.id_column][0]):
+                if id_text or not name_text.startswith(kind.prefix):
                     self._add_problem(kind.name, _no_parent_message(kind))
                     continue
                 id_text, name_text = name_text, ""

@@ -14,7 +14,6 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
@@ -26,7 +25,8 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.rows.columns import ID_COLUMNS
+from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
 B = TypeVar("B", bound=Batch[Any])
@@ -238,11 +238,10 @@ def price_line(request: ImageAdRequest) -> str:
 
 
 def _one_line(cells: Mapping[str, str]) -> Spreadsheet:
-    columns: dict[str, str] = {}
-    for name, value in cells.items():
-        prefix, _ = ID_COLUMNS.get(f"{name}_id", ("", ""))
-        is_id = bool(prefix) and value.strip().startswith(prefix)
-        columns[f"{name}_id" if is_id else name] = value
+    columns = dict(cells)
+    for kind in KINDS:
+        if columns.get(kind.name, "").strip().startswith(kind.prefix):
+            columns[kind.id_column] = columns.pop(kind.name)
     return Spreadsheet(frame_of(list(columns), [list(columns.values())]), (FIRST_ROW,))
 
 

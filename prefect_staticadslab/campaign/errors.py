@@ -18,13 +18,31 @@ class StorageError(CampaignError):
     """A file that cannot be read or written. The message says which, why, and what to do."""
 
 
+def ranges(numbers: Sequence[int]) -> str:
+    """Row numbers as people write them: `2-5, 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)
+
+
 @dataclass(frozen=True)
 class Words:
-    """What people call the parts of what they wrote."""
+    """What people call the parts of what they wrote.
+
+    Attributes:
+        row, rows: One row, and several.
+        column: A column, by its name.
+        which: Rows, by their numbers: as `2-5, 9`, or by what they are called.
+    """
 
     row: str = "row"
     rows: str = "rows"
     column: Callable[[str], str] = "column {}".format
+    which: Callable[[Sequence[int]], str] = ranges
 
 
 SPREADSHEET_WORDS: Final = Words()
@@ -45,18 +63,19 @@ class Problem:
     column: str | None = None
 
     def __str__(self) -> str:
-        row = None if self.row is None else f"{SPREADSHEET_WORDS.row} {self.row}"
-        return self.message_in(row, SPREADSHEET_WORDS)
+        return self.message_in([] if self.row is None else [self.row], SPREADSHEET_WORDS)
 
-    def message_in(self, rows: str | None, words: Words) -> str:
+    def message_in(self, rows: Sequence[int], words: Words) -> str:
         """The problem in people's words.
 
         Args:
-            rows: Which rows have it.
+            rows: The numbers of the rows that have it.
             words: What people call the parts.
         """
-        column = None if self.column is None else words.column(self.column)
-        place = ", ".join(part for part in (rows, column) if part)
+        row = words.row if len(rows) == 1 else words.rows
+        which = f"{row} {_some_of(words.which(rows))}" if rows else ""
+        column = "" if self.column is None else words.column(self.column)
+        place = ", ".join(part for part in (which, column) if part)
         return f"{place[:1].upper()}{place[1:]}: {self.message}" if place else self.message
 
 
@@ -81,34 +100,21 @@ class SpreadsheetError(CampaignError):
             rows.setdefault(replace(problem, row=None), []).extend(
                 () if problem.row is None else (problem.row,)
             )
-        lines = []
-        for problem, given in islice(rows.items(), TOLD_PROBLEMS):
+        lines = [
             # The ads that one row makes have its problems each.
-            numbers = sorted(set(given))
-            several = f"{words.rows} {_some_of(ranges(numbers))}" if len(numbers) > 1 else None
-            one = f"{words.row} {numbers[0]}" if numbers else None
-            lines.append(problem.message_in(several or one, words))
+            problem.message_in(sorted(set(numbers)), words)
+            for problem, numbers in islice(rows.items(), TOLD_PROBLEMS)
+        ]
         if more := len(rows) - len(lines):
             lines.append(f"And {more:,} more problems. Mend these, and run it again.")
         return "\n".join(lines)
 
 
-def _some_of(numbers: str) -> str:
-    if len(numbers) <= _LONGEST_RANGES:
-        return numbers
-    return f"{numbers[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
+def _some_of(rows: str) -> str:
+    if len(rows) <= _LONGEST_RANGES:
+        return rows
+    return f"{rows[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
 
 
 _LONGEST_RANGES: Final = 1_000
-"""Characters of the numbers of rows that have one problem."""
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Row numbers as people write them: `2-5, 9`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs)
+"""Characters of the rows that have one problem."""

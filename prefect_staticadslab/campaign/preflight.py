@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -32,12 +33,8 @@ async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_S
     Raises:
         KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
     """
-    try:
+    with translate_errors(client):
         account = await client.get_account()
-    except (AuthenticationError, PermissionDeniedError) as error:
-        raise not_accepted(error) from error
-    except StaticAdsLabError as error:
-        raise no_answer(client, error) from error
     missing = [s for s in scopes if account.scopes and s not in account.scopes]
     if missing:
         raise KeyRefusedError(
@@ -61,15 +58,24 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
         )
 
 
-def not_accepted(error: StaticAdsLabError) -> KeyRefusedError:
-    """What to say of a key that the API refuses."""
-    return KeyRefusedError(
-        f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
-    )
+@contextlib.contextmanager
+def translate_errors(client: StaticAdsLabClient, hint: str = "") -> Iterator[None]:
+    """Raises the API's errors as what they say of the key, or of the API.
 
+    Args:
+        client: Who asks.
+        hint: What else can be done if the API does not answer.
 
-def no_answer(
-    client: StaticAdsLabClient, error: StaticAdsLabError, hint: str = ""
-) -> KeyRefusedError:
-    """What to say of an API that cannot be asked."""
-    return KeyRefusedError(f"The API at {client.base_url} did not answer: {error}.{hint}")
+    Raises:
+        KeyRefusedError: In place of any error of the API.
+    """
+    try:
+        yield
+    except (AuthenticationError, PermissionDeniedError) as error:
+        raise KeyRefusedError(
+            f"The API does not accept the key: {error}. Check it in the Static Ads Lab dashboard."
+        ) from error
+    except StaticAdsLabError as error:
+        raise KeyRefusedError(
+            f"The API at {client.base_url} did not answer: {error}.{hint}"
+        ) from error

@@ -16,6 +16,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
+from prefect_staticadslab.api.retries.key_lock import WORK_SECONDS
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import (
@@ -239,6 +240,13 @@ def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float])
         f", for {prepared.organization}" if prepared.organization else "",
         extra=cost_log_extra(),
     )
+    if plan.unanswered:
+        logger.info(
+            "%s have been sent by an earlier run; asked for with the same keys, after %g s if that "
+            "run may have ended just now",
+            "1 ad may" if plan.unanswered == 1 else f"{plan.unanswered} ads may",
+            WORK_SECONDS,
+        )
     if plan.removed:
         logger.info(
             "%s of %s no longer in the spreadsheet; kept after the others",

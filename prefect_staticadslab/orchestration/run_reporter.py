@@ -13,7 +13,6 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab.background import in_background
 from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pipeline.batch import Batch
@@ -25,6 +24,7 @@ from prefect_staticadslab.campaign.reports.progress import (
     progress_display,
 )
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
+from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
 from prefect_staticadslab.orchestration.log_lines import log_unsaved

@@ -33,9 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
     option("--wallet-usd", type=float, default=default.wallet_usd, help="what can be spent")
     option("--failure-rate", type=float, default=0.0, help="share of jobs that fail, 0 to 1")
     option("--key-seconds", type=float, default=default.key_seconds, help="age of lost keys")
+    option("--lock-seconds", type=float, default=default.lock_seconds, help="of a key in use")
     option("--answer-seconds", type=float, default=0.0, help="how long a create takes")
     option("--fault-rate", type=float, default=0.0, help="share of requests that fail, 0 to 1")
     option("--picture-fault-rate", type=float, default=0.0, help="the same for downloads")
+    option("--four-k", action="store_true", help="pictures have the pixels of real ones")
     option("--more-brands", type=int, default=0, help="brands besides the four of the start")
     option("--earlier-ads", action="store_true", help="some ads are there from the start")
     option("--seed", type=int, default=0, help="of everything random")
@@ -51,9 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
             wallet_usd=given.wallet_usd,
             failure_rate=given.failure_rate,
             key_seconds=given.key_seconds,
+            lock_seconds=given.lock_seconds,
             answer_seconds=given.answer_seconds,
             fault_rate=given.fault_rate,
             picture_fault_rate=given.picture_fault_rate,
+            four_k=given.four_k,
             more_brands=given.more_brands,
             earlier_ads=given.earlier_ads,
             seed=given.seed,

@@ -24,6 +24,7 @@ from prefect_staticadslab.tasks.design_templates import (
     create_design_template,
     get_design_template,
     make_design_templates,
+    restore_design_template,
     update_design_template,
     wait_for_design_template,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "list_product_variants",
     "list_products",
     "make_design_templates",
+    "restore_design_template",
     "revise_image_ad",
     "revise_image_ads",
     "sync_image_ads",

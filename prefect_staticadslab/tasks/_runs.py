@@ -16,7 +16,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
-    ConflictError,
+    IdempotencyConflictError,
     RateLimitError,
     ServerError,
     UnreadableAnswerError,
@@ -25,7 +25,7 @@ from prefect_staticadslab.api.models import ImageAdRequest
 
 TRANSIENT_ERRORS: Final = (
     APIConnectionError,
-    ConflictError,
+    IdempotencyConflictError,
     UnreadableAnswerError,
     ServerError,
     RateLimitError,
@@ -33,20 +33,27 @@ TRANSIENT_ERRORS: Final = (
 """Errors that may be over by the next try."""
 
 
-async def _may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether a task's failure is one that may pass; a 4xx or a failed job is not."""
-    outcome = await state.aresult(raise_on_failure=False)
-    return isinstance(outcome, TRANSIENT_ERRORS)
+def retries_on(*errors: type[Exception]) -> dict[str, Any]:
+    """Options of a task that is tried again after these errors; a failed job is none of them.
+
+    It is beyond the client's own retries, which take about a minute: an outage of a quarter of an
+    hour.
+    """
+
+    async def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+        outcome = await state.aresult(raise_on_failure=False)
+        return isinstance(outcome, errors)
+
+    return {
+        "retries": 4,
+        "retry_delay_seconds": exponential_backoff(backoff_factor=30),
+        "retry_jitter_factor": 0.2,
+        "retry_condition_fn": may_pass,
+        "cache_policy": NO_CACHE,
+    }
 
 
-# Beyond the client's own retries, which take about a minute: an outage of a quarter of an hour.
-RETRIES: Final[dict[str, Any]] = {
-    "retries": 4,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=30),
-    "retry_jitter_factor": 0.2,
-    "retry_condition_fn": _may_pass,
-    "cache_policy": NO_CACHE,
-}
+RETRIES: Final = retries_on(*TRANSIENT_ERRORS)
 
 
 def run_id() -> str:

@@ -307,7 +307,7 @@ async def update_resource(
 async def delete_resource(
     credentials: StaticAdsLabCredentials, kind: type[CatalogueResource], identifier: str
 ) -> None:
-    """Deletes a resource; design templates cannot be deleted. See `get_resource`.
+    """Deletes a resource; a design template can be restored. See `get_resource`.
 
     Raises:
         NotFoundError: There is none of this id.

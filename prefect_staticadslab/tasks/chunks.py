@@ -65,8 +65,9 @@ async def generate_image_ads(
         async def two_prompts(credentials: StaticAdsLabCredentials) -> list[str]:
             requests = [
                 ImageAdRequest(
-                    design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                    product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", prompt=prompt,
+                    design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                    product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
+                    prompt=prompt,
                 )
                 for prompt in ("Iced, by the sea", "Hot, by the fire")
             ]

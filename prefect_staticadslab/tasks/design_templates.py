@@ -137,7 +137,7 @@ async def update_design_template(
 
         @flow
         async def bigger_headline(credentials: StaticAdsLabCredentials) -> int:
-            template = await get_design_template(credentials, "dt_5fa077e4b271")
+            template = await get_design_template(credentials, "dt_5fa077e4b2718d5f")
             tree = template.current_json_tree
             for node in tree["children"]:
                 if node["type"] == "TEXT":
@@ -156,6 +156,32 @@ async def update_design_template(
             current_json_tree,
             change_summary=change_summary,
             idempotency_key=idempotency_key or run_key(),
+        )
+
+
+@task(
+    name="restore-design-template",
+    description="Brings a deleted design template back.",
+    **RETRIES,
+)
+async def restore_design_template(
+    credentials: StaticAdsLabCredentials,
+    design_template_id: str,
+    idempotency_key: str | None = None,
+) -> DesignTemplate:
+    """Brings a design template back that was deleted with `delete_resource`.
+
+    Args:
+        credentials: Whose key to use.
+        design_template_id: Which one; `list_design_templates(…, deleted=True)` lists them.
+        idempotency_key: A key of your own instead of the task run's.
+
+    Raises:
+        NotFoundError: There is none of this id.
+    """
+    async with credentials.get_client() as client:
+        return await client.restore_design_template(
+            design_template_id, idempotency_key=idempotency_key or run_key()
         )
 
 

@@ -55,8 +55,8 @@ async def create_image_ad(
         print(asyncio.run(one_ad(
             StaticAdsLabCredentials.from_environment(),
             ImageAdRequest(
-                design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
                 prompt="Iced, by the sea",
             ),
         )))
@@ -218,8 +218,8 @@ async def watch_image_ad(
         print(asyncio.run(watched(
             StaticAdsLabCredentials.from_environment(),
             ImageAdRequest(
-                design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a",
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
             ),
         )))
         ```

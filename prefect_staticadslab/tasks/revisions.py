@@ -13,7 +13,7 @@ from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, run_key
 from prefect_staticadslab.tasks.chunks import run_chunk
 
 
@@ -24,7 +24,7 @@ class NotEditableError(CampaignError):
 @task(
     name="revise-image-ad",
     description="Changes the tree of an editable image ad, which is then rendered anew.",
-    **RETRIES,
+    **retries_on(*TRANSIENT_ERRORS, ConflictError),
 )
 async def revise_image_ad(
     credentials: StaticAdsLabCredentials,
@@ -71,8 +71,9 @@ async def revise_image_ad(
         @flow
         async def second_thoughts(credentials: StaticAdsLabCredentials) -> list[str]:
             request = ImageAdRequest(
-                design_template_id="dt_5fa077e4b271", brand_id="brand_c885714db369",
-                product_id="prod_7026c8a50871", audience_id="aud_7751a288bf5a", editable=True,
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
+                editable=True,
             )
             ad = await create_image_ad(credentials, request)
             first = await wait_for_image_ad(credentials, ad.id)

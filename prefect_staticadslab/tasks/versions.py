@@ -8,7 +8,12 @@ from collections.abc import Sequence
 
 from prefect import task
 
-from prefect_staticadslab.api.models import MAX_FIGMA_ITEMS, FigmaRender, ImageAd, ImageAdVersion
+from prefect_staticadslab.api.models import (
+    FigmaRender,
+    FigmaSyncResult,
+    ImageAdVersion,
+    figma_batches,
+)
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 
@@ -56,7 +61,7 @@ async def sync_image_ads(
     credentials: StaticAdsLabCredentials,
     renders: Sequence[FigmaRender],
     idempotency_key: str | None = None,
-) -> list[ImageAd]:
+) -> list[FigmaSyncResult]:
     """Hands in any number of ads that were changed in Figma, in batches, one after another.
 
     A retried task run hands in no batch twice: the keys come from the task run and from what is
@@ -68,9 +73,10 @@ async def sync_image_ads(
         idempotency_key: What the batches' keys come from, instead of the task run.
 
     Returns:
-        The ads as the API answered them, in its order.
+        What became of each ad: some may be taken, and others not.
 
     Raises:
+        ValueError: An ad is larger than a request may be; none was handed in.
         BadRequestError, UnprocessableError, NotFoundError: An ad cannot be synchronized; the
             batches before its own are handed in.
 
@@ -84,19 +90,22 @@ async def sync_image_ads(
         async def hand_in(
             credentials: StaticAdsLabCredentials, renders: list[FigmaRender]
         ) -> list[str]:
-            return [ad.status for ad in await sync_image_ads(credentials, renders)]
+            synced = await sync_image_ads(credentials, renders)
+            return [f"{one.id}: {one.error.message}" for one in synced if one.error]
 
         print(asyncio.run(hand_in(StaticAdsLabCredentials.from_environment(), [])))
         ```
     """
     run = idempotency_key or run_key()
-    synced: list[ImageAd] = []
+    batches = list(figma_batches(renders))
+    synced: list[FigmaSyncResult] = []
     async with credentials.get_client() as client:
-        for start in range(0, len(renders), MAX_FIGMA_ITEMS):
-            batch = renders[start : start + MAX_FIGMA_ITEMS]
+        start = 0
+        for batch in batches:
             synced += await client.sync_image_ads(
                 batch, idempotency_key=f"{run}-{start}-{_digest(batch)}"
             )
+            start += len(batch)
     return synced
 
 

@@ -109,6 +109,10 @@ async def design_templates(client: StaticAdsLabClient) -> None:
     changed = await client.update_design_template(made.id, tree, change_summary="A name")
     assert changed.current_json_tree == tree
     assert changed.json_tree_version != done.json_tree_version
+    await client.delete_resource(DesignTemplate, made.id)
+    deleted = client.list_resources(DesignTemplate, deleted=True)
+    assert [template.id async for template in deleted] == [made.id]
+    assert (await client.restore_design_template(made.id)).current_json_tree == tree
 
 
 async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> None:
@@ -118,6 +122,8 @@ async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> No
     assert (events[0], events[-1]) == (Started(ad.id), Complete(ad.id))
     done = await client.get_image_ad(ad.id)
     assert done.is_completed
+    assert done.job_id is not None
+    assert (await client.get_job(done.job_id)).status == "completed"
     assert [found.id for found in await client.get_image_ads([ad.id, "ia_none"])] == [ad.id]
     listed = client.list_image_ads(status="completed", brand_id=request.brand_id, editable=True)
     assert [found.id async for found in listed] == [ad.id]
@@ -135,7 +141,8 @@ async def image_ads(client: StaticAdsLabClient, make_request: MakeRequest) -> No
     item = FigmaRender(
         id=ad.id, current_json_tree=done.current_json_tree, figma_render_base64=render
     )
-    assert [synced.id for synced in await client.sync_image_ads([item])] == [ad.id]
+    (synced,) = await client.sync_image_ads([item])
+    assert (synced.id, synced.is_synced) == (ad.id, True)
     await client.delete_image_ad(ad.id)
     with pytest.raises(NotFoundError):
         await client.get_image_ad(ad.id)
@@ -162,18 +169,24 @@ async def test_every_call_of_the_api_does_what_its_method_says(
 
 
 @pytest.mark.parametrize(
-    "kind",
-    [Brand, Product, ProductVariant, Audience, Image, DesignTemplate],
-    ids=lambda k: k.__name__,
+    ("kind", "identifier"),
+    [
+        (Brand, "brand_none"),
+        (Product, "prod_none"),
+        (ProductVariant, "pv_none"),
+        (Audience, "aud_none"),
+        (Image, "img_none"),
+        (DesignTemplate, "dt_none"),
+    ],
 )
 async def test_what_is_not_there_is_not_found(
-    client: StaticAdsLabClient, kind: type[CatalogueResource]
+    client: StaticAdsLabClient, kind: type[CatalogueResource], identifier: str
 ) -> None:
     with pytest.raises(NotFoundError):
-        await client.get_resource(kind, "nothing")
+        await client.get_resource(kind, identifier)
     if kind is not DesignTemplate:  # the API has no call to delete one
         with pytest.raises(NotFoundError):
-            await client.delete_resource(kind, "nothing")
+            await client.delete_resource(kind, identifier)
 
 
 async def test_a_file_that_is_no_image_is_refused(client: StaticAdsLabClient) -> None:

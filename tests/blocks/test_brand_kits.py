@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
+from prefect_staticadslab import ImageAdOptions, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.brand_kits.diff import (
     BlockStatus,
     SavedCredentials,
     compare_credentials,
     compare_kit,
 )
-from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem
+from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem, kit_words
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits, read_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import ROOT, simulated_ids
 
 HARBOR_ROAST = make_id("brand", "Harbor Roast")
@@ -34,7 +34,8 @@ def read(text: str, suffix: str = ".toml") -> KitFile:
 
 
 def told(file: KitFile | ResolvedKits) -> str:
-    return "\n".join(map(str, file.problems))
+    words = file.words if isinstance(file, KitFile) else kit_words("abc")
+    return SpreadsheetError(file.problems).message_in(words)
 
 
 # The file
@@ -54,10 +55,11 @@ def test_toml_and_yaml_say_the_same() -> None:
     )
     assert toml == yaml
     assert toml.problems == ()
-    first, second = toml.kits
+    first, second = (written.kit for written in toml.kits)
     assert (first.credentials, second.credentials) == ("static-ads-lab", "other")
-    assert first.prompt == "Steam\nover a harbour"
-    assert (first.editable, first.generate_copy, first.generate_ai_images) == (True, False, None)
+    assert first.ad.prompt == "Steam\nover a harbour"
+    assert first.ad.editable
+    assert first.ad.options == ImageAdOptions(generate_copy=False)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +95,8 @@ def test_toml_and_yaml_say_the_same() -> None:
         ('[a]\ncredentials = "My key"', "credentials: 'My key' cannot be a block's name"),
         ("[a]", "Brand kit a: is empty. Give it a brand, at least."),
         ('[a]\ncredentials = "b"', "Brand kit a: is empty."),
-        ('brand = "x"', "brand: stands outside of any brand kit. Put it below the kit's name."),
-        ('title = "x"', "title: is no table of fields."),
+        ('brand = "x"', "brand stands outside of any brand kit. Put it below the kit's name."),
+        ('title = "x"', "'title' is no table of fields."),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told_with_its_place(text: str, message: str) -> None:
@@ -104,7 +106,20 @@ def test_what_is_wrong_in_a_file_is_told_with_its_place(text: str, message: str)
 def test_everything_that_is_wrong_in_a_file_is_told_at_once() -> None:
     file = read('[a]\nbrandd = "x"\neditable = 1\n[B]\nprompt = "x"\n[c]\nproduct = "x"\n')
     assert len(file.problems) == 4
-    assert {problem.kit for problem in file.problems} == {"a", "B", "c"}
+    assert [problem.row for problem in file.problems] == [1, 1, 2, 3]
+    assert [line.split(":")[0] for line in told(file).splitlines()] == [
+        "Brand kit a, brandd",
+        "Brand kit a, editable",
+        "Brand kit B",
+        "Brand kit c, product",
+    ]
+
+
+def test_what_is_wrong_in_several_kits_is_told_once() -> None:
+    file = read('[a]\nbrandd = "x"\n[b]\nbrandd = "x"\n[c]\nbrand = 1\n')
+    first, second = told(file).splitlines()
+    assert first.startswith("Brand kits a, b, brandd: is no field of a brand kit.")
+    assert second.startswith("Brand kit c, brand: must be one text")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +158,7 @@ def test_the_examples_that_are_given_for_an_empty_file_are_right() -> None:
         with pytest.raises(CampaignError) as refused:
             read("", suffix)
         example = str(refused.value).split("\n", 1)[1]
-        assert [kit.name for kit in read(example, suffix).kits] == ["harbor-roast"]
+        assert [written.kit.name for written in read(example, suffix).kits] == ["harbor-roast"]
 
 
 @given(
@@ -205,15 +220,18 @@ async def test_names_filters_and_ids_become_ids(client: StaticAdsLabClient) -> N
     assert names == BrandKit(
         "names",
         "static-ads-lab",
-        design_template_id=make_id("dt", "Seasonal sale"),
-        brand_id=HARBOR_ROAST,
-        product_id=make_id("prod", "Harbor Roast", "Cold Brew Kit"),
-        audience_id=make_id("aud", "Harbor Roast", "Cold Brew Kit", "Commuters"),
+        AdDefaults(
+            design_template_id=make_id("dt", "Seasonal sale"),
+            brand_id=HARBOR_ROAST,
+            product_id=make_id("prod", "Harbor Roast", "Cold Brew Kit"),
+            audience_id=make_id("aud", "Harbor Roast", "Cold Brew Kit", "Commuters"),
+        ),
     )
-    assert (by_ids.brand_id, by_ids.product_id) == (ids["brand_id"], ids["product_id"])
-    assert found.names[by_ids.product_variant_id] == "250 g"
+    assert (by_ids.ad.brand_id, by_ids.ad.product_id) == (ids["brand_id"], ids["product_id"])
+    assert found.names[by_ids.ad.product_variant_id] == "250 g"
+    options = ImageAdOptions(generate_ai_images=False)
     assert part == BrandKit(
-        "part", "static-ads-lab", audience_id=ids["audience_id"], generate_ai_images=False
+        "part", "static-ads-lab", AdDefaults(audience_id=ids["audience_id"], options=options)
     )
 
 
@@ -264,7 +282,7 @@ async def test_what_belongs_to_something_wrong_is_not_looked_for(
     client: StaticAdsLabClient,
 ) -> None:
     found = await look_up(client, '[a]\nbrand = "X"\nproduct = "Y"\naudience = "Z"\n')
-    assert [problem.field for problem in found.problems] == ["brand"]
+    assert [problem.column for problem in found.problems] == ["brand"]
 
 
 async def test_kits_of_the_same_brand_share_their_requests(
@@ -278,18 +296,36 @@ async def test_kits_of_the_same_brand_share_their_requests(
 
 # What differs
 
-KIT = BrandKit("a", "static-ads-lab", "dt_1", "brand_1", "prod_1", "aud_1", "pv_1", "Hi")
+AD = AdDefaults(
+    design_template_id="dt_1",
+    brand_id="brand_1",
+    product_id="prod_1",
+    audience_id="aud_1",
+    product_variant_id="pv_1",
+    prompt="Hi",
+)
+KIT = BrandKit("a", "static-ads-lab", AD)
 
 
 def test_every_field_that_differs_is_told() -> None:
     assert compare_kit(KIT, KIT, {}).status is BlockStatus.SAME
     other = BrandKit(
-        "a", "other", "dt_2", "brand_2", "prod_2", "aud_2", "", "Ho", True, False, True
+        "a",
+        "other",
+        AdDefaults(
+            design_template_id="dt_2",
+            brand_id="brand_2",
+            product_id="prod_2",
+            audience_id="aud_2",
+            prompt="Ho",
+            editable=True,
+            options=ImageAdOptions(generate_ai_images=False, generate_copy=True),
+        ),
     )
     finding = compare_kit(KIT, other, {"aud_1": "Commuters"})
     assert finding.status is BlockStatus.DIFFERS
     told = finding.lines()
-    assert len(told) == len(fields(BrandKit)) - 1
+    assert len(told) == len(KIT.fields) == 10
     assert told[0] == (
         "Brand kit 'a': credentials is the block 'static-ads-lab' in Prefect "
         "and the block 'other' in the file."
@@ -304,9 +340,8 @@ def test_every_field_that_differs_is_told() -> None:
 
 def test_long_prompts_are_shown_from_where_they_differ() -> None:
     long = "Steam over a harbour at dawn. " * 20
-    (told,) = compare_kit(
-        replace(KIT, prompt=long + "Blue."), replace(KIT, prompt=long + "Red."), {}
-    ).lines()
+    blue, red = (BrandKit("a", "b", AdDefaults(prompt=long + end)) for end in ("Blue.", "Red."))
+    (told,) = compare_kit(blue, red, {}).lines()
     assert "Blue.'" in told
     assert "Red.'" in told
     assert len(told) < 200
@@ -328,9 +363,9 @@ def test_another_key_is_told_and_neither_is_shown() -> None:
 
 @pytest.mark.parametrize("where", ['[a]\ncredentials = "{}"\nbrand = "x"', '[{}]\nbrand = "x"'])
 def test_a_key_in_place_of_a_blocks_name_is_not_told(where: str) -> None:
-    (problem,) = read(where.format("sal_live_secret")).problems
-    assert "is an API key" in problem.message
-    assert "secret" not in str(problem)
+    message = told(read(where.format("sal_live_secret")))
+    assert "is an API key" in message
+    assert "secret" not in message
 
 
 def test_a_number_of_thousands_of_digits_is_no_valid_file() -> None:

@@ -54,6 +54,16 @@ def prompts(simulator: SimulatorServer) -> list[str | None]:
 # What is asked for
 
 
+def test_the_blocks_form_asks_for_the_key_and_then_for_what_a_request_holds() -> None:
+    form = ImageAdJob.model_json_schema()["properties"]
+    request = ImageAdRequest.model_json_schema()["properties"]
+    assert list(form) == ["credentials", *(name for name in request if name != "node_overrides")]
+    for name in list(form)[1:]:
+        assert form[name]["title"] == request[name]["title"], name
+    assert form["brand_id"]["pattern"] == "^(brand_.+)?$"
+    assert form["brand_id"]["description"] == request["brand_id"]["description"]
+
+
 def test_what_a_trigger_is_given_comes_before_what_the_block_holds(
     credentials: StaticAdsLabCredentials,
 ) -> None:

@@ -18,15 +18,13 @@ from prefect_staticadslab.api.resources import (
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.listings import (
+from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
     TEMPLATE,
     VARIANT,
-    Catalogue,
-    Listing,
-    ListKey,
     ResourceType,
 )
 

@@ -114,7 +114,7 @@ def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: Mak
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 @pytest.fixture

@@ -130,8 +130,12 @@ CASES = {
     "429": Case(
         PENDING, status_error(RateLimitError, 429), SUBMITTING, 1, "same", is_unanswered=True
     ),
-    "409 of an ad": Case(
-        PENDING, status_error(ConflictError, 409), SUBMITTING, 1, "same", is_unanswered=True
+    "409 of an ad": Case(PENDING, status_error(ConflictError, 409), FAILED, 1, "none"),
+    "409 of an ad that may exist": Case(
+        SENT_BEFORE, status_error(ConflictError, 409), SUBMITTING, 2, "same"
+    ),
+    "409 after silence": Case(
+        PENDING, unknown(status_error(ConflictError, 409)), SUBMITTING, 1, "same"
     ),
     "the key is in use": Case(
         PENDING, status_error(IdempotencyConflictError, 409), SUBMITTING, 1, "same",

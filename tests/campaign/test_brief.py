@@ -15,16 +15,14 @@ from prefect_staticadslab.campaign.names import resolver as resolution
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.listings import (
-    AUDIENCE,
-    BRAND,
     NOTHING_READ,
-    PRODUCT,
     Catalogue,
     Listing,
     ListKey,
     fold_name,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE, BRAND, PRODUCT
 from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet
 
 

@@ -30,7 +30,7 @@ PROMPTS = ("pending", "submitting", "processing", "completed", "failed", "remove
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 def sent_as(identity: str, asked_at: datetime) -> str:

@@ -27,7 +27,7 @@ WEIGHTS = {hash_api_key(SIMULATOR_API_KEY): 1.0}
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:

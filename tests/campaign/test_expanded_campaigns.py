@@ -36,7 +36,7 @@ ROWS = (
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 def write(folder: Path, *rows: Sequence[str], columns: Sequence[str] = COLUMNS) -> str:

@@ -19,9 +19,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files.date_patterns import PatternError
-from prefect_staticadslab.campaign.files.folders import NoFolderError, StoredFile, list_files
+from prefect_staticadslab.campaign.files.folders import StoredFile, list_files
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.decisions import (
     Budget,
@@ -459,9 +459,9 @@ def test_what_is_still_being_written_is_left(tmp_path: Path) -> None:
 
 
 def test_folders_that_are_not_there_are_told(tmp_path: Path) -> None:
-    with pytest.raises(NoFolderError):
+    with pytest.raises(StorageError, match="There is no folder"):
         opened(tmp_path / "none").list_files()
-    with pytest.raises(NoFolderError):
+    with pytest.raises(StorageError, match="There is no folder"):
         opened(tmp_path, results=str(tmp_path / "none")).scan()
     assert shown(opened("memory://none/at/all").scan()) == {}
     with pytest.raises(CampaignError, match="no folder that can be listed"):

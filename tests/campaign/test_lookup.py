@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -14,12 +13,13 @@ from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
-from prefect_staticadslab.campaign.names.listings import BRAND, Catalogue
+from prefect_staticadslab.campaign.names.listings import Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.campaign.shop import sheet
 from tests.conftest import simulated_ids
 from tests.scripted import answer, scripted
@@ -46,10 +46,12 @@ async def looked_up(
 def many_products(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
     """A row for each of so many new products, all of them with an audience of the same name."""
     catalog = simulator.api.catalog
+    kit = catalog.products[KIT]
+    commuters = next(a for a in catalog.audiences.values() if a["name"] == "Commuters")
     for number in range(count):
-        item: dict[str, Any] = {"id": f"prod_{number:04}", "brand_id": HARBOR}
-        catalog.products[item["id"]] = {**item, "name": f"Blend {number}"}
-        audience = {"id": f"aud_{number:04}", "product_id": item["id"], "name": "Commuters"}
+        item = {**kit, "id": f"prod_{number:016}", "name": f"Blend {number}"}
+        catalog.products[item["id"]] = item
+        audience = {**commuters, "id": f"aud_{number:016}", "product_id": item["id"]}
         catalog.audiences[audience["id"]] = audience
     return [{**ROW, "product": f"Blend {number}"} for number in range(count)]
 
@@ -67,7 +69,7 @@ async def test_a_spreadsheet_of_ids_asks_for_nothing(simulator: SimulatorServer)
 
 async def test_many_parents_are_read_in_whole_lists(simulator: SimulatorServer) -> None:
     made, _ = await looked_up(simulator.url, *many_products(simulator, 150))
-    assert made.frame["audience_id"].tolist() == [f"aud_{number:04}" for number in range(150)]
+    assert made.frame["audience_id"].tolist() == [f"aud_{number:016}" for number in range(150)]
     # Templates and brands, the products of one brand in two pages, all audiences in two.
     assert simulator.api.counts["requests"] == 6
 
@@ -78,7 +80,7 @@ async def test_a_list_that_is_longer_than_its_parents_is_read_parent_by_parent(
     monkeypatch.setattr(lookup, "FEW_PARENTS", 1)
     rows = many_products(simulator, 450)[-2:]
     made, _ = await looked_up(simulator.url, *rows)
-    assert made.frame["audience_id"].tolist() == ["aud_0448", "aud_0449"]
+    assert made.frame["audience_id"].tolist() == [f"aud_{n:016}" for n in (448, 449)]
     # Templates, brands and five pages of products; two pages in vain and one; one for each product.
     assert simulator.api.counts["requests"] == 7 + 3 + 2
 

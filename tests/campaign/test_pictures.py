@@ -292,7 +292,7 @@ async def test_the_simulator_is_asked_for_the_url_of_a_picture_that_moved(
     client: StaticAdsLabClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
     place = write_campaign(tmp_path, "a", "b")
     table = (await run_campaign(place, str(tmp_path / "out.csv"), simulator.url))[0].table
     url = table.states[0].image_url or ""

@@ -14,6 +14,7 @@ import pytest
 from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline import session as sessions
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
@@ -25,7 +26,7 @@ from tests.scripted import DROP, answer, data, error, scripted
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 @dataclass
@@ -263,8 +264,8 @@ async def test_an_ad_that_the_api_does_not_know_is_told_and_not_bought_again(
 
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.mark.usefixtures("short_backoff")
@@ -279,14 +280,41 @@ async def test_a_create_that_was_cut_and_then_refused_may_exist_all_the_same(
 
 
 @pytest.mark.usefixtures("short_backoff")
-@pytest.mark.parametrize("code", ["CONFLICT", "IDEMPOTENCY_CONFLICT"])
-async def test_a_409_is_waited_out_with_the_same_key(make_request: MakeRequest, code: str) -> None:
-    script = [error(409, code), error(409, code), data(RUNNING, 202), data([DONE])]
+async def test_a_key_in_use_is_waited_for_and_kept(
+    make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_staticadslab.api.retries.key_lock.WORK_SECONDS", 0.01)
+    script = [error(409, "IDEMPOTENCY_CONFLICT"), data(RUNNING, 202), data([DONE])]
     async with scripted(script) as server, session_of(server.url) as session:
         (result,) = await generate(session, planned(make_request, "a"))
     assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 1)
-    assert len({r.headers.get("idempotency-key") for r in server.received[:3]}) == 1
+    assert len({r.headers.get("idempotency-key") for r in server.received[:2]}) == 1
     assert not result.replayed
+
+
+async def test_a_conflict_is_the_rows_mistake(make_request: MakeRequest) -> None:
+    script = [error(409, "CONFLICT", "There is one like it."), data(RUNNING, 202), data([DONE])]
+    async with scripted(script) as server, session_of(server.url) as session:
+        (result,) = await generate(session, planned(make_request, "a"))
+    assert (result.state.status, result.state.attempts) == (RowStatus.FAILED, 1)
+    assert "There is one like it." in (result.state.error or "")
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("marked_before", "waits"), [(5, 0.0), (24, 0.0), (26, 80.0), (3_600, 80.0), (3_700, 0.0)]
+)
+def test_what_another_run_may_have_sent_waits_until_the_api_has_done_with_it(
+    make_request: MakeRequest, marked_before: float, waits: float
+) -> None:
+    now = datetime.now(UTC)
+    marked = sent_at(now - timedelta(seconds=marked_before), "aa" * 8)
+    attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
+    attempt.begin(now, "aa" * 8)
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
+    assert attempt.seconds_until_safe(now, 90, work_seconds=90) == 0
+    attempt.sends = 1
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == 0
 
 
 async def test_whatever_a_message_holds_a_table_can_hold_it(make_request: MakeRequest) -> None:

@@ -14,7 +14,8 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id, seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.scripted import answer, error, scripted
 
@@ -128,12 +129,13 @@ async def test_a_whole_catalogue_is_looked_up_in_a_handful_of_requests(
 async def test_an_endless_catalogue_is_not_read_to_its_end(
     opened: Open, simulator: SimulatorServer
 ) -> None:
-    product = GOOD["product_id"]
+    audiences = simulator.api.catalog.audiences
+    good = audiences[GOOD["audience_id"]]
     for number in range(3000):
-        audience = {"id": f"aud_{number:05}", "product_id": product, "name": str(number)}
-        simulator.api.catalog.audiences[audience["id"]] = audience
+        audience = {**good, "id": f"aud_{number:016}", "name": str(number)}
+        audiences[audience["id"]] = audience
     asked = await preflight(
-        opened(*({"audience_id": f"aud_{n:05}"} for n in range(2900, 3000))), simulator.url
+        opened(*({"audience_id": f"aud_{n:016}"} for n in range(2900, 3000))), simulator.url
     )
     assert asked.unchecked > 0
     assert simulator.api.counts["requests"] <= 20

@@ -103,7 +103,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
 async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.01))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.01, work_seconds=0.1))
     old, new = ad(BEFORE), ad(SENT, url="https://cdn/2")
     answers = [old, old, ad(SENT, "processing"), new]
 

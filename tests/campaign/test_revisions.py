@@ -27,7 +27,7 @@ from tests.conftest import MakeRequest, run_batch
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
 
 
 def write(folder: Path, *rows: tuple[str, str, Any]) -> str:

@@ -183,7 +183,7 @@ def test_the_commands_of_a_block_print_what_it_says(
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("name", "code"), EXAMPLES)
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     if "static-ads-lab" in code or "BLOCK_NAME" in code:
         StaticAdsLabCredentials.from_environment().save("static-ads-lab", overwrite=True)
     # The placeholder that Prefect's standards ask for is no name that it would save.

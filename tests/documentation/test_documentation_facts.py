@@ -11,6 +11,7 @@ from prefect.flows import load_flow_from_entrypoint
 from ruamel.yaml import YAML
 
 from prefect_staticadslab.campaign.files.date_patterns import PLACEHOLDERS
+from prefect_staticadslab.contract.__main__ import _parser as contract_parser
 from prefect_staticadslab.orchestration.reporting import events
 from prefect_staticadslab.simulator.__main__ import main as simulate
 from tests.conftest import ROOT
@@ -70,6 +71,11 @@ def test_the_simulators_page_names_every_option(capsys: pytest.CaptureFixture[st
         simulate(["--help"])
     named = options_of_table(Page("docs/simulator.md"))
     assert named == options(capsys.readouterr().out) - {"--help"}
+
+
+def test_the_contracts_page_names_every_option() -> None:
+    named = options_of_table(Page("docs/contract.md"))
+    assert named == options(contract_parser().format_help()) - {"--help"}
 
 
 def test_the_benchmarks_table_is_in_its_page() -> None:

@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
 )
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import AUDIENCE, BRAND, PRODUCT
+from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE, BRAND, PRODUCT
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 
@@ -90,7 +90,7 @@ async def test_a_workbook_has_a_sheet_for_each_kind_with_parents_named_beside_th
     assert ["Commuters", "Cold Brew Kit", "Harbor Roast"] in [
         [line[1], line[3], line[5]] for line in audiences
     ]
-    assert '"colors": ["#2B1D14"' in str(book["brands"]["D2"].value)
+    assert '["#2B1D14", ' in str(book["brands"]["D2"].value)
     # Its own report is written anew.
     assert (await catalog(output, credentials, return_state=True)).is_completed()
 
@@ -100,7 +100,7 @@ async def test_lists_longer_than_a_page_are_whole_and_text_stays_text(
 ) -> None:
     seed = next(iter(simulator.api.catalog.brands.values()))
     for number in range(250):
-        brand = {**seed, "id": f"brand_{number}", "name": f"=1+{number}", "description": "007"}
+        brand = {**seed, "id": f"brand_{number:016}", "name": f"=1+{number}", "description": "007"}
         simulator.api.catalog.brands[brand["id"]] = brand
     frames = tables(await read_catalogue(client, await client.get_account()))
     assert len(frames["brands"]) == 254

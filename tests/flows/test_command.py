@@ -344,7 +344,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert main(arguments) == 1
         out = capsys.readouterr().out
         assert out.startswith("30 of 130 rows completed (100 pending), 30.00 USD")
-        assert "Top it up at the billing page" in out
+        assert "Top it up at https://" in out
         assert "100 rows are left, which will cost up to 100.00 USD" in out
 
     with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=100) as simulator:
@@ -376,7 +376,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         exit $status
     """
     in_a_hurry = (
-        "from prefect_staticadslab.api import retries; retries.LONGEST_BACKOFF_SECONDS = 0.1; "
+        "from prefect_staticadslab.api.retries import tries; tries.LONGEST_BACKOFF_SECONDS = 0.1; "
         "from prefect_staticadslab.campaign.table import checkpoints; "
         "checkpoints.CHECKPOINT_SECONDS = 0.2; "
         "from flows.campaign import main; raise SystemExit(main())"

@@ -33,9 +33,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, short pauses; and pictures may be on this machine."""
     monkeypatch.delenv("SAL_API_KEY", raising=False)
     monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
-    monkeypatch.setattr("prefect_staticadslab.api.retries.FIRST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr("prefect_staticadslab.api.retries.LONGEST_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.FIRST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.1)
 
 
 def campaign_of(folder: Path, simulator: SimulatorServer, *prompts: str) -> ResultTable:

@@ -31,7 +31,7 @@ MATRIX = str(ROOT / "examples" / "matrix.csv")
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 async def run(
@@ -92,7 +92,9 @@ async def test_the_budget_is_held_against_all_ads_of_a_matrix(
 async def test_names_that_mean_nothing_or_too_much_are_refused_before_anything_is_sent(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
-    simulator.api.catalog.brands["brand_2"] = {"id": "brand_2", "name": "HARBOR ROAST"}
+    brands = simulator.api.catalog.brands
+    other = {**next(iter(brands.values())), "id": f"brand_{2:016}", "name": "HARBOR ROAST"}
+    brands[other["id"]] = other
     rest = ("", "Commuters", "ad_format=Sale", "1", "x")
     place = write(
         tmp_path,

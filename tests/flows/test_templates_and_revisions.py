@@ -28,7 +28,7 @@ REVISIONS = str(ROOT / "examples" / "revisions.csv")
 
 @pytest.fixture(autouse=True)
 def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
 
 
 @pytest.fixture

@@ -27,23 +27,21 @@ from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import read_selector
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.listings import (
-    AUDIENCE,
-    BRAND,
-    KINDS,
-    PRODUCT,
-    TEMPLATE,
-    VARIANT,
-    Catalogue,
-    Listing,
-    ListKey,
-)
+from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
     has_placeholders,
     parse_prompt,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+from prefect_staticadslab.campaign.rows.resource_types import (
+    AUDIENCE,
+    BRAND,
+    KINDS,
+    PRODUCT,
+    TEMPLATE,
+    VARIANT,
+)
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from tests.fuzz.inputs import (
     any_texts,

@@ -27,9 +27,10 @@ from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spre
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
-from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spreadsheet_of
+from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_of
 from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
     RESULT_COLUMNS,
@@ -286,7 +287,7 @@ def examine_state(given: tuple[Any, ...]) -> None:
     promise(back == state, "a state is not what was written", back, state)
 
 
-def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, str]]]:
+def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, Any]]]:
     choices = pick(("As in the brand kit", "Yes", "No", "Yes", "No", "Maybe"))
     kinds = pick(("As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"))
     names = ("product", "audience", "design_template", "product_variant", "brand", "prompt")
@@ -294,18 +295,21 @@ def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, st
     ad = st.dictionaries(pick(names), words, max_size=3)
     switches = {"ad_type": kinds, "generate_ai_images": choices, "generate_copy": choices}
     switched = st.fixed_dictionaries({}, optional=switches)
-    known = {"brand": "brand_2", "design_template": "dt_1", "product": "*", "audience": "*"}
-    kit = st.dictionaries(pick(names), words, max_size=2).map(lambda g: known | g)
-    flags = pick(("", "", "true", "false", "maybe"))
-    whole = st.tuples(kit, flags).map(lambda given: {**given[0], "editable": given[1]})
+    # Whatever is in a kit that was saved, an ad of it is one of the catalogue, or refused.
+    ids = pick(("brand_2", "dt_1", "*", "prod_1", "aud_1", "pv_1", ""))
+    known = {"brand_id": "brand_2", "design_template_id": "dt_1"}
+    known |= {"product_id": "*", "audience_id": "*"}
+    fields = pick((*known, "product_variant_id", "prompt"))
+    kit = st.dictionaries(fields, mostly(ids, words), max_size=2).map(lambda g: known | g)
+    whole = st.tuples(kit, st.booleans()).map(lambda given: {**given[0], "editable": given[1]})
     both = st.tuples(ad, switched).map(lambda given: given[0] | given[1])
     return st.tuples(st.lists(both, min_size=1, max_size=3), whole)
 
 
-def examine_form(given: tuple[list[dict[str, str]], dict[str, str]]) -> None:
+def examine_form(given: tuple[list[dict[str, str]], dict[str, Any]]) -> None:
     ads, kit = given
     typed = [TypedAd.model_validate(ad) for ad in ads]
-    brief = Brief.read(spreadsheet_of(typed, AdDefaults(**kit)))
+    brief = Brief.read(spreadsheet_of(typed, AdDefaults.model_construct(**kit)))
     read_rows(expand(brief, CATALOGUE))
 
 

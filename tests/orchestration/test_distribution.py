@@ -128,7 +128,7 @@ async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One key's window holds 100 requests and is longer than this test: 130 ads need both keys."""
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=2))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=2, work_seconds=0.1))
     with SimulatorServer(speed=100, rate_limit=100, rate_window_seconds=3600) as simulator:
         creates: Counter[str] = Counter()
         begin = simulator.api.idempotency.begin

@@ -22,7 +22,7 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, RateLimitState
 from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 from prefect_staticadslab.api.resources import Brand
-from prefect_staticadslab.api.responses import load_json
+from prefect_staticadslab.api.responses.json_text import load_json
 from tests.scripted import answer, data, scripted
 from tests.security.hostile import DEFLATE, bomb, endless, head, hostile, trickling, whole
 

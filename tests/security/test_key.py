@@ -15,7 +15,7 @@ import stamina
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabError
 from prefect_staticadslab.api.events import Failed
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.api.responses import Redactor
+from prefect_staticadslab.api.responses.redactor import Redactor
 from tests.security.hostile import hostile, whole
 
 KEY = "sal_live_SECRET"

@@ -16,8 +16,9 @@ from flows import watch as watch_command
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names import lookup
-from prefect_staticadslab.campaign.names.listings import Listing, ListKey, ResourceType
+from prefect_staticadslab.campaign.names.listings import Listing, ListKey
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
 from prefect_staticadslab.cli.runner import run_flow
 from prefect_staticadslab.cli.spending import ADS, REVISIONS, Consent, consent, cost_line

@@ -50,7 +50,7 @@ def simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 def it_is(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:

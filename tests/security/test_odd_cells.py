@@ -27,15 +27,8 @@ from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, 
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.listings import (
-    AUDIENCE,
-    BRAND,
-    PRODUCT,
-    TEMPLATE,
-    Catalogue,
-    Listing,
-    ListKey,
-)
+from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
+from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE, BRAND, PRODUCT, TEMPLATE
 
 IDS = {
     "design_template_id": ["dt_1"],

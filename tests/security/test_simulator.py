@@ -17,9 +17,13 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image, ImageFile
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.http import fetch, request_body
+from prefect_staticadslab.simulator.http import request_body
+from prefect_staticadslab.simulator.http.calls import fetch
 from prefect_staticadslab.simulator.model import uploads
 from tests.conftest import simulated_ids
+from tests.simulator.conftest import held
+
+__all__ = ["held"]  # what is answered to nonsense is described as well
 
 KEY = {"X-API-Key": SIMULATOR_API_KEY}
 STATS, AGE = "/_simulator/stats", "/_simulator/age?seconds=90000"

@@ -29,14 +29,9 @@ from prefect_staticadslab.campaign.names import expand as expand_module
 from prefect_staticadslab.campaign.names import nearest
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.listings import (
-    BRAND,
-    NOTHING_READ,
-    Catalogue,
-    Listing,
-    ListKey,
-)
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.names.prompt_templates import PlaceholderError, parse_prompt
+from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from tests.processes import run
 
 CPU_SECONDS = 60
@@ -188,9 +183,8 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
         from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
         from prefect_staticadslab.campaign.names.brief import Brief
         from prefect_staticadslab.campaign.names.expand import expand
-        from prefect_staticadslab.campaign.names.listings import (
-            TEMPLATE, Catalogue, Listing, ListKey
-        )
+        from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
+        from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE
 
         fields = {"status": "completed", "ad_format": "Sale"}
         templates = [
@@ -211,7 +205,7 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
 def test_a_filter_of_any_length_is_refused_at_once() -> None:
     within_bounds("""
         from prefect_staticadslab.campaign.names.cell_syntax import read_selector
-        from prefect_staticadslab.campaign.names.listings import TEMPLATE
+        from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE
 
         for cell in ("a" * 900_000 + "=b", ";=" * 400_000, "=" * 900_000):
             _, wrong = read_selector(TEMPLATE, "", cell, named=True)
@@ -428,7 +422,7 @@ def test_overrides_of_any_length_are_refused_in_a_few_words() -> None:
 def test_a_file_of_brand_kits_costs_no_more_than_its_length() -> None:
     told = within_bounds("""
         from prefect_staticadslab.brand_kits.kit_file import read_kits
-        from prefect_staticadslab.campaign.errors import CampaignError
+        from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 
         merges = "a0: &a0 {brand: x}\\n" + "".join(
             f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}], f{n}: 1}}\\n" for n in range(1, 60)
@@ -450,7 +444,8 @@ def test_a_file_of_brand_kits_costs_no_more_than_its_length() -> None:
         for name, (text, suffix) in files.items():
             try:
                 found = read_kits(text, suffix, "static-ads-lab")
-                said = max(map(len, map(str, found.problems)))
+                told = SpreadsheetError(found.problems).message_in(found.words)
+                said = max(map(len, told.splitlines()))
             except CampaignError as error:
                 said = len(str(error))
             print(name, said < 500)
@@ -461,7 +456,10 @@ def test_a_file_of_brand_kits_costs_no_more_than_its_length() -> None:
 def test_a_kit_may_refer_to_what_others_have() -> None:
     text = "base: &base {brand: Roast, editable: true}\ncold: {<<: *base, prompt: Iced}\n"
     kits = read_kits(text, ".yaml", "static-ads-lab").kits
-    assert [(kit.prompt, kit.editable) for kit in kits] == [("", True), ("Iced", True)]
+    assert [(each.kit.ad.prompt, each.kit.ad.editable) for each in kits] == [
+        ("", True),
+        ("Iced", True),
+    ]
 
 
 # What is said of all of it

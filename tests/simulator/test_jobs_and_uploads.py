@@ -4,61 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image
 
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
+from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
-
-DAY = 24 * 3600.0
-
-
-@pytest.fixture
-def api(simulator: SimulatorServer) -> Any:
-    with httpx.Client(base_url=simulator.url, headers={"X-API-Key": SIMULATOR_API_KEY}) as http:
-        yield http
-
-
-def picture(color: str = "teal", size: tuple[int, int] = (80, 100), kind: str = "PNG") -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", size, color).save(out, kind)
-    return out.getvalue()
-
-
-def upload(api: httpx.Client, content: bytes, name: str = "a.png", **fields: str) -> httpx.Response:
-    files = {"file": (name, content, "image/png")}
-    return api.post("/v1/images", files=files, data={"image_type": "product", **fields})
-
-
-def ended(simulator: SimulatorServer, api: httpx.Client, path: str) -> Any:
-    """What is at `path` once all jobs have ended."""
-    simulator.api.age(DAY)
-    return api.get(path).json()["data"]
-
-
-def editable_ad(simulator: SimulatorServer, api: httpx.Client, **fields: Any) -> Any:
-    body = {**simulated_ids(), "editable": True, "prompt": "Now", **fields}
-    created = api.post("/v1/image-ads", json=body).json()["data"]
-    assert created["current_json_tree"] is None
-    return ended(simulator, api, f"/v1/image-ads/{created['id']}")
-
-
-def with_text(tree: dict[str, Any], characters: str) -> dict[str, Any]:
-    children = [
-        {**child, "characters": characters} if child["name"] == "Headline" else child
-        for child in tree["children"]
-    ]
-    return {**tree, "children": children}
-
-
-def differ(one: bytes, other: bytes) -> bool:
-    first, second = (Image.open(io.BytesIO(png)).convert("RGB") for png in (one, other))
-    return ImageChops.difference(first, second).getbbox() is not None
-
+from tests.simulator.helpers import DAY, differ, editable_ad, ended, picture, upload, with_text
 
 # Editable ads
 
@@ -169,22 +124,120 @@ def test_figma_renders_become_the_ads_pictures(
             "current_json_tree": ad["current_json_tree"],
             "figma_render_base64": base64.b64encode(render).decode(),
         }
-        (synced,) = api.post("/v1/image-ads/sync", json={"items": [item]}).json()["data"]
+        answer = api.post("/v1/image-ads/sync", json={"items": [item]})
+        assert answer.status_code == 200
+        (result,) = answer.json()["data"]["results"]
+        assert (result["id"], result["success"], result["error"]) == (ad["id"], True, None)
+    synced = api.get(f"/v1/image-ads/{ad['id']}").json()["data"]
     assert httpx.get(synced["figma_render_url"]).content == renders[1]
     assert httpx.get(synced["initial_figma_render_url"]).content == renders[0]
     assert httpx.get(synced["image_url"]).content == renders[1]
-    assert api.post("/v1/image-ads/sync", json={"items": [item] * 11}).status_code == 400
-    broken = {**item, "figma_render_base64": "no picture"}
-    assert api.post("/v1/image-ads/sync", json={"items": [broken]}).status_code == 400
+    newest = api.get(f"/v1/image-ads/{ad['id']}/versions").json()["data"][0]
+    assert (newest["id"], newest["image_url"]) == (result["version_id"], synced["image_url"])
+
+
+def test_an_item_of_a_sync_that_fails_keeps_no_other_from_its_version(
+    simulator: SimulatorServer, api: httpx.Client
+) -> None:
+    ads = [editable_ad(simulator, api) for _ in range(2)]
+    flat = editable_ad(simulator, api, editable=False)
+    simulator.api.settings = replace(simulator.api.settings, speed=0.01)
+    busy = api.post("/v1/image-ads", json={**simulated_ids(), "editable": True}).json()["data"]
+    item = {
+        "current_json_tree": ads[0]["current_json_tree"],
+        "figma_render_base64": base64.b64encode(picture()).decode(),
+    }
+    items = [
+        {**item, "id": ads[0]["id"]},
+        {**item, "id": "ia_none"},
+        {**item, "id": flat["id"]},
+        {**item, "id": busy["id"]},
+        {**item, "id": ads[1]["id"], "figma_render_base64": "data:image/png;base64,no"},
+        {**item, "id": ads[1]["id"], "current_json_tree": {"type": "TEXT"}},
+        {**item, "id": ads[1]["id"]},
+    ]
+    answer = api.post("/v1/image-ads/sync", json={"items": items})
+    results = answer.json()["data"]["results"]
+    assert (answer.status_code, [r["id"] for r in results]) == (200, [i["id"] for i in items])
+    assert [r["error"]["code"] if r["error"] else None for r in results] == [
+        None,
+        "NOT_FOUND",
+        "NOT_EDITABLE",
+        "CONFLICT",
+        "VALIDATION_ERROR",
+        "VALIDATION_ERROR",
+        None,
+    ]
+    assert [r["success"] for r in results] == [r["version_id"] is not None for r in results]
+    for ad in ads:
+        assert len(api.get(f"/v1/image-ads/{ad['id']}/versions").json()["data"]) == 2
+
+
+def test_no_body_may_have_more_than_15_mb(api: httpx.Client) -> None:
+    render = "A" * (4 * 1024 * 1024)
+    items = [{"id": "ia_1", "current_json_tree": {}, "figma_render_base64": render}] * 4
+    content = picture().ljust(15 * 1024 * 1024 - 50)  # a form has more around it
+    answers = [
+        api.post("/v1/image-ads/sync", json={"items": items}),
+        api.post("/v1/brands", json={"name": "x", "description": "A" * 15 * 1024 * 1024}),
+        upload(api, content),
+        api.post("/v1/design-templates", files={"file": ("a.png", content, "image/png")}),
+    ]
+    assert [answer.status_code for answer in answers] == [413] * 4
+    assert api.post("/v1/image-ads/sync", json={"items": items[:3]}).status_code == 200
+
+
+@pytest.mark.parametrize("items", [None, [], {}, [{}] * 11, [{"id": 7}], ["ia_1"]])
+def test_a_sync_of_no_items_or_too_many_is_refused(items: Any, api: httpx.Client) -> None:
+    answer = api.post("/v1/image-ads/sync", json={"items": items})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "VALIDATION_ERROR")
 
 
 def test_an_ad_that_was_deleted_is_gone(simulator: SimulatorServer, api: httpx.Client) -> None:
     ad = editable_ad(simulator, api)
     answer = api.delete(f"/v1/image-ads/{ad['id']}")
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
     assert answer.headers["RateLimit-Limit"] == "10000"
     assert api.get(f"/v1/image-ads/{ad['id']}").status_code == 404
     assert api.delete(f"/v1/image-ads/{ad['id']}").status_code == 404
+
+
+# Jobs
+
+
+def test_a_job_waits_runs_and_ends_as_its_ad_does(api: httpx.Client) -> None:
+    with SimulatorServer(speed=1 / 1000) as slow:
+        api = httpx.Client(base_url=slow.url, headers=api.headers)
+        with api:
+            body = {**simulated_ids(), "editable": True}
+            ad = api.post("/v1/image-ads", json=body).json()["data"]
+            failing = {**body, "prompt": "SIMULATE_FAILURE"}
+            failed = api.post("/v1/image-ads", json=failing).json()["data"]
+
+            def job(ad: Any) -> Any:
+                return api.get(f"/v1/jobs/{ad['job_id']}").json()["data"]
+
+            waiting = job(ad)
+            assert (waiting["job_id"], waiting["status"]) == (ad["job_id"], "pending")
+            assert (waiting["started_at"], waiting["completed_at"]) == (None, None)
+            slow.api.age(15_000)
+            assert (job(ad)["status"], job(ad)["result"]) == ("processing", None)
+            assert 0.1 < job(ad)["progress"] < 1
+            slow.api.age(60_000)
+            done = job(ad)
+            assert (done["status"], done["progress"], done["error"]) == ("completed", 1, None)
+            assert done["created_at"] < done["started_at"] < done["completed_at"]
+            assert done["result"] == {"image_ad_id": ad["id"]}
+            assert job(failed)["status"] == "failed"
+            assert isinstance(job(failed)["error"], str)
+
+            path = f"/v1/image-ads/{ad['id']}"
+            tree = api.get(path).json()["data"]["current_json_tree"]
+            again = api.patch(path, json={"current_json_tree": tree}).json()["data"]
+            assert again["job_id"] != ad["job_id"]
+            assert job(again)["status"] == "pending"
+            assert job(ad)["status"] == "completed"
+            assert api.get("/v1/jobs/job_none").status_code == 404
 
 
 # Design templates
@@ -240,6 +293,36 @@ def test_a_reference_may_be_an_address_on_this_machine(
         assert answer.status_code == status
 
 
+def test_a_deleted_template_is_listed_apart_and_can_be_restored(
+    simulator: SimulatorServer, api: httpx.Client
+) -> None:
+    ad = editable_ad(simulator, api)
+    identifier = ad["design_template_id"]
+    path, deleted = f"/v1/design-templates/{identifier}", {"deleted": "true"}
+    template = api.get(path).json()["data"]
+
+    def listed(**query: str) -> list[str]:
+        return [t["id"] for t in api.get("/v1/design-templates", params=query).json()["data"]]
+
+    assert api.post(f"{path}/restore").status_code == 404
+    answer = api.delete(path)
+    assert (answer.status_code, answer.json()) == (200, {"deleted": True})
+    change = {"current_json_tree": template["current_json_tree"]}
+    for again in (api.get(path), api.patch(path, json=change), api.delete(path)):
+        assert (again.status_code, again.json()["error"]["code"]) == (404, "NOT_FOUND")
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 404
+    assert identifier not in listed()
+    assert listed(ids=identifier) == []
+    assert listed(**deleted) == [identifier]
+    assert httpx.get(ad["image_url"]).status_code == 200
+
+    restored = api.post(f"{path}/restore")
+    assert (restored.status_code, restored.json()["data"]) == (200, template)
+    assert listed(**deleted) == []
+    assert identifier in listed()
+    assert api.post("/v1/image-ads", json=simulated_ids()).status_code == 202
+
+
 def test_templates_are_filtered_and_changed(api: httpx.Client) -> None:
     path = "/v1/design-templates"
     sale = api.get(path, params={"ad_format": "Sale"}).json()["data"]
@@ -267,11 +350,14 @@ def test_an_image_is_served_as_it_was_uploaded_and_small(api: httpx.Client) -> N
     image = answer.json()["data"]
     assert (image["format"], image["width"], image["size_bytes"]) == ("jpeg", 900, len(content))
     assert httpx.get(image["src"]).content == content
-    small = Image.open(io.BytesIO(httpx.get(image["thumbnail_small_src"]).content))
-    assert max(small.size) == 150
+    for name, longest in (("small", 150), ("medium", 400), ("large", 800)):
+        served = httpx.get(image[f"thumbnail_{name}_src"])
+        small = Image.open(io.BytesIO(served.content))
+        assert (served.headers["content-type"], small.format) == ("image/webp", "WEBP")
+        assert max(small.size) == longest
     assert api.get("/v1/images", params={"image_type": "logo"}).json()["data"] == []
     assert api.get(f"/v1/images/{image['id']}").json()["data"] == image
-    assert api.delete(f"/v1/images/{image['id']}").status_code == 204
+    assert api.delete(f"/v1/images/{image['id']}").json() == {"deleted": True}
     assert httpx.get(image["src"]).status_code == 404
 
 
@@ -292,85 +378,3 @@ def test_an_upload_is_made_once_per_key_whatever_the_boundary(api: httpx.Client)
     assert first == again
     other = {"file": ("a.png", picture("red"), "image/png")}
     assert api.post("/v1/images", files=other, data=data, headers=key).status_code == 409
-
-
-# The catalogue
-
-
-def test_a_catalogue_is_built_and_taken_down(api: httpx.Client) -> None:
-    brand = api.post("/v1/brands", json={"name": "Acme", "fonts": [{"name": "Inter"}]}).json()
-    brand_id = brand["data"]["id"]
-    product = api.post("/v1/products", json={"name": "Anvil", "brand_id": brand_id}).json()
-    product_id = product["data"]["id"]
-    children = [
-        api.post(f"/v1/{path}", json={"name": "x", "product_id": product_id}).json()["data"]["id"]
-        for path in ("product-variants", "audiences")
-    ]
-    changed = api.patch(f"/v1/brands/{brand_id}", json={"description": "Heavy"}).json()["data"]
-    assert (changed["name"], changed["description"]) == ("Acme", "Heavy")
-    assert api.delete(f"/v1/brands/{brand_id}").status_code == 409
-    for path in (
-        f"product-variants/{children[0]}",
-        f"audiences/{children[1]}",
-        f"products/{product_id}",
-        f"brands/{brand_id}",
-    ):
-        assert api.delete(f"/v1/{path}").status_code == 204
-        assert api.get(f"/v1/{path}").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status", "field"),
-    [
-        ("brands", {}, 400, "name"),
-        ("brands", {"name": " "}, 400, "name"),
-        ("brands", {"name": "x", "logo": "y"}, 400, "logo"),
-        ("products", {"name": "x"}, 400, "brand_id"),
-        ("products", {"name": "x", "brand_id": "brand_none"}, 422, None),
-        ("audiences", {"name": "x", "product_id": 7}, 400, "product_id"),
-        ("brands", [], 400, "body"),
-    ],
-)
-def test_what_makes_no_sense_is_not_created(
-    path: str, body: Any, status: int, field: str | None, api: httpx.Client
-) -> None:
-    answer = api.post(f"/v1/{path}", json=body)
-    assert answer.status_code == status
-    if field:
-        assert field in [d["field"] for d in answer.json()["error"]["details"]]
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "brands"),
-        ("PATCH", "audiences/aud_1"),
-        ("DELETE", "products/prod_1"),
-        ("POST", "images"),
-        ("POST", "design-templates"),
-        ("PATCH", "image-ads/ia_1"),
-        ("POST", "image-ads/sync"),
-    ],
-)
-def test_a_key_needs_the_scope_of_what_it_does(
-    method: str, path: str, simulator: SimulatorServer
-) -> None:
-    headers = {"X-API-Key": READ_ONLY_API_KEY}
-    answer = httpx.request(method, f"{simulator.url}/v1/{path}", headers=headers, json={})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
-
-
-def test_more_brands_come_in_pages_and_earlier_ads_are_not_billed() -> None:
-    with (
-        SimulatorServer(more_brands=120, earlier_ads=True) as server,
-        httpx.Client(base_url=server.url, headers={"X-API-Key": SIMULATOR_API_KEY}) as api,
-    ):
-        first = api.get("/v1/brands?limit=100").json()
-        after = first["data"][-1]["id"]
-        rest = api.get(f"/v1/brands?limit=100&starting_after={after}").json()
-        assert (len(first["data"]), first["has_more"]) == (100, True)
-        assert (len(rest["data"]), rest["has_more"]) == (24, False)
-        ads = api.get("/v1/image-ads").json()["data"]
-        assert [ad["editable"] for ad in ads] == [False, True, True, True]
-        assert {ad["status"] for ad in ads} == {"completed"}
-        assert api.get("/_simulator/stats").json()["billed_usd"] == 0

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +19,8 @@ from PIL import Image
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
-from prefect_staticadslab.simulator.model.catalogue.seeds import make_id
 from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.processes import PATIENCE_SECONDS, start
 
@@ -68,6 +69,30 @@ def test_pictures_differ_where_ads_do(http: httpx.Client) -> None:
     assert len({httpx.get(ad["image_url"]).content for ad in ads}) == 2
 
 
+@pytest.mark.parametrize(
+    ("plain", "other"), [("Cafe creme", "Café crème"), ("Mas", "Maß"), ("5 ", "5 €"), ("L", "Ł")]
+)
+def test_letters_with_accents_and_others_are_drawn(
+    plain: str, other: str, http: httpx.Client
+) -> None:
+    composed, decomposed = (unicodedata.normalize(form, other) for form in ("NFC", "NFD"))
+    prompts = (plain, composed, decomposed)
+    ads = [finished(http, create(http, prompt=p).json()["data"]["id"]) for p in prompts]
+    one, two, three = (httpx.get(ad["image_url"]).content for ad in ads)
+    assert one != two
+    assert two == three
+
+
+def test_pictures_have_the_size_of_real_ones_on_request() -> None:
+    with SimulatorServer(four_k=True, speed=1000) as server, client_of(server) as http:
+        ad = finished(http, create(http, prompt="Hi").json()["data"]["id"])
+        first, again = (httpx.get(ad["image_url"], timeout=None).content for _ in range(2))
+    assert max(ad["width"], ad["height"]) == 4096
+    assert Image.open(io.BytesIO(first)).size == (ad["width"], ad["height"])
+    assert first == again
+    assert len(first) > 2_000_000
+
+
 def test_only_completed_ads_are_billed(http: httpx.Client, simulator: SimulatorServer) -> None:
     for prompt, editable in (("a", False), ("b", True), ("SIMULATE_FAILURE", False)):
         ad = finished(http, create(http, prompt=prompt, editable=editable).json()["data"]["id"])
@@ -105,6 +130,15 @@ def test_keys_have_scopes(simulator: SimulatorServer) -> None:
     with client_of(simulator, READ_ONLY_API_KEY) as reader:
         assert reader.get("/v1/brands").status_code == 200
         assert create(reader).json()["error"]["code"] == "FORBIDDEN"
+
+
+def test_the_account_says_whose_key_it_is_and_what_it_may_do(simulator: SimulatorServer) -> None:
+    with client_of(simulator, READ_ONLY_API_KEY) as reader:
+        account = reader.get("/v1/account").json()["data"]
+    assert account.keys() == {"organization", "api_key"}
+    assert account["organization"] == {"name": "Simulated Shops"}
+    assert account["api_key"].keys() == {"scopes"}
+    assert {scope.partition(":")[2] for scope in account["api_key"]["scopes"]} == {"read"}
 
 
 def test_idempotency_replays_conflicts_and_forgets() -> None:
@@ -157,9 +191,15 @@ def test_a_window_rolls_for_each_key() -> None:
     assert windows.admit("one", 80)["RateLimit-Reset"] == "40"
 
 
-def test_the_wallet_ends(simulator: SimulatorServer) -> None:
+def test_a_wallet_that_is_empty_says_what_is_missing_and_where_to_pay() -> None:
     with SimulatorServer(wallet_usd=1.5) as server, client_of(server) as http:
-        assert [create(http).status_code for _ in range(2)] == [202, 402]
+        assert create(http).status_code == 202
+        refused = create(http, editable=True)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"]) == (402, "INSUFFICIENT_BALANCE")
+    assert error["top_up_url"] == "https://www.staticadslab.com/settings?tab=billing"
+    for told in ("4.00 USD", "0.50 USD", "3.50 USD", error["top_up_url"]):
+        assert told in error["message"]
 
 
 def test_batches_and_filters(http: httpx.Client) -> None:

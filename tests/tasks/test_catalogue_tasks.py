@@ -133,7 +133,7 @@ async def test_design_templates_by_id_are_asked_for_a_hundred_at_a_time() -> Non
 async def test_a_retried_create_asks_with_the_same_key(
     task: Task[..., Any], fields: dict[str, Any], sent: dict[str, Any]
 ) -> None:
-    trouble = error(409, "IDEMPOTENCY_CONFLICT")
+    trouble = error(503, "UNAVAILABLE")
     retried = task.with_options(retry_delay_seconds=0)
     async with scripted([trouble, trouble, data({"id": "x_1", "name": "A"})]) as server:
         made = await run_once(retried, credentials_for(server.url), **fields)
@@ -182,7 +182,7 @@ async def test_what_was_changed_in_figma_is_handed_in_ten_at_a_time() -> None:
 
 async def test_a_retried_sync_repeats_its_batches_with_their_keys() -> None:
     done = data([{"id": "ia_1", "status": "processing"}])
-    script = [done, error(409, "CONFLICT"), error(409, "CONFLICT"), done]
+    script = [done, error(503, "UNAVAILABLE"), error(503, "UNAVAILABLE"), done]
     retried = sync_image_ads.with_options(retry_delay_seconds=0)
     async with scripted(script) as server:
         await run_once(retried, credentials_for(server.url), renders(12))

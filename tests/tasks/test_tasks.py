@@ -144,7 +144,7 @@ async def test_a_chunk_of_requests_becomes_results(
     make_request: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3))
+    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
     @flow
     async def chunk(credentials: StaticAdsLabCredentials) -> list[ImageAdResult]:

@@ -15,7 +15,7 @@ from prefect_staticadslab.api.errors import (
     WebError,
 )
 from prefect_staticadslab.api.resources import media_type
-from prefect_staticadslab.api.retries import retrying
+from prefect_staticadslab.api.retries.tries import retrying
 from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_client
 
 T = TypeVar("T")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -14,13 +15,8 @@ from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueConte
 from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.names.listings import (
-    BRAND,
-    PRODUCT,
-    Listing,
-    ResourceType,
-    fold_name,
-)
+from prefect_staticadslab.campaign.names.listings import Listing, fold_name
+from prefect_staticadslab.campaign.rows.resource_types import BRAND, PRODUCT, ResourceType
 
 Place: TypeAlias = "str | Addition"
 """A parent: the id of what is there, or what is still to be added."""
@@ -133,9 +129,8 @@ class _Planner:
             return
         present_ids = [
             resource.id
-            for resource in self._listings[row.kind].resources
-            if fold_name(resource.name) == fold_name(row.name)
-            and (not row.kind.parent or getattr(resource, row.kind.parent_column) == parent)
+            for resource in self._listings[row.kind].with_value("name", row.name)
+            if not row.kind.parent or getattr(resource, row.kind.parent_column) == parent
         ]
         if present_ids:
             self.present.append((row, present_ids[0]))
@@ -277,8 +272,8 @@ def addition_key(kind: ResourceType, parent: str, name: str, attempt: int = 1) -
 
 def count_by_type(kinds: Sequence[ResourceType]) -> str:
     """How many there are of each kind, for people: `1 brand, 2 products`."""
-    counts = {kind: kinds.count(kind) for kind in kinds}
-    parts = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts.items()]
+    counts = Counter(kinds).items()
+    parts = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts]
     return ", ".join(parts) or "nothing"
 
 

@@ -13,11 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    AuthenticationError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
+from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, Image
 from prefect_staticadslab.bounds import PAGE_START_BYTES
@@ -27,7 +23,9 @@ from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_
 from prefect_staticadslab.campaign.files.formats.text import encode_text
 from prefect_staticadslab.campaign.files.formats.xlsx import encode_workbook, workbook_creator
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
-from prefect_staticadslab.campaign.names.listings import (
+from prefect_staticadslab.campaign.names.listings import Listing
+from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
@@ -35,7 +33,6 @@ from prefect_staticadslab.campaign.names.listings import (
     VARIANT,
     ResourceType,
 )
-from prefect_staticadslab.campaign.preflight import no_answer, not_accepted
 
 IMAGE: Final = ResourceType("image", Image, "images:read", "product")
 
@@ -103,17 +100,12 @@ async def read_catalogue(
         if account.scopes and kind.scope not in account.scopes:
             unreadable.append(kind)
             continue
-        try:
-            listed = [r async for r in client.list_resources(kind.resource)]
-        except PermissionDeniedError:
-            unreadable.append(kind)
-        except AuthenticationError as error:
-            raise not_accepted(error) from error
-        except StaticAdsLabError as error:
-            raise no_answer(client, error) from error
-        else:
-            # A page may repeat what the page before had, if something was added meanwhile.
-            resources[kind] = tuple({resource.id: resource for resource in listed}.values())
+        with translate_errors(client):
+            try:
+                listed = [r async for r in client.list_resources(kind.resource)]
+                resources[kind] = Listing.of(listed).resources
+            except PermissionDeniedError:
+                unreadable.append(kind)
     return CatalogueContent(resources, tuple(unreadable))
 
 
@@ -123,7 +115,7 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
     Example:
         ```python
         from prefect_staticadslab import Brand, Product
-        from prefect_staticadslab.campaign.names.listings import BRAND, PRODUCT
+        from prefect_staticadslab.campaign.rows.resource_types import BRAND, PRODUCT
         from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent, tables
 
         made = tables(CatalogueContent({

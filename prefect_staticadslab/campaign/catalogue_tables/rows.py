@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import UnionType
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.catalogue_tables.report import plural
@@ -19,14 +20,14 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formats.xlsx import read_xlsx, sheet_names
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.names.listings import (
+from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
     VARIANT,
     ResourceType,
 )
-from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 
 CREATED_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
 """In the order in which they are created: parents first."""
@@ -196,7 +197,7 @@ def _as_text(text: str) -> _Read:
     return text, None
 
 
-def _json(text: str, kind: type[Any], what: str) -> _Read:
+def _json(text: str, kind: type[Any] | UnionType, what: str) -> _Read:
     try:
         value = read_json(text)
     except JsonCellError as error:
@@ -209,7 +210,7 @@ def _details(text: str) -> _Read:
 
 
 def _palettes(text: str) -> _Read:
-    return _json(text, list, 'a list like [{"name": "Brand", "colors": ["#12372A"]}]')
+    return _json(text, dict | list, 'an object like {"main": ["#12372A"]}, nor a list')
 
 
 def _fonts(text: str) -> _Read:

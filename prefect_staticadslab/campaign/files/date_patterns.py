@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.bounds import HINT_LENGTH
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
@@ -186,8 +187,7 @@ def moment_of(scheduled: datetime, time_zone: str) -> datetime:
         assert moment_of(late, "Europe/Berlin").date().isoformat() == "2026-11-26"
         ```
     """
-    if scheduled.tzinfo is None:
-        scheduled = scheduled.replace(tzinfo=UTC)
+    scheduled = in_utc(scheduled)
     name = time_zone.strip()
     if name in ("", "UTC"):  # which needs no database of zones
         return scheduled.astimezone(UTC)

@@ -9,12 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import locations, storage
-
-
-class NoFolderError(StorageError):
-    """There is no such folder."""
 
 
 @dataclass(frozen=True)
@@ -41,55 +38,65 @@ def file_names(location: str) -> list[str]:
     return [f.name for f in list_files(location) if not f.name.startswith(".")]
 
 
-def list_files(location: str) -> list[StoredFile]:
+def list_files(location: str, *, missing_ok: bool = False, links: bool = True) -> list[StoredFile]:
     """A folder's files by name, hidden ones too.
 
+    Args:
+        location: A path, or a place in an object store.
+        missing_ok: Whether a folder that is not there counts as one without files. Object stores
+            have no folder where there is no file.
+        links: Whether links to files count as files.
+
     Raises:
-        NoFolderError: There is none. Object stores have no folder where there is no file.
-        StorageError: It cannot be read.
+        StorageError: There is none, or it cannot be read.
     """
     with storage.translate_errors(location, "read"):
         try:
             if storage.is_url(location):
                 filesystem, path = storage.remote(location, "read")
                 entries = filesystem.ls(path, detail=True)
-                files = [_stored_file(f) for f in entries if f["type"] == "file"]
+                files = [stored_file(entry) for entry in entries if entry["type"] == "file"]
             else:
-                files = list(_local_files(locations.local_path(location)))
+                files = list(_local_files(locations.local_path(location), links=links))
         except FileNotFoundError:
-            raise NoFolderError(f"There is no folder {locations.redacted(location)}.") from None
+            if missing_ok:
+                return []
+            raise StorageError(f"There is no folder {locations.redacted(location)}.") from None
     return sorted((f for f in files if f.name), key=lambda f: f.name)
 
 
-def _local_files(folder: Path) -> Iterator[StoredFile]:
+def _local_files(folder: Path, *, links: bool) -> Iterator[StoredFile]:
     for path in folder.iterdir():
         # A file that is being written takes its name from another one, which is gone by then.
         with contextlib.suppress(FileNotFoundError):
-            if path.is_file():
-                stat = path.stat()
-                modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-                yield StoredFile(path.name, stat.st_size, modified)
+            if path.is_file() and (links or not path.is_symlink()):
+                yield local_file(path)
+
+
+def local_file(path: Path) -> StoredFile:
+    """What is known of a file of this machine."""
+    status = path.stat()
+    return StoredFile(path.name, status.st_size, _moment(status.st_mtime))
 
 
 _MODIFIED: Final = ("mtime", "LastModified", "last_modified", "modified", "updated", "created")
 """What fsspec's backends call the time of a file's last change."""
 
 
-def _stored_file(entry: Mapping[str, Any]) -> StoredFile:
-    """A file as one of fsspec's listings describes it; backends name its date differently."""
+def stored_file(entry: Mapping[str, Any]) -> StoredFile:
+    """What one of fsspec's listings says of a file; backends name its date differently."""
     modified = next((entry[key] for key in _MODIFIED if entry.get(key)), None)
+    return StoredFile(str(entry["name"]).rpartition("/")[2], entry.get("size"), _moment(modified))
+
+
+def _moment(value: object) -> datetime | None:
+    """A time as backends write it: a text, seconds since 1970, or a time; None for any other."""
     with contextlib.suppress(ValueError, OverflowError, OSError):
-        if isinstance(modified, str):
-            modified = datetime.fromisoformat(modified)
-        elif isinstance(modified, int | float):
-            modified = datetime.fromtimestamp(modified, UTC)
-    if isinstance(modified, datetime) and modified.tzinfo is None:
-        modified = modified.replace(tzinfo=UTC)
-    return StoredFile(
-        name=str(entry["name"]).rpartition("/")[2],
-        size=entry.get("size"),
-        modified=modified if isinstance(modified, datetime) else None,
-    )
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float):
+            value = datetime.fromtimestamp(value, UTC)
+    return in_utc(value) if isinstance(value, datetime) else None
 
 
 def make_folder(location: str) -> None:

@@ -21,6 +21,7 @@ from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.bounds import NOTE_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
+from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.table.limits import amount_of
 
 NOTES_FOLDER: Final = ".inbox"
@@ -87,16 +88,7 @@ def read_notes(results: str) -> Mapping[str, str]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    folder = _notes_folder(results)
-    try:
-        names = [file.name for file in folders.list_files(folder)]
-    except folders.NoFolderError:
-        return {}
-    return {
-        name.removesuffix(NOTE_ENDING): storage.join(folder, name)
-        for name in names
-        if name.endswith(NOTE_ENDING)
-    }
+    return {file.name.removesuffix(NOTE_ENDING): place for file, place in _list_notes(results)}
 
 
 def read_note(location: str) -> Note:
@@ -133,15 +125,20 @@ def notes_since(results: str, moment: datetime) -> list[str]:
     Raises:
         StorageError: The folder cannot be read.
     """
-    folder = _notes_folder(results)
-    try:
-        files = folders.list_files(folder)
-    except folders.NoFolderError:
-        return []
     return [
-        storage.join(folder, file.name)
-        for file in files
-        if file.name.endswith(NOTE_ENDING) and (not file.modified or file.modified >= moment)
+        place
+        for file, place in _list_notes(results)
+        if not file.modified or file.modified >= moment
+    ]
+
+
+def _list_notes(results: str) -> list[tuple[StoredFile, str]]:
+    """The notes in a folder of results, and where they are."""
+    folder = _notes_folder(results)
+    return [
+        (file, storage.join(folder, file.name))
+        for file in folders.list_files(folder, missing_ok=True)
+        if file.name.endswith(NOTE_ENDING)
     ]
 
 

@@ -312,13 +312,8 @@ def note_end(
 
 
 def _list_folder(folder: str) -> list[StoredFile]:
-    try:
-        return folders.list_files(folder)
-    except folders.NoFolderError:
-        # An object store has no folder where there is no file.
-        if storage.is_url(folder):
-            return []
-        raise
+    # An object store has no folder where there is no file.
+    return folders.list_files(folder, missing_ok=storage.is_url(folder))
 
 
 def _original_exists(original: str, campaign: str) -> bool:

@@ -22,13 +22,7 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formulas import as_written
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.cell_syntax import CellProblem, Selector, read_selector
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    TEMPLATE,
-    Catalogue,
-    ListKey,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import Catalogue, ListKey
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
@@ -39,6 +33,7 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
 from prefect_staticadslab.campaign.table.merge import result_columns_of
 

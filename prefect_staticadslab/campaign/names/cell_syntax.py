@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 
 from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.names.listings import BRAND, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
+from prefect_staticadslab.campaign.rows.resource_types import BRAND, TEMPLATE, ResourceType
 
 SEPARATOR: Final = "|"
 ALL: Final = "*"
@@ -89,7 +89,7 @@ def read_selector(
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.names.listings import AUDIENCE
+        from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE
         from prefect_staticadslab.campaign.names.cell_syntax import (
             ByName, Everything, read_selector
         )
@@ -149,7 +149,7 @@ def _empty_cell_problems(kind: ResourceType, *, named: bool) -> list[CellProblem
     if kind.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
-        return [(kind.id_column, id_problem(kind.id_column, "") or "")]
+        return [(kind.id_column, id_problem(kind, "") or "")]
     if kind is TEMPLATE:
         return [(kind.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")]
     return [(kind.name, f"is empty. Name {kind.with_article}, or put its id here.")]
@@ -174,7 +174,7 @@ def _read_values(
             conditions, message = _read_conditions(part)
             values.append(ByFilter(conditions))
         else:
-            message = id_problem(kind.id_column, part)
+            message = id_problem(kind, part)
             values.append(ById(part))
         if message:
             wrong.append((column, message))

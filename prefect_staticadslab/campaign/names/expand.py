@@ -18,13 +18,7 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import Selector
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    TEMPLATE,
-    Catalogue,
-    ChosenResource,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource
 from prefect_staticadslab.campaign.names.resolver import (
     BriefLine,
     Combination,
@@ -32,11 +26,11 @@ from prefect_staticadslab.campaign.names.resolver import (
     RowAds,
 )
 from prefect_staticadslab.campaign.rows.columns import (
-    ID_COLUMNS,
     KNOWN_COLUMNS,
     SOURCE_ROW_COLUMN,
     columns_of,
 )
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.table.merge import with_input_names
 
 
@@ -107,10 +101,10 @@ class _Writer:
             self._places.setdefault(normalized(str(name)), place)
         for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._places.setdefault(name, place)
-        for name in ID_COLUMNS:
-            if name not in self._places and name.removesuffix("_id") in self._places:
-                self._places[name] = len(self._header)
-                self._header.append(name)
+        for kind in KINDS:
+            if kind.id_column not in self._places and kind.name in self._places:
+                self._places[kind.id_column] = len(self._header)
+                self._header.append(kind.id_column)
         self._header += source_columns
         self._several = several
         self._lines: list[list[Any]] = []

@@ -6,22 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    NotFoundError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
-from prefect_staticadslab.api.models import Account
+from prefect_staticadslab.api.errors import NotFoundError, PermissionDeniedError, UnprocessableError
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Account, ImageAdRequest
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names.listings import (
-    KINDS,
-    NOTHING_READ,
-    Catalogue,
-    ResourceType,
-)
-from prefect_staticadslab.campaign.preflight import no_answer
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""
@@ -35,31 +28,13 @@ CONFIRMATIONS: Final = 5
 """Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
 
 
-class AdIds(Protocol):
-    """What names resources by their ids, all that an ad needs or some of it; "" and None are none.
-
-    An image ad's request does, and a brand kit.
-    """
-
-    @property
-    def design_template_id(self) -> str | None: ...
-    @property
-    def brand_id(self) -> str | None: ...
-    @property
-    def product_id(self) -> str | None: ...
-    @property
-    def audience_id(self) -> str | None: ...
-    @property
-    def product_variant_id(self) -> str | None: ...
-
-
 class RowOfIds(Protocol):
     """A row: its number, for messages, and the ids that its ad is made of."""
 
     @property
     def number(self) -> int: ...
     @property
-    def request(self) -> AdIds: ...
+    def request(self) -> ImageAdRequest | AdDefaults: ...
 
 
 async def check_catalogue(
@@ -86,10 +61,8 @@ async def check_catalogue(
             that is not completed; all of them.
         KeyRefusedError: The API did not answer.
     """
-    try:
+    with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
         problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
-    except StaticAdsLabError as error:
-        raise no_answer(client, error, " Ids can be left unchecked: --no-preflight.") from error
     if problems:
         raise SpreadsheetError(problems)
     return unchecked
@@ -163,9 +136,7 @@ class _Lookup:
         """
         lists_are_complete = False
         if self._kind.resource is DesignTemplate:
-            ids = self.unresolved
-            for start in range(0, len(ids), PAGE_SIZE):
-                await self._read_list(ids=",".join(ids[start : start + PAGE_SIZE]))
+            await self._read_templates()
         elif len(self.unresolved) > FEW:
             if self._kind.parent and len(self._parents) <= FEW:
                 for parent in self._parents:
@@ -174,6 +145,15 @@ class _Lookup:
                 lists_are_complete = await self._read_list()
         await self._ask_for_each(lists_are_complete)
         return self._resources
+
+    async def _read_templates(self) -> None:
+        ids = self.unresolved
+        for start in range(0, len(ids), MAX_IDS_PER_READ):
+            if not self._spend_request():
+                return
+            batch = ids[start : start + MAX_IDS_PER_READ]
+            for template in await self._client.get_design_templates(batch):
+                self._resources[template.id] = template
 
     async def _read_list(self, **filters: str) -> bool:
         """Reads a list and keeps the wanted resources. Returns whether it was read to its end."""
@@ -200,7 +180,7 @@ class _Lookup:
                 resource = await self._client.get_resource(self._kind.resource, identifier)
                 self._resources[identifier] = resource
                 lists_are_complete = False
-            except NotFoundError:
+            except (NotFoundError, UnprocessableError):
                 self._resources[identifier] = None
                 unknown += 1
 

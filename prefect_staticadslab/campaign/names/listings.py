@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from prefect_staticadslab.api.resources import (
-    Audience,
-    Brand,
-    CatalogueResource,
-    DesignTemplate,
-    Product,
-    ProductVariant,
-)
+from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.names.nearest import Nearest
+from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 NEAREST: Final = 3
 """Candidates that are named for a name that nothing has."""
-
-
-@dataclass(frozen=True)
-class ResourceType:
-    """A kind of resource that an ad is made of.
-
-    Attributes:
-        name: What it is called in a spreadsheet: its names' column.
-        resource: Its type.
-        scope: What a key needs to read it.
-        parent: What it belongs to, and is looked for in.
-    """
-
-    name: str
-    resource: type[CatalogueResource]
-    scope: str
-    parent: str = ""
-
-    @property
-    def id_column(self) -> str:
-        """Its ids' column, which is also its field in a request."""
-        return f"{self.name}_id"
-
-    @property
-    def parent_column(self) -> str:
-        """The column of what it belongs to, which is also the list's filter; or ""."""
-        return f"{self.parent}_id" if self.parent else ""
-
-    @property
-    def with_article(self) -> str:
-        """What it is called in a sentence, such as `a brand` or `an audience`."""
-        return f"{'an' if self.thing[0] in 'aeiou' else 'a'} {self.thing}"
-
-    @property
-    def thing(self) -> str:
-        """What it is called in a sentence."""
-        return self.name.replace("_", " ")
-
-
-TEMPLATE: Final = ResourceType("design_template", DesignTemplate, "design_templates:read")
-BRAND: Final = ResourceType("brand", Brand, "brands:read")
-PRODUCT: Final = ResourceType("product", Product, "products:read", "brand")
-AUDIENCE: Final = ResourceType("audience", Audience, "audiences:read", "product")
-VARIANT: Final = ResourceType("product_variant", ProductVariant, "products:read", "product")
-KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
 
 
 @dataclass(frozen=True)
@@ -87,12 +36,18 @@ class Listing:
 
     resources: tuple[CatalogueResource, ...] = ()
 
+    @classmethod
+    def of(cls, resources: Iterable[CatalogueResource]) -> Listing:
+        """A list as it was read, page by page, with each resource once, by its id."""
+        # A page may repeat what the page before had, if something was added meanwhile.
+        return cls(tuple({resource.id: resource for resource in resources}.values()))
+
     @cached_property
     def by_id(self) -> dict[str, CatalogueResource]:
         """The resources by their ids."""
         return {resource.id: resource for resource in self.resources}
 
-    def find_by_name(self, name: str) -> list[CatalogueResource]:
+    def find_by_name(self, name: str) -> Sequence[CatalogueResource]:
         """The resources of this exact name; else of this name in another case; else of this id.
 
         Example:
@@ -107,14 +62,14 @@ class Listing:
         """
         return (
             self._by_exact_name.get(name.strip())
-            or self._by_folded_name.get(fold_name(name))
+            or self.with_value("name", name)
             or [resource for resource in [self.by_id.get(name.strip())] if resource]
         )
 
     def nearest(self, name: str) -> list[CatalogueResource]:
         """The resources whose names are most similar to this one, at most three names."""
         similar_names = self._nearest.similar(fold_name(name), NEAREST)
-        return [resource for each in similar_names for resource in self._by_folded_name[each]]
+        return [resource for each in similar_names for resource in self._by_value("name")[each]]
 
     def with_value(self, field: str, value: str) -> Sequence[CatalogueResource]:
         """The resources with this value in a field, compared without case and extra spaces."""
@@ -140,8 +95,8 @@ class Listing:
         if field not in self._by_field:
             by_value: dict[str, list[CatalogueResource]] = {}
             for resource in self.resources:
-                if value := str(getattr(resource, field) or ""):
-                    by_value.setdefault(fold_name(value), []).append(resource)
+                if value := fold_name(str(getattr(resource, field) or "")):
+                    by_value.setdefault(value, []).append(resource)
             self._by_field[field] = by_value
         return self._by_field[field]
 
@@ -155,21 +110,13 @@ class Listing:
 
     @cached_property
     def _nearest(self) -> Nearest:
-        return Nearest(self._by_folded_name)
+        return Nearest(self._by_value("name"))
 
     @cached_property
     def _by_exact_name(self) -> dict[str, list[CatalogueResource]]:
         by_name: dict[str, list[CatalogueResource]] = {}
         for resource in self.resources:
             by_name.setdefault(resource.name.strip(), []).append(resource)
-        by_name.pop("", None)
-        return by_name
-
-    @cached_property
-    def _by_folded_name(self) -> dict[str, list[CatalogueResource]]:
-        by_name: dict[str, list[CatalogueResource]] = {}
-        for resource in self.resources:
-            by_name.setdefault(fold_name(resource.name), []).append(resource)
         by_name.pop("", None)
         return by_name
 

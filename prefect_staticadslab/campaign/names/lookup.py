@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.errors import (
-    AuthenticationError,
-    PermissionDeniedError,
-    StaticAdsLabError,
-)
+from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
-from prefect_staticadslab.campaign.names.listings import (
-    NOTHING_READ,
-    Catalogue,
-    Listing,
-    ListKey,
-    ResourceType,
-)
-from prefect_staticadslab.campaign.preflight import KeyRefusedError, no_answer, not_accepted
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
+from prefect_staticadslab.campaign.preflight import KeyRefusedError, translate_errors
+from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 FEW_PARENTS: Final = 10
 """The products of so many brands are asked for brand by brand; of more, all in one list. And
@@ -80,23 +71,22 @@ async def look_up(
     """
     lists: dict[ListKey, Listing] = dict(known.lists)
     unreadable: set[ResourceType] = set(known.unreadable)
-    while missing := brief.missing_lists(Catalogue(lists, frozenset(unreadable)), checks=checks):
-        kind = next(iter(missing)).kind
-        keys = [key for key in missing if key.kind == kind]
-        try:
-            lists |= await _read_lists(client, kind, [key.parent for key in keys])
-        except PermissionDeniedError as error:
-            if any(missing[key] for key in keys) or kind in unreadable:
-                raise KeyRefusedError(
-                    f"The key lacks the scope {kind.scope}, which looking up {kind.thing}s by name "
-                    f"takes: {error}. Give it that in the Static Ads Lab dashboard, "
-                    f"or put ids into {kind.id_column}."
-                ) from error
-            unreadable.add(kind)
-        except AuthenticationError as error:
-            raise not_accepted(error) from error
-        except StaticAdsLabError as error:
-            raise no_answer(client, error) from error
+    with translate_errors(client):
+        while missing := brief.missing_lists(
+            Catalogue(lists, frozenset(unreadable)), checks=checks
+        ):
+            kind = next(iter(missing)).kind
+            keys = [key for key in missing if key.kind == kind]
+            try:
+                lists |= await _read_lists(client, kind, [key.parent for key in keys])
+            except PermissionDeniedError as error:
+                if any(missing[key] for key in keys) or kind in unreadable:
+                    raise KeyRefusedError(
+                        f"The key lacks the scope {kind.scope}, which looking up {kind.thing}s by "
+                        f"name takes: {error}. Give it that in the Static Ads Lab dashboard, "
+                        f"or put ids into {kind.id_column}."
+                    ) from error
+                unreadable.add(kind)
     return Catalogue(lists, frozenset(unreadable))
 
 
@@ -106,21 +96,20 @@ async def _read_lists(
     """Reads the lists of a kind for these parents; of many parents, maybe those of others, too."""
     if kind.resource is DesignTemplate:
         templates = [t async for t in client.list_resources(DesignTemplate, status="completed")]
-        return {ListKey(kind): _without_repeats(t for t in templates if t.status == "completed")}
+        return {ListKey(kind): Listing.of(t for t in templates if t.status == "completed")}
     if not kind.parent:
-        return {
-            ListKey(kind): _without_repeats([r async for r in client.list_resources(kind.resource)])
-        }
+        resources = [r async for r in client.list_resources(kind.resource)]
+        return {ListKey(kind): Listing.of(resources)}
     if len(parents) > FEW_PARENTS and (by_parent := await _read_all(client, kind, len(parents))):
         return {
-            ListKey(kind, parent): _without_repeats(by_parent.get(parent, ()))
+            ListKey(kind, parent): Listing.of(by_parent.get(parent, ()))
             for parent in {**by_parent, **dict.fromkeys(parents)}
         }
     lists = {}
     for parent in parents:
-        resources = client.list_resources(kind.resource, **{kind.parent_column: parent})
-        lists[ListKey(kind, parent)] = _without_repeats(
-            [r async for r in resources if getattr(r, kind.parent_column) in (None, parent)]
+        listed = client.list_resources(kind.resource, **{kind.parent_column: parent})
+        lists[ListKey(kind, parent)] = Listing.of(
+            [r async for r in listed if getattr(r, kind.parent_column) in (None, parent)]
         )
     return lists
 
@@ -139,9 +128,3 @@ async def _read_all(
         if parent is not None:
             by_parent.setdefault(parent, []).append(resource)
     return by_parent
-
-
-def _without_repeats(resources: Iterable[CatalogueResource]) -> Listing:
-    """A listing with each resource once, by its id."""
-    # A page may repeat what the page before had, if something was added meanwhile.
-    return Listing(tuple({resource.id: resource for resource in resources}.values()))

@@ -20,19 +20,21 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     parts_of,
 )
 from prefect_staticadslab.campaign.names.listings import (
+    Catalogue,
+    ChosenResource,
+    Listing,
+    ListKey,
+    fold_name,
+)
+from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
+from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
     PRODUCT,
     TEMPLATE,
     VARIANT,
-    Catalogue,
-    ChosenResource,
-    Listing,
-    ListKey,
     ResourceType,
-    fold_name,
 )
-from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 
 MOST_ADS: Final = 50_000
 """More than that from one spreadsheet with `*` and `|` is a mistake."""

@@ -15,12 +15,8 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Value,
 )
-from prefect_staticadslab.campaign.names.listings import (
-    TEMPLATE,
-    ChosenResource,
-    Listing,
-    ResourceType,
-)
+from prefect_staticadslab.campaign.names.listings import ChosenResource, Listing
+from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE, ResourceType
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
@@ -30,7 +26,7 @@ def ambiguous_message(
     kind: ResourceType, value: ByName, matches: Sequence[CatalogueResource]
 ) -> str:
     """The message for a name that several resources have."""
-    ids = _join_first([f"{match.id} ({match.name})" for match in matches])
+    ids = join_first([f"{match.id} ({match.name})" for match in matches])
     return (
         f"{len(matches)} {_plural(kind)} are called {shortened(value.name)!r}: {ids}. "
         f"Put the id of the one you mean here or into {kind.id_column}."
@@ -77,7 +73,7 @@ def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> s
         resources = listing.resources
         names = [repr(resource.name) for resource in resources[:LISTED]]
         return (
-            f"There {'is' if len(resources) == 1 else 'are'}: {_join_first(names, len(resources))}."
+            f"There {'is' if len(resources) == 1 else 'are'}: {join_first(names, len(resources))}."
         )
     if parent is None:
         return "There are none."
@@ -88,7 +84,7 @@ def contradiction_message(
     kind: ResourceType, resources: Sequence[CatalogueResource], claim: str
 ) -> str:
     """The message for names that are not those of the ids beside them."""
-    names = _join_first([resource.name or resource.id for resource in resources])
+    names = join_first([resource.name or resource.id for resource in resources])
     return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
 
 
@@ -100,16 +96,16 @@ def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing
             values = listing.values(key)
             return (
                 f"No completed design template has {key}={shortened(condition)}. There are: "
-                f"{_join_first(values) if values else 'nothing'}."
+                f"{join_first(values) if values else 'nothing'}."
             )
     combinations = listing.combinations(FILTER_KEYS)
     return (
         f"No completed design template has {shortened(filter_text)}. "
-        f"There are: {_join_first(combinations)}."
+        f"There are: {join_first(combinations)}."
     )
 
 
-def _join_first(values: Sequence[str], count: int = 0) -> str:
+def join_first(values: Sequence[str], count: int = 0) -> str:
     """The first `LISTED` values, and how many more there are; `count` if `values` are not all."""
     count = count or len(values)
     more = f" and {count - LISTED} more" if count > LISTED else ""

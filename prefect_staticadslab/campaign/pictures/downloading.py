@@ -19,7 +19,6 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
 )
 from prefect_staticadslab.api.web.downloads import ENDINGS, PictureDownloader, PictureGoneError
-from prefect_staticadslab.background import all_of
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below
@@ -36,6 +35,7 @@ from prefect_staticadslab.campaign.pictures.picture_files import (
     looks_whole,
 )
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 

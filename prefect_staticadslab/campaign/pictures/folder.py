@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, cast
+from typing import IO, Final, cast
 
-from prefect_staticadslab.campaign.errors import CampaignError, StorageError
-from prefect_staticadslab.campaign.files import local_files, locations, storage
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import folders, local_files, locations, storage
+from prefect_staticadslab.campaign.files.folders import StoredFile
 
 THUMBNAILS: Final = "thumbnails"
 
 _ABANDONED_SECONDS: Final = 3600.0
 """A partial file that nobody wrote to for so long is what a killed process left behind."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A file of the folder: its size in bytes, and when it was written, in seconds since 1970."""
-
-    size: int
-    written: float | None = None
 
 
 @dataclass
@@ -42,7 +33,7 @@ class PictureFolder:
     """
 
     location: str
-    pictures: dict[str, Entry] = field(default_factory=dict)
+    pictures: dict[str, StoredFile] = field(default_factory=dict)
     thumbnails: set[str] = field(default_factory=set)
     _work: Path | None = None
 
@@ -59,9 +50,10 @@ class PictureFolder:
             if storage.is_url(location):
                 work = tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True)
                 folder._work = Path(stack.enter_context(work))
-                folder._list_remote()
             else:
-                folder._list_local()
+                folder._make()
+            folder.pictures.update(_list_files(location))
+            folder.thumbnails.update(_list_files(folder._location(THUMBNAILS)))
             yield folder
 
     @property
@@ -101,15 +93,14 @@ class PictureFolder:
             OSError, StorageError: It cannot be put there.
         """
         if self.is_remote:
-            entry = put_file(file, self.place(name))
+            stored = put_file(file, self.place(name))
         else:
-            status = file.stat()
-            entry = Entry(status.st_size, status.st_mtime)
+            stored = folders.local_file(file)
             file.replace(self.local_path(name))
         if name.startswith(f"{THUMBNAILS}/"):
             self.thumbnails.add(PurePosixPath(name).name)
         else:
-            self.pictures[name] = entry
+            self.pictures[name] = stored
 
     def remove(self, name: str) -> None:
         """Removes a broken picture."""
@@ -133,35 +124,23 @@ class PictureFolder:
 
     def read(self, name: str) -> IO[bytes]:
         """A file of the folder, to be read piece by piece."""
-        if self.is_remote:
-            filesystem, path = storage.remote(self.place(name))
-            return cast(IO[bytes], filesystem.open(path, "rb"))
-        return local_files.open_file(self.local_path(name))
+        return open_file(self._location(name))
 
-    def _list_local(self) -> None:
+    def _location(self, name: str) -> str:
+        return self.place(name) if self.is_remote else str(self.local_path(name))
+
+    def _make(self) -> None:
+        """Makes a folder of this machine, if it is not there yet; and tidies it."""
         place = locations.local_path(self.location)
         try:
             local_files.check_own_folder(place / THUMBNAILS)
             (place / THUMBNAILS).mkdir(parents=True, exist_ok=True)
-            for path in place.iterdir():
-                if local_files.is_temporary_name(path.name):
-                    remove_if_abandoned(path)
-                elif stat.S_ISREG((status := path.lstat()).st_mode):
-                    self.pictures[path.name] = Entry(status.st_size, status.st_mtime)
-            self.thumbnails.update(
-                path.name
-                for path in (place / THUMBNAILS).iterdir()
-                if stat.S_ISREG(path.lstat().st_mode)
-            )
+            remove_abandoned(place)
         except OSError as error:
             raise CampaignError(
                 f"There can be no folder {locations.redacted(self.location)}: "
                 f"{storage.reason(error)}."
             ) from None
-
-    def _list_remote(self) -> None:
-        self.pictures.update(_list_remote_files(self.location.rstrip("/")))
-        self.thumbnails.update(_list_remote_files(self.place(THUMBNAILS)))
 
 
 def thumbnail_name(picture: str) -> str:
@@ -172,32 +151,26 @@ def thumbnail_name(picture: str) -> str:
 def remote_thumbnails(folder: str) -> list[str]:
     """The names of the thumbnails in a remote folder; none if nobody can say."""
     try:
-        return list(_list_remote_files(f"{folder}/{THUMBNAILS}"))
+        return list(_list_files(f"{folder}/{THUMBNAILS}"))
     except CampaignError:
         return []
 
 
-def _list_remote_files(url: str) -> dict[str, Entry]:
-    """The files in a remote folder; none if there is no such folder."""
-    try:
-        filesystem, path = storage.remote(url)
-        entries = filesystem.ls(path, detail=True)
-    except FileNotFoundError:
-        return {}
-    except StorageError:
-        raise
-    except Exception as error:
-        raise CampaignError(
-            f"The folder {locations.redacted(url)} cannot be reached: {storage.reason(error)}."
-        ) from error
-    return {
-        PurePosixPath(info["name"]).name: Entry(info["size"] or 0, _modified_seconds(info))
-        for info in entries
-        if info["type"] == "file"
-    }
+def _list_files(folder: str) -> dict[str, StoredFile]:
+    """The files in a folder by name; none if there is no such folder."""
+    files = folders.list_files(folder, missing_ok=True, links=False)
+    return {f.name: f for f in files if not local_files.is_temporary_name(f.name)}
 
 
-def put_file(file: Path, location: str) -> Entry:
+def open_file(location: str) -> IO[bytes]:
+    """Opens a file, here or behind a URL."""
+    if not storage.is_url(location):
+        return local_files.open_file(locations.local_path(location))
+    filesystem, path = storage.remote(location)
+    return cast(IO[bytes], filesystem.open(path, "rb"))
+
+
+def put_file(file: Path, location: str) -> StoredFile:
     """Puts a local file behind a URL; it is there once it is whole.
 
     Returns:
@@ -210,8 +183,7 @@ def put_file(file: Path, location: str) -> Entry:
         filesystem, path = storage.remote(location)
         filesystem.put_file(str(file), path)
         filesystem.invalidate_cache()
-        info = filesystem.info(path)
-        return Entry(info["size"] or 0, _modified_seconds(info))
+        return folders.stored_file(filesystem.info(path))
 
 
 def is_full(error: BaseException) -> bool:
@@ -219,19 +191,10 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _modified_seconds(info: dict[str, Any]) -> float | None:
-    """When a remote file was written; every store says it in its own way, and some do not."""
-    for name in ("LastModified", "last_modified", "mtime", "updated", "created"):
-        value = info.get(name)
-        if isinstance(value, int | float):
-            return float(value)
-        if isinstance(value, datetime):
-            return value.timestamp()
-    return None
-
-
-def remove_if_abandoned(partial: Path) -> None:
-    """Removes a partial file that a killed process left behind."""
-    with contextlib.suppress(OSError):
-        if time.time() - partial.stat().st_mtime > _ABANDONED_SECONDS:
-            partial.unlink()
+def remove_abandoned(folder: Path) -> None:
+    """Removes the partial files that killed processes left behind in a folder."""
+    for path in folder.iterdir():
+        if local_files.is_temporary_name(path.name):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                    path.unlink()

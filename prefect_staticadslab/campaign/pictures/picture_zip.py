@@ -7,19 +7,19 @@ import io
 import shutil
 import tempfile
 import threading
-import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final
 
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import local_files, locations, storage
 from prefect_staticadslab.campaign.pictures.folder import (
     PictureFolder,
     is_full,
+    open_file,
     put_file,
-    remove_if_abandoned,
+    remove_abandoned,
 )
 
 _BLOCK: Final = 1024 * 1024
@@ -56,7 +56,7 @@ def check_zip(location: str) -> None:
 
 def _is_ours(location: str) -> bool:
     """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
-    with storage.translate_errors(location, "read"), _open_for_reading(location) as file:
+    with storage.translate_errors(location, "read"), open_file(location) as file:
         if not file.seek(0, io.SEEK_END):
             return True
         try:
@@ -64,14 +64,6 @@ def _is_ours(location: str) -> bool:
                 return archive.comment == _MARK or not archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError):
             return False
-
-
-def _open_for_reading(location: str) -> IO[bytes]:
-    """Opens a file, here or behind a URL."""
-    if not storage.is_url(location):
-        return local_files.open_file(locations.local_path(location))
-    filesystem, path = storage.remote(location)
-    return cast(IO[bytes], filesystem.open(path, "rb"))
 
 
 async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -> None:
@@ -102,7 +94,7 @@ def _write_zip_if_changed(
     check_zip(location)
     try:
         if _zip_contents(location) == {
-            n: (folder.pictures[n].size, _zip_date(folder, n)) for n in names
+            n: (folder.pictures[n].size or 0, _zip_date(folder, n)) for n in names
         }:
             return
         if storage.is_url(location):
@@ -125,9 +117,7 @@ def _write_zip_if_changed(
 def _write_local_zip(
     path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
-    for abandoned in path.parent.iterdir():
-        if local_files.is_temporary_name(abandoned.name):
-            remove_if_abandoned(abandoned)
+    remove_abandoned(path.parent)
     with local_files.new_file(path) as file:
         _write_pictures(file, folder, names, stop)
 
@@ -142,7 +132,7 @@ def _write_pictures(
                 raise _Stopped
             entry = zipfile.ZipInfo(name, _zip_date(folder, name))
             entry.external_attr = 0o644 << 16
-            entry.file_size = folder.pictures[name].size
+            entry.file_size = folder.pictures[name].size or 0
             with folder.read(name) as source, archive.open(entry, "w") as target:
                 shutil.copyfileobj(source, target, _BLOCK)
 
@@ -152,7 +142,7 @@ def _zip_contents(location: str) -> dict[str, tuple[int, Moment]] | None:
     try:
         if not storage.exists(location):
             return None
-        with _open_for_reading(location) as file, zipfile.ZipFile(file) as archive:
+        with open_file(location) as file, zipfile.ZipFile(file) as archive:
             return {i.filename: (i.file_size, i.date_time) for i in archive.infolist()}
     except Exception:  # whatever it is, it is made anew
         return None
@@ -160,8 +150,8 @@ def _zip_contents(location: str) -> dict[str, tuple[int, Moment]] | None:
 
 def _zip_date(folder: PictureFolder, name: str) -> Moment:
     """When a picture was written, as a ZIP says it: in local time, to two seconds."""
-    written = folder.pictures[name].written
+    written = folder.pictures[name].modified
     if written is None:
         return _UNKNOWN
-    year, month, day, hour, minute, second, *_ = time.localtime(written)
+    year, month, day, hour, minute, second, *_ = written.astimezone().timetuple()
     return max(_UNKNOWN, (year, month, day, hour, minute, second // 2 * 2))

@@ -8,7 +8,7 @@ an error, a cancellation, or what another run wrote down. What an attempt then k
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from prefect_staticadslab.api.errors import (
@@ -26,6 +26,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import ended, held_message, with_job
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import (
@@ -103,6 +104,7 @@ class Attempt:
         self.refused_keys = 0
         self.may_exist_from_before = False
         self._before = plan.state
+        self._marked_at: datetime | None = None
 
     @property
     def position(self) -> int:
@@ -142,6 +144,7 @@ class Attempt:
             api_key_hash: What stands for the API key that it is to be sent with.
         """
         known = self._before = self.state
+        self._marked_at = known.asked_at
         self.sends = 0
         again = known.status is RowStatus.SUBMITTING and known.attempts > 0
         self.may_exist_from_before = again
@@ -163,6 +166,7 @@ class Attempt:
         """Goes on from what another run wrote down, if that is something else."""
         if known != self.state:
             self.may_exist_from_before = True
+            self._marked_at = known.asked_at
             self.state = known
 
     def prepare_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
@@ -198,6 +202,27 @@ class Attempt:
             return now - first <= TRUSTED_LIFETIME
         return now - asked_at <= SENT_WITHIN
 
+    def seconds_until_safe(self, now: datetime, since: float, work_seconds: float) -> float:
+        """How long to wait before it is sent for the first time in this run.
+
+        Another run may have sent it a moment ago, and been killed: the API may still be working on
+        it when its lock on the idempotency key has lapsed. When it was sent is not known, only
+        when it was marked, and that it was before this run knew of it.
+
+        Args:
+            now: The time, by the API's clock.
+            since: For how many seconds this run has known of it.
+            work_seconds: How long the API may work on a create; see `key_lock.WORK_SECONDS`.
+        """
+        if not self.may_exist_from_before or self.sends or self.plan.persisted_elsewhere:
+            return 0.0
+        if self._marked_at is not None:
+            age = now - self._marked_at
+            is_locked = age < timedelta(seconds=REPEAT_SECONDS)
+            if is_locked or age > SENT_WITHIN + timedelta(seconds=work_seconds):
+                return 0.0
+        return max(0.0, work_seconds - since)
+
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""
         if self._may_exist:
@@ -232,12 +257,11 @@ class Attempt:
             self._rotate_idempotency_key()
             return Decision(send_again=True)
         is_of_account = isinstance(error, ACCOUNT_ERRORS)
-        is_busy = (
-            isinstance(self.plan.request, RevisionRequest)
-            and isinstance(error, ConflictError)
-            and not isinstance(error, IdempotencyConflictError)
+        is_conflict = isinstance(error, ConflictError) and not isinstance(
+            error, IdempotencyConflictError
         )
-        is_decided = is_busy or is_of_account or isinstance(error, REQUEST_ERRORS)
+        is_busy = is_conflict and isinstance(self.plan.request, RevisionRequest)
+        is_decided = is_conflict or is_of_account or isinstance(error, REQUEST_ERRORS)
         if not is_decided or error.outcome_unknown or self.may_exist_from_before:
             # A job may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before
@@ -312,10 +336,7 @@ class Attempt:
 def advice(error: StaticAdsLabError) -> str:
     """Why nothing more is created, and what mends it."""
     if isinstance(error, InsufficientBalanceError):
-        return (
-            f"The wallet is empty: {error}. "
-            "Top it up at the billing page of the Static Ads Lab dashboard."
-        )
+        return f"The wallet is empty: {error}. Top it up at {error.top_up_url}"
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
     return str(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
@@ -18,6 +19,9 @@ from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import BegunJob, send
 from prefect_staticadslab.campaign.table.job_state import JobState
+
+STOP_CHECK_SECONDS: Final = 1.0
+"""How often what waits to be sent looks whether it still is to be."""
 
 
 class _NoJournal:
@@ -87,9 +91,11 @@ class _Chunk:
         self._sending: set[asyncio.Task[None]] = set()
         self._wound_up = False
         self._unrecorded: str | None = None
+        self._began = 0.0
         self._created: dict[int, asyncio.Event] = {}
 
     async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
+        self._began = asyncio.get_running_loop().time()
         attempts = [Attempt(plan) for plan in planned]
         to_create = [attempt for attempt in attempts if attempt.needs_create]
         self._created = {attempt.position: asyncio.Event() for attempt in to_create}
@@ -151,6 +157,7 @@ class _Chunk:
         while True:
             try:
                 if attempt.is_submitting:
+                    await self._until_safe(attempt)
                     await self._create(attempt)
             finally:
                 self._mark_created(attempt)
@@ -166,6 +173,18 @@ class _Chunk:
         if created is not None and not created.is_set():
             created.set()
             self._session.creates_waiting -= 1
+
+    async def _until_safe(self, attempt: Attempt) -> None:
+        """Waits until the API has done with what a run that was killed may have sent."""
+        while not self._is_stopped:
+            delay = attempt.seconds_until_safe(
+                self._session.client.now(),
+                asyncio.get_running_loop().time() - self._began,
+                self._session.timing.work_seconds,
+            )
+            if not delay:
+                return
+            await asyncio.sleep(min(delay, STOP_CHECK_SECONDS))
 
     async def _create(self, attempt: Attempt) -> None:
         async with self._session.open_creates:

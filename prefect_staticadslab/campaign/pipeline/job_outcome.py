@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from prefect_staticadslab.api.errors import failure_reason
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
@@ -42,7 +43,10 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
             completed_at=ended_at,
         )
     if job.is_failed:
-        reason = f"{job.error.message} ({job.error.code})" if job.error else "The job failed."
+        error = job.error
+        reason = (
+            failure_reason(error.message, error.code, job.job_id) if error else "The job failed."
+        )
         return ended(state, RowStatus.FAILED, error=held_message(reason), completed_at=ended_at)
     return replace(state, status=RowStatus.PROCESSING)
 

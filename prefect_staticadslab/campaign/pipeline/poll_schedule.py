@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from prefect_staticadslab.api.models import Job
+from prefect_staticadslab.api.retries.key_lock import WORK_SECONDS
 
 POLL_SECONDS: Final = 4.0
 """How often an ad is asked for that may be finished; the vendor's advice."""
@@ -37,10 +38,12 @@ class Timing:
     Attributes:
         poll_seconds: How often an ad is asked for that may be finished.
         grace_seconds: How long a cancelled chunk waits for the answers to what it has sent.
+        work_seconds: How long the API may work on a create that another run has sent.
     """
 
     poll_seconds: float = POLL_SECONDS
     grace_seconds: float = GRACE_SECONDS
+    work_seconds: float = WORK_SECONDS
 
 
 class JobTimes:

@@ -23,9 +23,7 @@ OPEN_CREATES: Final = 8
 """Creates under way at once; the vendor's advice."""
 
 LOST_CREATES: Final = 2 * OPEN_CREATES
-"""So many creates one after another that nobody answers, each tried for a minute, are an outage."""
-
-
+"""So many creates one after another that nobody answers, each tried for minutes, are an outage."""
 TEMPLATE_SHARE: Final = 0.5
 """Of the time between two polls of an ad; the vendor's advice."""
 

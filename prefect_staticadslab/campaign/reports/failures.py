@@ -29,7 +29,7 @@ class Cause:
 def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cause, ...]:
     """The causes of all failed rows, the most frequent first.
 
-    Two errors have one cause if they differ only in ids: of requests, and of what was asked for.
+    Two errors have one cause if they differ only in ids: of requests, jobs, and what was asked for.
 
     Args:
         lines: Rows as a table has them: position, row and what is known about it.
@@ -37,7 +37,7 @@ def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cau
     failures_by_message: dict[str, list[tuple[int, str]]] = {}
     for _, row, state in lines:
         if state.status is RowStatus.FAILED:
-            error = state.error or "No reason is known."
+            error = _JOB.sub("", state.error or "No reason is known.")
             failures_by_message.setdefault(_ID.sub("…", error), []).append((row.number, error))
     unsorted = [
         Cause(
@@ -51,3 +51,5 @@ def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cau
 
 
 _ID = re.compile(r"\b(?:dt|brand|prod|pv|aud|img|iav?|req)_[A-Za-z0-9_-]+|(?<=, request )[^\s)]+")
+_JOB = re.compile(r", job [^\s,)]+(?=\))")
+"""See `errors.failure_reason`."""

@@ -27,6 +27,7 @@ class Plan:
         completed: Rows that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
+        unanswered: How many of these may have been sent by an earlier run.
         removed: Rows of the table that are no longer in the spreadsheet.
         spent_usd: What the completed rows have cost, as the table says it.
         new_usd: What the ads to create will cost, if all of them complete.
@@ -40,6 +41,7 @@ class Plan:
     completed: int
     following: int
     to_create: Mapping[tuple[str, Decimal], int]
+    unanswered: int
     removed: int
     spent_usd: Decimal
     new_usd: Decimal
@@ -52,7 +54,7 @@ class Plan:
         A row that may have been sent counts as one to create: if it was, its key gives the same
         ad again, and the plan was dearer than the bill.
         """
-        following = 0
+        following = unanswered = 0
         new = total = Decimal(0)
         to_create: Counter[tuple[str, Decimal]] = Counter()
         for row, state in zip(table.rows, table.states, strict=True):
@@ -65,6 +67,7 @@ class Plan:
                 following += 1
             elif not row.removed:
                 to_create[row.request.job_name, price] += 1
+                unanswered += state.status is RowStatus.SUBMITTING
                 new += price
             elif state.status is not RowStatus.SUBMITTING:
                 continue
@@ -76,6 +79,7 @@ class Plan:
             completed=totals.completed,
             following=following,
             to_create=to_create,
+            unanswered=unanswered,
             removed=totals.removed,
             spent_usd=totals.cost_usd,
             new_usd=new,

@@ -14,12 +14,12 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, pl
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
-    ID_COLUMNS,
     READ_COLUMNS,
     columns_of,
     id_problem,
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
+from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
@@ -69,13 +69,13 @@ def _read_request(
 ) -> tuple[ImageAdRequest | None, list[Problem]]:
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
-    for name in ID_COLUMNS:
-        if name in cells:
-            text = cell_text(cells[name]).strip()
-            message = id_problem(name, text)
-            if message:
-                problems.append(Problem(message, number, name))
-            fields[name] = text or None
+    for kind in KINDS:
+        column = kind.id_column
+        if column in cells:
+            text = cell_text(cells[column]).strip()
+            if message := id_problem(kind, text):
+                problems.append(Problem(message, number, column))
+            fields[column] = text or None
     settings, wrong = read_settings(number, cells)
     problems += wrong
     if problems:
@@ -112,7 +112,9 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
     overrides, wrong = _read_node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
     if wrong:
         problems.append(Problem(wrong, number, "node_overrides"))
-    options = {name: booleans[name] for name in BOOLEAN_COLUMNS[1:] if booleans[name] is not None}
+    options = {
+        name: booleans[name] for name in ImageAdOptions.model_fields if booleans[name] is not None
+    }
     settings = {
         "editable": bool(booleans["editable"]),
         "options": ImageAdOptions(**options) if options else None,

@@ -7,28 +7,26 @@ import re
 from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
+from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.bounds import HINT_CHOICES, HINT_LENGTH
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 
-ID_COLUMNS: Final = {
-    "design_template_id": ("dt_", "a design template"),
-    "brand_id": ("brand_", "a brand"),
-    "product_id": ("prod_", "a product"),
-    "audience_id": ("aud_", "an audience"),
-    "product_variant_id": ("pv_", "a product variant"),
-}
-REQUIRED_COLUMNS: Final = ("design_template_id", "brand_id", "product_id", "audience_id")
-BOOLEAN_COLUMNS: Final = ("editable", "generate_ai_images", "generate_copy")
-INPUT_COLUMNS: Final = (*ID_COLUMNS, "prompt", *BOOLEAN_COLUMNS, "node_overrides")
+REQUIRED_COLUMNS: Final = tuple(
+    name for name, field in ImageAdRequest.model_fields.items() if field.is_required()
+)
+BOOLEAN_COLUMNS: Final = ("editable", *ImageAdOptions.model_fields)
 ROW_ID_COLUMN: Final = "row_id"
 SOURCE_ROW_COLUMN: Final = "source_row"
 """Where a row that makes several ads says which row of the spreadsheet each is of."""
 
-READ_COLUMNS: Final = frozenset((*INPUT_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN))
+READ_COLUMNS: Final = frozenset(
+    {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
+)
 """What is read of a table in which every row is one ad and says so in ids."""
 
-NAME_COLUMNS: Final = tuple(name.removesuffix("_id") for name in ID_COLUMNS)
+NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
 KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
 
@@ -76,17 +74,17 @@ def columns_of(
         ):
             positions[column] = position
     missing = [
-        name
-        for name in REQUIRED_COLUMNS
-        if name not in positions and name.removesuffix("_id") not in positions
+        kind
+        for kind in KINDS
+        if kind.id_column in REQUIRED_COLUMNS and not {kind.id_column, kind.name} & set(positions)
     ]
     problems += [
         Problem(
-            f"The column {name} is missing. It holds the id of {ID_COLUMNS[name][1]}, "
-            f"{ID_COLUMNS[name][0]}…{_alternative_hint(name)}.",
+            f"The column {kind.id_column} is missing. It holds the id of {kind.with_article}, "
+            f"{kind.prefix}…{_alternative_hint(kind)}.",
             row=1,
         )
-        for name in missing
+        for kind in missing
     ]
     if missing:
         problems.append(Problem(header_message(names, known_columns), row=1))
@@ -130,10 +128,10 @@ _LIKE: Final = 0.75
 """From where on, between 0 and 1, a word is a column's name that was written differently."""
 
 
-def _alternative_hint(id_column: str) -> str:
-    if id_column == "design_template_id":
-        return f", or what it should be like: {FILTER_EXAMPLE}. It may be called design_template"
-    return f". Or write names, in a column {id_column.removesuffix('_id')}"
+def _alternative_hint(kind: ResourceType) -> str:
+    if kind is TEMPLATE:
+        return f", or what it should be like: {FILTER_EXAMPLE}. It may be called {kind.name}"
+    return f". Or write names, in a column {kind.name}"
 
 
 def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
@@ -147,27 +145,26 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     return []
 
 
-def id_problem(name: str, text: str) -> str | None:
-    """What is wrong with a cell of an id column, or None."""
-    prefix, thing = ID_COLUMNS[name]
+def id_problem(kind: ResourceType, text: str) -> str | None:
+    """What is wrong with a cell of the column of a kind's ids, or None."""
+    thing, prefix = kind.with_article, kind.prefix
     if not text:
-        if name not in REQUIRED_COLUMNS:
+        if kind.id_column not in REQUIRED_COLUMNS:
             return None
         return f"is empty. It needs the id of {thing}, {prefix}…."
     if text.startswith(prefix) and len(text) > len(prefix):
         if _ID.fullmatch(text):
             return None
         return f"{shortened(text)!r} holds characters that no id has."
-    others = [(c, other_thing) for c, (p, other_thing) in ID_COLUMNS.items() if text.startswith(p)]
-    if others:
-        column, other_thing = others[0]
-        return (
-            f"{shortened(text)!r} is the id of {other_thing}, not of {thing} ({prefix}…). "
-            f"Was it meant for {column}?"
-        )
+    for other in KINDS:
+        if text.startswith(other.prefix):
+            return (
+                f"{shortened(text)!r} is the id of {other.with_article}, not of {thing} "
+                f"({prefix}…). Was it meant for {other.id_column}?"
+            )
     hint = (
         f"Templates have no names; say what it should be like: {FILTER_EXAMPLE}."
-        if name == "design_template_id"
-        else f"Names go into a column {name.removesuffix('_id')}."
+        if kind is TEMPLATE
+        else f"Names go into a column {kind.name}."
     )
     return f"{shortened(text)!r} is not the id of {thing}; that starts with {prefix}. {hint}"

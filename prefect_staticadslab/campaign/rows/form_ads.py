@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prefect_staticadslab.api.models import INVENT_COPY, INVENT_PICTURES, PROMPT, field_title
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError, Words
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of
+from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE
 
-FORM_WORDS: Final = Words(
-    "ad", "ads", lambda column: column.removesuffix("_id").replace("_", " ").capitalize()
-)
+FORM_WORDS: Final = Words("ad", "ads", field_title)
 """What a form's parts are called: its fields have titles, which are the columns' names."""
 
 AS_IN_THE_KIT: Final = "As in the brand kit"
@@ -23,21 +23,6 @@ AdType = Literal["As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"]
 REQUIRED: Final = ("prompt", "design_template", "brand", "product", "audience")
 
 
-@dataclass(frozen=True)
-class AdDefaults:
-    """What an ad is made of where its own fields are empty; "" is nothing."""
-
-    design_template: str = ""
-    brand: str = ""
-    product: str = ""
-    product_variant: str = ""
-    audience: str = ""
-    prompt: str = ""
-    editable: str = ""
-    generate_ai_images: str = ""
-    generate_copy: str = ""
-
-
 class TypedAd(BaseModel):
     """An ad as somebody types it into a form. What is left empty comes from the brand kit.
 
@@ -45,51 +30,34 @@ class TypedAd(BaseModel):
     with `|` between them, or `*` for all, make an ad of every combination.
     """
 
-    model_config = ConfigDict(extra="forbid", title="Ad")
+    model_config = ConfigDict(extra="forbid", title="Ad", field_title_generator=field_title)
 
     prompt: str = Field(
         default="",
-        title="Prompt",
-        description="What the picture and the copy should say. {product} and {audience} stand for "
-        "their names.",
+        description=f"{PROMPT} {{product}} and {{audience}} stand for their names.",
     )
     product: str = Field(
         default="",
-        title="Product",
         description="The product's name, if not the brand kit's; the ad then needs an audience, "
         "too. Several: Cold Brew Kit | Hot Chocolate.",
     )
     audience: str = Field(
         default="",
-        title="Audience",
         description="The audience's name. Several: Commuters | Students. All of the product's: *",
     )
     design_template: str = Field(
         default="",
-        title="Design template",
-        description="Its id, dt_…, or what it should be like: ad_format=Sale; aspect_ratio=4:5",
+        description=f"Its id, dt_…, or what it should be like: {FILTER_EXAMPLE}",
     )
-    product_variant: str = Field(
-        default="", title="Product variant", description="The variant's name, such as Red / Large."
-    )
-    brand: str = Field(
-        default="", title="Brand", description="The brand's name, if not the brand kit's."
-    )
+    product_variant: str = Field(default="", description="The variant's name, such as Red / Large.")
+    brand: str = Field(default="", description="The brand's name, if not the brand kit's.")
     ad_type: AdType = Field(
         default="As in the brand kit",
         title="Type of ad",
         description="An editable ad can be revised later.",
     )
-    generate_ai_images: Choice = Field(
-        default="As in the brand kit",
-        title="Invent pictures",
-        description="Whether pictures may be generated.",
-    )
-    generate_copy: Choice = Field(
-        default="As in the brand kit",
-        title="Invent copy",
-        description="Whether texts may be generated.",
-    )
+    generate_ai_images: Annotated[Choice, INVENT_PICTURES] = "As in the brand kit"
+    generate_copy: Annotated[Choice, INVENT_COPY] = "As in the brand kit"
 
 
 def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
@@ -103,9 +71,10 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.form_ads import AdDefaults, TypedAd, spreadsheet_of
+        from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+        from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_of
 
-        kit = AdDefaults(design_template="dt_1", brand="Harbor Roast", product="prod_1")
+        kit = AdDefaults(design_template_id="dt_1", brand_id="brand_1", product_id="prod_1")
         table = spreadsheet_of([TypedAd(prompt="Iced", audience="Commuters")], kit)
         assert table.frame["product"].tolist() == ["prod_1"]
         assert table.row_numbers == (1,)
@@ -123,24 +92,21 @@ def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:
     uses_kit_brand = not ad.brand.strip()
     uses_kit_product = uses_kit_brand and not ad.product.strip()
     return {
-        "brand": ad.brand.strip() or kit.brand,
-        "product": ad.product.strip() or (kit.product if uses_kit_brand else ""),
+        "brand": ad.brand.strip() or kit.brand_id,
+        "product": ad.product.strip() or (kit.product_id if uses_kit_brand else ""),
         "product_variant": ad.product_variant.strip()
-        or (kit.product_variant if uses_kit_product else ""),
-        "audience": ad.audience.strip() or (kit.audience if uses_kit_product else ""),
-        "design_template": ad.design_template.strip() or kit.design_template,
+        or (kit.product_variant_id if uses_kit_product else ""),
+        "audience": ad.audience.strip() or (kit.audience_id if uses_kit_product else ""),
+        "design_template": ad.design_template.strip() or kit.design_template_id,
         "prompt": ad.prompt.strip() or kit.prompt,
-        "editable": kit.editable
+        # False is no answer of a kit's, as it is none in a spreadsheet without the column.
+        "editable": cell_text(kit.editable or None)
         if ad.ad_type == AS_IN_THE_KIT
-        else _flag(ad.ad_type.startswith("Editable")),
-        "generate_ai_images": _choice(ad.generate_ai_images, kit.generate_ai_images),
-        "generate_copy": _choice(ad.generate_copy, kit.generate_copy),
+        else cell_text(ad.ad_type.startswith("Editable")),
+        **{
+            name: cell_text(kit_value)
+            if (choice := getattr(ad, name)) == AS_IN_THE_KIT
+            else cell_text(choice == "Yes")
+            for name, kit_value in kit.options
+        },
     }
-
-
-def _choice(choice: Choice, kit: str) -> str:
-    return kit if choice == AS_IN_THE_KIT else _flag(choice == "Yes")
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"

@@ -13,11 +13,11 @@ from typing import Any, Final, Protocol
 
 import pandas as pd
 
-from prefect_staticadslab.api.retries import Tries, retrying
-from prefect_staticadslab.background import in_background
+from prefect_staticadslab.api.retries.tries import Tries, retrying
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import read_earlier

@@ -6,12 +6,14 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from prefect_staticadslab.simulator.http.answers import error_response
 from prefect_staticadslab.simulator.http.control import control_routes
-from prefect_staticadslab.simulator.http.endpoint import error_response
-from prefect_staticadslab.simulator.http.routes import api_routes
+from prefect_staticadslab.simulator.http.description.document import openapi_document
+from prefect_staticadslab.simulator.http.endpoint import admitted
+from prefect_staticadslab.simulator.http.routes import api_routes, operations
 from prefect_staticadslab.simulator.http.served_files import file_routes
 from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
@@ -19,21 +21,32 @@ from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 BANNER: Final = """<!doctype html><meta charset="utf-8"><title>Static Ads Lab simulator</title>
 <h1>This is a simulator</h1>
 <p>No ad is real here, and nothing is billed. API: <code>/v1</code>;
+its description: <a href="/openapi.json">/openapi.json</a>;
 counters: <a href="/_simulator/stats">/_simulator/stats</a>.</p>"""
 
-METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE")
+METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 
 
 def make_app(api: SimulatedAPI) -> Starlette:
     """The ASGI application of a simulated API."""
+
+    async def no_such_call(request: Request) -> Response:
+        async def answer() -> Response:
+            return await _not_found(request)
+
+        return await admitted(request, api, answer)
+
     return Starlette(
         routes=[
             Route("/", _banner),
             *control_routes(api),
             *file_routes(api),
+            Route("/openapi.json", _description),
             *api_routes(api),
-            Route("/{path:path}", _no_such_call, methods=METHODS),
-        ]
+            Route("/v1/{path:path}", no_such_call, methods=METHODS),
+            Route("/{path:path}", _not_found, methods=METHODS),
+        ],
+        exception_handlers={Exception: _own_mistake},
     )
 
 
@@ -41,6 +54,15 @@ async def _banner(_: Request) -> Response:
     return HTMLResponse(BANNER)
 
 
-async def _no_such_call(request: Request) -> Response:
+async def _description(request: Request) -> Response:
+    """The OpenAPI document, which asks for no key."""
+    return JSONResponse(openapi_document(operations(), str(request.base_url).rstrip("/")))
+
+
+async def _not_found(request: Request) -> Response:
     message = f"There is no {request.method} {request.url.path}."
     return error_response(APIError(404, "NOT_FOUND", message))
+
+
+async def _own_mistake(_: Request, _error: Exception) -> Response:
+    return error_response(APIError(500, "INTERNAL_ERROR", "The simulator has made a mistake."))

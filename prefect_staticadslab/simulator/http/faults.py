@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from prefect_staticadslab.simulator.http.answers import error_response
+from prefect_staticadslab.simulator.model.admission.rate_window import exceeded
+from prefect_staticadslab.simulator.model.clock import now
+from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+
+PICTURES: Final = "/pictures/"
+"""Below this is what would be a CDN, and not the API."""
 
 SLOW_SECONDS: Final = 0.3
 """How long a slow request is held back, at the API's own speed."""
 
 _CODES: Final = {
-    "429": "RATE_LIMIT_EXCEEDED",
     "500": "INTERNAL_ERROR",
     "503": "SERVICE_UNAVAILABLE",
 }
@@ -52,14 +59,22 @@ class Faults:
             case "HTML page":
                 await HTMLResponse(_PROXY_PAGE)(scope, receive, send)
             case fault:
-                error = {"error": {"code": _CODES[fault], "message": "Simulated."}}
-                headers = {"Retry-After": "0"} if fault == "429" else {}
-                await JSONResponse(error, int(fault), headers)(scope, receive, send)
+                await error_response(self._refusal(fault, scope))(scope, receive, send)
+
+    def _refusal(self, fault: str, scope: Scope) -> APIError:
+        """What the API itself answers, with the headers that all of its answers have."""
+        if scope["path"].startswith(PICTURES):
+            return APIError(int(fault), _CODES[fault], "Simulated.")
+        api_key = Headers(scope=scope).get("x-api-key", "")
+        headers = self._api.rate_headers(api_key, now())
+        if fault == "429":
+            return exceeded(headers | {"RateLimit-Reset": "1"}, 1)
+        return APIError(int(fault), _CODES[fault], "Simulated.", headers=headers)
 
     def _next_fault(self, scope: Scope) -> str | None:
         if scope["type"] != "http":
             return None
-        if scope["path"].startswith("/pictures/"):
+        if scope["path"].startswith(PICTURES):
             return self._api.next_picture_fault()
         return self._api.next_fault() if scope["path"].startswith("/v1/") else None
 

@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from prefect_staticadslab.simulator.http.answers import error_response
 from prefect_staticadslab.simulator.model.errors import APIError
 
 CONTROL: Final = "/_simulator/"
@@ -39,8 +39,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
-            content = {"error": {"code": error.code, "message": error.message}}
-            await JSONResponse(content, error.status)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
 def _refused(scope: Scope) -> APIError | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
@@ -13,20 +15,41 @@ from starlette.types import Message
 
 from prefect_staticadslab.simulator.model.errors import APIError
 
-MOST_BODY_BYTES: Final = 64 * 1024 * 1024
-"""Of a request. Ten renders of a Figma sync, each of 4 MB in base64, fit."""
+MOST_BODY_BYTES: Final = 15 * 1024 * 1024
+"""Of a request, of whatever kind: JSON, or a form with all that is around its file."""
 
 MOST_LEVELS: Final = 200
 """How deep a body may be nested: a hundred nodes below one another."""
 
 
-async def read_body(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]]:
-    """The body: its JSON, or its form's fields and files."""
+@dataclass(frozen=True)
+class Sent:
+    """What a request holds.
+
+    Attributes:
+        body: Its JSON, or its form's fields; None if it has no body.
+        files: The files of its form, by field: name and content.
+        is_form: Whether it is a form.
+    """
+
+    body: Any = None
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    is_form: bool = False
+
+
+async def read_body(request: Request) -> Sent:
+    """What a request holds.
+
+    Raises:
+        APIError: 413 if it is too large, 400 if it is neither JSON nor a form.
+    """
     if request.method not in ("POST", "PATCH"):
-        return None, {}
+        return Sent()
     body = await _read_bytes(request)
+    if not body:
+        return Sent()
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return _read_json(body), {}
+        return Sent(_read_json(body))
     fields, files = {}, {}
     try:
         async with _with_body(request, body).form(max_part_size=MOST_BODY_BYTES) as form:
@@ -37,7 +60,7 @@ async def read_body(request: Request) -> tuple[Any, dict[str, tuple[str, bytes]]
                     fields[name] = value
     except HTTPException as error:
         raise APIError(400, "VALIDATION_ERROR", f"The form is broken: {error.detail}") from None
-    return fields, files
+    return Sent(fields, files, is_form=True)
 
 
 def _with_body(request: Request, body: bytes) -> Request:
@@ -59,9 +82,8 @@ async def _read_bytes(request: Request) -> bytes:
     async for piece in request.stream():
         size += len(piece)
         if size > MOST_BODY_BYTES:
-            raise APIError(
-                413, "PAYLOAD_TOO_LARGE", f"A body has at most {MOST_BODY_BYTES:,} bytes."
-            )
+            message = f"The body has more than {MOST_BODY_BYTES:,} bytes."
+            raise APIError(413, "PAYLOAD_TOO_LARGE", message)
         pieces.append(piece)
     return b"".join(pieces)
 

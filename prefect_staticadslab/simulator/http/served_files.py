@@ -29,7 +29,7 @@ def file_routes(api: SimulatedAPI) -> list[Route]:
             return Response(status_code=404)
         if size:
             small = await asyncio.to_thread(thumbnail, upload.content, THUMBNAILS[size])
-            return Response(small, media_type="image/png")
+            return Response(small, media_type="image/webp")
         return Response(upload.content, media_type=f"image/{upload.format}")
 
     return [
@@ -41,7 +41,7 @@ def file_routes(api: SimulatedAPI) -> list[Route]:
 
 def _picture(api: SimulatedAPI, name: str) -> bytes | None:
     """The picture of an ad, a version or a design template, once it is completed."""
-    found = api.rendering_of(name)
+    found = api.image_ads.rendering_of(name)
     if found is not None:
         job, rendering = found
         if rendering.status(now()) != "completed":
@@ -49,7 +49,7 @@ def _picture(api: SimulatedAPI, name: str) -> bytes | None:
         from_figma = rendering.figma_render
         return from_figma.content if from_figma else draw_picture(job, rendering, api)
     try:
-        template = api.template(name, now())
+        template = api.design_templates.whatever(name, now())
     except APIError:
         return None
     return draw_preview(template, api) if template["status"] == "completed" else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final
 
-V = TypeVar("V")
+MOST_TOLD: Final = 3
+"""Details that a message tells; all of them are listed beside it."""
 
 
 class APIError(Exception):
@@ -17,6 +18,7 @@ class APIError(Exception):
         message: The same for people.
         details: The fields that are wrong, and what is wrong with each.
         headers: What the answer has besides the usual headers.
+        top_up_url: Where the wallet can be filled, if that is what is missing.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class APIError(Exception):
         *,
         details: list[dict[str, str]] | None = None,
         headers: Mapping[str, str] | None = None,
+        top_up_url: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -34,24 +37,14 @@ class APIError(Exception):
         self.message = message
         self.details = details
         self.headers = dict(headers or {})
+        self.top_up_url = top_up_url
 
 
 def not_valid(*details: tuple[str, str]) -> APIError:
     """A 400 that says what is wrong with which field."""
     listed = [{"field": field, "message": message} for field, message in details]
-    return APIError(400, "VALIDATION_ERROR", "The body is not valid.", details=listed)
-
-
-def find(resources: Mapping[str, V], identifier: str, noun: str) -> V:
-    """The resource of an id.
-
-    Raises:
-        APIError: 404 if there is none.
-    """
-    try:
-        return resources[identifier]
-    except KeyError:
-        raise APIError(404, "NOT_FOUND", f"There is no {noun} {identifier}.") from None
+    message = "; ".join(f"{field} {message}" for field, message in details[:MOST_TOLD])
+    return APIError(400, "VALIDATION_ERROR", f"Not valid: {message}.", details=listed)
 
 
 def job_failure() -> dict[str, str]:

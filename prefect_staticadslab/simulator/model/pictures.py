@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import random
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from importlib.resources import files
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from prefect_staticadslab.simulator.model import trees
 from prefect_staticadslab.simulator.model.clock import now
@@ -30,7 +34,7 @@ def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     brand = catalog.brands[job.body["brand_id"]]
     product = catalog.products[job.body["product_id"]]
     audience = catalog.audiences[job.body["audience_id"]]
-    template = api.template(job.body["design_template_id"], now())
+    template = api.design_templates.whatever(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
     variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
     tree = rendering.tree or api.first_tree(job)
@@ -63,8 +67,11 @@ def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     facts = [audience["name"], *([variant["name"]] if variant else [])]
     foot = job.height - MARGIN - 30
     draw.text((MARGIN, foot), _printable("  ·  ".join(facts)), font=_font(32), fill=ink)
-    mark = f"SIMULATED  {job.width} x {job.height}"
+    width, height = job.picture_size
+    mark = f"SIMULATED  {width} x {height}"
     draw.text((job.width - MARGIN, foot + 6), mark, font=_font(24), fill=ink, anchor="ra")
+    if job.picture_size != picture.size:
+        picture = _with_grain(picture.resize(job.picture_size), rendering.version_id)
     return _png(picture)
 
 
@@ -104,17 +111,18 @@ _NEUTRAL: Final = ("#2B2D42", "#8D99AE", "#EDF2F4")
 
 
 def _colors(brand: Mapping[str, Any]) -> tuple[str, str, str]:
-    """A brand's three colours, dark to light; neutral ones if it has none."""
-    for palette in brand["color_palettes"]:
-        colors = palette.get("colors") if isinstance(palette, dict) else None
-        if isinstance(colors, list) and len(colors) > 2:
-            try:
-                for color in colors[:3]:
-                    ImageColor.getrgb(str(color))
-            except ValueError:
-                continue
-            return str(colors[0]), str(colors[1]), str(colors[2])
-    return _NEUTRAL
+    """A brand's first three colours, dark to light; neutral ones if it has fewer."""
+    found = list(islice(_hex_colors(brand["color_palettes"]), 3))
+    return (found[0], found[1], found[2]) if len(found) == 3 else _NEUTRAL
+
+
+def _hex_colors(palettes: object) -> Iterator[str]:
+    """The hex values in palettes of whatever shape."""
+    if isinstance(palettes, str) and re.fullmatch("#[0-9A-Fa-f]{6}", palettes):
+        yield palettes
+    elif isinstance(palettes, dict | list):
+        for each in palettes.values() if isinstance(palettes, dict) else palettes:
+            yield from _hex_colors(each)
 
 
 def _draw_texts(
@@ -170,6 +178,13 @@ def _png(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=1)
     return out.getvalue()
+
+
+def _with_grain(picture: Image.Image, seed: str) -> Image.Image:
+    """The same with a grain that nobody sees, and that makes it as hard to pack as a photograph."""
+    dust = random.Random(seed).randbytes(picture.width * picture.height)
+    grain = Image.frombytes("L", picture.size, dust).point(lambda value: 127 + value % 3)
+    return ImageChops.add(picture, Image.merge("RGB", [grain] * 3), offset=-128)
 
 
 def _background(width: int, height: int, ground: str, accent: str) -> Image.Image:
@@ -231,31 +246,27 @@ def _draw_label(
 
 
 @lru_cache
-def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Source Sans Pro, which has the letters of all European languages."""
+    path = files("font_source_sans_pro") / "files" / "SourceSansPro-Regular.ttf"
+    with path.open("rb") as file:
+        return ImageFont.truetype(io.BytesIO(file.read()), size)
 
 
 def _printable(text: str) -> str:
-    """Text on one line, in letters that the font has: an accent that it lacks is left out."""
-    return "".join(map(_printable_letter, text[:LONGEST_DRAWN]))
+    """Text on one line, in letters that the font has: what it lacks is left out."""
+    return "".join(map(_printable_letter, unicodedata.normalize("NFC", text[:LONGEST_DRAWN])))
 
 
 @lru_cache(4096)
 def _printable_letter(letter: str) -> str:
     if letter.isspace():
         return " "
-    if _font_has(letter):
-        return letter
-    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
-    return bare if bare != letter and all(map(_font_has, bare)) else ""
-
-
-def _font_has(letter: str) -> bool:
     missing = _font(32).getmask("\uffff")
-    return bytes(_font(32).getmask(letter)) != bytes(missing)
+    return letter if bytes(_font(32).getmask(letter)) != bytes(missing) else ""
 
 
-def _wrap(text: str, font: Any, width: float) -> list[str]:
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
     lines: list[str] = []
     for word in _printable(text).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.admission.api_keys import scopes_by_key
 from prefect_staticadslab.simulator.model.admission.idempotency import IdempotencyKeys
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
+from prefect_staticadslab.simulator.model.admission.slow_answers import SlowAnswers
+from prefect_staticadslab.simulator.model.admission.wallet import Wallet
 from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalog
 from prefect_staticadslab.simulator.model.chance import (
     FAILURE_WORD,
@@ -19,25 +19,26 @@ from prefect_staticadslab.simulator.model.chance import (
     PICTURE_FAULTS,
     Chance,
 )
-from prefect_staticadslab.simulator.model.clock import timestamp
-from prefect_staticadslab.simulator.model.errors import APIError, find
-from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
-from prefect_staticadslab.simulator.model.image_ads.request import (
-    check_fields,
-    check_relations,
-    tree_of_revision,
-)
-from prefect_staticadslab.simulator.model.settings import Settings
-from prefect_staticadslab.simulator.model.templates import (
+from prefect_staticadslab.simulator.model.design_templates.design_templates import DesignTemplates
+from prefect_staticadslab.simulator.model.design_templates.template import (
     TEMPLATE_PRICE,
     TEMPLATE_SECONDS,
     Template,
     fields_from_reference,
-    tree_of_update,
 )
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.image_ads.image_ads import ImageAds
+from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
+from prefect_staticadslab.simulator.model.image_ads.request import (
+    check_relations,
+)
+from prefect_staticadslab.simulator.model.resources.ids import new_id
+from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.trees import fill_tree, texts
 from prefect_staticadslab.simulator.model.uploads import Upload
-from prefect_staticadslab.simulator.model.wallet import Wallet
+
+FOUR_K: Final = 4096
+"""Pixels of the longest side of a picture in 4K."""
 
 
 class SimulatedAPI:
@@ -48,11 +49,12 @@ class SimulatedAPI:
         scopes: What each API key may do.
         idempotency: What was answered to idempotency keys.
         catalog: Brands, products, variants, audiences, images, and the templates of the start.
-        templates: Design templates that were made since.
-        jobs: Image ads.
+        design_templates: All of them; `templates` are those that were made since the start.
+        image_ads: All of them; `jobs` are the same by id.
         files: Uploaded images, by the id of what they became.
         counts: What happened, for tests and for `/_simulator/stats`.
         creating: Creates of image ads that are being answered.
+        slow_answers: Which requests are answered late.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -60,11 +62,14 @@ class SimulatedAPI:
         self.scopes = scopes_by_key()
         self.idempotency = IdempotencyKeys(self.settings.key_seconds)
         self.catalog = seeded_catalog(self.settings.more_brands)
-        self.templates: dict[str, Template] = {}
-        self.jobs: dict[str, Job] = {}
+        self.design_templates = DesignTemplates(self.catalog.design_templates)
+        self.templates = self.design_templates.made
+        self.image_ads = ImageAds()
+        self.jobs = self.image_ads.jobs
         self.files: dict[str, Upload] = {}
         self.counts: Counter[str] = Counter()
         self.creating = 0
+        self.slow_answers = SlowAnswers()
         self._rate_windows = RateWindows(
             self.settings.rate_limit, self.settings.rate_window_seconds
         )
@@ -88,8 +93,17 @@ class SimulatedAPI:
             APIError: 401 for an unknown key, 429 if the window is full.
         """
         if api_key not in self.scopes:
-            raise APIError(401, "UNAUTHORIZED", "The API key is missing or unknown.")
+            raise APIError(
+                401,
+                "UNAUTHORIZED",
+                "The API key is missing or unknown.",
+                headers=self.rate_headers(api_key, now),
+            )
         return self._rate_windows.admit(api_key, now)
+
+    def rate_headers(self, api_key: str, now: float) -> dict[str, str]:
+        """How the window of a key stands."""
+        return self._rate_windows.headers(api_key if api_key in self.scopes else "", now)
 
     def check_scope(self, api_key: str, scope: str) -> None:
         """Raises a 403 if the key lacks the scope."""
@@ -104,21 +118,21 @@ class SimulatedAPI:
     # Image ads
 
     def create_image_ad(
-        self, body: Any, now: float, idempotency_key: str | None = None
+        self, body: dict[str, Any], now: float, idempotency_key: str | None = None
     ) -> dict[str, Any]:
         """Begins a job.
 
         Raises:
-            APIError: 400, 402, 404 or 422.
+            APIError: 400 for overrides that do not fit, 402, 404 or 422.
         """
-        check_fields(body)
-        check_relations(body, self.template(body["design_template_id"], now), self.catalog)
+        template = self.design_templates.get(body["design_template_id"], now)
+        check_relations(body, template, self.catalog)
         seconds = self._job_seconds(SECONDS)
         fails = self._chance.job_fails(body, self.settings.failure_rate)
         _, price = PRICES[bool(body.get("editable"))]
         self._charge(price, now, seconds, fails)
         # Not from the seed: a table may hold the ads of two simulators.
-        job = self._begin_job(f"ia_{secrets.token_hex(8)}", body, now, seconds, fails)
+        job = self._begin_job(new_id("ia"), body, now, seconds, fails)
         job.idempotency_key = idempotency_key
         self.jobs[job.id] = job
         self.counts["created"] += 1
@@ -127,15 +141,18 @@ class SimulatedAPI:
     def _begin_job(
         self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
     ) -> Job:
-        template = self.template(body["design_template_id"], now)
-        job = Job(identifier, body, now, template["width"], template["height"])
+        template = self.design_templates.get(body["design_template_id"], now)
+        width, height = template["width"], template["height"]
+        enlarged = FOUR_K / max(width, height) if self.settings.four_k else 1.0
+        job = Job(identifier, body, now, width, height, enlarged)
         tree = self.first_tree(job) if job.is_editable else None
-        job.renderings.append(Rendering(_version_id(), 1, now, seconds, fails, tree))
+        version, job_id = new_id("iav"), new_id("job")
+        job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
         return job
 
     def first_tree(self, job: Job) -> dict[str, Any]:
         """An ad's tree as it is first filled from its template."""
-        template = self.template(job.body["design_template_id"], time.time())
+        template = self.design_templates.whatever(job.body["design_template_id"], time.time())
         copy_texts = {
             "Headline": str(self.catalog.products[job.body["product_id"]]["name"]),
             "Body": " ".join(str(job.body.get("prompt") or "").split()),
@@ -144,46 +161,36 @@ class SimulatedAPI:
             template["current_json_tree"], copy_texts, job.body.get("node_overrides") or {}
         )
 
-    def image_ad(self, identifier: str) -> Job:
-        """The ad of an id.
-
-        Raises:
-            APIError: 404.
-        """
-        return find(self.jobs, identifier, "image ad")
-
-    def revise_image_ad(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
+    def revise_image_ad(self, identifier: str, body: dict[str, Any], now: float) -> dict[str, Any]:
         """Begins another rendering of an editable ad.
 
         Raises:
-            APIError: 400, 404, 409 while it is rendered, or 422 for a flat ad.
+            APIError: 404, 409 while it is rendered, or 422 for a flat ad.
         """
-        job = self._editable_ad(identifier)
-        if job.status(now) == "processing":
-            raise APIError(409, "CONFLICT", "The image ad is being rendered at this moment.")
-        tree = tree_of_revision(body)
+        job = self.image_ads.editable(identifier, now)
+        tree = body["current_json_tree"]
         seconds = self._job_seconds(SECONDS)
         fails = any(FAILURE_WORD in characters for _, characters in texts(tree))
         number = len(job.renderings) + 1
-        job.renderings.append(Rendering(_version_id(), number, now, seconds, fails, tree))
+        rendering = Rendering(
+            new_id("iav"), number, now, seconds, fails, tree, job_id=new_id("job")
+        )
+        job.renderings.append(rendering)
         self.counts["re-renders"] += 1
         return job.resource(now)
 
-    def sync_image_ads(
-        self, renders: list[tuple[str, dict[str, Any], Upload]], now: float
-    ) -> list[dict[str, Any]]:
-        """Takes over what was changed in Figma: a tree and its picture for each ad.
+    def sync_image_ad(
+        self, identifier: str, tree: dict[str, Any], picture: Upload, now: float
+    ) -> str:
+        """Takes over what was changed of an ad in Figma, and returns the version's id.
 
         Raises:
             APIError: 404, 409 or 422.
         """
-        jobs = [self._editable_ad(identifier) for identifier, _, _ in renders]
-        if any(job.status(now) == "processing" for job in jobs):
-            raise APIError(409, "CONFLICT", "An image ad is being rendered at this moment.")
-        for job, (_, tree, picture) in zip(jobs, renders, strict=True):
-            number = len(job.renderings) + 1
-            job.renderings.append(Rendering(_version_id(), number, now, 0.0, False, tree, picture))
-        return [job.resource(now) for job in jobs]
+        job = self.image_ads.editable(identifier, now)
+        version, number = new_id("iav"), len(job.renderings) + 1
+        job.renderings.append(Rendering(version, number, now, 0.0, False, tree, picture))
+        return version
 
     def delete_image_ad(self, identifier: str) -> None:
         """Deletes an ad, which is billed no longer, although its price stays set aside.
@@ -191,43 +198,11 @@ class SimulatedAPI:
         Raises:
             APIError: 404.
         """
-        self.image_ad(identifier)
+        self.image_ads.get(identifier)
         self.counts["deleted"] += 1
         del self.jobs[identifier]
 
-    def rendering_of(self, name: str) -> tuple[Job, Rendering] | None:
-        """The rendering that a picture's name stands for: an ad's first, or a version's."""
-        if name in self.jobs:
-            return self.jobs[name], self.jobs[name].renderings[0]
-        for job in self.jobs.values():
-            for rendering in job.renderings[1:]:
-                if rendering.version_id == name:
-                    return job, rendering
-        return None
-
-    def _editable_ad(self, identifier: str) -> Job:
-        job = self.image_ad(identifier)
-        if not job.is_editable:
-            raise APIError(422, "NOT_EDITABLE", f"{identifier} is a flat image ad.")
-        return job
-
     # Design templates
-
-    def all_templates(self, now: float) -> Iterator[dict[str, Any]]:
-        """All design templates as the API answers them."""
-        yield from self.catalog.design_templates.values()
-        for template in self.templates.values():
-            yield template.resource(now)
-
-    def template(self, identifier: str, now: float) -> dict[str, Any]:
-        """A design template as the API answers it.
-
-        Raises:
-            APIError: 404.
-        """
-        if identifier in self.templates:
-            return self.templates[identifier].resource(now)
-        return self.catalog.get("design_templates", identifier)
 
     def create_template(self, reference: Upload, now: float) -> dict[str, Any]:
         """Begins to make a design template.
@@ -238,29 +213,13 @@ class SimulatedAPI:
         seconds = self._job_seconds(TEMPLATE_SECONDS)
         fails = FAILURE_WORD in reference.filename
         self._charge(TEMPLATE_PRICE, now, seconds, fails)
-        identifier = f"dt_{secrets.token_hex(8)}"
+        identifier = new_id("dt")
         fields = fields_from_reference(identifier, reference)
         template = Template(identifier, fields, now, seconds, fails)
         self.templates[identifier] = template
         self.files[identifier] = reference
         self.counts["templates created"] += 1
         return template.resource(now)
-
-    def update_template(self, identifier: str, body: Any, now: float) -> dict[str, Any]:
-        """Gives a template another tree.
-
-        Raises:
-            APIError: 400, 404, or 409 while it is made.
-        """
-        if self.template(identifier, now)["status"] == "processing":
-            raise APIError(409, "CONFLICT", "The design template is still being made.")
-        tree = tree_of_update(body)
-        made = self.templates.get(identifier)
-        fields = made.fields if made else self.catalog.design_templates[identifier]
-        fields["current_json_tree"] = tree
-        fields["json_tree_version"] += 1
-        fields["updated_at"] = timestamp(now)
-        return self.template(identifier, now)
 
     # Images and the rest of the catalogue
 
@@ -323,11 +282,6 @@ class SimulatedAPI:
     def age(self, seconds: float) -> None:
         """Makes all that has happened so many seconds older: keys expire, jobs end."""
         self.idempotency.age(seconds)
-        for job in self.jobs.values():
-            job.age(seconds)
-        for template in self.templates.values():
-            template.created -= seconds
-
-
-def _version_id() -> str:
-    return f"iav_{secrets.token_hex(6)}"
+        self.slow_answers.age(seconds)
+        self.image_ads.age(seconds)
+        self.design_templates.age(seconds)

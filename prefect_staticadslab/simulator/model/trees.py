@@ -62,8 +62,12 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def check_tree(tree: object) -> None:
-    """Raises a 400 for what is not an entire tree."""
+def check_tree(tree: object) -> dict[str, Any]:
+    """The same, if it is an entire tree.
+
+    Raises:
+        APIError: 400 if it is not.
+    """
     if not isinstance(tree, dict):
         raise not_valid(("current_json_tree", "must be an object: the entire tree"))
     if (
@@ -72,6 +76,7 @@ def check_tree(tree: object) -> None:
         or not isinstance(tree.get("children"), list)
     ):
         raise not_valid(("current_json_tree", "must be a FRAME with an id and children"))
+    return tree
 
 
 def check_overrides(overrides: Mapping[str, Any], tree: Mapping[str, Any]) -> None:

@@ -89,14 +89,14 @@ def decode_image(text: object, field: str) -> Upload:
 
 
 def thumbnail(content: bytes, longest: int) -> bytes:
-    """A smaller PNG of an image."""
+    """A smaller WebP of an image."""
     from PIL import Image
 
     with _decoding, Image.open(io.BytesIO(content)) as image:
         small = image.convert("RGB")
         small.thumbnail((longest, longest))
     out = io.BytesIO()
-    small.save(out, "PNG")
+    small.save(out, "WEBP")
     return out.getvalue()
 
 
@@ -111,7 +111,7 @@ def image_resource(identifier: str, upload: Upload, fields: Mapping[str, Any]) -
         "format": upload.format,
         "size_bytes": len(upload.content),
         "alt_text": fields.get("alt_text"),
-        "image_type": fields["image_type"],
+        "image_type": fields.get("image_type"),
         "is_ai_generated": False,
         "logo_theme": fields.get("logo_theme"),
         "product_id": fields.get("product_id"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from prefect_staticadslab.simulator.model.catalogue.rules import RULES
 from prefect_staticadslab.simulator.model.clock import timestamp
-from prefect_staticadslab.simulator.model.errors import APIError, find
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.resources.ids import check_kind, find, new_id
 from prefect_staticadslab.simulator.model.uploads import Upload, image_resource
 
 Resource = dict[str, Any]
@@ -38,20 +38,19 @@ class Catalog:
         Raises:
             APIError: 404.
         """
-        noun = resource_type.replace("_", " ").removesuffix("s")
-        return find(self.all(resource_type), identifier, noun)
+        return find(self.all(resource_type), identifier, _noun(resource_type))
 
-    def create(self, resource_type: str, body: object, now: float) -> Resource:
+    def create(self, resource_type: str, fields: Mapping[str, Any], now: float) -> Resource:
         """Adds a brand, product, variant or audience.
 
         Raises:
-            APIError: 400 or 422.
+            APIError: 409 if its parent has one of this name already, 422 if there is no parent.
         """
         rules = RULES[resource_type]
-        fields = rules.check(body, is_new=True)
         self._check_parent(resource_type, fields)
+        self._check_name(resource_type, fields)
         created = {
-            "id": f"{rules.prefix}_{secrets.token_hex(6)}",
+            "id": new_id(rules.prefix),
             **fields,
             "created_at": timestamp(now),
             "updated_at": timestamp(now),
@@ -59,15 +58,17 @@ class Catalog:
         self.all(resource_type)[created["id"]] = created
         return created
 
-    def update(self, resource_type: str, identifier: str, body: object, now: float) -> Resource:
+    def update(
+        self, resource_type: str, identifier: str, fields: Mapping[str, Any], now: float
+    ) -> Resource:
         """Changes fields of a resource.
 
         Raises:
-            APIError: 400, 404 or 422.
+            APIError: 404, 409 if its parent has one of this name already, 422 for no such parent.
         """
         present = self.get(resource_type, identifier)
-        fields = RULES[resource_type].check(body, is_new=False)
         self._check_parent(resource_type, fields)
+        self._check_name(resource_type, {**present, **fields})
         present |= {**fields, "updated_at": timestamp(now)}
         return present
 
@@ -91,9 +92,9 @@ class Catalog:
             APIError: 422 if there is no such product.
         """
         product = fields.get("product_id")
-        if product and product not in self.products:
-            raise APIError(422, "RELATIONSHIP_ERROR", f"There is no product {product}.")
-        image = image_resource(f"img_{secrets.token_hex(6)}", upload, fields)
+        if product:
+            self._check_exists("products", product, "product_id")
+        image = image_resource(new_id("img"), upload, fields)
         dates = {"created_at": timestamp(now), "updated_at": timestamp(now)}
         self.images[image["id"]] = {**image, **dates}
         return self.images[image["id"]]
@@ -103,5 +104,25 @@ class Catalog:
         parent = RULES[resource_type].parent
         if parent is not None and parent[0] in fields:
             name, parent_type = parent
-            if fields[name] not in self.all(parent_type):
-                raise APIError(422, "RELATIONSHIP_ERROR", f"There is no {name} {fields[name]}.")
+            self._check_exists(parent_type, fields[name], name)
+
+    def _check_name(self, resource_type: str, fields: Mapping[str, Any]) -> None:
+        """Raises a 409 if another resource below the same parent has the same name."""
+        parent = RULES[resource_type].parent
+        for other in self.all(resource_type).values():
+            if other["name"] != fields["name"] or other["id"] == fields.get("id"):
+                continue
+            if parent is None or other[parent[0]] == fields[parent[0]]:
+                message = f"There is {other['id']} of the name {fields['name'][:80]!r} already."
+                raise APIError(409, "CONFLICT", message)
+
+    def _check_exists(self, resource_type: str, identifier: str, field_name: str) -> None:
+        """Raises a 422 if a field names what does not exist, or something of another kind."""
+        check_kind(identifier, _noun(resource_type), field_name)
+        if identifier not in self.all(resource_type):
+            raise APIError(422, "RELATIONSHIP_ERROR", f"There is no {field_name} {identifier}.")
+
+
+def _noun(resource_type: str) -> str:
+    """What people call one of a type."""
+    return resource_type.replace("_", " ").removesuffix("s")

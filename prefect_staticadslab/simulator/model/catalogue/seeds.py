@@ -5,27 +5,22 @@ Ids are made from names, so they are the same in every simulator, and examples c
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
-from prefect_staticadslab.simulator.model.templates import PIXELS
+from prefect_staticadslab.simulator.model.design_templates.template import PIXELS
+from prefect_staticadslab.simulator.model.resources.ids import make_id
 from prefect_staticadslab.simulator.model.trees import template_tree
 
-CREATED_AT: Final = "2026-01-05T09:00:00Z"
-
-
-def make_id(prefix: str, *names: str) -> str:
-    """A stable id for names, such as `brand_5f0c2a9e31b7`."""
-    return f"{prefix}_{hashlib.sha256('/'.join(names).encode()).hexdigest()[:12]}"
+CREATED_AT: Final = "2026-01-05T09:00:00.000Z"
 
 
 @dataclass(frozen=True)
 class _BrandSeed:
     name: str
     description: str
-    colors: tuple[str, str, str]
+    colors: tuple[str, ...]
     products: dict[str, tuple[str, ...]]
     audiences: tuple[str, ...]
 
@@ -99,9 +94,7 @@ def seeded_catalog(more_brands: int = 0) -> Catalog:
         _add_brand(catalog, brand)
     for number in range(1, more_brands + 1):
         name = f"Brand {number}"
-        _add_brand(
-            catalog, _BrandSeed(name, "", _BRANDS[0].colors, {"Product": ()}, ("Everybody",))
-        )
+        _add_brand(catalog, _BrandSeed(name, "", (), {"Product": ()}, ("Everybody",)))
     for template in _TEMPLATES:
         _add_template(catalog, *template)
     return catalog
@@ -134,16 +127,16 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
     catalog.brands[brand_id] = _dated(
         id=brand_id,
         name=seed.name,
-        description=seed.description,
-        color_palettes=[{"name": "Brand", "colors": list(seed.colors)}],
+        description=seed.description or None,
+        color_palettes={"brand": list(seed.colors)} if seed.colors else None,
         fonts=[{"name": "Inter"}],
-        logo_image_ids=[],
-        details={},
+        logo_image_ids=[] if seed.colors else None,
+        details={"tagline": seed.description} if seed.description else None,
     )
     for product, variants in seed.products.items():
         product_id = make_id("prod", seed.name, product)
         catalog.products[product_id] = _dated(
-            id=product_id, brand_id=brand_id, name=product, description="", details={}
+            id=product_id, brand_id=brand_id, name=product, description=None, details=None
         )
         for order, variant in enumerate(variants):
             variant_id = make_id("pv", seed.name, product, variant)
@@ -153,7 +146,7 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
         for audience in seed.audiences:
             audience_id = make_id("aud", seed.name, product, audience)
             catalog.audiences[audience_id] = _dated(
-                id=audience_id, product_id=product_id, name=audience, description="", details={}
+                id=audience_id, product_id=product_id, name=audience, description=None, details={}
             )
 
 

@@ -20,9 +20,12 @@ PRICES: Final = {False: ("flat_image_ad", Decimal(1)), True: ("editable_image_ad
 SECONDS: Final = (30.0, 60.0)
 """How long a rendering takes, at least and at most."""
 
+WAITING_SHARE: Final = 0.1
+"""Of a job's time, in which it is `pending` for the queue."""
+
 STEPS: Final = (
     (0.0, "queued", "Waiting for a renderer"),
-    (0.1, "copy", "Writing the copy"),
+    (WAITING_SHARE, "copy", "Writing the copy"),
     (0.4, "images", "Making the pictures"),
     (0.7, "layout", "Filling the template"),
     (0.9, "render", "Rendering in 4K"),
@@ -41,6 +44,7 @@ class Rendering:
         fails: Whether it will fail.
         tree: What is rendered; None for a flat ad.
         figma_render: The picture, if it was made in Figma.
+        job_id: The job that renders it; None if it was made in Figma.
     """
 
     version_id: str
@@ -50,6 +54,7 @@ class Rendering:
     fails: bool
     tree: dict[str, Any] | None = None
     figma_render: Upload | None = None
+    job_id: str | None = None
 
     def share_done(self, now: float) -> float:
         """How much of it is done, from 0 to 1."""
@@ -63,13 +68,24 @@ class Rendering:
 
 @dataclass
 class Job:
-    """An image ad and all of its renderings."""
+    """An image ad and all of its renderings.
+
+    Attributes:
+        id: Its id.
+        body: What it was created from.
+        created: When.
+        width, height: What it is drawn in, in pixels.
+        enlarged: How much larger its picture is than that.
+        renderings: What was rendered of it, the first one first.
+        idempotency_key: What its create was sent with.
+    """
 
     id: str
     body: dict[str, Any]
     created: float
     width: int
     height: int
+    enlarged: float = 1.0
     renderings: list[Rendering] = field(default_factory=list)
     idempotency_key: str | None = None
 
@@ -96,11 +112,24 @@ class Job:
     def price(self) -> Decimal:
         return PRICES[self.is_editable][1]
 
+    @property
+    def options(self) -> dict[str, bool] | None:
+        """What was chosen; None if nothing was."""
+        chosen = self.body.get("options")
+        if chosen is None:
+            return None
+        return {n: chosen.get(n) is not False for n in ("generate_ai_images", "generate_copy")}
+
     def share_done(self, now: float) -> float:
         return self.present.share_done(now)
 
     def status(self, now: float) -> str:
         return self.present.status(now)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """The width and height of its pictures, in pixels."""
+        return round(self.width * self.enlarged), round(self.height * self.enlarged)
 
     def picture_path(self, rendering: Rendering) -> str:
         """The path of a rendering's picture."""
@@ -117,20 +146,21 @@ class Job:
         has_tree = self.is_editable and (completed or len(self.renderings) > 1)
         return {
             "id": self.id,
+            "job_id": next(r.job_id for r in reversed(self.renderings) if r.job_id),
             "design_template_id": body["design_template_id"],
             "brand_id": body["brand_id"],
             "product_id": body["product_id"],
             "audience_id": body["audience_id"],
             "product_variant_id": body.get("product_variant_id"),
             "prompt": body.get("prompt"),
-            "options": body.get("options") or {"generate_ai_images": True, "generate_copy": True},
+            "options": self.options,
             "editable": self.is_editable,
             "sku_code": PRICES[self.is_editable][0],
             "status": status,
             "progress": None if done else current_step(present.share_done(now)),
             "image_url": self.picture_path(present) if completed else None,
-            "width": self.width if completed else None,
-            "height": self.height if completed else None,
+            "width": self.picture_size[0] if completed else None,
+            "height": self.picture_size[1] if completed else None,
             "current_json_tree": present.tree if has_tree else None,
             "figma_render_url": from_figma[-1] if from_figma else None,
             "initial_figma_render_url": from_figma[0] if from_figma else None,
@@ -139,6 +169,25 @@ class Job:
             "batch_id": None,
             "created_at": timestamp(self.created),
             "completed_at": timestamp(present.started + present.seconds) if done else None,
+        }
+
+    def job_resource(self, rendering: Rendering, now: float) -> dict[str, Any]:
+        """The job of a rendering as the API answers it."""
+        share, status = rendering.share_done(now), rendering.status(now)
+        ended = rendering.started + rendering.seconds if status != "processing" else None
+        began = rendering.started + rendering.seconds * WAITING_SHARE
+        is_waiting = share < WAITING_SHARE
+        return {
+            "job_id": rendering.job_id,
+            "type": "image_ad" if rendering.number == 1 else "image_ad_render",
+            "status": "pending" if is_waiting else status,
+            "progress": share,
+            "result": {"image_ad_id": self.id} if status == "completed" else None,
+            "error": job_failure()["message"] if status == "failed" else None,
+            "created_at": timestamp(rendering.started),
+            "started_at": None if is_waiting else timestamp(began),
+            "completed_at": timestamp(ended) if ended else None,
+            "updated_at": timestamp(ended or now),
         }
 
     def versions(self, now: float) -> list[dict[str, Any]]:

@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
-from prefect_staticadslab.simulator.model.errors import APIError, not_valid
-from prefect_staticadslab.simulator.model.trees import check_overrides, check_tree
-
-REQUIRED_IDS: Final = ("design_template_id", "brand_id", "product_id", "audience_id")
-
-OPTIONAL: Final[Mapping[str, type]] = {
-    "prompt": str,
-    "product_variant_id": str,
-    "editable": bool,
-    "options": dict,
-    "node_overrides": dict,
-}
-
-
-def check_fields(body: Any) -> None:
-    """Raises a 400 for fields that are missing or of another type."""
-    details: list[tuple[str, str]] = []
-    if not isinstance(body, dict):
-        raise not_valid(("body", "must be a JSON object"))
-    for name in REQUIRED_IDS:
-        if not isinstance(body.get(name), str) or not body[name]:
-            details.append((name, "is required"))
-    for name, type_ in OPTIONAL.items():
-        if body.get(name) is not None and not isinstance(body[name], type_):
-            details.append((name, f"must be a {type_.__name__}"))
-    if details:
-        raise not_valid(*details)
+from prefect_staticadslab.simulator.model.errors import APIError
+from prefect_staticadslab.simulator.model.trees import check_overrides
 
 
 def check_relations(body: dict[str, Any], template: Mapping[str, Any], catalog: Catalog) -> None:
@@ -60,16 +35,3 @@ def check_relations(body: dict[str, Any], template: Mapping[str, Any], catalog: 
             raise APIError(422, "RELATIONSHIP_ERROR", message)
     if body.get("node_overrides"):
         check_overrides(body["node_overrides"], template["current_json_tree"])
-
-
-def tree_of_revision(body: object) -> dict[str, Any]:
-    """The tree that a revision holds.
-
-    Raises:
-        APIError: 400.
-    """
-    if not isinstance(body, dict) or set(body) != {"current_json_tree"}:
-        raise not_valid(("current_json_tree", "is required, and nothing else"))
-    tree: dict[str, Any] = body["current_json_tree"]
-    check_tree(tree)
-    return tree

@@ -1,0 +1,133 @@
+"""The API's lock on an idempotency key, and when a request may be sent once more because of it.
+
+While the API works on a request, a lock keeps out others with the same key; but only for 30 s. A
+create that takes longer, and is sent again in the meantime, makes a second ad, and both are billed.
+So what had no answer is sent again either while the lock certainly holds, or after the API has
+certainly finished with all that was sent before; never in between.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+LOCK_SECONDS: Final = 30.0
+"""How long the lock holds, from when the API began with a request. From the vendor's guide."""
+
+REPEAT_SECONDS: Final = 25.0
+"""How long after the first time a request may be repeated under the lock: it has to arrive, too."""
+
+WORK_SECONDS: Final = 90.0
+"""How long after it was sent the API may still work on a request. Not documented; proxies end what
+takes longer."""
+
+_KEPT_LOCKS: Final = 1_000
+
+
+class KeyLock:
+    """What the API may still be working on, of all that was sent with one idempotency key.
+
+    Times are seconds on a clock that only goes on.
+
+    Args:
+        repeat_seconds, work_seconds: By default `REPEAT_SECONDS` and `WORK_SECONDS`.
+
+    Example:
+        ```python
+        from prefect_staticadslab.api.retries.key_lock import KeyLock
+
+        lock = KeyLock()
+        lost = lock.sent(now=0)
+        assert lock.delay(now=10) == 0
+        assert lock.delay(now=31) == 59
+        assert lock.delay(now=90) == 0
+        lock.ended(lost)
+        assert lock.delay(now=31) == 0
+        ```
+    """
+
+    def __init__(
+        self, repeat_seconds: float | None = None, work_seconds: float | None = None
+    ) -> None:
+        self._repeat_seconds = REPEAT_SECONDS if repeat_seconds is None else repeat_seconds
+        self._work_seconds = WORK_SECONDS if work_seconds is None else work_seconds
+        self._number = 0
+        # When the API began with it at the earliest, and ends it at the latest.
+        self._open: dict[int, tuple[float, float]] = {}
+        self._was_refused = False
+
+    def delay(self, now: float) -> float:
+        """Seconds until a request with this key may be sent."""
+        spans = self._spans(now)
+        if not spans or now - min(begun for begun, _ in spans) < self._repeat_seconds:
+            return 0.0
+        return max(end for _, end in spans) - now
+
+    def sent(self, now: float, upload_seconds: float = 0.0) -> int:
+        """A request with this key goes out.
+
+        Args:
+            now: When.
+            upload_seconds: How long its body may take to arrive.
+
+        Returns:
+            A number for `ended`.
+        """
+        self._open = {n: span for n, span in self._open.items() if span[1] > now}
+        self._number += 1
+        self._open[self._number] = (now, now + upload_seconds + self._work_seconds)
+        return self._number
+
+    def ended(self, number: int) -> None:
+        """The API has answered this request, or never had it."""
+        self._open.pop(number, None)
+
+    def is_explained(self, now: float) -> bool:
+        """Whether another request with this key explains that one was refused as in conflict.
+
+        If none of ours can be the reason, somebody else's may; but only once. What is refused
+        after that one has ended, too, has a key that was used for another body.
+        """
+        if self.is_held(now):
+            return True
+        if self._was_refused:
+            return False
+        self._was_refused = True
+        self._number += 1
+        self._open[self._number] = (-math.inf, now + self._work_seconds)
+        return True
+
+    def is_held(self, now: float) -> bool:
+        """Whether the API may be working on something with this key."""
+        return bool(self._spans(now))
+
+    def _spans(self, now: float) -> list[tuple[float, float]]:
+        return [span for span in self._open.values() if span[1] > now]
+
+
+class KeyLocks:
+    """The locks of one API key; what was sent may be asked for again from elsewhere."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._locks: dict[str, KeyLock] = {}
+        self._guard = threading.Lock()
+
+    def of(self, idempotency_key: str) -> KeyLock:
+        """The lock of a key."""
+        with self._guard:
+            if len(self._locks) > _KEPT_LOCKS:
+                now = self._clock()
+                self._locks = {k: v for k, v in self._locks.items() if v.is_held(now)}
+            return self._locks.setdefault(idempotency_key, KeyLock())
+
+
+_shared: dict[tuple[str, str], KeyLocks] = {}
+
+
+def shared_key_locks(base_url: str, api_key_hash: str) -> KeyLocks:
+    """The locks that this process knows of, for a key at a base URL."""
+    return _shared.setdefault((base_url, api_key_hash), KeyLocks())

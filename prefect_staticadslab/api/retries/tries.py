@@ -1,0 +1,50 @@
+"""Retries by stamina, without its log line for each: whoever retries here says so himself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Final, Protocol
+
+import stamina
+
+FIRST_BACKOFF_SECONDS: Final = 0.5
+LONGEST_BACKOFF_SECONDS: Final = 15.0
+
+_NAME: Final = "prefect_staticadslab"
+
+
+class Tries(Protocol):
+    """Tries to go through, with pauses that block the thread or only the task."""
+
+    def __iter__(self) -> Iterator[stamina.Attempt]: ...
+    def __aiter__(self) -> AsyncIterator[stamina.Attempt]: ...
+
+
+def retrying(
+    on: type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool | float],
+    *,
+    max_tries: int | None = None,
+    seconds: float | None = None,
+) -> Tries:
+    """Tries at something, with growing pauses between them. See `stamina.retry_context`.
+
+    Args:
+        on: What to retry on: exceptions, or a function that also may give the seconds to wait.
+        max_tries: How many there are at most; None leaves that to `on`.
+        seconds: After how many no new try is begun; None is no limit.
+    """
+    return stamina.retry_context(
+        on=on,
+        attempts=max_tries,
+        timeout=seconds,
+        wait_initial=FIRST_BACKOFF_SECONDS,
+        wait_max=LONGEST_BACKOFF_SECONDS,
+    ).with_name(_NAME, (), {})
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return getattr(record, "stamina.callable", None) != _NAME
+
+
+logging.getLogger("stamina").addFilter(_is_not_ours)

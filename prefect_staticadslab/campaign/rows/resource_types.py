@@ -1,0 +1,75 @@
+"""The kinds of resources that an ad is made of: what people call them, and what belongs to what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.api.models import (
+    AUDIENCE_ID,
+    BRAND_ID,
+    PRODUCT_ID,
+    TEMPLATE_ID,
+    VARIANT_ID,
+)
+from prefect_staticadslab.api.resources import (
+    Audience,
+    Brand,
+    CatalogueResource,
+    DesignTemplate,
+    Product,
+    ProductVariant,
+)
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A kind of resource that an ad is made of.
+
+    Attributes:
+        name: What it is called in a spreadsheet: its names' column.
+        resource: Its type.
+        scope: What a key needs to read it.
+        parent: What it belongs to, and is looked for in.
+        prefix: What its ids start with, if an ad is made of it; else "".
+    """
+
+    name: str
+    resource: type[CatalogueResource]
+    scope: str
+    parent: str = ""
+    prefix: str = ""
+
+    @property
+    def id_column(self) -> str:
+        """Its ids' column, which is also its field in a request."""
+        return f"{self.name}_id"
+
+    @property
+    def parent_column(self) -> str:
+        """The column of what it belongs to, which is also the list's filter; or ""."""
+        return f"{self.parent}_id" if self.parent else ""
+
+    @property
+    def with_article(self) -> str:
+        """What it is called in a sentence, such as `a brand` or `an audience`."""
+        return f"{'an' if self.thing[0] in 'aeiou' else 'a'} {self.thing}"
+
+    @property
+    def thing(self) -> str:
+        """What it is called in a sentence."""
+        return self.name.replace("_", " ")
+
+
+TEMPLATE: Final = ResourceType(
+    "design_template", DesignTemplate, "design_templates:read", prefix=TEMPLATE_ID.prefix
+)
+BRAND: Final = ResourceType("brand", Brand, "brands:read", prefix=BRAND_ID.prefix)
+PRODUCT: Final = ResourceType("product", Product, "products:read", "brand", PRODUCT_ID.prefix)
+AUDIENCE: Final = ResourceType(
+    "audience", Audience, "audiences:read", "product", AUDIENCE_ID.prefix
+)
+VARIANT: Final = ResourceType(
+    "product_variant", ProductVariant, "products:read", "product", VARIANT_ID.prefix
+)
+KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)

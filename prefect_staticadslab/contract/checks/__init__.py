@@ -1,0 +1,1 @@
+"""What an answer says of an assumption. Answers in, verdicts out; nothing here asks anything."""

@@ -1,0 +1,1 @@
+"""What is asked, in which order. What the answers mean is said in `checks`."""

@@ -1,0 +1,1 @@
+"""Design templates: those of the start, and those that are made from reference images."""

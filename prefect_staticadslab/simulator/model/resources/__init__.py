@@ -1,0 +1,1 @@
+"""What the API answers: its resources as they look from outside, and their ids."""

@@ -1,0 +1,294 @@
+"""A create whose answer takes long must not make two ads: the API's lock on a key holds for 30 s.
+
+The requests go over a socket to a server with such a lock; time is a number that jumps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient
+from prefect_staticadslab.api import errors, transport
+from prefect_staticadslab.api.models import FigmaRender
+from prefect_staticadslab.api.rate_limit import RateLimiter
+from prefect_staticadslab.api.resources import Brand
+from prefect_staticadslab.api.retries import key_lock
+from prefect_staticadslab.api.retries.key_lock import KeyLock, KeyLocks
+from prefect_staticadslab.api.retries.policy import RetryPolicy
+from tests.scripted import answer, data, error, scripted
+
+LOCK_SECONDS = 30.0
+REQUEST = ImageAdRequest(
+    design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
+)
+
+
+@dataclass
+class Clock:
+    """The time, which passes when somebody says so."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Work:
+    """What the server has begun for a key."""
+
+    id: str
+    body: bytes
+    begun: float
+    done: float
+
+
+@dataclass
+class LockingServer:
+    """Takes a time to make something, during which its lock keeps others out, but not for long.
+
+    Attributes:
+        takes: How long each thing that it makes takes, in seconds; the last one again and again.
+        drops: After how many seconds each connection is cut; None for not at all.
+        bad_gateway: Whether a proxy answers with a page of its own where a connection is cut.
+    """
+
+    clock: Clock
+    takes: list[float]
+    drops: list[float | None]
+    bad_gateway: bool = False
+    made: list[Work] = field(default_factory=list)
+    requests: int = 0
+    url: str = ""
+    _by_key: dict[str, Work] = field(default_factory=dict)
+
+    def answer_to(self, key: str, body: bytes) -> bytes | None:
+        """What is sent back; None cuts the connection."""
+        now = self.clock.now
+        drop = self.drops[min(self.requests, len(self.drops) - 1)]
+        self.requests += 1
+        work = self._by_key.get(key)
+        is_running = work is not None and now < work.done
+        if work is None or (is_running and now >= work.begun + LOCK_SECONDS):
+            takes = self.takes[min(len(self.made), len(self.takes) - 1)]
+            work = Work(f"ia_{len(self.made)}", body, now, now + takes)
+            self.made.append(work)
+            self._by_key[key] = work
+        elif is_running or work.body != body:
+            return error(409, "IDEMPOTENCY_CONFLICT")
+        if drop is not None and now + drop < work.done:
+            self.clock.now += drop
+            return answer("<html>Bad gateway</html>", 502) if self.bad_gateway else None
+        self.clock.now = max(now, work.done)
+        return data({"id": work.id, "status": "processing"}, 202)
+
+
+@asynccontextmanager
+async def served(server: LockingServer) -> AsyncIterator[LockingServer]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        headers = dict(line.split(": ", 1) for line in head.strip().split("\r\n")[1:])
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        reply = server.answer_to(headers["idempotency-key"], body)
+        if reply is not None:
+            writer.write(reply.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
+            await writer.drain()
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        listener.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of the client's policy and pauses."""
+    made = Clock()
+
+    async def retrying(policy: RetryPolicy) -> AsyncIterator[object]:
+        tries = 0
+        ended = False
+
+        @contextmanager
+        def one_try() -> Iterator[None]:
+            nonlocal ended
+            try:
+                yield
+                ended = True
+            except Exception as failure:
+                verdict = policy(failure)
+                if verdict is False:
+                    raise
+                made.now += min(0.5 * 2**tries, 15.0) if verdict is True else verdict
+
+        while not ended:
+            yield one_try()
+            tries += 1
+
+    async def sleep(seconds: float) -> None:
+        made.now += seconds
+
+    monkeypatch.setattr(transport, "_sleep", sleep)
+    monkeypatch.setattr(transport, "retrying", retrying)
+    monkeypatch.setattr(transport, "RetryPolicy", partial(RetryPolicy, clock=made))
+    return made
+
+
+def client_of(server: LockingServer) -> StaticAdsLabClient:
+    client = StaticAdsLabClient("sal_live_x", server.url, limiter=RateLimiter())
+    client._key_locks = KeyLocks(server.clock)
+    return client
+
+
+@pytest.mark.parametrize("takes", [0.1, 29.0, 34.0, 60.0, 79.0])
+async def test_a_create_that_is_answered_late_is_waited_for(clock: Clock, takes: float) -> None:
+    server = LockingServer(clock, [takes], [None])
+    async with served(server), client_of(server) as client:
+        created = await client.create_image_ad(REQUEST)
+    assert (created.image_ad.id, server.requests) == ("ia_0", 1)
+    assert client._create_timeout.read is not None
+    assert client._create_timeout.read >= 75
+
+
+@pytest.mark.parametrize("bad_gateway", [False, True])
+@pytest.mark.parametrize("takes", [0.1, 10.0, 26.0, 34.0, 60.0, 89.0])
+@pytest.mark.parametrize(
+    "drops",
+    [
+        [0.05, None],
+        [5.0, None],
+        [29.0, None],
+        [31.0, None],
+        [0.05, 0.05, 0.05, 0.05, None],
+        [80.0, None],
+        [2.0, 2.0, 2.0, 2.0, 2.0, 2.0, None],
+    ],
+)
+async def test_a_create_whose_connection_is_cut_makes_one_ad(
+    clock: Clock, takes: float, drops: list[float | None], bad_gateway: bool
+) -> None:
+    server = LockingServer(clock, [takes], drops, bad_gateway)
+    async with served(server), client_of(server) as client:
+        created = await client.create_image_ad(REQUEST)
+    assert created.image_ad.id == "ia_0"
+    assert len(server.made) == 1
+
+
+async def test_without_the_lock_in_mind_there_would_be_two(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_lock, "REPEAT_SECONDS", float("inf"))
+    server = LockingServer(clock, [60.0], [31.0, None])
+    async with served(server), client_of(server) as client:
+        await client.create_image_ad(REQUEST)
+    assert len(server.made) == 2
+
+
+@pytest.mark.parametrize("name", ["update_image_ad", "create_design_template", "sync", "brand"])
+async def test_so_it_is_with_all_that_has_a_key(clock: Clock, name: str) -> None:
+    server = LockingServer(clock, [50.0], [31.0, None])
+    async with served(server), client_of(server) as client:
+        match name:
+            case "update_image_ad":
+                await client.update_image_ad("ia_1", {"type": "FRAME"})
+            case "create_design_template":
+                await client.create_design_template("https://example.com/a.png")
+            case "sync":
+                render = FigmaRender(id="ia_1", current_json_tree={}, figma_render_base64="eA==")
+                with pytest.raises(errors.UnreadableAnswerError):
+                    await client.sync_image_ads([render])
+            case _:
+                await client.create_resource(Brand, name="B")
+    assert len(server.made) == 1
+
+
+async def test_asking_again_with_the_key_in_the_same_process_waits_too(clock: Clock) -> None:
+    server = LockingServer(clock, [60.0], [31.0, None])
+    async with served(server), client_of(server) as client:
+        client._max_tries = 1
+        with pytest.raises(errors.APIConnectionError):
+            await client.create_image_ad(REQUEST, idempotency_key="k")
+        again = await client.create_image_ad(REQUEST, idempotency_key="k")
+    assert (again.image_ad.id, len(server.made)) == ("ia_0", 1)
+
+
+async def test_a_key_that_somebody_else_has_just_used_is_left_alone_until_they_are_done(
+    clock: Clock,
+) -> None:
+    server = LockingServer(clock, [60.0], [0.0, None])
+    assert server.answer_to("k", json.dumps(REQUEST.body(), separators=(",", ":")).encode()) is None
+    clock.now += 29
+    async with served(server), client_of(server) as client:
+        again = await client.create_image_ad(REQUEST, idempotency_key="k")
+    assert (again.image_ad.id, len(server.made)) == ("ia_0", 1)
+
+
+async def test_a_key_that_was_used_for_another_body_is_an_error_after_one_wait(
+    clock: Clock,
+) -> None:
+    server = LockingServer(clock, [1.0], [None])
+    server.answer_to("k", b"{}")
+    async with served(server), client_of(server) as client:
+        with pytest.raises(errors.IdempotencyConflictError):
+            await client.create_image_ad(REQUEST, idempotency_key="k")
+    assert len(server.made) == 1
+    assert server.requests == 3
+
+
+async def test_a_conflict_is_a_mistake_and_not_repeated() -> None:
+    async with (
+        scripted([error(409, "CONFLICT", "There is one.")]) as server,
+        StaticAdsLabClient("sal_live_x", server.url, limiter=RateLimiter()) as client,
+    ):
+        with pytest.raises(errors.ConflictError, match="There is one"):
+            await client.create_image_ad(REQUEST)
+    assert len(server.received) == 1
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    takes=st.floats(0.01, 89),
+    tries=st.lists(st.tuples(st.floats(0, 90), st.floats(0, 120)), max_size=8),
+)
+def test_whatever_is_cut_and_whenever_it_is_repeated_one_thing_is_made(
+    takes: float, tries: list[tuple[float, float]]
+) -> None:
+    clock = Clock()
+    server = LockingServer(clock, [takes], [drop for drop, _ in tries] + [None])
+    lock = KeyLock()
+    for _, pause in [*tries, (0, 0)]:
+        clock.now += pause
+        while delay := lock.delay(clock.now):
+            clock.now += delay
+        number = lock.sent(clock.now)
+        reply = server.answer_to("k", b"{}")
+        if reply is not None:
+            lock.ended(number)
+    assert len(server.made) == 1
+
+
+def test_locks_that_hold_nothing_are_forgotten() -> None:
+    clock = Clock()
+    locks = KeyLocks(clock)
+    held = locks.of("held")
+    held.sent(0)
+    for number in range(5_000):
+        locks.of(str(number))
+    assert len(locks._locks) <= 1_002
+    assert locks.of("held") is held
+    clock.now = 91
+    for number in range(5_000):
+        locks.of(str(number))
+    assert locks.of("held") is not held
