@@ -1,7 +1,8 @@
 # Two commands are for everybody: `make demo` and `make test`. Neither needs anything but Python and make.
 
 PY := .venv/bin/python
-# Three workers: each costs its imports and a Prefect server, and some of the tests wait for something.
+# Three workers: each costs its collection and a Prefect server, and some of the tests wait for
+# something.
 PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
 .PHONY: demo test lint unit wheel-test lowest chaos fuzz distributed ui screenshots benchmark \
@@ -26,11 +27,14 @@ unit: .venv/test
 wheel-test: .venv/test
 	$(PY) -m pytest -q -m wheel
 
+# Blocks that are saved, and found again, without a Prefect server of one's own.
+TEMPORARY_SERVER := test_nobody_else_gets_into_the_server_while_a_command_runs
+
 # With the lowest versions that pyproject.toml allows, the tests of what touches them: Prefect's
 # blocks, flows, commands and deployments, pandas and the formats, httpx, fsspec, and the simulator.
 # What old versions warn each other of is not ours to mend.
 lowest: .venv-lowest/made
-	.venv-lowest/bin/python -m pytest -q -n 4 --dist worksteal -p no:cacheprovider \
+	.venv-lowest/bin/python -m pytest -q -n 3 --dist worksteal -o cache_dir=.venv-lowest/cache \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 		-W ignore::FutureWarning -m "not chaos and not distributed and not ui and not wheel" \
 		tests/api/test_client.py tests/api/test_endpoints.py tests/api/test_events.py \
@@ -38,10 +42,12 @@ lowest: .venv-lowest/made
 		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
 		tests/campaign/test_contact_sheet.py tests/simulator/test_catalogue.py \
 		tests/simulator/test_jobs_and_uploads.py \
-		tests/test_bad_input.py tests/test_campaign_flow.py tests/test_command.py \
-		tests/test_credentials.py tests/test_deployments.py tests/test_image_ad_job.py \
-		tests/test_saved_blocks.py \
-		tests/test_tasks.py tests/test_templates_and_revisions.py tests/test_watch.py
+		tests/blocks/test_credentials.py tests/blocks/test_image_ad_job.py \
+		tests/blocks/test_saved_blocks.py tests/deployments/test_deployments.py \
+		tests/flows/test_bad_input.py tests/flows/test_campaign_flow.py \
+		tests/flows/test_command.py tests/flows/test_templates_and_revisions.py \
+		tests/flows/test_watch.py tests/tasks/test_tasks.py \
+		tests/security/test_temporary_server.py::$(TEMPORARY_SERVER)
 
 # Two minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
 chaos: .venv/test

@@ -58,6 +58,7 @@ class _Warm:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
         with FileLock(folder / "warm.lock"):
             self._asking = _connected(folder / "warm") or _started(folder / "warm")
+        # Before whoever started it waits for it, see `_started`.
         atexit.register(self._asking.close)
 
     def fork(self, request: dict[str, Any], streams: list[int]) -> tuple[int, socket.socket]:
@@ -88,7 +89,10 @@ def _connected(place: Path) -> socket.socket | None:
 
 
 def _started(place: Path) -> socket.socket:
-    """A connection to a process that others are forked from, which this one has started."""
+    """A connection to a process that others are forked from, which this one has started.
+
+    This one waits for its end in the end, so that what it took is among what this one took.
+    """
     place.unlink(missing_ok=True)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
@@ -98,15 +102,15 @@ def _started(place: Path) -> socket.socket:
         listener.listen()
         # Before it is there, since without a worker it would end.
         asking.connect(str(place))
-        subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, str(ROOT / "tests" / "warm.py"), str(listener.fileno())],
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             env={**kept, "PYTHONPATH": path},
             pass_fds=[listener.fileno()],
             start_new_session=True,
-            check=True,
         )
+    atexit.register(process.wait)
     assert asking.recv(1), "the process that others are forked from did not start"
     return asking
 

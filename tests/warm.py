@@ -28,11 +28,13 @@ HELLO = b"!"
 """What a worker is told once this one is there."""
 
 HEAVY = (
+    "anyio._backends._asyncio",
     "asyncio",
     "httpx_sse",
     "openpyxl",
     "pandas",
-    "PIL.Image",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
     "prefect",
     "prefect.artifacts",
     "prefect.cli",
@@ -48,6 +50,7 @@ HEAVY = (
     "prefect.runner",
     "prefect.server.api.server",
     "prefect.task_engine",
+    "prefect.utilities.visualization",
     "rich.progress",
     "uvicorn",
 )
@@ -208,10 +211,6 @@ def _read_settings_anew() -> None:
 
 if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
-    # Nobody waits for this one: it ends when its workers have.
-    if os.fork():
-        os._exit(0)
-    os.setsid()
     import_all()
     wanted = serve(listening)
     if wanted is not None:

@@ -443,7 +443,7 @@ def test_a_killed_run_leaves_its_reservation_and_the_limit_holds(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
     put(tmp_path, a="1234", b="12")
-    with SimulatorServer(speed=1, rate_limit=10_000, answer_seconds=0.5) as simulator:
+    with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
         options = ["--settle-seconds", "0", "--max-spend-per-day-usd", "5"]
         process = start("flows/inbox.py", str(tmp_path), *options, env={**prefect_server, **key})

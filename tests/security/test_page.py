@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect_staticadslab import bounds
 from tests.conftest import ROOT
-from tests.documentation import Page
+from tests.documentation.pages import Page
 
 PAGE = Page("docs/security.md")
 ATTACKS = ROOT / "tests" / "security"

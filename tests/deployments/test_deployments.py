@@ -101,16 +101,17 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
     tmp_path: Path, simulator: SimulatorServer
 ) -> None:
     api = simulator.api
-    api.settings = replace(api.settings, answer_seconds=1)
     output = str(tmp_path / "out.csv")
-    # Far more than can be created until the runner hears of it, also on a busy machine.
+    # Far more than can be created until the runner hears of it: sixteen each five seconds.
     spreadsheet = write_campaign(tmp_path, *map(str, range(600)))
+    api.settings = replace(api.settings, answer_seconds=1)
     parameters = {"spreadsheet": spreadsheet, "output": output, "max_spend_usd": 600}
     async with get_client() as client:
         run = await asyncio.to_thread(triggered, timeout=0, **parameters)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(api.jobs) < 10:
                 await asyncio.sleep(0.1)
+            api.settings = replace(api.settings, answer_seconds=5)
             await client.set_flow_run_state(run.id, Cancelling())
             while not (state := (await client.read_flow_run(run.id)).state) or not state.is_final():
                 await asyncio.sleep(0.2)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import prefect_staticadslab
-from tests.documentation import Page
+from tests.documentation.pages import Page
 from tests.processes import run
 
 REFERENCE = Page("docs/reference.md")

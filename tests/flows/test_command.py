@@ -20,7 +20,8 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import QUICK_SERVER, ROOT, without_settings, write_campaign
-from tests.processes import Ended, can_make_small_disks, ended, start, until
+from tests.gate import closed_gate
+from tests.processes import Ended, can_make_small_disks, ended, start, start_program, until
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
 
@@ -255,12 +256,16 @@ def test_a_rejected_key_ends_with_2_and_nothing_is_created(
 def test_an_interrupted_command_records_everything(
     tmp_path: Path, prefect_server: dict[str, str], number: signal.Signals
 ) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        closed_gate(simulator, after=10) as gate,
+    ):
         place = write_campaign(tmp_path, *map(str, range(130)))
         arguments = [place, str(tmp_path / "out.csv"), "--yes"]
         process = command(arguments, prefect_server, simulator)
         until(lambda: len(simulator.api.jobs) >= 10, process)
         process.send_signal(number)
+        gate.set()
         status, _, err = finished(process)
         assert status == 130
         assert "The same command goes on" in err
@@ -277,11 +282,15 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     (tmp_path / "prefect").mkdir()
     shutil.copy(prefect_database, tmp_path / "prefect" / "prefect.db")
     alone = {**without_settings(), **QUICK_SERVER, "PREFECT_HOME": str(tmp_path / "prefect")}
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        closed_gate(simulator, after=10) as gate,
+    ):
         place = write_campaign(tmp_path, *map(str, range(130)))
         process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)
         until(lambda: len(simulator.api.jobs) >= 10, process)
         os.killpg(process.pid, signal.SIGINT)
+        gate.set()
         status, out, err = ended(process)
         assert status == 130, out + err
         assert "The same command goes on" in err
@@ -292,11 +301,15 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        closed_gate(simulator, after=12) as gate,
+    ):
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
         until(lambda: len(simulator.api.jobs) >= 12, process)
         process.kill()
+        gate.set()
         process.communicate()
         monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
@@ -356,7 +369,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     script = f"""
         cd {tmp_path}/disk && mount -t tmpfs -o size=1M tmpfs . && cd {ROOT}
         (until grep -q ia_ {tmp_path}/disk/out.csv; do sleep 0.05; done
-         head -c 2M /dev/zero > {tmp_path}/disk/ballast) 2>/dev/null &
+         head -c 2M /dev/zero > {tmp_path}/disk/ballast; touch {tmp_path}/saved/full) 2>/dev/null &
         "$@"
         status=$?
         cp {tmp_path}/disk/out.csv {tmp_path}/saved/
@@ -368,17 +381,16 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         "checkpoints.CHECKPOINT_SECONDS = 0.2; "
         "from flows.campaign import main; raise SystemExit(main())"
     )
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator,
+        closed_gate(simulator, after=60) as gate,
+    ):
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-        process = subprocess.Popen(
-            [*run, place, f"{tmp_path}/disk/out.csv", "--yes"],
-            cwd=ROOT,
-            env=prefect_server | key,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        run += [place, f"{tmp_path}/disk/out.csv", "--yes"]
+        process = start_program(*run, env=prefect_server | key)
+        until((tmp_path / "saved" / "full").exists, process)
+        gate.set()
         status, out, err = finished(process)
         assert status == 1
         assert "no space left on device" in err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.documentation import Page
+from tests.documentation.pages import Page
 
 VARIABLE = "\N{REPLACEMENT CHARACTER}"
 """Stands for whatever is filled in."""

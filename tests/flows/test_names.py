@@ -21,8 +21,9 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write
 from tests.conftest import ROOT
+from tests.flows.test_command import command, table
+from tests.gate import closed_gate
 from tests.processes import until
-from tests.test_command import command, table
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")
@@ -191,12 +192,16 @@ def test_a_simulation_of_names_is_not_mixed_into_real_ads(
 def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        closed_gate(simulator, after=12) as gate,
+    ):
         rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
         arguments = [write(tmp_path, *rows), str(tmp_path / "out.csv")]
         process = command(arguments, prefect_server, simulator)
         until(lambda: len(simulator.api.jobs) >= 12, process)
         process.kill()
+        gate.set()
         process.communicate()
         rows = [("HARBOR ROAST", *row[1:]) for row in reversed(rows)]
         write(tmp_path, *rows)

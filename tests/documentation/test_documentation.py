@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
-from tests.documentation import PAGES, Command, Fence, fenced
+from tests.documentation.pages import PAGES, Command, Fence, fenced
 from tests.processes import Ended, run, run_program
 
 LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py", "mermaid"}

@@ -26,11 +26,12 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_settings
 
 from flows.inbox import inbox, main
-from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import Ended, ended, start, until
@@ -52,13 +53,21 @@ def simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def slow_simulator() -> Iterator[SimulatorServer]:
-    """One that is still busy when somebody interrupts."""
-    with SimulatorServer(speed=30, rate_limit=10_000) as server:
+    """One whose jobs take minutes, so that it is still busy when somebody interrupts."""
+    with SimulatorServer(speed=0.1, rate_limit=10_000) as server:
         yield server
 
 
-AT_ONCE = 6.0
-"""Runs that wait for the same files look at the same moment, before either has written a table."""
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs both look before either begins, and so before either has written a table."""
+    both = asyncio.Barrier(2)
+
+    async def meet(client: StaticAdsLabClient) -> None:
+        await both.wait()
+        await check_key(client)
+
+    monkeypatch.setattr("flows.inbox.check_key", meet)
 
 
 def rows(*prompts: str) -> str:
@@ -174,14 +183,14 @@ async def test_what_became_of_each_spreadsheet_is_an_artifact(
     assert "| **bad.csv** | Row 2: This looks like the header." in str(kept.data)
 
 
+@pytest.mark.usefixtures("together")
 async def test_two_runs_at_once_make_each_ad_once(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
     (tmp_path / "one.csv").write_text(rows("a", "a", "b"))
     (tmp_path / "two.csv").write_text(rows("a", "SIMULATE_ONE_FAILURE"))
-    both = [run(tmp_path, credentials, settle_seconds=AT_ONCE) for _ in range(2)]
+    both = [run(tmp_path, credentials) for _ in range(2)]
     for state in await asyncio.gather(*both):
-        # On a busy machine one may come too late to meet the other everywhere.
         assert state.is_completed(), state
     assert statuses(tmp_path / "one-results.csv") == ["completed"] * 3
     assert statuses(tmp_path / "two-results.csv") == ["completed"] * 2
@@ -218,6 +227,7 @@ async def test_midnight_begins_no_new_table_and_pays_nothing_again(
     assert len(simulator.api.jobs) == 3
 
 
+@pytest.mark.usefixtures("together")
 async def test_two_runs_on_both_sides_of_midnight_make_each_ad_once(
     tmp_path: Path,
     credentials: StaticAdsLabCredentials,
@@ -227,8 +237,7 @@ async def test_two_runs_on_both_sides_of_midnight_make_each_ad_once(
     (tmp_path / "summer.csv").write_text(rows("a", "b"))
     moments = iter((datetime(2026, 11, 25, 23, 59, tzinfo=UTC), datetime(2026, 11, 26, tzinfo=UTC)))
     monkeypatch.setitem(flow_run.FIELDS, "scheduled_start_time", lambda: next(moments))
-    options = {"results": "{name} {date}.{ending}", "settle_seconds": AT_ONCE}
-    both = [run(tmp_path, credentials, **options) for _ in range(2)]
+    both = [run(tmp_path, credentials, results="{name} {date}.{ending}") for _ in range(2)]
     assert all(state.is_completed() for state in await asyncio.gather(*both))
     assert {"summer 2026-11-25.csv", "summer 2026-11-26.csv"} <= names(tmp_path)
     assert len(simulator.api.jobs) == 2
@@ -370,10 +379,13 @@ def test_what_is_ended_in_the_middle_goes_on_the_next_time(
     until(lambda: len(slow_simulator.api.jobs) >= 3, process)
     process.send_signal(how)
     assert ended(process).status == (130 if how is signal.SIGINT else -9)
-    assert len(slow_simulator.api.jobs) == 3
+    api = slow_simulator.api
+    assert len(api.jobs) == 3
+    api.age(3600)
+    api.settings = replace(api.settings, speed=300)
     (tmp_path / "one.csv").write_text(rows("a", "b", "c"))
     status, out, _ = finished(command(tmp_path, prefect_server, slow_simulator))
-    assert (status, len(slow_simulator.api.jobs)) == (0, 5), out
+    assert (status, len(api.jobs)) == (0, 5), out
 
 
 def test_a_simulation_is_forgotten_by_real_runs(

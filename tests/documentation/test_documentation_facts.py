@@ -15,7 +15,7 @@ from prefect_staticadslab.contract.__main__ import _parser as contract_parser
 from prefect_staticadslab.orchestration.reporting import events
 from prefect_staticadslab.simulator.__main__ import main as simulate
 from tests.conftest import ROOT
-from tests.documentation import PAGE_AT, PAGES, Page
+from tests.documentation.pages import PAGE_AT, PAGES, Page
 
 PAGE_OF = {"design_templates": "templates", "catalog": "catalogue", "download": "pictures"}
 """The page of a flow that is called otherwise."""

@@ -23,8 +23,8 @@ from prefect_staticadslab import (
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.simulator import SimulatorServer
+from tests.blocks.test_credentials import logo_url
 from tests.conftest import simulated_ids
-from tests.test_credentials import logo_url
 
 __all__ = ["logo_url"]
 

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import ROOT, write_campaign
-from tests.documentation import Page
+from tests.documentation.pages import Page
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
+from tests.gate import closed_gate
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -323,16 +323,17 @@ async def test_thousands_of_mistakes_are_told_in_a_message_of_bounded_length(
 async def test_a_run_that_is_interrupted_tells_how_far_it_came(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
-    simulator.api.settings = replace(simulator.api.settings, answer_seconds=0.5)
     place = write_campaign(tmp_path, *map(str, range(100)))
     output = str(tmp_path / "out.csv")
-    run = asyncio.create_task(ran(campaign, place, output, credentials, max_spend_usd=100))
-    async with asyncio.timeout(600):
-        while not simulator.api.jobs:
-            await asyncio.sleep(0.05)
-    run.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await run
+    with closed_gate(simulator, after=1) as gate:
+        run = asyncio.create_task(ran(campaign, place, output, credentials, max_spend_usd=100))
+        async with asyncio.timeout(600):
+            while not simulator.api.jobs:
+                await asyncio.sleep(0.05)
+        run.cancel()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await run
     key = f"{artifact_key_base('campaign', storage.canonical(output))}-summary"
     async with get_client() as client:
         (summary,) = await client.read_artifacts(
