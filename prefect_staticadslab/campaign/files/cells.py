@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, MINYEAR, date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -26,11 +26,35 @@ FIRST_ROW: Final = 2
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file was written, so that its result table can be written alike."""
+    """How a spreadsheet was written, so that its result table can be written alike.
+
+    Attributes:
+        delimiter: Between the cells of a text file.
+        byte_order_mark: Whether a text file begins with one, for Excel.
+        line_end: At the end of a text file's lines.
+        column_widths: Of a workbook's columns whose width somebody chose: the column's name and its
+            width in characters, as Excel counts it.
+    """
 
     delimiter: str = ","
     byte_order_mark: bool = False
     line_end: str = "\n"
+    column_widths: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class FormattedValue:
+    """A workbook's number, date or time, with how its cell shows it.
+
+    Attributes:
+        value: What a spreadsheet program computes with.
+        text: What the cell shows.
+        number_format: The cell's format, as Excel writes it: `0.00%`.
+    """
+
+    value: int | float | date | time | timedelta
+    text: str
+    number_format: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +64,16 @@ class Spreadsheet:
     Attributes:
         frame: One line per row that is not blank; dtype `object`, blank cells are "" or None.
         row_numbers: For each line of `frame`, its number in a spreadsheet program.
-        dialect: How it was written, if it was text.
+        dialect: How it was written.
+        notes: What was chosen in reading it, such as a sheet or an encoding: a sentence each.
+        hidden_rows: How many of its rows a spreadsheet program hides.
     """
 
     frame: pd.DataFrame
     row_numbers: tuple[int, ...]
     dialect: Dialect = field(default_factory=Dialect)
+    notes: tuple[str, ...] = ()
+    hidden_rows: int = 0
 
 
 def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
@@ -121,6 +149,8 @@ def cell_text(value: Any) -> str:
     """
     if is_blank(value):
         return ""
+    if isinstance(value, FormattedValue):
+        value = value.text
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
