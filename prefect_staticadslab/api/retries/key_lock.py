@@ -104,8 +104,8 @@ class KeyLock:
 class KeyLocks:
     """The locks of one API key; what was sent may be asked for again from elsewhere."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.monotonic
         self._locks: dict[str, KeyLock] = {}
         self._guard = threading.Lock()
 

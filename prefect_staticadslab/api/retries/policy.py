@@ -55,12 +55,12 @@ class RetryPolicy:
         *,
         key_lock: KeyLock | None = None,
         upload_seconds: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._left = max_tries - 1
         self._key_lock = key_lock
         self._upload_seconds = upload_seconds
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._number: int | None = None
         self._silent_since: float | None = None
         self._refused_since: float | None = None

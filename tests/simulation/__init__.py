@@ -1,0 +1,1 @@
+"""A world in one process: time, chance, network, disk and API are decided by one seed."""

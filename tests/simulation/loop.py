@@ -1,0 +1,117 @@
+"""An event loop on virtual time, which runs nothing of processes that are dead."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import selectors
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+from tests.simulation.clock import Clock
+from tests.simulation.process import Killed, Process, current
+
+
+class StuckError(Exception):
+    """Nothing will ever happen again, and something is waited for."""
+
+
+class _NoSelector(selectors.SelectSelector):
+    """Finds nothing to read, and lets virtual time pass instead of waiting."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise StuckError
+        self._clock.move_to(self._clock.now + timeout)
+        return []
+
+
+class _Ready(deque[asyncio.Handle]):
+    """What is to be run next. Handles of dead processes are kept, and not run: what is collected
+    as garbage would run its `finally` blocks."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.remains: list[asyncio.Handle] = []
+        self._nothing = asyncio.Handle(lambda: None, (), loop)
+        self._nothing.cancel()
+
+    def popleft(self) -> asyncio.Handle:
+        handle = super().popleft()
+        process = handle._context.get(current)  # type: ignore[attr-defined]
+        if process is None or not process.is_dead:
+            return handle
+        self.remains.append(handle)
+        return self._nothing
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Runs on a clock that jumps to whatever is due next.
+
+    Args:
+        clock: The clock.
+        thread_seconds: Draws how long a function takes that is run in a thread.
+    """
+
+    def __init__(self, clock: Clock, thread_seconds: Callable[[], float]) -> None:
+        super().__init__(_NoSelector(clock))
+        self._clock = clock
+        self._thread_seconds = thread_seconds
+        self._ready = _Ready(self)
+        self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
+        self.set_task_factory(self._new_task)
+        self.set_exception_handler(lambda loop, context: None)
+
+    def _new_task(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        context = options.get("context")
+        process = current.get() if context is None else context.get(current)
+        if process is not None:
+            self._begun.append((process, task, coroutine))
+        return task
+
+    def bury(self) -> None:
+        """Takes apart what is left of dead processes, while nothing that it does has an effect."""
+        # What `finally` blocks await will never come, and Python complains of that.
+        with patch.object(sys, "unraisablehook", lambda error: None):
+            for process, task, coroutine in reversed(self._begun):
+                if process.is_dead and not task.done():
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    with contextlib.suppress(BaseException):
+                        coroutine.close()
+            self._begun.clear()
+            self._ready.remains.clear()
+
+    def time(self) -> float:
+        """The virtual time."""
+        return self._clock.now
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, function: Callable[..., Any], *arguments: Any
+    ) -> asyncio.Future[Any]:
+        """Runs a function at once, a moment later, and without a thread."""
+        result: asyncio.Future[Any] = self.create_future()
+
+        def run() -> None:
+            try:
+                value = function(*arguments)
+            except Killed:
+                return
+            except BaseException as error:
+                if not result.done():
+                    result.set_exception(error)
+            else:
+                if not result.done():
+                    result.set_result(value)
+
+        self.call_later(self._thread_seconds(), run)
+        return result

@@ -1,0 +1,209 @@
+"""The way to the API and back, with all that can happen to a request on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import httpx
+
+from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from tests.simulation.process import Killed, Process, current
+
+PROXY_PAGE: Final = b"<html><body>502 Bad Gateway</body></html>"
+
+
+class Fault(StrEnum):
+    """What can happen to a request."""
+
+    LOST = "lost on its way"
+    UNANSWERED = "carried out, and its answer lost"
+    CUT = "carried out, and its answer cut in the middle"
+    GATEWAY = "answered by a proxy, and carried out all the same"
+    REFUSED = "refused with 429"
+    BROKEN = "answered with 500"
+    AWAY = "answered with 503"
+    LATE = "carried out after 34 s"
+    VERY_LATE = "carried out after 70 s"
+
+
+LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0}
+_STATUSES: Final = {Fault.REFUSED: 429, Fault.BROKEN: 500, Fault.AWAY: 503}
+_CODES: Final = {
+    Fault.REFUSED: "RATE_LIMIT_EXCEEDED",
+    Fault.BROKEN: "INTERNAL_ERROR",
+    Fault.AWAY: "SERVICE_UNAVAILABLE",
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request as it left a process."""
+
+    moment: float
+    process: str
+    method: str
+    path: str
+    key: str
+    body: bytes
+
+
+class Network(httpx.AsyncBaseTransport):
+    """Carries the requests of all processes to the one API.
+
+    Args:
+        api: The API.
+        log: Where to say what happens.
+        chance: Draws how long a way takes.
+        fault: What happens to a request of this method and path; None for nothing.
+
+    Attributes:
+        sent: All requests, in the order in which they left.
+        counts: How many answers had which status, and how many requests met with what.
+        bodies: What was sent with each idempotency key.
+    """
+
+    def __init__(
+        self,
+        api: SimulatedAPI,
+        log: Callable[[str], None],
+        chance: random.Random,
+        fault: Callable[[str, str], Fault | None],
+    ) -> None:
+        self.sent: list[Sent] = []
+        self.counts: Counter[str] = Counter()
+        self.bodies: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._api = api
+        self._app = make_app(api)
+        self._log = log
+        self._chance = chance
+        self._fault = fault
+        self._world = contextvars.Context()
+        self._work: set[asyncio.Task[httpx.Response]] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carries one request; see `httpx.AsyncBaseTransport`."""
+        process = current.get()
+        assert process is not None
+        body = request.content
+        what = f"{request.method} {request.url.raw_path.decode()}"
+        await _reach(process, f"sends {what}")
+        sent = Sent(
+            asyncio.get_running_loop().time(),
+            process.name,
+            request.method,
+            request.url.path,
+            request.headers.get("idempotency-key", ""),
+            body,
+        )
+        self.sent.append(sent)
+        if sent.key:
+            self.bodies[sent.key].add(body)
+        fault = self._fault(request.method, request.url.path)
+        if fault is not None:
+            self.counts[fault] += 1
+            self._log(f"  {what} is {fault}")
+        await asyncio.sleep(self._way())
+        if fault is Fault.LOST:
+            raise httpx.ReadError("lost", request=request)
+        if fault in _STATUSES:
+            return _refusal(fault, request)
+        work = asyncio.get_running_loop().create_task(
+            self._carry_out(request, body, LATE_SECONDS.get(fault, 0.0)), context=self._world
+        )
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
+        if fault is Fault.GATEWAY:
+            return httpx.Response(
+                502, headers={"content-type": "text/html"}, content=PROXY_PAGE, request=request
+            )
+        response = await self._within(request, work)
+        await asyncio.sleep(self._way())
+        if fault is Fault.UNANSWERED:
+            raise httpx.ReadError("lost", request=request)
+        if fault is Fault.CUT:
+            raise httpx.RemoteProtocolError("cut", request=request)
+        await _reach(process, f"has {response.status_code} for {what}")
+        self.counts[str(response.status_code)] += 1
+        return response
+
+    async def _within(
+        self, request: httpx.Request, work: asyncio.Task[httpx.Response]
+    ) -> httpx.Response:
+        """The answer, if it comes before the client's time-out for reading."""
+        seconds = request.extensions["timeout"]["read"]
+        done, _ = await asyncio.wait({work}, timeout=seconds)
+        if not done:
+            raise httpx.ReadTimeout("silence", request=request)
+        return work.result()
+
+    def _way(self) -> float:
+        return self._chance.uniform(0.002, 0.2)
+
+    async def _carry_out(
+        self, request: httpx.Request, body: bytes, late_seconds: float
+    ) -> httpx.Response:
+        if late_seconds and request.method == "POST":
+            self._api.slow_answers.order(late_seconds, 1)
+        return await _answer(self._app, request, body)
+
+
+async def _reach(process: Process, what: str) -> None:
+    """Reaches a point of I/O; what dies there waits forever."""
+    try:
+        process.reach(what)
+    except Killed:
+        await asyncio.get_running_loop().create_future()
+
+
+def _refusal(fault: Fault, request: httpx.Request) -> httpx.Response:
+    error = {"code": _CODES[fault], "message": "As the seed has it."}
+    headers = {"retry-after": "1"} if fault is Fault.REFUSED else {}
+    return httpx.Response(
+        _STATUSES[fault],
+        json={"success": False, "error": error},
+        headers=headers,
+        request=request,
+    )
+
+
+async def _answer(app: Any, request: httpx.Request, body: bytes) -> httpx.Response:
+    """What the simulator's application answers."""
+    status = 0
+    headers: list[tuple[bytes, bytes]] = []
+    pieces: list[bytes] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            headers.extend(message["headers"])
+        else:
+            pieces.append(message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "server": (request.url.host, 443),
+        "client": ("client", 1),
+        "root_path": "",
+    }
+    await app(scope, receive, send)
+    return httpx.Response(status, headers=headers, content=b"".join(pieces), request=request)
