@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"Port {given.port} cannot be had: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
+    server.listen()
     print("Static Ads Lab SIMULATOR: no ad is real, and nothing is billed.", flush=True)  # noqa: T201
     print(f"Key: {SIMULATOR_API_KEY}. Stop it with Ctrl-C.", flush=True)  # noqa: T201
     print(server.url, flush=True)  # noqa: T201

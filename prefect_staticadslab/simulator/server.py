@@ -50,7 +50,7 @@ class SimulatorServer:
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     def __enter__(self) -> Self:
-        self._socket.listen(2048)
+        self.listen()
         self._thread.start()
         return self
 
@@ -64,9 +64,13 @@ class SimulatorServer:
         self._thread.join(timeout=5)
         self._socket.close()
 
+    def listen(self) -> None:
+        """Lets connections wait from now on; before, they are refused."""
+        self._socket.listen(2048)
+
     def serve_forever(self) -> None:
         """Runs it in this thread, until it is interrupted."""
-        self._socket.listen(2048)
+        self.listen()
         self._run()
 
     def _run(self) -> None:
