@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -141,6 +142,17 @@ class Transport:
     def now(self) -> datetime:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
         return datetime.now(UTC) + self.clock_ahead
+
+    def sent_elsewhere(self, idempotency_key: str, *, first: float, last: float) -> None:
+        """Says that another process may have sent requests with this key, and had no answer.
+
+        Args:
+            idempotency_key: The key.
+            first: How many seconds ago it sent the first one, at the most.
+            last: How many seconds ago it sent the last one, at the least.
+        """
+        now = time.monotonic()
+        self._key_locks.of(idempotency_key).sent_elsewhere(now - first, now - last)
 
     async def aclose(self) -> None:
         """Closes the connections."""

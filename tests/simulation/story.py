@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tests.conftest import simulated_ids
+from tests.simulation.clock import BEGINNING
 from tests.simulation.process import End, Process
 from tests.simulation.world import World
 
@@ -36,6 +37,7 @@ class Story:
     def __post_init__(self) -> None:
         self.spreadsheet = self.world.folder / "in.csv"
         self.output = self.world.folder / "out.csv"
+        self.moves = 0
 
     def run(self, *ends: Mapping[int, End]) -> list[Process]:
         """Runs the campaign in so many processes side by side, each ended so."""
@@ -45,6 +47,20 @@ class Story:
         if self.world.clock.now - began > LONGEST_RUN_SECONDS:
             self.violations.append(f"a run took {self.world.clock.now - began:.0f} s")
         return processes
+
+    def move_table(self) -> None:
+        """Moves the table to another name, as people do."""
+        if self.output.exists():
+            self.moves += 1
+            self.output = self.output.rename(self.output.with_name(f"out-{self.moves}.csv"))
+
+    def is_settled(self) -> bool:
+        """Whether there is nothing left to do: the rows are completed, and what is gone has ended."""
+        table = self.table()
+        wanted, gone = table[: len(self.rows)], table[len(self.rows) :]
+        return all(row["status"] == "completed" for row in wanted) and not any(
+            row["status"] in ("processing", "submitting") for row in gone
+        )
 
     def table(self) -> list[Row]:
         """The result table."""
@@ -57,8 +73,6 @@ class Story:
         """What is wrong at the end, when every row should be completed."""
         world, wrong = self.world, list(self.violations)
         moment = world.clock.now + 10_000.0
-        from tests.simulation.clock import BEGINNING
-
         ads = {i: job.resource(BEGINNING + moment) for i, job in world.api.jobs.items()}
         paid = {i for i, ad in ads.items() if ad["status"] != "failed"}
         table = self.table()

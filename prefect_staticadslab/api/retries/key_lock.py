@@ -74,6 +74,16 @@ class KeyLock:
         self._open[self._number] = (now, now + upload_seconds + WORK_SECONDS)
         return self._number
 
+    def sent_elsewhere(self, first: float, last: float) -> None:
+        """Another process may have sent requests with this key, and none is known to have ended.
+
+        Args:
+            first: When it sent the first one, at the earliest.
+            last: When it sent the last one, at the latest.
+        """
+        self._number += 1
+        self._open[self._number] = (first, last + WORK_SECONDS)
+
     def ended(self, number: int) -> None:
         """The API has answered this request, or never had it."""
         self._open.pop(number, None)

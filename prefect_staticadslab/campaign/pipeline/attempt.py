@@ -7,6 +7,7 @@ an error, a cancellation, or what another run wrote down. What an attempt then k
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,7 +27,7 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import Job
-from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS
+from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import ended, held_message, with_job
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import (
@@ -202,26 +203,39 @@ class Attempt:
             return now - first <= TRUSTED_LIFETIME
         return now - asked_at <= SENT_WITHIN
 
+    def sent_elsewhere(self, now: datetime) -> float | None:
+        """For how many seconds another run may have been sending it, at the most; None if none has.
+
+        Its mark is older than what it sent, and a run that goes on with it marks it anew: so what
+        counts is when its key was first used.
+        """
+        is_known = self.plan.persisted_elsewhere or self.sends > 0
+        if not self.may_exist_from_before or is_known or self._is_long_done(now):
+            return None
+        first = self.state.submitted_at
+        return math.inf if first is None else max(0.0, (now - first).total_seconds())
+
     def seconds_until_safe(self, now: datetime, since: float, work_seconds: float) -> float:
         """How long to wait before it is sent for the first time in this run.
 
         Another run may have sent it a moment ago, and been killed: the API may still be working on
-        it when its lock on the idempotency key has lapsed. When it was sent is not known, only
-        when it was marked, and that it was before this run knew of it.
+        it when its lock on the idempotency key has lapsed. When it was sent last is not known, only
+        that it was before this run knew of it.
 
         Args:
             now: The time, by the API's clock.
             since: For how many seconds this run has known of it.
             work_seconds: How long the API may work on a create; see `key_lock.WORK_SECONDS`.
         """
-        if not self.may_exist_from_before or self.sends or self.plan.persisted_elsewhere:
+        age = self.sent_elsewhere(now)
+        if age is None or age < REPEAT_SECONDS:
             return 0.0
-        if self._marked_at is not None:
-            age = now - self._marked_at
-            is_locked = age < timedelta(seconds=REPEAT_SECONDS)
-            if is_locked or age > SENT_WITHIN + timedelta(seconds=work_seconds):
-                return 0.0
         return max(0.0, work_seconds - since)
+
+    def _is_long_done(self, now: datetime) -> bool:
+        """Whether the API has done with all that was sent under its mark."""
+        marked = self._marked_at
+        return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
 
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""

@@ -91,11 +91,10 @@ class _Chunk:
         self._sending: set[asyncio.Task[None]] = set()
         self._wound_up = False
         self._unrecorded: str | None = None
-        self._began = 0.0
+        self._known_at: dict[int, float] = {}
         self._created: dict[int, asyncio.Event] = {}
 
     async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
-        self._began = asyncio.get_running_loop().time()
         attempts = [Attempt(plan) for plan in planned]
         to_create = [attempt for attempt in attempts if attempt.needs_create]
         self._created = {attempt.position: asyncio.Event() for attempt in to_create}
@@ -151,6 +150,8 @@ class _Chunk:
         else:
             for attempt in attempts:
                 attempt.learn(known[attempt.position])
+        now = asyncio.get_running_loop().time()
+        self._known_at |= {attempt.position: now for attempt in attempts}
 
     async def _finish(self, attempt: Attempt) -> None:
         """Takes one job as far as it goes."""
@@ -176,11 +177,15 @@ class _Chunk:
 
     async def _until_safe(self, attempt: Attempt) -> None:
         """Waits until the API has done with what a run that was killed may have sent."""
+        client, loop = self._session.client, asyncio.get_running_loop()
+        known_at = self._known_at[attempt.position]
+        first = attempt.sent_elsewhere(client.now())
+        if first is not None:
+            last = loop.time() - known_at
+            client.sent_elsewhere(attempt.idempotency_key, first=first, last=last)
         while not self._is_stopped:
             delay = attempt.seconds_until_safe(
-                self._session.client.now(),
-                asyncio.get_running_loop().time() - self._began,
-                self._session.timing.work_seconds,
+                client.now(), loop.time() - known_at, self._session.timing.work_seconds
             )
             if not delay:
                 return
