@@ -144,13 +144,8 @@ class Transport:
         return datetime.now(UTC) + self.clock_ahead
 
     def sent_elsewhere(self, idempotency_key: str, *, first: float, last: float) -> None:
-        """Says that another process may have sent requests with this key, and had no answer.
-
-        Args:
-            idempotency_key: The key.
-            first: How many seconds ago it sent the first one, at the most.
-            last: How many seconds ago it sent the last one, at the least.
-        """
+        """Says that another process may have sent requests with this key, and had no answer: the
+        first at most so many seconds ago, and the last at least so many."""
         now = time.monotonic()
         self._key_locks.of(idempotency_key).sent_elsewhere(now - first, now - last)
 

@@ -286,3 +286,15 @@ def test_locks_that_hold_nothing_are_forgotten() -> None:
     for number in range(5_000):
         locks.of(str(number))
     assert locks.of("held") is not held
+
+
+def test_what_another_process_may_have_sent_counts_like_what_this_one_sent() -> None:
+    lock = KeyLock()
+    lock.sent_elsewhere(first=-20.0, last=-3.0)
+    assert lock.delay(4.0) == 0.0
+    number = lock.sent(4.0)
+    assert lock.delay(5.0) == 89.0, "the lock lapses 30 s after the first one was sent"
+    lock.ended(number)
+    assert lock.is_explained(5.0)
+    assert lock.delay(5.0) == 82.0
+    assert lock.delay(87.0) == 0.0

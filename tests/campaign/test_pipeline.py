@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -315,6 +315,21 @@ def test_what_another_run_may_have_sent_waits_until_the_api_has_done_with_it(
     assert attempt.seconds_until_safe(now, 90, work_seconds=90) == 0
     attempt.sends = 1
     assert attempt.seconds_until_safe(now, 10, work_seconds=90) == 0
+
+
+@pytest.mark.parametrize(("first_used", "waits"), [(20, 0.0), (26, 80.0), (34, 80.0), (600, 80.0)])
+def test_a_lock_counts_from_the_first_use_of_a_key_whoever_has_marked_it_anew(
+    make_request: MakeRequest, first_used: float, waits: float
+) -> None:
+    now = datetime.now(UTC)
+    marked = replace(
+        sent_at(now - timedelta(seconds=3), "aa" * 8),
+        submitted_at=now - timedelta(seconds=first_used),
+    )
+    attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
+    attempt.begin(now, "aa" * 8)
+    assert attempt.sent_elsewhere(now) == first_used
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
 
 
 async def test_whatever_a_message_holds_a_table_can_hold_it(make_request: MakeRequest) -> None:

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     for fate in failed[:5]:
         print(f"\nseed {fate.seed}:", *fate.violations, sep="\n  ", file=sys.stderr)
         print("\n".join(fate.trace[-200:] if len(seeds) > 1 else fate.trace), file=sys.stderr)
-    if len(failed) > 5:  # noqa: PLR2004
+    if len(failed) > 5:
         print("further seeds:", *(fate.seed for fate in failed[5:]), file=sys.stderr)
     return 1 if failed else 0
 

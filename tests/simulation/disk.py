@@ -12,7 +12,7 @@ from unittest.mock import patch
 from prefect_staticadslab.campaign.files import local_files
 from tests.simulation.process import Killed, current
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that is made below it has a name of its own
+IN_MEMORY = Path("/dev/shm")
 
 
 @contextmanager

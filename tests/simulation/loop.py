@@ -85,7 +85,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         with patch.object(sys, "unraisablehook", lambda error: None):
             for process, task, coroutine in reversed(self._begun):
                 if process.is_dead and not task.done():
-                    task._log_destroy_pending = False  # type: ignore[attr-defined]
+                    task._log_destroy_pending = False
                     with contextlib.suppress(BaseException):
                         coroutine.close()
             self._begun.clear()

@@ -116,7 +116,8 @@ class Network(httpx.AsyncBaseTransport):
         if fault in _STATUSES:
             return _refusal(fault, request)
         work = asyncio.get_running_loop().create_task(
-            self._carry_out(request, body, LATE_SECONDS.get(fault, 0.0)), context=self._world
+            self._carry_out(request, body, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
+            context=self._world,
         )
         self._work.add(work)
         work.add_done_callback(self._work.discard)

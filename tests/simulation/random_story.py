@@ -71,11 +71,13 @@ def live(seed: str, *, most_rows: int = 30) -> Fate:
 
 
 def _run(story: Story, chance: random.Random, in_danger: bool, counts: Counter[str]) -> None:
-    together = 2 if in_danger and chance.random() < 0.25 else 1  # noqa: PLR2004
+    together = 2 if in_danger and chance.random() < 0.25 else 1
     ends: list[dict[int, End]] = []
     for _ in range(together):
-        ended = in_danger and chance.random() < 0.8  # noqa: PLR2004
-        ends.append({int(chance.expovariate(1 / 25)) + 1: chance.choice(tuple(End))} if ended else {})
+        ended = in_danger and chance.random() < 0.8
+        ends.append(
+            {int(chance.expovariate(1 / 25)) + 1: chance.choice(tuple(End))} if ended else {}
+        )
     counts["runs"] += together
     for process in story.run(*ends):
         counts["kills"] += process.is_dead
@@ -91,6 +93,6 @@ def _edit(story: Story, chance: random.Random, number: int, counts: Counter[str]
         lambda: chance.choice(rows).update(prompt=f"edited {number}"),
         story.move_table,
     ]
-    if chance.random() < 0.6:  # noqa: PLR2004
+    if chance.random() < 0.6:
         chance.choice(edits)()
         counts["edits"] += 1

@@ -1,4 +1,4 @@
-"""A campaign's story: its rows, the runs that bring it forward, and what must be true at the end."""
+"""A campaign's story: its rows, the runs that bring it forward, and what must be true then."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Story:
             self.output = self.output.rename(self.output.with_name(f"out-{self.moves}.csv"))
 
     def is_settled(self) -> bool:
-        """Whether there is nothing left to do: the rows are completed, and what is gone has ended."""
+        """Whether nothing is left to do: rows are completed, and what is gone has ended."""
         table = self.table()
         wanted, gone = table[: len(self.rows)], table[len(self.rows) :]
         return all(row["status"] == "completed" for row in wanted) and not any(
@@ -115,7 +115,7 @@ def _requests_that_must_not_be(world: World) -> list[str]:
     for sent in network.sent:
         if sent.method == "GET" and sent.path.startswith("/v1/image-ads/"):
             place = (sent.process, sent.path)
-            if sent.moment - last.get(place, -10.0) < 2.0:  # noqa: PLR2004 - the contract's figure
+            if sent.moment - last.get(place, -10.0) < 2.0:
                 wrong.append(f"{sent.path} was asked for twice within 2 s")
             last[place] = sent.moment
     return wrong

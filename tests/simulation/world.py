@@ -76,7 +76,9 @@ class World:
             random.seed(self.chance.random())
             hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
             stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
-            self.api = SimulatedAPI(Settings(**{"seed": self.chance.randrange(2**32)} | self._settings))
+            self.api = SimulatedAPI(
+                Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
+            )
             self.network = Network(self.api, self.log, self.chance, self._fault)
             client = partial(StaticAdsLabClient, transport=self.network)
             stack.enter_context(patch.object(session, "StaticAdsLabClient", client))

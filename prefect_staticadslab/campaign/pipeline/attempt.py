@@ -14,21 +14,23 @@ from typing import Final
 
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
-    AuthenticationError,
     BadRequestError,
     ConflictError,
     IdempotencyConflictError,
-    InsufficientBalanceError,
     NotFoundError,
     PayloadTooLargeError,
-    PermissionDeniedError,
     StaticAdsLabError,
     UnprocessableError,
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
-from prefect_staticadslab.campaign.pipeline.job_outcome import ended, held_message, with_job
+from prefect_staticadslab.campaign.pipeline.job_outcome import (
+    advice,
+    ended,
+    held_message,
+    with_job,
+)
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import (
     NotSendableError,
@@ -345,12 +347,3 @@ class Attempt:
 
     def _note(self, message: str) -> None:
         self.state = replace(self.state, error=held_message(message))
-
-
-def advice(error: StaticAdsLabError) -> str:
-    """Why nothing more is created, and what mends it."""
-    if isinstance(error, InsufficientBalanceError):
-        return f"The wallet is empty: {error}. Top it up at {error.top_up_url}"
-    if isinstance(error, AuthenticationError | PermissionDeniedError):
-        return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
-    return str(error)

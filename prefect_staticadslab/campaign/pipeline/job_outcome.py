@@ -1,4 +1,5 @@
-"""What a job's answer makes of its row: what it costs, what it failed of, where its picture is."""
+"""What a job's answer makes of its row: what it costs, what it failed of, where its picture is; and
+what to do about an error that stops all of them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from prefect_staticadslab.api.errors import failure_reason
+from prefect_staticadslab.api.errors import (
+    AuthenticationError,
+    InsufficientBalanceError,
+    PermissionDeniedError,
+    StaticAdsLabError,
+    failure_reason,
+)
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
@@ -71,3 +78,12 @@ def _facts(job: Job) -> dict[str, str]:
         "ad_format": job.ad_format,
     }
     return {name: value for name, value in known.items() if value}
+
+
+def advice(error: StaticAdsLabError) -> str:
+    """Why nothing more is created, and what mends it."""
+    if isinstance(error, InsufficientBalanceError):
+        return f"The wallet is empty: {error}. Top it up at {error.top_up_url}"
+    if isinstance(error, AuthenticationError | PermissionDeniedError):
+        return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
+    return str(error)
