@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from tests.simulation.__main__ import main
 from tests.simulation.network import LATE_SECONDS, Fault
 from tests.simulation.process import End
 from tests.simulation.random_story import live
@@ -53,12 +54,13 @@ def test_without_faults_each_row_becomes_an_ad() -> None:
     assert points > 20
 
 
-@pytest.mark.parametrize("end", End)
+@pytest.mark.parametrize("end", [End.KILL, pytest.param(End.TERMINATE, marks=pytest.mark.chaos)])
 def test_a_run_that_is_ended_at_any_point_is_gone_on_with(end: End) -> None:
     (points,), _, _ = story_of(None)
     assert [told for n in range(1, points + 1) if (told := wrong((n, end)))] == []
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("fault", Fault)
 def test_so_is_one_whose_first_create_met_with_a_fault(fault: Fault) -> None:
     (points,), _, _ = story_of(None, create_fault=fault)
@@ -66,6 +68,11 @@ def test_so_is_one_whose_first_create_met_with_a_fault(fault: Fault) -> None:
     last = min(points, 60) if fault in LATE_SECONDS else points
     told = [wrong((n, End.KILL), create_fault=fault) for n in range(1, last + 1, 2)]
     assert [text for text in told if text] == []
+
+
+@pytest.mark.chaos
+def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--campaigns", "200", "--seed", "ci"]) == 0, capsys.readouterr()
 
 
 @pytest.mark.parametrize("seed", ["1.36", "1.85", "1.138", "1.196"])
