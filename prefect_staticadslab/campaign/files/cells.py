@@ -57,6 +57,15 @@ class FormattedValue:
     number_format: str = ""
 
 
+class CellError(str):
+    """What a formula gave that could not be computed, such as `#REF!`: no text, but its lack.
+
+    It is a `str` so that a table keeps it as its cell shows it.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Spreadsheet:
     """A table as it was read.
