@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from prefect_staticadslab.campaign.errors import SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
 from prefect_staticadslab.campaign.files.spreadsheet import (
+    ReadOptions,
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,
@@ -129,9 +130,9 @@ def test_a_sheet_can_be_chosen(tmp_path: Path) -> None:
     book.save(tmp_path / "in.xlsx")
     place = str(tmp_path / "in.xlsx")
     assert list(read_spreadsheet(place).frame.columns) == ["a"]
-    assert list(read_spreadsheet(place, sheet="Herbst").frame.columns) == ["b"]
+    assert list(read_spreadsheet(place, options=ReadOptions("Herbst")).frame.columns) == ["b"]
     with pytest.raises(SpreadsheetError, match="Herbst"):
-        read_spreadsheet(place, sheet="Winter")
+        read_spreadsheet(place, options=ReadOptions("Winter"))
 
 
 @pytest.mark.parametrize(
