@@ -262,8 +262,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         """Reads the references and the table of an earlier run; changes nothing.
 
         Args:
-            source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
-                checked.
+            source: A folder, or a spreadsheet with a column `reference`. Each picture is checked.
             output: Where the table is or will be.
             options: How a spreadsheet is to be read.
             name: What the idempotency keys are made of, if not the output.

@@ -47,7 +47,10 @@ def read_text(
 
     A table with ragged rows is one of ours: its first line is its header, and its last is a row.
     """
-    found = encoding_named(content, encoding) if encoding else encoding_of(content, known_columns)
+    if encoding:
+        found = encoding_named(content, encoding)
+    else:
+        found = encoding_of(content, known_columns, is_ours=ragged)
     head = found.head(content, _HEAD_BYTES)
     if not head.strip() and len(content) <= _HEAD_BYTES:
         raise SpreadsheetError([Problem("The file is empty.")])

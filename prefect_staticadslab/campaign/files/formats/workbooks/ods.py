@@ -191,7 +191,7 @@ def cell_value(cell: dict[str, str], text: str) -> Any:
         return CellError(text)
     if kind == "boolean":
         return cell.get("boolean-value") == "true"
-    value: object = None
+    value: int | float | datetime | time | timedelta | None = None
     if kind in ("float", "percentage", "currency"):
         value = _plain_number(cell.get("value", ""))
     elif kind == "date":
