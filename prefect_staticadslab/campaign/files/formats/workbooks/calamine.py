@@ -8,9 +8,11 @@ errors are put in where the walk has seen them.
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from io import BytesIO
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.files.cells import CellError
@@ -78,17 +80,31 @@ def read_cells(content: bytes, position: int, walked: Walked) -> SheetCells:
     return SheetCells(rows, frozenset(walked.hidden))
 
 
-def _lines(content: bytes, position: int) -> list[list[Any]]:
-    import python_calamine
+_READ_SHEET: Final = """
+import io, pickle, sys
+import python_calamine
 
-    try:
-        with python_calamine.CalamineWorkbook.from_filelike(BytesIO(content)) as book:
-            return book.get_sheet_by_index(position).to_python(skip_empty_area=False)
-    except BaseException as error:
-        # A broken file may make it panic, which is no Exception.
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise BrokenWorkbookError(type(error).__name__) from None
-        raise
+with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read())) as book:
+    lines = book.get_sheet_by_index(int(sys.argv[1])).to_python(skip_empty_area=False)
+sys.stdout.buffer.write(pickle.dumps(lines))
+"""
+
+
+def _lines(content: bytes, position: int) -> list[list[Any]]:
+    """A sheet's lines, read by a process of its own.
+
+    A broken file may make calamine panic, which prints pages, or end the process that it is in.
+    """
+    done = subprocess.run(  # noqa: S603 - it is this very Python
+        [sys.executable, "-P", "-c", _READ_SHEET, str(position)],
+        input=content,
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise BrokenWorkbookError("it cannot be read to its end")
+    lines: list[list[Any]] = pickle.loads(done.stdout)  # noqa: S301 - our own process wrote it
+    return lines
 
 
 def _value(value: Any) -> Any:
