@@ -145,7 +145,7 @@ def _readings(
         telling = [word for word in words if not word.isascii()]
         sense = sum(word_score(word, language) for word in telling)
         letters = sum(len(word) + 1 for word in telling) or 1
-        floor = _EAST_ASIAN_SENSE if language[:2] in ("ja", "zh", "ko") else _SENSE
+        floor = _EAST_ASIAN_SENSE if language[:2] in _EAST_ASIAN else _SENSE
         readings.append(Reading(name, texts, score + beforehand, sense / letters >= floor))
     return sorted(readings, key=lambda reading: -reading.score)
 
@@ -153,9 +153,18 @@ def _readings(
 def _score(word: str, language: str) -> float:
     """How likely a word is; one of plain letters may be English in any language."""
     score = word_score(word, language)
-    if word.isascii() and language != "en":
+    if language[:2] in _EAST_ASIAN:
+        # There, words of plain letters stand beside signs without a space.
+        parts = _RUNS.findall(word)
+        split = sum(word_score(part, "en" if part.isascii() else language) for part in parts)
+        score = max(score, split + _FOREIGN)
+    elif word.isascii() and language != "en":
         score = max(score, word_score(word, "en") + _FOREIGN)
     return score
+
+
+_EAST_ASIAN: Final = frozenset(("ja", "zh", "ko"))
+_RUNS: Final = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
 
 
 def _cells(

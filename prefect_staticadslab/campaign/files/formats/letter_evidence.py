@@ -34,6 +34,7 @@ _SIGNS: Final = frozenset(
     "’‘“”„«»–—…•€£§°®™²³½¼¾×¿¡´ªº©‚‹›·\u00a0¥、。，！？：；「」『』（）・ー～〜％￥【】《》\u3000"
 )
 _WITHIN_WORDS: Final = frozenset("’·ー・\u00ad\u00a0–—")
+_AFTER_SIGNS: Final = frozenset("’”»…›–—\u00a0“„«‚‘")
 _AFTER_WORDS: Final = frozenset("²³°®™©ªº”’»…›“¥€£、。，！？：；」』）～％】》\u3000")
 
 _COMMON: Final = {
@@ -115,7 +116,9 @@ def _misplaced(word: str) -> int:
         elif letter.isalpha():
             count += letter.isupper() and after_letter and has_small
         elif letter not in _WITHIN_WORDS and not _is_east_asian(word):
+            after = word[place + 1 : place + 2]
             count += after_letter and (before_letter or letter not in _AFTER_WORDS)
+            count += after > "\x7f" and not before_letter and after not in _AFTER_SIGNS
     return count
 
 
