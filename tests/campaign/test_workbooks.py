@@ -248,7 +248,7 @@ def test_a_title_and_a_total_are_no_rows(read: Any) -> None:
             "and no spreadsheet",
         ),
         (
-            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
+            b'<?xml version="1.0"?><a xmlns="urn:schemas-microsoft-com:office:spreadsheet"/>',
             "an XML spreadsheet of Excel 2003",
         ),
     ],
