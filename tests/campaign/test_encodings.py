@@ -14,8 +14,9 @@ from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions, read_sp
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
 
 SENTENCES = {
-    "cp1252": ["Größe M für kühle Köpfe", "Crème brûlée à l'ancienne", "Descubre el sabor de España",
-               "Promoção de verão", "Færskt smørrebrød på bordet", "„Echt gut“ – nur heute"],
+    "cp1252": ["Größe M für kühle Köpfe", "Crème brûlée à l'ancienne",
+               "Descubre el sabor de España", "Promoção de verão", "Færskt smørrebrød på bordet",
+               "„Echt gut“ – nur heute"],
     "cp1250": ["Świeża kawa każdego dnia, zawsze gorąca", "Čerstvá káva každý den", "Őszi akció"],
     "cp1251": ["Летняя распродажа обуви", "Свіжа кава щодня"],
     "cp1253": ["Φρέσκος καφές κάθε μέρα"],
