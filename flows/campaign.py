@@ -30,6 +30,7 @@ from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.options import (
     add_key_options,
     keep_simulated_pictures,
+    read_options,
     saved_credentials,
     simulated,
 )
@@ -74,6 +75,8 @@ async def campaign(
     credentials: StaticAdsLabCredentials,
     campaign_name: str = "",
     sheet: str = "",
+    encoding: str = "",
+    visible_rows: bool = False,
     dry_run: bool = False,
     max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
@@ -97,7 +100,9 @@ async def campaign(
             stand for theirs.
         credentials: The API key to use.
         campaign_name: A name for the campaign, if its output's name should not be it.
-        sheet: Which sheet of an .xlsx; the first if empty.
+        sheet: Which sheet of a workbook; the visible one that has the columns if empty.
+        encoding: How a text file is encoded, such as cp1252, if its text leaves doubt about it.
+        visible_rows: Leave out the rows that a spreadsheet program hides.
         dry_run: Only check the rows, and say what would be created and what it would cost.
         max_spend_usd: Create nothing if the whole campaign, earlier runs included, could cost more
             than this, in USD; 0 is that nothing may be spent.
@@ -130,6 +135,8 @@ async def campaign(
         more_credentials=more_credentials,
         name=campaign_name,
         sheet=sheet,
+        encoding=encoding,
+        visible_rows=visible_rows,
         dry_run=dry_run,
         max_spend_usd=max_spend_usd,
         attempts=attempts,
@@ -156,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     _fill_in_date(given)
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    brief = Brief.open(given.spreadsheet, sheet=given.sheet)
+    brief = Brief.open(given.spreadsheet, options=read_options(given))
     check_output(brief, given.output)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):

@@ -17,6 +17,7 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.waiting import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.reports.plan import Plan
@@ -27,6 +28,7 @@ from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     keep_simulated_pictures,
+    read_options,
 )
 from prefect_staticadslab.cli.runner import (
     COMPLETED,
@@ -65,6 +67,8 @@ async def design_templates(
     output: str,
     credentials: StaticAdsLabCredentials,
     sheet: str = "",
+    encoding: str = "",
+    visible_rows: bool = False,
     dry_run: bool = False,
     max_spend_usd: float = RUN_LIMIT_USD,
     attempts: int = 2,
@@ -79,7 +83,9 @@ async def design_templates(
             spreadsheet with a column `reference` of paths or addresses.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
         credentials: The API key to use.
-        sheet: Which sheet of an .xlsx; the first if empty.
+        sheet: Which sheet of a workbook; the visible one that has the columns if empty.
+        encoding: How a text file is encoded, such as cp1252, if its text leaves doubt about it.
+        visible_rows: Leave out the rows that a spreadsheet program hides.
         dry_run: Only check the pictures, and say what it would cost.
         max_spend_usd: Create nothing if all of it, earlier runs included, could cost more than
             this, in USD; 0 is that nothing may be spent.
@@ -96,12 +102,15 @@ async def design_templates(
     logger = get_run_logger()
     try:
         check_limit(max_spend_usd)
-        batch = await asyncio.to_thread(TemplateBatch.open, source, output, sheet=sheet)
+        options = ReadOptions(sheet, encoding, visible_rows)
+        batch = await asyncio.to_thread(TemplateBatch.open, source, output, options=options)
         credentials_by_hash = by_api_key_hash(credentials)
         seconds_for = keys_of(credentials_by_hash).seconds_for
         async with clients_of(credentials_by_hash) as clients:
             prepared = await prepare(batch, clients, max_spend_usd=max_spend_usd, dry_run=dry_run)
         plan, organization = prepared.plan, prepared.organization
+        for line in plan.reading:
+            logger.info(line)
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
             return Completed(message="Dry run: nothing was created.")
@@ -150,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    batch = TemplateBatch.open(given.source, given.output, sheet=given.sheet)
+    batch = TemplateBatch.open(given.source, given.output, options=read_options(given))
     plan = Plan.of(batch.table)
     plan.check_budget(limit_given(given))
     if ignored := batch.references.ignored:

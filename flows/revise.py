@@ -17,6 +17,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
@@ -31,6 +32,7 @@ from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     keep_simulated_pictures,
+    read_options,
 )
 from prefect_staticadslab.cli.runner import (
     flow_started,
@@ -65,6 +67,8 @@ async def revise(
     output: str,
     credentials: StaticAdsLabCredentials,
     sheet: str = "",
+    encoding: str = "",
+    visible_rows: bool = False,
     dry_run: bool = False,
     max_spend_usd: float = RUN_LIMIT_USD,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
@@ -77,7 +81,9 @@ async def revise(
             `json_patch` (RFC 6902), `node_overrides` and `current_json_tree`.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
         credentials: The API key to use.
-        sheet: Which sheet of an .xlsx; the first if empty.
+        sheet: Which sheet of a workbook; the visible one that has the columns if empty.
+        encoding: How a text file is encoded, such as cp1252, if its text leaves doubt about it.
+        visible_rows: Leave out the rows that a spreadsheet program hides.
         dry_run: Only check the changes against the ads.
         max_spend_usd: Change nothing if all of it, earlier runs included, might cost more than
             this, in USD; 0 is that nothing may be spent. What a revision costs is not documented,
@@ -93,11 +99,14 @@ async def revise(
     async with credentials.get_client() as client:
         try:
             check_limit(max_spend_usd)
-            revisions = Revisions.open(spreadsheet, output, sheet=sheet)
+            options = ReadOptions(sheet, encoding, visible_rows)
+            revisions = Revisions.open(spreadsheet, output, options=options)
             prepared = await prepare(
                 revisions, [client], max_spend_usd=max_spend_usd, dry_run=dry_run
             )
             plan = prepared.plan
+            for line in plan.reading:
+                logger.info(line)
             if dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Completed(message=message)
@@ -153,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    revisions = Revisions.open(given.spreadsheet, given.output, sheet=given.sheet)
+    revisions = Revisions.open(given.spreadsheet, given.output, options=read_options(given))
     plan = Plan.of(revisions.table)
     plan.check_budget(limit_given(given))
     credentials = given_credentials(given, stack)

@@ -56,6 +56,7 @@ METAVARS: Final[Mapping[str, str]] = {
     "attempts": "N",
     "create": "FILE",
     "design_template": "ID",
+    "encoding": "NAME",
     "download_images": "FOLDER",
     "images_zip": "FILE",
     "max_spreadsheets": "N",

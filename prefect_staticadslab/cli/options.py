@@ -12,6 +12,7 @@ import pydantic
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE, KEY_PREFIX
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 SIMULATOR_SPEED: Final = 20.0
@@ -55,6 +56,11 @@ def keep_simulated_pictures(given: argparse.Namespace) -> None:
     """Has a simulation's pictures downloaded beside its table: they are gone with the simulator."""
     if given.simulate and not given.download_images:
         given.download_images = storage.sibling(given.output, "-pictures")
+
+
+def read_options(given: argparse.Namespace) -> ReadOptions:
+    """How a spreadsheet is to be read, as `--sheet`, `--encoding` and `--visible-rows` say it."""
+    return ReadOptions(given.sheet, given.encoding, given.visible_rows)
 
 
 def simulated(stack: contextlib.ExitStack) -> StaticAdsLabCredentials:

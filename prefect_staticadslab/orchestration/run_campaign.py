@@ -27,6 +27,7 @@ from prefect_staticadslab.campaign.errors import (
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
@@ -99,6 +100,8 @@ async def run_campaign(
     more_credentials: Sequence[StaticAdsLabCredentials] = (),
     name: str = "",
     sheet: str = "",
+    encoding: str = "",
+    visible_rows: bool = False,
     dry_run: bool = False,
     max_spend_usd: float = math.inf,
     attempts: int = 2,
@@ -124,8 +127,8 @@ async def run_campaign(
         name: What the idempotency keys are made of, if not the output.
         max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
             more than this. By default there is no limit; 0 is that nothing may be spent.
-        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight: See
-            `flows/campaign.py`.
+        sheet, encoding, visible_rows, dry_run, attempts, wait, timeout_seconds, download_images,
+            images_zip, preflight: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -171,7 +174,7 @@ async def run_campaign(
             output, name, download_images, images_zip = (
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
             )
-        brief = _read_brief(source, sheet)
+        brief = _read_brief(source, ReadOptions(sheet, encoding, visible_rows))
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
             campaign = await read_campaign(
@@ -217,10 +220,10 @@ async def run_campaign(
     return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
 
 
-def _read_brief(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
+def _read_brief(source: str | pd.DataFrame | Spreadsheet, options: ReadOptions) -> Brief:
     match source:
         case str():
-            return Brief.open(source, sheet=sheet)
+            return Brief.open(source, options=options)
         case pd.DataFrame():
             return Brief.read(spreadsheet_of(source))
         case _:
@@ -229,6 +232,8 @@ def _read_brief(source: str | pd.DataFrame | Spreadsheet, sheet: str) -> Brief:
 
 def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
     logger, plan = get_run_logger(), prepared.plan
+    for line in plan.reading:
+        logger.info(line)
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
         plan.expansion and f"{plan.expansion} ",

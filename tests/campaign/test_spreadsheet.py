@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from prefect_staticadslab.campaign.errors import SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
 from prefect_staticadslab.campaign.files.spreadsheet import (
+    ReadOptions,
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,
@@ -129,9 +130,9 @@ def test_a_sheet_can_be_chosen(tmp_path: Path) -> None:
     book.save(tmp_path / "in.xlsx")
     place = str(tmp_path / "in.xlsx")
     assert list(read_spreadsheet(place).frame.columns) == ["a"]
-    assert list(read_spreadsheet(place, sheet="Herbst").frame.columns) == ["b"]
+    assert list(read_spreadsheet(place, options=ReadOptions("Herbst")).frame.columns) == ["b"]
     with pytest.raises(SpreadsheetError, match="Herbst"):
-        read_spreadsheet(place, sheet="Winter")
+        read_spreadsheet(place, options=ReadOptions("Winter"))
 
 
 @pytest.mark.parametrize(
@@ -147,10 +148,11 @@ def test_a_sheet_can_be_chosen(tmp_path: Path) -> None:
         ("in.csv", b'a,b\n1,2\n3,"four\n5,6\n', "Row 3: a quote is opened"),
         ("in.csv", b"a,b\n1," + b"x" * 1_100_000, "more than 1,000,000 characters"),
         ("in.csv", b"\x00\x01\x02 not text", "no spreadsheet"),
-        ("in.xlsx", b"not a zip", "no .xlsx"),
-        ("in.xlsx", b"PK\x03\x04 broken", "no .xlsx"),
-        ("in.xlsx", b"\xd0\xcf\x11\xe0 encrypted", "password"),
-        ("in.xls", b"old", "Save it as .xlsx"),
+        ("in.xlsx", b"not a zip", "a header and no rows"),
+        ("in.xlsx", b"PK\x03\x04 broken", "no workbook, such as an .xlsx, or a broken one"),
+        ("in.xlsx", b"\xd0\xcf\x11\xe0 broken", "no workbook, such as an .xlsx, or a broken one"),
+        ("in.xls", b"\x09\x04\x06\x00\x00\x00\x10\x00", "Excel 4 or before"),
+        ("in.xls", b"<html><table><tr><td>a</td></tr></table>", "is a web page, not a table"),
         ("in.parquet", b"no", "no Parquet"),
     ],
 )
@@ -213,7 +215,7 @@ def test_any_text_survives_a_csv(rows: list[list[str]]) -> None:
 
     with fsspec.open(location, "wb") as file:
         file.write(content)
-    assert read_spreadsheet(location).frame.to_numpy().tolist() == rows
+    assert read_spreadsheet(location, ragged=True).frame.to_numpy().tolist() == rows
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,11 @@ from prefect_staticadslab.campaign.files.google_sheets import (
     table_ending,
     web_page_hint,
 )
-from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import (
+    ReadOptions,
+    encode_spreadsheet,
+    read_spreadsheet,
+)
 from tests.scripted import Scripted, answer, scripted
 
 DOCS = "https://docs.google.com/spreadsheets"
@@ -121,7 +125,8 @@ async def read(
     script: Sequence[bytes], path: str, sheet: str | None = None
 ) -> tuple[Spreadsheet, Scripted]:
     async with scripted(script) as server:
-        read = await asyncio.to_thread(read_spreadsheet, f"{server.url}{path}", sheet=sheet)
+        options = ReadOptions(sheet or "")
+        read = await asyncio.to_thread(read_spreadsheet, f"{server.url}{path}", options=options)
     return read, server
 
 
@@ -164,7 +169,7 @@ async def test_a_sheet_is_chosen_of_what_turns_out_to_be_an_xlsx() -> None:
     workbook = file(encoded(".xlsx"), "application/octet-stream")
     table, _ = await read([workbook], "/export", sheet="results")
     assert table.frame["note"].tolist() == ["a", "b"]
-    with pytest.raises(CampaignError, match="Only an"):
+    with pytest.raises(CampaignError, match="Only a workbook"):
         await read([file(encoded(".csv"), "text/csv")], "/export", sheet="results")
 
 

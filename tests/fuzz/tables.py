@@ -22,10 +22,12 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
+from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
+    read_workbook,
+    sheet_names,
+)
 from prefect_staticadslab.campaign.files.formats.xlsx import (
     EXCEL_CELL,
-    read_xlsx,
-    sheet_names,
     workbook_creator,
 )
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written, inert
@@ -161,7 +163,7 @@ def _written_elsewhere(table: Spreadsheet) -> None:
     kept = Spreadsheet(rows.reset_index(drop=True), tuple(range(len(rows))))
     _same(kept, read_parquet(encode_parquet(kept.frame)))
     if longest <= EXCEL_CELL:
-        _same(kept, read_xlsx(encode_spreadsheet(".xlsx", kept.frame, Dialect()), None))
+        _same(kept, read_workbook(encode_spreadsheet(".xlsx", kept.frame, Dialect())))
 
 
 def _as_a_brief(table: Spreadsheet) -> None:
@@ -179,7 +181,7 @@ def examine_workbook(content: bytes) -> None:
     read = 0
     for sheet in (None, *names[:3], "No such sheet"):
         try:
-            table = read_xlsx(content, sheet)
+            table = read_workbook(content, sheet=sheet, known_columns=KNOWN_COLUMNS)
         except SpreadsheetError as error:
             refused = refused or error
             continue

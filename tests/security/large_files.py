@@ -9,6 +9,9 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from prefect_staticadslab.campaign.files.formats.workbooks.ole import CompoundFile, compound_file
+from tests.campaign.spreadsheet_files import KEPT, ods, ods_cell, ods_table, xlsb
+
 NAMES = "design_template_id,brand_id,product_id,audience_id,prompt"
 CELLS = ["dt_1", "brand_1", "prod_1", "aud_1", "Hello"]
 _MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -139,6 +142,57 @@ WORKBOOKS: dict[Callable[[], bytes], str] = {
 }
 
 
+def _repeated(rows: int, columns: int) -> bytes:
+    cell = ods_cell("x", more=f'table:number-columns-repeated="{columns}"')
+    row = f'<table:table-row table:number-rows-repeated="{rows}">{cell}</table:table-row>'
+    return ods(ods_table(row))
+
+
+def far_ods() -> bytes:
+    before = '<table:table-cell table:number-columns-repeated="16383"/>'
+    blank = '<table:table-row table:number-rows-repeated="1048574"/>'
+    return ods(ods_table(blank, before + ods_cell("x")))
+
+
+def entities_of_ods() -> bytes:
+    return ods(ods_table(), doctype='<!DOCTYPE x [<!ENTITY a "b">]>')
+
+
+def far_xls() -> bytes:
+    """Its first text is moved to the last cell of a sheet."""
+    stream = bytearray(CompoundFile((KEPT / "ads.xls").read_bytes()).read("Workbook"))
+    at = 0
+    while struct.unpack_from("<H", stream, at) != (0xFD,):
+        at += 4 + struct.unpack_from("<H", stream, at + 2)[0]
+    struct.pack_into("<HH", stream, at + 4, 65_535, 255)
+    return compound_file("Workbook", bytes(stream))
+
+
+def circle_in_ole() -> bytes:
+    """The sectors of its stream lead back to the first."""
+    content = bytearray((KEPT / "ads.xls").read_bytes())
+    (table,) = struct.unpack_from("<I", content, 76)
+    for sector in range(4):
+        struct.pack_into("<I", content, 512 * (table + 1) + 4 * sector, (sector + 1) % 4)
+    return bytes(content)
+
+
+def far_xlsb() -> bytes:
+    return xlsb([None] * 16_383 + ["x"], *[[]] * 400, ["x"])
+
+
+OTHER_WORKBOOKS: dict[Callable[[], bytes], str] = {
+    lambda: _repeated(1_048_576, 4): "reaches to row 1,048,577 and column 6",
+    lambda: _repeated(999_999_999, 1): "more than 5,000,000 cells",
+    lambda: _repeated(1, 999_999_999): "more than 5,000,000 cells",
+    far_ods: "reaches to row 1,048,576 and column 16,384",
+    entities_of_ods: "declares entities",
+    far_xls: "reaches to row 65,536 and column 256",
+    circle_in_ole: "a broken one",
+    far_xlsb: "reaches to row 402 and column 16,384",
+}
+
+
 def large_file() -> bytes:
     row = f"\n{','.join(CELLS)}".encode()
     return NAMES.encode() + row * (96_000_000 // len(row))
@@ -239,6 +293,7 @@ def write(folder: Path) -> list[tuple[Path, str]]:
     made = []
     for ending, attacks in (
         (".xlsx", WORKBOOKS),
+        (".ods", OTHER_WORKBOOKS),
         (".csv", TEXTS),
         (".parquet", PARQUETS),
         (".png", PICTURES),

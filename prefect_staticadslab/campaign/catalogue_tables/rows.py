@@ -17,8 +17,13 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formats.xlsx import read_xlsx, sheet_names
+from prefect_staticadslab.campaign.files.formats.workbooks.kinds import is_workbook
+from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
+    read_workbook,
+    sheet_names,
+)
 from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.google_sheets import WORKBOOK_ENDINGS
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import (
@@ -93,8 +98,9 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     """
     sheets: dict[str, ResourceType] = {}
     content = b""
-    if storage.suffix(location) == ".xlsx":
+    if storage.suffix(location) in WORKBOOK_ENDINGS:
         content = storage.read_bytes(location)
+    if is_workbook(content):
         kinds = {plural(kind): kind for kind in CREATED_KINDS}
         for name in sheet_names(content):
             kind = kinds.get(normalized(name).replace(" ", "_").replace("-", "_"))
@@ -106,7 +112,7 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     else:
         rows, problems = [], []
         for name, kind in sheets.items():
-            spreadsheet = read_xlsx(content, name, may_be_empty=True)
+            spreadsheet = read_workbook(content, sheet=name, may_be_empty=True)
             sheet_rows, sheet_problems = _read_table(
                 spreadsheet, kind, name if len(sheets) > 1 else ""
             )

@@ -57,6 +57,15 @@ class FormattedValue:
     number_format: str = ""
 
 
+class CellError(str):
+    """What a formula gave that could not be computed, such as `#REF!`: no text, but its lack.
+
+    It is a `str` so that a table keeps it as its cell shows it.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Spreadsheet:
     """A table as it was read.
@@ -67,6 +76,7 @@ class Spreadsheet:
         dialect: How it was written.
         notes: What was chosen in reading it, such as a sheet or an encoding: a sentence each.
         hidden_rows: How many of its rows a spreadsheet program hides.
+        header_row: The number of the row with the columns' names.
     """
 
     frame: pd.DataFrame
@@ -74,6 +84,7 @@ class Spreadsheet:
     dialect: Dialect = field(default_factory=Dialect)
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
+    header_row: int = 1
 
 
 def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
@@ -235,18 +246,18 @@ def normalized(name: str) -> str:
     return name.strip().casefold()
 
 
-def header_problems(header: Sequence[str]) -> list[Problem]:
-    """What is wrong with a header: no names at all, or one name twice."""
+def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:
+    """What is wrong with a header, which is that row: no names at all, or one name twice."""
     seen: set[str] = set()
     problems = []
     if not any(name.strip() for name in header):
-        problems.append(Problem("The first row must hold the columns' names.", row=1))
+        problems.append(Problem("The first row must hold the columns' names.", row=row))
     for name in header:
         if name and name in seen:
             problems.append(
                 Problem(
                     "there are two columns of this name. Rename one.",
-                    row=1,
+                    row=row,
                     column=shortened(name),
                 )
             )

@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from prefect_staticadslab.campaign.files import storage
 
-ENDINGS: Final = frozenset((".csv", ".tsv", ".xlsx", ".parquet", ".xls", ".ods", ".numbers"))
-"""What a table's name may end in. Some of these are known only to be refused."""
+WORKBOOK_ENDINGS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".fods")
+
+ENDINGS: Final = frozenset((".csv", ".tsv", ".parquet", ".numbers", *WORKBOOK_ENDINGS))
+"""What a table's name may end in. One of these is known only to be refused."""
 
 _FORMAT_ENDINGS: Final = {"csv": ".csv", "tsv": ".tsv", "xlsx": ".xlsx"}
 _FORMAT_PARAMETERS: Final = frozenset(("format", "output"))

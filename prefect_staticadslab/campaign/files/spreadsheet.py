@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -13,7 +13,12 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
-from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx, read_xlsx
+from prefect_staticadslab.campaign.files.formats.workbooks.kinds import is_workbook
+from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
+    NeededColumns,
+    read_workbook,
+)
+from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
     is_web_page,
     table_address,
@@ -21,33 +26,58 @@ from prefect_staticadslab.campaign.files.google_sheets import (
     web_page_hint,
 )
 
-NO_SHEETS: Final = "Only an .xlsx file has sheets to choose from."
+NO_SHEETS: Final = "Only a workbook, such as an .xlsx, has sheets to choose from."
 LOGIN_WANTED: Final = (401, 403)
 """What a web server answers to a stranger."""
 
 WRITABLE: Final = (".csv", ".tsv", ".xlsx", ".parquet")
 
 
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a person says of how a spreadsheet is to be read.
+
+    Attributes:
+        sheet: Which sheet of a workbook; "" is the visible one that has the columns.
+        encoding: Of a text file, such as `cp1252`; "" is what its content leaves no doubt about.
+        visible_rows: Whether rows that a spreadsheet program hides are left out.
+    """
+
+    sheet: str = ""
+    encoding: str = ""
+    visible_rows: bool = False
+
+
+AS_IT_IS: Final = ReadOptions()
+"""Nobody says anything."""
+
+
 def read_spreadsheet(
     location: str,
     *,
-    sheet: str | None = None,
+    options: ReadOptions = AS_IT_IS,
     known_columns: Iterable[str] = (),
+    needed_columns: NeededColumns = (),
     ragged: bool = False,
 ) -> Spreadsheet:
-    """Reads a `.csv`, `.tsv`, `.xlsx` or `.parquet` from a path or a URL.
+    """Reads a `.csv` or `.tsv`, a workbook or a `.parquet` from a path or a URL.
+
+    What it is, its content tells: a workbook may be an `.xlsx`, `.xlsm`, `.xlsb`, `.xls` or `.ods`.
 
     Args:
         location: Where it is. A web address may say its format in its query, `format=csv`, or
             nowhere; that of a Google Sheet may be copied from the browser.
-        sheet: Which sheet of an XLSX; the first if None.
-        known_columns: Names that a header is likely to have; they tell a CSV's delimiter.
+        options: What a person says of how to read it.
+        known_columns: Names that a header is likely to have; they tell a CSV's delimiter, the
+            header below a title, and the sheet of a workbook.
+        needed_columns: What the header must have, one name of each of these sets: of several sheets
+            that one is meant.
         ragged: Whether a CSV's rows may be short of cells at their end. Otherwise that is a
             mistake; but some programs leave them out if they are empty.
 
     Raises:
         StorageError: It is not there, or cannot be read.
-        SpreadsheetError: It is no spreadsheet, or a broken one.
+        SpreadsheetError: It is no spreadsheet, or a broken one, or it is not sure what it says.
 
     Example:
         ```python
@@ -60,25 +90,32 @@ def read_spreadsheet(
         assert table.row_numbers == (2,)
         ```
     """
+    sheet = options.sheet or None
     location = table_address(location, sheet=sheet)
     ending = table_ending(location)
-    if sheet is not None and ending not in ("", ".xlsx"):
-        raise SpreadsheetError([Problem(NO_SHEETS)])
-    if ending in (".xls", ".ods", ".numbers"):
-        raise SpreadsheetError(
-            [Problem(f"{ending} files cannot be read. Save it as .xlsx or .csv, please.")]
-        )
     content = _read_content(location)
     if is_web_page(content):
         message = f"{locations.redacted(location)} is a web page, not a table."
         raise SpreadsheetError([Problem(f"{message} {web_page_hint(location)}")])
-    if ending == ".parquet" or (not ending and content.startswith(b"PAR1")):
-        return read_parquet(content)
-    if ending == ".xlsx" or content.startswith(b"PK\x03\x04"):
-        return read_xlsx(content, sheet)
+    if is_workbook(content):
+        return read_workbook(
+            content,
+            sheet=sheet,
+            known_columns=frozenset(known_columns),
+            needed_columns=needed_columns,
+            visible_rows=options.visible_rows,
+        )
     if sheet is not None:
         raise SpreadsheetError([Problem(NO_SHEETS)])
-    return read_text(content, frozenset(known_columns), tab=ending == ".tsv", ragged=ragged)
+    if ending == ".parquet" or content.startswith(b"PAR1"):
+        return read_parquet(content)
+    return read_text(
+        content,
+        frozenset(known_columns),
+        tab=ending == ".tsv",
+        ragged=ragged,
+        encoding=options.encoding,
+    )
 
 
 def _read_content(location: str) -> bytes:

@@ -22,7 +22,11 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import Location, LocationError
-from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import (
+    AS_IT_IS,
+    ReadOptions,
+    read_spreadsheet,
+)
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
@@ -109,12 +113,12 @@ class References:
         return replace(self.spreadsheet, frame=frame)
 
     @classmethod
-    def read(cls, source: str, *, sheet: str = "") -> References:
+    def read(cls, source: str, *, options: ReadOptions = AS_IT_IS) -> References:
         """The pictures of a folder, or of a column of a spreadsheet.
 
         Args:
-            source: A folder, or a `.csv`, `.tsv` or `.xlsx`; a path or a URL.
-            sheet: Which sheet of an XLSX; the first by default.
+            source: A folder, or a `.csv`, a `.tsv` or a workbook; a path or a URL.
+            options: How a spreadsheet is to be read.
 
         Raises:
             StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
@@ -132,7 +136,9 @@ class References:
             ignored = tuple(name for name in names if name not in pictures)
             return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
         columns = frozenset(REFERENCE_COLUMNS)
-        table_input = read_spreadsheet(source, sheet=sheet or None, known_columns=columns)
+        table_input = read_spreadsheet(
+            source, options=options, known_columns=columns, needed_columns=(columns,)
+        )
         return cls(table_input, source)
 
     def place(self, reference: str) -> Location:
@@ -250,14 +256,15 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
     references: References
 
     @classmethod
-    def open(cls, source: str, output: str, *, sheet: str = "", name: str = "") -> TemplateBatch:
+    def open(
+        cls, source: str, output: str, *, options: ReadOptions = AS_IT_IS, name: str = ""
+    ) -> TemplateBatch:
         """Reads the references and the table of an earlier run; changes nothing.
 
         Args:
-            source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
-                checked.
+            source: A folder, or a spreadsheet with a column `reference`. Each picture is checked.
             output: Where the table is or will be.
-            sheet: Which sheet of an XLSX; the first by default.
+            options: How a spreadsheet is to be read.
             name: What the idempotency keys are made of, if not the output.
 
         Raises:
@@ -265,7 +272,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         """
         if storage.canonical(source) == storage.canonical(output):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
-        references = References.read(source, sheet=sheet)
+        references = References.read(source, options=options)
         digests = _read_digests(references)
         job_type = template_table(references.place, digests)
         table = JobTable.open(output, references.without_results(), job_type)

@@ -17,7 +17,11 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdVersion
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import (
+    AS_IT_IS,
+    ReadOptions,
+    read_spreadsheet,
+)
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, why_not_revisable
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
@@ -49,13 +53,16 @@ class Revisions(Batch[Change]):
     _client: StaticAdsLabClient | None = None
 
     @classmethod
-    def open(cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "") -> Revisions:
+    def open(
+        cls, spreadsheet: str, output: str, *, options: ReadOptions = AS_IT_IS, name: str = ""
+    ) -> Revisions:
         """Reads and checks the changes and the table of an earlier run; changes nothing.
 
         Args:
-            spreadsheet: A `.csv`, `.tsv` or `.xlsx` with `image_ad_id` and a change in each row.
+            spreadsheet: A `.csv`, a `.tsv` or a workbook with `image_ad_id` and a change in each
+                row.
             output: Where the table is or will be.
-            sheet: Which sheet of an XLSX; the first by default.
+            options: How it is to be read.
             name: What the idempotency keys are made of, if not the output.
 
         Raises:
@@ -65,7 +72,10 @@ class Revisions(Batch[Change]):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
         known_columns = REVISION_JOBS.known_columns
         table_input = read_spreadsheet(
-            spreadsheet, sheet=sheet or None, known_columns=known_columns
+            spreadsheet,
+            options=options,
+            known_columns=known_columns,
+            needed_columns=(frozenset(("image_ad_id",)),),
         )
         table = JobTable.open(output, table_input, REVISION_JOBS)
         return cls(name or storage.canonical(output), table)

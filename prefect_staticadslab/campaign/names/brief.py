@@ -20,7 +20,11 @@ from prefect_staticadslab.campaign.files.cells import (
     shortened,
 )
 from prefect_staticadslab.campaign.files.formulas import as_written
-from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.files.spreadsheet import (
+    AS_IT_IS,
+    ReadOptions,
+    read_spreadsheet,
+)
 from prefect_staticadslab.campaign.names.cell_syntax import CellProblem, Selector, read_selector
 from prefect_staticadslab.campaign.names.listings import Catalogue, ListKey
 from prefect_staticadslab.campaign.names.nearest import Nearest
@@ -32,7 +36,11 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 )
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
-from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
+from prefect_staticadslab.campaign.rows.columns import (
+    KNOWN_COLUMNS,
+    NEEDED_COLUMNS,
+    columns_of,
+)
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
 from prefect_staticadslab.campaign.table.merge import result_columns_of
@@ -54,17 +62,22 @@ class Brief:
     location: str = ""
 
     @classmethod
-    def open(cls, location: str, *, sheet: str = "") -> Brief:
+    def open(cls, location: str, *, options: ReadOptions = AS_IT_IS) -> Brief:
         """Reads a spreadsheet; see `read`.
 
         Args:
-            location: A `.csv`, `.tsv` or `.xlsx`: a path or a URL.
-            sheet: Which sheet of an XLSX; the first by default.
+            location: A `.csv`, a `.tsv` or a workbook: a path or a URL.
+            options: How it is to be read.
 
         Raises:
             CampaignError: It cannot be read, or rows are wrong; the message lists all of it.
         """
-        spreadsheet = read_spreadsheet(location, sheet=sheet or None, known_columns=KNOWN_COLUMNS)
+        spreadsheet = read_spreadsheet(
+            location,
+            options=options,
+            known_columns=KNOWN_COLUMNS,
+            needed_columns=NEEDED_COLUMNS,
+        )
         return cls(spreadsheet, _read_lines(spreadsheet), location)
 
     @classmethod

@@ -34,6 +34,8 @@ class Plan:
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
             is what a limit counts: for a completed row its cost and no less than its price, as a
             table may have been changed; and for one that may have been sent, its price.
+        notes: What was chosen in reading the spreadsheet.
+        hidden_rows: How many of the spreadsheet's rows a spreadsheet program hides.
     """
 
     rows: int
@@ -46,6 +48,8 @@ class Plan:
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
+    notes: tuple[str, ...] = ()
+    hidden_rows: int = 0
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -84,6 +88,8 @@ class Plan:
             spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
+            notes=table.notes,
+            hidden_rows=table.hidden_rows,
         )
 
     @property
@@ -99,6 +105,17 @@ class Plan:
         one = self.source_rows == 1
         rows = "1 row makes" if one else f"{self.source_rows:,} rows make"
         return f"{rows} {self.rows:,} ads"
+
+    @property
+    def reading(self) -> list[str]:
+        """What was chosen in reading the spreadsheet, a line each; none if nothing was."""
+        lines = [f"Read as:           {'; '.join(self.notes)}"] if self.notes else []
+        if self.hidden_rows:
+            lines.append(
+                f"Hidden rows:       {self.hidden_rows}, read like the others; "
+                "--visible-rows leaves them out"
+            )
+        return lines
 
     @property
     def expansion(self) -> str:
@@ -138,6 +155,7 @@ class Plan:
         """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
         rows = "Ads" if self.expansion else "Rows"
         lines = [self.expansion] if self.expansion else []
+        lines += self.reading
         lines.append(f"{rows + ':':18} {self.rows}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")

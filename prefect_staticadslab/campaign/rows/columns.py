@@ -30,6 +30,11 @@ NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
 KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
 
+NEEDED_COLUMNS: Final = tuple(
+    frozenset((kind.id_column, kind.name)) for kind in KINDS if kind.id_column in REQUIRED_COLUMNS
+)
+"""What every spreadsheet of ads has, one name of each."""
+
 SPACED_COLUMNS: Final = frozenset(name for name in NAME_COLUMNS if "_" in name)
 """Columns that may be written with a space: `Design template`."""
 
@@ -60,7 +65,7 @@ def columns_of(
             problems.append(
                 Problem(
                     f"is there twice, as {names[positions[column]]!r} and {name!r}. Rename one.",
-                    row=1,
+                    row=spreadsheet.header_row,
                     column=column,
                 )
             )
@@ -82,12 +87,12 @@ def columns_of(
         Problem(
             f"The column {kind.id_column} is missing. It holds the id of {kind.with_article}, "
             f"{kind.prefix}…{_alternative_hint(kind)}.",
-            row=1,
+            row=spreadsheet.header_row,
         )
         for kind in missing
     ]
     if missing:
-        problems.append(Problem(header_message(names, known_columns), row=1))
+        problems.append(Problem(header_message(names, known_columns), row=spreadsheet.header_row))
         # What is missing above the header is nothing to speak of.
         problems = _header_further_down(spreadsheet) or problems
     return positions, problems

@@ -55,6 +55,8 @@ class JobTable(Generic[Q]):
             and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
         resumed: Whether an earlier run's table was found.
+        notes: What was chosen in reading the input.
+        hidden_rows: How many of the input's rows a spreadsheet program hides.
     """
 
     job_type: JobType[Q]
@@ -64,6 +66,8 @@ class JobTable(Generic[Q]):
     rows: list[CampaignRow[Q]]
     states: list[JobState]
     resumed: bool = False
+    notes: tuple[str, ...] = ()
+    hidden_rows: int = 0
 
     def __post_init__(self) -> None:
         self._elsewhere: dict[int, JobState] = {}
@@ -91,6 +95,8 @@ class JobTable(Generic[Q]):
             dialect=spreadsheet.dialect,
             rows=rows,
             states=[JobState() for _ in rows],
+            notes=spreadsheet.notes,
+            hidden_rows=spreadsheet.hidden_rows,
         )
         if location is not None:
             check_location(location)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -21,11 +19,14 @@ from prefect_staticadslab.campaign.files.cells import (
     cell_text,
     frame_of,
     header_problems,
-    normalized,
 )
+from prefect_staticadslab.campaign.files.formats.delimiters import (
+    likely_delimiter,
+    split_separator_line,
+)
+from prefect_staticadslab.campaign.files.formats.encodings import encoding_named, encoding_of
+from prefect_staticadslab.campaign.files.formats.table_layout import Layout, Line, layout_of
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, inert
-
-_DELIMITERS: Final = (",", ";", "\t", "|")
 
 _LONGEST_LINE: Final = 4 * LONGEST_CELL
 """Characters. A line's cells are all made before anybody can count them."""
@@ -33,119 +34,103 @@ _LONGEST_LINE: Final = 4 * LONGEST_CELL
 _HEAD_BYTES: Final = 4 * LONGEST_CELL
 """What is looked at to tell how a file is written."""
 
-_BLOCK: Final = 1024 * 1024
-
 
 def read_text(
-    content: bytes, known_columns: frozenset[str], *, tab: bool, ragged: bool
+    content: bytes,
+    known_columns: frozenset[str],
+    *,
+    tab: bool,
+    ragged: bool,
+    encoding: str = "",
 ) -> Spreadsheet:
-    """Reads CSV or, with `tab`, TSV; see `read_spreadsheet`."""
-    encoding = _Encoding.of(content)
-    head = encoding.head(content)
+    """Reads CSV or, with `tab`, TSV; see `read_spreadsheet`.
+
+    A table with ragged rows is one of ours: its first line is its header, and its last is a row.
+    """
+    if encoding:
+        found = encoding_named(content, encoding)
+    else:
+        found = encoding_of(content, known_columns, is_ours=ragged)
+    head = found.head(content, _HEAD_BYTES)
     if not head.strip() and len(content) <= _HEAD_BYTES:
         raise SpreadsheetError([Problem("The file is empty.")])
-    delimiter = "\t" if tab else _likely_delimiter(head, known_columns)
+    separator_line, head = split_separator_line(head)
+    delimiter = "\t" if tab else separator_line or likely_delimiter(head, known_columns)
     first_break = head.find("\n")
     line_end = "\r\n" if first_break > 0 and head[first_break - 1] == "\r" else "\n"
-    header, records = _parse_text(encoding.open(content), delimiter)
-    problems = header_problems(header)
-    lines: list[list[str]] = []
-    numbers: list[int] = []
-    for number, record in enumerate(records, FIRST_ROW):
-        if not any(cell.strip() for cell in record):
-            continue
-        while len(record) > len(header) and not record[-1]:
-            record.pop()
-        if ragged:
-            record.extend([""] * (len(header) - len(record)))
-        if len(record) != len(header):
-            problems.append(
-                Problem(
-                    f"has {len(record)} cells, but the header has {len(header)}. "
-                    f"A cell with the separator {delimiter!r} or a line break in it needs quotes.",
-                    row=number,
-                )
-            )
-        lines.append(record)
-        numbers.append(number)
+    records = _parse_text(found.open(content), delimiter, skips_line=bool(separator_line))
+    if ragged and records:
+        layout = Layout((1, records[0]), _numbered(records[1:], FIRST_ROW))
+    else:
+        layout = layout_of(_numbered(records), known_columns)
+    header = _without_blank_end(layout.header[1], layout.lines)
+    problems = header_problems(header, layout.header[0])
+    lines, short = _rows_of(layout.lines, len(header), delimiter, ragged)
+    problems += short
     if not lines and not problems:
         problems.append(Problem("The spreadsheet has a header and no rows."))
     if problems:
         raise SpreadsheetError(problems)
     # A .tsv's tabs are its format's; a .csv's separator is its own.
-    dialect = Dialect("," if tab else delimiter, encoding.byte_order_mark, line_end)
-    return Spreadsheet(frame_of(header, lines), tuple(numbers), dialect)
+    dialect = Dialect("," if tab else delimiter, found.byte_order_mark, line_end)
+    notes = (*found.notes, *layout.notes)
+    if separator_line:
+        notes = (*notes, f"cells separated by {delimiter!r}, as its line sep={delimiter} says")
+    return Spreadsheet(
+        frame_of(header, lines),
+        tuple(number for number, _ in layout.lines),
+        dialect,
+        notes,
+        header_row=layout.header[0],
+    )
 
 
-@dataclass(frozen=True)
-class _Encoding:
-    """How a file's text is encoded.
-
-    Attributes:
-        name: Python's name of it.
-        byte_order_mark: Whether a copy should have a byte-order mark for Excel.
-        errors: What Python does about bytes that mean nothing in it.
-    """
-
-    name: str
-    byte_order_mark: bool
-    errors: str = "strict"
-
-    @classmethod
-    def of(cls, content: bytes) -> _Encoding:
-        for mark, name in (
-            (codecs.BOM_UTF8, "utf-8-sig"),
-            (codecs.BOM_UTF16_LE, "utf-16"),
-            (codecs.BOM_UTF16_BE, "utf-16"),
-        ):
-            if content.startswith(mark):
-                if not _is_encoded(content, name):
-                    raise SpreadsheetError(
-                        [Problem(f"The file says that it is {name} text, and is not.")]
-                    )
-                return cls(name, byte_order_mark=True)
-        if b"\x00" in content:
-            raise SpreadsheetError([Problem("The file is no spreadsheet that we know, nor text.")])
-        if _is_encoded(content, "utf-8"):
-            return cls("utf-8", byte_order_mark=False)
-        # What Excel on Windows calls CSV; every byte means something in it, save five.
-        return cls("cp1252", byte_order_mark=True, errors="replace")
-
-    def head(self, content: bytes) -> str:
-        """The beginning of the text."""
-        return content[:_HEAD_BYTES].decode(self.name, errors="ignore")
-
-    def open(self, content: bytes) -> io.TextIOWrapper:
-        """The text, line by line: all of it at once may take four times the file's size."""
-        return io.TextIOWrapper(io.BytesIO(content), self.name, self.errors, newline="")
+def _numbered(records: list[list[str]], first: int = 1) -> list[tuple[int, list[str]]]:
+    """The records that are not blank, by their numbers."""
+    return [
+        (number, record)
+        for number, record in enumerate(records, first)
+        if any(cell.strip() for cell in record)
+    ]
 
 
-def _is_encoded(content: bytes, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        for start in range(0, len(content), _BLOCK):
-            decoder.decode(content[start : start + _BLOCK])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _without_blank_end(header: Sequence[Any], lines: Sequence[Line]) -> list[str]:
+    """A header without the blank cells at its end under which nothing stands."""
+    names = [str(name) for name in header]
+    if names and not names[-1].strip():
+        used_width = max((_used_width(line) for _, line in lines), default=0)
+        while len(names) > used_width and not names[-1].strip():
+            names.pop()
+    return names
 
 
-def _likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
-    """The delimiter that makes the most sense of the header."""
+def _rows_of(
+    lines: Sequence[Line], width: int, delimiter: str, ragged: bool
+) -> tuple[list[list[Any]], list[Problem]]:
+    """Rows of this width, and what is wrong with those that have another."""
+    rows, problems = [], []
+    for number, line in lines:
+        row = list(line)
+        while len(row) > width and not row[-1]:
+            row.pop()
+        if ragged:
+            row.extend([""] * (width - len(row)))
+        if len(row) != width:
+            problems.append(
+                Problem(
+                    f"has {len(row)} cells, but the header has {width}. "
+                    f"A cell with the separator {delimiter!r} or a line break in it needs quotes.",
+                    row=number,
+                )
+            )
+        rows.append(row)
+    return rows, problems
 
-    def header_score(delimiter: str) -> tuple[int, int]:
-        try:
-            cells = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-        except csv.Error:
-            return 0, 0
-        return sum(normalized(cell) in known_columns for cell in cells), len(cells)
 
-    return max(_DELIMITERS, key=header_score)
-
-
-def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list[list[str]]]:
+def _parse_text(text: io.TextIOWrapper, delimiter: str, *, skips_line: bool) -> list[list[str]]:
     csv.field_size_limit(LONGEST_CELL)
+    if skips_line:
+        text.readline(_LONGEST_LINE)
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
@@ -167,12 +152,7 @@ def _parse_text(text: io.TextIOWrapper, delimiter: str) -> tuple[list[str], list
         raise SpreadsheetError([Problem(message, row=row)]) from None
     if not records:
         raise SpreadsheetError([Problem("The file is empty.")])
-    header = records[0]
-    if header and not header[-1].strip():
-        used_width = max(map(_used_width, records[1:]), default=0)
-        while len(header) > used_width and not header[-1].strip():
-            header.pop()
-    return header, records[1:]
+    return records
 
 
 class _LongLineError(Exception):
@@ -202,7 +182,7 @@ def _bound_problem(records: list[list[str]]) -> Problem | None:
     return None
 
 
-def _used_width(record: list[str]) -> int:
+def _used_width(record: Sequence[Any]) -> int:
     """How many cells a record has without empty ones at its end."""
     width = len(record)
     while width and not record[width - 1]:

@@ -1,4 +1,4 @@
-"""XLSX. A cell keeps its type, and a formula counts as the value that was saved with it."""
+"""Writes XLSX, in which a text stays a text and a number keeps its digits."""
 
 from __future__ import annotations
 
@@ -12,21 +12,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from prefect_staticadslab.bounds import LONGEST_CELL
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
-    Spreadsheet,
     cell_text,
-    frame_of,
-    header_problems,
     is_blank,
 )
-from prefect_staticadslab.campaign.files.formats.workbook_bounds import (
-    SheetExtent,
-    check_archive,
-    sheet_extent,
-)
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import check_archive
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
 
 EXCEL_CELL: Final = 32_767
@@ -43,84 +35,8 @@ _NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]
 """Characters that would make a file which nobody can read."""
 
 
-def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
-    from openpyxl import load_workbook
-    from openpyxl.utils import get_column_letter
-
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise SpreadsheetError(
-            [
-                Problem(
-                    "The file is protected by a password, or an old .xls. Save it as plain .xlsx."
-                )
-            ]
-        )
-    unsaved: tuple[tuple[int, int], ...] = ()
-    try:
-        check_archive(content)
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        names = [s.title for s in book.worksheets]
-        sheet_name = sheet or names[0]
-        records = None
-        if sheet_name in names:
-            # Private, and openpyxl's only word for which part of the file the sheet is.
-            worksheet: Any = book[sheet_name]
-            extent = sheet_extent(content, worksheet._worksheet_path)
-            unsaved = extent.unsaved
-            records = _records(worksheet, extent)
-        book.close()
-    except SpreadsheetError:
-        raise
-    except Exception as error:  # a broken file can break openpyxl anywhere
-        raise SpreadsheetError(
-            [Problem(f"The file is no .xlsx, or a broken one ({type(error).__name__}).")]
-        ) from None
-    if records is None:
-        raise SpreadsheetError(
-            [Problem(f"There is no sheet {sheet!r}. There are: {', '.join(names)}.")]
-        )
-    if not records:
-        raise SpreadsheetError([Problem("The sheet is empty.")])
-    header = [cell_text(v) for v in records[0]]
-    width = max(
-        (i + 1 for line in records for i, v in enumerate(line) if not is_blank(v)), default=0
-    )
-    header = (header + [""] * width)[:width]
-    lines, numbers = [], []
-    for number, line in enumerate(records[1:], FIRST_ROW):
-        if any(cell_text(v).strip() for v in line):
-            lines.append((line + [None] * width)[:width])
-            numbers.append(number)
-    problems = header_problems(header)
-    problems += [
-        Problem(
-            "holds a formula whose value was never saved. "
-            "Open the file in a spreadsheet program, save it, and try again.",
-            row,
-            get_column_letter(column),
-        )
-        for row, column in unsaved
-    ]
-    problems += [
-        Problem(f"has more than {LONGEST_CELL:,} characters.", number, name)
-        for number, line in zip(numbers, lines, strict=True)
-        for name, value in zip(header, line, strict=True)
-        if isinstance(value, str) and len(value) > LONGEST_CELL
-    ]
-    if not lines and not problems and not may_be_empty:
-        hint = f" There are: {', '.join(names)}; choose one with --sheet." if len(names) > 1 else ""
-        problems.append(Problem(f"The sheet {sheet_name} has a header and no rows.{hint}"))
-    if problems:
-        raise SpreadsheetError(problems)
-    return Spreadsheet(frame_of(header, lines), tuple(numbers))
-
-
-def _records(worksheet: Any, extent: SheetExtent) -> list[list[Any]]:
-    """A sheet's rows as far as they have cells; what it says of its size may be wrong."""
-    if not extent.rows:
-        return []
-    lines = worksheet.iter_rows(max_row=extent.rows, max_col=extent.columns, values_only=True)
-    return [list(line) for line in lines]
+_LIKE_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+"""What begins like a character that Excel could not write in XML."""
 
 
 def encode_xlsx(frame: pd.DataFrame) -> bytes:
@@ -165,7 +81,7 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
         value = _excel_value(value)
         if isinstance(value, str):
             # A text that starts with = is a text, and not a formula.
-            return typed_cell(_NOT_IN_XML.sub("", value), "s")
+            return typed_cell(_escaped(_NOT_IN_XML.sub("", value)), "s")
         if isinstance(value, float):
             # openpyxl would write 16 digits, and another number might be read.
             return typed_cell(repr(value), "n")
@@ -177,6 +93,11 @@ def _write_sheet(sheet: Any, frame: pd.DataFrame) -> None:
     sheet.append(header)
     for line in frame.itertuples(index=False):
         sheet.append([cell(v) for v in line])
+
+
+def _escaped(text: str) -> str:
+    """A text in which `_x000D_` stands for itself, and for no carriage return."""
+    return _LIKE_ESCAPED.sub("_x005F_", text)
 
 
 def _excel_value(value: Any) -> Any:
@@ -204,16 +125,6 @@ def workbook_creator(content: bytes) -> str | None:
     creator: str | None = book.properties.creator
     book.close()
     return creator
-
-
-def sheet_names(content: bytes) -> list[str]:
-    """The names of an .xlsx's sheets; none if it is none."""
-    book = _open_workbook(content)
-    if book is None:
-        return []
-    names = [sheet.title for sheet in book.worksheets]
-    book.close()
-    return names
 
 
 def _open_workbook(content: bytes) -> Any:

@@ -1,0 +1,169 @@
+"""How the text of a file is encoded: what it says itself, or what leaves no doubt."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.formats.encoding_by_sense import (
+    ENCODINGS,
+    Reading,
+    doubt,
+    is_text,
+    likeliest_encoding,
+    refusal,
+)
+from prefect_staticadslab.campaign.files.formats.letter_evidence import words_of
+
+_BLOCK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FoundEncoding:
+    """How a file's text is encoded.
+
+    Attributes:
+        name: Python's name of it.
+        byte_order_mark: Whether a copy should have a byte-order mark for Excel.
+        notes: What was chosen, for people.
+    """
+
+    name: str
+    byte_order_mark: bool
+    notes: tuple[str, ...] = ()
+
+    def head(self, content: bytes, length: int) -> str:
+        """The beginning of the text, of so many bytes."""
+        return content[:length].decode(self.name, errors="ignore")
+
+    def open(self, content: bytes) -> io.TextIOWrapper:
+        """The text, line by line: all of it at once may take four times the file's size."""
+        return io.TextIOWrapper(io.BytesIO(content), self.name, newline="")
+
+
+def encoding_named(content: bytes, name: str) -> FoundEncoding:
+    """The encoding that a person names.
+
+    Raises:
+        SpreadsheetError: There is none of this name, or the file is not written in it.
+    """
+    try:
+        # Others than those of text may turn a small file into a large one.
+        info = codecs.lookup(name.strip())
+        "".encode(info.name)
+    except (LookupError, ValueError):
+        known = ", ".join(["utf-8", "utf-16", *ENCODINGS])
+        raise refusal(
+            f"There is no encoding {shortened(name)!r}. There are, for example: {known}."
+        ) from None
+    marks = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE}
+    marks["utf-16-be"] = codecs.BOM_UTF16_BE
+    python_name = info.name
+    if content.startswith(marks.get(python_name, b"\xff\xff\xff")):
+        python_name = "utf-8-sig" if python_name == "utf-8" else "utf-16"
+    if not _is_encoded(content, python_name):
+        raise refusal(
+            f"The file is not written in {info.name}. Leave --encoding out, or name another one."
+        )
+    return FoundEncoding(python_name, python_name != "utf-8", (f"encoding {info.name}, as named",))
+
+
+def encoding_of(
+    content: bytes, known_columns: frozenset[str], *, is_ours: bool = False
+) -> FoundEncoding:
+    """The encoding of a text file.
+
+    Args:
+        content: The file.
+        is_ours: Whether it is a table that we write, which is in UTF-8.
+        known_columns: Names of columns that are sent; no others need to be beyond doubt.
+
+    Raises:
+        SpreadsheetError: It is no text, or there is doubt. The message shows two readings.
+    """
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            if not _is_encoded(content, name):
+                raise refusal(f"The file says that it is {name} text, and is not.")
+            notes = () if name == "utf-8-sig" else (f"encoding {name}",)
+            return FoundEncoding(name, byte_order_mark=True, notes=notes)
+    if b"\x00" in content:
+        return _wide_encoding(content)
+    if _is_encoded(content, "utf-8"):
+        if not is_ours:
+            _refuse_odd_utf8(content)
+        return FoundEncoding("utf-8", byte_order_mark=False)
+    _refuse_broken_utf8(content)
+    possible = [name for name in ENCODINGS if _is_encoded(content, name)]
+    name = likeliest_encoding(content, known_columns, possible)
+    return FoundEncoding(name, byte_order_mark=True, notes=(f"encoding {name}",))
+
+
+def _wide_encoding(content: bytes) -> FoundEncoding:
+    """UTF-16 or UTF-32 without its mark: of its spaces and commas, every other byte is zero."""
+    for name in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        if not _is_encoded(content, name):
+            continue
+        head = content[:_BLOCK].decode(name, errors="ignore")
+        if "\n" in head.replace("\r", "\n") and all(map(is_text, set(head))):
+            return FoundEncoding(name, byte_order_mark=True, notes=(f"encoding {name}",))
+    raise refusal("The file is no spreadsheet that we know, nor text.")
+
+
+def _is_encoded(content: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(content), _BLOCK):
+            decoder.decode(content[start : start + _BLOCK])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_odd_utf8(content: bytes) -> None:
+    """Raises if a file is UTF-8 by accident: a few Chinese signs may be letters of all sorts."""
+    if content.isascii() or len(content) > _BLOCK or not _is_encoded(content, "gb18030"):
+        return
+    text, other = content.decode("utf-8"), content.decode("gb18030")
+    scripts = [
+        {unicodedata.name(c, "").partition(" ")[0] for c in word if c > "\x7f"}
+        for word in words_of(text)
+    ]
+    is_odd = any(len(names) > 1 and "LATIN" not in names for names in scripts)
+    if not is_odd or any("\x7f" < letter < "\u3000" for letter in other):
+        return
+    utf8 = Reading("utf-8", tuple(text.splitlines()), 0.0, makes_sense=False)
+    chinese = Reading("gb18030", tuple(other.splitlines()), 0.0, makes_sense=False)
+    if len(utf8.texts) == len(chinese.texts):
+        raise doubt(utf8, chinese, range(1, len(utf8.texts) + 1))
+
+
+def _refuse_broken_utf8(content: bytes) -> None:
+    """Raises if a file is UTF-8 in most of its lines that are no ASCII, and in some is not."""
+    good, bad, first = 0, 0, 0
+    for number, line in enumerate(io.BytesIO(content), 1):
+        if line.isascii():
+            continue
+        if _is_encoded(line, "utf-8"):
+            good += 1
+        else:
+            bad += 1
+            first = first or number
+    if good > bad:
+        more = f" and {bad - 1:,} more" if bad > 1 else ""
+        raise refusal(
+            f"The file is UTF-8 text except for line {first}{more}: it was put together from "
+            "several files, perhaps. Write that line anew, or name the encoding of the whole file "
+            "with --encoding NAME."
+        )

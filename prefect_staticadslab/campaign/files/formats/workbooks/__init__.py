@@ -1,0 +1,1 @@
+"""Workbooks of every program, and the sheets within them."""

@@ -1,0 +1,79 @@
+"""What every workbook is to us, whichever program wrote it: sheets, of which each can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from prefect_staticadslab import bounds
+from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import too_large
+from prefect_staticadslab.campaign.files.number_formats import show_number
+
+PLAIN_FORMATS: Final = frozenset(("", "general", "@"))
+"""Number formats that show a number as it is."""
+
+
+@dataclass(frozen=True)
+class SheetCells:
+    """The cells of a sheet that are not blank. Rows and columns are counted from 1.
+
+    Attributes:
+        rows: For each row that has any, its cells by their columns.
+        hidden_rows: Rows that a spreadsheet program hides.
+        unsaved: Where formulas stand whose value no program has saved: row and column.
+        widths: Of columns whose width somebody chose, in characters, as Excel counts it.
+    """
+
+    rows: Mapping[int, Mapping[int, Any]]
+    hidden_rows: frozenset[int] = frozenset()
+    unsaved: tuple[tuple[int, int], ...] = ()
+    widths: Mapping[int, float] = field(default_factory=dict)
+
+    def lines(self) -> list[tuple[int, list[Any]]]:
+        """The rows that are not blank, in order, from the first column on: number and cells."""
+        made = []
+        for number in sorted(self.rows):
+            cells = self.rows[number]
+            if any(cell_text(value).strip() for value in cells.values()):
+                made.append((number, [cells.get(n) for n in range(1, max(cells) + 1)]))
+        return made
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook.
+
+    Attributes:
+        name: As its tab shows it.
+        is_visible: Whether there is a tab.
+        read: Reads its cells. Raises `SpreadsheetError` if there are more than are read, and
+            anything if the file is broken.
+    """
+
+    name: str
+    is_visible: bool
+    read: Callable[[], SheetCells]
+
+
+def check_extent(rows: int, columns: int) -> None:
+    """Raises if a sheet that reaches so far has more cells than are read.
+
+    Raises:
+        SpreadsheetError: It does; the message says how far it reaches.
+    """
+    if rows * columns > bounds.TABLE_CELLS:
+        raise too_large(
+            f"reaches to row {rows:,} and column {columns:,}, which makes more than "
+            f"{bounds.TABLE_CELLS:,} cells, the most that is read. Delete the rows and columns "
+            "beyond the table"
+        )
+
+
+def shown_value(value: Any, number_format: str) -> Any:
+    """A number or a date with what its cell shows of it, if its format is known."""
+    if number_format.casefold() in PLAIN_FORMATS or isinstance(value, bool | str):
+        return value
+    text = show_number(value, number_format)
+    return value if text is None else FormattedValue(value, text, number_format)

@@ -1,0 +1,158 @@
+"""The text of a file is what was written, or the user is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions, read_spreadsheet
+from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
+
+SENTENCES = {
+    "cp1252": ["Größe M für kühle Köpfe", "Crème brûlée à l'ancienne",
+               "Descubre el sabor de España", "Promoção de verão", "Færskt smørrebrød på bordet",
+               "„Echt gut“ – nur heute"],
+    "cp1250": ["Świeża kawa każdego dnia, zawsze gorąca", "Čerstvá káva každý den", "Őszi akció"],
+    "cp1251": ["Летняя распродажа обуви", "Свіжа кава щодня"],
+    "cp1253": ["Φρέσκος καφές κάθε μέρα"],
+    "cp1254": ["Yaz geldi, kış bitti, şimdi güneş zamanı"],
+    "cp932": ["夏のセール、全品半額"],
+    "gb18030": ["夏季大促销，新品上市，买一送一"],
+    "cp950": ["夏季大特賣，新品上市，買一送一"],
+    "cp949": ["여름 세일 전품목 반값, 오늘만 할인"],
+    "mac_roman": ["Größe M für kühle Köpfe"],
+    "koi8_r": ["Летняя распродажа обуви"],
+}  # fmt: skip
+SHORT = [
+    "Müsli",
+    "Noël",
+    "Mañana",
+    "Più",
+    "Caffè",
+    "Æbler",
+    "Żółty",
+    "Łódź",
+    "Miód",
+    "Děti",
+    "Да",
+    "Кофе",
+    "Νέα",
+    "İndirim",
+    "Sağlık",
+    "Žiema",
+    "夏",
+    "咖啡",
+    "커피",
+    "珈琲",
+    "5€",
+    "It’s",
+]
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Any:
+    def read(content: bytes, **options: Any) -> list[str]:
+        (tmp_path / "in.csv").write_bytes(content)
+        table = read_spreadsheet(
+            str(tmp_path / "in.csv"), options=ReadOptions(**options), known_columns=KNOWN_COLUMNS
+        )
+        notes.extend(table.notes)
+        prompts: list[str] = table.frame["prompt"].tolist()
+        return prompts
+
+    notes: list[str] = []
+    read.notes = notes  # type: ignore[attr-defined]
+    return read
+
+
+def csv_of(*texts: str) -> str:
+    return "brand_id,prompt\n" + "".join(f'brand_1,"{text}"\n' for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [(name, text) for name, texts in SENTENCES.items() for text in texts]
+)
+def test_a_sentence_in_what_its_country_writes_is_read(
+    prompts: Any, encoding: str, text: str
+) -> None:
+    assert prompts(csv_of(text, "Second").encode(encoding)) == [text, "Second"]
+    assert len(prompts.notes) == 1
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", *SENTENCES])
+def test_a_word_is_never_read_as_another(prompts: Any, encoding: str) -> None:
+    tried = 0
+    for text in SHORT:
+        try:
+            content = csv_of(text).encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        tried += 1
+        with contextlib.suppress(SpreadsheetError):
+            assert prompts(content) == [text]
+    assert tried
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-32"])
+def test_unicode_is_known_without_its_mark(prompts: Any, encoding: str) -> None:
+    assert prompts(csv_of("Größe 夏 🎁").encode(encoding)) == ["Größe 夏 🎁"]
+    assert prompts.notes == [f"encoding {encoding}"]
+
+
+def test_a_doubt_shows_two_readings_and_how_to_say_which(prompts: Any) -> None:
+    content = csv_of("Plain", "Mañana").encode("cp1252")
+    with pytest.raises(SpreadsheetError) as asked:
+        prompts(content)
+    shown = str(asked.value)
+    assert shown.startswith("Row 3: is not in Unicode")
+    assert "In cp1252 it would read 'Mañana', in" in shown
+    assert prompts(content, encoding="cp1252") == ["Plain", "Mañana"]
+    assert prompts(content, encoding="windows-1250") == ["Plain", "Mańana"]
+
+
+def test_what_is_not_sent_need_not_be_beyond_doubt(prompts: Any) -> None:
+    table = "brand_id,prompt,note\nb,Plain,Mañana\n".encode("cp1252")
+    assert prompts(table) == ["Plain"]
+    with pytest.raises(SpreadsheetError, match="in doubt"):
+        prompts(table.replace(b"Plain", b"{note}"))
+
+
+def test_a_line_that_is_no_utf_8_among_others_is_told(prompts: Any) -> None:
+    content = csv_of("Größe", "Süße", "Köpfe").encode() + "brand_1,Größe\n".encode("cp1252")
+    with pytest.raises(SpreadsheetError, match="UTF-8 text except for line 5"):
+        prompts(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("klingon", "There is no encoding 'klingon'"),
+        ("rot13", "There is no encoding 'rot13'"),
+        ("zlib", "There is no encoding 'zlib'"),
+        ("a\0b", "There is no encoding"),
+        ("utf-8", "The file is not written in utf-8"),
+    ],
+)
+def test_a_wrong_name_is_told(prompts: Any, name: str, says: str) -> None:
+    with pytest.raises(SpreadsheetError, match=re.escape(says)):
+        prompts(csv_of("Größe").encode("cp1252"), encoding=name)
+
+
+@pytest.mark.parametrize("line", ["sep=;\n", '"sep=;"\r\n', "SEP=;\n"])
+def test_a_line_that_says_the_separator_is_none_of_the_table(prompts: Any, line: str) -> None:
+    assert prompts(f"{line}brand_id;prompt\nb;a,b\n".encode()) == ["a,b"]
+    assert prompts.notes == ["cells separated by ';', as its line sep=; says"]
+
+
+def test_a_title_and_a_total_of_a_text_file_are_no_rows(prompts: Any) -> None:
+    content = "Summer 2026;;\n\nbrand_id;prompt;price\nb;One;1,50 €\nb;Two;2\nTotal:;;3,50 €\n"
+    assert prompts(content.encode()) == ["One", "Two"]
+    assert prompts.notes == [
+        "row 1 above the columns' names, left out",
+        "row 6, a total below the table, left out",
+    ]
