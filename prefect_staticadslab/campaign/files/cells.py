@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.number_formats import general
 
 FIRST_ROW: Final = 2
 """The number that a spreadsheet program shows for the first row under the header."""
@@ -140,11 +141,14 @@ def _json_default(value: Any) -> Any:
 def cell_text(value: Any) -> str:
     """A cell's value as text, the way people type it: no `.0`, no `None`, no midnight.
 
+    A number has the 15 digits that a spreadsheet program knows of it.
+
     Example:
         ```python
         from prefect_staticadslab.campaign.files.cells import cell_text
 
         assert [cell_text(v) for v in (None, 20.0, True, "007")] == ["", "20", "true", "007"]
+        assert cell_text(42 * 0.9) == "37.8"
         ```
     """
     if is_blank(value):
@@ -153,8 +157,8 @@ def cell_text(value: Any) -> str:
         value = value.text
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else general(value)
     if isinstance(value, Decimal):
         # A price of 3.50 is one with two digits, in a prompt as well; and 1E+3 is for nobody.
         return f"{value:f}"

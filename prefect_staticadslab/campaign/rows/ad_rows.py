@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.rows.columns import (
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
+from prefect_staticadslab.campaign.rows.spellings import respellable_parts
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 AdRow: TypeAlias = CampaignRow[ImageAdRequest]
@@ -57,7 +58,8 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
-            rows.append(CampaignRow(number, request, identity))
+            parts = respellable_parts(cells.get("prompt"))
+            rows.append(CampaignRow(number, request, identity, parts=parts))
         problems += [*wrong, *([duplicate] if duplicate and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
