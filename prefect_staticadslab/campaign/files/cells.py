@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
@@ -237,6 +238,29 @@ _CONTROL_CHARACTERS: Final = re.compile(
 def normalized(name: str) -> str:
     """A column's name as it is compared: without case and surrounding space."""
     return name.strip().casefold()
+
+
+def column_key(name: str) -> str:
+    """A column's name as it is compared where people write it: letters, digits and signs alone.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import column_key
+
+        names = ("Product Name", "PRODUCT-NAME", "productName", "\\ufeffproduct\\u00a0name ")
+        assert {column_key(name) for name in names} == {column_key("product_name")}
+        ```
+    """
+    return _BETWEEN_WORDS.sub("", unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold())
+
+
+LONGEST_NAME: Final = 1_000
+"""Characters of a column's name that tell it from others."""
+
+_BETWEEN_WORDS: Final = re.compile(
+    r"[\s_.\-\u00ad\u061c\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\ufeff]"
+)
+"""Spaces, hyphens, full stops and underscores, and what has no width."""
 
 
 def header_problems(header: Sequence[str]) -> list[Problem]:

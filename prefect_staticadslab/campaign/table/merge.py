@@ -20,6 +20,7 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
+    column_key,
     normalized,
     shortened,
 )
@@ -115,7 +116,7 @@ def with_earlier_prompt(
 
 
 def _prompt_column(frame: pd.DataFrame) -> int | None:
-    names = [normalized(str(name)) for name in frame.columns]
+    names = [column_key(str(name)) for name in frame.columns]
     return names.index("prompt") if "prompt" in names else None
 
 
