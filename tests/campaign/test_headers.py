@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from prefect_staticadslab.campaign.errors import SpreadsheetError
@@ -14,14 +16,14 @@ from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, SOURCE_ROW
 from tests.campaign.shop import IDS, NAMES, SHOP, expanded, lines, sheet
 
 
-def told(*rows: dict[str, object]) -> str:
+def told(*rows: Mapping[str, object]) -> str:
     """What is wrong with these rows, given the shop."""
     with pytest.raises(SpreadsheetError) as caught:
         read_rows(expanded(*rows))
     return str(caught.value)
 
 
-def ads(*rows: dict[str, object]) -> list[AdRow]:
+def ads(*rows: Mapping[str, object]) -> list[AdRow]:
     return read_rows(expanded(*rows))
 
 
@@ -56,7 +58,8 @@ def test_every_column_that_means_something_is_found(how: str) -> None:
     (plain,) = ads(cells)
     (row,) = ads({as_written(name, how): cell for name, cell in cells.items()})
     assert row == plain
-    assert row.request.options is not None and row.request.options.generate_copy
+    assert row.request.options is not None
+    assert row.request.options.generate_copy
     assert cells.keys() | {*NAMES, "product_variant", SOURCE_ROW_COLUMN} == KNOWN_COLUMNS
 
 
