@@ -59,6 +59,9 @@ EMPTY_FILL = '<fills count="1"><fill/></fills><cellXfs count="1"><xf numFmtId="0
 EXTENSION = '<extLst><ext uri="x"><x14:c xmlns:x14="y" r="A9"><v>1</v></x14:c></ext></extLst>'
 
 
+IMPOSSIBLE_DATE = {"docProps/core.xml": "<a><created>2026-13-45T99:00</created></a>"}
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -70,7 +73,7 @@ EXTENSION = '<extLst><ext uri="x"><x14:c xmlns:x14="y" r="A9"><v>1</v></x14:c></
         xlsx(ORDINARY, styles=""),
         xlsx(ORDINARY, head='<dimension ref="A1:B2"/>'),
         xlsx(ORDINARY, head='<dimension ref="A1:XFD1048576"/>'),
-        xlsx(ORDINARY, **{"docProps/core.xml": "<a><created>2026-13-45T99:00</created></a>"}),
+        xlsx(ORDINARY, **IMPOSSIBLE_DATE),  # type: ignore[arg-type]  # named as a part of the file
         xlsx(("Ads", "visible", ADS.replace(' r="A1"', "").replace(' r="2"', ""))),
         xlsx(ORDINARY, ("Notes", "visible", sheet_rows(["Write here"]))),
         xlsx(("Read me", "visible", sheet_rows(["brand"])), ORDINARY),

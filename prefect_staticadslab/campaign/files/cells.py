@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.number_formats import general
 
 FIRST_ROW: Final = 2
 """The number that a spreadsheet program shows for the first row under the header."""
@@ -151,11 +153,14 @@ def _json_default(value: Any) -> Any:
 def cell_text(value: Any) -> str:
     """A cell's value as text, the way people type it: no `.0`, no `None`, no midnight.
 
+    A number has the 15 digits that a spreadsheet program knows of it.
+
     Example:
         ```python
         from prefect_staticadslab.campaign.files.cells import cell_text
 
         assert [cell_text(v) for v in (None, 20.0, True, "007")] == ["", "20", "true", "007"]
+        assert cell_text(42 * 0.9) == "37.8"
         ```
     """
     if is_blank(value):
@@ -164,8 +169,8 @@ def cell_text(value: Any) -> str:
         value = value.text
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value.is_integer() else general(value)
     if isinstance(value, Decimal):
         # A price of 3.50 is one with two digits, in a prompt as well; and 1E+3 is for nobody.
         return f"{value:f}"
@@ -244,6 +249,29 @@ _CONTROL_CHARACTERS: Final = re.compile(
 def normalized(name: str) -> str:
     """A column's name as it is compared: without case and surrounding space."""
     return name.strip().casefold()
+
+
+def column_key(name: str) -> str:
+    """A column's name as it is compared where people write it: letters, digits and signs alone.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import column_key
+
+        names = ("Product Name", "PRODUCT-NAME", "productName", "\\ufeffproduct\\u00a0name ")
+        assert {column_key(name) for name in names} == {column_key("product_name")}
+        ```
+    """
+    return _BETWEEN_WORDS.sub("", unicodedata.normalize("NFKC", name[:LONGEST_NAME]).casefold())
+
+
+LONGEST_NAME: Final = 1_000
+"""Characters of a column's name that tell it from others."""
+
+_BETWEEN_WORDS: Final = re.compile(
+    r"[\s_.\-\u00ad\u061c\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\ufeff]"
+)
+"""Spaces, hyphens, full stops and underscores, and what has no width."""
 
 
 def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:

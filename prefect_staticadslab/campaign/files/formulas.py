@@ -10,7 +10,7 @@ takes that sign off again. Her own cells stay what they are.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 _APOSTROPHE: Final = "'"
 
@@ -22,6 +22,20 @@ class CatalogueText(str):
     """Text from the API's catalogue, or with such text in it, in a cell of a table."""
 
     __slots__ = ()
+
+
+class FilledIn(str):
+    """A text that was filled in from a row's cells.
+
+    Attributes:
+        parts: What it is made of: texts, and between them the cells, as they were read.
+    """
+
+    parts: tuple[Any, ...] = ()
+
+
+class FilledInCatalogueText(FilledIn, CatalogueText):
+    """A text that was filled in from a row's cells and from the API's catalogue."""
 
 
 def inert(text: str) -> str:

@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message, positions_of
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
@@ -159,10 +159,10 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
         SpreadsheetError: There is none.
     """
     names = [str(name) for name in spreadsheet.frame.columns]
-    by_name = {normalized(name): name for name in reversed(names)}
+    found = positions_of(names, REFERENCE_COLUMNS)
     for known in REFERENCE_COLUMNS:
-        if known in by_name:
-            return by_name[known]
+        if known in found:
+            return names[found[known][0]]
     message = (
         "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
         f"in each row. {header_message(names, REFERENCE_COLUMNS)}"
@@ -210,6 +210,8 @@ def read_references(
         SpreadsheetError: With all problems of all rows.
     """
     names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    for at in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
+        names[at] = ROW_ID_COLUMN
     column = reference_column(spreadsheet)
     reference_position = list(map(str, spreadsheet.frame.columns)).index(column)
     is_result = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)

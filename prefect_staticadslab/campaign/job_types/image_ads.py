@@ -22,12 +22,15 @@ from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable, check_location
 
-IMAGE_ADS: Final = JobType("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+IMAGE_ADS: Final = JobType(
+    "campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows, find_respelled=find_respelled
+)
 """What a campaign is made of."""
 
 

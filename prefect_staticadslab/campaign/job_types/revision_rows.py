@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -14,7 +14,6 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
-    normalized,
     plain_text,
     shortened,
 )
@@ -26,7 +25,13 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     check_patch,
     check_tree,
 )
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_message
+from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems
+from prefect_staticadslab.campaign.rows.columns import (
+    ROW_ID_COLUMN,
+    header_message,
+    positions_of,
+    repeated_columns,
+)
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState, RowStatus
@@ -124,18 +129,23 @@ def read_changes(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
-    problems = list(_header_problems(names))
+    header = [str(name) for name in spreadsheet.frame.columns]
+    found = positions_of(header, REVISION_JOBS.known_columns)
+    problems = [
+        *_header_problems(header, found, spreadsheet.header_row),
+        *repeated_columns(header, found, spreadsheet.header_row),
+    ]
     if problems:
         raise SpreadsheetError(problems)
-    positions = {name: names.index(name) for name in names if name in REVISION_JOBS.known_columns}
+    positions = {name: places[0] for name, places in found.items()}
     rows: list[CampaignRow[Change]] = []
     identities = Identities()
     row_ids = RowIds()
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: plain_text(cell_text(line[i])).strip() for name, i in positions.items()}
-        change, row_problems = _read_change(number, cells)
+        errors = error_problems(number, cells) if unique_row_ids else []
+        change, row_problems = (None, errors) if errors else _read_change(number, cells)
         duplicate = row_ids.problem(number, cells)
         if duplicate and unique_row_ids:
             row_problems.append(duplicate)
@@ -148,16 +158,18 @@ def read_changes(
     return rows
 
 
-def _header_problems(names: Sequence[str]) -> Iterator[Problem]:
-    if "image_ad_id" not in names:
-        yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row=1)
-        yield Problem(header_message(names, REVISION_JOBS.known_columns), row=1)
-    elif not any(name in names for name in CHANGE_COLUMNS):
-        yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row=1)
+def _header_problems(
+    names: Sequence[str], found: Collection[str], row: int
+) -> Iterator[Problem]:
+    if "image_ad_id" not in found:
+        yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row)
+        yield Problem(header_message(names, REVISION_JOBS.known_columns), row)
+    elif not any(name in found for name in CHANGE_COLUMNS):
+        yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row)
 
 
 def _read_change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
-    image_ad_id = cells["image_ad_id"]
+    image_ad_id = clean_id(cells["image_ad_id"])
     if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
         message = (
             f"{shortened(image_ad_id)!r} is not the id of an image ad; that starts with ia_."

@@ -7,7 +7,7 @@ read by `lookup.look_up`. A spreadsheet that says everything in ids needs neithe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -36,10 +36,16 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 )
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
+from prefect_staticadslab.campaign.rows.cell_values import (
+    clean_id,
+    error_problem,
+    error_problems,
+)
 from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
     NEEDED_COLUMNS,
     columns_of,
+    header_notes,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
@@ -78,7 +84,7 @@ class Brief:
             known_columns=KNOWN_COLUMNS,
             needed_columns=NEEDED_COLUMNS,
         )
-        return cls(spreadsheet, _read_lines(spreadsheet), location)
+        return replace(cls.read(spreadsheet), location=location)
 
     @classmethod
     def read(cls, spreadsheet: Spreadsheet) -> Brief:
@@ -88,7 +94,10 @@ class Brief:
             SpreadsheetError: With all problems that can be told without the API, in the rows'
                 order. Of a spreadsheet that is all ids, `read_rows` tells them.
         """
-        return cls(spreadsheet, _read_lines(spreadsheet))
+        lines = _read_lines(spreadsheet)
+        if notes := header_notes(spreadsheet):
+            spreadsheet = replace(spreadsheet, notes=(*spreadsheet.notes, *notes))
+        return cls(spreadsheet, lines)
 
     @cached_property
     def needs_catalogue(self) -> bool:
@@ -124,6 +133,9 @@ def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
     brief_lines = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
+        if errors := error_problems(number, lines.cells(position)):
+            problems += errors
+            continue
         line, line_problems = lines.read(position, number)
         brief_lines.append(line)
         problems += line_problems
@@ -147,8 +159,9 @@ class _LineReader:
             for position, name in reversed(list(enumerate(spreadsheet.frame.columns)))
         }
         name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
+        taken = {columns[name] for name in ("prompt", *name_columns) if name in columns}
         other_columns = [
-            name for name in self._all_columns if name and name not in ("prompt", *name_columns)
+            name for name, place in self._all_columns.items() if name and place not in taken
         ]
         self._placeholders = dict.fromkeys((*name_columns, *reversed(other_columns)))
         self._nearest = Nearest(self._placeholders)
@@ -200,7 +213,8 @@ class _LineReader:
     def _text(self, line: Sequence[Any], column: str) -> str:
         if column not in self._columns:
             return ""
-        return as_written(cell_text(line[self._columns[column]]).strip())
+        text = cell_text(line[self._columns[column]]).strip()
+        return clean_id(text) if column in _ID_COLUMNS else as_written(text)
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
         if self._result_columns and cell_text(line[-self._result_columns]).strip():
@@ -227,10 +241,13 @@ class _LineReader:
             for kind, selector in selectors.items()
             for name in (kind.name, kind.id_column)
         }
+        wrong: list[CellProblem] = []
         for name in prompt.columns:
             if name not in is_filled:
-                is_filled[name] = bool(cell_text(line[self._all_columns[name]]).strip())
-        return [
+                cell = line[self._all_columns[name]]
+                is_filled[name] = bool(cell_text(cell).strip())
+                wrong += [(name, message) for message in [error_problem(cell)] if message]
+        return wrong + [
             (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns
             if not is_filled[name]
@@ -238,3 +255,4 @@ class _LineReader:
 
 
 _SEVERAL = frozenset("|*=")
+_ID_COLUMNS = frozenset(kind.id_column for kind in KINDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, pairwise
 from typing import Any
 
 from prefect_staticadslab.bounds import PROMPT_LENGTH, PROMPTS_LENGTH, TABLE_CELLS
@@ -15,10 +16,15 @@ from prefect_staticadslab.campaign.files.cells import (
     normalized,
     plain_text,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText
+from prefect_staticadslab.campaign.files.formulas import (
+    CatalogueText,
+    FilledIn,
+    FilledInCatalogueText,
+)
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import Selector
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource
+from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 from prefect_staticadslab.campaign.names.resolver import (
     BriefLine,
     Combination,
@@ -143,11 +149,13 @@ class _Writer:
                 if length_problem := self._count_prompt(line, line.prompt.length(values)):
                     problems[length_problem] = None
                     continue
-                prompt = line.prompt.fill(values)
-                has_catalogue_names = bool(resources.keys() & set(line.prompt.columns))
-                cells[self._places["prompt"]] = (
-                    _catalogue_text(prompt) if has_catalogue_names else prompt
-                )
+                given = {
+                    name: text if name in resources else cells[self._places[name]]
+                    for name, text in values.items()
+                }
+                has_names = bool(resources.keys() & values.keys())
+                prompt = _filled_in(line.prompt, values, given, has_catalogue_names=has_names)
+                cells[self._places["prompt"]] = prompt
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
@@ -199,6 +207,25 @@ class _Writer:
         """All lines."""
         frame = frame_of(self._header, self._lines)
         return replace(self._spreadsheet, frame=frame, row_numbers=tuple(self._numbers))
+
+
+def _filled_in(
+    prompt: PromptTemplate,
+    values: Mapping[str, str],
+    cells: Mapping[str, Any],
+    *,
+    has_catalogue_names: bool,
+) -> FilledIn:
+    """A prompt, filled in with values, that remembers the cells that these are of."""
+    text = prompt.fill(values)
+    filled = FilledInCatalogueText(plain_text(text)) if has_catalogue_names else FilledIn(text)
+    between = (
+        (cells[column], text)
+        for (_, column), (text, _) in pairwise(prompt.pieces)
+        if column is not None
+    )
+    filled.parts = (prompt.pieces[0][0], *chain.from_iterable(between))
+    return filled
 
 
 def _catalogue_text(text: str) -> CatalogueText:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -160,6 +161,10 @@ class ChosenResource:
 NOTHING_READ: Final = Catalogue()
 
 
+_NO_WIDTH: Final = re.compile("[\u00ad\u200b\u2060\ufeff]")
+"""What is copied along with a name, and that nobody sees."""
+
+
 def fold_name(name: str) -> str:
     """A name as it is compared: without case, width, and how many spaces there are.
 
@@ -173,6 +178,7 @@ def fold_name(name: str) -> str:
     """
     if len(name) > NAME_LENGTH:  # which no resource has
         return " ".join(name.casefold().split())
+    name = _NO_WIDTH.sub("", name)
     # Folding the case may leave what NFKC would compose once more.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(text.split())

@@ -8,7 +8,7 @@ from string import Formatter
 from typing import Final
 
 from prefect_staticadslab.bounds import PROMPT_PLACEHOLDERS
-from prefect_staticadslab.campaign.files.cells import normalized, shortened
+from prefect_staticadslab.campaign.files.cells import column_key, normalized, shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
 
 SUGGESTED: Final = 8
@@ -73,6 +73,7 @@ def parse_prompt(
 
         template = parse_prompt("{Product_Name}, now {price}", ["product_name", "price"])
         assert template.fill({"product_name": "Tea", "price": "3.50"}) == "Tea, now 3.50"
+        assert parse_prompt("{Product Name}", ["product_name"]).columns == ("product_name",)
         ```
     """
     try:
@@ -98,14 +99,31 @@ def parse_prompt(
             + (f"!{conversion}" if conversion else "")
             + (f":{format_spec}" if format_spec else "")
         )
-        if normalized(name) not in columns:
+        column = _column_of(name, columns)
+        if column is None:
             near = nearest or Nearest(columns)
             raise PlaceholderError(
                 _placeholder_message(name, bool(format_spec or conversion), near, len(columns))
             )
-        pieces.append(("".join(texts), normalized(name)))
+        pieces.append(("".join(texts), column))
         texts = []
     return PromptTemplate((*pieces, ("".join(texts), None)))
+
+
+def _column_of(name: str, columns: Collection[str]) -> str | None:
+    """The column that a placeholder names: exactly, or with other signs between its words.
+
+    Raises:
+        PlaceholderError: It could be one of several.
+    """
+    if normalized(name) in columns:
+        return normalized(name)
+    key = column_key(name)
+    same = [column for column in columns if key and column_key(column) == key]
+    if len(same) > 1:
+        named = " or ".join(f"{{{shortened(column)}}}" for column in same[:SUGGESTED])
+        raise PlaceholderError(f"{{{shortened(name)}}} may be {named}. Write one of them.")
+    return same[0] if same else None
 
 
 def _placeholder_message(given: str, has_format: bool, nearest: Nearest, count: int) -> str:

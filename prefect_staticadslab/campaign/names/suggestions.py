@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from prefect_staticadslab.api.resources import CatalogueResource
+from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.cell_syntax import (
     FILTER_KEYS,
+    SEPARATOR,
     ByFilter,
     ById,
     ByName,
@@ -17,6 +20,9 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
 )
 from prefect_staticadslab.campaign.names.listings import ChosenResource, Listing
 from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE, ResourceType
+
+_LISTED: Final = re.compile(r"[,;\n\r\t、，；]")
+"""What people put between values; ours is `|`."""
 
 LISTED: Final = 8
 """Of more than so many, the rest is counted."""
@@ -61,7 +67,10 @@ def no_match_message(
 
 
 def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> str:
-    """The most similar names; else the first names that there are."""
+    """The names that are listed; else the most similar ones; else the first that there are."""
+    parts = [part.strip() for part in _LISTED.split(name[:NAME_LENGTH]) if part.strip()]
+    if len(parts) > 1 and all(map(listing.find_by_name, parts)):
+        return f"Did you mean {shortened(f' {SEPARATOR} '.join(parts))!r}?"
     if nearest := listing.nearest(name):
         names = [resource.name for resource in nearest]
         choices = [

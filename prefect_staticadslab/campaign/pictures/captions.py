@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import cell_text, normalized
+from prefect_staticadslab.campaign.files.cells import cell_text, column_key, normalized
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -22,8 +22,9 @@ STEM_BYTES: Final = 90
 
 def captions(table: ResultTable) -> list[str]:
     """What the user calls each row's product, if a column looks like it; else the product's id."""
-    positions = {normalized(str(name)): i for i, name in enumerate(table.frame.columns)}
-    columns = [positions[name] for name in CAPTION_COLUMNS if name in positions]
+    positions = {column_key(str(name)): i for i, name in enumerate(table.frame.columns)}
+    keys = map(column_key, CAPTION_COLUMNS)
+    columns = [positions[key] for key in keys if key in positions]
     product_names = []
     for row, line in zip(table.rows, table.frame.itertuples(index=False, name=None), strict=True):
         cells = (cell_text(line[column]).strip() for column in columns)

@@ -12,6 +12,7 @@ from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, plain_text, shortened
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
+from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems, read_boolean
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
     READ_COLUMNS,
@@ -21,12 +22,10 @@ from prefect_staticadslab.campaign.rows.columns import (
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
+from prefect_staticadslab.campaign.rows.spellings import respellable_parts
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 AdRow: TypeAlias = CampaignRow[ImageAdRequest]
-
-_TRUE: Final = frozenset(("true", "yes", "y", "1", "x"))
-_FALSE: Final = frozenset(("false", "no", "n", "0"))
 
 
 def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[AdRow]:
@@ -50,14 +49,17 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     lines = spreadsheet.frame.itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
-        request, wrong = _read_request(number, cells)
+        # An ad of an earlier version may have been made of an error; that is over.
+        errors = error_problems(number, cells) if unique_row_ids else []
+        request, wrong = (None, errors) if errors else _read_request(number, cells)
         duplicate = row_ids.problem(number, cells)
         if request is not None:
             identity = identities.next_identity(cells, json.dumps(request.body(), sort_keys=True))
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
-            rows.append(CampaignRow(number, request, identity))
+            parts = respellable_parts(cells.get("prompt"))
+            rows.append(CampaignRow(number, request, identity, parts=parts))
         problems += [*wrong, *([duplicate] if duplicate and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
@@ -72,7 +74,7 @@ def _read_request(
     for kind in KINDS:
         column = kind.id_column
         if column in cells:
-            text = cell_text(cells[column]).strip()
+            text = clean_id(cell_text(cells[column]))
             if message := id_problem(kind, text):
                 problems.append(Problem(message, number, column))
             fields[column] = text or None
@@ -102,13 +104,13 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
     problems: list[Problem] = []
     booleans: dict[str, bool | None] = {}
     for name in BOOLEAN_COLUMNS:
-        text = cell_text(cells.get(name)).strip().casefold()
-        if text and text not in _TRUE | _FALSE:
-            message = (
-                f"{shortened(text)!r} is neither true nor false. Leave it empty for the default."
-            )
+        try:
+            booleans[name] = read_boolean(cells.get(name))
+        except ValueError:
+            text = shortened(cell_text(cells.get(name)).strip())
+            message = f"{text!r} is neither true nor false. Leave it empty for the default."
             problems.append(Problem(message, number, name))
-        booleans[name] = text in _TRUE if text else None
+            booleans[name] = None
     overrides, wrong = _read_node_overrides(plain_text(cell_text(cells.get("node_overrides"))))
     if wrong:
         problems.append(Problem(wrong, number, "node_overrides"))

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.bounds import HINT_CHOICES, HINT_LENGTH
 from prefect_staticadslab.campaign.errors import Problem
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, normalized, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    column_key,
+    normalized,
+    shortened,
+)
+from prefect_staticadslab.campaign.rows.header_hints import Hints
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 
 REQUIRED_COLUMNS: Final = tuple(
@@ -35,9 +42,6 @@ NEEDED_COLUMNS: Final = tuple(
 )
 """What every spreadsheet of ads has, one name of each."""
 
-SPACED_COLUMNS: Final = frozenset(name for name in NAME_COLUMNS if "_" in name)
-"""Columns that may be written with a space: `Design template`."""
-
 FILTER_EXAMPLE: Final = "ad_format=Sale; aspect_ratio=4:5"
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
@@ -47,37 +51,20 @@ _TITLE_LINES: Final = 10
 def columns_of(
     spreadsheet: Spreadsheet, known_columns: Set[str]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """The positions of the known columns. Names are compared without case and outer space.
+    """The positions of the known columns, however people write their names.
 
     Args:
         spreadsheet: What was read.
         known_columns: The columns to look for. With the names' columns among them, each of these
             stands in for its id's.
     """
-    positions: dict[str, int] = {}
-    problems: list[Problem] = []
     names = [str(name) for name in spreadsheet.frame.columns]
-    for position, name in enumerate(names):
-        column = normalized(name)
-        if column not in known_columns:
-            continue
-        if column in positions:
-            problems.append(
-                Problem(
-                    f"is there twice, as {names[positions[column]]!r} and {name!r}. Rename one.",
-                    row=spreadsheet.header_row,
-                    column=column,
-                )
-            )
-        else:
-            positions[column] = position
-    for position, name in enumerate(names):
-        # As people write them, where no other column can be meant.
-        column = normalized(name).replace(" ", "_")
-        if column in SPACED_COLUMNS & known_columns and not {column, f"{column}_id"} & set(
-            positions
-        ):
-            positions[column] = position
+    found = positions_of(names, known_columns)
+    problems = repeated_columns(names, found, spreadsheet.header_row)
+    positions = {column: places[0] for column, places in found.items()}
+    hints = Hints.of(names, positions, known_columns)
+    # In a table that we wrote, people may add what they like.
+    problems += hints.problems(spreadsheet.header_row) if known_columns >= KNOWN_COLUMNS else []
     missing = [
         kind
         for kind in KINDS
@@ -86,7 +73,7 @@ def columns_of(
     problems += [
         Problem(
             f"The column {kind.id_column} is missing. It holds the id of {kind.with_article}, "
-            f"{kind.prefix}…{_alternative_hint(kind)}.",
+            f"{kind.prefix}…{_alternative_hint(kind)}.{hints.for_kind(kind)}",
             row=spreadsheet.header_row,
         )
         for kind in missing
@@ -96,6 +83,60 @@ def columns_of(
         # What is missing above the header is nothing to speak of.
         problems = _header_further_down(spreadsheet) or problems
     return positions, problems
+
+
+def repeated_columns(
+    names: Sequence[str], found: Mapping[str, Sequence[int]], header_row: int
+) -> list[Problem]:
+    """A problem for each column that is there twice; `found` is what `positions_of` gives."""
+    return [
+        Problem(
+            f"is there twice, as {' and '.join(repr(shortened(names[p])) for p in places)}. "
+            "Rename one.",
+            row=header_row,
+            column=column,
+        )
+        for column, places in found.items()
+        if len(places) > 1
+    ]
+
+
+def header_notes(spreadsheet: Spreadsheet) -> list[str]:
+    """What of a spreadsheet's header is worth a look, in a sentence each."""
+    names = [str(name) for name in spreadsheet.frame.columns]
+    return Hints.of(names, positions_of(names, KNOWN_COLUMNS), KNOWN_COLUMNS).notes
+
+
+def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str, list[int]]:
+    """Where the known columns are in a header, in the header's order; several places are too many.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.columns import positions_of
+
+        header = ["Design Template ID", "PRODUCT-ID", "Note"]
+        assert positions_of(header, ["design_template_id", "product_id"]) == {
+            "design_template_id": [0], "product_id": [1]
+        }
+        ```
+    """
+    known = {column_key(name): name for name in known_columns if name not in _EXACT}
+    exact = frozenset(known_columns)
+    found: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        column = normalized(name) if normalized(name) in exact else known.get(column_key(name))
+        if column is not None:
+            found.setdefault(column, []).append(position)
+    for kind in KINDS:
+        # A text of one's own beside an id has always been free to be called `Design template`.
+        if kind.id_column in found and kind.name in found and "_" in kind.name:
+            named = [p for p in found[kind.name] if normalized(names[p]) == kind.name]
+            found[kind.name] = named
+    return {column: places for column, places in found.items() if places}
+
+
+_EXACT: Final = frozenset((SOURCE_ROW_COLUMN,))
+"""Columns that no person writes."""
 
 
 def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
@@ -125,8 +166,8 @@ def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
 
 
 def _is_like(name: str, choices: Sequence[str]) -> bool:
-    word = normalized(name[:HINT_LENGTH])
-    return bool(difflib.get_close_matches(word, choices, 1, _LIKE))
+    keys = [column_key(choice) for choice in choices]
+    return bool(difflib.get_close_matches(column_key(name[:HINT_LENGTH]), keys, 1, _LIKE))
 
 
 _LIKE: Final = 0.75
@@ -143,7 +184,7 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     """A hint, if there is a title above the columns' names."""
     first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
-        known_names = {normalized(cell_text(value)) for value in line} & KNOWN_COLUMNS
+        known_names = positions_of([cell_text(value) for value in line], KNOWN_COLUMNS)
         if len(known_names) > 1:
             hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
             return [Problem(hint, row=number)]

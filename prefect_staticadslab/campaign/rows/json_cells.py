@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import JsonTree
@@ -37,6 +38,11 @@ def read_json(text: str) -> Any:
     except RecursionError:
         raise JsonCellError(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
+        if quote := _typographic_quote(text, error.pos):
+            raise JsonCellError(
+                f"is no JSON: it has the typographic quote {quote}, and JSON takes straight ones. "
+                f"Replace them by {_STRAIGHT}"
+            ) from None
         raise JsonCellError(f"is no JSON: {error}") from None
     except JsonCellError:
         raise
@@ -50,6 +56,22 @@ def read_json(text: str) -> Any:
         half = ascii(error.object[error.start])[1:-1]
         raise JsonCellError(f"is no JSON: it holds half of a character, {half}") from None
     return value
+
+
+_STRAIGHT: Final = '"'
+_TYPOGRAPHIC: Final = re.compile("[“”„‟«»‘’‚‹›＂]")
+
+
+def _typographic_quote(text: str, position: int) -> str:
+    """The quote that a program made of a straight one, if that is what is wrong; else ""."""
+    if _TYPOGRAPHIC.match(text, position):
+        return text[position]
+    try:
+        json.loads(_TYPOGRAPHIC.sub(_STRAIGHT, text))
+    except (ValueError, RecursionError):
+        return ""
+    found = _TYPOGRAPHIC.search(text)
+    return found[0] if found else ""
 
 
 _TOO_DEEP: Final = f"is no JSON that can be sent: it is nested more than {MOST_LEVELS} levels deep"

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import cell_text, plain_text, shortened
+from prefect_staticadslab.campaign.rows.cell_values import clean_id
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, SOURCE_ROW_COLUMN
 from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 
@@ -56,4 +57,4 @@ class Identities:
 
 def row_id_of(cells: Mapping[str, Any]) -> str:
     """A row's `row_id`, or ""."""
-    return plain_text(cell_text(cells.get(ROW_ID_COLUMN))).strip()
+    return clean_id(plain_text(cell_text(cells.get(ROW_ID_COLUMN))))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.table.job_state import JobState
@@ -42,12 +42,15 @@ class CampaignRow(Generic[Q_co]):
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
+        parts: What its prompt was filled in from: texts, and between them cells; () if from none
+            that another program could have written differently.
     """
 
     number: int
     request: Q_co
     identity: str
     removed: bool = False
+    parts: tuple[Any, ...] = field(default=(), compare=False, repr=False)
 
 
 class ReadRows(Protocol[Q]):
@@ -57,6 +60,12 @@ class ReadRows(Protocol[Q]):
         self, spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
     ) -> list[CampaignRow[Q]]:
         """See `rows.read_rows`."""
+
+
+def _find_none(
+    rows: Mapping[int, CampaignRow[Any]], earlier: Sequence[CampaignRow[Any]]
+) -> dict[int, int]:
+    return {}
 
 
 def _as_written(state: JobState, request: JobRequest) -> JobState:
@@ -75,6 +84,8 @@ class JobType(Generic[Q]):
         read_rows: Reads the rows.
         read_state: Completes a state that was read.
         exclusive: Whether no two rows can have the same job.
+        find_respelled: Finds rows that ask for what earlier ones asked for, but for how a program
+            writes a number or a date; see `spellings.find_respelled`.
     """
 
     name: str
@@ -83,3 +94,6 @@ class JobType(Generic[Q]):
     read_rows: ReadRows[Q]
     read_state: Callable[[JobState, Q], JobState] = _as_written
     exclusive: bool = True
+    find_respelled: Callable[
+        [Mapping[int, CampaignRow[Q]], Sequence[CampaignRow[Q]]], dict[int, int]
+    ] = _find_none

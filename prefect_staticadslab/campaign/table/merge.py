@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from prefect_staticadslab.campaign.errors import (
@@ -19,6 +20,7 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
+    column_key,
     normalized,
     shortened,
 )
@@ -76,6 +78,46 @@ def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]
     for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
         found.setdefault(row.request.model_dump_json(), []).append(row)
     return found
+
+
+def respelled_lines(
+    rows: Mapping[int, CampaignRow[Q]], lines: Iterable[Line[Q]], job_type: JobType[Q]
+) -> dict[int, Line[Q]]:
+    """The lines that have the ads of rows whose numbers or dates are written differently by now.
+
+    Only of what has an ad, or may have one: all else can be made as it is written now.
+
+    Args:
+        rows: The rows that are not in the table as they are, by their positions.
+        lines: The table's lines that are no row's.
+        job_type: Of what jobs they are.
+    """
+    rest = [
+        line
+        for line in lines
+        if line[2].is_processing or line[2].is_completed or line[2].status is RowStatus.SUBMITTING
+    ]
+    found = job_type.find_respelled(rows, [row for _, row, _ in rest])
+    return {position: rest[number] for position, number in found.items()}
+
+
+def with_earlier_prompt(
+    frame: pd.DataFrame, position: int, written: pd.DataFrame, line: int
+) -> pd.DataFrame:
+    """A frame whose row has the prompt that a table's line has: it is what its ad was made with."""
+    here, there = _prompt_column(frame), _prompt_column(written)
+    if here is None or there is None:
+        return frame
+    cells = frame.iloc[:, here].tolist()
+    cells[position] = written.iat[line, there]
+    changed = frame.copy(deep=False)
+    changed.isetitem(here, np.array(cells, dtype=object))
+    return changed
+
+
+def _prompt_column(frame: pd.DataFrame) -> int | None:
+    names = [column_key(str(name)) for name in frame.columns]
+    return names.index("prompt") if "prompt" in names else None
 
 
 def worth_keeping(removed: Sequence[Line[Q]]) -> list[Line[Q]]:

@@ -20,13 +20,16 @@ from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.merge import (
+    Line,
     OutputError,
     aligned,
     check_amounts,
     lines_of,
     read_earlier,
     reopened,
+    respelled_lines,
     rows_by_content,
+    with_earlier_prompt,
     with_input_names,
     with_removed_note,
     without_removed_note,
@@ -188,10 +191,16 @@ class JobTable(Generic[Q]):
                 unknown.append(position)
         if by_content:
             same = rows_by_content(recorded.values())
+            found = set()
             for position in unknown:
                 if candidates := same.get(self.rows[position].request.model_dump_json()):
                     _, row, state = recorded.pop(candidates.pop().identity)
                     self._learn(position, state)
+                    found.add(position)
+            rows = {p: self.rows[p] for p in unknown if p not in found}
+            for position, line in respelled_lines(rows, recorded.values(), self.job_type).items():
+                recorded.pop(line[1].identity)
+                self._take_over(position, line, written)
         kept = worth_keeping(list(recorded.values()))
         if kept:
             lines = written.frame.iloc[[line for line, _, _ in kept]]
@@ -202,6 +211,12 @@ class JobTable(Generic[Q]):
             self.states.append(with_removed_note(state))
             self._checkpoints.saved.append(with_removed_note(state))
             self._set(len(self.states) - 1, self.states[-1])
+
+    def _take_over(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
+        """Makes a row the one that its ad was asked for with: that is what is in the picture."""
+        self.frame = with_earlier_prompt(self.frame, position, written.frame, line[0])
+        self.rows[position] = replace(line[1], number=self.rows[position].number)
+        self._learn(position, line[2])
 
     def _learn(self, position: int, state: JobState) -> None:
         """Another run's word on a row."""

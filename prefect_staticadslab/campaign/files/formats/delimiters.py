@@ -8,7 +8,7 @@ import re
 from itertools import islice
 from typing import Final
 
-from prefect_staticadslab.campaign.files.formats.table_layout import TITLE_LINES, column_key
+from prefect_staticadslab.campaign.files.formats.table_layout import TITLE_LINES, known_names
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 
@@ -43,7 +43,7 @@ def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
         scores = [(0, 0)]
         try:
             for cells in islice(filter(any, reader), TITLE_LINES):
-                known = sum(column_key(cell) in known_columns for cell in cells)
+                known = len(known_names(cells, known_columns))
                 scores.append((known, len(cells)))
                 if known > 1:
                     break

@@ -18,7 +18,7 @@ from typing import Final
 
 from prefect_staticadslab.bounds import LONGEST_CELL
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import shortened
+from prefect_staticadslab.campaign.files.cells import column_key, shortened
 from prefect_staticadslab.campaign.files.formats.delimiters import (
     likely_delimiter,
     split_separator_line,
@@ -26,7 +26,6 @@ from prefect_staticadslab.campaign.files.formats.delimiters import (
 from prefect_staticadslab.campaign.files.formats.letter_evidence import word_score, words_of
 from prefect_staticadslab.campaign.files.formats.table_layout import (
     TITLE_LINES,
-    column_key,
     layout_of,
 )
 
@@ -182,7 +181,8 @@ def _cells(
     first_lines = list(islice(lines, TITLE_LINES + 2))
     header_row, header = layout_of(first_lines, known_columns).header
     names = [column_key(str(name)) for name in header]
-    is_sent = [not known_columns or name in known_columns | filled_in for name in names]
+    sent = filled_in | {column_key(name) for name in known_columns}
+    is_sent = [not known_columns or name in sent for name in names]
     found = _DifferentCells(), _DifferentCells()
     for row, cells in chain(first_lines, lines):
         for position, cell in enumerate(cells):

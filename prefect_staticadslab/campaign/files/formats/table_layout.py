@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.errors import ranges
-from prefect_staticadslab.campaign.files.cells import cell_text, is_blank, normalized
+from prefect_staticadslab.campaign.files.cells import cell_text, column_key, is_blank
 
 TITLE_LINES: Final = 10
 """Lines that are not blank, among which the header is."""
@@ -17,7 +17,8 @@ HEADER_NAMES: Final = 2
 """Known names that make a line a header."""
 
 TOTAL_LABELS: Final = frozenset(
-    [
+    column_key(label)
+    for label in (
         "total",
         "totals",
         "grand_total",
@@ -55,15 +56,13 @@ TOTAL_LABELS: Final = frozenset(
         "合计",
         "小計",
         "합계",
-    ]
+    )
 )
 """What stands before a sum, in the languages of those who write campaigns."""
 
 _NUMBER = re.compile(r"[^\w%]*[+-]?[\d.,'’ \u00a0\u202f]*\d[^\w%]*%?(?:\s*[A-Za-z]{3})?[^\w]*")
 _LONGEST_NUMBER: Final = 40
 """Characters of an amount with its currency."""
-
-_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\u00ad]")
 
 Line = tuple[int, Sequence[Any]]
 """A row that is not blank: its number as a spreadsheet program shows it, and its cells."""
@@ -84,15 +83,11 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def column_key(name: str) -> str:
-    """A column's name as people write it, for comparing: `Brand ID` is `brand_id`."""
-    name = normalized(_INVISIBLE.sub("", name).replace("\u00a0", " "))
-    return name.replace(" ", "_").replace("-", "_")
-
-
 def known_names(cells: Sequence[Any], known_columns: Set[str]) -> set[str]:
     """The known columns among a line's cells."""
-    return {key for cell in cells if (key := column_key(cell_text(cell))) in known_columns}
+    names = {column_key(name): name for name in known_columns}
+    keys = (column_key(cell_text(cell)) for cell in cells)
+    return {names[key] for key in keys if key in names}
 
 
 def layout_of(lines: Sequence[Line], known_columns: Set[str]) -> Layout:

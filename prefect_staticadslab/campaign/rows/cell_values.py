@@ -1,0 +1,131 @@
+"""What cells of the columns that mean something may hold: yes or no, an id, never an error."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from prefect_staticadslab.campaign.errors import Problem
+from prefect_staticadslab.campaign.files.cells import cell_text, shortened
+
+_TRUE: Final = frozenset(
+    (
+        *("true", "wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "prawda", "sant"),
+        *("sand", "sann", "tosi", "pravda", "igaz", "adevărat", "doğru", "истина", "істина"),
+        *("αληθεσ", "tõene", "cert", "egia", "真", "참"),
+        *("yes", "y", "on", "ja", "j", "oui", "sí", "si", "sì", "s", "sim", "tak", "ano", "kyllä"),
+        *("igen", "evet", "da", "да", "так", "ναι", "はい", "是", "예"),
+        *("1", "1.0", "1,0", "x", "✓", "✔", "☑", "✅", "🗸", "🗹"),
+    )
+)
+"""What Excel writes for true in the languages that have a word of their own; yes; and ticks."""
+
+_FALSE: Final = frozenset(
+    (
+        *("false", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "falsk", "usann"),
+        *("epätosi", "nepravda", "hamis", "fals", "yanlış", "yanliş", "ложь", "хибність"),
+        *("ψευδεσ", "väär", "gezurra", "偽", "假", "거짓"),
+        *("no", "n", "off", "nein", "non", "não", "nao", "nee", "nej", "nei", "nie", "ne", "ei"),
+        *("nem", "hayır", "hayir", "нет", "ні", "οχι", "όχι", "いいえ", "否", "아니요"),
+        *("0", "0.0", "0,0", "-", "–", "—", "−", "✗", "✘", "☐", "❌", "🗷"),
+    )
+)
+
+_ERRORS: Final = frozenset(
+    (
+        *("#ref!", "#n/a", "#value!", "#div/0!", "#name?", "#null!", "#num!", "#spill!"),
+        *("#calc!", "#getting_data", "#field!", "#blocked!", "#connect!", "#unknown!", "#busy!"),
+        *("#external!", "#python!", "#timeout!", "#error!", "err:502", "err:504", "err:508"),
+        *("err:509", "err:511", "err:519", "err:522", "err:523"),
+        *("#bezug!", "#nv", "#wert!", "#zahl!", "#überlauf!", "#kalk!", "#daten_abrufen"),
+        *("#valeur!", "#nom?", "#nombre!", "#nul!", "#propagation!", "#chargement_données"),
+        *("#¡ref!", "#¡valor!", "#¡div/0!", "#¿nombre?", "#¡nulo!", "#¡num!", "#¡desbordamiento!"),
+        *("#n/d", "#nd", "#valore!", "#rif!", "#nome?", "#nullo!", "#espansione!"),
+        *("#valor!", "#núm!", "#nulo!", "#despejar!", "#despejo!", "#verw!", "#waarde!"),
+        *("#naam?", "#leeg!", "#getal!", "#n/b", "#overloop!", "#deel/0!"),
+        *("#adr!", "#arg!", "#liczba!", "#nazwa?", "#zero!", "#dziel/0!", "#n/d!", "#rozlanie!"),
+        *("#referens!", "#värdefel!", "#division/0!", "#namn?", "#skärning!", "#ogiltigt!"),
+        *("#saknas!", "#spill", "#reference!", "#værdi!", "#verdi!", "#navn?", "#i/t", "#nul!"),
+        *("#division/0!", "#viittaus!", "#arvo!", "#jako/0!", "#nimi?", "#tyhjä!", "#luku!"),
+        *("#puuttuu!", "#odkaz!", "#hodnota!", "#název?", "#číslo!", "#nenívysledek"),
+        *("#není_k_dispozici", "#hiv!", "#érték!", "#zérusosztó!", "#név?", "#szám!", "#hiányzik"),
+        *("#başv!", "#değer!", "#sayı/0!", "#ad?", "#boş!", "#sayı!", "#yok", "#taşma!"),
+        *("#ссылка!", "#знач!", "#дел/0!", "#имя?", "#пусто!", "#число!", "#н/д", "#перенос!"),
+        *("#посилання!", "#знач!", "#ім'я?", "#порожньо!", "#вычисл!"),
+    )
+)
+"""What a formula shows that could not be computed, as programs write it in their languages."""
+
+_INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+"""Characters without a width of their own. An id that was copied from a web page may have them."""
+
+
+def read_boolean(cell: Any) -> bool | None:
+    """What a cell says, in the languages that Excel writes, or as a tick; None if it is empty.
+
+    Raises:
+        ValueError: It says something else.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.cell_values import read_boolean
+
+        assert [read_boolean(v) for v in ("WAHR", "✓", "non", 0.0, "")] == [
+            True, True, False, False, None
+        ]
+        ```
+    """
+    text = unicodedata.normalize("NFC", clean_id(cell_text(cell)).casefold()).replace("\ufe0f", "")
+    if not text:
+        return None
+    if text not in _TRUE | _FALSE:
+        raise ValueError(text)
+    return text in _TRUE
+
+
+def clean_id(text: str) -> str:
+    """An id without what is no part of it: spaces and marks that nobody sees, and an apostrophe.
+
+    A spreadsheet program writes the apostrophe to say that the cell is a text.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.cell_values import clean_id
+
+        assert clean_id("'brand_1\\u200b\\u00a0") == "brand_1"
+        ```
+    """
+    return _INVISIBLE.sub("", text).strip().removeprefix("'").strip()
+
+
+def error_problem(cell: Any) -> str | None:
+    """What is wrong with a cell that holds an error of a formula, or None.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.rows.cell_values import error_problem
+
+        assert error_problem("#REF!").startswith("holds #REF!, ")
+        assert error_problem("Now #1!") is None
+        ```
+    """
+    if not isinstance(cell, str):
+        return None
+    text = cell.strip()
+    if len(text) > _LONGEST_ERROR or text.casefold() not in _ERRORS:
+        return None
+    return (
+        f"holds {shortened(text)}, an error of a formula and no value. Mend the formula, or write "
+        "the value."
+    )
+
+
+_LONGEST_ERROR: Final = 30
+
+
+def error_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a row that holds errors of formulas."""
+    messages = {name: error_problem(cell) for name, cell in cells.items()}
+    return [Problem(message, number, name) for name, message in messages.items() if message]
