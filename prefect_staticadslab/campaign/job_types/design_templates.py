@@ -31,7 +31,12 @@ from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_mes
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
-from prefect_staticadslab.campaign.table.merge import OutputError, result_columns_of
+from prefect_staticadslab.campaign.table.layout import (
+    as_record,
+    result_columns_of,
+    without_results,
+)
+from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 REFERENCE_COLUMNS: Final = (
@@ -102,11 +107,10 @@ class References:
 
     def without_results(self) -> Spreadsheet:
         """The spreadsheet; of an earlier run's table, what was its input."""
-        results = len(result_columns_of(self.spreadsheet, TEMPLATE_COLUMNS))
-        if not results:
+        table = _record_of(self.spreadsheet)
+        if table is None:
             return self.spreadsheet
-        frame = self.spreadsheet.frame.iloc[:, :-results]
-        return replace(self.spreadsheet, frame=frame)
+        return replace(table, frame=without_results(table.frame, TEMPLATE_COLUMNS))
 
     @classmethod
     def read(cls, source: str, *, sheet: str = "") -> References:
@@ -164,6 +168,12 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
     raise SpreadsheetError([Problem(message, row=1)])
 
 
+def _record_of(spreadsheet: Spreadsheet) -> Spreadsheet | None:
+    """The spreadsheet with all result columns, if it is an earlier run's table; else None."""
+    found = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
+    return as_record(spreadsheet, found, TEMPLATE_COLUMNS) if found.is_complete else None
+
+
 PlaceOf: TypeAlias = Callable[[str], Location]
 """Given what a cell says, where that is; raises a `LocationError` if nobody is to look there."""
 
@@ -203,10 +213,12 @@ def read_references(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    record = _record_of(spreadsheet)
+    spreadsheet = record or spreadsheet
+    columns = list(map(str, spreadsheet.frame.columns))
+    names = [normalized(name) for name in columns]
     column = reference_column(spreadsheet)
-    reference_position = list(map(str, spreadsheet.frame.columns)).index(column)
-    is_result = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
+    reference_position = columns.index(column)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
     row_ids = RowIds()
@@ -228,8 +240,8 @@ def read_references(
             problems.append(Problem(str(error), number, normalized(column)))
             continue
         digest = (digests or {}).get(place, "")
-        if is_result:
-            digest = cell_text(cells["reference_sha256"]).strip()
+        if record is not None:
+            digest = cell_text(line[columns.index("reference_sha256")]).strip()
         request = DesignTemplateRequest(reference=place, digest=digest)
         rows.append(CampaignRow(number, request, identities.next_identity(cells, digest)))
     if problems:

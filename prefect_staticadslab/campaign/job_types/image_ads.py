@@ -20,14 +20,21 @@ from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.rows.ad_rows import read_rows
-from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
+from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import JobTable, check_location
+from prefect_staticadslab.campaign.table.merge import OutputError, check_location
+from prefect_staticadslab.campaign.table.result_table import JobTable
 
-IMAGE_ADS: Final = JobType("campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows)
+IMAGE_ADS: Final = JobType(
+    "campaign",
+    AD_COLUMNS,
+    KNOWN_COLUMNS,
+    read_rows,
+    read_columns=READ_COLUMNS,
+    content=content_of,
+)
 """What a campaign is made of."""
 
 

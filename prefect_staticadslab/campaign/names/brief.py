@@ -35,7 +35,7 @@ from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
-from prefect_staticadslab.campaign.table.merge import result_columns_of
+from prefect_staticadslab.campaign.table.layout import result_columns_of
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class _LineReader:
         self._placeholders = dict.fromkeys((*name_columns, *reversed(other_columns)))
         self._nearest = Nearest(self._placeholders)
         # What an earlier run filled in is not filled in again.
-        self._result_columns = len(result_columns_of(spreadsheet))
+        self._status = result_columns_of(spreadsheet).positions.get("status")
         self._selector = cache(self._read_selector)
         self._prompt = cache(self._read_prompt)
 
@@ -190,7 +190,7 @@ class _LineReader:
         return as_written(cell_text(line[self._columns[column]]).strip())
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
-        if self._result_columns and cell_text(line[-self._result_columns]).strip():
+        if self._status is not None and cell_text(line[self._status]).strip():
             return ""
         place = self._columns.get("prompt")
         return "" if place is None else plain_text(cell_text(line[place]))

@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     columns_of,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
-from prefect_staticadslab.campaign.table.merge import with_input_names
+from prefect_staticadslab.campaign.table.layout import with_input_names
 
 
 def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:

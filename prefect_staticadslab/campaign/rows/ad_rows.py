@@ -53,7 +53,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
         request, wrong = _read_request(number, cells)
         duplicate = row_ids.problem(number, cells)
         if request is not None:
-            identity = identities.next_identity(cells, json.dumps(request.body(), sort_keys=True))
+            identity = identities.next_identity(cells, content_of(request))
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
@@ -62,6 +62,11 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     if problems:
         raise SpreadsheetError(problems)
     return rows
+
+
+def content_of(request: ImageAdRequest) -> str:
+    """All that a row asks for, as one text: what is sent."""
+    return json.dumps(request.body(), sort_keys=True)
 
 
 def _read_request(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.table.idempotency import request_hash
 from prefect_staticadslab.campaign.table.job_state import JobState
 
 
@@ -59,6 +60,10 @@ class ReadRows(Protocol[Q]):
         """See `rows.read_rows`."""
 
 
+def _as_json(request: JobRequest) -> str:
+    return request.model_dump_json()
+
+
 def _as_written(state: JobState, request: JobRequest) -> JobState:
     return state
 
@@ -75,6 +80,9 @@ class JobType(Generic[Q]):
         read_rows: Reads the rows.
         read_state: Completes a state that was read.
         exclusive: Whether no two rows can have the same job.
+        read_columns: Those that the rows are read from, in lower case; if they are not all of
+            `known_columns`.
+        content: All that a request asks for, as a text that no later version writes differently.
     """
 
     name: str
@@ -83,3 +91,13 @@ class JobType(Generic[Q]):
     read_rows: ReadRows[Q]
     read_state: Callable[[JobState, Q], JobState] = _as_written
     exclusive: bool = True
+    read_columns: frozenset[str] = frozenset()
+    content: Callable[[Q], str] = _as_json
+
+    def is_read(self, column: str) -> bool:
+        """Whether rows are read from a column, by its name in lower case."""
+        return column in (self.read_columns or self.known_columns)
+
+    def hash_of(self, request: Q) -> str:
+        """What stands for a request in the table."""
+        return request_hash(self.content(request))
