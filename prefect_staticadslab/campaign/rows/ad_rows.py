@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_writt
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
     READ_COLUMNS,
+    SENT_PROMPT_COLUMN,
     columns_of,
     id_problem,
 )
@@ -85,7 +86,8 @@ def _read_request(
     problems += wrong
     if problems:
         return None, problems
-    prompt = _read_prompt(cells.get("prompt"))
+    sent = cells.get(SENT_PROMPT_COLUMN)
+    prompt = _read_prompt(sent if cell_text(sent).strip() else cells.get("prompt"))
     try:
         request = ImageAdRequest(**fields, **settings, prompt=prompt if prompt.strip() else None)
     except pydantic.ValidationError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
@@ -21,13 +21,22 @@ ROW_ID_COLUMN: Final = "row_id"
 SOURCE_ROW_COLUMN: Final = "source_row"
 """Where a row that makes several ads says which row of the spreadsheet each is of."""
 
-READ_COLUMNS: Final = frozenset(
-    {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
-)
-"""What is read of a table in which every row is one ad and says so in ids."""
+SENT_PREFIX: Final = "sent_"
+SENT_PROMPT_COLUMN: Final = "sent_prompt"
+"""Where a table says what was sent for an ad whose prompt has placeholders."""
 
 NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
-KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
+SENT_NAME_COLUMNS: Final[Mapping[str, str]] = {
+    name: f"{SENT_PREFIX}{name}" for name in NAME_COLUMNS if name != TEMPLATE.name
+}
+"""Where a table names what an ad is of, if a cell of the spreadsheet names several. For people."""
+
+READ_COLUMNS: Final = frozenset(
+    {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
+) | {SENT_PROMPT_COLUMN}
+"""What is read of a table in which every row is one ad and says so in ids."""
+
+KNOWN_COLUMNS: Final = READ_COLUMNS - {SENT_PROMPT_COLUMN} | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
 
 SPACED_COLUMNS: Final = frozenset(name for name in NAME_COLUMNS if "_" in name)
