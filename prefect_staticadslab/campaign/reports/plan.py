@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -34,6 +35,7 @@ class Plan:
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
             is what a limit counts: for a completed row its cost and no less than its price, as a
             table may have been changed; and for one that may have been sent, its price.
+        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
     """
 
     rows: int
@@ -46,6 +48,7 @@ class Plan:
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
+    earlier_ads: EarlierAds | None = None
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -84,6 +87,7 @@ class Plan:
             spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
+            earlier_ads=table.earlier_ads,
         )
 
     @property
@@ -141,6 +145,8 @@ class Plan:
         lines.append(f"{rows + ':':18} {self.rows}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
+        if self.earlier_ads:
+            lines.append(f"Made before:       {self.earlier_ads}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
         if self.removed:

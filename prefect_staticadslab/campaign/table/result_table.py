@@ -16,6 +16,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
+from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
@@ -61,6 +62,7 @@ class JobTable(Generic[Q]):
             and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
         resumed: Whether an earlier run's table was found.
+        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
     """
 
     job_type: JobType[Q]
@@ -70,6 +72,7 @@ class JobTable(Generic[Q]):
     rows: list[CampaignRow[Q]]
     states: list[JobState]
     resumed: bool = False
+    earlier_ads: EarlierAds | None = None
 
     def __post_init__(self) -> None:
         self.header = header_of((), self.frame, list(self.job_type.columns))
@@ -234,6 +237,16 @@ class JobTable(Generic[Q]):
         state = with_removed_note(state) if self.rows[position].removed else state
         self._set(position, merge_states(state, self._elsewhere.get(position, state)))
         self._checkpoints.note_change()
+
+    def take_over(self, spreadsheet: Spreadsheet, location: str, *, again: bool) -> None:
+        """Takes what is known of ads from the spreadsheet; see `read_earlier_ads`."""
+        self.earlier_ads, states = read_earlier_ads(
+            self.current_rows, self.job_type, spreadsheet, location, again=again
+        )
+        for position, state in states.items():
+            self._elsewhere.pop(position, None)
+            self._set(position, state)
+            self._checkpoints.note_change()
 
     def _set(self, position: int, state: JobState) -> None:
         request_hash = self.states[position].request_hash
