@@ -33,8 +33,8 @@ from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_L
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 from prefect_staticadslab.campaign.table.layout import (
     as_record,
+    own_columns,
     result_columns_of,
-    without_results,
 )
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -107,10 +107,7 @@ class References:
 
     def without_results(self) -> Spreadsheet:
         """The spreadsheet; of an earlier run's table, what was its input."""
-        table = _record_of(self.spreadsheet)
-        if table is None:
-            return self.spreadsheet
-        return replace(table, frame=without_results(table.frame, TEMPLATE_COLUMNS))
+        return own_columns(self.spreadsheet, TEMPLATE_COLUMNS)
 
     @classmethod
     def read(cls, source: str, *, sheet: str = "") -> References:
@@ -262,7 +259,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
     references: References
 
     @classmethod
-    def open(cls, source: str, output: str, *, sheet: str = "", name: str = "") -> TemplateBatch:
+    def open(
+        cls, source: str, output: str, *, sheet: str = "", name: str = "", again: bool = False
+    ) -> TemplateBatch:
         """Reads the references and the table of an earlier run; changes nothing.
 
         Args:
@@ -271,6 +270,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             output: Where the table is or will be.
             sheet: Which sheet of an XLSX; the first by default.
             name: What the idempotency keys are made of, if not the output.
+            again: Whether templates of a spreadsheet that is a result table are made once more.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -281,6 +281,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         digests = _read_digests(references)
         job_type = template_table(references.place, digests)
         table = JobTable.open(output, references.without_results(), job_type)
+        table.take_over(references.spreadsheet, source, again=again)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
             if facts != state.facts:

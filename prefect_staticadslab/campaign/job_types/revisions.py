@@ -20,13 +20,18 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, why_not_revisable
-from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
+from prefect_staticadslab.campaign.job_types.revision_rows import (
+    REVISION_COLUMNS,
+    REVISION_JOBS,
+    Change,
+)
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
+from prefect_staticadslab.campaign.table.layout import own_columns
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -49,7 +54,9 @@ class Revisions(Batch[Change]):
     _client: StaticAdsLabClient | None = None
 
     @classmethod
-    def open(cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "") -> Revisions:
+    def open(
+        cls, spreadsheet: str, output: str, *, sheet: str = "", name: str = "", again: bool = False
+    ) -> Revisions:
         """Reads and checks the changes and the table of an earlier run; changes nothing.
 
         Args:
@@ -57,6 +64,7 @@ class Revisions(Batch[Change]):
             output: Where the table is or will be.
             sheet: Which sheet of an XLSX; the first by default.
             name: What the idempotency keys are made of, if not the output.
+            again: Whether changes of a spreadsheet that is a result table are made once more.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -67,7 +75,8 @@ class Revisions(Batch[Change]):
         table_input = read_spreadsheet(
             spreadsheet, sheet=sheet or None, known_columns=known_columns
         )
-        table = JobTable.open(output, table_input, REVISION_JOBS)
+        table = JobTable.open(output, own_columns(table_input, REVISION_COLUMNS), REVISION_JOBS)
+        table.take_over(table_input, spreadsheet, again=again)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:

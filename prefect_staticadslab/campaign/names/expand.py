@@ -212,17 +212,17 @@ class _Writer:
         self, line: BriefLine, prompt: PromptTemplate, cells: Sequence[Any], ad: Combination
     ) -> dict[str, str]:
         """What each column of a prompt's placeholders holds for an ad."""
-        values = {column: self._text(cells, column) for column in prompt.columns}
+        sent: dict[str, str] = {}
         for kind in line.selectors:
-            chosen = ad[kind]
-            identifier = chosen.id if chosen else ""
-            if kind.id_column in values:
-                values[kind.id_column] = identifier
-            if kind is TEMPLATE and values.get(kind.name):
-                values[kind.name] = identifier
+            sent[kind.id_column] = ad[kind].id if ad[kind] else ""
             if kind in line.types_named_in_prompt:
-                values[kind.name] = _name(chosen)
-        return values
+                sent[kind.name] = _name(ad[kind])
+            elif kind is TEMPLATE and self._places.get(kind.name) is not None:
+                sent[kind.name] = sent[kind.id_column] if self._text(cells, kind.name) else ""
+        return {
+            column: sent[column] if column in sent else self._text(cells, column)
+            for column in prompt.columns
+        }
 
     def _write_choice(
         self, cells: list[Any], kind: ResourceType, chosen: ChosenResource | None

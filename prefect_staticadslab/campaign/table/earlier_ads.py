@@ -32,11 +32,11 @@ class EarlierAds:
     def __str__(self) -> str:
         """All of it, for people."""
         if self.again:
-            become = "made and paid for again"
+            become = "made, and paid for, again"
         else:
-            become = "taken over and not paid for again; --again makes new ones"
+            become = "taken over, and made again only with --again"
         return (
-            f"{self.existing} of the ads, {self.completed} of them completed, as {self.source} "
+            f"{self.existing} of the rows, {self.completed} of them completed, as {self.source} "
             f"says; {become}"
         )
 
@@ -86,7 +86,7 @@ def read_earlier_ads(
     existing = completed = 0
     taken_over: dict[int, JobState] = {}
     for position, row, ours in rows:
-        theirs = states.get(row.number, JobState())
+        theirs = job_type.read_state(states.get(row.number, JobState()), row.request)
         if not _has_job(theirs) or not _is_of(theirs, ours, ads_of[row.number]):
             continue
         existing += 1

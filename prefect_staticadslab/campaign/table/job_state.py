@@ -66,11 +66,9 @@ RESULT_COLUMNS: Final = (
 KEY_COLUMNS: Final[Mapping[str, str]] = {
     "idempotency_key": "idempotency_key",
     "api_key_hash": "api_key_hash",
+    "request_hash": "request_hash",
 }
-"""What each result table keeps of a row that is on its way."""
-
-LATER_COLUMNS: Final = frozenset((*KEY_COLUMNS, "request_hash"))
-"""Result columns that tables of earlier versions lack."""
+"""The last of each result table's columns. Tables of earlier versions lack them."""
 
 AD_COLUMNS: Final[Mapping[str, str]] = {
     name: "job_id" if name == "image_ad_id" else name for name in RESULT_COLUMNS

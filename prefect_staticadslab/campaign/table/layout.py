@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.files.cells import (
     normalized,
 )
 from prefect_staticadslab.campaign.table.job_state import (
-    LATER_COLUMNS,
+    KEY_COLUMNS,
     RESULT_COLUMNS,
     looks_recorded,
 )
@@ -25,6 +25,9 @@ INPUT_PREFIX: Final = "input_"
 
 _LIKENESS: Final = 0.5
 """With this part of our columns a table is one of ours, of which somebody changed the others."""
+
+_AD_COLUMNS: Final = ("status", "image_ad_id", "image_url")
+"""What a table of image ads is known by."""
 
 ColumnKey: TypeAlias = tuple[str, int]
 """A column's name, and how many columns before it have the same: several may have none."""
@@ -49,9 +52,14 @@ class ResultColumns:
 
     @property
     def is_likely(self) -> bool:
-        """Whether it is a result table, if perhaps one whose columns were renamed or deleted."""
-        found = len(self.positions.keys() - LATER_COLUMNS)
-        return found >= _LIKENESS * (found + len(self.missing))
+        """Whether it is a result table, if perhaps one whose columns were renamed or deleted.
+
+        Tables of different jobs share most of their columns, so it must have those of its own.
+        """
+        found = self.positions.keys() - KEY_COLUMNS.keys()
+        needed = found | set(self.missing)
+        own = needed - set(RESULT_COLUMNS) or set(_AD_COLUMNS)
+        return all(len(found & names) >= _LIKENESS * len(names) for names in (needed, own))
 
 
 def result_columns_of(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> ResultColumns:
@@ -69,16 +77,16 @@ def result_columns_of(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMN
         # A column of the user's may be called like one of ours but for its case.
         if column in ours and (column not in positions or name == column):
             positions[column] = position
-    for name in LATER_COLUMNS & positions.keys():
+    for name in KEY_COLUMNS.keys() & positions.keys():
         if not _is_ours(table, ours, name, positions[name]):
             del positions[name]
-    missing = tuple(name for name in ours if name not in positions and name not in LATER_COLUMNS)
+    missing = tuple(name for name in ours if name not in positions and name not in KEY_COLUMNS)
     return ResultColumns({name: positions[name] for name in ours if name in positions}, missing)
 
 
 def _is_ours(table: Spreadsheet, ours: Sequence[str], name: str, position: int) -> bool:
     """Whether a column is not one of the user's, in a table of a version that wrote none."""
-    earlier = tuple(each for each in ours if each not in LATER_COLUMNS)
+    earlier = tuple(each for each in ours if each not in KEY_COLUMNS)
     if tuple(map(str, table.frame.columns))[-len(earlier) :] != earlier:
         return True
     return all(looks_recorded(name, cell_text(cell)) for cell in table.frame.iloc[:, position])
@@ -119,6 +127,16 @@ def without_results(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame
     """A result table's other columns: the input's, and those that people added."""
     ours = frozenset(columns)
     return frame.iloc[:, [i for i, name in enumerate(frame.columns) if str(name) not in ours]]
+
+
+def own_columns(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet:
+    """A spreadsheet; of a result table, all but the result columns."""
+    ours = tuple(columns)
+    found = result_columns_of(spreadsheet, ours)
+    if not found.is_likely:
+        return spreadsheet
+    record = as_record(spreadsheet, found, ours)
+    return replace(record, frame=without_results(record.frame, ours))
 
 
 def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
