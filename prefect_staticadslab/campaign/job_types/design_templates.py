@@ -31,11 +31,7 @@ from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_mes
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
-from prefect_staticadslab.campaign.table.layout import (
-    as_record,
-    own_columns,
-    result_columns_of,
-)
+from prefect_staticadslab.campaign.table.layout import complete_record, own_columns
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -165,12 +161,6 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
     raise SpreadsheetError([Problem(message, row=1)])
 
 
-def _record_of(spreadsheet: Spreadsheet) -> Spreadsheet | None:
-    """The spreadsheet with all result columns, if it is an earlier run's table; else None."""
-    found = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
-    return as_record(spreadsheet, found, TEMPLATE_COLUMNS) if found.is_complete else None
-
-
 PlaceOf: TypeAlias = Callable[[str], Location]
 """Given what a cell says, where that is; raises a `LocationError` if nobody is to look there."""
 
@@ -210,7 +200,7 @@ def read_references(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    record = _record_of(spreadsheet)
+    record = complete_record(spreadsheet, TEMPLATE_COLUMNS)
     spreadsheet = record or spreadsheet
     columns = list(map(str, spreadsheet.frame.columns))
     names = [normalized(name) for name in columns]

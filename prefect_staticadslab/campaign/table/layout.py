@@ -129,6 +129,13 @@ def without_results(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame
     return frame.iloc[:, [i for i, name in enumerate(frame.columns) if str(name) not in ours]]
 
 
+def complete_record(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet | None:
+    """A spreadsheet as a record, if it is a result table of which no column was taken away."""
+    ours = tuple(columns)
+    found = result_columns_of(spreadsheet, ours)
+    return as_record(spreadsheet, found, ours) if found.is_complete else None
+
+
 def own_columns(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet:
     """A spreadsheet; of a result table, all but the result columns."""
     ours = tuple(columns)
