@@ -13,7 +13,7 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.campaign.table.merge import AmountError, OutputError
 from prefect_staticadslab.simulator import SimulatorServer
+from tests.campaign.shop import NAMES, expanded
 from tests.conftest import run_batch, run_campaign, write_campaign
 
 PROMPTS = ("completed", "processing", "submitting", "failed", "pending")
@@ -86,7 +87,7 @@ def test_with_again_all_of_it_is_new_and_the_plan_says_what_there_is(tmp_path: P
 
 def test_a_limit_counts_what_is_taken_over(tmp_path: Path) -> None:
     plan = Plan.of(Campaign.open(earlier(tmp_path), str(tmp_path / "second.csv")).table)
-    assert (plan.total_usd, plan.new_usd) == (5, 3)
+    assert (int(plan.total_usd), int(plan.new_usd)) == (5, 3)
     plan.check_budget(5)
     with pytest.raises(BudgetError):
         plan.check_budget(4)
@@ -181,6 +182,24 @@ async def test_nothing_is_created_or_asked_for_twice(
     await prepare(third, [client])
     await run_batch(third, simulator.url, attempts=1)
     assert len(simulator.api.jobs) == before + 4, "all of them again"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_ads_with_and_without_a_variant_need_not_be_looked_up_again(
+    tmp_path: Path, ending: str
+) -> None:
+    row = {**NAMES, "product": "*", "product_variant": "*", "design_template": "*"}
+    spreadsheet = expanded({**row, "prompt": "{product} for {audience}"})
+    source = str(tmp_path / f"first{ending}")
+    table = ResultTable.open(source, spreadsheet)
+    for position in range(len(table.rows)):
+        table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", attempts=1))
+    table.save_now()
+    brief = Brief.open(source)
+    assert not brief.needs_catalogue
+    campaign = Campaign.open(brief, str(tmp_path / "second.csv"))
+    assert campaign.table.states == table.states
+    assert [row.request for row in campaign.table.rows] == [row.request for row in table.rows]
 
 
 async def test_names_filters_and_prompts_of_a_table_are_the_ads_that_it_has(

@@ -36,7 +36,7 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, columns_of
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
 
 
@@ -188,8 +188,9 @@ class _LineReader:
     def _id_and_name(self, line: Sequence[Any], kind: ResourceType) -> tuple[str, str]:
         """A line's two cells of a kind; of an ad of an earlier run the one name, not several."""
         id_text, name_text = self._text(line, kind.id_column), self._text(line, kind.name)
-        has_result = self._earlier.has_result(line)
-        if has_result and id_text and not _SEVERAL.isdisjoint(name_text):
+        # Of a variant's id nothing says that the ad has none.
+        is_known = self._earlier.has_result(line) and (id_text or kind is VARIANT)
+        if is_known and not _SEVERAL.isdisjoint(name_text):
             name_text = as_written(self._earlier.sent_text(line, kind.name))
         return id_text, name_text
 

@@ -214,9 +214,10 @@ class _Writer:
         """What each column of a prompt's placeholders holds for an ad."""
         sent: dict[str, str] = {}
         for kind in line.selectors:
-            sent[kind.id_column] = ad[kind].id if ad[kind] else ""
+            chosen = ad[kind]
+            sent[kind.id_column] = chosen.id if chosen else ""
             if kind in line.types_named_in_prompt:
-                sent[kind.name] = _name(ad[kind])
+                sent[kind.name] = _name(chosen)
             elif kind is TEMPLATE and self._places.get(kind.name) is not None:
                 sent[kind.name] = sent[kind.id_column] if self._text(cells, kind.name) else ""
         return {
