@@ -85,6 +85,7 @@ async def campaign(
     download_images: str = "",
     images_zip: str = "",
     preflight: bool = True,
+    again: bool = False,
     time_zone: str = "UTC",
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
 ) -> State[None]:
@@ -114,6 +115,8 @@ async def campaign(
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together. Otherwise do not look up the ids first.
+        again: If the spreadsheet is a result table, make its ads once more. Otherwise those that
+            it has are taken over, and only what is missing is made.
         time_zone: Whose clocks say what the {date} is, such as Europe/Berlin.
         more_credentials: Further API keys of the same organization. They share the rows, each
             with a rate limit of its own, so that two keys are twice as fast.
@@ -145,6 +148,7 @@ async def campaign(
         download_images=download_images,
         images_zip=images_zip,
         preflight=preflight,
+        again=again,
         time_zone=time_zone,
     )
     watch.ended = await final_state(end.state)
@@ -259,6 +263,7 @@ async def _prepare(
             name=given.campaign_name,
             looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
+            again=given.again,
         )
         if given.simulate:
             current.check_simulation()

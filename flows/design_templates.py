@@ -75,6 +75,7 @@ async def design_templates(
     wait: bool = True,
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
     download_images: str = "",
+    again: bool = False,
 ) -> State[None]:
     """Has a design template made from each reference ad, or goes on where an earlier run stopped.
 
@@ -94,6 +95,8 @@ async def design_templates(
             output collects them.
         timeout_seconds: How long to wait for one template.
         download_images: A folder to download the previews to, a path or a URL; none if empty.
+        again: If the source is a result table of design templates, make them once more. Otherwise
+            what it has is taken over, and only what is missing is made.
 
     Returns:
         Completed if every template is, or, without waiting, if every one is created; else Failed.
@@ -103,7 +106,9 @@ async def design_templates(
     try:
         check_limit(max_spend_usd)
         options = ReadOptions(sheet, encoding, visible_rows)
-        batch = await asyncio.to_thread(TemplateBatch.open, source, output, options=options)
+        batch = await asyncio.to_thread(
+            TemplateBatch.open, source, output, options=options, again=again
+        )
         credentials_by_hash = by_api_key_hash(credentials)
         seconds_for = keys_of(credentials_by_hash).seconds_for
         async with clients_of(credentials_by_hash) as clients:
@@ -159,7 +164,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    batch = TemplateBatch.open(given.source, given.output, options=read_options(given))
+    batch = TemplateBatch.open(
+        given.source, given.output, options=read_options(given), again=given.again
+    )
     plan = Plan.of(batch.table)
     plan.check_budget(limit_given(given))
     if ignored := batch.references.ignored:

@@ -73,6 +73,7 @@ async def revise(
     max_spend_usd: float = RUN_LIMIT_USD,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
+    again: bool = False,
 ) -> State[None]:
     """Revises editable ads, or goes on with it where an earlier run of the same output stopped.
 
@@ -90,6 +91,8 @@ async def revise(
             so each counts like a new editable ad, 4.00 USD.
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
+        again: If the spreadsheet is a result table of revisions, make them once more. Otherwise
+            what it has is taken over, and only what is missing is made.
 
     Returns:
         Completed if every revision is; Failed, with the counts in its message, if not.
@@ -100,7 +103,7 @@ async def revise(
         try:
             check_limit(max_spend_usd)
             options = ReadOptions(sheet, encoding, visible_rows)
-            revisions = Revisions.open(spreadsheet, output, options=options)
+            revisions = Revisions.open(spreadsheet, output, options=options, again=again)
             prepared = await prepare(
                 revisions, [client], max_spend_usd=max_spend_usd, dry_run=dry_run
             )
@@ -162,7 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    revisions = Revisions.open(given.spreadsheet, given.output, options=read_options(given))
+    revisions = Revisions.open(
+        given.spreadsheet, given.output, options=read_options(given), again=given.again
+    )
     plan = Plan.of(revisions.table)
     plan.check_budget(limit_given(given))
     credentials = given_credentials(given, stack)

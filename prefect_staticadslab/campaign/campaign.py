@@ -69,6 +69,7 @@ async def read_campaign(
     known: Catalogue = NOTHING_READ,
     looks_up_ids: bool = True,
     base_url: str = "",
+    again: bool = False,
 ) -> Campaign:
     """A campaign of image ads as it stands, its names looked up. Changes nothing.
 
@@ -80,6 +81,8 @@ async def read_campaign(
         known: What was read of the catalogue a moment ago.
         looks_up_ids: Whether a name beside an id must be that thing's.
         base_url: The API that will be used, to tell a table that was made with another one.
+        again: Whether rows of a spreadsheet that is a result table get a new ad, also where they
+            have one.
 
     Raises:
         CampaignError: Something is wrong; the message lists all of it.
@@ -88,7 +91,7 @@ async def read_campaign(
         check_output(source, output)
     if clients:
         known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
-    return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url)
+    return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url, again=again)
 
 
 async def prepare(

@@ -110,6 +110,7 @@ async def run_campaign(
     download_images: str = "",
     images_zip: str = "",
     preflight: bool = True,
+    again: bool = False,
     time_zone: str | None = None,
     words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
@@ -129,6 +130,8 @@ async def run_campaign(
             more than this. By default there is no limit; 0 is that nothing may be spent.
         sheet, encoding, visible_rows, dry_run, attempts, wait, timeout_seconds, download_images,
             images_zip, preflight: See `flows/campaign.py`.
+        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight,
+        again: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -185,6 +188,7 @@ async def run_campaign(
                 known=_read_before.get(),
                 looks_up_ids=preflight,
                 base_url=credentials.base_url,
+                again=again,
             )
             _check_fits_artifact(campaign.table)
             prepared = await prepare(
@@ -245,6 +249,8 @@ def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float])
         f", for {prepared.organization}" if prepared.organization else "",
         extra=cost_log_extra(),
     )
+    if plan.earlier_ads:
+        logger.info("%s", plan.earlier_ads)
     if plan.unanswered:
         logger.info(
             "%s have been sent by an earlier run; asked for with the same keys, after %g s if that "

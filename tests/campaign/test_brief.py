@@ -49,6 +49,7 @@ def test_several_ids_in_a_cell_need_nothing_of_the_api() -> None:
     assert not brief.needs_catalogue
     made = expand(brief, NOTHING_READ)
     assert made.frame["audience_id"].tolist() == ["aud_1", "aud_2"]
+    assert made.frame["input_audience_id"].tolist() == ["aud_1 | aud_2|aud_1"] * 2
     assert made.frame["source_row"].tolist() == ["2", "2"]
     assert made.row_numbers == (2, 2)
 
@@ -136,7 +137,8 @@ def test_a_name_beside_its_id_must_be_its_name() -> None:
 def test_several_names_beside_several_ids_must_be_theirs() -> None:
     ids = "aud_late_prod_tea | aud_early_prod_tea"
     made = lines({**IDS, "audience_id": ids, "audience": "early|LATE"})
-    assert [line["audience"] for line in made] == ["Late", "Early"]
+    assert [line["sent_audience"] for line in made] == ["Late", "Early"]
+    assert {line["audience"] for line in made} == {"early|LATE"}
     for claim in ("Early", "Early|Late|Guests", "*"):
         (message,) = told({**IDS, "audience_id": ids, "audience": claim})
         assert "column audience_id: is of Late, Early, but audience says" in message
@@ -206,7 +208,10 @@ def test_a_row_becomes_its_combinations_in_order() -> None:
         {**NAMES, "product_variant": "*", "audience": "Late|Early", "row_id": "a"},
         {**NAMES, "row_id": "b"},
     )
-    shown = made.frame[["product_variant", "audience", "source_row"]].to_numpy().tolist()
+    assert made.frame["product_variant"].tolist() == ["*", "*", "*", "*", ""]
+    assert made.frame["audience"].tolist() == [*["Late|Early"] * 4, "Early"]
+    columns = ["sent_product_variant", "sent_audience", "source_row"]
+    shown = made.frame[columns].to_numpy().tolist()
     assert shown == [
         ["Small", "Late", "2"],
         ["Small", "Early", "2"],
@@ -222,7 +227,7 @@ def test_a_row_becomes_its_combinations_in_order() -> None:
 
 def test_all_products_of_a_brand_have_their_own_variants_or_none() -> None:
     made = lines({**NAMES, "product": "*", "product_variant": "*"})
-    assert [(line["product"], line["product_variant_id"]) for line in made] == [
+    assert [(line["sent_product"], line["product_variant_id"]) for line in made] == [
         ("Tea", "pv_s"),
         ("Tea", "pv_l"),
         ("Jam | Marmalade", ""),
@@ -257,7 +262,8 @@ def test_templates_are_chosen_by_what_they_are_like(
     row = {name: value for name, value in NAMES.items() if name != "design_template"}
     made = lines({**row, column: text})
     assert [line["design_template_id"] for line in made] == templates
-    assert [line[column] for line in made] == templates
+    written = column if column == "design_template" or text in templates else f"input_{column}"
+    assert {line[written] for line in made} == {text}
 
 
 def test_a_filter_that_nothing_matches_is_told_with_what_there_is() -> None:
@@ -276,9 +282,11 @@ def test_a_column_of_the_users_that_is_called_like_ours_is_kept_under_another_na
     row = {**NAMES, "Source_Row": "mine"}
     assert lines(row)[0]["Source_Row"] == "mine"
     made = lines({**row, "audience": "*", "prompt": "{source_row}"})
-    assert {(x["input_Source_Row"], x["source_row"], x["prompt"]) for x in made} == {
+    assert {(x["input_Source_Row"], x["source_row"], x["sent_prompt"]) for x in made} == {
         ("mine", "2", "mine")
     }
+    own = lines({**row, "Sent_prompt": "hers", "prompt": "{sent_prompt}"})
+    assert [(x["input_Sent_prompt"], x["sent_prompt"]) for x in own] == [("hers", "hers")]
 
 
 parts = st.lists(st.sampled_from(["Early", "Late", "guests", "*"]), min_size=1, max_size=4)
@@ -311,7 +319,9 @@ def test_a_row_makes_the_product_of_its_values(
     assert len(made) == len(names) * len(dts) * sum(per_product[name] for name in chosen)
     sent = [tuple(line.get(name) for name in (*IDS, "product_variant_id")) for line in made]
     assert len(set(sent)) == len(sent)
-    assert {line["audience"].lower() for line in made} == names
+    assert {line["audience"] for line in made} == {"|".join(audiences)}
+    if "sent_audience" in made[0]:
+        assert {line["sent_audience"].lower() for line in made} == names
 
 
 def test_more_ads_than_a_campaign_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,17 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from prefect_staticadslab import RowStatus, StaticAdsLabClient
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.campaign.shop import NAMES, SHOP, expanded
 from tests.conftest import run_campaign, write_campaign
 
 CAMPAIGN = "00ff00ff00ff00ff"
@@ -109,6 +113,64 @@ async def test_rows_in_each_state_are_gone_on_with(
     assert len(simulator.api.jobs) == before + 2, "only what was pending and what had failed"
     columns = list(read_spreadsheet(output).frame.columns) if ending != ".parquet" else None
     assert columns is None or tuple(columns[-len(RESULT_COLUMNS) :]) == RESULT_COLUMNS
+
+
+VERSION_BEFORE = tuple(name for name in RESULT_COLUMNS if name != "request_hash")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
+def test_ids_and_prompts_that_were_written_over_the_users_words_are_the_same_rows(
+    tmp_path: Path, ending: str
+) -> None:
+    """Tables of the version before have ids, names and prompts where she wrote what they are of."""
+    row = {**NAMES, "price": "3.50", "design_template": "ad_format=Sale", "audience": "*"}
+    given = [
+        {**row, "prompt": "{{{audience}}}, {price}"},
+        {**row, "audience": "Late", "prompt": "Plain"},
+    ]
+    spreadsheet = expanded(*given)
+    new = spreadsheet.frame
+    lines = new.assign(
+        prompt=new["sent_prompt"],
+        audience=new["sent_audience"],
+        design_template=new["design_template_id"],
+    ).drop(columns=["sent_prompt", "sent_audience"])
+    states = [
+        JobState(RowStatus.COMPLETED, f"ia_{number}", "https://cdn/1.png", attempts=1)
+        for number in range(len(lines))
+    ]
+    states[1] = JobState(RowStatus.PROCESSING, "ia_1", attempts=1)
+    states[2] = JobState(RowStatus.SUBMITTING, attempts=1, idempotency_key="ab" * 32)
+    states[3] = JobState(RowStatus.FAILED, error="No.", attempts=1)
+    cells = [
+        [*line, *state.cells()[: len(VERSION_BEFORE)]]
+        for line, state in zip(lines.itertuples(index=False, name=None), states, strict=True)
+    ]
+    output = str(tmp_path / f"out{ending}")
+    write_spreadsheet(output, frame_of([*lines, *VERSION_BEFORE], cells), Dialect())
+
+    copied = read_spreadsheet(output)
+    taken = ResultTable.open(str(tmp_path / "next.csv"), expand(Brief.read(copied), SHOP))
+    taken.take_over(copied, "out", again=False)
+    assert taken.states == [*states[:3], JobState(), *states[4:]]
+    assert [r.request for r in taken.rows] == [r.request for r in read_rows(spreadsheet)]
+    for _ in range(2):
+        table = ResultTable.open(output, spreadsheet)
+        assert table.states == states
+        assert table.totals().removed == 0
+        table.save_now()
+    written = read_spreadsheet(output).frame
+    assert set(written["prompt"]) == {"{{{audience}}}, {price}", "Plain"}
+    assert set(written["design_template"]) == {"ad_format=Sale"}
+    assert set(written["sent_prompt"]) == set(lines["prompt"])
+
+    fewer = expanded(given[1])
+    for _ in range(2):
+        table = ResultTable.open(output, fewer)
+        assert [state.job_id for state in table.states[:2]] == ["ia_6", "ia_7"]
+        table.save_now()
+    kept = [s.job_id for r, s in zip(table.rows, table.states, strict=True) if r.removed]
+    assert kept == ["ia_0", "ia_1", None, "ia_4", "ia_5"]
 
 
 def test_a_key_in_words_is_the_key_in_its_column(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ async def test_what_a_row_makes_more_of_later_is_made_and_what_it_makes_less_of_
     campaign, _ = await run_campaign(write(tmp_path, later), output, simulator.url)
     assert len(simulator.api.jobs) == 3
     assert campaign.table.totals().removed == 1
-    shown = read_spreadsheet(output).frame[["audience", "source_row"]].to_numpy().tolist()
+    columns = ["sent_audience", "source_row"]
+    shown = read_spreadsheet(output).frame[columns].to_numpy().tolist()
     assert shown == [["Night-shift workers", "2"], ["Commuters", "2"], ["Home baristas", "2"]]
 
 

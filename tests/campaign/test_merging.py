@@ -214,16 +214,18 @@ def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:
     assert not again.assign_job(1, "ia_x_2")
 
 
-def test_a_table_with_its_last_cells_left_out_is_read_and_with_others_added_is_not() -> None:
+def test_a_table_with_its_last_cells_left_out_is_read_and_with_a_column_renamed_is_not() -> None:
     place = new_place()
     table = ResultTable.open(place, spreadsheet(["a"]))
     table.save_now()
     lines = storage.read_bytes(place).decode().splitlines()
     storage.write_bytes(place, "\n".join([lines[0], lines[1].rstrip(",")]).encode())
     assert ResultTable.open(place, spreadsheet(["a"])).resumed
-    storage.write_bytes(place, f"{lines[0]},notes\n{lines[1]},mine\n".encode())
-    with pytest.raises(OutputError, match="would be created and paid for anew"):
+    renamed = "\n".join([lines[0].replace("image_url", "picture"), lines[1]]).encode()
+    storage.write_bytes(place, renamed)
+    with pytest.raises(OutputError, match="its column image_url was renamed or deleted"):
         ResultTable.open(place, spreadsheet(["a"]))
+    assert storage.read_bytes(place) == renamed
 
 
 @pytest.mark.parametrize(

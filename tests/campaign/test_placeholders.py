@@ -15,7 +15,7 @@ from tests.campaign.shop import IDS, NAMES, expanded, lines, sheet
 
 
 def prompts(*rows: dict[str, str]) -> list[str]:
-    return [line["prompt"] for line in lines(*rows)]
+    return [line["sent_prompt"] for line in lines(*rows)]
 
 
 def test_a_prompt_is_filled_in_from_the_rows_own_columns() -> None:

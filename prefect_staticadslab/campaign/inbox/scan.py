@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.inbox.notes import (
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
-from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.layout import result_columns_of
 
 NOTHING: Final = Decimal(0)
 NOTHING_A_DAY: Final = DayLimit(NOTHING)
@@ -249,7 +249,7 @@ class Inbox:
             )
         except CampaignError:
             return False  # what is wrong with it is told when it is run
-        return set(RESULT_COLUMNS) - set(KEY_COLUMNS) <= set(map(str, spreadsheet.frame.columns))
+        return result_columns_of(spreadsheet).is_likely
 
     def begin(
         self, pending: PendingSpreadsheet, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY

@@ -35,7 +35,8 @@ from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, header_mes
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
-from prefect_staticadslab.campaign.table.merge import OutputError, result_columns_of
+from prefect_staticadslab.campaign.table.layout import complete_record, own_columns
+from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 REFERENCE_COLUMNS: Final = (
@@ -106,11 +107,7 @@ class References:
 
     def without_results(self) -> Spreadsheet:
         """The spreadsheet; of an earlier run's table, what was its input."""
-        results = len(result_columns_of(self.spreadsheet, TEMPLATE_COLUMNS))
-        if not results:
-            return self.spreadsheet
-        frame = self.spreadsheet.frame.iloc[:, :-results]
-        return replace(self.spreadsheet, frame=frame)
+        return own_columns(self.spreadsheet, TEMPLATE_COLUMNS)
 
     @classmethod
     def read(cls, source: str, *, options: ReadOptions = AS_IT_IS) -> References:
@@ -209,12 +206,14 @@ def read_references(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    record = complete_record(spreadsheet, TEMPLATE_COLUMNS)
+    spreadsheet = record or spreadsheet
+    columns = list(map(str, spreadsheet.frame.columns))
+    names = [normalized(name) for name in columns]
     for at in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
         names[at] = ROW_ID_COLUMN
     column = reference_column(spreadsheet)
-    reference_position = list(map(str, spreadsheet.frame.columns)).index(column)
-    is_result = result_columns_of(spreadsheet, TEMPLATE_COLUMNS)
+    reference_position = columns.index(column)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
     problems: list[Problem] = []
     row_ids = RowIds()
@@ -236,8 +235,8 @@ def read_references(
             problems.append(Problem(str(error), number, normalized(column)))
             continue
         digest = (digests or {}).get(place, "")
-        if is_result:
-            digest = cell_text(cells["reference_sha256"]).strip()
+        if record is not None:
+            digest = cell_text(line[columns.index("reference_sha256")]).strip()
         request = DesignTemplateRequest(reference=place, digest=digest)
         rows.append(CampaignRow(number, request, identities.next_identity(cells, digest)))
     if problems:
@@ -259,7 +258,13 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
 
     @classmethod
     def open(
-        cls, source: str, output: str, *, options: ReadOptions = AS_IT_IS, name: str = ""
+        cls,
+        source: str,
+        output: str,
+        *,
+        options: ReadOptions = AS_IT_IS,
+        name: str = "",
+        again: bool = False,
     ) -> TemplateBatch:
         """Reads the references and the table of an earlier run; changes nothing.
 
@@ -268,6 +273,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             output: Where the table is or will be.
             options: How a spreadsheet is to be read.
             name: What the idempotency keys are made of, if not the output.
+            again: Whether templates of a spreadsheet that is a result table are made once more.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -278,6 +284,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         digests = _read_digests(references)
         job_type = template_table(references.place, digests)
         table = JobTable.open(output, references.without_results(), job_type)
+        table.take_over(references.spreadsheet, source, again=again)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
             if facts != state.facts:

@@ -20,16 +20,22 @@ from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.rows.ad_rows import read_rows
-from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
+from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
+from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
 from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.campaign.table.result_table import JobTable, check_location
+from prefect_staticadslab.campaign.table.merge import OutputError, check_location
+from prefect_staticadslab.campaign.table.result_table import JobTable
 
 IMAGE_ADS: Final = JobType(
-    "campaign", AD_COLUMNS, KNOWN_COLUMNS, read_rows, find_respelled=find_respelled
+    "campaign",
+    AD_COLUMNS,
+    KNOWN_COLUMNS,
+    read_rows,
+    read_columns=READ_COLUMNS,
+    content=content_of,
+    find_respelled=find_respelled,
 )
 """What a campaign is made of."""
 
@@ -76,6 +82,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         catalogue: Catalogue = NOTHING_READ,
         name: str = "",
         base_url: str = "",
+        again: bool = False,
     ) -> Campaign:
         """Checks everything that can be checked by now, and changes nothing.
 
@@ -86,6 +93,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
             name: The campaign's name, if not its output.
             base_url: The API that will be used, to tell a table that was made with another one.
+            again: Whether rows of a spreadsheet that is a result table get a new ad, also where
+                they have one.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -94,6 +103,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if output or not name:
             check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
+        table.take_over(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_same_api(table, base_url)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
@@ -107,7 +117,8 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         urls = [state.image_url for state in self.table.states if state.image_url]
         if any(not _is_local(url) for url in urls):
             raise OutputError(
-                f"{self.table.location} holds real ads. Choose another output for a simulation."
+                f"{_place_of(self.table)} holds real ads. Choose another output for a simulation."
+                f"{_AGAIN if self.table.earlier_ads else ''}"
             )
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
@@ -147,9 +158,18 @@ def _check_same_api(table: ResultTable, base_url: str) -> None:
     simulated = any(_is_local(state.image_url) for state in table.states if state.image_url)
     if simulated and not _is_local(base_url):
         raise OutputError(
-            f"{table.location} was made with a simulator: its pictures are on this machine. "
-            "Choose another output for the real ads."
+            f"{_place_of(table)} was made with a simulator: its pictures are on this machine. "
+            f"Choose another output for the real ads.{_AGAIN if table.earlier_ads else ''}"
         )
+
+
+_AGAIN: Final = " If it is the spreadsheet, then --again makes all of its ads anew."
+
+
+def _place_of(table: ResultTable) -> str | None:
+    """Where the ads are that are known by now: in the table, or in the spreadsheet."""
+    taken_over = table.earlier_ads and not table.resumed
+    return table.earlier_ads.source if table.earlier_ads and taken_over else table.location
 
 
 def _is_local(url: str) -> bool:

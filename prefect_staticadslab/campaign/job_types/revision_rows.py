@@ -158,9 +158,7 @@ def read_changes(
     return rows
 
 
-def _header_problems(
-    names: Sequence[str], found: Collection[str], row: int
-) -> Iterator[Problem]:
+def _header_problems(names: Sequence[str], found: Collection[str], row: int) -> Iterator[Problem]:
     if "image_ad_id" not in found:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row)
         yield Problem(header_message(names, REVISION_JOBS.known_columns), row)

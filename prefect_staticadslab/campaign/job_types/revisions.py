@@ -24,13 +24,18 @@ from prefect_staticadslab.campaign.files.spreadsheet import (
 )
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_decisions import next_step, why_not_revisable
-from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS, Change
+from prefect_staticadslab.campaign.job_types.revision_rows import (
+    REVISION_COLUMNS,
+    REVISION_JOBS,
+    Change,
+)
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
+from prefect_staticadslab.campaign.table.layout import own_columns
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
@@ -54,7 +59,13 @@ class Revisions(Batch[Change]):
 
     @classmethod
     def open(
-        cls, spreadsheet: str, output: str, *, options: ReadOptions = AS_IT_IS, name: str = ""
+        cls,
+        spreadsheet: str,
+        output: str,
+        *,
+        options: ReadOptions = AS_IT_IS,
+        name: str = "",
+        again: bool = False,
     ) -> Revisions:
         """Reads and checks the changes and the table of an earlier run; changes nothing.
 
@@ -64,6 +75,7 @@ class Revisions(Batch[Change]):
             output: Where the table is or will be.
             options: How it is to be read.
             name: What the idempotency keys are made of, if not the output.
+            again: Whether changes of a spreadsheet that is a result table are made once more.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -77,7 +89,8 @@ class Revisions(Batch[Change]):
             known_columns=known_columns,
             needed_columns=(frozenset(("image_ad_id",)),),
         )
-        table = JobTable.open(output, table_input, REVISION_JOBS)
+        table = JobTable.open(output, own_columns(table_input, REVISION_COLUMNS), REVISION_JOBS)
+        table.take_over(table_input, spreadsheet, again=again)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:

@@ -15,7 +15,6 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
-    normalized,
     plain_text,
     shortened,
 )
@@ -26,6 +25,10 @@ from prefect_staticadslab.campaign.files.spreadsheet import (
     read_spreadsheet,
 )
 from prefect_staticadslab.campaign.names.cell_syntax import CellProblem, Selector, read_selector
+from prefect_staticadslab.campaign.names.earlier_table import (
+    EarlierTable,
+    placeholder_positions,
+)
 from prefect_staticadslab.campaign.names.listings import Catalogue, ListKey
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.names.prompt_templates import (
@@ -47,9 +50,8 @@ from prefect_staticadslab.campaign.rows.columns import (
     columns_of,
     header_notes,
 )
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
-from prefect_staticadslab.campaign.table.merge import result_columns_of
 
 
 @dataclass(frozen=True)
@@ -154,19 +156,17 @@ class _LineReader:
         self._columns = columns
         self._lines = list(spreadsheet.frame.itertuples(index=False, name=None))
         self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
-        self._all_columns = {
-            normalized(str(name)): position
-            for position, name in reversed(list(enumerate(spreadsheet.frame.columns)))
-        }
+        self._earlier = EarlierTable.of(spreadsheet)
+        self._all_columns = placeholder_positions(
+            list(map(str, spreadsheet.frame.columns)), self._earlier.positions
+        )
         name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
         taken = {columns[name] for name in ("prompt", *name_columns) if name in columns}
         other_columns = [
             name for name, place in self._all_columns.items() if name and place not in taken
         ]
-        self._placeholders = dict.fromkeys((*name_columns, *reversed(other_columns)))
+        self._placeholders = dict.fromkeys((*name_columns, *other_columns))
         self._nearest = Nearest(self._placeholders)
-        # What an earlier run filled in is not filled in again.
-        self._result_columns = len(result_columns_of(spreadsheet))
         self._selector = cache(self._read_selector)
         self._prompt = cache(self._read_prompt)
 
@@ -195,7 +195,7 @@ class _LineReader:
         cell_problems: list[CellProblem] = []
         for kind in self._kinds:
             selectors[kind], selector_problems = self._selector(
-                kind, self._text(line, kind.id_column), self._text(line, kind.name)
+                kind, *self._id_and_name(line, kind)
             )
             cell_problems += selector_problems
         text = self._prompt_text(line)
@@ -206,9 +206,19 @@ class _LineReader:
             except PlaceholderError as error:
                 cell_problems.append(("prompt", str(error)))
             else:
+                prompt = self._as_sent(line, prompt)
                 cell_problems += self._empty_cell_problems(line, prompt, selectors)
         problems = [Problem(message, number, column) for column, message in cell_problems]
         return BriefLine(number, selectors, prompt), problems
+
+    def _id_and_name(self, line: Sequence[Any], kind: ResourceType) -> tuple[str, str]:
+        """A line's two cells of a kind; of an ad of an earlier run the one name, not several."""
+        id_text, name_text = self._text(line, kind.id_column), self._text(line, kind.name)
+        # Of a variant's id nothing says that the ad has none.
+        is_known = self._earlier.has_result(line) and (id_text or kind is VARIANT)
+        if is_known and not _SEVERAL.isdisjoint(name_text):
+            name_text = as_written(self._earlier.sent_text(line, kind.name))
+        return id_text, name_text
 
     def _text(self, line: Sequence[Any], column: str) -> str:
         if column not in self._columns:
@@ -217,10 +227,26 @@ class _LineReader:
         return clean_id(text) if column in _ID_COLUMNS else as_written(text)
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
-        if self._result_columns and cell_text(line[-self._result_columns]).strip():
+        # What an earlier version filled in is not filled in again.
+        if self._earlier.is_filled_in(line):
             return ""
         place = self._columns.get("prompt")
         return "" if place is None else plain_text(cell_text(line[place]))
+
+    def _as_sent(self, line: Sequence[Any], prompt: PromptTemplate) -> PromptTemplate:
+        """A line's prompt; if nobody changed what it was filled in from, just what was sent."""
+        sent = self._earlier.sent_prompt(line)
+        if not sent:
+            return prompt
+        from_catalogue = {name for kind in self._kinds for name in (kind.name, kind.id_column)}
+        values = {
+            column: cell_text(line[self._all_columns[column]]).strip()
+            for column in prompt.columns
+            if column not in from_catalogue
+        }
+        if any(prompt.may_have_become(text, values) for text in {sent, as_written(sent)}):
+            return PromptTemplate(((sent, None),))
+        return prompt
 
     def _read_selector(
         self, kind: ResourceType, id_text: str, name_text: str

@@ -13,7 +13,6 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     frame_of,
-    normalized,
     plain_text,
 )
 from prefect_staticadslab.campaign.files.formulas import (
@@ -22,7 +21,12 @@ from prefect_staticadslab.campaign.files.formulas import (
     FilledInCatalogueText,
 )
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.cell_syntax import Selector
+from prefect_staticadslab.campaign.names.cell_syntax import ALL, ById, Selector, parts_of
+from prefect_staticadslab.campaign.names.earlier_table import (
+    EarlierTable,
+    own_spreadsheet,
+    placeholder_positions,
+)
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource
 from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 from prefect_staticadslab.campaign.names.resolver import (
@@ -33,26 +37,30 @@ from prefect_staticadslab.campaign.names.resolver import (
 )
 from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
+    SENT_PREFIX,
     SOURCE_ROW_COLUMN,
     columns_of,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
-from prefect_staticadslab.campaign.table.merge import with_input_names
+from prefect_staticadslab.campaign.table.layout import with_input_names
 
 
 def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     """The spreadsheet with a line for each ad: ids looked up, prompts filled in.
 
-    The user's cells stay as they are, save those that stood for several: they hold what the ad is
-    of. If some row makes more than one ad, a column says which row each is of; and a row's ads
-    keep its number, so that whatever is said of them is said of a row that people find.
+    The user's cells stay as she wrote them. Ids are in the ids' columns; what she wrote there, if
+    it is no single id, is in `input_…`. The names and the prompt of each ad are in `sent_…`, where
+    hers stand for several. If some row makes more than one ad, a column says which row each is of;
+    and a row's ads keep its number, so that whatever is said of them is said of a row that people
+    find.
 
     Args:
         brief: What was read.
         catalogue: The lists that `brief.missing_lists` names.
 
     Returns:
-        The very spreadsheet that was read, if it says everything in ids.
+        The very spreadsheet that was read, if it says everything in ids. Of a result table, its
+        columns without those of the results.
 
     Raises:
         SpreadsheetError: Names, filters or ids are wrong, or a placeholder stands for nothing, or
@@ -73,20 +81,23 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         )
         table = expand(Brief.open("two.csv"), NOTHING_READ)
         assert table.frame["audience_id"].tolist() == ["aud_1", "aud_2"]
-        assert table.frame["prompt"].tolist() == ["Now 3.50", "Now 3.50"]
+        assert table.frame["input_audience_id"].tolist() == ["aud_1 | aud_2", "aud_1 | aud_2"]
+        assert table.frame["sent_prompt"].tolist() == ["Now 3.50", "Now 3.50"]
         assert table.row_numbers == (2, 2)
         ```
     """
+    earlier = EarlierTable.of(brief.spreadsheet)
+    own = own_spreadsheet(brief.spreadsheet, earlier)
     if not brief.lines:
-        return brief.spreadsheet
+        return own
     resolver = Resolver(catalogue, rows=len(brief.lines))
     ads = [resolver.ads(line) for line in brief.lines]
     if any(resolver.missing_lists.values()):
         raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
-    writer = _Writer(brief.spreadsheet, several=any(len(row_ads) > 1 for row_ads in ads))
+    writer = _Writer(own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads))
     writer.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
-    lines_of_cells = brief.spreadsheet.frame.itertuples(index=False, name=None)
+    lines_of_cells = own.frame.itertuples(index=False, name=None)
     for line, cells, row_ads in zip(brief.lines, lines_of_cells, ads, strict=True):
         problems += writer.add(line, cells, row_ads)
     if problems:
@@ -97,25 +108,50 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
 class _Writer:
     """Writes the lines of the expanded spreadsheet."""
 
-    def __init__(self, spreadsheet: Spreadsheet, *, several: bool) -> None:
+    def __init__(
+        self, spreadsheet: Spreadsheet, lines: Sequence[BriefLine], *, several: bool
+    ) -> None:
         self._spreadsheet = spreadsheet
         source_columns = (SOURCE_ROW_COLUMN,) if several else ()
-        self._header = list(map(str, with_input_names(spreadsheet.frame, source_columns).columns))
         # The prompt's placeholders and the columns go by the names that the user knows.
-        self._places: dict[str, int] = {}
-        for place, name in enumerate(spreadsheet.frame.columns):
-            self._places.setdefault(normalized(str(name)), place)
+        self._places = placeholder_positions(list(map(str, spreadsheet.frame.columns)))
         for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._places.setdefault(name, place)
+        columns = self._columns_with_several(lines)
+        ids = [column for column in columns if column.endswith("_id")]
+        renamed = with_input_names(spreadsheet.frame, (*ids, *source_columns))
+        self._header = list(map(str, renamed.columns))
         for kind in KINDS:
-            if kind.id_column not in self._places and kind.name in self._places:
-                self._places[kind.id_column] = len(self._header)
-                self._header.append(kind.id_column)
+            if kind.id_column in ids or (
+                kind.id_column not in self._places and kind.name in self._places
+            ):
+                self._places[kind.id_column] = self._append(kind.id_column)
+        names = [column for column in columns if column not in ids]
+        self._sent = {column: self._append(f"{SENT_PREFIX}{column}") for column in names}
         self._header += source_columns
         self._several = several
         self._lines: list[list[Any]] = []
         self._numbers: list[int] = []
         self._filled_in = 0
+
+    def _append(self, column: str) -> int:
+        self._header.append(column)
+        return len(self._header) - 1
+
+    def _columns_with_several(self, lines: Sequence[BriefLine]) -> list[str]:
+        """The columns in which some cell does not say by itself what an ad is of."""
+        columns = []
+        for kind in KINDS:
+            for column in (kind.id_column, kind.name):
+                if column not in self._places or column == TEMPLATE.name:
+                    continue
+                cells = map(_stripped, self._spreadsheet.frame.iloc[:, self._places[column]])
+                if any(
+                    text and _stands_for_several(text, line.selectors[kind], kind, column)
+                    for text, line in zip(cells, lines, strict=True)
+                ):
+                    columns.append(column)
+        return [*columns, *(["prompt"] if any(line.prompt for line in lines) else [])]
 
     def check_size(self, ads: int, rows: int) -> None:
         """Raises a `SpreadsheetError` if there would be more cells than can be held."""
@@ -133,29 +169,26 @@ class _Writer:
         blank = [""] * (len(self._header) - len(row_cells))
         for ad in ads:
             cells = [*row_cells, *blank]
-            for kind, selector in line.selectors.items():
-                self._write_choice(cells, kind, selector, ad[kind])
+            for kind in line.selectors:
+                self._write_choice(cells, kind, ad[kind])
             if self._several:
                 cells[-1] = str(line.number)
+            if "prompt" in self._sent:
+                cells[self._sent["prompt"]] = cells[self._places["prompt"]]
             if line.prompt is not None:
-                resources = {kind.name: ad[kind] for kind in line.types_named_in_prompt}
-                values = {
-                    column: _name(resources[column])
-                    if column in resources
-                    else self._text(cells, column)
-                    for column in line.prompt.columns
-                }
+                values = self._values(line, line.prompt, cells, ad)
                 problems.update(dict.fromkeys(_empty_placeholders(line, values, ad)))
                 if length_problem := self._count_prompt(line, line.prompt.length(values)):
                     problems[length_problem] = None
                     continue
+                of_kinds = {name for kind in line.selectors for name in (kind.name, kind.id_column)}
                 given = {
-                    name: text if name in resources else cells[self._places[name]]
+                    name: text if name in of_kinds else cells[self._places[name]]
                     for name, text in values.items()
                 }
-                has_names = bool(resources.keys() & values.keys())
+                has_names = any(kind.name in values for kind in line.types_named_in_prompt)
                 prompt = _filled_in(line.prompt, values, given, has_catalogue_names=has_names)
-                cells[self._places["prompt"]] = prompt
+                cells[self._sent["prompt"]] = prompt
             self._lines.append(cells)
             self._numbers.append(line.number)
         return list(problems)
@@ -181,27 +214,35 @@ class _Writer:
             raise SpreadsheetError([Problem(message, line.number)])
         return None
 
+    def _values(
+        self, line: BriefLine, prompt: PromptTemplate, cells: Sequence[Any], ad: Combination
+    ) -> dict[str, str]:
+        """What each column of a prompt's placeholders holds for an ad."""
+        sent: dict[str, str] = {}
+        for kind in line.selectors:
+            chosen = ad[kind]
+            sent[kind.id_column] = chosen.id if chosen else ""
+            if kind in line.types_named_in_prompt:
+                sent[kind.name] = _name(chosen)
+            elif kind is TEMPLATE and self._places.get(kind.name) is not None:
+                sent[kind.name] = sent[kind.id_column] if self._text(cells, kind.name) else ""
+        return {
+            column: sent[column] if column in sent else self._text(cells, column)
+            for column in prompt.columns
+        }
+
     def _write_choice(
-        self,
-        cells: list[Any],
-        kind: ResourceType,
-        selector: Selector,
-        chosen: ChosenResource | None,
+        self, cells: list[Any], kind: ResourceType, chosen: ChosenResource | None
     ) -> None:
-        """Writes the chosen id into `cells`, and the name where the cell stood for several."""
+        """Writes the chosen id into `cells`, and its name where a cell names several."""
         identifier = chosen.id if chosen else ""
         if self._text(cells, kind.id_column) != identifier:
             cells[self._places[kind.id_column]] = identifier
-        name_place = self._places.get(kind.name)
-        if name_place is None or not self._text(cells, kind.name):
-            return
-        if kind is TEMPLATE:
-            cells[name_place] = identifier
-        elif selector.is_several:
-            cells[name_place] = _catalogue_text(_name(chosen))
+        if kind.name in self._sent:
+            cells[self._sent[kind.name]] = _catalogue_text(_name(chosen))
 
     def _text(self, cells: Sequence[Any], column: str) -> str:
-        return cell_text(cells[self._places[column]]).strip()
+        return _stripped(cells[self._places[column]])
 
     def spreadsheet(self) -> Spreadsheet:
         """All lines."""
@@ -226,6 +267,17 @@ def _filled_in(
     )
     filled.parts = (prompt.pieces[0][0], *chain.from_iterable(between))
     return filled
+
+
+def _stands_for_several(text: str, selector: Selector, kind: ResourceType, column: str) -> bool:
+    """Whether a cell does not say by itself what an ad is of."""
+    if column == kind.name:
+        return selector.is_several or len(parts_of(text)) > 1 or ALL in parts_of(text)
+    return selector.values != (ById(text),)
+
+
+def _stripped(cell: Any) -> str:
+    return cell_text(cell).strip()
 
 
 def _catalogue_text(text: str) -> CatalogueText:

@@ -47,6 +47,40 @@ class PromptTemplate:
             text + ("" if column is None else values[column]) for text, column in self.pieces
         )
 
+    def may_have_become(self, prompt: str, values: Mapping[str, str]) -> bool:
+        """Whether a prompt can be this one, filled in.
+
+        Args:
+            prompt: The prompt.
+            values: What columns hold; those that are not among them may have held anything.
+
+        Example:
+            ```python
+            from prefect_staticadslab.campaign.names.prompt_templates import parse_prompt
+
+            template = parse_prompt("{brand}, now {price}", ["brand", "price"])
+            assert template.may_have_become("Tea, now 3.50", {"price": "3.50"})
+            assert not template.may_have_become("Tea, now 3.50", {"price": "2.00"})
+            ```
+        """
+        texts = [""]
+        for text, column in self.pieces:
+            texts[-1] += text + values.get(column or "", "")
+            if column is not None and column not in values:
+                texts.append("")
+        if len(texts) == 1:
+            return prompt == texts[0]
+        first, *others, last = texts
+        if not prompt.startswith(first) or not prompt.endswith(last):
+            return False
+        place, end = len(first), len(prompt) - len(last)
+        for text in others:
+            place = prompt.find(text, place, end)
+            if place < 0:
+                return False
+            place += len(text)
+        return place <= end
+
 
 def has_placeholders(prompt: str) -> bool:
     """Whether a prompt has any brace; one without braces is sent as it is."""

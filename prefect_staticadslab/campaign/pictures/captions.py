@@ -12,9 +12,18 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import cell_text, column_key, normalized
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.rows.columns import SENT_PREFIX
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
-CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
+CAPTION_COLUMNS: Final = (
+    "product_name",
+    "sent_product",
+    "product",
+    "title",
+    "name",
+    "handle",
+    "sku",
+)
 
 STEM_BYTES: Final = 90
 """File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
@@ -55,11 +64,19 @@ def labels(table: JobTable[Any]) -> list[str]:
 
 
 def texts_of(table: ResultTable, column: str) -> list[str]:
-    """What each row has in a column of the user's; nothing if there is no such column."""
+    """What each row has in a column of the user's; nothing if there is no such column.
+
+    Where the column's cells name several things, each row has the one that its ad is of.
+    """
     names = [normalized(str(name)) for name in table.frame.columns]
-    if column not in names:
-        return [""] * len(table.rows)
-    return [cell_text(value).strip() for value in table.frame.iloc[:, names.index(column)]]
+    texts = [""] * len(table.rows)
+    for name in (column, f"{SENT_PREFIX}{column}"):
+        if name in names:
+            cells = table.frame.iloc[:, names.index(name)]
+            texts = [
+                cell_text(cell).strip() or text for cell, text in zip(cells, texts, strict=True)
+            ]
+    return texts
 
 
 def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
@@ -36,6 +37,7 @@ class Plan:
             table may have been changed; and for one that may have been sent, its price.
         notes: What was chosen in reading the spreadsheet.
         hidden_rows: How many of the spreadsheet's rows a spreadsheet program hides.
+        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
     """
 
     rows: int
@@ -50,6 +52,7 @@ class Plan:
     total_usd: Decimal
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
+    earlier_ads: EarlierAds | None = None
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -90,6 +93,7 @@ class Plan:
             total_usd=total,
             notes=table.notes,
             hidden_rows=table.hidden_rows,
+            earlier_ads=table.earlier_ads,
         )
 
     @property
@@ -159,6 +163,8 @@ class Plan:
         lines.append(f"{rows + ':':18} {self.rows}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
+        if self.earlier_ads:
+            lines.append(f"Made before:       {self.earlier_ads}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
         if self.removed:

@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
 from prefect_staticadslab.campaign.rows.spellings import respellable_parts
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
+from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
 AdRow: TypeAlias = CampaignRow[ImageAdRequest]
 
@@ -54,16 +55,21 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
         request, wrong = (None, errors) if errors else _read_request(number, cells)
         duplicate = row_ids.problem(number, cells)
         if request is not None:
-            identity = identities.next_identity(cells, json.dumps(request.body(), sort_keys=True))
+            identity = identities.next_identity(cells, content_of(request))
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
-            parts = respellable_parts(cells.get("prompt"))
+            parts = respellable_parts(_prompt_cell(cells))
             rows.append(CampaignRow(number, request, identity, parts=parts))
         problems += [*wrong, *([duplicate] if duplicate and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)
     return rows
+
+
+def content_of(request: ImageAdRequest) -> str:
+    """All that a row asks for, as one text: what is sent."""
+    return json.dumps(request.body(), sort_keys=True)
 
 
 def _read_request(
@@ -82,7 +88,7 @@ def _read_request(
     problems += wrong
     if problems:
         return None, problems
-    prompt = _read_prompt(cells.get("prompt"))
+    prompt = _read_prompt(_prompt_cell(cells))
     try:
         request = ImageAdRequest(**fields, **settings, prompt=prompt if prompt.strip() else None)
     except pydantic.ValidationError as error:
@@ -91,6 +97,12 @@ def _read_request(
             for e in error.errors(include_url=False, include_input=False)
         ]
     return request, []
+
+
+def _prompt_cell(cells: Mapping[str, Any]) -> Any:
+    """The cell that is sent: what was filled in, if it was."""
+    sent = cells.get(SENT_PROMPT_COLUMN)
+    return sent if cell_text(sent).strip() else cells.get("prompt")
 
 
 def _read_prompt(cell: Any) -> str:

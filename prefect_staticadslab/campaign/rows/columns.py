@@ -19,6 +19,7 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.rows.header_hints import Hints
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
 REQUIRED_COLUMNS: Final = tuple(
     name for name, field in ImageAdRequest.model_fields.items() if field.is_required()
@@ -28,13 +29,20 @@ ROW_ID_COLUMN: Final = "row_id"
 SOURCE_ROW_COLUMN: Final = "source_row"
 """Where a row that makes several ads says which row of the spreadsheet each is of."""
 
-READ_COLUMNS: Final = frozenset(
-    {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
-)
-"""What is read of a table in which every row is one ad and says so in ids."""
+SENT_PREFIX: Final = "sent_"
 
 NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
-KNOWN_COLUMNS: Final = READ_COLUMNS | frozenset(NAME_COLUMNS)
+SENT_NAME_COLUMNS: Final[Mapping[str, str]] = {
+    name: f"{SENT_PREFIX}{name}" for name in NAME_COLUMNS if name != TEMPLATE.name
+}
+"""Where a table names what an ad is of, if a cell of the spreadsheet names several. For people."""
+
+READ_COLUMNS: Final = frozenset(
+    {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
+) | {SENT_PROMPT_COLUMN}
+"""What is read of a table in which every row is one ad and says so in ids."""
+
+KNOWN_COLUMNS: Final = READ_COLUMNS - {SENT_PROMPT_COLUMN} | frozenset(NAME_COLUMNS)
 """What is read of a spreadsheet that people wrote; see `campaign.brief`."""
 
 NEEDED_COLUMNS: Final = tuple(

@@ -49,6 +49,8 @@ class Recorded(Protocol):
     @property
     def frame(self) -> pd.DataFrame: ...
     @property
+    def header(self) -> Sequence[str]: ...
+    @property
     def states(self) -> Sequence[JobState]: ...
 
     def merge_from_disk(self, written: Spreadsheet) -> None:
@@ -60,6 +62,8 @@ class _Snapshot:
     number: int
     frame: pd.DataFrame
     states: list[JobState]
+    header: tuple[str, ...]
+    column_widths: tuple[tuple[str, float], ...]
 
 
 class Checkpoints:
@@ -160,7 +164,14 @@ class Checkpoints:
 
     def _snapshot(self) -> _Snapshot:
         self._snapshots += 1
-        return _Snapshot(self._snapshots, self._table.frame, list(self._table.states))
+        table = self._table
+        return _Snapshot(
+            self._snapshots,
+            table.frame,
+            list(table.states),
+            tuple(table.header),
+            table.dialect.column_widths,
+        )
 
     def _merge(self, written: Spreadsheet, version: str) -> None:
         # Both or neither: a version that counts as known and was never merged is overwritten.
@@ -183,7 +194,9 @@ class Checkpoints:
                 version = storage.version(location)
                 if version is not None and version != self.version:
                     return read_earlier(location, self._table.job_type), version
-                content = self._encoder.encode(snapshot.frame, snapshot.states)
+                content = self._encoder.encode(
+                    snapshot.frame, snapshot.states, snapshot.header, snapshot.column_widths
+                )
                 self.version = storage.write_bytes(location, content)
                 return None
 

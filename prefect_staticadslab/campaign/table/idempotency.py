@@ -38,6 +38,24 @@ def idempotency_key(campaign: str, identity: str, attempt: int) -> str:
     return digest(campaign, identity, str(attempt))
 
 
+def request_hash(content: str) -> str:
+    """What stands for what a row asks for: an r and 16 hexadecimal digits.
+
+    A spreadsheet program would take some of those digits for a number, and none with the letter.
+
+    Args:
+        content: All of it as one text; see `JobType.content`.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.table.idempotency import request_hash
+
+        assert request_hash('{"brand_id": "brand_1"}') == "rc3994149cddc3b3f"
+        ```
+    """
+    return f"r{digest('request', content)[:ID_DIGITS]}"
+
+
 def digest(*parts: str) -> str:
     """64 hexadecimal digits that stand for these texts in this order."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -59,12 +59,14 @@ RESULT_COLUMNS: Final = (
     "image_path",
     "idempotency_key",
     "api_key_hash",
+    "request_hash",
 )
 """What a campaign's table adds."""
 
 KEY_COLUMNS: Final[Mapping[str, str]] = {
     "idempotency_key": "idempotency_key",
     "api_key_hash": "api_key_hash",
+    "request_hash": "request_hash",
 }
 """The last of each result table's columns. Tables of earlier versions lack them."""
 
@@ -96,6 +98,9 @@ class JobState:
             idempotency key means nothing; see `connection.hash_api_key`.
         asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock.
         facts: What else is known of jobs that are no image ads, by name.
+        request_hash: What stands for what the row asks for, or asked for if it is no longer in the
+            spreadsheet; see `idempotency.request_hash`. It says whose state this is, and is no part
+            of what the state is.
     """
 
     status: RowStatus = RowStatus.PENDING
@@ -113,6 +118,7 @@ class JobState:
     api_key_hash: str | None = None
     asked_at: datetime | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    request_hash: str | None = field(default=None, compare=False)
 
     @property
     def is_completed(self) -> bool:
@@ -157,6 +163,7 @@ class JobState:
             "image_path": self.image_path,
             "idempotency_key": self.idempotency_key,
             "api_key_hash": self.api_key_hash,
+            "request_hash": self.request_hash,
         }
         return tuple(
             values[held] if held in values else self.facts.get(held) for held in columns.values()
@@ -199,6 +206,7 @@ class JobState:
             api_key_hash=sent.api_key_hash,
             asked_at=sent.asked_at,
             facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
+            request_hash=_if_like(_REQUEST_HASH, text["request_hash"]),
         )
 
 
@@ -291,6 +299,7 @@ was made of."""
 
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 _KEY_HASH: Final = re.compile(r"[0-9a-f]{16}")
+_REQUEST_HASH: Final = re.compile(r"r[0-9a-f]{16}")
 
 
 def _sent(text: Mapping[str, str], attempts: int) -> _Sent:
@@ -308,6 +317,12 @@ def _sent(text: Mapping[str, str], attempts: int) -> _Sent:
         key = idempotency_key(found["campaign"], found["identity"], attempts)
         key_hash = found["account"]
     return _Sent(key, key_hash, asked_at, text["error"][found.end() :].strip())
+
+
+def looks_recorded(column: str, text: str) -> bool:
+    """Whether a cell may be one of ours, in a column that tables of earlier versions lack."""
+    pattern = {"idempotency_key": _KEY, "api_key_hash": _KEY_HASH, "request_hash": _REQUEST_HASH}
+    return not text or pattern[column].fullmatch(text) is not None
 
 
 def _if_like(pattern: re.Pattern[str], text: str) -> str | None:

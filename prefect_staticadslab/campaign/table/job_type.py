@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 
-from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, column_key
+from prefect_staticadslab.campaign.table.idempotency import request_hash
 from prefect_staticadslab.campaign.table.job_state import JobState
 
 
@@ -68,6 +69,10 @@ def _find_none(
     return {}
 
 
+def _as_json(request: JobRequest) -> str:
+    return request.model_dump_json()
+
+
 def _as_written(state: JobState, request: JobRequest) -> JobState:
     return state
 
@@ -86,6 +91,9 @@ class JobType(Generic[Q]):
         exclusive: Whether no two rows can have the same job.
         find_respelled: Finds rows that ask for what earlier ones asked for, but for how a program
             writes a number or a date; see `spellings.find_respelled`.
+        read_columns: Those that the rows are read from, in lower case; if they are not all of
+            `known_columns`.
+        content: All that a request asks for, as a text that no later version writes differently.
     """
 
     name: str
@@ -97,3 +105,14 @@ class JobType(Generic[Q]):
     find_respelled: Callable[
         [Mapping[int, CampaignRow[Q]], Sequence[CampaignRow[Q]]], dict[int, int]
     ] = _find_none
+    read_columns: frozenset[str] = frozenset()
+    content: Callable[[Q], str] = _as_json
+
+    def is_read(self, column: str) -> bool:
+        """Whether rows are read from a column of this name."""
+        names = self.read_columns or self.known_columns
+        return column_key(column) in map(column_key, names)
+
+    def hash_of(self, request: Q) -> str:
+        """What stands for a request in the table."""
+        return request_hash(self.content(request))

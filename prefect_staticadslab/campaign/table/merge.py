@@ -21,25 +21,26 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     column_key,
-    normalized,
     shortened,
 )
-from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.table.job_state import (
-    KEY_COLUMNS,
-    RESULT_COLUMNS,
-    JobState,
-    RowStatus,
-)
+from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
+from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, read_spreadsheet
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
+from prefect_staticadslab.campaign.table.layout import (
+    SENT_PROMPT_COLUMN,
+    ResultColumns,
+    as_record,
+    result_columns_of,
+    result_lines,
+    without_results,
+)
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
     MAX_COST_USD,
     attempts_of,
     cost_of,
 )
-
-INPUT_PREFIX: Final = "input_"
 
 REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
 
@@ -72,11 +73,11 @@ _AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
 Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
 
 
-def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[CampaignRow[Q]]]:
-    """The rows that ask for each ad, those last that know most of one."""
-    found: dict[str, list[CampaignRow[Q]]] = {}
-    for _, row, _ in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
-        found.setdefault(row.request.model_dump_json(), []).append(row)
+def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[Line[Q]]]:
+    """The lines that ask for each ad, those last that know most of one."""
+    found: dict[str, list[Line[Q]]] = {}
+    for line in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
+        found.setdefault(line[1].request.model_dump_json(), []).append(line)
     return found
 
 
@@ -105,19 +106,22 @@ def with_earlier_prompt(
     frame: pd.DataFrame, position: int, written: pd.DataFrame, line: int
 ) -> pd.DataFrame:
     """A frame whose row has the prompt that a table's line has: it is what its ad was made with."""
-    here, there = _prompt_column(frame), _prompt_column(written)
-    if here is None or there is None:
+    here, there = _prompt_columns(frame), _prompt_columns(written)
+    sent = [written.iat[line, column] for column in there]
+    if not here or not sent:
         return frame
-    cells = frame.iloc[:, here].tolist()
-    cells[position] = written.iat[line, there]
+    cells = frame.iloc[:, here[0]].tolist()
+    cells[position] = next((cell for cell in sent if cell_text(cell).strip()), sent[-1])
     changed = frame.copy(deep=False)
-    changed.isetitem(here, np.array(cells, dtype=object))
+    changed.isetitem(here[0], np.array(cells, dtype=object))
     return changed
 
 
-def _prompt_column(frame: pd.DataFrame) -> int | None:
+def _prompt_columns(frame: pd.DataFrame) -> list[int]:
+    """Where a frame has what was sent, and what people wrote."""
     names = [column_key(str(name)) for name in frame.columns]
-    return names.index("prompt") if "prompt" in names else None
+    columns = map(column_key, (SENT_PROMPT_COLUMN, "prompt"))
+    return [names.index(column) for column in columns if column in names]
 
 
 def worth_keeping(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
@@ -150,66 +154,71 @@ def without_removed_note(state: JobState) -> JobState:
     return replace(state, error=None if state.image_url else error or None)
 
 
-def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
-    """The input's columns; one that is called like one of ours gets a prefix."""
-    names = [str(name) for name in frame.columns]
-    taken, ours = set(names), frozenset(result_columns)
-    for position, name in enumerate(names):
-        if normalized(name) in ours:
-            renamed_to = f"{INPUT_PREFIX}{name}"
-            while renamed_to in taken:
-                renamed_to = f"{INPUT_PREFIX}{renamed_to}"
-            names[position] = renamed_to
-            taken.add(renamed_to)
-    renamed = frame.copy(deep=False)
-    renamed.columns = pd.Index(names, dtype=object)
-    return renamed
+def check_location(location: str) -> None:
+    """Raises if no table can be written there, as far as that can be told.
+
+    Raises:
+        OutputError: There is no such format.
+        SpreadsheetError: What the format needs is not installed.
+        StorageError: There is no such folder, or nothing is written there; see
+            `storage.check_target`.
+    """
+    if storage.suffix(location) not in WRITABLE:
+        raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
+    if storage.suffix(location) == ".parquet":
+        need_pyarrow()
+    storage.check_target(location)
 
 
-def result_columns_of(
-    table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS
-) -> tuple[str, ...]:
-    """The result columns that a table ends in; none if it is not one of ours.
+def read_earlier(location: str, job_type: JobType[Any], *, is_to_be: bool = True) -> Spreadsheet:
+    """An earlier run's table, if that is what is at `location`, with all result columns.
 
     Args:
-        table: The table.
-        columns: Those that we add; a table of an earlier version lacks `KEY_COLUMNS`.
+        location: Where it is.
+        job_type: Of what jobs it is.
+        is_to_be: Whether a table is to be written there, so that it could be another one.
+
+    Raises:
+        OutputError: It is something else, or lacks result columns; the message says which.
+        StorageError: It cannot be read.
     """
-    names = tuple(map(str, table.frame.columns))
-    now = tuple(columns)
-    earlier = tuple(name for name in now if name not in KEY_COLUMNS)
-    return next((ours for ours in (now, earlier) if names[-len(ours) :] == ours), ())
-
-
-def read_earlier(location: str, job_type: JobType[Any]) -> Spreadsheet:
-    """An earlier run's table, if that is what is at `location`."""
-    names: set[str] = set()
-    ours = tuple(job_type.columns)
     try:
         earlier = read_spreadsheet(location, known_columns=job_type.known_columns, ragged=True)
-        names.update(map(str, earlier.frame.columns))
-        if found := result_columns_of(earlier, ours):
-            return earlier if found == ours else _with_key_columns(earlier, len(found))
-    except SpreadsheetError:
-        pass
-    if set(ours) - set(KEY_COLUMNS) <= names:
+    except SpreadsheetError as error:
+        twice = [name for name in job_type.columns if name in {p.column for p in error.problems}]
+        if twice:
+            raise OutputError(
+                f"{location} has two columns {' and '.join(twice)}, so it is left alone. Rename or "
+                "delete the one that is yours."
+            ) from error
+        raise OutputError(_no_table_message(location, is_to_be)) from error
+    found = result_columns_of(earlier, job_type.columns)
+    if found.is_complete:
+        return as_record(earlier, found, job_type.columns)
+    if found.is_likely:
         raise OutputError(
-            f"{location} looks like a result table whose columns were changed, so it is left "
-            f"alone. Make {ours[0]} … {ours[-1]} the last columns again. (With "
-            "another output, the whole campaign would be created and paid for anew.)"
+            f"{location} looks like a result table, but {missing_message(found)}. So it is left "
+            "alone: put that back as it was. (With another output, the whole campaign would be "
+            "created and paid for anew.)"
         )
-    raise OutputError(
+    raise OutputError(_no_table_message(location, is_to_be))
+
+
+def _no_table_message(location: str, is_to_be: bool) -> str:
+    if not is_to_be:
+        return f"{location} is no result table: it has not the columns that a campaign writes."
+    return (
         f"{location} exists, and is not a result table of this program, so it is left alone. "
         "Choose another output, or move that file away."
     )
 
 
-def _with_key_columns(table: Spreadsheet, results: int) -> Spreadsheet:
-    """A table of an earlier version as this one writes it. Its keys are told in its errors."""
-    given = with_input_names(table.frame.iloc[:, :-results], KEY_COLUMNS)
-    empty = {name: pd.Series("", index=given.index, dtype=object) for name in KEY_COLUMNS}
-    frame = pd.concat([given, table.frame.iloc[:, -results:], pd.DataFrame(empty)], axis=1)
-    return replace(table, frame=frame)
+def missing_message(found: ResultColumns) -> str:
+    """Which result columns a table lacks, as a part of a sentence."""
+    names = ", ".join(found.missing)
+    if len(found.missing) == 1:
+        return f"its column {names} was renamed or deleted"
+    return f"its columns {names} were renamed or deleted"
 
 
 def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
@@ -225,11 +234,11 @@ def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> 
     """
     name = locations.redacted(storage.name(location))
     problems = []
-    for place, (column, held) in enumerate(job_type.columns.items(), -len(job_type.columns)):
+    for column, held in job_type.columns.items():
         if held not in _AMOUNTS:
             continue
         read, what = _AMOUNTS[held]
-        for number, cell in zip(table.row_numbers, table.frame.iloc[:, place], strict=True):
+        for number, cell in zip(table.row_numbers, table.frame[column], strict=True):
             text = cell_text(cell).strip()
             try:
                 read(text)
@@ -240,23 +249,15 @@ def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> 
         raise AmountError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
-def aligned(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """A frame's lines under other columns: found by name, the nth of a name as its nth."""
-    positions: dict[str, list[int]] = {}
-    for position, name in enumerate(frame.columns):
-        positions.setdefault(str(name), []).append(position)
-    order = [positions[name].pop(0) if positions.get(name) else None for name in names]
-    lines = [
-        [None if position is None else line[position] for position in order]
-        for line in frame.itertuples(index=False, name=None)
-    ]
-    return pd.DataFrame(lines, columns=pd.Index(list(names), dtype=object), dtype=object)
-
-
 def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
-    """A result table's lines: where each is, its row, and what is known about it."""
+    """A result table's lines: where each is, its row, and what is known about it.
+
+    Args:
+        table: What `read_earlier` gave.
+        job_type: Of what jobs it is.
+    """
     rows = job_type.read_rows(table, unique_row_ids=False)
-    results = table.frame.iloc[:, -len(job_type.columns) :].itertuples(index=False, name=None)
+    results = result_lines(table.frame, job_type.columns)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
         state = JobState.from_cells(
@@ -266,13 +267,73 @@ def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
     return lines
 
 
+def match_lines(
+    rows: Sequence[CampaignRow[Q]],
+    lines: Sequence[Line[Q]],
+    job_type: JobType[Q],
+    *,
+    by_content: bool,
+) -> tuple[dict[int, Line[Q]], list[Line[Q]]]:
+    """Which line of a result table is which row's.
+
+    A line is a row's if both are the same row, and it says that it was made for what it shows. Of
+    one that somebody edited in the table, `request_hash` says what it was made for.
+
+    Args:
+        rows: The rows.
+        lines: The table's lines.
+        job_type: Of what jobs they are.
+        by_content: Whether a row that is not in it may be one that asks for the same ad under
+            another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
+
+    Returns:
+        The line of each row, by the row's position; and the lines that are no row's, in order.
+    """
+    found: dict[int, Line[Q]] = {}
+    edited = {line for line, row, state in lines if _is_edited(row, state, job_type)}
+    rest = {line[0]: line for line in lines}
+    identities = {line[1].identity: line for line in lines if line[0] not in edited}
+    hashes: dict[str | None, list[Line[Q]]] = {}
+
+    def take(position: int, line: Line[Q] | None) -> None:
+        if line is not None and rest.pop(line[0], None) is not None:
+            found[position] = line
+
+    for position, row in enumerate(rows):
+        take(position, identities.get(row.identity))
+    if edited:
+        for line in reversed(rest.values()):
+            hashes.setdefault(line[2].request_hash, []).append(line)
+        for position in _unmatched(rows, found):
+            same = hashes.get(job_type.hash_of(rows[position].request))
+            take(position, same.pop() if same else None)
+        identities = {line[1].identity: line for line in rest.values()}
+        for position in _unmatched(rows, found):
+            take(position, identities.get(rows[position].identity))
+    if by_content:
+        contents = rows_by_content(rest.values())
+        for position in _unmatched(rows, found):
+            if candidates := contents.get(rows[position].request.model_dump_json()):
+                take(position, candidates.pop())
+    return found, list(rest.values())
+
+
+def _is_edited(row: CampaignRow[Q], state: JobState, job_type: JobType[Q]) -> bool:
+    """Whether somebody changed in the table what a line asks for."""
+    return state.request_hash not in (None, job_type.hash_of(row.request))
+
+
+def _unmatched(rows: Sequence[CampaignRow[Q]], found: Mapping[int, Line[Q]]) -> list[int]:
+    return [position for position in range(len(rows)) if position not in found]
+
+
 def reopened(
     table: Spreadsheet, job_type: JobType[Q]
 ) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[JobState]]:
-    """A result table as it was in memory: the input's columns, the rows, what is known of each."""
+    """A result table as it was in memory: its other columns, the rows, what is known of each."""
     lines = lines_of(table, job_type)
     return (
-        table.frame.iloc[:, : -len(job_type.columns)],
+        without_results(table.frame, job_type.columns),
         [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],
         [state for _, _, state in lines],
     )

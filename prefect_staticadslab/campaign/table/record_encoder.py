@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from prefect_staticadslab.campaign.files.formats.text import text_bytes, text_li
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.layout import order_of
 
 
 class RecordEncoder:
@@ -28,22 +30,42 @@ class RecordEncoder:
         self._ending = ending
         self._dialect = text_dialect(ending, dialect)
         self._frame: pd.DataFrame | None = None
+        self._names: Sequence[str] = ()
+        self._order: list[int] = []
         self._header: list[str] = []
         self._given: list[tuple[Any, ...]] = []
         self._lines: list[str] = []
         self._known: list[JobState | None] = []
 
-    def encode(self, frame: pd.DataFrame, states: Sequence[JobState]) -> bytes:
-        """The input's columns, then the result's; a line for each of `states`."""
-        if self._ending in (".csv", ".tsv"):
-            return self._text(frame, states)
-        table = joined(frame, states, self._columns)
-        return encode_spreadsheet(self._ending, table, self._dialect)
+    def encode(
+        self,
+        frame: pd.DataFrame,
+        states: Sequence[JobState],
+        header: Sequence[str] = (),
+        column_widths: tuple[tuple[str, float], ...] | None = None,
+    ) -> bytes:
+        """A table's bytes; a line for each of `states`.
 
-    def _text(self, frame: pd.DataFrame, states: Sequence[JobState]) -> bytes:
-        if frame is not self._frame:
-            self._frame = frame
-            self._header = text_lines([(*frame.columns, *self._columns)], self._dialect)
+        Args:
+            frame: All columns beside the results.
+            states: What is known about each row.
+            header: All columns' names in their order; by default the results come last.
+            column_widths: See `Dialect`; by default what the dialect says.
+        """
+        names = tuple(header) or (*map(str, frame.columns), *self._columns)
+        if self._ending in (".csv", ".tsv"):
+            return self._text(frame, states, names)
+        table = joined(frame, states, self._columns, names)
+        dialect = self._dialect
+        if column_widths is not None:
+            dialect = replace(dialect, column_widths=column_widths)
+        return encode_spreadsheet(self._ending, table, dialect)
+
+    def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
+        if frame is not self._frame or names != self._names:
+            self._frame, self._names = frame, names
+            self._order = order_of(names, [*frame.columns, *self._columns])
+            self._header = text_lines([names], self._dialect)
             self._given = list(frame.itertuples(index=False, name=None))
             self._lines = [""] * len(self._given)
             self._known = [None] * len(self._given)
@@ -52,11 +74,15 @@ class RecordEncoder:
             for i, (state, known) in enumerate(zip(states, self._known, strict=True))
             if state is not known
         ]
-        cells = [(*self._given[i], *map(_inert, states[i].cells(self._columns))) for i in changed]
+        cells = [self._line(i, states[i]) for i in changed]
         for i, line in zip(changed, text_lines(cells, self._dialect), strict=True):
             self._lines[i] = line
             self._known[i] = states[i]
         return text_bytes([*self._header, *self._lines], self._dialect)
+
+    def _line(self, row: int, state: JobState) -> list[Any]:
+        cells = (*self._given[row], *map(_inert, state.cells(self._columns)))
+        return [cells[position] for position in self._order]
 
 
 def _inert(value: Any) -> Any:
@@ -64,12 +90,16 @@ def _inert(value: Any) -> Any:
 
 
 def joined(
-    frame: pd.DataFrame, states: Sequence[JobState], columns: Mapping[str, str]
+    frame: pd.DataFrame,
+    states: Sequence[JobState],
+    columns: Mapping[str, str],
+    header: Sequence[str],
 ) -> pd.DataFrame:
-    """The input's columns, then the result's; a line for each of `states`."""
+    """All columns of a table in the order of `header`; a line for each of `states`."""
     cells = zip(*(state.cells(columns) for state in states), strict=True)
     added = {
         name: pd.Series(list(values), dtype=object, index=frame.index)
         for name, values in zip(columns, cells, strict=True)
     }
-    return pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
+    table = pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
+    return table.iloc[:, order_of(header, list(table.columns))]

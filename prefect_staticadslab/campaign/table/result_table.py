@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, Self
@@ -14,23 +14,29 @@ import pandas as pd
 
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
-from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
+from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
+from prefect_staticadslab.campaign.table.layout import (
+    arranged,
+    header_of,
+    with_input_names,
+    with_own_columns,
+    without_results,
+)
 from prefect_staticadslab.campaign.table.merge import (
     Line,
     OutputError,
-    aligned,
     check_amounts,
+    check_location,
     lines_of,
+    match_lines,
     read_earlier,
     reopened,
     respelled_lines,
-    rows_by_content,
     with_earlier_prompt,
-    with_input_names,
     with_removed_note,
     without_removed_note,
     worth_keeping,
@@ -50,8 +56,8 @@ class JobTable(Generic[Q]):
     Attributes:
         job_type: Of what jobs it is.
         location: Where the table is kept, or None for a campaign that keeps none.
-        frame: The input's columns, renamed where a result column has the same name; a line for
-            each of `rows`.
+        frame: The input's columns, renamed where a result column has the same name, then those
+            that somebody added to the table; a line for each of `rows`.
         dialect: How a text table is written.
         rows: The rows as requests, in the input's order. After them come the rows of an earlier
             run that are no longer in the input and that have, or may have, an ad: they are kept
@@ -60,6 +66,7 @@ class JobTable(Generic[Q]):
         resumed: Whether an earlier run's table was found.
         notes: What was chosen in reading the input.
         hidden_rows: How many of the input's rows a spreadsheet program hides.
+        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
     """
 
     job_type: JobType[Q]
@@ -71,8 +78,11 @@ class JobTable(Generic[Q]):
     resumed: bool = False
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
+    earlier_ads: EarlierAds | None = None
 
     def __post_init__(self) -> None:
+        self.header = header_of((), self.frame, list(self.job_type.columns))
+        self._inputs = len(self.frame.columns)
         self._elsewhere: dict[int, JobState] = {}
         self._owners: dict[str, int] = {}
         self._is_reopened = False
@@ -97,9 +107,9 @@ class JobTable(Generic[Q]):
             frame=with_input_names(spreadsheet.frame, job_type.columns),
             dialect=spreadsheet.dialect,
             rows=rows,
-            states=[JobState() for _ in rows],
             notes=spreadsheet.notes,
             hidden_rows=spreadsheet.hidden_rows,
+            states=[JobState(request_hash=job_type.hash_of(row.request)) for row in rows],
         )
         if location is not None:
             check_location(location)
@@ -135,17 +145,11 @@ class JobTable(Generic[Q]):
             raise OutputError(
                 f"A result table ends in one of {', '.join(WRITABLE)}, not {location}."
             )
-        names = tuple(job_type.columns)
-        try:
-            written = read_earlier(location, job_type)
-        except OutputError:
-            raise OutputError(
-                f"{location} is no result table: its last columns must be "
-                f"{names[0]}, …, {names[-1]}, as a campaign writes them."
-            ) from None
+        written = read_earlier(location, job_type, is_to_be=False)
         check_amounts(written, job_type, location)
         frame, rows, states = reopened(written, job_type)
         table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
+        table.header = list(map(str, written.frame.columns))
         table._checkpoints.version = version
         table._is_reopened = True
         return table
@@ -161,6 +165,7 @@ class JobTable(Generic[Q]):
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
         self.frame, self.rows, states = reopened(written, self.job_type)
+        self.header = list(map(str, written.frame.columns))
         self._checkpoints.saved = list(states)
         self.states = [
             replace(
@@ -181,42 +186,55 @@ class JobTable(Generic[Q]):
             by_content: Whether a row that is not in it may be one that asks for the same ad under
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
-        recorded = {line[1].identity: line for line in lines_of(written, self.job_type)}
-        unknown = []
-        for position, row in enumerate(self.rows):
-            if row.identity in recorded:
-                _, _, state = recorded.pop(row.identity)
-                self._learn(position, state)
-            else:
-                unknown.append(position)
+        lines = lines_of(written, self.job_type)
+        found, rest = match_lines(self.rows, lines, self.job_type, by_content=by_content)
         if by_content:
-            same = rows_by_content(recorded.values())
-            found = set()
-            for position in unknown:
-                if candidates := same.get(self.rows[position].request.model_dump_json()):
-                    _, row, state = recorded.pop(candidates.pop().identity)
-                    self._learn(position, state)
-                    found.add(position)
-            rows = {p: self.rows[p] for p in unknown if p not in found}
-            for position, line in respelled_lines(rows, recorded.values(), self.job_type).items():
-                recorded.pop(line[1].identity)
-                self._take_over(position, line, written)
-        kept = worth_keeping(list(recorded.values()))
-        if kept:
-            lines = written.frame.iloc[[line for line, _, _ in kept]]
-            removed = aligned(lines, list(self.frame.columns))
-            self.frame = pd.concat([self.frame, removed], ignore_index=True)
+            unmatched = {p: row for p, row in enumerate(self.rows) if p not in found}
+            respelled = respelled_lines(unmatched, rest, self.job_type)
+            for position, line in respelled.items():
+                self._go_on_with(position, line, written)
+                rest.remove(line)
+            found |= respelled
+        for position, (_, _, state) in found.items():
+            self._learn(position, state)
+        kept = worth_keeping(rest)
+        self._take_columns(
+            written, {position: line for position, (line, _, _) in found.items()}, kept
+        )
         for _, row, state in kept:
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, removed=True))
             self.states.append(with_removed_note(state))
             self._checkpoints.saved.append(with_removed_note(state))
             self._set(len(self.states) - 1, self.states[-1])
 
-    def _take_over(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
+    def _go_on_with(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
         """Makes a row the one that its ad was asked for with: that is what is in the picture."""
         self.frame = with_earlier_prompt(self.frame, position, written.frame, line[0])
         self.rows[position] = replace(line[1], number=self.rows[position].number)
-        self._learn(position, line[2])
+        request_hash = self.job_type.hash_of(line[1].request)
+        self.states[position] = replace(self.states[position], request_hash=request_hash)
+
+    def _take_columns(
+        self, written: Spreadsheet, lines: Mapping[int, int], kept: Sequence[Line[Q]]
+    ) -> None:
+        """Takes what people added to the table, and the rows that are kept, from the disk."""
+        results = list(self.job_type.columns)
+        others = without_results(written.frame, results)
+        self.frame = with_own_columns(
+            self.frame,
+            self._inputs,
+            others,
+            lines,
+            kept=[line for line, _, _ in kept],
+            is_read=self.job_type.is_read,
+            removed={position for position, row in enumerate(self.rows) if row.removed},
+        )
+        if kept:
+            removed = arranged(others.iloc[[line for line, _, _ in kept]], list(self.frame.columns))
+            self.frame = pd.concat([self.frame, removed], ignore_index=True)
+        self.header = header_of(list(map(str, written.frame.columns)), self.frame, results)
+        widths = {**dict(self.dialect.column_widths), **dict(written.dialect.column_widths)}
+        self.dialect = replace(self.dialect, column_widths=tuple(widths.items()))
 
     def _learn(self, position: int, state: JobState) -> None:
         """Another run's word on a row."""
@@ -242,7 +260,20 @@ class JobTable(Generic[Q]):
         self._set(position, merge_states(state, self._elsewhere.get(position, state)))
         self._checkpoints.note_change()
 
+    def take_over(self, spreadsheet: Spreadsheet, location: str, *, again: bool) -> None:
+        """Takes what is known of ads from the spreadsheet; see `read_earlier_ads`."""
+        self.earlier_ads, states = read_earlier_ads(
+            self.current_rows, self.job_type, spreadsheet, location, again=again
+        )
+        for position, state in states.items():
+            self._elsewhere.pop(position, None)
+            self._set(position, state)
+            self._checkpoints.note_change()
+
     def _set(self, position: int, state: JobState) -> None:
+        request_hash = self.states[position].request_hash
+        if state.request_hash != request_hash:
+            state = replace(state, request_hash=request_hash)
         self.states[position] = state
         if state.job_id is not None:
             self._owners[state.job_id] = position
@@ -336,21 +367,5 @@ class JobTable(Generic[Q]):
         return Totals.of(self.rows, self.states)
 
     def to_frame(self) -> pd.DataFrame:
-        """The table as it is written: the input's columns, then the result's."""
-        return joined(self.frame, self.states, self.job_type.columns)
-
-
-def check_location(location: str) -> None:
-    """Raises if no table can be written there, as far as that can be told.
-
-    Raises:
-        OutputError: There is no such format.
-        SpreadsheetError: What the format needs is not installed.
-        StorageError: There is no such folder, or nothing is written there; see
-            `storage.check_target`.
-    """
-    if storage.suffix(location) not in WRITABLE:
-        raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
-    if storage.suffix(location) == ".parquet":
-        need_pyarrow()
-    storage.check_target(location)
+        """The table as it is written."""
+        return joined(self.frame, self.states, self.job_type.columns, self.header)

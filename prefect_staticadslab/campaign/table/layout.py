@@ -1,0 +1,290 @@
+"""Where a result table's columns are: ours by name, and those that people put between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    is_blank,
+    normalized,
+)
+from prefect_staticadslab.campaign.table.job_state import (
+    KEY_COLUMNS,
+    RESULT_COLUMNS,
+    looks_recorded,
+)
+
+INPUT_PREFIX: Final = "input_"
+
+SENT_PROMPT_COLUMN: Final = "sent_prompt"
+"""What was sent as the prompt, where that is not what people wrote."""
+
+_LIKENESS: Final = 0.5
+"""With this part of our columns a table is one of ours, of which somebody changed the others."""
+
+_AD_COLUMNS: Final = ("status", "image_ad_id", "image_url")
+"""What a table of image ads is known by."""
+
+ColumnKey: TypeAlias = tuple[str, int]
+"""A column's name, and how many columns before it have the same: several may have none."""
+
+
+@dataclass(frozen=True)
+class ResultColumns:
+    """The result columns that a table has.
+
+    Attributes:
+        positions: Where each of them is.
+        missing: Those that every version writes and that are not there.
+    """
+
+    positions: Mapping[str, int]
+    missing: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the table can be read as a result table."""
+        return not self.missing
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether it is a result table, if perhaps one whose columns were renamed or deleted.
+
+        Tables of different jobs share most of their columns, so it must have those of its own.
+        """
+        found = self.positions.keys() - KEY_COLUMNS.keys()
+        needed = found | set(self.missing)
+        own = needed - set(RESULT_COLUMNS) or set(_AD_COLUMNS)
+        return all(len(found & names) >= _LIKENESS * len(names) for names in (needed, own))
+
+
+def result_columns_of(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMNS) -> ResultColumns:
+    """Finds the result columns of a table, wherever somebody moved them.
+
+    Args:
+        table: The table.
+        columns: Those that we add.
+    """
+    ours = tuple(columns)
+    names = [str(name) for name in table.frame.columns]
+    positions: dict[str, int] = {}
+    for position, name in enumerate(names):
+        column = normalized(name)
+        # A column of the user's may be called like one of ours but for its case.
+        if column in ours and (column not in positions or name == column):
+            positions[column] = position
+    for name in KEY_COLUMNS.keys() & positions.keys():
+        if not _is_ours(table, ours, name, positions[name]):
+            del positions[name]
+    missing = tuple(name for name in ours if name not in positions and name not in KEY_COLUMNS)
+    return ResultColumns({name: positions[name] for name in ours if name in positions}, missing)
+
+
+def _is_ours(table: Spreadsheet, ours: Sequence[str], name: str, position: int) -> bool:
+    """Whether a column is not one of the user's, in a table of a version that wrote none."""
+    earlier = tuple(each for each in ours if each not in KEY_COLUMNS)
+    if tuple(map(str, table.frame.columns))[-len(earlier) :] != earlier:
+        return True
+    return all(looks_recorded(name, cell_text(cell)) for cell in table.frame.iloc[:, position])
+
+
+def as_record(
+    table: Spreadsheet, found: ResultColumns, columns: Iterable[str] = RESULT_COLUMNS
+) -> Spreadsheet:
+    """A result table with all result columns, each under its name; blank where it lacks them.
+
+    A column of the user's that is called like one of ours gets a prefix.
+    """
+    ours = tuple(columns)
+    names = [str(name) for name in table.frame.columns]
+    for name, position in found.positions.items():
+        names[position] = name
+    taken = set(names)
+    for position, name in enumerate(names):
+        if name in ours and found.positions.get(name) != position:
+            names[position] = _input_name(name, taken)
+            taken.add(names[position])
+    frame = table.frame.copy(deep=False)
+    frame.columns = pd.Index(names, dtype=object)
+    header = with_further(names, ours)
+    if len(header) > len(names):
+        frame = arranged(frame, header)
+    return replace(table, frame=frame)
+
+
+def result_lines(frame: pd.DataFrame, columns: Iterable[str]) -> list[tuple[Any, ...]]:
+    """The cells of result columns, line by line, in these columns' order."""
+    names = [str(name) for name in frame.columns]
+    positions = [names.index(name) for name in columns]
+    return list(frame.iloc[:, positions].itertuples(index=False, name=None))
+
+
+def without_results(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """A result table's other columns: the input's, and those that people added."""
+    ours = frozenset(columns)
+    return frame.iloc[:, [i for i, name in enumerate(frame.columns) if str(name) not in ours]]
+
+
+def complete_record(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet | None:
+    """A spreadsheet as a record, if it is a result table of which no column was taken away."""
+    ours = tuple(columns)
+    found = result_columns_of(spreadsheet, ours)
+    return as_record(spreadsheet, found, ours) if found.is_complete else None
+
+
+def own_columns(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet:
+    """A spreadsheet; of a result table, all but the result columns."""
+    ours = tuple(columns)
+    found = result_columns_of(spreadsheet, ours)
+    if not found.is_likely:
+        return spreadsheet
+    record = as_record(spreadsheet, found, ours)
+    return replace(record, frame=without_results(record.frame, ours))
+
+
+def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
+    """The input's columns; one that is called like one of ours gets a prefix."""
+    names = [str(name) for name in frame.columns]
+    taken, ours = set(names), frozenset(result_columns)
+    for position, name in enumerate(names):
+        if normalized(name) in ours:
+            names[position] = _input_name(name, taken)
+            taken.add(names[position])
+    renamed = frame.copy(deep=False)
+    renamed.columns = pd.Index(names, dtype=object)
+    return renamed
+
+
+def _input_name(name: str, taken: Set[str]) -> str:
+    renamed_to = f"{INPUT_PREFIX}{name}"
+    while renamed_to in taken:
+        renamed_to = f"{INPUT_PREFIX}{renamed_to}"
+    return renamed_to
+
+
+def keys_of(names: Iterable[Any]) -> list[ColumnKey]:
+    """What tells columns apart.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.table.layout import keys_of
+
+        assert keys_of(["", "a", ""]) == [("", 0), ("a", 0), ("", 1)]
+        ```
+    """
+    seen: Counter[str] = Counter()
+    keys = []
+    for name in map(str, names):
+        keys.append((name, seen[name]))
+        seen[name] += 1
+    return keys
+
+
+def with_further(header: Sequence[str], further: Sequence[str]) -> tuple[str, ...]:
+    """A header, with what it lacks of another one: each behind what it follows there.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.table.layout import with_further
+
+        assert with_further(["Winner", "a", "Notes", "c"], ["a", "b", "c", "d"]) == (
+            "Winner", "a", "b", "Notes", "c", "d"
+        )
+        ```
+    """
+    keys = keys_of(header)
+    there = set(keys)
+    place = 0
+    for key in keys_of(further):
+        if key in there:
+            place = keys.index(key) + 1
+            continue
+        keys.insert(place, key)
+        place += 1
+    return tuple(name for name, _ in keys)
+
+
+def arranged(frame: pd.DataFrame, header: Sequence[str]) -> pd.DataFrame:
+    """A frame's lines under a header: found by name, the nth of a name as its nth, or blank."""
+    positions = {key: position for position, key in enumerate(keys_of(frame.columns))}
+    order = [positions.get(key) for key in keys_of(header)]
+    lines = [
+        [None if position is None else line[position] for position in order]
+        for line in frame.itertuples(index=False, name=None)
+    ]
+    return pd.DataFrame(lines, columns=pd.Index(list(header), dtype=object), dtype=object)
+
+
+def order_of(header: Iterable[Any], names: Iterable[Any]) -> list[int]:
+    """Where each column of a header is among `names`, the nth of a name as its nth."""
+    positions = {key: position for position, key in enumerate(keys_of(names))}
+    return [positions[key] for key in keys_of(header)]
+
+
+def header_of(written: Sequence[str], frame: pd.DataFrame, results: Sequence[str]) -> list[str]:
+    """The header of a table that somebody arranged, to be written again.
+
+    Args:
+        written: The header as it was found; () if there is none yet.
+        frame: The table's columns beside the results.
+        results: The result columns.
+
+    Returns:
+        What is there of `frame` and `results`, in the order in which it was found. What is new is
+        behind what it follows in the spreadsheet.
+    """
+    default = [*map(str, frame.columns), *results]
+    there = set(keys_of(default))
+    kept = [name for name, count in keys_of(written) if (name, count) in there]
+    return list(with_further(kept, default))
+
+
+def with_own_columns(
+    frame: pd.DataFrame,
+    inputs: int,
+    written: pd.DataFrame,
+    lines: Mapping[int, int],
+    *,
+    kept: Sequence[int],
+    is_read: Callable[[str], bool],
+    removed: Set[int],
+) -> pd.DataFrame:
+    """A table's columns with those that people added to it, as they are on disk.
+
+    Args:
+        frame: What is in memory: the input's columns, then those that were added before.
+        inputs: How many columns are the input's.
+        written: What is on disk, beside the result columns.
+        lines: For each row of `frame` that is on disk, its line there.
+        kept: Lines on disk that will be rows of their own.
+        is_read: Whether rows are read from a column. If it is not in the input, then it is not
+            what a row of the input asks for, and is only kept for rows that are no longer in it.
+        removed: The rows of `frame` that are no longer in the input.
+    """
+    given = set(keys_of(frame.columns[:inputs]))
+    known = dict(zip(keys_of(frame.columns), range(len(frame.columns)), strict=True))
+    names, columns = [], []
+    for position, key in enumerate(keys_of(written.columns)):
+        if key in given:
+            continue
+        cells = written.iloc[:, position].tolist()
+        before = frame.iloc[:, known[key]].tolist() if key in known else [None] * len(frame)
+        values = [cells[lines[row]] if row in lines else before[row] for row in range(len(frame))]
+        if is_read(normalized(key[0])):
+            values = [value if row in removed else None for row, value in enumerate(values)]
+            if all(map(is_blank, (*values, *(cells[line] for line in kept)))):
+                continue
+        names.append(key[0])
+        columns.append(pd.Series(values, index=frame.index, dtype=object))
+    if not names and len(frame.columns) == inputs:
+        return frame
+    whole = pd.concat([frame.iloc[:, :inputs], *columns], axis=1)
+    whole.columns = pd.Index([*map(str, frame.columns[:inputs]), *names], dtype=object)
+    return frame if whole.equals(frame) and list(whole) == list(frame) else whole
