@@ -26,6 +26,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection
 from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
@@ -69,6 +70,7 @@ async def read_campaign(
     known: Catalogue = NOTHING_READ,
     looks_up_ids: bool = True,
     base_url: str = "",
+    selection: RowSelection = ALL_ROWS,
 ) -> Campaign:
     """A campaign of image ads as it stands, its names looked up. Changes nothing.
 
@@ -80,6 +82,7 @@ async def read_campaign(
         known: What was read of the catalogue a moment ago.
         looks_up_ids: Whether a name beside an id must be that thing's.
         base_url: The API that will be used, to tell a table that was made with another one.
+        selection: The rows that this run is for; the others wait for a later one.
 
     Raises:
         CampaignError: Something is wrong; the message lists all of it.
@@ -88,7 +91,9 @@ async def read_campaign(
         check_output(source, output)
     if clients:
         known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
-    return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url)
+    return Campaign.open(
+        source, output, catalogue=known, name=name, base_url=base_url, selection=selection
+    )
 
 
 async def prepare(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 import pandas as pd
 from prefect.client.schemas.objects import State
@@ -31,8 +30,12 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
+from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
 from prefect_staticadslab.campaign.reports.plan import started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -46,7 +49,9 @@ from prefect_staticadslab.orchestration.flow_outcome import refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
+from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
@@ -60,9 +65,6 @@ def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _read_before.reset(token)
-
-
-NOTHING_CREATED: Final = "Dry run: nothing was created."
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,9 @@ async def run_campaign(
     images_zip: str = "",
     preflight: bool = True,
     time_zone: str | None = None,
+    rows: str = "",
+    first: int = 0,
+    preview: str = "",
     words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
     """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
@@ -124,8 +129,8 @@ async def run_campaign(
         name: What the idempotency keys are made of, if not the output.
         max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
             more than this. By default there is no limit; 0 is that nothing may be spent.
-        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight: See
-            `flows/campaign.py`.
+        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight,
+            rows, first, preview: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -168,9 +173,11 @@ async def run_campaign(
             scheduled = (await FlowRetries.of_this_run()).scheduled or flow_run.scheduled_start_time
             moment = moment_of(scheduled, time_zone)
             source = fill_in(source, moment) if isinstance(source, str) else source
-            output, name, download_images, images_zip = (
-                fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
+            output, name, download_images, images_zip, preview = (
+                fill_in(pattern, moment)
+                for pattern in (output, name, download_images, images_zip, preview)
             )
+        check_preview(preview, output)
         brief = _read_brief(source, sheet)
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
@@ -182,6 +189,7 @@ async def run_campaign(
                 known=_read_before.get(),
                 looks_up_ids=preflight,
                 base_url=credentials.base_url,
+                selection=RowSelection.of(rows, first),
             )
             _check_fits_artifact(campaign.table)
             prepared = await prepare(
@@ -192,9 +200,16 @@ async def run_campaign(
                 dry_run=dry_run,
             )
         seconds_for = keys_of(credentials_by_hash).seconds_for
+        plan = prepared.plan
+        ads = planned_ads(campaign) if dry_run or preview else []
+        await keep_preview(
+            preview, campaign, plan, ads, source=brief.location, base_url=credentials.base_url
+        )
         if dry_run:
-            logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
-            return CampaignResult(Completed(message=NOTHING_CREATED))
+            told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
+            logger.info("Dry run, nothing is created.\n%s", told)
+            await keep_plan(campaign, plan, ads, preview)
+            return CampaignResult(Completed(message=plan.headline))
         folder = folder_for(output, download_images, images_zip)
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
@@ -253,6 +268,10 @@ def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float])
             "1 ad" if plan.removed == 1 else f"{plan.removed} ads",
             prepared.batch.table.location,
         )
+    if plan.postponed:
+        logger.info("%d more %s", plan.postponed, plan.waiting)
+    for remark in plan.remarks():
+        logger.info("%s", remark)
     if prepared.unchecked:
         logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)
 

@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign.errors import ranges
+from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 JOB_SECONDS: Final = 60.0
 """The longest that the vendor says an ad takes."""
+
+_LONGEST_RANGES: Final = 60
+"""Characters of the rows' numbers that a remark names."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +29,9 @@ class Plan:
     """A campaign's plan.
 
     Attributes:
-        rows: All rows, an ad each.
+        rows: All rows that this run is for, an ad each.
         source_rows: The spreadsheet's rows, of which each may have made several of these.
-        completed: Rows that an earlier run completed.
+        completed: Those of them that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
         unanswered: How many of these may have been sent by an earlier run.
@@ -33,7 +40,14 @@ class Plan:
         new_usd: What the ads to create will cost, if all of them complete.
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
             is what a limit counts: for a completed row its cost and no less than its price, as a
-            table may have been changed; and for one that may have been sent, its price.
+            table may have been changed; and for one that may have been sent, its price. Of rows
+            that are not selected, only what is spent or under way counts.
+        selected_by: The options that selected the rows; "" if all of them are.
+        postponed: How many rows that are not selected are still to be created.
+        equal_rows: Rows of which an ad is to be created that an earlier row asks for, too.
+        without_prompt: Rows of which an ad is to be created without a prompt.
+        hidden_rows: How many of the rows a spreadsheet program hides.
+        notes: What was chosen in reading the spreadsheet, a sentence each.
     """
 
     rows: int
@@ -46,6 +60,12 @@ class Plan:
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
+    selected_by: str = ""
+    postponed: int = 0
+    equal_rows: tuple[int, ...] = ()
+    without_prompt: tuple[int, ...] = ()
+    hidden_rows: int = 0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -65,7 +85,7 @@ class Plan:
             total += cost
             if state.is_processing:
                 following += 1
-            elif not row.removed:
+            elif row.may_create:
                 to_create[row.request.job_name, price] += 1
                 unanswered += state.status is RowStatus.SUBMITTING
                 new += price
@@ -75,7 +95,7 @@ class Plan:
         totals = table.totals()
         return cls(
             rows=totals.rows,
-            source_rows=len({row.number for _, row, _ in table.current_rows}),
+            source_rows=len({row.number for row in table.rows if row.may_create}),
             completed=totals.completed,
             following=following,
             to_create=to_create,
@@ -84,6 +104,12 @@ class Plan:
             spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
+            selected_by=table.selected_by,
+            postponed=totals.postponed,
+            equal_rows=_equal_rows(table),
+            without_prompt=_without_prompt(table),
+            hidden_rows=table.hidden_rows,
+            notes=table.notes,
         )
 
     @property
@@ -97,6 +123,9 @@ class Plan:
         if self.source_rows == self.rows:
             return ""
         one = self.source_rows == 1
+        if self.selected_by:
+            rows = "1 row is" if one else f"{self.source_rows:,} rows are"
+            return f"{rows} selected, with {self.rows:,} ads"
         rows = "1 row makes" if one else f"{self.source_rows:,} rows make"
         return f"{rows} {self.rows:,} ads"
 
@@ -105,7 +134,8 @@ class Plan:
         """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
         if not self.rows_to_ads:
             return ""
-        return f"The spreadsheet's {self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
+        whose = "" if self.selected_by else "The spreadsheet's "
+        return f"{whose}{self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
 
     def check_budget(self, max_spend_usd: float) -> None:
         """Raises if the whole campaign could cost more than `max_spend_usd`.
@@ -138,13 +168,16 @@ class Plan:
         """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
         rows = "Ads" if self.expansion else "Rows"
         lines = [self.expansion] if self.expansion else []
-        lines.append(f"{rows + ':':18} {self.rows}")
+        selected = f", selected by {self.selected_by}" if self.selected_by else ""
+        lines.append(f"{rows + ':':18} {self.rows}{selected}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.following:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
         if self.removed:
             lines.append(f"No longer in it:   {self.removed}, kept in the table after the others")
+        if self.postponed:
+            lines.append(f"Not now:           {self.postponed}, which {self.waiting}")
         lines.append(f"To create:         {self.creates}")
         for (job_name, price), count in sorted(self.to_create.items(), reverse=True):
             cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
@@ -160,7 +193,73 @@ class Plan:
             lines.append(
                 f"Expected time:     about {duration(seconds)}, under the key's rate limit"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.remarks()])
+
+    @property
+    def waiting(self) -> str:
+        """What rows that were not selected do."""
+        return f"wait for a run without {self.selected_by}"
+
+    @property
+    def headline(self) -> str:
+        """What a dry run comes to, in a sentence."""
+        cost = f", for up to {self.new_usd:,.2f} USD" if self.creates else ""
+        ads = counted_ads(self.creates)
+        return f"Dry run: {ads} would be created{cost}. Nothing was created."
+
+    def remarks(self) -> list[str]:
+        """What somebody may not have meant, and how the spreadsheet was read; a sentence each."""
+        equal, without = self.equal_rows, self.without_prompt
+        remarks = []
+        if equal:
+            ask = "1 row asks" if len(equal) == 1 else f"{len(equal):,} rows ask"
+            remarks.append(f"{ask} for the same ad as an earlier one: {_named(equal)}.")
+        if without:
+            have = "1 row has" if len(without) == 1 else f"{len(without):,} rows have"
+            remarks.append(f"{have} no prompt: {_named(without)}.")
+        if self.hidden_rows:
+            are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
+            remarks.append(f"{are} hidden in the spreadsheet, and counted like the others.")
+        return [*remarks, *self.notes]
+
+
+def counted_ads(count: int) -> str:
+    """So many ads."""
+    return "1 ad" if count == 1 else f"{count:,} ads"
+
+
+def is_to_create(row: CampaignRow[Any], state: JobState) -> bool:
+    """Whether a run would create a job for a row."""
+    return row.may_create and not (state.is_completed or state.is_processing)
+
+
+def _equal_rows(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows of which an ad is to be created that an earlier row asks for, too."""
+    seen: set[str] = set()
+    equal: dict[int, None] = {}
+    for _, row, state in table.current_rows:
+        content = row.request.model_dump_json()
+        if content in seen and is_to_create(row, state):
+            equal[row.number] = None
+        seen.add(content)
+    return tuple(equal)
+
+
+def _without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows of which an ad is to be created without a prompt."""
+    return tuple(
+        dict.fromkeys(
+            row.number
+            for _, row, state in table.current_rows
+            if isinstance(row.request, ImageAdRequest)
+            and not row.request.prompt
+            and is_to_create(row, state)
+        )
+    )
+
+
+def _named(numbers: Sequence[int]) -> str:
+    return f"row{'s' if len(numbers) > 1 else ''} {shortened(ranges(numbers), _LONGEST_RANGES)}"
 
 
 def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:

@@ -42,12 +42,19 @@ class CampaignRow(Generic[Q_co]):
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
+        postponed: Whether it was not selected, so that it waits for a later run.
     """
 
     number: int
     request: Q_co
     identity: str
     removed: bool = False
+    postponed: bool = False
+
+    @property
+    def may_create(self) -> bool:
+        """Whether this run may create a job for it."""
+        return not (self.removed or self.postponed)
 
 
 class ReadRows(Protocol[Q]):

@@ -55,6 +55,8 @@ class JobTable(Generic[Q]):
             and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
         resumed: Whether an earlier run's table was found.
+        selected_by: The options that selected some of the rows for this run; "" for all rows.
+        notes, hidden_rows: How the spreadsheet was read; see `Spreadsheet`.
     """
 
     job_type: JobType[Q]
@@ -64,6 +66,9 @@ class JobTable(Generic[Q]):
     rows: list[CampaignRow[Q]]
     states: list[JobState]
     resumed: bool = False
+    selected_by: str = ""
+    notes: tuple[str, ...] = ()
+    hidden_rows: int = 0
 
     def __post_init__(self) -> None:
         self._elsewhere: dict[int, JobState] = {}
@@ -91,6 +96,8 @@ class JobTable(Generic[Q]):
             dialect=spreadsheet.dialect,
             rows=rows,
             states=[JobState() for _ in rows],
+            notes=spreadsheet.notes,
+            hidden_rows=spreadsheet.hidden_rows,
         )
         if location is not None:
             check_location(location)
