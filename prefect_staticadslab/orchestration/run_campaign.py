@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places, folder
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
-from prefect_staticadslab.campaign.reports.plan import started_usd
+from prefect_staticadslab.campaign.reports.plan import counted_ads, started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import limit_of
@@ -208,8 +208,9 @@ async def run_campaign(
         if dry_run:
             told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
             logger.info("Dry run, nothing is created.\n%s", told)
-            await keep_plan(campaign, plan, ads, preview)
-            return CampaignResult(Completed(message=plan.headline))
+            await keep_plan(campaign, plan, ads, preview, words)
+            message = plan.dry_run_message(counted_ads(len(ads)))
+            return CampaignResult(Completed(message=message))
         folder = folder_for(output, download_images, images_zip)
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()

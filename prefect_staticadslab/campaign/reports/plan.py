@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.errors import ranges
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
@@ -200,23 +200,41 @@ class Plan:
         """What rows that were not selected do."""
         return f"wait for a run without {self.selected_by}"
 
-    @property
-    def headline(self) -> str:
-        """What a dry run comes to, in a sentence."""
-        cost = f", for up to {self.new_usd:,.2f} USD" if self.creates else ""
-        ads = counted_ads(self.creates)
-        return f"Dry run: {ads} would be created{cost}. Nothing was created."
+    def dry_run_message(self, jobs: str) -> str:
+        """What a dry run comes to, in two sentences.
 
-    def remarks(self) -> list[str]:
-        """What somebody may not have meant, and how the spreadsheet was read; a sentence each."""
+        Args:
+            jobs: The jobs to create, counted: `24 ads`.
+        """
+        cost = f", for up to {self.new_usd:,.2f} USD" if self.creates else ""
+        return f"Dry run: {jobs} would be created{cost}. Nothing was created."
+
+    def standing(self) -> list[str]:
+        """What of the campaign this run has nothing to create for; a sentence each."""
+        facts = []
+        if self.completed:
+            facts.append(f"{self.completed:,} of {self.rows:,} are completed already.")
+        if self.following:
+            facts.append(f"{self.following:,} of an earlier run are still rendering.")
+        if self.postponed:
+            facts.append(f"{self.postponed:,} more {self.waiting}.")
+        return facts
+
+    def remarks(self, words: Words = SPREADSHEET_WORDS) -> list[str]:
+        """What somebody may not have meant, and how the spreadsheet was read; a sentence each.
+
+        Args:
+            words: What people call rows.
+        """
         equal, without = self.equal_rows, self.without_prompt
         remarks = []
         if equal:
-            ask = "1 row asks" if len(equal) == 1 else f"{len(equal):,} rows ask"
-            remarks.append(f"{ask} for the same ad as an earlier one: {_named(equal)}.")
+            ask = _counted(equal, words) + (" asks" if len(equal) == 1 else " ask")
+            which = _named(equal, words)
+            remarks.append(f"{ask} for the same ad as an earlier one: {which}.")
         if without:
-            have = "1 row has" if len(without) == 1 else f"{len(without):,} rows have"
-            remarks.append(f"{have} no prompt: {_named(without)}.")
+            have = _counted(without, words) + (" has" if len(without) == 1 else " have")
+            remarks.append(f"{have} no prompt: {_named(without, words)}.")
         if self.hidden_rows:
             are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
             remarks.append(f"{are} hidden in the spreadsheet, and counted like the others.")
@@ -238,6 +256,8 @@ def _equal_rows(table: JobTable[Any]) -> tuple[int, ...]:
     seen: set[str] = set()
     equal: dict[int, None] = {}
     for _, row, state in table.current_rows:
+        if not isinstance(row.request, ImageAdRequest):
+            continue
         content = row.request.model_dump_json()
         if content in seen and is_to_create(row, state):
             equal[row.number] = None
@@ -258,8 +278,13 @@ def _without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
     )
 
 
-def _named(numbers: Sequence[int]) -> str:
-    return f"row{'s' if len(numbers) > 1 else ''} {shortened(ranges(numbers), _LONGEST_RANGES)}"
+def _counted(numbers: Sequence[int], words: Words) -> str:
+    return f"{len(numbers):,} {words.row if len(numbers) == 1 else words.rows}"
+
+
+def _named(numbers: Sequence[int], words: Words) -> str:
+    row = words.row if len(numbers) == 1 else words.rows
+    return f"{row} {shortened(words.which(numbers), _LONGEST_RANGES)}"
 
 
 def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:

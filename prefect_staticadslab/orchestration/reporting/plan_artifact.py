@@ -8,6 +8,7 @@ from typing import Final
 
 from prefect.artifacts import acreate_markdown_artifact
 
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
@@ -29,7 +30,11 @@ LISTED_SHARES: Final = 20
 
 
 async def keep_plan(
-    campaign: Campaign, plan: Plan, ads: Sequence[PlannedAd], preview: str = ""
+    campaign: Campaign,
+    plan: Plan,
+    ads: Sequence[PlannedAd],
+    preview: str = "",
+    words: Words = SPREADSHEET_WORDS,
 ) -> bool:
     """Keeps a dry run's plan as an artifact, or logs why that is not possible.
 
@@ -40,6 +45,7 @@ async def keep_plan(
         plan: What there is to do.
         ads: The ads that would be created.
         preview: Where the page is that shows all of them, if there is one.
+        words: What people call rows.
 
     Returns:
         Whether it is kept.
@@ -49,23 +55,23 @@ async def keep_plan(
     description = f"{counted_ads(len(ads))} to create{cost}: {campaign.title}"
     creating = acreate_markdown_artifact(
         key=artifact_key(campaign, "plan"),
-        markdown=plan_markdown(plan, ads, preview),
+        markdown=plan_markdown(plan, ads, preview, words),
         description=without_markup(description),
     )
     return await _try_to_keep(creating, ARTIFACT_SECONDS)
 
 
-def plan_markdown(plan: Plan, ads: Sequence[PlannedAd], preview: str = "") -> str:
+def plan_markdown(
+    plan: Plan,
+    ads: Sequence[PlannedAd],
+    preview: str = "",
+    words: Words = SPREADSHEET_WORDS,
+) -> str:
     """A dry run's plan as Markdown: the facts, the costs, and the first ads."""
-    lines = [plan.headline, ""]
+    lines = [plan.dry_run_message(counted_ads(len(ads))), ""]
     facts = [plan.expansion] if plan.expansion else []
-    if plan.completed:
-        facts.append(f"{plan.completed:,} of {plan.rows:,} rows are completed already.")
-    if plan.following:
-        facts.append(f"{counted_ads(plan.following)} of an earlier run are still rendering.")
-    if plan.postponed:
-        facts.append(f"{plan.postponed:,} more {plan.waiting}.")
-    facts += [*plan.remarks(), *([f"All of them are shown in {preview}"] if preview else [])]
+    facts += [*plan.standing(), *plan.remarks(words)]
+    facts += [f"All of them are shown in {preview}"] if preview else []
     lines += [f"- {_cell(fact)}" for fact in facts]
     if not ads:
         return "\n".join(lines)
@@ -73,20 +79,20 @@ def plan_markdown(plan: Plan, ads: Sequence[PlannedAd], preview: str = "") -> st
     lines += _costs("Design template", shares(ads, [ad.template_name for ad in ads]))
     lines += [
         "",
-        "| | Row | Ad | Audience | Prompt | Template | USD |",
+        f"| | {words.row.capitalize()} | Of | Audience | Prompt | Template | USD |",
         "|---|---:|---|---|---|---|---:|",
     ]
-    lines += [_line(ad) for ad in ads[:TABLE_ROWS]]
+    lines += [_line(ad, words) for ad in ads[:TABLE_ROWS]]
     if len(ads) > TABLE_ROWS:
         lines += ["", f"The first {TABLE_ROWS} of {len(ads):,} ads."]
     return "\n".join(lines)
 
 
-def _line(ad: PlannedAd) -> str:
+def _line(ad: PlannedAd, words: Words) -> str:
     url = _url(ad.template_picture)
     cells = (
         _picture(url) if url else " ",
-        str(ad.row),
+        words.which([ad.row]),
         f"{_cell(ad.brand)} · {_cell(ad.product_name)}",
         _cell(ad.audience),
         _cell(ad.prompt) or "*no prompt*",

@@ -138,7 +138,7 @@ def preview_page(
             _CostTable.of("Brand", shares(ads, [ad.brand for ad in ads])),
             _CostTable.of("Design template", shares(ads, [ad.template_name for ad in ads])),
         ],
-        remarks=_remarks(plan),
+        remarks=[*plan.standing(), *plan.remarks()],
         style=style,
         script=script,
         style_hash=_content_hash(style),
@@ -149,17 +149,6 @@ def preview_page(
 def _picture_rule(name: str, jpeg: bytes) -> str:
     data = base64.b64encode(jpeg).decode()
     return f".{name} {{ background-image: url(data:image/jpeg;base64,{data}); }}\n"
-
-
-def _remarks(plan: Plan) -> list[str]:
-    remarks = []
-    if plan.completed:
-        remarks.append(f"{plan.completed:,} of {plan.rows:,} rows are completed already.")
-    if plan.following:
-        remarks.append(f"{counted_ads(plan.following)} of an earlier run are still rendering.")
-    if plan.postponed:
-        remarks.append(f"{plan.postponed:,} more {plan.waiting}.")
-    return [*remarks, *plan.remarks()]
 
 
 def _is_ours(location: str) -> bool:
