@@ -261,13 +261,16 @@ def test_the_plan_tells_equal_rows_rows_without_a_prompt_hidden_ones_and_notes(
     assert plan.remarks() == [
         "3 rows ask for the same ad as an earlier one: rows 4, 6-7.",
         "2 rows have no prompt: rows 5, 7.",
-        "3 rows are hidden in the spreadsheet, and counted like the others.",
+        "3 rows are hidden in the spreadsheet, and read like the others.",
         "Read from the sheet 'Ads', the only one that fits.",
     ]
-    assert plan.describe().endswith("\n".join(plan.remarks()))
+    told = plan.describe()
+    assert told.endswith("\n".join(plan.remarks()[:2]))
+    assert "Hidden rows:       3, read like the others; --visible-rows leaves them out\n" in told
+    assert "Read as:           Read from the sheet 'Ads', the only one that fits.\n" in told
     # What is paid for already is nothing to warn of.
     for position in range(2, 6):
         campaign.table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}"))
     assert Plan.of(campaign.table).remarks()[:1] == [
-        "3 rows are hidden in the spreadsheet, and counted like the others."
+        "3 rows are hidden in the spreadsheet, and read like the others."
     ]

@@ -130,6 +130,17 @@ class Plan:
         return f"{rows} {self.rows:,} ads"
 
     @property
+    def reading(self) -> list[str]:
+        """What was chosen in reading the spreadsheet, a line each; none if nothing was."""
+        lines = [f"Read as:           {'; '.join(self.notes)}"] if self.notes else []
+        if self.hidden_rows:
+            lines.append(
+                f"Hidden rows:       {self.hidden_rows}, read like the others; "
+                "--visible-rows leaves them out"
+            )
+        return lines
+
+    @property
     def expansion(self) -> str:
         """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
         if not self.rows_to_ads:
@@ -168,6 +179,7 @@ class Plan:
         """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
         rows = "Ads" if self.expansion else "Rows"
         lines = [self.expansion] if self.expansion else []
+        lines += self.reading
         selected = f", selected by {self.selected_by}" if self.selected_by else ""
         lines.append(f"{rows + ':':18} {self.rows}{selected}")
         if self.completed:
@@ -193,7 +205,7 @@ class Plan:
             lines.append(
                 f"Expected time:     about {duration(seconds)}, under the key's rate limit"
             )
-        return "\n".join([*lines, *self.remarks()])
+        return "\n".join([*lines, *self._doubts(SPREADSHEET_WORDS)])
 
     @property
     def waiting(self) -> str:
@@ -226,6 +238,14 @@ class Plan:
         Args:
             words: What people call rows.
         """
+        remarks = self._doubts(words)
+        if self.hidden_rows:
+            are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
+            remarks.append(f"{are} hidden in the spreadsheet, and read like the others.")
+        return [*remarks, *self.notes]
+
+    def _doubts(self, words: Words) -> list[str]:
+        """What somebody may not have meant; a sentence each."""
         equal, without = self.equal_rows, self.without_prompt
         remarks = []
         if equal:
@@ -235,10 +255,7 @@ class Plan:
         if without:
             have = _counted(without, words) + (" has" if len(without) == 1 else " have")
             remarks.append(f"{have} no prompt: {_named(without, words)}.")
-        if self.hidden_rows:
-            are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
-            remarks.append(f"{are} hidden in the spreadsheet, and counted like the others.")
-        return [*remarks, *self.notes]
+        return remarks
 
 
 def counted_ads(count: int) -> str:

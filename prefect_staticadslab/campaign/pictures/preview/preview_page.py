@@ -19,9 +19,9 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 
-_FOLDER: Final = Path(__file__).parent
+_FOLDER: Final = Path(__file__).parents[1] / "assets"
 
-_STYLES: Final = (_FOLDER.parent / "contact_sheet.css", _FOLDER / "preview_page.css")
+_STYLES: Final = (_FOLDER / "contact_sheet.css", _FOLDER / "preview_page.css")
 """It looks like the contact sheet, and has tables besides."""
 
 _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab preview">'
