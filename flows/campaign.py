@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 from datetime import UTC, datetime
+from typing import Final
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -24,6 +25,10 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
+from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
@@ -45,11 +50,14 @@ from prefect_staticadslab.cli.runner import (
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
+from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue, run_campaign
 from prefect_staticadslab.orchestration.run_names import run_name as named
 
-DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip")
+DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip", "preview")
 """The options that may have a date to fill in."""
+
+SHOW_ALL: Final = "--preview FILE.html shows them all"
 
 
 def run_name() -> str:
@@ -87,6 +95,9 @@ async def campaign(
     preflight: bool = True,
     again: bool = False,
     time_zone: str = "UTC",
+    rows: str = "",
+    first: int = 0,
+    preview: str = "",
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
 ) -> State[None]:
     """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
@@ -118,12 +129,17 @@ async def campaign(
         again: If the spreadsheet is a result table, make its ads once more. Otherwise those that
             it has are taken over, and only what is missing is made.
         time_zone: Whose clocks say what the {date} is, such as Europe/Berlin.
+        rows: Create only the ads of these rows of the spreadsheet, such as 2-10,15; all if empty.
+            The next run without it goes on with the others.
+        first: Create only the first so many ads of the spreadsheet; all if 0. The same number
+            again creates nothing more, and the next run without it goes on with the others.
+        preview: An .html to show all ads in that would be created, a path or a URL; none if empty.
         more_credentials: Further API keys of the same organization. They share the rows, each
             with a rate limit of its own, so that two keys are twice as fast.
 
     Returns:
-        Completed if every row is, or, without waiting, if every ad is created; Failed, with the
-        count and the table in its message, if not.
+        Completed if every selected row is, or, without waiting, if every ad of these is created;
+        Failed, with the count and the table in its message, if not.
     """
     watch = flow_started()
     try:
@@ -150,6 +166,9 @@ async def campaign(
         preflight=preflight,
         again=again,
         time_zone=time_zone,
+        rows=rows,
+        first=first,
+        preview=preview,
     )
     watch.ended = await final_state(end.state)
     return watch.ended
@@ -167,8 +186,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     _fill_in_date(given)
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    selection = RowSelection.of(given.rows, given.first)
     brief = Brief.open(given.spreadsheet, options=read_options(given))
+    selection.check(brief.spreadsheet.row_numbers)
     check_output(brief, given.output)
+    check_preview(given.preview, given.output)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
         credentials = [StaticAdsLabCredentials.from_environment()]
@@ -203,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
         campaign,
         more="The same command with the same output goes on where the last run stopped.",
-        epilog="Exit status: 0 every row completed; 1 finished, and some rows are not completed; "
+        epilog="Exit status: 0 every selected row completed; 1 finished, and some are not; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
@@ -237,9 +259,24 @@ def _print_plan(
     given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
 ) -> None:
     if credentials or not brief.needs_catalogue:
-        plan = asyncio.run(_prepare(given, credentials, brief)).plan
+        prepared = asyncio.run(_prepare(given, credentials, brief))
+        plan, ads = prepared.plan, planned_ads(prepared.batch)
         limit = keys_of(by_api_key_hash(*credentials)) if credentials else RateLimiter()
-        say(plan.describe(limit.seconds_for))
+        more = "" if given.preview else SHOW_ALL
+        say("\n".join([plan.describe(limit.seconds_for), *ad_lines(ads, more=more)]))
+        base_url = credentials[0].base_url if credentials else ""
+        asyncio.run(
+            keep_preview(
+                given.preview,
+                prepared.batch,
+                plan,
+                ads,
+                source=given.spreadsheet,
+                base_url=base_url,
+            )
+        )
+        if given.preview:
+            say(f"Preview:           {given.preview}")
         if not credentials or not given.preflight:
             say("The ids were not looked up: that needs a key.")
     else:
@@ -264,6 +301,7 @@ async def _prepare(
             looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
             again=given.again,
+            selection=RowSelection.of(given.rows, given.first),
         )
         if given.simulate:
             current.check_simulation()

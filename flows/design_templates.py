@@ -118,7 +118,8 @@ async def design_templates(
             logger.info(line)
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
-            return Completed(message="Dry run: nothing was created.")
+            message = plan.dry_run_message(TEMPLATES.counted(plan.creates))
+            return Completed(message=message)
         check_places(download_images)
         batch.table.save_now()
     except CampaignError as error:

@@ -42,9 +42,12 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
         "py.typed",
         "flows/campaign.py",
         "blocks/save.py",
-        "campaign/pictures/contact_sheet.html.j2",
-        "campaign/pictures/contact_sheet.css",
-        "campaign/pictures/contact_sheet.js",
+        "campaign/pictures/assets/contact_sheet.html.j2",
+        "campaign/pictures/assets/contact_sheet.css",
+        "campaign/pictures/assets/contact_sheet.js",
+        "campaign/pictures/assets/preview_page.html.j2",
+        "campaign/pictures/assets/preview_page.css",
+        "campaign/pictures/assets/preview_page.js",
         "simulator/__main__.py",
     ):
         assert f"{package}/{needed}" in names

@@ -55,7 +55,7 @@ async def look_up_kits(
     resolved = written.resolve(catalogue)
     rows = [KitRow(each.line.number, kit.ad) for each, kit in zip(kits, resolved.kits, strict=True)]
     with translate_errors(client):
-        wrong_ids, _ = await find_wrong_ids(client, account, rows, catalogue)
+        wrong_ids = (await find_wrong_ids(client, account, rows, catalogue)).problems
     # A resource that was given by its name is in the field of the name, not of the id.
     written_as = {
         (each.line.number, kind.id_column): selector.column

@@ -26,6 +26,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection
 from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
@@ -70,6 +71,7 @@ async def read_campaign(
     looks_up_ids: bool = True,
     base_url: str = "",
     again: bool = False,
+    selection: RowSelection = ALL_ROWS,
 ) -> Campaign:
     """A campaign of image ads as it stands, its names looked up. Changes nothing.
 
@@ -83,6 +85,7 @@ async def read_campaign(
         base_url: The API that will be used, to tell a table that was made with another one.
         again: Whether rows of a spreadsheet that is a result table get a new ad, also where they
             have one.
+        selection: The rows that this run is for; the others wait for a later one.
 
     Raises:
         CampaignError: Something is wrong; the message lists all of it.
@@ -91,7 +94,15 @@ async def read_campaign(
         check_output(source, output)
     if clients:
         known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
-    return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url, again=again)
+    return Campaign.open(
+        source,
+        output,
+        catalogue=known,
+        name=name,
+        base_url=base_url,
+        again=again,
+        selection=selection,
+    )
 
 
 async def prepare(

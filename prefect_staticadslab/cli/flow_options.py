@@ -45,6 +45,7 @@ TYPES: Final[Mapping[str, Callable[[str], Any]]] = {
 
 BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
     "attempts": at_least_one,
+    "first": at_least_one,
     "max_spend_per_day_usd": usd,
     "max_spend_usd": usd,
     "max_spreadsheets": at_least_one,
@@ -58,10 +59,13 @@ METAVARS: Final[Mapping[str, str]] = {
     "design_template": "ID",
     "encoding": "NAME",
     "download_images": "FOLDER",
+    "first": "N",
     "images_zip": "FILE",
     "max_spreadsheets": "N",
+    "preview": "FILE",
     "prompt": "TEXT",
     "results": "PATTERN",
+    "rows": "2-10,15",
     "seconds": "S",
     "sheet": "NAME",
     "usd": "X",

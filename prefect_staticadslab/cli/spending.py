@@ -122,7 +122,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
         BudgetError: Nobody has agreed.
     """
     if plan.creates and not given.simulate:
-        _say(cost_line(plan, work))
+        _say("\n".join([cost_line(plan, work), *plan.remarks()]))
     mark_cost_told()
     match consent(
         plan.new_usd,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
 import pandas as pd
 from prefect.client.schemas.objects import State
@@ -32,8 +31,12 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
-from prefect_staticadslab.campaign.reports.plan import started_usd
+from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
+from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+from prefect_staticadslab.campaign.reports.plan import counted_ads, started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -47,7 +50,9 @@ from prefect_staticadslab.orchestration.flow_outcome import refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
+from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
@@ -61,9 +66,6 @@ def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _read_before.reset(token)
-
-
-NOTHING_CREATED: Final = "Dry run: nothing was created."
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ async def run_campaign(
     preflight: bool = True,
     again: bool = False,
     time_zone: str | None = None,
+    rows: str = "",
+    first: int = 0,
+    preview: str = "",
     words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
     """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
@@ -129,9 +134,7 @@ async def run_campaign(
         max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
             more than this. By default there is no limit; 0 is that nothing may be spent.
         sheet, encoding, visible_rows, dry_run, attempts, wait, timeout_seconds, download_images,
-            images_zip, preflight: See `flows/campaign.py`.
-        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight,
-        again: See `flows/campaign.py`.
+            images_zip, preflight, again, rows, first, preview: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -174,9 +177,11 @@ async def run_campaign(
             scheduled = (await FlowRetries.of_this_run()).scheduled or flow_run.scheduled_start_time
             moment = moment_of(scheduled, time_zone)
             source = fill_in(source, moment) if isinstance(source, str) else source
-            output, name, download_images, images_zip = (
-                fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
+            output, name, download_images, images_zip, preview = (
+                fill_in(pattern, moment)
+                for pattern in (output, name, download_images, images_zip, preview)
             )
+        check_preview(preview, output)
         brief = _read_brief(source, ReadOptions(sheet, encoding, visible_rows))
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
@@ -189,6 +194,7 @@ async def run_campaign(
                 looks_up_ids=preflight,
                 base_url=credentials.base_url,
                 again=again,
+                selection=RowSelection.of(rows, first),
             )
             _check_fits_artifact(campaign.table)
             prepared = await prepare(
@@ -199,9 +205,17 @@ async def run_campaign(
                 dry_run=dry_run,
             )
         seconds_for = keys_of(credentials_by_hash).seconds_for
+        plan = prepared.plan
+        ads = planned_ads(campaign) if dry_run or preview else []
+        await keep_preview(
+            preview, campaign, plan, ads, source=brief.location, base_url=credentials.base_url
+        )
         if dry_run:
-            logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
-            return CampaignResult(Completed(message=NOTHING_CREATED))
+            told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
+            logger.info("Dry run, nothing is created.\n%s", told)
+            await keep_plan(campaign, plan, ads, preview, words)
+            message = plan.dry_run_message(counted_ads(len(ads)))
+            return CampaignResult(Completed(message=message))
         folder = folder_for(output, download_images, images_zip)
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
@@ -264,6 +278,10 @@ def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float])
             "1 ad" if plan.removed == 1 else f"{plan.removed} ads",
             prepared.batch.table.location,
         )
+    if plan.postponed:
+        logger.info("%d more %s", plan.postponed, plan.waiting)
+    for remark in plan.remarks():
+        logger.info("%s", remark)
     if prepared.unchecked:
         logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)
 

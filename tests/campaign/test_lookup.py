@@ -90,7 +90,8 @@ async def test_preflight_does_not_ask_again_for_what_was_read(simulator: Simulat
     before = simulator.api.counts["requests"]
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
         account = await check_key(client)
-        assert await check_catalogue(client, account, read_rows(made), catalogue) == 0
+        checked = await check_catalogue(client, account, read_rows(made), catalogue)
+        assert checked.unchecked == 0
     assert simulator.api.counts["requests"] == before + 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from prefect.client.schemas.filters import (
     LogFilter,
     TaskRunFilter,
 )
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import Artifact, State
 
 from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
@@ -196,9 +197,112 @@ async def test_a_dry_run_creates_nothing(
     place = write_campaign(tmp_path, "a", "b")
     state = await run(place, tmp_path / "out.csv", credentials, dry_run=True)
     assert state.is_completed()
+    assert state.message == (
+        "Dry run: 2 ads would be created, for up to 2.00 USD. Nothing was created."
+    )
     assert not (tmp_path / "out.csv").exists()
     assert simulator.api.counts["creates"] == 0
     assert simulator.api.counts["requests"] == 5
+
+
+async def artifact_of(output: Path, part: str) -> Artifact:
+    """The latest of a campaign's artifacts of this kind."""
+    key = f"{artifact_key_base('campaign', storage.canonical(str(output)))}-{part}"
+    async with get_client() as client:
+        found = await client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        )
+    return max(found, key=lambda artifact: artifact.created or datetime.min.replace(tzinfo=UTC))
+
+
+async def test_a_dry_run_keeps_the_ads_as_they_would_be(
+    tmp_path: Path, credentials: StaticAdsLabCredentials
+) -> None:
+    place = write_campaign(tmp_path, "Iced <b>tea</b> | *now*", "", *map(str, range(140)))
+    output = tmp_path / "out.csv"
+    await run(place, output, credentials, dry_run=True, first=130, max_spend_usd=130)
+    kept = await artifact_of(output, "plan")
+    assert (kept.description or "").startswith("130 ads to create for up to 130.00 USD: out.csv")
+    text = str(kept.data)
+    assert "- 12 more wait for a run without --first." in text
+    assert "- 1 row has no prompt: row 3." in text
+    assert "| Harbor Roast | 130 | 130.00 |" in text
+    first = next(line for line in text.splitlines() if "Iced" in line)
+    assert first.startswith('| <a href="http')
+    assert r"| Iced &lt;b&gt;tea&lt;/b&gt; \| \*now\* |" in first
+    assert "The first 100 of 130 ads." in text
+    assert sum(" · " in line for line in text.splitlines()) == 100
+
+
+async def test_a_preview_is_written_before_anything_is_created(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "b")
+    output, page = tmp_path / "out.csv", tmp_path / "plan-{year}.html"
+    state = await run(place, output, credentials, dry_run=True, preview=str(page))
+    assert state.is_completed()
+    (written,) = tmp_path.glob("plan-2*.html")
+    text = written.read_text()
+    assert "2 ads, up to 2.00 USD" in text
+    assert "data:image/jpeg;base64," in text
+    written.write_text("<h1>My own</h1>")
+    state = await run(place, output, credentials, preview=str(page))
+    assert state.name == "Refused"
+    assert "no preview of this program" in (state.message or "")
+    assert simulator.api.counts["creates"] == 0
+
+
+async def test_some_rows_first_and_then_all_of_them(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place, output = write_campaign(tmp_path, *"abcde"), tmp_path / "out.csv"
+    state = await run(place, output, credentials, rows="3-4", max_spend_usd=2)
+    assert state.is_completed()
+    assert (state.message or "").startswith("2 of 2 selected rows completed, 2.00 USD, ")
+    assert "; 3 more wait for a run without --rows\n" in (state.message or "")
+    rows = read_spreadsheet(str(output)).frame
+    assert rows["prompt"].tolist() == list("abcde")
+    assert rows["status"].tolist() == ["pending", "completed", "completed", "pending", "pending"]
+    assert "| Not selected | 3 |" in str((await artifact_of(output, "summary")).data)
+    state = await run(place, output, credentials, first=3)
+    assert (state.message or "").startswith("3 of 3 selected rows completed, 3.00 USD in all, 1.00")
+    state = await run(place, output, credentials)
+    assert (state.message or "").startswith("5 of 5 rows completed, 5.00 USD in all, 2.00 of it")
+    assert len(simulator.api.jobs) == 5
+
+
+async def test_a_selected_row_that_fails_fails_the_run(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    place = write_campaign(tmp_path, "a", "SIMULATE_FAILURE", "SIMULATE_FAILURE")
+    state = await run(place, tmp_path / "out.csv", credentials, rows="3", attempts=2)
+    assert state.is_failed()
+    assert "0 of 1 selected rows completed (1 failed)" in (state.message or "")
+    assert len(simulator.api.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"rows": "2,9"}, "Row 9 is not in the spreadsheet"),
+        ({"rows": "two"}, "neither a row nor a range"),
+        ({"rows": "4-2"}, "reversed"),
+        ({"first": -1}, "must be 1 or more"),
+        ({"preview": "plan.pdf"}, "must end in .html"),
+    ],
+)
+async def test_a_selection_that_cannot_be_is_refused(
+    tmp_path: Path,
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+    options: dict[str, Any],
+    says: str,
+) -> None:
+    place = write_campaign(tmp_path, "a", "b")
+    state = await run(place, tmp_path / "out.csv", credentials, **options)
+    assert state.name == "Refused"
+    assert says in (state.message or "")
+    assert simulator.api.counts["creates"] == 0
 
 
 async def test_the_key_shows_nowhere(

@@ -68,6 +68,10 @@ def test_all_problems_are_listed_with_row_and_column(
         ("in.csv", "out.csv", ["--max-spend-usd", "1"], "up to 2.00 USD"),
         ("in.csv", "out.csv", ["--sheet", "Two"], "Only an .xlsx"),
         ("in.csv", "none/out.csv", [], "There is no folder"),
+        ("in.csv", "out.csv", ["--rows", "2-9"], "Rows 2-9 are not in the spreadsheet"),
+        ("in.csv", "out.csv", ["--rows", "3-2"], "reversed; write 2-3"),
+        ("in.csv", "out.csv", ["--rows", "b"], "neither a row nor a range of rows"),
+        ("in.csv", "out.csv", ["--preview", "p.txt"], "must end in .html"),
     ],
 )
 def test_what_is_wrong_is_refused_with_2(
@@ -109,7 +113,9 @@ def test_a_wrong_key_or_url_is_refused_with_2_and_not_quoted(
     assert "SECRET" not in told.err + told.out
 
 
-@pytest.mark.parametrize("options", [["--attempts", "0"], ["--max-spend-usd", "-1"], ["--what"]])
+@pytest.mark.parametrize(
+    "options", [["--attempts", "0"], ["--first", "0"], ["--max-spend-usd", "-1"], ["--what"]]
+)
 def test_options_that_make_no_sense_are_refused_with_2(tmp_path: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
         main([write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"), *options])
@@ -124,7 +130,24 @@ def test_a_dry_run_needs_no_key_and_tells_the_plan(
     told = capsys.readouterr().out
     assert "To create:         25\n  flat:            25 × 1.00 USD = 25.00 USD\n" in told
     assert "up to 25.00 USD" in told
+    assert "The first 5 ads:\n  Row 2  brand_" in told
+    assert "and 20 more; --preview FILE.html shows them all\n" in told
+    assert max(map(len, told.splitlines())) <= 80
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_some_rows_tells_of_these_and_that_the_others_wait(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SAL_API_KEY", raising=False)
+    page = tmp_path / "plan.html"
+    options = ["--dry-run", "--rows", "2-3,7", "--preview", str(page)]
+    assert main([EXAMPLE, str(tmp_path / "out.csv"), *options]) == 0
+    told = capsys.readouterr().out
+    assert "Not now:           22, which wait for a run without --rows\n" in told
+    assert "To create:         3\n" in told
+    assert f"Preview:           {page}\n" in told
+    assert "3 ads, up to 3.00 USD" in page.read_text(encoding="utf-8")
 
 
 def test_ids_that_do_not_exist_are_told_before_prefect_starts(
@@ -313,6 +336,32 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
         process.communicate()
         monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main(arguments) == 0
+        assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
+        assert len(simulator.api.jobs) == 40
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
+    tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        closed_gate(simulator, after=12) as gate,
+    ):
+        arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
+        selected = [*arguments, "--rows", "3-32"]
+        process = command(selected, prefect_server, simulator)
+        until(lambda: len(simulator.api.jobs) >= 12, process)
+        process.kill()
+        gate.set()
+        process.communicate()
+        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
+        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+        assert main(selected) == 0
+        assert len(simulator.api.jobs) == 30
+        done = [row["status"] == "completed" for row in table(tmp_path)]
+        assert done == [False, *[True] * 30, *[False] * 9]
         assert main(arguments) == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
         assert len(simulator.api.jobs) == 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from prefect import flow
 from prefect_staticadslab import JobState, Progress, RowStatus
 from prefect_staticadslab.api.events import Complete
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.orchestration.reporting import artifacts, assets, live
 from prefect_staticadslab.orchestration.reporting import progress as progress_module
 from prefect_staticadslab.orchestration.reporting.contents import without_markup
+from prefect_staticadslab.orchestration.reporting.plan_artifact import plan_markdown
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME, run_name
 from tests.conftest import simulated_ids
 
@@ -162,6 +166,29 @@ async def test_no_artifact_holds_markup_of_somebody_else(
         assert dangers(text) == [], text[:300]
     # Everything that is long in them is cut, so that Prefect's database keeps little of it.
     assert sum(map(len, kept.texts)) < 20_000
+
+
+def plan_of(folder: Path, payload: str, url: str) -> str:
+    """A dry run's plan in which everything is what somebody else wrote."""
+    batch, _ = batch_of(folder, payload, [])
+    name = payload[:2_000]
+    ad = PlannedAd(2, name, name, name, name, name, name, url, name, "flat", Decimal(1))
+    plan = replace(Plan.of(batch.table), notes=(name,), selected_by="--rows", postponed=1)
+    return plan_markdown(plan, [ad] * 200, payload)
+
+
+async def test_no_plan_holds_markup_of_somebody_else(tmp_path: Path, payload: str) -> None:
+    text = plan_of(tmp_path, payload, OURS)
+    assert dangers(text) == []
+    assert len(text) < 250_000
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+async def test_no_templates_address_is_markup(tmp_path: Path, url: str) -> None:
+    found = dangers(plan_of(tmp_path, "a", url))
+    addresses = [str(each.get("href") or each.get("src")) for tag, each in found if tag != "p"]
+    assert all(address.startswith("https://x.example/") for address in addresses)
+    assert {tag for tag, _ in found} <= {"a", "img"}
 
 
 async def test_no_inbox_holds_markup_of_somebody_else(payload: str, kept: Kept) -> None:

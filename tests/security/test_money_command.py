@@ -121,6 +121,19 @@ def test_without_a_terminal_a_campaign_above_the_sum_is_refused(
 
 
 @pytest.mark.usefixtures("key")
+def test_what_may_not_be_meant_is_said_along_with_what_it_costs(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    place = write_campaign(tmp_path, *map(str, range(MANY)), "1", "")
+    assert campaign_command.main([place, str(tmp_path / "out.csv")]) == 2
+    assert capsys.readouterr().err.splitlines()[:3] == [
+        "103 ads to create, up to 103.00 USD.",
+        "1 row asks for the same ad as an earlier one: row 103.",
+        "1 row has no prompt: row 104.",
+    ]
+
+
+@pytest.mark.usefixtures("key")
 def test_names_are_looked_up_so_that_their_cost_can_be_said(
     tmp_path: Path, simulator: SimulatorServer, capsys: Capture
 ) -> None:

@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_s
 from prefect_staticadslab.campaign.pictures.folder import PictureFolder
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip
 from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.test_templates import picture
 from tests.conftest import write_campaign
@@ -130,6 +131,7 @@ def test_no_contact_sheet_report_zip_or_note_goes_through_it(
     table = Campaign.open(write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")).table
     traps = [
         "out.html",
+        "plan.html",
         "all.zip",
         "catalog.xlsx",
         "brands.csv",
@@ -141,6 +143,7 @@ def test_no_contact_sheet_report_zip_or_note_goes_through_it(
     frames = {"brands": frame_of(["name"], [["x"]])}
     writes: list[Callable[[], object]] = [
         lambda: write_contact_sheet(table, "title"),
+        lambda: check_preview(str(tmp_path / "plan.html"), str(tmp_path / "out.csv")),
         lambda: check_zip(str(tmp_path / "all.zip")),
         lambda: check_report(str(tmp_path / "catalog.xlsx")),
         lambda: write_report(f"{tmp_path}/", frames),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
+from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection, select_rows
 from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
@@ -83,6 +84,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         name: str = "",
         base_url: str = "",
         again: bool = False,
+        selection: RowSelection = ALL_ROWS,
     ) -> Campaign:
         """Checks everything that can be checked by now, and changes nothing.
 
@@ -95,6 +97,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             base_url: The API that will be used, to tell a table that was made with another one.
             again: Whether rows of a spreadsheet that is a result table get a new ad, also where
                 they have one.
+            selection: The rows that this run is for.
 
         Raises:
             CampaignError: Something is wrong; the message lists all of it.
@@ -106,6 +109,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         table.take_over(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_same_api(table, base_url)
+        select_rows(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
     def check_simulation(self) -> None:
@@ -126,9 +130,11 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         rows = [
             row
             for _, row, state in self.table.current_rows
-            if state.job_id is None or state.status is RowStatus.FAILED
+            if row.may_create and (state.job_id is None or state.status is RowStatus.FAILED)
         ]
-        return await check_catalogue(client, account, rows, self.catalogue)
+        checked = await check_catalogue(client, account, rows, self.catalogue)
+        self.catalogue = replace(self.catalogue, single=checked.resources)
+        return checked.unchecked
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
         """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -28,6 +29,21 @@ CONFIRMATIONS: Final = 5
 """Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
 
 
+@dataclass(frozen=True)
+class CheckedIds:
+    """What came of looking up rows' ids.
+
+    Attributes:
+        problems: What is wrong.
+        unchecked: How many ids could not be looked up in the requests that this may take.
+        resources: What was found, each with its kind.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    unchecked: int = 0
+    resources: tuple[tuple[ResourceType, CatalogueResource], ...] = ()
+
+
 class RowOfIds(Protocol):
     """A row: its number, for messages, and the ids that its ad is made of."""
 
@@ -42,7 +58,7 @@ async def check_catalogue(
     account: Account,
     rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
-) -> int:
+) -> CheckedIds:
     """Looks up every distinct id of the rows, in a handful of requests.
 
     Kinds that the key has no scope to read are left out.
@@ -54,7 +70,7 @@ async def check_catalogue(
         catalogue: What was read already, and is not asked for again.
 
     Returns:
-        How many ids could not be looked up in the requests that this may take.
+        What was found. Nothing is wrong.
 
     Raises:
         SpreadsheetError: Ids that do not exist, do not belong together, or name a design template
@@ -62,10 +78,10 @@ async def check_catalogue(
         KeyRefusedError: The API did not answer.
     """
     with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
-        problems, unchecked = await find_wrong_ids(client, account, rows, catalogue)
-    if problems:
-        raise SpreadsheetError(problems)
-    return unchecked
+        checked = await find_wrong_ids(client, account, rows, catalogue)
+    if checked.problems:
+        raise SpreadsheetError(checked.problems)
+    return checked
 
 
 async def find_wrong_ids(
@@ -73,17 +89,14 @@ async def find_wrong_ids(
     account: Account,
     rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
-) -> tuple[list[Problem], int]:
+) -> CheckedIds:
     """Looks up the rows' ids as `check_catalogue` does, but returns the problems.
-
-    Returns:
-        What is wrong, and how many ids could not be looked up in the requests that this may take.
 
     Raises:
         StaticAdsLabError: The API did not answer.
     """
     if not rows:
-        return [], 0
+        return CheckedIds()
     resources_by_column: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
     for kind in KINDS:
@@ -96,9 +109,14 @@ async def find_wrong_ids(
         except PermissionDeniedError:
             continue
         unchecked += len(lookup.unresolved)
-    return [
-        problem for row in rows for problem in _row_problems(row, resources_by_column)
-    ], unchecked
+    problems = (problem for row in rows for problem in _row_problems(row, resources_by_column))
+    found = (
+        (kind, resource)
+        for kind in KINDS
+        for resource in resources_by_column[kind.id_column].values()
+        if resource is not None
+    )
+    return CheckedIds(tuple(problems), unchecked, tuple(found))
 
 
 class _Lookup:

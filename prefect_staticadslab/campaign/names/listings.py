@@ -129,10 +129,12 @@ class Catalogue:
     Attributes:
         lists: The lists that were read, each of them whole.
         unreadable: Kinds that the key may not read.
+        single: Resources that were read by themselves, whose lists may not have been.
     """
 
     lists: Mapping[ListKey, Listing] = field(default_factory=dict)
     unreadable: frozenset[ResourceType] = frozenset()
+    single: tuple[tuple[ResourceType, CatalogueResource], ...] = ()
 
     def find(self, kind: ResourceType, identifier: str) -> CatalogueResource | None:
         """The resource of this id, if it is in one of the lists."""
@@ -140,7 +142,7 @@ class Catalogue:
 
     @cached_property
     def _by_id(self) -> dict[tuple[ResourceType, str], CatalogueResource]:
-        return {
+        return {(kind, resource.id): resource for kind, resource in self.single} | {
             (key.kind, resource.id): resource
             for key, listing in self.lists.items()
             for resource in listing.resources

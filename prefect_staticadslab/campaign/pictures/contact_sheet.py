@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateReques
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
-_FOLDER: Final = Path(__file__).parent
+_FOLDER: Final = Path(__file__).parent / "assets"
 
 _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab">'
 """Tells our pages from other people's, which are not overwritten."""

@@ -107,7 +107,7 @@ class ParallelBatch(Batch[B]):
     def chunks(
         self, weights: Mapping[str, float] | None = None, *, most: int | None = None
     ) -> list[Chunk]:
-        """The rows that are not completed, in the table's order, a hundred at a time.
+        """The rows that are to be completed, in the table's order, a hundred at a time.
 
         Args:
             weights: How to share them out between keys; see `distribute`. None for a single key.
@@ -117,13 +117,13 @@ class ParallelBatch(Batch[B]):
         campaign = campaign_id(self.name)
         planned = [
             PlannedJob(
-                position, row.request, campaign, row.identity, state, may_create=not row.removed
+                position, row.request, campaign, row.identity, state, may_create=row.may_create
             )
             for position, (row, state) in enumerate(
                 zip(self.table.rows, self.table.states, strict=True)
             )
             if position not in self.adoption.held
-            and (state.status is RowStatus.PROCESSING if row.removed else not state.is_completed)
+            and (not state.is_completed if row.may_create else state.status is RowStatus.PROCESSING)
         ]
         hundreds = math.ceil(len(planned) / CHUNK_ADS / most) if most else 1
         return distribute(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))

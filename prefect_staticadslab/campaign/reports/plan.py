@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from prefect_staticadslab.api.models import ImageAdRequest
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
+from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 JOB_SECONDS: Final = 60.0
 """The longest that the vendor says an ad takes."""
+
+_LONGEST_RANGES: Final = 60
+"""Characters of the rows' numbers that a remark names."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,9 @@ class Plan:
     """A campaign's plan.
 
     Attributes:
-        rows: All rows, an ad each.
+        rows: All rows that this run is for, an ad each.
         source_rows: The spreadsheet's rows, of which each may have made several of these.
-        completed: Rows that an earlier run completed.
+        completed: Those of them that an earlier run completed.
         following: Rows whose ad was created and is still to be collected.
         to_create: How many there are to create of each kind, with the kind's price in USD.
         unanswered: How many of these may have been sent by an earlier run.
@@ -34,9 +41,14 @@ class Plan:
         new_usd: What the ads to create will cost, if all of them complete.
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
             is what a limit counts: for a completed row its cost and no less than its price, as a
-            table may have been changed; and for one that may have been sent, its price.
-        notes: What was chosen in reading the spreadsheet.
-        hidden_rows: How many of the spreadsheet's rows a spreadsheet program hides.
+            table may have been changed; and for one that may have been sent, its price. Of rows
+            that are not selected, only what is spent or under way counts.
+        selected_by: The options that selected the rows; "" if all of them are.
+        postponed: How many rows that are not selected are still to be created.
+        equal_rows: Rows of which an ad is to be created that an earlier row asks for, too.
+        without_prompt: Rows of which an ad is to be created without a prompt.
+        hidden_rows: How many of the rows a spreadsheet program hides.
+        notes: What was chosen in reading the spreadsheet, a sentence each.
         earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
     """
 
@@ -50,9 +62,13 @@ class Plan:
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
-    notes: tuple[str, ...] = ()
-    hidden_rows: int = 0
     earlier_ads: EarlierAds | None = None
+    selected_by: str = ""
+    postponed: int = 0
+    equal_rows: tuple[int, ...] = ()
+    without_prompt: tuple[int, ...] = ()
+    hidden_rows: int = 0
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
@@ -72,7 +88,7 @@ class Plan:
             total += cost
             if state.is_processing:
                 following += 1
-            elif not row.removed:
+            elif row.may_create:
                 to_create[row.request.job_name, price] += 1
                 unanswered += state.status is RowStatus.SUBMITTING
                 new += price
@@ -82,7 +98,7 @@ class Plan:
         totals = table.totals()
         return cls(
             rows=totals.rows,
-            source_rows=len({row.number for _, row, _ in table.current_rows}),
+            source_rows=len({row.number for row in table.rows if row.may_create}),
             completed=totals.completed,
             following=following,
             to_create=to_create,
@@ -91,9 +107,13 @@ class Plan:
             spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
-            notes=table.notes,
-            hidden_rows=table.hidden_rows,
             earlier_ads=table.earlier_ads,
+            selected_by=table.selected_by,
+            postponed=totals.postponed,
+            equal_rows=_equal_rows(table),
+            without_prompt=_without_prompt(table),
+            hidden_rows=table.hidden_rows,
+            notes=table.notes,
         )
 
     @property
@@ -107,6 +127,9 @@ class Plan:
         if self.source_rows == self.rows:
             return ""
         one = self.source_rows == 1
+        if self.selected_by:
+            rows = "1 row is" if one else f"{self.source_rows:,} rows are"
+            return f"{rows} selected, with {self.rows:,} ads"
         rows = "1 row makes" if one else f"{self.source_rows:,} rows make"
         return f"{rows} {self.rows:,} ads"
 
@@ -126,7 +149,8 @@ class Plan:
         """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
         if not self.rows_to_ads:
             return ""
-        return f"The spreadsheet's {self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
+        whose = "" if self.selected_by else "The spreadsheet's "
+        return f"{whose}{self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
 
     def check_budget(self, max_spend_usd: float) -> None:
         """Raises if the whole campaign could cost more than `max_spend_usd`.
@@ -160,7 +184,8 @@ class Plan:
         rows = "Ads" if self.expansion else "Rows"
         lines = [self.expansion] if self.expansion else []
         lines += self.reading
-        lines.append(f"{rows + ':':18} {self.rows}")
+        selected = f", selected by {self.selected_by}" if self.selected_by else ""
+        lines.append(f"{rows + ':':18} {self.rows}{selected}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.earlier_ads:
@@ -169,6 +194,8 @@ class Plan:
             lines.append(f"Still rendering:   {self.following}, created by an earlier run")
         if self.removed:
             lines.append(f"No longer in it:   {self.removed}, kept in the table after the others")
+        if self.postponed:
+            lines.append(f"Not now:           {self.postponed}, which {self.waiting}")
         lines.append(f"To create:         {self.creates}")
         for (job_name, price), count in sorted(self.to_create.items(), reverse=True):
             cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
@@ -184,7 +211,103 @@ class Plan:
             lines.append(
                 f"Expected time:     about {duration(seconds)}, under the key's rate limit"
             )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._doubts(SPREADSHEET_WORDS)])
+
+    @property
+    def waiting(self) -> str:
+        """What rows that were not selected do."""
+        return f"wait for a run without {self.selected_by}"
+
+    def dry_run_message(self, jobs: str) -> str:
+        """What a dry run comes to, in two sentences.
+
+        Args:
+            jobs: The jobs to create, counted: `24 ads`.
+        """
+        cost = f", for up to {self.new_usd:,.2f} USD" if self.creates else ""
+        return f"Dry run: {jobs} would be created{cost}. Nothing was created."
+
+    def standing(self) -> list[str]:
+        """What of the campaign this run has nothing to create for; a sentence each."""
+        facts = []
+        if self.completed:
+            facts.append(f"{self.completed:,} of {self.rows:,} are completed already.")
+        if self.following:
+            facts.append(f"{self.following:,} of an earlier run are still rendering.")
+        if self.postponed:
+            facts.append(f"{self.postponed:,} more {self.waiting}.")
+        return facts
+
+    def remarks(self, words: Words = SPREADSHEET_WORDS) -> list[str]:
+        """What somebody may not have meant, and how the spreadsheet was read; a sentence each.
+
+        Args:
+            words: What people call rows.
+        """
+        remarks = self._doubts(words)
+        if self.hidden_rows:
+            are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
+            remarks.append(f"{are} hidden in the spreadsheet, and read like the others.")
+        return [*remarks, *self.notes]
+
+    def _doubts(self, words: Words) -> list[str]:
+        """What somebody may not have meant; a sentence each."""
+        equal, without = self.equal_rows, self.without_prompt
+        remarks = []
+        if equal:
+            ask = _counted(equal, words) + (" asks" if len(equal) == 1 else " ask")
+            which = _named(equal, words)
+            remarks.append(f"{ask} for the same ad as an earlier one: {which}.")
+        if without:
+            have = _counted(without, words) + (" has" if len(without) == 1 else " have")
+            remarks.append(f"{have} no prompt: {_named(without, words)}.")
+        return remarks
+
+
+def counted_ads(count: int) -> str:
+    """So many ads."""
+    return "1 ad" if count == 1 else f"{count:,} ads"
+
+
+def is_to_create(row: CampaignRow[Any], state: JobState) -> bool:
+    """Whether a run would create a job for a row."""
+    return row.may_create and not (state.is_completed or state.is_processing)
+
+
+def _equal_rows(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows of which an ad is to be created that an earlier row asks for, too."""
+    seen: set[str] = set()
+    equal: dict[int, None] = {}
+    for _, row, state in table.current_rows:
+        if not isinstance(row.request, ImageAdRequest):
+            continue
+        content = row.request.model_dump_json()
+        if content in seen and is_to_create(row, state):
+            equal[row.number] = None
+        seen.add(content)
+    return tuple(equal)
+
+
+def _without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows of which an ad is to be created without a prompt."""
+    return tuple(
+        dict.fromkeys(
+            row.number
+            for _, row, state in table.current_rows
+            if isinstance(row.request, ImageAdRequest)
+            and not row.request.prompt
+            and is_to_create(row, state)
+        )
+    )
+
+
+def _counted(numbers: Sequence[int], words: Words) -> str:
+    return f"{len(numbers):,} {words.row if len(numbers) == 1 else words.rows}"
+
+
+def _named(numbers: Sequence[int], words: Words) -> str:
+    row = words.row if len(numbers) == 1 else words.rows
+    return f"{row} {shortened(words.which(numbers), _LONGEST_RANGES)}"
 
 
 def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:

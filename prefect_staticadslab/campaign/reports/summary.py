@@ -22,8 +22,8 @@ class Summary:
     """How a run ended.
 
     Attributes:
-        rows: All rows.
-        counts: How many rows have each status.
+        rows: All rows that the run was for.
+        counts: How many of them have each status.
         already_completed: Rows that earlier runs had completed.
         spent_before_usd: What the table's ads had cost before this run, in USD.
         replayed: Creates that the API answered from an earlier run.
@@ -40,6 +40,9 @@ class Summary:
         failures: What failed rows, the most frequent cause first.
         adoption: What became of rows that an interrupted run may have sent long ago.
         is_cost_known: Whether anybody knows what such jobs cost.
+        selected_by: The options that selected the rows; "" if all of them were.
+        postponed: Rows that were not selected and are still to be created.
+        postponed_rendering: Rows that were not selected and that an earlier run has created.
     """
 
     rows: int
@@ -60,6 +63,9 @@ class Summary:
     failures: tuple[Cause, ...] = ()
     adoption: Adoption = field(default_factory=Adoption)
     is_cost_known: bool = True
+    selected_by: str = ""
+    postponed: int = 0
+    postponed_rendering: int = 0
 
     @property
     def completed(self) -> int:
@@ -67,12 +73,12 @@ class Summary:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every row is completed."""
+        """Whether every row that the run was for is completed."""
         return self.completed == self.rows
 
     @property
     def is_created(self) -> bool:
-        """Whether every row has an ad that is completed or will be."""
+        """Whether every row that the run was for has an ad that is completed or will be."""
         return self.completed + self.counts[RowStatus.PROCESSING] == self.rows
 
     def headline(self) -> str:
@@ -85,9 +91,14 @@ class Summary:
             for status, count in self.counts.items()
             if count and status is not RowStatus.COMPLETED
         )
+        rows = "selected rows" if self.selected_by else "rows"
+        later = ""
+        if self.postponed:
+            wait = "waits" if self.postponed == 1 else "wait"
+            later = f"; {self.postponed} more {wait} for a run without {self.selected_by}"
         return (
-            f"{self.completed} of {self.rows} rows completed"
-            f"{f' ({others})' if others else ''}{cost}, {self.seconds:.1f} s"
+            f"{self.completed} of {self.rows} {rows} completed"
+            f"{f' ({others})' if others else ''}{cost}, {self.seconds:.1f} s{later}"
         )
 
     def notes(self) -> list[str]:
@@ -108,7 +119,7 @@ class Summary:
                 f"The run was interrupted. {_rows(self.unsent)} left, which will cost up to "
                 f"{self.unsent_usd:.2f} USD; the next run goes on."
             )
-        if rendering := self.counts[RowStatus.PROCESSING]:
+        if rendering := self.counts[RowStatus.PROCESSING] + self.postponed_rendering:
             notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
@@ -166,5 +177,8 @@ def summarize(
         pictures=pictures or None,
         pictures_missing=pictures_missing,
         stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
-        failures=causes(table.current_rows),
+        failures=causes(line for line in table.current_rows if line[1].may_create),
+        selected_by=table.selected_by,
+        postponed=totals.postponed,
+        postponed_rendering=totals.postponed_rendering,
     )

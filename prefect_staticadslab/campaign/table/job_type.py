@@ -45,6 +45,7 @@ class CampaignRow(Generic[Q_co]):
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
         parts: What its prompt was filled in from: texts, and between them cells; () if from none
             that another program could have written differently.
+        postponed: Whether it was not selected, so that it waits for a later run.
     """
 
     number: int
@@ -52,6 +53,12 @@ class CampaignRow(Generic[Q_co]):
     identity: str
     removed: bool = False
     parts: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    postponed: bool = False
+
+    @property
+    def may_create(self) -> bool:
+        """Whether this run may create a job for it."""
+        return not (self.removed or self.postponed)
 
 
 class ReadRows(Protocol[Q]):

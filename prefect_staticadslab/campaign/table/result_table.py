@@ -64,9 +64,9 @@ class JobTable(Generic[Q]):
             and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
         resumed: Whether an earlier run's table was found.
-        notes: What was chosen in reading the input.
-        hidden_rows: How many of the input's rows a spreadsheet program hides.
         earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
+        selected_by: The options that selected some of the rows for this run; "" for all rows.
+        notes, hidden_rows: How the spreadsheet was read; see `Spreadsheet`.
     """
 
     job_type: JobType[Q]
@@ -76,9 +76,10 @@ class JobTable(Generic[Q]):
     rows: list[CampaignRow[Q]]
     states: list[JobState]
     resumed: bool = False
+    earlier_ads: EarlierAds | None = None
+    selected_by: str = ""
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
-    earlier_ads: EarlierAds | None = None
 
     def __post_init__(self) -> None:
         self.header = header_of((), self.frame, list(self.job_type.columns))

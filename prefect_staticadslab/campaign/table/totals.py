@@ -16,10 +16,12 @@ class Totals:
     """All counts of a table, made in one go.
 
     Attributes:
-        counts: How many rows of the spreadsheet have each status.
+        counts: How many rows of the spreadsheet that were selected have each status.
         removed: How many rows are no longer in the spreadsheet.
+        postponed: How many rows that were not selected are still to be created.
+        postponed_rendering: How many rows that were not selected an earlier run has created.
         cost_usd: What all jobs of the table have cost so far, removed rows included, in USD.
-        unsent_usd: What the rows of the spreadsheet will cost that are still to be sent, in USD.
+        unsent_usd: What the selected rows will cost that are still to be sent, in USD.
 
     Example:
         ```python
@@ -34,25 +36,33 @@ class Totals:
     removed: int
     cost_usd: Decimal
     unsent_usd: Decimal
+    postponed: int = 0
+    postponed_rendering: int = 0
 
     @classmethod
     def of(cls, rows: Sequence[CampaignRow[Any]], states: Sequence[JobState]) -> Totals:
         """The totals of rows and what is known about each, in the same order."""
         counts = dict.fromkeys(RowStatus, 0)
-        removed, cost, unsent = 0, Decimal(0), Decimal(0)
+        removed = postponed = postponed_rendering = 0
+        cost, unsent = Decimal(0), Decimal(0)
         for row, state in zip(rows, states, strict=True):
             cost += state.cost_usd or 0
             if row.removed:
                 removed += 1
                 continue
+            if row.postponed:
+                rendering = state.status is RowStatus.PROCESSING
+                postponed_rendering += rendering
+                postponed += not (rendering or state.is_completed)
+                continue
             counts[state.status] += 1
             if state.is_unsent:
                 unsent += row.request.price_usd
-        return cls(counts, removed, cost, unsent)
+        return cls(counts, removed, cost, unsent, postponed, postponed_rendering)
 
     @property
     def rows(self) -> int:
-        """All rows of the spreadsheet."""
+        """All rows of the spreadsheet that were selected."""
         return sum(self.counts.values())
 
     @property

@@ -45,6 +45,7 @@ def summary_markdown(summary: Summary) -> str:
     """The summary as Markdown: the facts, what else there is to say, and failures by cause."""
     facts = [
         ("Rows", str(summary.rows)),
+        ("Not selected", str(summary.postponed)),
         *((str(status).capitalize(), str(count)) for status, count in summary.counts.items()),
         ("Cost", f"{summary.cost_usd:.2f} USD" if summary.is_cost_known else ""),
         ("Time", f"{summary.seconds:.1f} s"),

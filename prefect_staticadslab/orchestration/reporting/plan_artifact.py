@@ -1,0 +1,114 @@
+"""What a dry run leaves in Prefect: the ads as they would be, and what they would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
+from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
+from prefect_staticadslab.orchestration.reporting.artifacts import (
+    ARTIFACT_SECONDS,
+    _try_to_keep,
+    artifact_key,
+)
+from prefect_staticadslab.orchestration.reporting.contents import (
+    TABLE_ROWS,
+    _cell,
+    _picture,
+    _url,
+    without_markup,
+)
+
+LISTED_SHARES: Final = 20
+"""Brands or templates whose costs are told."""
+
+
+async def keep_plan(
+    campaign: Campaign,
+    plan: Plan,
+    ads: Sequence[PlannedAd],
+    preview: str = "",
+    words: Words = SPREADSHEET_WORDS,
+) -> bool:
+    """Keeps a dry run's plan as an artifact, or logs why that is not possible.
+
+    Its key is the same for all dry runs of a campaign.
+
+    Args:
+        campaign: The campaign.
+        plan: What there is to do.
+        ads: The ads that would be created.
+        preview: Where the page is that shows all of them, if there is one.
+        words: What people call rows.
+
+    Returns:
+        Whether it is kept.
+    """
+    cost = f" for up to {plan.new_usd:,.2f} USD" if ads else ""
+    # The cards of the UI show the first fifty characters.
+    description = f"{counted_ads(len(ads))} to create{cost}: {campaign.title}"
+    creating = acreate_markdown_artifact(
+        key=artifact_key(campaign, "plan"),
+        markdown=plan_markdown(plan, ads, preview, words),
+        description=without_markup(description),
+    )
+    return await _try_to_keep(creating, ARTIFACT_SECONDS)
+
+
+def plan_markdown(
+    plan: Plan,
+    ads: Sequence[PlannedAd],
+    preview: str = "",
+    words: Words = SPREADSHEET_WORDS,
+) -> str:
+    """A dry run's plan as Markdown: the facts, the costs, and the first ads."""
+    lines = [plan.dry_run_message(counted_ads(len(ads))), ""]
+    facts = [plan.expansion] if plan.expansion else []
+    facts += [*plan.standing(), *plan.remarks(words)]
+    facts += [f"All of them are shown in {preview}"] if preview else []
+    lines += [f"- {_cell(fact)}" for fact in facts]
+    if not ads:
+        return "\n".join(lines)
+    lines += _costs("Brand", shares(ads, [ad.brand for ad in ads]))
+    lines += _costs("Design template", shares(ads, [ad.template_name for ad in ads]))
+    lines += [
+        "",
+        f"| | {words.row.capitalize()} | Of | Audience | Prompt | Template | USD |",
+        "|---|---:|---|---|---|---|---:|",
+    ]
+    lines += [_line(ad, words) for ad in ads[:TABLE_ROWS]]
+    if len(ads) > TABLE_ROWS:
+        lines += ["", f"The first {TABLE_ROWS} of {len(ads):,} ads."]
+    return "\n".join(lines)
+
+
+def _line(ad: PlannedAd, words: Words) -> str:
+    url = _url(ad.template_picture)
+    cells = (
+        _picture(url) if url else " ",
+        words.which([ad.row]),
+        f"{_cell(ad.brand)} · {_cell(ad.product_name)}",
+        _cell(ad.audience),
+        _cell(ad.prompt) or "*no prompt*",
+        _cell(ad.template_name),
+        f"{ad.price_usd:.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _costs(name: str, found: Sequence[Share]) -> list[str]:
+    """A table of what ads cost by what they have in common."""
+    lines = ["", f"| {name} | Ads | Up to USD |", "|---|---:|---:|"]
+    listed, rest = found[:LISTED_SHARES], found[LISTED_SHARES:]
+    lines += [f"| {_cell(share.name)} | {share.ads:,} | {share.usd:,.2f} |" for share in listed]
+    if rest:
+        usd = sum((share.usd for share in rest), Decimal(0))
+        ads = sum(share.ads for share in rest)
+        lines.append(f"| and {len(rest):,} more | {ads:,} | {usd:,.2f} |")
+    return lines
