@@ -13,7 +13,8 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
-from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx, read_xlsx
+from prefect_staticadslab.campaign.files.formats.xlsx import read_xlsx
+from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
     is_web_page,
     table_address,
