@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
@@ -81,6 +82,7 @@ async def campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    pictures_in_table: bool = False,
     preflight: bool = True,
     time_zone: str = "UTC",
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
@@ -107,6 +109,9 @@ async def campaign(
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
+        pictures_in_table: Put a small picture into each row of an .xlsx, and download the pictures
+            for that: beside the table, if nothing else is said. Pictures that are downloaded
+            anyway are in an .xlsx without this.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together. Otherwise do not look up the ids first.
         time_zone: Whose clocks say what the {date} is, such as Europe/Berlin.
@@ -137,6 +142,7 @@ async def campaign(
         timeout_seconds=timeout_seconds,
         download_images=download_images,
         images_zip=images_zip,
+        pictures_in_table=pictures_in_table,
         preflight=preflight,
         time_zone=time_zone,
     )
@@ -158,6 +164,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
     brief = Brief.open(given.spreadsheet, sheet=given.sheet)
     check_output(brief, given.output)
+    if given.pictures_in_table:
+        check_table_for_pictures(given.output)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
         credentials = [StaticAdsLabCredentials.from_environment()]

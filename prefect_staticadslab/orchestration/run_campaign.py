@@ -30,7 +30,11 @@ from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.pictures.pictures import (
+    check_places,
+    check_table_for_pictures,
+    folder_for,
+)
 from prefect_staticadslab.campaign.reports.plan import started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.table.limits import limit_of
@@ -106,6 +110,7 @@ async def run_campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    pictures_in_table: bool = False,
     preflight: bool = True,
     time_zone: str | None = None,
     words: Words = SPREADSHEET_WORDS,
@@ -124,8 +129,8 @@ async def run_campaign(
         name: What the idempotency keys are made of, if not the output.
         max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
             more than this. By default there is no limit; 0 is that nothing may be spent.
-        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight: See
-            `flows/campaign.py`.
+        sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip,
+            pictures_in_table, preflight: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -171,6 +176,8 @@ async def run_campaign(
             output, name, download_images, images_zip = (
                 fill_in(pattern, moment) for pattern in (output, name, download_images, images_zip)
             )
+        if pictures_in_table:
+            check_table_for_pictures(output)
         brief = _read_brief(source, sheet)
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
@@ -195,7 +202,9 @@ async def run_campaign(
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
             return CampaignResult(Completed(message=NOTHING_CREATED))
-        folder = folder_for(output, download_images, images_zip)
+        folder = folder_for(
+            output, download_images, images_zip, pictures_in_table=pictures_in_table
+        )
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
     except CampaignError as error:

@@ -27,7 +27,7 @@ from prefect_staticadslab.campaign.files.formats.xlsx import (
     sheet_names,
     workbook_creator,
 )
-from prefect_staticadslab.campaign.files.formats.xlsx_writer import EXCEL_CELL
+from prefect_staticadslab.campaign.files.formats.xlsx_values import EXCEL_CELL
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written, inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.names.brief import Brief

@@ -20,6 +20,7 @@ from prefect_staticadslab.campaign.files.formats.workbook_bounds import (
     check_archive,
     sheet_extent,
 )
+from prefect_staticadslab.campaign.files.formats.xlsx_text import as_read
 
 
 def read_xlsx(content: bytes, sheet: str | None, *, may_be_empty: bool = False) -> Spreadsheet:
@@ -99,7 +100,7 @@ def _records(worksheet: Any, extent: SheetExtent) -> list[list[Any]]:
     if not extent.rows:
         return []
     lines = worksheet.iter_rows(max_row=extent.rows, max_col=extent.columns, values_only=True)
-    return [list(line) for line in lines]
+    return [[as_read(v) if isinstance(v, str) else v for v in line] for line in lines]
 
 
 def workbook_creator(content: bytes) -> str | None:
