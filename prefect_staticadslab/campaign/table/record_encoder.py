@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.files.formats.workbook_bounds import check_ar
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
-from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ class RecordEncoder:
             widths=dict(self._dialect.column_widths),
             status_column="status",
             link_columns=frozenset(name for name in self._columns if name.endswith("_url")),
+            folded_columns=frozenset(KEY_COLUMNS),
         )
         pictures = [self.picture_of(state) for state in states] if self.picture_of else []
         if any(pictures):

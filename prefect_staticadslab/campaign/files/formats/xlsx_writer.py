@@ -69,6 +69,7 @@ class SheetLook:
         frozen_columns: How many columns at the left stay in view; the header always does.
         status_column: The column that is coloured by its words; "" for none.
         link_columns: The columns whose web addresses are links before all others.
+        folded_columns: The columns that are folded away behind a button, for nobody reads them.
         pictures: A picture for each row, or None for a row that has none; () for a sheet that has
             no column of pictures.
         picture_column: How that column is headed. It is the first one, and its cells are blank:
@@ -79,6 +80,7 @@ class SheetLook:
     frozen_columns: int = 1
     status_column: str = ""
     link_columns: frozenset[str] = frozenset()
+    folded_columns: frozenset[str] = frozenset()
     pictures: Sequence[CellPicture | None] = ()
     picture_column: str = "picture"
 
@@ -140,7 +142,9 @@ class _Sheet:
         self._look = look
         self._first_column = 1 if look.pictures else 0
         self._layout: dict[str, Any] = (
-            {"valign": "vcenter", "text_wrap": True} if look.pictures else {}
+            {"valign": "vcenter", "text_wrap": True, "bottom": 4, "bottom_color": "#BFBFBF"}
+            if look.pictures
+            else {}
         )
         self._book = book
         self._number_formats: set[str] = set()
@@ -176,14 +180,23 @@ class _Sheet:
             if width is None:
                 texts = (cell_text(line[place]) for line in first_rows)
                 width = sensible_width(name, texts)
-            self._sheet.set_column(place + self._first_column, place + self._first_column, width)
+            column = place + self._first_column
+            options = {"level": 1, "hidden": True} if name in self._look.folded_columns else {}
+            self._sheet.set_column(column, column, width, None, options)
 
     def _set_view(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
+        from xlsxwriter.utility import xl_range  # type: ignore[import-untyped]
+
         self._sheet.freeze_panes(1, self._look.frozen_columns)
         if not names or frame.empty:
             return
         rows, columns = len(frame), len(names) + self._first_column
         self._sheet.autofilter(0, 0, rows, columns - 1)
+        self._sheet.set_landscape()
+        self._sheet.repeat_rows(0)
+        # An id of digits is a text for good, and no mistake to be marked.
+        every_cell = xl_range(0, 0, rows, columns - 1)
+        self._sheet.ignore_errors({"number_stored_as_text": every_cell})
         if self._look.status_column in names:
             place = names.index(self._look.status_column) + self._first_column
             colour_by_status(self._book, self._sheet, (1, place, rows, place))
