@@ -63,6 +63,7 @@ METAVARS: Final[Mapping[str, str]] = {
     "results": "PATTERN",
     "seconds": "S",
     "sheet": "NAME",
+    "starter": "FILE",
     "usd": "X",
 }
 """What help texts call a value, by the parameter's name or its last word. Others are called by

@@ -57,7 +57,7 @@ _DATE_LETTERS: Final = frozenset("ymdhs")
 _MARGIN: Final = 4
 _ROW_PIXELS: Final = LONGEST_SIDE + 2 * _MARGIN
 _LINK: Final = {"font_color": "#0563C1", "underline": 1}
-_HEADER: Final = {"bold": True, "bg_color": "#E8EDF3", "bottom": 1, "valign": "vcenter"}
+HEADER: Final = {"bold": True, "bg_color": "#E8EDF3", "bottom": 1, "valign": "vcenter"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class _Sheet:
     def write(self, frame: pd.DataFrame) -> None:
         names = [str(name) for name in frame.columns]
         self._set_columns(frame, names)
-        header = self._book.add_format(_HEADER)
+        header = self._book.add_format(HEADER)
         for place, name in enumerate(names, self._first_column):
             self._sheet.write_string(0, place, cell_string(name), header)
         if self._look.pictures:
