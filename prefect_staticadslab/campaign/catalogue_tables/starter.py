@@ -85,7 +85,10 @@ class Starter:
     def examples(self) -> list[tuple[str, ...]]:
         """Two rows that make one ad each: template, brand, product, variant, audience, prompt."""
         usable = [product for product in self.products if product.audiences]
-        first, second = usable[0], usable[1 % len(usable)]
+        first = next((product for product in usable if product.variants), usable[0])
+        others = [product for product in usable if product is not first]
+        second = next((product for product in others if product.brand != first.brand), None)
+        second = second or (others or usable)[0]
         templates = (self.templates[0].label, self.templates[1 % len(self.templates)].label)
         return [
             _example(templates[0], first, first.audiences[0], _PROMPTS[0]),
@@ -98,9 +101,14 @@ _PROMPTS: Final = (
     "Close up, warm colours, a short headline that names the {product}",
 )
 
+_PLAIN_PROMPT: Final = "Bright morning light, lots of space around the product"
+
 
 def _example(template: str, product: ProductChoices, audience: str, prompt: str) -> tuple[str, ...]:
     variant = product.variants[0] if product.variants else ""
+    # What is called by its id may have no name that could be filled in.
+    if product.label.startswith(PRODUCT.prefix) or audience.startswith(AUDIENCE.prefix):
+        prompt = _PLAIN_PROMPT
     return template, product.brand, product.label, variant, audience, prompt
 
 

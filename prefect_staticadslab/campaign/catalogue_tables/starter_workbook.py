@@ -30,7 +30,7 @@ TEMPLATES: Final = "Templates"
 LISTS: Final = "Lists"
 
 COLUMNS: Final[Mapping[str, float]] = {
-    "design_template": 44.0,
+    "design_template": 52.0,
     "brand": 24.0,
     "product": 28.0,
     "product_variant": 20.0,
@@ -53,7 +53,7 @@ _FIRST: Final = 3
 
 _TEMPLATE_COLUMNS: Final[Mapping[str, float]] = {
     "Picture": 0.0,
-    "Write this into design_template": 48.0,
+    "Write this into design_template": 52.0,
     "Or its id": 24.0,
     "Format": 18.0,
     "Aspect ratio": 14.0,
@@ -157,6 +157,8 @@ def _write_campaign(book: Any, sheet: Any, starter: Starter) -> None:
                 kept = prompt if place == len(COLUMNS) - 1 else text
                 sheet.write_string(row, place, cell_string(cell), kept)
     sheet.freeze_panes(1, 0)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     hints = {
         "brand": "Choose a brand first of all.",
         "product": "The products of the brand in this row.",
@@ -263,7 +265,7 @@ def _parts(counts: Sequence[int]) -> list[tuple[int, int]]:
 def _write_read_me(book: Any, sheet: Any, name: str, day: str) -> None:
     title = book.add_format({"bold": True, "font_size": 14, "valign": "top"})
     text = book.add_format({"text_wrap": True, "valign": "top"})
-    number = book.add_format({"bold": True, "valign": "top", "align": "right"})
+    number = book.add_format({"bold": True, "valign": "top", "align": "center"})
     sheet.set_column(0, 0, 5)
     sheet.set_column(1, 1, 100)
     sheet.hide_gridlines(2)
