@@ -25,6 +25,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
@@ -92,6 +93,7 @@ async def campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    pictures_in_table: bool = False,
     preflight: bool = True,
     again: bool = False,
     time_zone: str = "UTC",
@@ -124,6 +126,9 @@ async def campaign(
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
+        pictures_in_table: Put a small picture into each row of an .xlsx, and download the pictures
+            for that: beside the table, if nothing else is said. Pictures that are downloaded
+            anyway are in an .xlsx without this.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together. Otherwise do not look up the ids first.
         again: If the spreadsheet is a result table, make its ads once more. Otherwise those that
@@ -163,6 +168,7 @@ async def campaign(
         timeout_seconds=timeout_seconds,
         download_images=download_images,
         images_zip=images_zip,
+        pictures_in_table=pictures_in_table,
         preflight=preflight,
         again=again,
         time_zone=time_zone,
@@ -191,6 +197,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     selection.check(brief.spreadsheet.row_numbers)
     check_output(brief, given.output)
     check_preview(given.preview, given.output)
+    if given.pictures_in_table:
+        check_table_for_pictures(given.output)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
         credentials = [StaticAdsLabCredentials.from_environment()]

@@ -2,6 +2,7 @@
 
 python flows/catalog.py catalogue.xlsx --simulate
 python flows/catalog.py catalogue.xlsx --create examples/catalogue.csv --simulate
+python flows/catalog.py --starter campaign.xlsx --simulate
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     Additions,
     Outcome,
@@ -25,6 +30,8 @@ from prefect_staticadslab.campaign.catalogue_tables.creation import (
     types_to_read,
 )
 from prefect_staticadslab.campaign.catalogue_tables.report import (
+    COLUMNS,
+    CatalogueContent,
     check_report,
     plural,
     read_catalogue,
@@ -32,6 +39,16 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
     write_report,
 )
 from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow, read_resource_rows
+from prefect_staticadslab.campaign.catalogue_tables.starter import (
+    STARTER_KINDS,
+    StarterError,
+    starter_of,
+)
+from prefect_staticadslab.campaign.catalogue_tables.starter_previews import read_previews
+from prefect_staticadslab.campaign.catalogue_tables.starter_workbook import (
+    check_starter,
+    write_starter,
+)
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import say
@@ -45,31 +62,41 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.run_names import named_by
+from prefect_staticadslab.orchestration.run_names import run_name as named
 
 NOTHING_CREATED = "Dry run: nothing was created."
+
+
+def run_name() -> str:
+    """What a run is called: by what it writes."""
+    given = flow_run.parameters
+    return named("catalog", str(given.get("output") or given.get("starter", "")))
 
 
 @flow(
     name="catalog",
     description="Writes the catalogue into tables, and adds to it what a table wants.",
-    flow_run_name=named_by("catalog", "output"),
+    flow_run_name=run_name,
 )
 async def catalog(
     output: str,
     credentials: StaticAdsLabCredentials,
     create: str = "",
     dry_run: bool = False,
+    starter: str = "",
 ) -> State[None]:
     """Writes all brands, products, variants, audiences, design templates and images into tables.
 
     Args:
         output: An .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. Only
-            an earlier catalogue is overwritten.
+            an earlier catalogue is overwritten. It may be empty if there is a starter.
         credentials: The API key to use.
         create: A table of what to add first, if it is not there yet: a .csv or .tsv with a column
             `kind`, or an .xlsx with a sheet for each kind; a path or a URL. None if empty.
         dry_run: Only check the table, and say what would be added.
+        starter: An .xlsx to write, to start a campaign from: drop-downs with the account's own
+            brands, products, variants, audiences and templates, and two example rows. None if
+            empty. One that is there is left alone.
 
     Returns:
         Completed, or Failed if something could not be added.
@@ -79,8 +106,7 @@ async def catalog(
     lines: list[str] = []
     outcome = Outcome()
     try:
-        check_report(output)
-        wanted = read_resource_rows(create) if create else []
+        wanted = _check(output, create, starter)
         async with credentials.get_client() as client:
             if create:
                 additions = await plan(client, wanted)
@@ -91,10 +117,12 @@ async def catalog(
                 logger.info(additions.describe())
                 outcome = await create_additions(client, additions)
                 lines += said_of(additions, outcome)
-            account = await check_key(client, scopes=())
-            content = await read_catalogue(client, account)
-        frames = tables(content)
-        write_report(output, frames)
+            content = await read(client, output, starter)
+        if starter:
+            lines += await write_campaign_to_start_from(content, starter, credentials.base_url)
+        frames = tables(content) if output else {}
+        if output:
+            write_report(output, frames)
     except (CampaignError, StaticAdsLabError) as error:
         if outcome.created:
             lines.append(f"The catalogue was not written: {error}")
@@ -103,14 +131,45 @@ async def catalog(
             started.ended = await refused_state(error)
         return started.ended
     lines += [f"{name.replace('_', ' ') + ':':18} {len(frame)}" for name, frame in frames.items()]
-    if content.unreadable:
+    if output and content.unreadable:
         left_out = ", ".join(plural(kind).replace("_", " ") for kind in content.unreadable)
         lines.append(f"Left out, as the key has no scope to read them: {left_out}")
         logger.warning(lines[-1])
-    lines.append(f"{'Catalogue:':18} {output}")
+    places = (("Catalogue:", output), ("To start from:", starter))
+    lines += [f"{name:18} {place}" for name, place in places if place]
     made = Failed if outcome.failed else Completed
     started.ended = await final_state(made(message="\n".join(lines)))
     return started.ended
+
+
+def _check(output: str, create: str, starter: str) -> list[ResourceRow]:
+    """Raises if something cannot be written; returns what is to be added."""
+    if not output and not starter:
+        raise StarterError("Name a file or folder for the catalogue, or a file to start from.")
+    if output:
+        check_report(output)
+    if starter:
+        check_starter(starter)
+    return read_resource_rows(create) if create else []
+
+
+async def read(client: StaticAdsLabClient, output: str, starter: str) -> CatalogueContent:
+    """Reads of the catalogue what is to be written."""
+    needed = sorted({kind.scope for kind in STARTER_KINDS}) if starter else ()
+    account = await check_key(client, scopes=needed)
+    return await read_catalogue(client, account, tuple(COLUMNS) if output else STARTER_KINDS)
+
+
+async def write_campaign_to_start_from(
+    content: CatalogueContent, place: str, base_url: str
+) -> Sequence[str]:
+    """Writes a spreadsheet to start from. Returns what there is to say of it."""
+    starter = starter_of(content)
+    templates = [choice.template for choice in starter.templates]
+    previews = await read_previews(templates, WebGate.of(base_url))
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    await asyncio.to_thread(write_starter, place, starter, previews, day=day)
+    return [f"Too many for the drop-downs, and left out: {what}" for what in starter.left_out]
 
 
 async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additions:
@@ -140,6 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.dry_run and not given.create:
         parser.error("--dry-run goes with --create")
+    if not given.output and not given.starter:
+        parser.error("name an output, or --starter FILE")
     return run_command(
         lambda stack: _run(given, stack),
         interrupted="Interrupted. The same command finds what was created, and goes on.",
@@ -149,8 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    check_report(given.output)
-    wanted = read_resource_rows(given.create) if given.create else []
+    wanted = _check(given.output, given.create, given.starter)
     credentials = given_credentials(given, stack)
     if given.dry_run:
         say(asyncio.run(_described(credentials, wanted)))
@@ -178,7 +238,15 @@ def _parser() -> argparse.ArgumentParser:
         "2 refused before anything was created; 130 interrupted.",
     )
     add_key_options(parser)
-    add_flow_options(parser, catalog)
+    parser.add_argument(
+        "output",
+        nargs="?",
+        default="",
+        metavar="OUTPUT",
+        help="an .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. "
+        "It may be left out with --starter",
+    )
+    add_flow_options(parser, catalog, without=["output"])
     return parser
 
 

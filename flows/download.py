@@ -25,7 +25,7 @@ from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
 from prefect_staticadslab.orchestration.run_names import named_by
 
@@ -71,6 +71,7 @@ async def download_images(
         except CampaignError as error:
             get_run_logger().error("The table could not be saved: %s", error)
             lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
+    await keep_pictures_in_table(opened, folder)
     contact_sheet = keep_contact_sheet(opened, storage.name(table), folder)
     saved = not lines
     lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]

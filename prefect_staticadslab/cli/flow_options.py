@@ -68,6 +68,7 @@ METAVARS: Final[Mapping[str, str]] = {
     "rows": "2-10,15",
     "seconds": "S",
     "sheet": "NAME",
+    "starter": "FILE",
     "usd": "X",
 }
 """What help texts call a value, by the parameter's name or its last word. Others are called by

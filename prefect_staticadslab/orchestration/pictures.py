@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Any
 
@@ -13,7 +14,7 @@ from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
-from prefect_staticadslab.campaign.pictures.pictures import download_pictures
+from prefect_staticadslab.campaign.pictures.pictures import download_pictures, show_pictures
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
@@ -65,6 +66,21 @@ async def keep_pictures(
         pictures = Pictures(folder, len(rows), missing=tuple(rows), stopped_by=str(error))
     logger.info("\n".join([pictures.line(), *pictures.notes()]))
     return pictures
+
+
+async def keep_pictures_in_table(table: JobTable[Any], folder: str) -> None:
+    """Puts downloaded pictures into the rows of a table, or logs why that was not possible.
+
+    Args:
+        table: A table that was saved; only an .xlsx has pictures.
+        folder: Where this run has downloaded pictures to; "" if it has not.
+    """
+    logger = get_run_logger()
+    try:
+        if shown := await asyncio.to_thread(show_pictures, table, folder):
+            logger.info("%d pictures are in the table's rows", shown)
+    except CampaignError as error:
+        logger.warning("The table has no pictures in its rows: %s", error)
 
 
 def _fresh_url_from(client: StaticAdsLabClient) -> FreshUrl:

@@ -30,7 +30,11 @@ from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.pictures.pictures import (
+    check_places,
+    check_table_for_pictures,
+    folder_for,
+)
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
@@ -111,6 +115,7 @@ async def run_campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    pictures_in_table: bool = False,
     preflight: bool = True,
     again: bool = False,
     time_zone: str | None = None,
@@ -134,7 +139,8 @@ async def run_campaign(
         max_spend_usd: Nothing is created if the whole campaign, earlier runs included, could cost
             more than this. By default there is no limit; 0 is that nothing may be spent.
         sheet, encoding, visible_rows, dry_run, attempts, wait, timeout_seconds, download_images,
-            images_zip, preflight, again, rows, first, preview: See `flows/campaign.py`.
+            images_zip, pictures_in_table, preflight, again, rows, first, preview: See
+            `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -182,6 +188,8 @@ async def run_campaign(
                 for pattern in (output, name, download_images, images_zip, preview)
             )
         check_preview(preview, output)
+        if pictures_in_table:
+            check_table_for_pictures(output)
         brief = _read_brief(source, ReadOptions(sheet, encoding, visible_rows))
         credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
         async with clients_of(credentials_by_hash) as clients:
@@ -216,7 +224,9 @@ async def run_campaign(
             await keep_plan(campaign, plan, ads, preview, words)
             message = plan.dry_run_message(counted_ads(len(ads)))
             return CampaignResult(Completed(message=message))
-        folder = folder_for(output, download_images, images_zip)
+        folder = folder_for(
+            output, download_images, images_zip, pictures_in_table=pictures_in_table
+        )
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
     except CampaignError as error:

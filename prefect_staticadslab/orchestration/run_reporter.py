@@ -28,6 +28,7 @@ from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
 from prefect_staticadslab.orchestration.log_lines import log_unsaved
+from prefect_staticadslab.orchestration.pictures import keep_pictures_in_table
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
     keep_artifacts,
@@ -131,6 +132,7 @@ class RunReporter:
             notes: What else there is to say.
             is_created_enough: Whether the run was not to wait for its jobs.
         """
+        await keep_pictures_in_table(self.batch.table, pictures.folder)
         summary = self._summary(results, pictures)
         in_prefect = await keep_artifacts(self.batch, summary) and not summary.output
         await keep_asset(self.batch, summary, self.source)

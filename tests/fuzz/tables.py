@@ -22,14 +22,12 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
+from prefect_staticadslab.campaign.files.formats.workbooks.creator import workbook_creator
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     read_workbook,
     sheet_names,
 )
-from prefect_staticadslab.campaign.files.formats.xlsx import (
-    EXCEL_CELL,
-    workbook_creator,
-)
+from prefect_staticadslab.campaign.files.formats.xlsx_values import EXCEL_CELL
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written, inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.names.brief import Brief

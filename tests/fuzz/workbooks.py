@@ -70,7 +70,7 @@ def _every_kind_of_cell() -> bytes:
 def _of_strings() -> bytes:
     import pandas as pd
 
-    from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx
+    from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_xlsx
 
     lines = [[f"{text}{number}" for text in TEXTS[:9]] for number in range(3)]
     return encode_xlsx(pd.DataFrame(lines, columns=[*"abcdefghi"], dtype=object))

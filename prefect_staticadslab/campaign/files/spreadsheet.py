@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     NeededColumns,
     read_workbook,
 )
-from prefect_staticadslab.campaign.files.formats.xlsx import encode_xlsx
+from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_xlsx
 from prefect_staticadslab.campaign.files.google_sheets import (
     is_web_page,
     table_address,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from prefect_staticadslab.api.web.downloads import picture_ending
+from prefect_staticadslab.campaign.files.formats.cell_pictures import on_white
 from prefect_staticadslab.campaign.files.images import UnsafePictureError, open_picture
 
 THUMBNAIL_PIXELS: Final = 480
@@ -72,22 +73,10 @@ def check_and_shrink(path: Path, thumbnail: Path) -> str:
             picture.load()
             # Of what is whole this makes a small one before it changes the colours of it.
             picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
-            small = _on_white(picture)
+            small = on_white(picture)
     except UnsafePictureError as error:
         raise BrokenPictureError(f"it {error}") from None
     except Exception as error:  # a broken file can break a decoder anywhere
         raise BrokenPictureError(f"it cannot be decoded: {error}") from None
     small.save(thumbnail, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
     return ending
-
-
-def _on_white(picture: Any) -> Any:
-    """A picture as JPEG can hold it: without transparency, in RGB."""
-    from PIL import Image
-
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
-    ground = Image.new("RGBA", layer.size, "white")
-    ground.alpha_composite(layer)
-    return ground.convert("RGB")

@@ -1,24 +1,40 @@
-"""Downloading a table's pictures into a folder, under names that people find again."""
+"""A table's pictures: into a folder, under names that people find again, and into its rows."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.api.web.downloads import PictureDownloader
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture, cell_picture
+from prefect_staticadslab.campaign.files.locations import file_below
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
-from prefect_staticadslab.campaign.pictures.folder import PictureFolder
+from prefect_staticadslab.campaign.pictures.folder import (
+    THUMBNAILS,
+    PictureFolder,
+    thumbnail_name,
+)
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip, keep_zip
 from prefect_staticadslab.campaign.reports.progress import progress_display
+from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 logger = logging.getLogger(__name__)
+
+TABLE_PICTURES: Final = 5_000
+"""Pictures in one table. With 6 kB each it has 30 MB then, and half of what is read again."""
+
+THUMBNAIL_BYTES: Final = 1024 * 1024
+OPEN_THUMBNAILS: Final = 8
+"""Thumbnails that are read at once; in an object store each takes a while. One has some 30 kB."""
 
 
 def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
@@ -40,9 +56,25 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
             pass
 
 
-def folder_for(output: str, folder: str, images_zip: str) -> str:
-    """Where pictures go: what was asked for; beside the table if only a ZIP was; or nowhere."""
-    return folder or (beside(output) if images_zip else "")
+def folder_for(
+    output: str, folder: str, images_zip: str, *, pictures_in_table: bool = False
+) -> str:
+    """Where pictures go: what was asked for; beside the table if only a ZIP was, or pictures in the
+    table; or nowhere."""
+    return folder or (beside(output) if images_zip or pictures_in_table else "")
+
+
+def check_table_for_pictures(output: str) -> None:
+    """Raises if a table can have no pictures in its rows.
+
+    Raises:
+        CampaignError: It is no .xlsx.
+    """
+    if storage.suffix(output) != ".xlsx":
+        raise CampaignError(
+            f"Only an .xlsx has pictures in its rows, and the output is {output or 'no file'}. "
+            "Name an output that ends in .xlsx, or leave out --pictures-in-table."
+        )
 
 
 def beside(output: str) -> str:
@@ -93,3 +125,64 @@ async def download_pictures(
                 logger.warning("%s", error)
                 pictures = replace(pictures, archive_error=str(error))
     return pictures
+
+
+def show_pictures(table: JobTable[Any], folder: str = "") -> int:
+    """Writes an .xlsx once more, with a small picture in each row whose picture was downloaded.
+
+    It takes some 5 ms for each: do it after the very end, and in a thread.
+
+    Args:
+        table: A table that was saved.
+        folder: The folder that this run has downloaded the pictures to, if it has. Besides, only
+            what lies below the table's own folder is shown: a table may name any file.
+
+    Returns:
+        How many pictures it has. A table without any is not written again.
+
+    Raises:
+        CampaignError: The table cannot be written.
+    """
+    if table.location is None or storage.suffix(table.location) != ".xlsx":
+        return 0
+    folders = [storage.folder(table.location), *filter(None, [folder])]
+    states = [s for s in table.states if s.is_completed and s.image_path]
+    if len(states) > TABLE_PICTURES:
+        logger.warning(
+            "Only the first %d of %d pictures are in the table's rows: it would become too large.",
+            TABLE_PICTURES,
+            len(states),
+        )
+    paths = list(dict.fromkeys(s.image_path or "" for s in states[:TABLE_PICTURES]))
+    with ThreadPoolExecutor(OPEN_THUMBNAILS, "thumbnails") as pool:
+        made = pool.map(lambda path: _thumbnail(path, folders), paths)
+        pictures = {path: picture for path, picture in zip(paths, made, strict=True) if picture}
+    if not pictures:
+        return 0
+
+    def picture_of(state: JobState) -> CellPicture | None:
+        return pictures.get(state.image_path or "") if state.is_completed else None
+
+    table.save_with_pictures(picture_of)
+    return len(pictures)
+
+
+def _thumbnail(image_path: str, folders: Sequence[str]) -> CellPicture | None:
+    """A downloaded picture as small as a cell, by the thumbnail beside it; None if it has none."""
+    small = thumbnail_name(storage.name(image_path) or "-")
+    description = f"Picture {storage.name(image_path)}"
+    if storage.is_url(image_path):
+        place = storage.join(storage.join(image_path.rpartition("/")[0], THUMBNAILS), small)
+        if not any(place.startswith(f"{folder.rstrip('/')}/") for folder in folders):
+            return None
+        try:
+            content = storage.read_bytes(place, most=THUMBNAIL_BYTES, what="a thumbnail")
+        except CampaignError:
+            return None
+        return cell_picture(content, description=description)
+    place = str(Path(image_path).parent / THUMBNAILS / small)
+    found = filter(None, (file_below(place, folder) for folder in folders))
+    path = next(found, None)
+    if path is None or path.stat().st_size > THUMBNAIL_BYTES:
+        return None
+    return cell_picture(path, description=description)

@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import read_earlier
-from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
+from prefect_staticadslab.campaign.table.record_encoder import PictureOf, RecordEncoder
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +132,18 @@ class Checkpoints:
                     changes, snapshot = self._changes, self._snapshot()
         self._written = changes
         self.saved = snapshot.states
+
+    def save_with_pictures(self, picture_of: PictureOf) -> None:
+        """Writes the table once more, after the very end, with a picture in each row.
+
+        Args:
+            picture_of: Gives each row its picture.
+
+        Raises:
+            StorageError, OutputError: See `save_now`.
+        """
+        self._encoder.picture_of = picture_of
+        self.save_now()
 
     @asynccontextmanager
     async def kept(

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import UTC
+from typing import Any, Final
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.files.cells import Dialect
+from prefect_staticadslab import bounds
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import Dialect, FormattedValue, is_blank
+from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture
 from prefect_staticadslab.campaign.files.formats.text import text_bytes, text_lines
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import check_archive
+from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
-from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import order_of
+
+logger = logging.getLogger(__name__)
+
+PictureOf = Callable[[JobState], CellPicture | None]
+"""A row's picture, as small as a cell, if there is one."""
+
+PICTURE_COLUMN: Final = "picture"
+_PICTURE_COLUMN = re.compile(f"(ad_)*{PICTURE_COLUMN}")
+"""How the column of pictures is headed, with `ad_` before it where such a column is the user's."""
 
 
 class RecordEncoder:
@@ -23,7 +40,13 @@ class RecordEncoder:
         ending: The table's format: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
         dialect: How a text table is written.
         columns: The result columns; see `JobType.columns`.
+
+    Attributes:
+        picture_of: Gives each row of a workbook its picture; None, while a campaign runs, for a
+            table without pictures, which is written in a tenth of the time.
     """
+
+    picture_of: PictureOf | None = None
 
     def __init__(self, ending: str, dialect: Dialect, columns: Mapping[str, str]) -> None:
         self._columns = columns
@@ -56,10 +79,10 @@ class RecordEncoder:
         if self._ending in (".csv", ".tsv"):
             return self._text(frame, states, names)
         table = joined(frame, states, self._columns, names)
-        dialect = self._dialect
-        if column_widths is not None:
-            dialect = replace(dialect, column_widths=column_widths)
-        return encode_spreadsheet(self._ending, table, dialect)
+        if self._ending == ".xlsx":
+            given = self._dialect.column_widths if column_widths is None else column_widths
+            return self._workbook(table, states, dict(given))
+        return encode_spreadsheet(self._ending, table, self._dialect)
 
     def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
         if frame is not self._frame or names != self._names:
@@ -83,6 +106,79 @@ class RecordEncoder:
     def _line(self, row: int, state: JobState) -> list[Any]:
         cells = (*self._given[row], *map(_inert, state.cells(self._columns)))
         return [cells[position] for position in self._order]
+
+    def _workbook(
+        self, table: pd.DataFrame, states: Sequence[JobState], widths: Mapping[str, float]
+    ) -> bytes:
+        table = _without_pictures(table)
+        for place, name in enumerate(table.columns):
+            if (show := _SHOWN.get(self._columns.get(str(name), ""))) is not None:
+                cells = zip(table.iloc[:, place], states, strict=True)
+                table[name] = pd.Series([show(*cell) for cell in cells], table.index, dtype=object)
+        look = SheetLook(
+            widths=widths,
+            status_column="status",
+            link_columns=frozenset(name for name in self._columns if name.endswith("_url")),
+            folded_columns=frozenset(KEY_COLUMNS),
+        )
+        pictures = [self.picture_of(state) for state in states] if self.picture_of else []
+        if any(pictures):
+            name = PICTURE_COLUMN
+            while name in table.columns:
+                name = f"ad_{name}"
+            content = encode_xlsx(table, replace(look, pictures=pictures, picture_column=name))
+            if _can_be_read(content):
+                return content
+            logger.warning(
+                "The pictures were left out of the table: it would be too large to be read again."
+            )
+        return encode_xlsx(table, look)
+
+
+def _without_pictures(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without the column that an earlier run laid pictures on: a blank one."""
+    kept = [
+        not (_PICTURE_COLUMN.fullmatch(str(name)) and table.iloc[:, place].map(is_blank).all())
+        for place, name in enumerate(table.columns)
+    ]
+    return table.loc[:, kept].copy(deep=False)
+
+
+def _can_be_read(content: bytes) -> bool:
+    """Whether a workbook is small enough to go on with."""
+    try:
+        check_archive(content)
+    except SpreadsheetError:
+        return False
+    return len(content) <= bounds.TABLE_BYTES
+
+
+def _shown_cost(cost: Any, _: JobState) -> Any:
+    """A cost with two digits, unless it has more."""
+    if not isinstance(cost, float) or round(cost, 2) != cost:
+        return cost
+    return FormattedValue(cost, f"{cost:.2f}", "0.00")
+
+
+def _shown_moment(field: str) -> Callable[[Any, JobState], Any]:
+    """A moment as a date, which a spreadsheet program sorts and filters. It knows no zones."""
+
+    def shown(text: Any, state: JobState) -> Any:
+        moment = getattr(state, field)
+        if is_blank(text) or moment is None:
+            return text
+        moment = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+        return FormattedValue(moment, moment.isoformat(" "), "yyyy-mm-dd hh:mm:ss")
+
+    return shown
+
+
+_SHOWN: Final[Mapping[str, Callable[[Any, JobState], Any]]] = {
+    "cost_usd": _shown_cost,
+    "submitted_at": _shown_moment("submitted_at"),
+    "completed_at": _shown_moment("completed_at"),
+}
+"""How a workbook shows what a state holds, by the state's field; the rest as any table does."""
 
 
 def _inert(value: Any) -> Any:

@@ -41,7 +41,7 @@ from prefect_staticadslab.campaign.table.merge import (
     without_removed_note,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.table.record_encoder import joined
+from prefect_staticadslab.campaign.table.record_encoder import PictureOf, joined
 from prefect_staticadslab.campaign.table.record_size import check_size
 from prefect_staticadslab.campaign.table.totals import Totals
 
@@ -341,6 +341,10 @@ class JobTable(Generic[Q]):
             StorageError, OutputError: See `save`.
         """
         self._checkpoints.save_now()
+
+    def save_with_pictures(self, picture_of: PictureOf) -> None:
+        """Writes an .xlsx after the very end, with pictures. Raises like `save`."""
+        self._checkpoints.save_with_pictures(picture_of)
 
     def checkpoints(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[None]:
         """Keeps the table on disk up to date while the body runs, and whatever ends the body.

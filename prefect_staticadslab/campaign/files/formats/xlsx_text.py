@@ -1,0 +1,71 @@
+"""How an .xlsx holds texts: what its XML cannot, and what it writes as `_x0041_`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+from xml.sax.saxutils import escape
+
+LONGEST_LINK: Final = 2_079
+"""Characters of an address that Excel opens; with a longer one it calls the file broken."""
+
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that would make a file which nobody can read."""
+
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_WOULD_BE_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+"""What spreadsheet programs take for a character's number, and the `_` that begins it."""
+
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?([/?#][!#-;=?-Z_a-z~]*)?")
+"""Of characters that an address may have as they are."""
+
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def cell_string(text: str) -> str:
+    """A text as XlsxWriter's `write_string` must be given it.
+
+    It takes what lies between `<r>` and `</r>` for XML, and escapes only some of what spreadsheet
+    programs read as an escape. So such texts are handed over as XML.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.formats.xlsx_text import cell_string
+
+        assert cell_string("Iced\\x07 Tea\\r\\n") == "Iced Tea\\n"
+        assert cell_string("<r>5</r>").startswith("<r><t")
+        ```
+    """
+    text = _NOT_IN_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if not _ESCAPE.search(text) and not (text.startswith("<r>") and text.endswith("</r>")):
+        return text
+    xml = escape(_WOULD_BE_ESCAPE.sub("_x005F_", text)).replace("_", "&#95;")
+    return f'<r><t xml:space="preserve">{xml}</t></r>'
+
+
+def length_in_excel(text: str) -> int:
+    """How many characters Excel counts in a text: two for one that is beyond the first 65,536."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a text is one web address, of a kind that every spreadsheet program takes.
+
+    A link that is not well formed makes Excel call the whole file broken.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.formats.xlsx_text import is_web_address
+
+        assert is_web_address("https://cdn.example/a.png?size=2#top")
+        assert not is_web_address("https://cdn.example/a b.png")
+        ```
+    """
+    if len(text) > LONGEST_LINK or not _WEB_ADDRESS.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname and parts.port != 0 and not _BAD_PERCENT.search(text))
+    except ValueError:  # a port that there is not
+        return False

@@ -1,0 +1,87 @@
+"""What an .xlsx holds of a value: a number or a date only if it is read as what it was."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, cell_text, is_blank
+from prefect_staticadslab.campaign.files.formats.xlsx_text import length_in_excel
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
+
+EXCEL_CELL: Final = 32_767
+"""Characters that a cell of an .xlsx holds."""
+
+LARGEST_INTEGER: Final = 10**15
+"""Excel keeps 15 digits of a number; a longer one, such as an id, is text."""
+
+FIRST_YEAR: Final = 1901
+"""Of the dates that an .xlsx holds; that of 1900 has a day too many, and an earlier one is text."""
+
+
+class Digits(float):
+    """A number that is written with all of its digits: XlsxWriter writes 16 of them, and another
+    number might be read."""
+
+    def __format__(self, _: str) -> str:
+        return float.__repr__(self)
+
+
+def date_format(value: date | time | timedelta) -> str:
+    """The format that shows a date, a time, or both, the way people read all of it."""
+    match value:
+        case datetime():
+            return "yyyy-mm-dd hh:mm:ss"
+        case date():
+            return "yyyy-mm-dd"
+        case time():
+            return "hh:mm:ss"
+        case _:
+            return "[hh]:mm:ss"
+
+
+def excel_value(value: Any) -> Any:
+    """A value; or its text, if the number or date that is read again would be another one."""
+    if isinstance(value, str):
+        return escape_apostrophe(value) if isinstance(value, CatalogueText) else value
+    if is_blank(value):
+        return None
+    if isinstance(value, Decimal) and cell_text(float(value)) == cell_text(value):
+        return float(value)
+    is_lost = (
+        isinstance(value, Decimal)
+        or (isinstance(value, int) and abs(value) > LARGEST_INTEGER)
+        or (isinstance(value, float) and not math.isfinite(value))
+        or (isinstance(value, date) and value.year < FIRST_YEAR)
+        or (isinstance(value, timedelta) and value < timedelta())
+    )
+    return cell_text(value) if is_lost else value
+
+
+def refuse_longer_cells(frame: pd.DataFrame) -> None:
+    """Raises if a text is longer than an .xlsx holds.
+
+    Raises:
+        SpreadsheetError: The message lists all such cells.
+    """
+    # They would be cut, and a row read back would not be the same row.
+    problems = [
+        Problem(
+            f"has {length_in_excel(value):,} characters, and an .xlsx holds {EXCEL_CELL:,}. "
+            "Choose a .csv as the output.",
+            row=number,
+            column=str(name),
+        )
+        for number, line in enumerate(frame.itertuples(index=False), FIRST_ROW)
+        for name, value in zip(frame.columns, line, strict=True)
+        if isinstance(value, str)
+        and len(value) > EXCEL_CELL // 2
+        and length_in_excel(value) > EXCEL_CELL
+    ]
+    if problems:
+        raise SpreadsheetError(problems)

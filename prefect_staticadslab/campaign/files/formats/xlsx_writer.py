@@ -1,0 +1,293 @@
+"""Writing .xlsx, so that every cell is read again as what it was, and is worth opening.
+
+XlsxWriter streams the rows. It guesses nothing here: each cell is written as what it is.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+import pandas as pd
+
+from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text, plain_text
+from prefect_staticadslab.campaign.files.formats.cell_pictures import LONGEST_SIDE, CellPicture
+from prefect_staticadslab.campaign.files.formats.xlsx_text import (
+    cell_string,
+    is_web_address,
+)
+from prefect_staticadslab.campaign.files.formats.xlsx_values import (
+    Digits,
+    date_format,
+    excel_value,
+    refuse_longer_cells,
+)
+
+MOST_LINKS: Final = 65_530
+"""Links that a sheet of Excel's has."""
+
+MOST_FORMATS: Final = 1_000
+LONGEST_FORMAT: Final = 255
+"""Number formats of one workbook, of which Excel takes some thousands; and a format's characters,
+of which it takes no more."""
+
+STATUS_COLOURS: Final[Mapping[str, tuple[str, str]]] = {
+    "completed": ("#C6EFCE", "#006100"),
+    "failed": ("#FFC7CE", "#9C0006"),
+    "processing": ("#FFEB9C", "#7F4F00"),
+    "submitting": ("#FFEB9C", "#7F4F00"),
+    "pending": ("#EDEDED", "#595959"),
+}
+"""By a row's status, the colour of the cell and of its text: Excel's own for good, bad, neutral."""
+
+NARROWEST: Final = 9.0
+WIDEST: Final = 44.0
+_MEASURED_ROWS: Final = 200
+_ROOM_FOR_FILTER: Final = 4
+"""A column is as wide as what its first rows hold, in characters; beside its name is a button."""
+
+_DATE_LETTERS: Final = frozenset("ymdhs")
+"""A number format without any of them shows a date as a number, which is read as one."""
+
+_MARGIN: Final = 4
+_ROW_PIXELS: Final = LONGEST_SIDE + 2 * _MARGIN
+_LINK: Final = {"font_color": "#0563C1", "underline": 1}
+HEADER: Final = {"bold": True, "bg_color": "#E8EDF3", "bottom": 1, "valign": "vcenter"}
+
+
+@dataclass(frozen=True)
+class SheetLook:
+    """How a sheet looks, besides what its cells hold.
+
+    Attributes:
+        widths: By column name, widths in characters that somebody chose.
+        frozen_columns: How many columns at the left stay in view; the header always does.
+        status_column: The column that is coloured by its words; "" for none.
+        link_columns: The columns whose web addresses are links before all others.
+        folded_columns: The columns that are folded away behind a button, for nobody reads them.
+        pictures: A picture for each row, or None for a row that has none; () for a sheet that has
+            no column of pictures.
+        picture_column: How that column is headed. It is the first one, and its cells are blank:
+            the pictures lie on them.
+    """
+
+    widths: Mapping[str, float] = field(default_factory=dict)
+    frozen_columns: int = 1
+    status_column: str = ""
+    link_columns: frozenset[str] = frozenset()
+    folded_columns: frozenset[str] = frozenset()
+    pictures: Sequence[CellPicture | None] = ()
+    picture_column: str = "picture"
+
+
+PLAIN: Final = SheetLook(frozen_columns=0)
+
+
+def encode_xlsx(frame: pd.DataFrame, look: SheetLook = PLAIN) -> bytes:
+    """An .xlsx of one sheet; see `encode_workbook`."""
+    return encode_workbook({"results": frame}, look=look)
+
+
+def encode_workbook(
+    frames: Mapping[str, pd.DataFrame], *, creator: str | None = None, look: SheetLook = PLAIN
+) -> bytes:
+    """An .xlsx with a sheet for each frame, by its name: text stays text, the header stays in view.
+
+    Args:
+        frames: The sheets.
+        creator: What the file says made it.
+        look: How they look.
+
+    Raises:
+        SpreadsheetError: A cell is longer than an .xlsx holds.
+    """
+    for frame in frames.values():
+        refuse_longer_cells(frame)
+    out = io.BytesIO()
+    book = new_workbook(out, creator=creator)
+    for name, frame in frames.items():
+        _Sheet(book, name, look).write(frame)
+    book.close()
+    return out.getvalue()
+
+
+def new_workbook(out: io.BytesIO, *, creator: str | None = None, in_rows: bool = True) -> Any:
+    """A workbook of XlsxWriter's that is written to `out` once it is closed.
+
+    Args:
+        out: Where to.
+        creator: What the file says made it.
+        in_rows: Whether its cells are written row by row, so that they need not be kept in memory.
+    """
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
+    book = Workbook(out, {"constant_memory": in_rows})
+    if creator is not None:
+        book.set_properties({"author": creator})
+    return book
+
+
+class _Sheet:
+    """Writes one sheet, row by row."""
+
+    def __init__(self, book: Any, name: str, look: SheetLook) -> None:
+        self._sheet = book.add_worksheet(name)
+        # Longer texts were refused by then, and it would cut those that are handed over as XML.
+        self._sheet.xls_strmax = math.inf
+        self._look = look
+        self._first_column = 1 if look.pictures else 0
+        self._layout: dict[str, Any] = (
+            {"valign": "vcenter", "text_wrap": True, "bottom": 4, "bottom_color": "#BFBFBF"}
+            if look.pictures
+            else {}
+        )
+        self._book = book
+        self._number_formats: set[str] = set()
+        self._format = cache(self._new_format)
+        self._links = 0
+
+    def write(self, frame: pd.DataFrame) -> None:
+        names = [str(name) for name in frame.columns]
+        self._set_columns(frame, names)
+        header = self._book.add_format(HEADER)
+        for place, name in enumerate(names, self._first_column):
+            self._sheet.write_string(0, place, cell_string(name), header)
+        if self._look.pictures:
+            self._sheet.write_string(0, 0, self._look.picture_column, header)
+        others = MOST_LINKS - len(frame) * len(self._look.link_columns & set(names))
+        most_links = [MOST_LINKS if name in self._look.link_columns else others for name in names]
+        for row, line in enumerate(frame.itertuples(index=False, name=None), 1):
+            if self._look.pictures:
+                self._sheet.set_row_pixels(row, _ROW_PIXELS, self._format(""))
+                self._insert(row, self._look.pictures[row - 1])
+            for place, (value, most) in enumerate(
+                zip(line, most_links, strict=True), self._first_column
+            ):
+                self._write_cell(row, place, value, most)
+        self._set_view(frame, names)
+
+    def _set_columns(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
+        if self._look.pictures:
+            self._sheet.set_column_pixels(0, 0, _ROW_PIXELS)
+        first_rows = [*islice(frame.itertuples(index=False, name=None), _MEASURED_ROWS)]
+        for place, name in enumerate(names):
+            width = self._look.widths.get(name)
+            if width is None:
+                texts = (cell_text(line[place]) for line in first_rows)
+                width = sensible_width(name, texts)
+            column = place + self._first_column
+            options = {"level": 1, "hidden": True} if name in self._look.folded_columns else {}
+            self._sheet.set_column(column, column, width, None, options)
+
+    def _set_view(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
+        from xlsxwriter.utility import xl_range  # type: ignore[import-untyped]
+
+        self._sheet.freeze_panes(1, self._look.frozen_columns)
+        if not names or frame.empty:
+            return
+        rows, columns = len(frame), len(names) + self._first_column
+        self._sheet.autofilter(0, 0, rows, columns - 1)
+        self._sheet.set_landscape()
+        self._sheet.repeat_rows(0)
+        # An id of digits is a text for good, and no mistake to be marked.
+        every_cell = xl_range(0, 0, rows, columns - 1)
+        self._sheet.ignore_errors({"number_stored_as_text": every_cell})
+        if self._look.status_column in names:
+            place = names.index(self._look.status_column) + self._first_column
+            colour_by_status(self._book, self._sheet, (1, place, rows, place))
+
+    def _insert(self, row: int, picture: CellPicture | None) -> None:
+        if picture is not None:
+            insert_picture(self._sheet, row, 0, picture, (_ROW_PIXELS, _ROW_PIXELS))
+
+    def _write_cell(self, row: int, place: int, value: Any, most_links: int) -> None:
+        number_format = ""
+        if isinstance(value, FormattedValue):
+            value, number_format = value.value, value.number_format
+        value = excel_value(value)
+        match value:
+            case None:
+                return
+            case str():
+                self._write_text(row, place, value, most_links)
+            case bool():
+                self._sheet.write_boolean(row, place, value, self._format(""))
+            case int() | float():
+                number = value if isinstance(value, int) else Digits(value)
+                chosen = self._number_format(number_format, "")
+                self._sheet.write_number(row, place, number, chosen)
+            case _:
+                usual = date_format(value)
+                shows_date = not _DATE_LETTERS.isdisjoint(number_format.casefold())
+                chosen = self._number_format(number_format if shows_date else usual, usual)
+                self._sheet.write_datetime(row, place, value, chosen)
+
+    def _write_text(self, row: int, place: int, text: str, most_links: int) -> None:
+        if self._links < most_links and is_web_address(text):
+            self._links += 1
+            self._sheet.write_url(row, place, text, self._format("", is_link=True), text)
+        else:
+            self._sheet.write_string(row, place, cell_string(text), self._format(""))
+
+    def _number_format(self, wanted: str, usual: str) -> Any:
+        """The cell format for a number format; the usual one's, if Excel cannot have it."""
+        if wanted not in self._number_formats:
+            if len(wanted) > LONGEST_FORMAT or len(self._number_formats) >= MOST_FORMATS:
+                wanted = usual
+            self._number_formats.add(wanted)
+        return self._format(wanted)
+
+    def _new_format(self, number_format: str, *, is_link: bool = False) -> Any:
+        properties = dict(self._layout)
+        if is_link:
+            properties |= _LINK
+        if number_format:
+            properties["num_format"] = plain_text(number_format)
+        return self._book.add_format(properties) if properties else None
+
+
+def insert_picture(
+    sheet: Any, row: int, column: int, picture: CellPicture, cell: tuple[int, int]
+) -> None:
+    """Puts a picture into the middle of a cell, so that it moves with it when rows are sorted, and
+    is gone while its row is filtered out.
+
+    Args:
+        sheet: XlsxWriter's.
+        row, column: Where, from 0 on.
+        picture: The picture.
+        cell: The cell's width and height in pixels.
+    """
+    options = {
+        "image_data": io.BytesIO(picture.content),
+        "x_offset": max(0, (cell[0] - picture.width) // 2),
+        "y_offset": max(0, (cell[1] - picture.height) // 2),
+        "object_position": 1,
+        "description": picture.description,
+    }
+    sheet.insert_image(row, column, "picture.jpg", options)
+
+
+def colour_by_status(book: Any, sheet: Any, cells: tuple[int, int, int, int]) -> None:
+    """Colours cells by their word, also by one that is typed later.
+
+    Args:
+        book, sheet: XlsxWriter's.
+        cells: The first row and column and the last ones, from 0 on.
+    """
+    for word, (ground, ink) in STATUS_COLOURS.items():
+        colours = book.add_format({"bg_color": ground, "font_color": ink})
+        rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": colours}
+        sheet.conditional_format(*cells, rule)
+
+
+def sensible_width(name: str, texts: Any) -> float:
+    """How wide a column should be for its name and these texts, in characters."""
+    lines = (line for text in texts for line in text[: 10 * int(WIDEST)].split("\n"))
+    longest = max((len(line) for line in lines), default=0)
+    return min(WIDEST, max(NARROWEST, len(name) + _ROOM_FOR_FILTER, longest + 1))
