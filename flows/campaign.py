@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
@@ -81,6 +82,8 @@ async def campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    name_pictures_by: str = "",
+    one_file: bool = False,
     preflight: bool = True,
     time_zone: str = "UTC",
     more_credentials: list[StaticAdsLabCredentials] = [],  # noqa: B006 - a form needs the type
@@ -107,6 +110,10 @@ async def campaign(
         timeout_seconds: How long to wait for one ad before it is left for a later run.
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
         images_zip: A .zip to put all pictures into, a path or a URL; none if empty.
+        name_pictures_by: A column that the pictures' files are called after, such as sku; if empty,
+            after the row's number, the product and the ad's id.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
+            The pictures are downloaded for it, beside the table if no folder is named.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together. Otherwise do not look up the ids first.
         time_zone: Whose clocks say what the {date} is, such as Europe/Berlin.
@@ -137,6 +144,8 @@ async def campaign(
         timeout_seconds=timeout_seconds,
         download_images=download_images,
         images_zip=images_zip,
+        name_pictures_by=name_pictures_by,
+        one_file=one_file,
         preflight=preflight,
         time_zone=time_zone,
     )
@@ -253,6 +262,7 @@ async def _prepare(
             looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
         )
+        check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
             current.check_simulation()
         limit_usd = limit_given(given)

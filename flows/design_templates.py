@@ -18,7 +18,7 @@ from prefect_staticadslab.api.waiting import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
@@ -71,6 +71,7 @@ async def design_templates(
     wait: bool = True,
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
     download_images: str = "",
+    one_file: bool = False,
 ) -> State[None]:
     """Has a design template made from each reference ad, or goes on where an earlier run stopped.
 
@@ -88,6 +89,8 @@ async def design_templates(
             output collects them.
         timeout_seconds: How long to wait for one template.
         download_images: A folder to download the previews to, a path or a URL; none if empty.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
+            The previews are downloaded for it, beside the table if no folder is named.
 
     Returns:
         Completed if every template is, or, without waiting, if every one is created; else Failed.
@@ -105,7 +108,8 @@ async def design_templates(
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
             return Completed(message="Dry run: nothing was created.")
-        check_places(download_images)
+        folder = folder_for(output, download_images, "", one_file=one_file)
+        check_places(folder, output=output)
         batch.table.save_now()
     except CampaignError as error:
         return await refused_state(error)
@@ -118,7 +122,7 @@ async def design_templates(
         plan.new_usd,
         f", for {organization}" if organization else "",
     )
-    reporter = RunReporter(batch, plan, seconds_for, source, organization)
+    reporter = RunReporter(batch, plan, seconds_for, source, organization, one_file)
     async with reporter.kept():
         async with reporter.progress():
             tasks = ChunkTasks(
@@ -130,9 +134,7 @@ async def design_templates(
                 task=make_design_templates,
             )
             results = await tasks.run()
-        pictures = await keep_pictures(
-            batch.table, download_images, "", None, base_url=credentials.base_url
-        )
+        pictures = await keep_pictures(batch.table, folder, "", None, base_url=credentials.base_url)
     watch.ended = await final_state(
         await reporter.report(results, pictures, is_created_enough=not wait)
     )

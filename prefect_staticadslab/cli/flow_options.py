@@ -59,6 +59,7 @@ METAVARS: Final[Mapping[str, str]] = {
     "download_images": "FOLDER",
     "images_zip": "FILE",
     "max_spreadsheets": "N",
+    "name_pictures_by": "COLUMN",
     "prompt": "TEXT",
     "results": "PATTERN",
     "seconds": "S",

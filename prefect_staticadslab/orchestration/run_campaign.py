@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.plan import started_usd
 from prefect_staticadslab.campaign.reports.progress import duration
@@ -106,6 +107,8 @@ async def run_campaign(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     images_zip: str = "",
+    name_pictures_by: str = "",
+    one_file: bool = False,
     preflight: bool = True,
     time_zone: str | None = None,
     words: Words = SPREADSHEET_WORDS,
@@ -126,6 +129,7 @@ async def run_campaign(
             more than this. By default there is no limit; 0 is that nothing may be spent.
         sheet, dry_run, attempts, wait, timeout_seconds, download_images, images_zip, preflight: See
             `flows/campaign.py`.
+        name_pictures_by, one_file: See `flows/campaign.py`.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -184,6 +188,7 @@ async def run_campaign(
                 base_url=credentials.base_url,
             )
             _check_fits_artifact(campaign.table)
+            check_naming_column(campaign.table, name_pictures_by)
             prepared = await prepare(
                 campaign,
                 clients,
@@ -195,7 +200,7 @@ async def run_campaign(
         if dry_run:
             logger.info("Dry run, nothing is created.\n%s", prepared.plan.describe(seconds_for))
             return CampaignResult(Completed(message=NOTHING_CREATED))
-        folder = folder_for(output, download_images, images_zip)
+        folder = folder_for(output, download_images, images_zip, one_file=one_file)
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
     except CampaignError as error:
@@ -204,7 +209,7 @@ async def run_campaign(
 
     _log_plan(prepared, seconds_for)
     reporter = RunReporter(
-        campaign, prepared.plan, seconds_for, brief.location, prepared.organization
+        campaign, prepared.plan, seconds_for, brief.location, prepared.organization, one_file
     )
     before = list(campaign.table.states)
     async with reporter.kept():
@@ -212,7 +217,9 @@ async def run_campaign(
             results = await ChunkTasks(
                 prepared, credentials_by_hash, attempts, timeout_seconds, wait
             ).run()
-        pictures = await keep_pictures(campaign.table, folder, images_zip, credentials)
+        pictures = await keep_pictures(
+            campaign.table, folder, images_zip, credentials, name_by=name_pictures_by
+        )
     state = await reporter.report(results, pictures, is_created_enough=not wait)
     return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
 
