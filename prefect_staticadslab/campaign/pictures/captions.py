@@ -16,10 +16,13 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import cell_text, normalized, shortened
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
+from prefect_staticadslab.campaign.rows.columns import SOURCE_ROW_COLUMN
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 CAPTION_COLUMNS: Final = ("product_name", "product", "title", "name", "handle", "sku")
+
+_ROW_DIGITS: Final = 9
 
 STEM_BYTES: Final = 90
 """File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
@@ -73,6 +76,18 @@ def texts_of(table: JobTable[Any], column: str) -> list[str]:
         return [""] * len(table.rows)
     cells = table.frame.iloc[:, names.index(normalized(column))]
     return [cell_text(value).strip() for value in cells]
+
+
+def row_numbers(table: JobTable[Any]) -> list[int]:
+    """The number of each row in the spreadsheet that people wrote, as far as the table tells.
+
+    Where a row of it makes several ads, a table that is opened again counts its own lines.
+    """
+    sources = texts_of(table, SOURCE_ROW_COLUMN)
+    return [
+        int(source) if source.isdecimal() and len(source) <= _ROW_DIGITS else row.number
+        for source, row in zip(sources, table.rows, strict=True)
+    ]
 
 
 def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:
@@ -140,9 +155,9 @@ def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...
     if not column:
         return [(stem,) for stem in known]
     choices = [
-        _choices(text, row.number, picture_id(state), stem)
+        _choices(text, row, picture_id(state), stem)
         for text, row, state, stem in zip(
-            texts_of(table, column), table.rows, table.states, known, strict=True
+            texts_of(table, column), row_numbers(table), table.states, known, strict=True
         )
     ]
     for _ in range(max(map(len, choices), default=0)):
@@ -161,6 +176,13 @@ def _choices(text: str, row: int, unique: str, known: str) -> tuple[str, ...]:
     with_row = f"{stem}-{row:04d}"
     plain = () if stem.casefold() in _RESERVED else (stem,)
     return tuple(dict.fromkeys((*plain, with_row, f"{with_row}-{safe_id(unique)}", known)))
+
+
+def is_called_like(stem: str, wanted: str, picture_id: str) -> bool:
+    """Whether a file is called what it should be, but for the row's number, which may change."""
+    unique = re.escape(safe_id(picture_id))
+    base = re.sub(rf"-[0-9]{{4,}}(-{unique})?$", "", wanted)
+    return bool(re.fullmatch(rf"{re.escape(base)}(-[0-9]{{4,}}(-{unique})?)?", stem))
 
 
 def compared(stem: str) -> str:

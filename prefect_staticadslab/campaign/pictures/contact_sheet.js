@@ -21,6 +21,8 @@ function findElsewhere(image) {
   const lost = document.getElementById("lost");
   if (lost) lost.hidden = false;
 }
+// Until the script has looked, what is far below is not laid out: that takes seconds for thousands.
+document.documentElement.classList.add("loading");
 let isLost = false;
 document.addEventListener("error", (event) => {
   if (!(event.target instanceof HTMLImageElement)) return;
@@ -64,89 +66,114 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
+// So many cards are on the page at first, and more with every step down.
+const STEP = 300;
+
 document.addEventListener("DOMContentLoaded", () => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
-  const homes = [...document.querySelectorAll("[data-home]")];
   const cards = [...document.querySelectorAll(".card")].map((card) => {
     const [row, key, cost, variantOf, facets, cells] = data.rows[card.dataset.place];
     const place = Number(card.dataset.place);
     return { card, place, row, key, cost, variantOf, facets, cells, home: card.parentElement };
   });
+  const byCard = new Map(cards.map((one) => [one.card, one]));
+  const homes = [...document.querySelectorAll("[data-home]")];
   const search = byId("search");
   const selects = [...document.querySelectorAll("select[data-facet]")];
   const group = byId("group");
   const only = byId("only");
+  const more = byId("more");
   const { set: favourites, keep } = keptSet(`staticadslab-favourites-${data.id}`);
   if (isLost) byId("lost").hidden = false;
 
   const isFavourite = (one) => favourites.has(one.key);
   const facetOf = (one, name) => one.facets[data.facets.indexOf(name)];
+  const adsAndCost = (count, cost) => (cost ? `${count}, ${cost.toFixed(2)} USD` : count);
+  const ads = (count) => `${count} ${count === 1 ? "ad" : "ads"}`;
+
+  // Which cards there are in which order; the first of them that fit are on the page.
+  let ordered = cards;
+  let fitting = [];
+  let onPage = 0;
+  let grids = new Map();
 
   function textOf(one) {
     one.text ??= [one.card.querySelector(".about").textContent, ...one.cells].join("\n").toLowerCase();
     return one.text;
   }
 
-  // Says what is shown, and hides what is not.
+  // The group that a card is in by now: one of the page's own two, or that of its brand, say.
+  function groupOf(one) {
+    switch (group?.value ?? "") {
+      case "": return one.home;
+      case "variants": return one.isAlone ? "" : one.variantOf;
+      default: return facetOf(one, group.value);
+    }
+  }
+
+  function arrange() {
+    const sizes = new Map();
+    for (const one of cards) sizes.set(one.variantOf, (sizes.get(one.variantOf) ?? 0) + 1);
+    for (const one of cards) one.isAlone = sizes.get(one.variantOf) === 1;
+    if (!group?.value) {
+      ordered = cards;
+      return;
+    }
+    const compare = new Intl.Collator(undefined, { numeric: true }).compare;
+    const byName = (a, b) => (a === "") - (b === "") || (typeof a === "number" ? a - b : compare(a, b));
+    const ranks = new Map([...new Set(cards.map(groupOf))].sort(byName).map((name, rank) => [name, rank]));
+    ordered = [...cards].sort((a, b) => ranks.get(groupOf(a)) - ranks.get(groupOf(b))
+      || a.variantOf - b.variantOf || a.place - b.place);
+  }
+
+  // The grid for a group's cards, in a section of its own.
+  function gridOf(name) {
+    if (grids.has(name)) return grids.get(name);
+    const content = fitting.filter((one) => groupOf(one) === name);
+    let title = name || "not known";
+    if (group.value === "variants") {
+      title = name === "" ? "Without variants" : content[0].card.querySelector("h3").textContent;
+    }
+    const count = adsAndCost(ads(content.length), content.reduce((sum, one) => sum + one.cost, 0));
+    const heading = element("h2", { id: `group-${grids.size}` }, `${title} `, element("small", {}, count));
+    const grid = element("div", { className: "cards" });
+    const section = element("section", { className: "group" }, heading, grid);
+    section.setAttribute("aria-labelledby", heading.id);
+    byId("ads").append(section);
+    grids.set(name, grid);
+    return grid;
+  }
+
+  // Puts the next cards on the page.
+  function fill(count) {
+    const end = Math.min(fitting.length, onPage + count);
+    for (; onPage < end; onPage += 1) {
+      const one = fitting[onPage];
+      dress(one);
+      const name = groupOf(one);
+      (name instanceof Element ? name : gridOf(name)).append(one.card);
+    }
+    for (const home of homes) home.hidden = !home.querySelector(".card");
+    more.hidden = onPage === fitting.length;
+  }
+
+  // Shows what fits the search and the filters, and says how many these are.
   function show() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = selects.filter((s) => s.value).map((s) => [data.facets.indexOf(s.dataset.facet), s.value.trim()]);
     const onlyFavourites = only.getAttribute("aria-pressed") === "true";
-    let shown = 0;
-    let cost = 0;
-    for (const one of cards) {
-      const fits = wanted.every(([facet, value]) => one.facets[facet] === value)
-        && (!onlyFavourites || isFavourite(one))
-        && words.every((word) => textOf(one).includes(word));
-      if (one.card.hidden === fits) one.card.hidden = !fits;
-      if (fits) {
-        shown += 1;
-        cost += one.cost;
-      }
-    }
-    for (const section of document.querySelectorAll(".group")) {
-      section.hidden = !section.querySelector(".card:not([hidden])");
-    }
-    const all = shown === cards.length ? `${shown} ads` : `${shown} of ${cards.length} ads`;
-    byId("shown").textContent = cost ? `${all}, ${cost.toFixed(2)} USD` : all;
-    byId("none").hidden = shown > 0;
-  }
-
-  // Puts the cards into sections, variants of one another side by side.
-  function arrange() {
-    const by = group?.value ?? "";
+    fitting = ordered.filter((one) => wanted.every(([facet, value]) => one.facets[facet] === value)
+      && (!onlyFavourites || isFavourite(one))
+      && words.every((word) => textOf(one).includes(word)));
     for (const section of document.querySelectorAll(".group:not([data-home])")) section.remove();
-    for (const home of homes) home.hidden = Boolean(by);
-    if (!by) {
-      const contents = new Map(homes.map((home) => [home.querySelector(".cards"), []]));
-      for (const one of [...cards].sort((a, b) => a.place - b.place)) contents.get(one.home).push(one.card);
-      for (const [grid, content] of contents) grid.replaceChildren(...content);
-      return;
-    }
-    const groups = new Map();
-    const sizes = new Map();
-    for (const one of cards) sizes.set(one.variantOf, (sizes.get(one.variantOf) ?? 0) + 1);
-    for (const one of cards) {
-      const alone = sizes.get(one.variantOf) === 1;
-      const name = by === "variants" ? (alone ? "" : one.variantOf) : facetOf(one, by);
-      if (!groups.has(name)) groups.set(name, []);
-      groups.get(name).push(one);
-    }
-    const order = (a, b) => (a === "") - (b === "") || (typeof a === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true }));
-    const sections = [...groups.keys()].sort(order).map((name, number) => {
-      const content = groups.get(name).sort((a, b) => a.variantOf - b.variantOf || a.place - b.place);
-      const cost = content.reduce((sum, one) => sum + one.cost, 0);
-      let title = name || "not known";
-      if (by === "variants") title = name === "" ? "Without variants" : content[0].card.querySelector("h3").textContent;
-      const heading = element("h2", { id: `group-${number}` }, `${title} `,
-        element("small", {}, `${content.length} ads${cost ? `, ${cost.toFixed(2)} USD` : ""}`));
-      const grid = element("div", { className: "cards" }, ...content.map((one) => one.card));
-      const section = element("section", { className: "group" }, heading, grid);
-      section.setAttribute("aria-labelledby", heading.id);
-      return section;
-    });
-    byId("ads").append(...sections);
+    for (const home of homes) home.querySelector(".cards").replaceChildren();
+    grids = new Map();
+    onPage = 0;
+    fill(STEP);
+    const all = fitting.length === cards.length ? ads(cards.length) : `${fitting.length} of ${ads(cards.length)}`;
+    byId("shown").textContent = adsAndCost(all, fitting.reduce((sum, one) => sum + one.cost, 0));
+    byId("none").hidden = fitting.length > 0;
   }
 
   function tellFavourites() {
@@ -160,6 +187,19 @@ document.addEventListener("DOMContentLoaded", () => {
     star.setAttribute("aria-pressed", String(is));
     star.textContent = is ? "★" : "☆";
     one.card.toggleAttribute("data-favourite", is);
+  }
+
+  // Gives a card its buttons, once it is seen.
+  function dress(one) {
+    if (one.isDressed) return;
+    one.isDressed = true;
+    const star = element("button", { type: "button", className: "star" });
+    star.setAttribute("aria-label", `Favourite, row ${one.row}`);
+    const columns = element("button", { type: "button", className: "more" }, "All columns");
+    columns.setAttribute("aria-label", `All columns of row ${one.row}`);
+    columns.setAttribute("aria-expanded", "false");
+    one.card.append(element("div", { className: "actions" }, star, columns));
+    mark(one, star);
   }
 
   function toggleColumns(one, button) {
@@ -176,16 +216,6 @@ document.addEventListener("DOMContentLoaded", () => {
     one.card.append(list);
   }
 
-  for (const one of cards) {
-    const star = element("button", { type: "button", className: "star" });
-    star.setAttribute("aria-label", `Favourite, row ${one.row}`);
-    const more = element("button", { type: "button", className: "more" }, "All columns");
-    more.setAttribute("aria-label", `All columns of row ${one.row}`);
-    more.setAttribute("aria-expanded", "false");
-    one.card.append(element("div", { className: "actions" }, star, more));
-    mark(one, star);
-  }
-  const byCard = new Map(cards.map((one) => [one.card, one]));
   byId("ads").addEventListener("click", (event) => {
     const button = event.target.closest(".actions button");
     const one = button && byCard.get(button.closest(".card"));
@@ -211,27 +241,32 @@ document.addEventListener("DOMContentLoaded", () => {
     } catch {
       document.execCommand("copy");
     }
-    byId("told").textContent = rows.value ? "Copied." : "Mark favourites with ☆ first.";
+    byId("told").textContent = rows.value ? `Copied: ${rows.value}` : "Mark favourites with ☆ first.";
   });
   byId("clear").addEventListener("click", () => {
     search.value = "";
     for (const select of selects) select.value = "";
+    if (group) group.value = "";
     only.setAttribute("aria-pressed", "false");
-    if (group?.value) {
-      group.value = "";
-      arrange();
-    }
+    arrange();
     show();
   });
   for (const select of selects) select.addEventListener("change", show);
   group?.addEventListener("change", () => { arrange(); show(); });
   search.addEventListener("input", show);
+  more.addEventListener("click", () => fill(STEP));
+  new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) fill(STEP);
+  }, { rootMargin: "1500px" }).observe(more);
   window.addEventListener("beforeprint", () => {
-    for (const image of document.querySelectorAll(".card:not([hidden]) img")) image.loading = "eager";
+    fill(Infinity);
+    for (const image of document.querySelectorAll(".card img")) image.loading = "eager";
   });
 
   document.querySelector(".tools").hidden = false;
   if (window.matchMedia("(max-width: 700px)").matches) document.querySelector(".choices").open = false;
   tellFavourites();
+  arrange();
   show();
+  document.documentElement.classList.remove("loading");
 });

@@ -16,6 +16,7 @@ from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.locations import redacted
+from prefect_staticadslab.campaign.pictures.captions import row_numbers
 from prefect_staticadslab.campaign.pictures.cards import (
     FACETS,
     Amount,
@@ -120,10 +121,10 @@ def contact_sheet(
 
 
 def _cards(table: JobTable[Any], places: PicturePlaces) -> list[_Card]:
-    lines = zip(table.rows, table.states, card_texts(table), strict=True)
+    lines = zip(row_numbers(table), table.states, card_texts(table), strict=True)
     return [
         _Card(
-            row=row.number,
+            row=row,
             place=place,
             status=str(state.status),
             about=about,
@@ -192,7 +193,7 @@ def _data(
         cost = float(state.cost_usd or 0)
         # Idempotency keys are made of the identity itself.
         key = digest("card", row.identity)[:ID_DIGITS]
-        rows.append([row.number, key, cost, variant_of, facets, others])
+        rows.append([card.row, key, cost, variant_of, facets, others])
     place = storage.canonical(table.location) if table.location else ""
     return {
         "id": digest(table.job_type.name, place)[:ID_DIGITS],

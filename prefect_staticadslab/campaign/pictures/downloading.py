@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below
 from prefect_staticadslab.campaign.pictures.captions import (
     compared,
+    is_called_like,
     is_named_after,
     names_by_id,
     picture_id,
@@ -198,7 +199,7 @@ class Downloads:
     async def _renamed(self, position: int, name: str) -> str:
         """Gives a picture the name that it should have, if it is ours. Returns its name."""
         unique, path = picture_id(self._table.states[position]), PurePosixPath(name)
-        if path.stem in self._stems[position]:
+        if is_called_like(path.stem, self._stems[position][0], unique):
             return name
         if not await asyncio.to_thread(self._is_ours, name, unique):
             return name

@@ -71,6 +71,7 @@ def check_and_shrink(path: Path, thumbnail: Path, comment: str = "") -> str:
             # A PNG's checksums; decoding alone passes over some of them.
             picture.verify()
         with open_picture(path) as picture:
+            picture.load()
             small = _shrunk(picture, THUMBNAIL_PIXELS)
     except UnsafePictureError as error:
         raise BrokenPictureError(f"it {error}") from None
@@ -123,7 +124,6 @@ def small_jpeg(content: BytesIO, pixels: int) -> bytes:
 
 
 def _shrunk(picture: Any, pixels: int) -> Any:
-    picture.load()
     # Of what is whole this makes a small one before it changes the colours of it.
     picture.thumbnail((pixels, pixels), reducing_gap=2.0)
     return _on_white(picture)
