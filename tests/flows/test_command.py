@@ -68,6 +68,7 @@ def test_all_problems_are_listed_with_row_and_column(
         ("in.csv", "out.csv", ["--max-spend-usd", "1"], "up to 2.00 USD"),
         ("in.csv", "out.csv", ["--sheet", "Two"], "Only an .xlsx"),
         ("in.csv", "none/out.csv", [], "There is no folder"),
+        ("in.csv", "out.csv", ["--name-pictures-by", "sku"], "by 'sku': the table has no such"),
     ],
 )
 def test_what_is_wrong_is_refused_with_2(
