@@ -104,7 +104,8 @@ class Sheet:
             """async (patience) => {
               const loaded = (image) => {
                 image.loading = "eager";
-                return image.naturalWidth || new Promise((is) => image.addEventListener("load", is));
+                if (image.naturalWidth) return true;
+                return new Promise((is) => image.addEventListener("load", is));
               };
               const late = new Promise((_, is) => setTimeout(is, patience, "a picture is missing"));
               await Promise.race([Promise.all([...document.images].map(loaded)), late]);
