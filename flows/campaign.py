@@ -25,6 +25,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
@@ -94,6 +95,8 @@ async def campaign(
     download_images: str = "",
     images_zip: str = "",
     pictures_in_table: bool = False,
+    name_pictures_by: str = "",
+    one_file: bool = False,
     preflight: bool = True,
     again: bool = False,
     time_zone: str = "UTC",
@@ -129,6 +132,10 @@ async def campaign(
         pictures_in_table: Put a small picture into each row of an .xlsx, and download the pictures
             for that: beside the table, if nothing else is said. Pictures that are downloaded
             anyway are in an .xlsx without this.
+        name_pictures_by: A column that the pictures' files are called after, such as sku; if empty,
+            after the row's number, the product and the ad's id.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
+            The pictures are downloaded for it, beside the table if no folder is named.
         preflight: Ask the API first whether the key is good, and whether every id of the
             spreadsheet exists and belongs together. Otherwise do not look up the ids first.
         again: If the spreadsheet is a result table, make its ads once more. Otherwise those that
@@ -169,6 +176,8 @@ async def campaign(
         download_images=download_images,
         images_zip=images_zip,
         pictures_in_table=pictures_in_table,
+        name_pictures_by=name_pictures_by,
+        one_file=one_file,
         preflight=preflight,
         again=again,
         time_zone=time_zone,
@@ -311,6 +320,7 @@ async def _prepare(
             again=given.again,
             selection=RowSelection.of(given.rows, given.first),
         )
+        check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
             current.check_simulation()
         limit_usd = limit_given(given)

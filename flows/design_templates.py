@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.console import say
@@ -76,6 +76,7 @@ async def design_templates(
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
     download_images: str = "",
     again: bool = False,
+    one_file: bool = False,
 ) -> State[None]:
     """Has a design template made from each reference ad, or goes on where an earlier run stopped.
 
@@ -97,6 +98,8 @@ async def design_templates(
         download_images: A folder to download the previews to, a path or a URL; none if empty.
         again: If the source is a result table of design templates, make them once more. Otherwise
             what it has is taken over, and only what is missing is made.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
+            The previews are downloaded for it, beside the table if no folder is named.
 
     Returns:
         Completed if every template is, or, without waiting, if every one is created; else Failed.
@@ -120,7 +123,8 @@ async def design_templates(
             logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
             message = plan.dry_run_message(TEMPLATES.counted(plan.creates))
             return Completed(message=message)
-        check_places(download_images)
+        folder = folder_for(output, download_images, "", one_file=one_file)
+        check_places(folder, output=output)
         batch.table.save_now()
     except CampaignError as error:
         return await refused_state(error)
@@ -133,7 +137,7 @@ async def design_templates(
         plan.new_usd,
         f", for {organization}" if organization else "",
     )
-    reporter = RunReporter(batch, plan, seconds_for, source, organization)
+    reporter = RunReporter(batch, plan, seconds_for, source, organization, one_file)
     async with reporter.kept():
         async with reporter.progress():
             tasks = ChunkTasks(
@@ -145,9 +149,7 @@ async def design_templates(
                 task=make_design_templates,
             )
             results = await tasks.run()
-        pictures = await keep_pictures(
-            batch.table, download_images, "", None, base_url=credentials.base_url
-        )
+        pictures = await keep_pictures(batch.table, folder, "", None, base_url=credentials.base_url)
     watch.ended = await final_state(
         await reporter.report(results, pictures, is_created_enough=not wait)
     )

@@ -20,6 +20,7 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
@@ -38,7 +39,12 @@ REFUSED = "Nothing was downloaded."
     flow_run_name=named_by("download images of", "table"),
 )
 async def download_images(
-    table: str, folder: str, images_zip: str = "", credentials_block: str = ""
+    table: str,
+    folder: str,
+    images_zip: str = "",
+    credentials_block: str = "",
+    name_pictures_by: str = "",
+    one_file: bool = False,
 ) -> State[None]:
     """Downloads the pictures that a result table names, and creates nothing.
 
@@ -49,6 +55,9 @@ async def download_images(
         credentials_block: The name of a saved credentials block. With it, or with SAL_API_KEY in
             the environment, the API is asked for pictures that are no longer at their URL. No key
             is needed for the others.
+        name_pictures_by: A column that the pictures' files are called after, such as sku; if empty,
+            after the row's number, the product and the ad's id.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
 
     Returns:
         Completed if all pictures are there, Failed if not.
@@ -56,14 +65,16 @@ async def download_images(
     watch = flow_started()
     try:
         credentials = await _credentials(credentials_block)
-        opened = _open(table, folder, images_zip)
+        opened = _open(table, folder, images_zip, name_pictures_by)
     except CampaignError as error:
         return await refused_state(error, title=REFUSED)
 
     lines = []
     try:
         base_url = os.environ.get(BASE_URL_VARIABLE, "")
-        pictures = await keep_pictures(opened, folder, images_zip, credentials, base_url=base_url)
+        pictures = await keep_pictures(
+            opened, folder, images_zip, credentials, base_url=base_url, name_by=name_pictures_by
+        )
     finally:
         # Whatever ended it: not awaited, since a loop that shuts down would cancel that.
         try:
@@ -72,7 +83,7 @@ async def download_images(
             get_run_logger().error("The table could not be saved: %s", error)
             lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
     await keep_pictures_in_table(opened, folder)
-    contact_sheet = keep_contact_sheet(opened, storage.name(table), folder)
+    contact_sheet = keep_contact_sheet(opened, storage.name(table), folder, one_file=one_file)
     saved = not lines
     lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
     lines.append(f"Table:         {table}")
@@ -88,8 +99,9 @@ async def download_images(
     return watch.ended
 
 
-def _open(table: str, folder: str, images_zip: str) -> ResultTable:
+def _open(table: str, folder: str, images_zip: str, name_by: str) -> ResultTable:
     opened = ResultTable.reopen(table)
+    check_naming_column(opened, name_by)
     if not folder.strip():
         raise CampaignError("Name the folder that the pictures should go to.")
     check_places(folder, images_zip)
@@ -128,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def run() -> int:
         # The flow checks the same; but here a mistake is told before Prefect starts a server.
-        _open(given.table, given.folder, given.images_zip)
+        _open(given.table, given.folder, given.images_zip, given.name_pictures_by)
         if not given.credentials_block:
             asyncio.run(_credentials(""))
         arguments = arguments_of(given, download_images)

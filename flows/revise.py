@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import (
@@ -74,6 +74,7 @@ async def revise(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     download_images: str = "",
     again: bool = False,
+    one_file: bool = False,
 ) -> State[None]:
     """Revises editable ads, or goes on with it where an earlier run of the same output stopped.
 
@@ -93,6 +94,8 @@ async def revise(
         download_images: A folder to download the pictures to, a path or a URL; none if empty.
         again: If the spreadsheet is a result table of revisions, make them once more. Otherwise
             what it has is taken over, and only what is missing is made.
+        one_file: Put small pictures into the contact sheet itself, so that it can be mailed alone.
+            The pictures are downloaded for it, beside the table if no folder is named.
 
     Returns:
         Completed if every revision is; Failed, with the counts in its message, if not.
@@ -113,7 +116,8 @@ async def revise(
             if dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Completed(message=message)
-            check_places(download_images)
+            folder = folder_for(output, download_images, "", one_file=one_file)
+            check_places(folder, output=output)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
             return await refused_state(error, title=REFUSED)
@@ -132,13 +136,18 @@ async def revise(
             )
 
         reporter = RunReporter(
-            revisions, plan, client.limiter.seconds_for, spreadsheet, prepared.organization
+            revisions,
+            plan,
+            client.limiter.seconds_for,
+            spreadsheet,
+            prepared.organization,
+            one_file,
         )
         async with reporter.kept():
             async with reporter.progress():
                 results = await run(prepared, revise_chunk, weights={client.api_key_hash: 1.0})
             pictures = await keep_pictures(
-                revisions.table, download_images, "", None, base_url=credentials.base_url
+                revisions.table, folder, "", None, base_url=credentials.base_url
             )
 
     notes = [revisions.trouble] if revisions.trouble else []

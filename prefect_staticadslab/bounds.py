@@ -106,6 +106,13 @@ KIT_FIELDS: Final = 1_000
 PAGE_START_BYTES: Final = 4096
 """Of a contact sheet that is there already, to see whether it is ours."""
 
+EMBEDDED_BYTES: Final = 10_000_000
+"""Of pictures that a contact sheet holds in itself. Most mail servers take 20 MB; pictures in a
+page grow by a third, and the page again on its way."""
+
+SHEET_CELL_LENGTH: Final = 2_000
+"""Characters of a cell in a contact sheet. The tree of a revision has megabytes."""
+
 # Networks
 
 CONNECT_SECONDS: Final = 10.0

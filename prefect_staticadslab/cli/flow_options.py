@@ -62,6 +62,7 @@ METAVARS: Final[Mapping[str, str]] = {
     "first": "N",
     "images_zip": "FILE",
     "max_spreadsheets": "N",
+    "name_pictures_by": "COLUMN",
     "preview": "FILE",
     "prompt": "TEXT",
     "results": "PATTERN",

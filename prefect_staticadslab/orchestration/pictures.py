@@ -27,6 +27,7 @@ async def keep_pictures(
     credentials: StaticAdsLabCredentials | None,
     *,
     base_url: str = "",
+    name_by: str = "",
 ) -> Pictures:
     """Downloads a table's pictures, or logs why that was not possible.
 
@@ -38,6 +39,7 @@ async def keep_pictures(
             it was.
         base_url: Where the API is, if there are no credentials: a simulator has its pictures on
             this machine, where others may not be.
+        name_by: A column of the table that the files are called after, or "".
     """
     if not folder:
         return Pictures(folder, rows=0)
@@ -53,6 +55,7 @@ async def keep_pictures(
                 table,
                 folder,
                 images_zip=images_zip,
+                name_by=name_by,
                 fresh_url=fresh_url,
                 gate=gate,
                 log=logger.info,

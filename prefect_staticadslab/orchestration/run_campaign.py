@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import (
     check_places,
     check_table_for_pictures,
@@ -116,6 +117,8 @@ async def run_campaign(
     download_images: str = "",
     images_zip: str = "",
     pictures_in_table: bool = False,
+    name_pictures_by: str = "",
+    one_file: bool = False,
     preflight: bool = True,
     again: bool = False,
     time_zone: str | None = None,
@@ -140,7 +143,7 @@ async def run_campaign(
             more than this. By default there is no limit; 0 is that nothing may be spent.
         sheet, encoding, visible_rows, dry_run, attempts, wait, timeout_seconds, download_images,
             images_zip, pictures_in_table, preflight, again, rows, first, preview: See
-            `flows/campaign.py`.
+            `flows/campaign.py`; and so name_pictures_by and one_file.
         time_zone: Fills the date into all places and names, as the clocks of this zone show it
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
@@ -205,6 +208,7 @@ async def run_campaign(
                 selection=RowSelection.of(rows, first),
             )
             _check_fits_artifact(campaign.table)
+            check_naming_column(campaign.table, name_pictures_by)
             prepared = await prepare(
                 campaign,
                 clients,
@@ -225,7 +229,11 @@ async def run_campaign(
             message = plan.dry_run_message(counted_ads(len(ads)))
             return CampaignResult(Completed(message=message))
         folder = folder_for(
-            output, download_images, images_zip, pictures_in_table=pictures_in_table
+            output,
+            download_images,
+            images_zip,
+            pictures_in_table=pictures_in_table,
+            one_file=one_file,
         )
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
@@ -235,7 +243,7 @@ async def run_campaign(
 
     _log_plan(prepared, seconds_for)
     reporter = RunReporter(
-        campaign, prepared.plan, seconds_for, brief.location, prepared.organization
+        campaign, prepared.plan, seconds_for, brief.location, prepared.organization, one_file
     )
     before = list(campaign.table.states)
     async with reporter.kept():
@@ -243,7 +251,9 @@ async def run_campaign(
             results = await ChunkTasks(
                 prepared, credentials_by_hash, attempts, timeout_seconds, wait
             ).run()
-        pictures = await keep_pictures(campaign.table, folder, images_zip, credentials)
+        pictures = await keep_pictures(
+            campaign.table, folder, images_zip, credentials, name_by=name_pictures_by
+        )
     state = await reporter.report(results, pictures, is_created_enough=not wait)
     return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
 

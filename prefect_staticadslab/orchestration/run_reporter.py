@@ -65,6 +65,7 @@ class RunReporter:
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
         source: Where the spreadsheet is that the table is made of; "" if there is none.
         organization: Whose key it is.
+        one_file: Whether the contact sheet holds the pictures in itself.
     """
 
     batch: Batch[Any]
@@ -72,6 +73,7 @@ class RunReporter:
     seconds_for: Callable[[int], float]
     source: str = ""
     organization: str = ""
+    one_file: bool = False
     _started: float = field(default_factory=time.monotonic)
     _known_failures: dict[int, JobState] = field(default_factory=dict)
     _failures_told: int = 0
@@ -168,7 +170,13 @@ class RunReporter:
             already_completed=self.plan.completed,
             spent_before_usd=self.plan.spent_usd,
             seconds=time.monotonic() - self._started,
-            contact_sheet=keep_contact_sheet(self.batch.table, title, pictures.folder),
+            # An interrupted run has a moment, and no folder of pictures.
+            contact_sheet=keep_contact_sheet(
+                self.batch.table,
+                title,
+                pictures.folder,
+                one_file=self.one_file and bool(pictures.folder),
+            ),
             pictures=pictures.folder,
             pictures_missing=pictures.failed,
         )

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pictures.captions import STEM_BYTES, captions, file_stem
-from prefect_staticadslab.campaign.pictures.downloading import picture_stem
+from prefect_staticadslab.campaign.pictures.captions import (
+    STEM_BYTES,
+    captions,
+    file_stem,
+    picture_stem,
+)
 
 
 @pytest.mark.parametrize(

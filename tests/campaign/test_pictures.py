@@ -368,7 +368,7 @@ async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
     decoding, most_decoding, two = 0, 0, threading.Event()
     check = check_and_shrink
 
-    def counted(path: Path, small: Path) -> str:
+    def counted(path: Path, small: Path, comment: str) -> str:
         nonlocal decoding, most_decoding
         decoding += 1
         most_decoding = max(most_decoding, decoding)
@@ -377,7 +377,7 @@ async def test_no_more_downloads_and_decodes_than_allowed_are_under_way(
             two.set()
         two.wait(timeout=60)
         try:
-            return check(path, small)
+            return check(path, small, comment)
         finally:
             decoding -= 1
 

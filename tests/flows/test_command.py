@@ -72,6 +72,7 @@ def test_all_problems_are_listed_with_row_and_column(
         ("in.csv", "out.csv", ["--rows", "3-2"], "reversed; write 2-3"),
         ("in.csv", "out.csv", ["--rows", "b"], "neither a row nor a range of rows"),
         ("in.csv", "out.csv", ["--preview", "p.txt"], "must end in .html"),
+        ("in.csv", "out.csv", ["--name-pictures-by", "sku"], "by 'sku': the table has no such"),
     ],
 )
 def test_what_is_wrong_is_refused_with_2(

@@ -92,6 +92,11 @@ def test_an_earlier_table_gets_its_pictures_without_a_key(
         assert f'href="pictures/{place.name}"' in sheet
     assert run(tmp_path) == 0
     assert capsys.readouterr().out.splitlines()[0] == "2 of 2 pictures are there"
+    # The same pictures under other names, in a page that can be mailed.
+    assert run(tmp_path, "--name-pictures-by", "prompt", "--one-file") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "2 of 2 pictures are there"
+    assert {"a.png", "c.png"} < {place.name for place in (tmp_path / "pictures").iterdir()}
+    assert (tmp_path / "out.html").read_text().count('src="data:image/jpeg;base64,') == 2
 
 
 @pytest.mark.usefixtures("prefect_server")
@@ -138,6 +143,7 @@ def test_a_saved_block_is_used_by_its_name(
         ("in.csv", "pictures", [], "is no result table"),
         ("out.csv", "in.csv/pictures", [], "There can be no folder"),
         ("out.csv", "pictures", ["--images-zip", "all.tar"], "must end in .zip"),
+        ("out.csv", "pictures", ["--name-pictures-by", "sku"], "no such column. Its columns are"),
     ],
 )
 def test_what_is_wrong_is_refused_with_2_before_prefect_starts(

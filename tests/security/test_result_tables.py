@@ -66,7 +66,7 @@ def test_the_contact_sheet_leads_to_nothing_outside_of_its_folder(
 ) -> None:
     table.update(0, replace(DONE, image_path=trapped(tmp_path, name, monkeypatch)))
     page = Page(contact_sheet(table, str(tmp_path / "ads" / "out.html"), "title"))
-    assert page.all("img", "src") == page.all("a", "href") == []
+    assert page.all("img", "src") == page.links == []
 
 
 async def test_a_picture_below_the_tables_folder_is_taken_only_under_its_own_name(
@@ -107,8 +107,8 @@ def test_the_contact_sheet_lists_no_folder_that_a_cell_names(
         asked.append(place)
         return []
 
-    sheet = "prefect_staticadslab.campaign.pictures.contact_sheet"
-    monkeypatch.setattr(f"{sheet}.remote_thumbnails", listed)
+    links = "prefect_staticadslab.campaign.pictures.picture_links"
+    monkeypatch.setattr(f"{links}.remote_thumbnails", listed)
     table.update(0, replace(DONE, image_path=f"{folder}/1.png"))
     contact_sheet(table, "memory://ours/out.html", "title")
     assert asked == []

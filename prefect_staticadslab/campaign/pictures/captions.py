@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from prefect_staticadslab.api.web.downloads import ENDINGS
 from prefect_staticadslab.bounds import NAME_LENGTH
+from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import cell_text, column_key, normalized
+from prefect_staticadslab.campaign.files.cells import (
+    cell_text,
+    column_key,
+    normalized,
+    shortened,
+)
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.rows.columns import SENT_PREFIX
+from prefect_staticadslab.campaign.rows.columns import SENT_PREFIX, SOURCE_ROW_COLUMN
+from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 CAPTION_COLUMNS: Final = (
@@ -25,8 +35,18 @@ CAPTION_COLUMNS: Final = (
     "sku",
 )
 
+_ROW_DIGITS: Final = 9
+
 STEM_BYTES: Final = 90
 """File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
+
+_RESERVED: Final = frozenset(
+    {
+        *("con", "prn", "aux", "nul"),
+        *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³"),
+    }
+)
+"""No file of Windows can be called so, whatever its ending."""
 
 
 def captions(table: ResultTable) -> list[str]:
@@ -63,20 +83,32 @@ def labels(table: JobTable[Any]) -> list[str]:
     ]
 
 
-def texts_of(table: ResultTable, column: str) -> list[str]:
+def texts_of(table: JobTable[Any], column: str) -> list[str]:
     """What each row has in a column of the user's; nothing if there is no such column.
 
     Where the column's cells name several things, each row has the one that its ad is of.
     """
     names = [normalized(str(name)) for name in table.frame.columns]
     texts = [""] * len(table.rows)
-    for name in (column, f"{SENT_PREFIX}{column}"):
+    for name in map(normalized, (column, f"{SENT_PREFIX}{column}")):
         if name in names:
             cells = table.frame.iloc[:, names.index(name)]
             texts = [
                 cell_text(cell).strip() or text for cell, text in zip(cells, texts, strict=True)
             ]
     return texts
+
+
+def row_numbers(table: JobTable[Any]) -> list[int]:
+    """The number of each row in the spreadsheet that people wrote, as far as the table tells.
+
+    Where a row of it makes several ads, a table that is opened again counts its own lines.
+    """
+    sources = texts_of(table, SOURCE_ROW_COLUMN)
+    return [
+        int(source) if source.isdecimal() and len(source) <= _ROW_DIGITS else row.number
+        for source, row in zip(sources, table.rows, strict=True)
+    ]
 
 
 def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:
@@ -110,3 +142,117 @@ def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:
     return (whole_words if len(whole_words) > len(shortened_stem) // 2 else shortened_stem).strip(
         "-"
     )
+
+
+def check_naming_column(table: JobTable[Any], column: str) -> None:
+    """Raises if a table has no column of this name that pictures could be called after.
+
+    Raises:
+        CampaignError: The message lists the columns.
+    """
+    names = list(map(str, table.frame.columns))
+    if column and normalized(column) not in map(normalized, names):
+        raise CampaignError(
+            f"Pictures cannot be named by {shortened(column, 100)!r}: the table has no such "
+            f"column. Its columns are: {shortened(', '.join(filter(None, names)), 300)}."
+        )
+
+
+def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...]]:
+    """The names, without endings, that each row's picture may have, the best first.
+
+    No two rows' names differ only in case, since not every system tells these apart: what rows
+    share gets the row's number, and if that does not help, the ad's id, which the last name of
+    each has at any rate.
+
+    Args:
+        table: The table.
+        column: A column of the user's that pictures are called after; "" for none.
+    """
+    known = [
+        picture_stem(row.number, title, picture_id(state))
+        for row, title, state in zip(table.rows, titles(table), table.states, strict=True)
+    ]
+    if not column:
+        return [(stem,) for stem in known]
+    choices = [
+        _choices(text, row, picture_id(state), stem)
+        for text, row, state, stem in zip(
+            texts_of(table, column), row_numbers(table), table.states, known, strict=True
+        )
+    ]
+    for _ in range(max(map(len, choices), default=0)):
+        counts = Counter(compared(stems[0]) for stems in choices)
+        choices = [
+            stems[1:] if counts[compared(stems[0])] > 1 and len(stems) > 1 else stems
+            for stems in choices
+        ]
+    return choices
+
+
+def _choices(text: str, row: int, unique: str, known: str) -> tuple[str, ...]:
+    stem = file_stem(text)
+    if not stem:
+        return (known,)
+    with_row = f"{stem}-{row:04d}"
+    plain = () if stem.casefold() in _RESERVED else (stem,)
+    return tuple(dict.fromkeys((*plain, with_row, f"{with_row}-{safe_id(unique)}", known)))
+
+
+def is_called_like(stem: str, wanted: str, picture_id: str) -> bool:
+    """Whether a file is called what it should be, but for the row's number, which may change."""
+    unique = re.escape(safe_id(picture_id))
+    base = re.sub(rf"-[0-9]{{4,}}(-{unique})?$", "", wanted)
+    return bool(re.fullmatch(rf"{re.escape(base)}(-[0-9]{{4,}}(-{unique})?)?", stem))
+
+
+def compared(stem: str) -> str:
+    """A file's name as systems compare it that do not tell case, or ways to write an accent."""
+    return unicodedata.normalize("NFKC", stem.casefold()).casefold()
+
+
+def picture_stem(row: int, title: str, picture_id: str) -> str:
+    """A file name, without its ending, with the row's number, the product and the ad.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.pictures.captions import picture_stem
+
+        assert picture_stem(7, "Iced Tea", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
+        assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
+        ```
+    """
+    name, unique = file_stem(title), safe_id(picture_id)
+    # A revision is titled after its ad, which its picture's id begins with.
+    parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
+    return "-".join(filter(None, parts))
+
+
+def picture_id(state: JobState) -> str:
+    """What tells a picture from all others: an ad that was revised has several."""
+    # Two ads may have been given the same tree.
+    revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
+    return "-".join(filter(None, (state.job_id, revision)))
+
+
+def safe_id(picture_id: str) -> str:
+    """A picture's id as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", picture_id)[:80]
+
+
+def is_named_after(name: str, picture_id: str) -> bool:
+    """Whether a file has a name that we give: other people's files are not ours to remove."""
+    path, own_id = PurePosixPath(name), safe_id(picture_id)
+    return path.suffix in ENDINGS and bool(own_id) and f"-{path.stem}".endswith(f"-{own_id}")
+
+
+def names_by_id(names: Iterable[str]) -> dict[str, str]:
+    """The files by the ends of their names, one of which is the ad's id."""
+    found: dict[str, str] = {}
+    for name in names:
+        if PurePosixPath(name).suffix not in ENDINGS:
+            continue
+        _, *parts = PurePosixPath(name).stem.split("-")
+        for start in range(len(parts)):
+            found["-".join(parts[start:])] = name
+    return found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import re
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,15 @@ from prefect_staticadslab.api.web.downloads import ENDINGS, PictureDownloader, P
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below
-from prefect_staticadslab.campaign.pictures.captions import file_stem, titles
+from prefect_staticadslab.campaign.pictures.captions import (
+    compared,
+    is_called_like,
+    is_named_after,
+    names_by_id,
+    picture_id,
+    picture_stems,
+    safe_id,
+)
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
     PictureFolder,
@@ -32,11 +40,12 @@ from prefect_staticadslab.campaign.pictures.folder import (
 from prefect_staticadslab.campaign.pictures.picture_files import (
     BrokenPictureError,
     check_and_shrink,
+    comment_of,
     looks_whole,
 )
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.table.background import all_of
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 logger = logging.getLogger(__name__)
@@ -52,34 +61,6 @@ FreshUrl = Callable[[str], Awaitable[str | None]]
 """Given an ad's id, where its picture is by now; None if nobody knows."""
 
 
-def picture_stem(row: int, title: str, picture_id: str) -> str:
-    """A file name, without its ending, with the row's number, the product and the ad.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.pictures.downloading import picture_stem
-
-        assert picture_stem(7, "Iced Tea", "ia_91c0") == "0007-Iced-Tea-ia_91c0"
-        assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
-        ```
-    """
-    name, unique = file_stem(title), _safe_id(picture_id)
-    # A revision is titled after its ad, which its picture's id begins with.
-    parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
-    return "-".join(filter(None, parts))
-
-
-def picture_id(state: JobState) -> str:
-    """What tells a picture from all others: an ad that was revised has several."""
-    # Two ads may have been given the same tree.
-    revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
-    return "-".join(filter(None, (state.job_id, revision)))
-
-
-def _safe_id(image_ad_id: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", image_ad_id)[:80]
-
-
 class Downloads:
     """The downloads of one table's pictures, a few at a time."""
 
@@ -89,15 +70,19 @@ class Downloads:
         folder: PictureFolder,
         downloader: PictureDownloader,
         fresh_url: FreshUrl | None,
+        name_by: str = "",
     ) -> None:
         self._table = table
         self._folder = folder
         self._downloader = downloader
         self._fresh_url = fresh_url
-        self._titles = titles(table)
+        self._stems = picture_stems(table, name_by)
+        self._renames = bool(name_by)
+        # Whose file has each name, as far as that is known: other people's are not ours to replace.
+        self._owners = {compared(PurePosixPath(name).stem): "" for name in folder.pictures}
         # Threads of its own: memory that a decoder used stays with its thread.
         self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
-        self._by_id = _names_by_id(folder.pictures)
+        self._by_id = names_by_id(folder.pictures)
         self._completed = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
         self._file_names: dict[int, str] = {}
         self._missing: set[int] = set()
@@ -163,30 +148,78 @@ class Downloads:
         Returns:
             The picture's file name.
         """
-        state, row = self._table.states[position], self._table.rows[position]
-        name = self._existing_name(state)
-        if name is None or not await self._is_there(name):
-            stem = picture_stem(row.number, self._titles[position], picture_id(state))
-            broken, name = name, await self._get_picture(position, stem)
+        state = self._table.states[position]
+        unique = picture_id(state)
+        name = await asyncio.to_thread(self._existing_name, position)
+        if name is None or not await self._is_there(name, unique):
+            broken, name = name, await self._get_picture(position)
             self._fetched += 1
-            if broken not in (None, name) and _is_named_after(broken, picture_id(state)):
+            if broken not in (None, name) and is_named_after(broken, unique):
                 await asyncio.to_thread(self._folder.remove, broken)
+        elif self._renames:
+            name = await self._renamed(position, name)
         path = self._folder.place(name)
         state = self._table.states[position]
         if state.image_path != path:
             self._table.update(position, replace(state, image_path=path))
         return name
 
-    def _existing_name(self, state: JobState) -> str | None:
-        """The name of an ad's picture in the folder, by the table's path or the id in the name."""
+    def _existing_name(self, position: int) -> str | None:
+        """The name of an ad's picture in the folder.
+
+        It is found by the table's path, by the id in the name, or by the id in its thumbnail.
+        """
+        state = self._table.states[position]
         if state.image_path:
             name = storage.name(state.image_path)
             here = storage.canonical(self._folder.place(name))
             if name in self._folder.pictures and storage.canonical(state.image_path) == here:
                 return name
-        return self._by_id.get(_safe_id(picture_id(state)))
+        unique = picture_id(state)
+        if named := self._by_id.get(safe_id(unique)):
+            return named
+        names = (f"{stem}{ending}" for stem in self._stems[position] for ending in ENDINGS)
+        found = (name for name in names if name in self._folder.pictures)
+        return next((name for name in found if self._is_ours(name, unique)), None)
 
-    async def _is_there(self, name: str) -> bool:
+    def _is_ours(self, name: str, unique: str) -> bool:
+        """Whether a file of the folder is this ad's picture: its name or its thumbnail says so."""
+        small = thumbnail_name(name)
+        if is_named_after(name, unique):
+            return True
+        if not unique or small not in self._folder.thumbnails:
+            return False
+        with (
+            contextlib.suppress(CampaignError, OSError),
+            self._folder.read(f"{THUMBNAILS}/{small}") as file,
+        ):
+            return comment_of(file) == safe_id(unique)
+        return False
+
+    async def _renamed(self, position: int, name: str) -> str:
+        """Gives a picture the name that it should have, if it is ours. Returns its name."""
+        unique, path = picture_id(self._table.states[position]), PurePosixPath(name)
+        if is_called_like(path.stem, self._stems[position][0], unique):
+            return name
+        if not await asyncio.to_thread(self._is_ours, name, unique):
+            return name
+        wanted = await self._free_name(position, path.suffix)
+        await asyncio.to_thread(self._folder.rename, name, wanted)
+        return wanted
+
+    async def _free_name(self, position: int, ending: str) -> str:
+        """The best name of a row's picture that no other file has."""
+        unique = picture_id(self._table.states[position])
+        for stem in self._stems[position]:
+            name, key = f"{stem}{ending}", compared(stem)
+            if self._owners.setdefault(key, unique) == unique or await asyncio.to_thread(
+                self._is_ours, name, unique
+            ):
+                return name
+        # The last has the ad's id in it.
+        return f"{self._stems[position][-1]}{ending}"
+
+    async def _is_there(self, name: str, unique: str) -> bool:
         """Whether a picture's file is whole. Makes its thumbnail if that is missing."""
         if not self._folder.pictures[name].size:
             return False
@@ -198,19 +231,19 @@ class Downloads:
                 await asyncio.to_thread(self._folder.get, name, copy)
                 path = copy
             try:
-                await self._decode(path, small)
+                await self._decode(path, small, unique)
             except BrokenPictureError:
                 return False
             await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
         return True
 
-    async def _get_picture(self, position: int, stem: str) -> str:
+    async def _get_picture(self, position: int) -> str:
         """Gets a picture and its thumbnail into the folder. Returns its name."""
         with self._folder.temporary() as file, self._folder.temporary() as small:
             ending = await self._copy_earlier_download(position, file, small)
             if ending is None:
                 ending = await self._download(position, file, small)
-            name = f"{stem}{ending}"
+            name = await self._free_name(position, ending)
             await asyncio.to_thread(self._folder.put, file, name)
             await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
         return name
@@ -230,14 +263,15 @@ class Downloads:
         name = storage.name(earlier)
         if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
             return None
-        if not _is_named_after(name, picture_id(state)):
-            return None
+        unique = picture_id(state)
         source = file_below(earlier, storage.folder(self._table.location))
         if source is None:
             return None
+        if not is_named_after(name, unique) and not _is_marked(source, unique):
+            return None
         try:
             await asyncio.to_thread(_copy, source, file)
-            return await self._decode(file, small)
+            return await self._decode(file, small, unique)
         except BrokenPictureError:
             return None
 
@@ -247,16 +281,17 @@ class Downloads:
         Returns its ending, such as `.png`.
         """
 
+        state = self._table.states[position]
+
         async def check(path: Path) -> str:
             try:
-                return await self._decode(path, small)
+                return await self._decode(path, small, picture_id(state))
             except BrokenPictureError as error:
                 url = (self._table.states[position].image_url or "").partition("?")[0]
                 raise UnreadableAnswerError(
                     f"The picture is broken, {error}: {url}", status=200
                 ) from None
 
-        state = self._table.states[position]
         try:
             if not state.image_url:
                 raise PictureGoneError("The table has no URL of the picture.")
@@ -284,29 +319,21 @@ class Downloads:
             logger.warning("The API has no new URL of %s: %s", image_ad_id, error)
         return None
 
-    async def _decode(self, path: Path, small: Path) -> str:
+    async def _decode(self, path: Path, small: Path, unique: str) -> str:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, check_and_shrink, path, small)
+        return await loop.run_in_executor(
+            self._decoders, check_and_shrink, path, small, safe_id(unique)
+        )
+
+
+def _is_marked(picture: Path, unique: str) -> bool:
+    """Whether a picture's thumbnail beside it says that it is this ad's."""
+    small = picture.parent / THUMBNAILS / thumbnail_name(picture.name)
+    with contextlib.suppress(OSError), local_files.open_file(small) as file:
+        return bool(unique) and comment_of(file) == safe_id(unique)
+    return False
 
 
 def _copy(source: Path, target: Path) -> None:
     with local_files.open_file(source) as file, target.open("xb") as copy:
         shutil.copyfileobj(file, copy)
-
-
-def _is_named_after(name: str, picture_id: str) -> bool:
-    """Whether a file has a name that we give: other people's files are not ours to remove."""
-    path, own_id = PurePosixPath(name), _safe_id(picture_id)
-    return path.suffix in ENDINGS and bool(own_id) and f"-{path.stem}".endswith(f"-{own_id}")
-
-
-def _names_by_id(names: Iterable[str]) -> dict[str, str]:
-    """The files by the ends of their names, one of which is the ad's id."""
-    names_by_id: dict[str, str] = {}
-    for name in names:
-        if PurePosixPath(name).suffix not in ENDINGS:
-            continue
-        _, *parts = PurePosixPath(name).stem.split("-")
-        for start in range(len(parts)):
-            names_by_id["-".join(parts[start:])] = name
-    return names_by_id

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
@@ -101,6 +101,31 @@ class PictureFolder:
             self.thumbnails.add(PurePosixPath(name).name)
         else:
             self.pictures[name] = stored
+
+    def rename(self, name: str, to: str) -> None:
+        """Renames a picture and its thumbnail.
+
+        Raises:
+            OSError, StorageError: That cannot be done.
+        """
+        small, new_small = thumbnail_name(name), thumbnail_name(to)
+        # The thumbnail first: a picture without one gets a new one, and is not taken for lost.
+        if small in self.thumbnails:
+            self._move(f"{THUMBNAILS}/{small}", f"{THUMBNAILS}/{new_small}")
+            self.thumbnails.discard(small)
+            self.thumbnails.add(new_small)
+        self._move(name, to)
+        self.pictures[to] = replace(self.pictures.pop(name), name=to)
+
+    def _move(self, name: str, to: str) -> None:
+        if not self.is_remote:
+            self.local_path(name).replace(self.local_path(to))
+            return
+        with storage.translate_errors(self.place(to), "written"):
+            filesystem, path = storage.remote(self.place(name))
+            _, target = storage.remote(self.place(to))
+            filesystem.mv(path, target)
+            filesystem.invalidate_cache()
 
     def remove(self, name: str) -> None:
         """Removes a broken picture."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from prefect_staticadslab.api.web.downloads import picture_ending
 from prefect_staticadslab.campaign.files.formats.cell_pictures import on_white
@@ -45,7 +46,7 @@ def looks_whole(path: Path) -> bool:
             return False
 
 
-def check_and_shrink(path: Path, thumbnail: Path) -> str:
+def check_and_shrink(path: Path, thumbnail: Path, comment: str = "") -> str:
     """Decodes a picture in full, and writes a small JPEG of it.
 
     Takes a 4K picture 0.1 to 0.3 s and some 60 MB: do it in a thread, and few at a time.
@@ -53,6 +54,7 @@ def check_and_shrink(path: Path, thumbnail: Path) -> str:
     Args:
         path: The picture.
         thumbnail: Where the small one goes.
+        comment: What is noted in the small one: which ad it is of, whatever the file is called.
 
     Returns:
         The ending that its content asks for, such as `.png`.
@@ -71,12 +73,58 @@ def check_and_shrink(path: Path, thumbnail: Path) -> str:
             picture.verify()
         with open_picture(path) as picture:
             picture.load()
-            # Of what is whole this makes a small one before it changes the colours of it.
-            picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS), reducing_gap=2.0)
-            small = on_white(picture)
+            small = _shrunk(picture, THUMBNAIL_PIXELS)
     except UnsafePictureError as error:
         raise BrokenPictureError(f"it {error}") from None
     except Exception as error:  # a broken file can break a decoder anywhere
         raise BrokenPictureError(f"it cannot be decoded: {error}") from None
-    small.save(thumbnail, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    small.save(
+        thumbnail,
+        "JPEG",
+        quality=THUMBNAIL_QUALITY,
+        optimize=True,
+        comment=comment.encode("ascii", "replace"),
+    )
     return ending
+
+
+def comment_of(thumbnail: IO[bytes]) -> str:
+    """What was noted in a thumbnail; "" if nothing was, or it is none.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    try:
+        with open_picture(BytesIO(thumbnail.read())) as picture:
+            comment = picture.info.get("comment", b"")
+            return comment.decode("ascii", "replace") if isinstance(comment, bytes) else ""
+    except OSError:
+        raise
+    except Exception:  # a broken file can break a decoder anywhere
+        return ""
+
+
+def small_jpeg(content: BytesIO, pixels: int) -> bytes:
+    """A picture as a JPEG whose longest side has at most so many pixels.
+
+    Whatever the content was, what comes out is made anew of its pixels, and holds nothing else.
+
+    Raises:
+        BrokenPictureError: It is no picture, or not all of one.
+    """
+    try:
+        with open_picture(content) as picture:
+            small = _shrunk(picture, pixels)
+    except UnsafePictureError as error:
+        raise BrokenPictureError(f"it {error}") from None
+    except Exception as error:  # a broken file can break a decoder anywhere
+        raise BrokenPictureError(f"it cannot be decoded: {error}") from None
+    out = BytesIO()
+    small.save(out, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    return out.getvalue()
+
+
+def _shrunk(picture: Any, pixels: int) -> Any:
+    # Of what is whole this makes a small one before it changes the colours of it.
+    picture.thumbnail((pixels, pixels), reducing_gap=2.0)
+    return on_white(picture)

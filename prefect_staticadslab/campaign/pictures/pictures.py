@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture, cell_picture
 from prefect_staticadslab.campaign.files.locations import file_below
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
@@ -57,11 +58,16 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
 
 
 def folder_for(
-    output: str, folder: str, images_zip: str, *, pictures_in_table: bool = False
+    output: str,
+    folder: str,
+    images_zip: str,
+    *,
+    pictures_in_table: bool = False,
+    one_file: bool = False,
 ) -> str:
-    """Where pictures go: what was asked for; beside the table if only a ZIP was, or pictures in the
-    table; or nowhere."""
-    return folder or (beside(output) if images_zip or pictures_in_table else "")
+    """Where pictures go: what was asked for; beside the table if only a ZIP, or pictures in the
+    table or in the page, were; or nowhere."""
+    return folder or (beside(output) if images_zip or pictures_in_table or one_file else "")
 
 
 def check_table_for_pictures(output: str) -> None:
@@ -87,6 +93,7 @@ async def download_pictures(
     folder: str,
     *,
     images_zip: str = "",
+    name_by: str = "",
     fresh_url: FreshUrl | None = None,
     gate: WebGate | None = None,
     log: Callable[[str], None] = logger.info,
@@ -99,6 +106,8 @@ async def download_pictures(
         table: The campaign's table; `image_path` is noted in it.
         folder: A folder, here or in an object store; it is made if need be.
         images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
+        name_by: A column of the table that the files are called after; "" for the row's number, the
+            product and the ad's id. Pictures that have other names are renamed.
         fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
             changed to what it answers.
         gate: Which web addresses may be asked; by default, any but those of this machine itself.
@@ -109,11 +118,12 @@ async def download_pictures(
         again.
 
     Raises:
-        CampaignError: The folder cannot be made.
+        CampaignError: The folder cannot be made, or there is no such column.
     """
+    check_naming_column(table, name_by)
     with PictureFolder.open(folder) as picture_folder:
         async with PictureDownloader(gate) as downloader:
-            downloads = Downloads(table, picture_folder, downloader, fresh_url)
+            downloads = Downloads(table, picture_folder, downloader, fresh_url, name_by)
             async with progress_display(downloads, log):
                 await downloads.run()
         pictures = downloads.tally()

@@ -26,10 +26,12 @@ ARTIFACT_SECONDS: Final = 30.0
 """How long Prefect's server may take to keep a run's artifacts."""
 
 
-def keep_contact_sheet(table: JobTable[Any], title: str, pictures: str = "") -> str | None:
+def keep_contact_sheet(
+    table: JobTable[Any], title: str, pictures: str = "", *, one_file: bool = False
+) -> str | None:
     """Writes the contact sheet and returns where, or logs why that was not possible."""
     try:
-        return write_contact_sheet(table, title, pictures)
+        return write_contact_sheet(table, title, pictures, one_file=one_file)
     except CampaignError as error:
         get_run_logger().warning("There is no contact sheet: %s", error)
         return None
