@@ -115,7 +115,7 @@ def environment(
     tmp_path: Path,
 ) -> dict[str, str]:
     """A fresh folder that looks like the project's, a key, and a Prefect server."""
-    for name in ("flows", "blocks", "deployments", "examples"):
+    for name in ("flows", "blocks", "deployments", "examples", "prefect.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
