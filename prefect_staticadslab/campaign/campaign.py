@@ -87,7 +87,12 @@ async def read_campaign(
     if output or not name:
         check_output(source, output)
     if clients:
-        known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
+        try:
+            known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
+        except CampaignError:
+            # What was wrong before anybody was asked comes first.
+            if not source.problems:
+                raise
     return Campaign.open(source, output, catalogue=known, name=name, base_url=base_url)
 
 
@@ -212,7 +217,7 @@ async def resolve_one_ad(
     limit = limit_of(max_spend_usd)
     try:
         account = await check_key(client)
-        brief = Brief.read(_one_line(cells))
+        brief = Brief.read(_one_line(cells), keep_problems=True)
         campaign = await read_campaign(brief, "", [client], name=ONE_AD)
         rows = campaign.table.rows
         if len(rows) != 1:

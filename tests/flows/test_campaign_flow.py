@@ -63,6 +63,14 @@ async def test_the_example_campaign_completes(
     assert len(simulator.api.jobs) == 25
 
 
+async def test_a_file_that_is_not_there_is_told_with_the_folder_that_it_was_looked_for_in(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = await run("none.csv", tmp_path / "out.csv", credentials)
+    assert (state.name, state.message) == ("Refused", f"There is no file none.csv in {tmp_path}.")
+
+
 async def test_a_shops_export_comes_out_cell_for_cell(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:

@@ -104,6 +104,20 @@ async def test_what_is_typed_wrong_is_told_in_the_forms_words(
     assert simulator.api.counts["creates"] == 0
 
 
+async def test_a_wrong_product_and_an_empty_audience_are_told_in_one_round(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    kit_of_all = kit.model_copy(update={"audience_id": ""})
+    wrong = [TypedAd(product="Cold Brew Kid", prompt="Iced"), TypedAd(prompt="{prodct}")]
+    state = await run(kit_of_all, *wrong)
+    message = state.message or ""
+    assert state.name == "Refused"
+    assert "Ad 1, Product: There is no product 'Cold Brew Kid'" in message
+    assert "Ads 1-2, Audience: is empty." in message
+    assert "Ad 2, Prompt:" in message
+    assert simulator.api.counts["creates"] == 0
+
+
 async def test_no_ads_are_a_mistake_that_is_told(kit: ImageAdJob) -> None:
     state = await run(kit)
     assert (state.name, state.message) == (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
@@ -40,6 +41,7 @@ class Summary:
         failures: What failed rows, the most frequent cause first.
         adoption: What became of rows that an interrupted run may have sent long ago.
         is_cost_known: Whether anybody knows what such jobs cost.
+        words: What people call the rows.
     """
 
     rows: int
@@ -60,6 +62,7 @@ class Summary:
     failures: tuple[Cause, ...] = ()
     adoption: Adoption = field(default_factory=Adoption)
     is_cost_known: bool = True
+    words: Words = SPREADSHEET_WORDS
 
     @property
     def completed(self) -> int:
@@ -86,7 +89,7 @@ class Summary:
             if count and status is not RowStatus.COMPLETED
         )
         return (
-            f"{self.completed} of {self.rows} rows completed"
+            f"{self.completed} of {self.rows} {self.words.rows} completed"
             f"{f' ({others})' if others else ''}{cost}, {self.seconds:.1f} s"
         )
 
@@ -100,29 +103,29 @@ class Summary:
         notes = []
         if self.stopped_by:
             notes.append(
-                f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
-                f"up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
+                f"Creating stopped: {self.stopped_by} {self._rows(self.unsent)} left, which will "
+                f"cost up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
             )
         if self.is_interrupted:
             notes.append(
-                f"The run was interrupted. {_rows(self.unsent)} left, which will cost up to "
+                f"The run was interrupted. {self._rows(self.unsent)} left, which will cost up to "
                 f"{self.unsent_usd:.2f} USD; the next run goes on."
             )
         if rendering := self.counts[RowStatus.PROCESSING]:
-            notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
+            notes.append(f"{self._rows(rendering)} rendering; the next run collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:
             notes.append(f"{self.replayed} creates were answered from an earlier run.")
         if self.adoption.looked_for:
             notes.append(
-                f"{self.adoption.looked_for} rows may have been sent by an earlier run: "
-                f"{self.adoption.found} were found and adopted."
+                f"{self.adoption.looked_for} {self.words.rows} may have been sent by an earlier "
+                f"run: {self.adoption.found} were found and adopted."
             )
         if self.adoption.held:
             notes.append(
-                f"{_rows(len(self.adoption.held))} left alone, because nobody can say which ad is "
-                "theirs; see their errors in the table."
+                f"{self._rows(len(self.adoption.held))} left alone, because nobody can say which "
+                "ad is theirs; see their errors in the table."
             )
         if self.pictures_missing:
             notes.append(
@@ -131,9 +134,8 @@ class Summary:
             )
         return notes
 
-
-def _rows(count: int) -> str:
-    return "1 row is" if count == 1 else f"{count} rows are"
+    def _rows(self, count: int) -> str:
+        return f"1 {self.words.row} is" if count == 1 else f"{count} {self.words.rows} are"
 
 
 def summarize(
@@ -146,6 +148,7 @@ def summarize(
     contact_sheet: str | None,
     pictures: str = "",
     pictures_missing: int = 0,
+    words: Words = SPREADSHEET_WORDS,
 ) -> Summary:
     """How a run ended, given its chunks' results."""
     table, totals = batch.table, batch.table.totals()
@@ -167,4 +170,5 @@ def summarize(
         pictures_missing=pictures_missing,
         stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
         failures=causes(table.current_rows),
+        words=words,
     )
