@@ -74,7 +74,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
     )
 
     # A wrong key is often a right one with something around it, so it must not be quoted back.
-    model_config = ConfigDict(hide_input_in_errors=True, title="Static Ads Lab credentials")
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     api_key: SecretStr = Field(
         title="API key",

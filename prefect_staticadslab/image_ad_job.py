@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from prefect._internal.compatibility.async_dispatch import async_dispatch
 from prefect.blocks.abstract import JobBlock, JobRun
 from prefect.utilities.asyncutils import run_coro_as_sync
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, Field, HttpUrl
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
@@ -170,8 +170,6 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
     _block_type_slug: ClassVar[str] = "static-ads-lab-image-ad-job"
     _logo_url: ClassVar[HttpUrl] = prefect_logo("webhook")
     _documentation_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._documentation_url
-
-    model_config = ConfigDict(title="Brand kit")
 
     options: SavedOptions = Field(default_factory=ImageAdOptions, description=OPTIONS)
 

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.utilities.callables import parameter_schema
+from prefect.utilities.schema_tools import validate
 
 from blocks.save import main as save_command
+from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, ImageAdOptions, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, free_port, simulated_ids
@@ -146,12 +150,29 @@ def parts_of(schema: object) -> Iterator[dict[str, Any]]:
 
 
 def test_the_forms_ask_in_words_and_with_drop_downs() -> None:
-    classes = {"ImageAdJob", "ImageAdOptions", "StaticAdsLabCredentials"}
-    parts = list(parts_of(ImageAdJob.model_json_schema()))
+    schema = ImageAdJob.model_json_schema()
+    parts = list(parts_of(schema))
     assert not any("anyOf" in part or part.get("type") == "null" for part in parts)
-    assert not classes & {part["title"] for part in parts if isinstance(part.get("title"), str)}
+    titles = {part["title"] for part in parts if isinstance(part.get("title"), str)}
+    # By these Prefect finds what a block in a run's parameters must be; see the test below.
+    assert {title for title in titles if re.search("[a-z][A-Z]", title)} == {
+        "ImageAdJob",
+        "StaticAdsLabCredentials",
+    }
+    assert [field["title"] for field in schema["properties"].values()][:2] == [
+        "Credentials",
+        "Design template",
+    ]
     asked = [part["enum"] for part in parts if "enum" in part]
     assert asked == [["As Static Ads Lab decides", "Yes", "No"]] * 2
+
+
+def test_a_saved_kit_is_a_parameter_that_prefect_takes() -> None:
+    """Its server looks a block's definition up by the title, and finds only the class's name."""
+    form = parameter_schema(create_ads).model_dump()
+    parameters = {"brand_kit": {"$ref": {"block_document_id": str(UUID(int=1))}}, "ads": []}
+    assert validate(parameters, form) == []
+    assert validate({**parameters, "brand_kit": {}}, form) != []
 
 
 @pytest.mark.parametrize("copy", [None, True, False])
