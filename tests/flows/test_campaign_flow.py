@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
+from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign
@@ -97,7 +97,7 @@ async def test_failed_rows_fail_the_run_with_everything_recorded(
     assert "PIPELINE_ERROR" in frame["error"][1]
 
     async with get_client() as client:
-        key = f"{artifact_key_base('campaign', storage.canonical(str(output)))}-summary"
+        key = f"{readable_key('campaign', storage.canonical(str(output)))}-summary"
         (artifact,) = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         )
