@@ -39,6 +39,11 @@ def prefect_logo(name: str) -> HttpUrl:
     return HttpUrl(f"{PREFECT_LOGOS}/{name}.png")
 
 
+def one_line(text: str | None) -> str | None:
+    """A text without line breaks."""
+    return text and " ".join(text.split())
+
+
 class StaticAdsLabCredentials(CredentialsBlock):
     """
     Your API key for Static Ads Lab. Flows and brand kits are given this block, and nobody need see
@@ -104,6 +109,11 @@ class StaticAdsLabCredentials(CredentialsBlock):
     @classmethod
     def _check_base_url(cls, value: str) -> str:
         return check_base_url(value)
+
+    @classmethod
+    def get_description(cls) -> str | None:
+        """The docstring's text on one line, since Prefect's older UI breaks lines where it does."""
+        return one_line(super().get_description())
 
     @classmethod
     def from_environment(cls) -> StaticAdsLabCredentials:

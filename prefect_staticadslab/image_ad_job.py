@@ -14,7 +14,7 @@ from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import OPTIONS, ImageAd, ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import SavedOptions
-from prefect_staticadslab.credentials import StaticAdsLabCredentials, prefect_logo
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, one_line, prefect_logo
 from prefect_staticadslab.tasks._runs import key_of_trigger
 
 
@@ -172,6 +172,11 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
     _documentation_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._documentation_url
 
     options: SavedOptions = Field(default_factory=ImageAdOptions, description=OPTIONS)
+
+    @classmethod
+    def get_description(cls) -> str | None:
+        """The docstring's text on one line; see `StaticAdsLabCredentials.get_description`."""
+        return one_line(super().get_description())
 
     def request(self, **overrides: Any) -> ImageAdRequest:
         """The request that a trigger sends: the block's fields, save those that are overridden.

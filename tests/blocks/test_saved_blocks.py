@@ -96,6 +96,7 @@ def test_the_catalogue_has_the_block_types_with_all_that_describes_them(
         assert block_type["logo_url"].endswith(f"/block-logos/{logo}")
         assert block_type["documentation_url"].startswith("https://")
         assert block_type["description"].endswith(".")
+        assert "\n" not in block_type["description"]
         assert "Block" not in block_type["description"]
         assert "Attributes" not in block_type["description"]
 
