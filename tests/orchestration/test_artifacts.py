@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,24 @@ def test_a_picture_says_below_what_it_has_of_its_own() -> None:
     gallery = contents.gallery_markdown(table(*TWO_AUDIENCES))
     assert "| Row 2 · Commuters · Iced | Row 3 · Students · Hot |" in gallery
     assert "Harbor Roast" not in gallery
+
+
+def test_a_prompt_that_only_repeats_the_product_gives_way_to_the_template() -> None:
+    lines = [
+        {
+            "product_id": f"prod_{product}",
+            "audience_id": f"aud_{audience}",
+            "prompt": f"prod_{product} for aud_{audience}",
+            "design_template_id": f"dt_{template}",
+        }
+        for product in "12"
+        for audience in "12"
+        for template in "12"
+    ]
+    gallery = contents.gallery_markdown(table(*lines))
+    assert "Row 2 · prod\\_1 · aud\\_1 · dt\\_1 |" in gallery
+    captions = re.findall(r"Row \d+ · ([^|]+) \|", gallery)
+    assert len(set(captions)) == len(lines)
 
 
 def test_where_the_form_says_ad_so_does_all_that_is_told() -> None:

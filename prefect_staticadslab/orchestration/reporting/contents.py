@@ -17,7 +17,12 @@ from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.orchestration.reporting.facts import BrandCost, RowFacts, row_facts
+from prefect_staticadslab.orchestration.reporting.facts import (
+    LONGEST_FACT,
+    BrandCost,
+    RowFacts,
+    row_facts,
+)
 
 TABLE_ROWS: Final = 100
 """Rows in the table's artifact; the file has them all."""
@@ -42,12 +47,6 @@ _LONGEST_URL: Final = 1000
 
 BRANDS: Final = 50
 """Brands whose costs are in a summary, the dearest."""
-
-_LONGEST_FACT: Final = 60
-"""Characters of a prompt or a name where it stands beside others."""
-
-CAPTION_FACTS: Final = 3
-"""What is said below a picture, of what tells it from the others."""
 
 
 def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
@@ -138,7 +137,7 @@ def _table_row(state: JobState, facts: RowFacts) -> dict[str, str]:
 
 
 def _short(facts: Mapping[str, str]) -> dict[str, str]:
-    return {name: without_markup(shortened(text, _LONGEST_FACT)) for name, text in facts.items()}
+    return {name: without_markup(shortened(text, LONGEST_FACT)) for name, text in facts.items()}
 
 
 def table_description(table: JobTable[Any], listed: int, words: Words = SPREADSHEET_WORDS) -> str:
@@ -187,8 +186,7 @@ def pictures_description(table: JobTable[Any], title: str) -> str:
 
 
 def _caption(number: int, facts: RowFacts, words: Words) -> str:
-    told = [text for text in facts.differing.values() if text][:CAPTION_FACTS]
-    texts = (_cell(shortened(text, _LONGEST_FACT)) for text in told)
+    texts = (_cell(text) for text in facts.caption if text)
     return " · ".join((f"{words.row.capitalize()} {number}", *texts))
 
 
