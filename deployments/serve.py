@@ -31,7 +31,7 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 
 def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
     """The deployments of `prefect.yaml`, with this credentials block."""
-    written = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
+    written = YAML(typ="safe").load(ROOT / "prefect.yaml")
     saved = find_block(f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}")
     return [_deployment(entry, saved["reference"]) for entry in written["deployments"]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from prefect.blocks.abstract import CredentialsBlock
 from pydantic import (
@@ -26,13 +26,29 @@ from prefect_staticadslab.api.connection import (
 )
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 
+PREFECT_LOGOS: Final = (
+    "https://raw.githubusercontent.com/PrefectHQ/prefect/"
+    "420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos"
+)
+"""Where Prefect's own blocks have their logos. Its clients take web addresses only, no `data:`, and
+a browser that shows Prefect's logos shows these."""
+
+
+def prefect_logo(name: str) -> HttpUrl:
+    """The address of one of Prefect's own logos, which are square PNGs."""
+    return HttpUrl(f"{PREFECT_LOGOS}/{name}.png")
+
+
+def one_line(text: str | None) -> str | None:
+    """A text without line breaks."""
+    return text and " ".join(text.split())
+
 
 class StaticAdsLabCredentials(CredentialsBlock):
     """
-    Block used to authenticate with the Static Ads Lab API.
-
-    A key that cannot be one, and a base URL that would send it unencrypted over a network, are
-    refused when the block is made.
+    Your API key for Static Ads Lab. Flows and brand kits are given this block, and nobody need see
+    the key again. A key that cannot be one, and an address that it would be sent to unencrypted,
+    are refused when the block is used.
 
     Attributes:
         api_key: The API key, `sal_live_…`.
@@ -57,9 +73,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
 
     _block_type_name: ClassVar[str] = "Static Ads Lab Credentials"
     _block_type_slug: ClassVar[str] = "static-ads-lab-credentials"
-    _logo_url: ClassVar[HttpUrl] = HttpUrl(
-        "https://raw.githubusercontent.com/prefect-staticadslab/prefect-staticadslab/main/docs/logo.png"
-    )
+    _logo_url: ClassVar[HttpUrl] = prefect_logo("secret")
     _documentation_url: ClassVar[HttpUrl] = HttpUrl(
         "https://pypi.org/project/prefect-staticadslab/"
     )
@@ -69,12 +83,12 @@ class StaticAdsLabCredentials(CredentialsBlock):
 
     api_key: SecretStr = Field(
         title="API key",
-        description="The API key from the Static Ads Lab dashboard; it starts with sal_.",
+        description="The API key from the Static Ads Lab dashboard. It starts with sal_.",
     )
     base_url: str = Field(
         default=DEFAULT_BASE_URL,
         title="Base URL",
-        description="Where the API is; only a simulator is somewhere else.",
+        description="Where the API is. Leave it as it is, except for a simulator.",
     )
 
     @model_validator(mode="before")
@@ -95,6 +109,11 @@ class StaticAdsLabCredentials(CredentialsBlock):
     @classmethod
     def _check_base_url(cls, value: str) -> str:
         return check_base_url(value)
+
+    @classmethod
+    def get_description(cls) -> str | None:
+        """The docstring's text on one line, since Prefect's older UI breaks lines where it does."""
+        return one_line(super().get_description())
 
     @classmethod
     def from_environment(cls) -> StaticAdsLabCredentials:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field, HttpUrl
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
-from prefect_staticadslab.api.models import ImageAd, ImageAdOptions, ImageAdRequest
+from prefect_staticadslab.api.models import OPTIONS, ImageAd, ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
-from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.campaign.rows.option_words import SavedOptions
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, one_line, prefect_logo
 from prefect_staticadslab.tasks._runs import key_of_trigger
 
 
@@ -122,18 +123,18 @@ class _Paid(BaseModel):
     """The field of the key: a base of its own, because forms ask for what bases have first."""
 
     credentials: StaticAdsLabCredentials = Field(
-        title="Credentials", description="The API key to use."
+        title="Credentials", description="The saved API key that the ads are made with."
     )
 
 
 class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
     """
-    Block that holds what a brand's image ads always use, and makes one with each trigger.
-
-    Each field can be left empty here, and given to `trigger()`.
+    A brand kit: the API key, and what all image ads of a brand have in common. Choose it in a form
+    that creates ads, or load it in a flow, where each trigger makes an ad. What is left empty here
+    is said for each ad.
 
     Attributes:
-        credentials: The API key to use.
+        credentials: The saved API key that the ads are made with.
         design_template_id: The template to render.
         brand_id: The brand to advertise.
         product_id: A product of that brand.
@@ -141,35 +142,41 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
         product_variant_id: A variant of that product.
         prompt: What the picture and the copy should say.
         editable: Whether the ads can be revised later.
-        options: What the pipeline may invent by itself.
+        options: What Static Ads Lab may invent by itself. Forms and saved blocks have words for
+            it, which `option_words` translates.
 
     Example:
-        Save a brand's defaults once, and make an ad with them:
+        Make an ad with what the kit holds:
         ```python
         from prefect import flow
-        from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
+        from prefect_staticadslab import ImageAdJob
 
-        ImageAdJob(
-            credentials=StaticAdsLabCredentials.load("BLOCK_NAME"),
-            design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
-            product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
-        ).save("BLOCK_NAME", overwrite=True)
-
-        @flow
-        def one_ad(prompt: str) -> str:
-            job = ImageAdJob.load("BLOCK_NAME")
-            run = job.trigger(prompt=prompt)
+        @flow(log_prints=True)
+        def create_one_ad(prompt: str):
+            kit = ImageAdJob.load("BLOCK_NAME")
+            run = kit.trigger(prompt=prompt)
             run.wait_for_completion()
-            return run.fetch_result().image_url
+            print(run.fetch_result().image_url)
 
-        print(one_ad("Iced, by the sea"))
+        if __name__ == "__main__":
+            create_one_ad("Iced, by the sea")
         ```
     """
 
+    # Prefect escapes the example's `<`, `>` and `&`, and its UI puts the block's name in place of
+    # the first BLOCK_NAME only: the example has none of these, and one of that.
+
     _block_type_name: ClassVar[str] = "Static Ads Lab Image Ad Job"
     _block_type_slug: ClassVar[str] = "static-ads-lab-image-ad-job"
-    _logo_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._logo_url
+    _logo_url: ClassVar[HttpUrl] = prefect_logo("webhook")
     _documentation_url: ClassVar[HttpUrl] = StaticAdsLabCredentials._documentation_url
+
+    options: SavedOptions = Field(default_factory=ImageAdOptions, description=OPTIONS)
+
+    @classmethod
+    def get_description(cls) -> str | None:
+        """The docstring's text on one line; see `StaticAdsLabCredentials.get_description`."""
+        return one_line(super().get_description())
 
     def request(self, **overrides: Any) -> ImageAdRequest:
         """The request that a trigger sends: the block's fields, save those that are overridden.

@@ -154,8 +154,8 @@ def _stay_at_home(route: Route) -> None:
     url = urlsplit(route.request.url)
     if url.hostname in ("127.0.0.1", "localhost") or url.scheme in ("data", "blob"):
         route.continue_()
-    elif url.path.endswith("/docs/logo.png"):
-        # The blocks' logo, as it is in this version.
+    elif "/PrefectHQ/prefect/" in url.path and "/block-logos/" in url.path:
+        # A logo of Prefect's own; here another stands for it.
         route.fulfill(path=LOGO)
     else:
         route.abort()

@@ -21,6 +21,7 @@ from prefect_staticadslab.brand_kits.diff import SavedCredentials
 from prefect_staticadslab.brand_kits.kit import BrandKit
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
+from prefect_staticadslab.campaign.rows.option_words import read_saved_options
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
 from prefect_staticadslab.image_ad_job import ImageAdJob
 
@@ -134,7 +135,7 @@ def _reference(reference: Mapping[str, Any] | None) -> str:
 def _options(value: object) -> ImageAdOptions:
     """The options that a saved block holds; the defaults if they are not valid."""
     try:
-        return ImageAdOptions.model_validate(value or {})
+        return read_saved_options(value or {})
     except pydantic.ValidationError:
         return ImageAdOptions()
 

@@ -93,7 +93,12 @@ async def read_campaign(
     if output or not name:
         check_output(source, output)
     if clients:
-        known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
+        try:
+            known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
+        except CampaignError:
+            # What was wrong before anybody was asked comes first.
+            if not source.problems:
+                raise
     return Campaign.open(
         source,
         output,
@@ -226,7 +231,7 @@ async def resolve_one_ad(
     limit = limit_of(max_spend_usd)
     try:
         account = await check_key(client)
-        brief = Brief.read(_one_line(cells))
+        brief = Brief.read(_one_line(cells), keep_problems=True)
         campaign = await read_campaign(brief, "", [client], name=ONE_AD)
         rows = campaign.table.rows
         if len(rows) != 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
@@ -16,6 +17,9 @@ from prefect.context import FlowRunContext
 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.table.job_state import TRUSTED_LIFETIME
+
+RUN_NAME: Final = "flow-run-"
+"""How the name of ads begins that have none but their flow run's id."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class FlowRetries:
                     sort=FlowRunSort.EXPECTED_START_TIME_ASC,
                 ) or [run]
         return cls(
-            name=f"flow-run-{runs[0].id}",
+            name=f"{RUN_NAME}{runs[0].id}",
             count=max(1, sum(each.run_count for each in runs)),
             scheduled=runs[0].expected_start_time,
             begun=min((each.start_time for each in runs if each.start_time), default=None),

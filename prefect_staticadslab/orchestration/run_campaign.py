@@ -243,7 +243,13 @@ async def run_campaign(
 
     _log_plan(prepared, seconds_for)
     reporter = RunReporter(
-        campaign, prepared.plan, seconds_for, brief.location, prepared.organization, one_file
+        campaign,
+        prepared.plan,
+        seconds_for,
+        brief.location,
+        prepared.organization,
+        one_file=one_file,
+        words=words,
     )
     before = list(campaign.table.states)
     async with reporter.kept():
@@ -261,11 +267,11 @@ async def run_campaign(
 def _read_brief(source: str | pd.DataFrame | Spreadsheet, options: ReadOptions) -> Brief:
     match source:
         case str():
-            return Brief.open(source, options=options)
+            return Brief.open(source, options=options, keep_problems=True)
         case pd.DataFrame():
-            return Brief.read(spreadsheet_of(source))
+            return Brief.read(spreadsheet_of(source), keep_problems=True)
         case _:
-            return Brief.read(source)
+            return Brief.read(source, keep_problems=True)
 
 
 def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:

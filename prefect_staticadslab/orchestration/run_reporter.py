@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pipeline.batch import Batch
@@ -66,6 +67,7 @@ class RunReporter:
         source: Where the spreadsheet is that the table is made of; "" if there is none.
         organization: Whose key it is.
         one_file: Whether the contact sheet holds the pictures in itself.
+        words: What people call the rows.
     """
 
     batch: Batch[Any]
@@ -74,6 +76,7 @@ class RunReporter:
     source: str = ""
     organization: str = ""
     one_file: bool = False
+    words: Words = SPREADSHEET_WORDS
     _started: float = field(default_factory=time.monotonic)
     _known_failures: dict[int, JobState] = field(default_factory=dict)
     _failures_told: int = 0
@@ -115,7 +118,7 @@ class RunReporter:
             await stack.enter_async_context(in_background(self._follow(observer, update)))
             yield
             self._tell_failures(self._failed_now())
-            tally = observer.tally()
+            tally = observer.tally(is_end=True)
             update(tally.share, tally.line())
 
     async def report(
@@ -179,6 +182,7 @@ class RunReporter:
             ),
             pictures=pictures.folder,
             pictures_missing=pictures.failed,
+            words=self.words,
         )
 
     async def _tell_interruption(self) -> None:
@@ -221,10 +225,12 @@ class RunReporter:
             if self._failures_told > FAILURES:
                 continue
             row = self.batch.table.rows[position]
-            logger.warning("Row %d failed: %s", row.number, state.error)
-            emit_failure(self.batch, row, state)
+            logger.warning("%s %d failed: %s", self.words.row.capitalize(), row.number, state.error)
+            emit_failure(self.batch, row, state, self.words)
             if self._failures_told == FAILURES:
-                logger.warning("Further failed rows are not told one by one; see the table.")
+                logger.warning(
+                    "Further failed %s are not told one by one; see the table.", self.words.rows
+                )
 
 
 def _ignore_update(_share: float, _text: str) -> None:

@@ -32,7 +32,6 @@ __all__ = ["logo_url"]
 class TestImageAdJob(BlockStandardTestSuite):
     @pytest.fixture
     def block(self, logo_url: str, monkeypatch: pytest.MonkeyPatch) -> type[Block]:
-        assert ImageAdJob._logo_url == StaticAdsLabCredentials._logo_url
         monkeypatch.setattr(ImageAdJob, "_logo_url", logo_url)
         return ImageAdJob
 

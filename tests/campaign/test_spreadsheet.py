@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.errors import SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
+from prefect_staticadslab.campaign.files.folders import list_files
 from prefect_staticadslab.campaign.files.spreadsheet import (
     ReadOptions,
     encode_spreadsheet,
     read_spreadsheet,
     write_spreadsheet,
 )
+from prefect_staticadslab.campaign.files.storage import check_target
 from tests.conftest import ROOT
 
 TRICKY = [
@@ -163,6 +165,26 @@ def test_what_is_no_spreadsheet_is_refused_in_plain_words(
     with pytest.raises(SpreadsheetError) as refused:
         read_spreadsheet(str(tmp_path / name))
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["none.csv", "in/none.xlsx"])
+def test_a_relative_path_to_nothing_is_told_with_the_folder_that_it_starts_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError) as refused:
+        read_spreadsheet(name)
+    assert str(refused.value) == f"There is no file {name} in {tmp_path}."
+    with pytest.raises(StorageError) as refused:
+        list_files("none")
+    assert str(refused.value) == f"There is no folder none in {tmp_path}."
+    with pytest.raises(StorageError) as refused:
+        check_target("none/out.csv")
+    assert str(refused.value) == f"There is no folder none in {tmp_path} to write out.csv into."
+    whole = tmp_path / name
+    with pytest.raises(StorageError) as refused:
+        read_spreadsheet(str(whole))
+    assert str(refused.value) == f"There is no file {whole}."
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_sent(
     assert server.received == []
     told = str(refused.value).splitlines()
     assert told[:3] == [
-        "There is no file none.png.",
+        f"There is no file none.png in {Path.cwd()}.",
         "notes.txt is no PNG, JPEG, WebP or GIF.",
         "folder is a folder, not a file.",
     ]

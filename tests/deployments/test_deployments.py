@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +27,6 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
 from tests.processes import PATIENCE_SECONDS, run, running
 
-DEPLOY = ("--no-prompt", "deploy", "--prefect-file", "deployments/prefect.yaml")
 BLOCK = "static-ads-lab-credentials/static-ads-lab"
 OTHER_BLOCK = "static-ads-lab-credentials/other"
 
@@ -43,9 +43,10 @@ def environment(
     return prefect_server
 
 
-def prefect(environment: Environment, *arguments: str) -> str:
+def prefect(environment: Environment, *arguments: str, folder: Path = ROOT) -> str:
     """Prefect's command line, in a process that knows nothing of the key."""
-    status, out, err = run("-m", "prefect", *arguments, env=environment)
+    here = {**environment, "PWD": str(folder)}
+    status, out, err = run("-m", "prefect", *arguments, env=here, cwd=folder)
     assert status == 0, out + err
     return out + err
 
@@ -136,17 +137,24 @@ def reference(block: str) -> dict[str, dict[str, str]]:
 
 
 async def test_every_flow_is_deployed_to_the_work_pool_with_the_saved_block(
-    environment: Environment, capsys: Capture
+    environment: Environment, capsys: Capture, tmp_path: Path
 ) -> None:
+    """Typed in the project's folder, where Prefect looks for the file that says what there is."""
+    for folder in ("flows", "prefect_staticadslab"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "prefect.yaml", tmp_path)
     assert (await asyncio.to_thread(save_block, capsys, "--overwrite"))[0] == 0
     async with get_client() as client:
         await client.create_work_pool(WorkPoolCreate(name="ads", type="process"), overwrite=True)
-        told = prefect(environment, *DEPLOY, "--all")
+        told = prefect(environment, "deploy", "--all", "--no-prompt", folder=tmp_path)
         assert "There is no block" not in told
         deployed = {d.name: d for d in await client.read_deployments()}
     assert set(deployed) == {made.name for made in await asyncio.to_thread(deployments)}
     for deployment in deployed.values():
         assert deployment.work_pool_name == "ads"
+        assert deployment.pull_steps == [
+            {"prefect.deployments.steps.set_working_directory": {"directory": str(tmp_path)}}
+        ]
         assert "static-ads-lab" in deployment.tags
         assert deployment.enforce_parameter_schema
         assert not any(schedule.active for schedule in deployment.schedules)
@@ -161,7 +169,7 @@ def test_who_deploys_before_saving_the_block_is_told_so(
     environment: Environment, tmp_path: Path
 ) -> None:
     prefect(environment, "work-pool", "create", "ads", "--type", "process", "--overwrite")
-    written = (ROOT / "deployments" / "prefect.yaml").read_text()
+    written = (ROOT / "prefect.yaml").read_text()
     (tmp_path / "prefect.yaml").write_text(written.replace(BLOCK, OTHER_BLOCK))
     told = prefect(
         environment,

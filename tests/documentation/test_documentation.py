@@ -17,11 +17,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
-from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT
+from tests.conftest import ROOT, simulated_ids
 from tests.documentation.pages import PAGES, Command, Fence, fenced
 from tests.processes import Ended, run, run_program
 
@@ -115,7 +115,7 @@ def environment(
     tmp_path: Path,
 ) -> dict[str, str]:
     """A fresh folder that looks like the project's, a key, and a Prefect server."""
-    for name in ("flows", "blocks", "deployments", "examples"):
+    for name in ("flows", "blocks", "deployments", "examples", "prefect.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
@@ -185,7 +185,10 @@ def test_the_commands_of_a_block_print_what_it_says(
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     if "static-ads-lab" in code or "BLOCK_NAME" in code:
-        StaticAdsLabCredentials.from_environment().save("static-ads-lab", overwrite=True)
+        credentials = StaticAdsLabCredentials.from_environment()
+        credentials.save("static-ads-lab", overwrite=True)
+        kit = ImageAdJob.model_validate({"credentials": credentials, **simulated_ids()})
+        kit.save("static-ads-lab", overwrite=True)
     # The placeholder that Prefect's standards ask for is no name that it would save.
     code = code.replace("BLOCK_NAME", "static-ads-lab")
     exec(compile(code, name, "exec"), {"__name__": "__main__"})

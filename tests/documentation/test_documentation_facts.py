@@ -83,7 +83,7 @@ def test_the_benchmarks_table_is_in_its_page() -> None:
 
 
 def test_the_page_of_deployments_has_all_of_them() -> None:
-    written = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
+    written = YAML(typ="safe").load(ROOT / "prefect.yaml")
     flows = {
         entry["name"]: load_flow_from_entrypoint(str(ROOT / entry["entrypoint"])).name
         for entry in written["deployments"]

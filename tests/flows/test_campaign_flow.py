@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
+from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, write_campaign
@@ -64,6 +64,14 @@ async def test_the_example_campaign_completes(
     assert len(simulator.api.jobs) == 25
 
 
+async def test_a_file_that_is_not_there_is_told_with_the_folder_that_it_was_looked_for_in(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    state = await run("none.csv", tmp_path / "out.csv", credentials)
+    assert (state.name, state.message) == ("Refused", f"There is no file none.csv in {tmp_path}.")
+
+
 async def test_a_shops_export_comes_out_cell_for_cell(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:
@@ -90,7 +98,7 @@ async def test_failed_rows_fail_the_run_with_everything_recorded(
     assert "PIPELINE_ERROR" in frame["error"][1]
 
     async with get_client() as client:
-        key = f"{artifact_key_base('campaign', storage.canonical(str(output)))}-summary"
+        key = f"{readable_key('campaign', storage.canonical(str(output)))}-summary"
         (artifact,) = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
         )
@@ -207,7 +215,7 @@ async def test_a_dry_run_creates_nothing(
 
 async def artifact_of(output: Path, part: str) -> Artifact:
     """The latest of a campaign's artifacts of this kind."""
-    key = f"{artifact_key_base('campaign', storage.canonical(str(output)))}-{part}"
+    key = f"{readable_key('campaign', storage.canonical(str(output)))}-{part}"
     async with get_client() as client:
         found = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))

@@ -90,6 +90,15 @@ def test_what_is_wrong_is_refused_with_2(
     assert (tmp_path / "foreign.csv").read_text() == "my,own\n1,2\n"
 
 
+@pytest.mark.usefixtures("no_network")
+def test_a_file_that_is_not_there_is_told_with_the_folder_that_it_was_looked_for_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["none.csv", "out.csv"]) == 2
+    assert f"There is no file none.csv in {tmp_path}." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("key", "url", "says"),
     [

@@ -59,14 +59,15 @@ async def test_no_file_is_needed_and_the_table_is_an_artifact(
         kit, TypedAd(prompt="Iced"), TypedAd(prompt="Hot", ad_type="Editable, 4.00 USD")
     )
     assert state.is_completed()
-    assert "2 of 2 rows completed, 5.00 USD" in (state.message or "")
+    assert "2 of 2 ads completed, 5.00 USD" in (state.message or "")
     run_id = state.state_details.flow_run_id
     async with get_client() as client:
         assert run_id is not None
         assert (await client.read_flow_run(run_id)).name == "create 2 ads with typed"
     kept = await artifacts_of(run_id)
     assert set(kept) == {"progress", "summary", "table", "pictures"}
-    assert "Row 1 · Iced" in str(kept["pictures"].data)
+    assert kept["table"].key == "campaign-create-2-ads-with-typed-table"
+    assert "Ad 1 · Iced" in str(kept["pictures"].data)
     rows = kept["table"].data
     for job in simulator.api.jobs:
         assert job in str(rows)
@@ -101,6 +102,20 @@ async def test_what_is_typed_wrong_is_told_in_the_forms_words(
     assert "Ad 2, Brand:" in message
     assert "Harbor Roast" in message
     assert "column" not in message
+    assert simulator.api.counts["creates"] == 0
+
+
+async def test_a_wrong_product_and_an_empty_audience_are_told_in_one_round(
+    kit: ImageAdJob, simulator: SimulatorServer
+) -> None:
+    kit_of_all = kit.model_copy(update={"audience_id": ""})
+    wrong = [TypedAd(product="Cold Brew Kid", prompt="Iced"), TypedAd(prompt="{prodct}")]
+    state = await run(kit_of_all, *wrong)
+    message = state.message or ""
+    assert state.name == "Refused"
+    assert "Ad 1, Product: There is no product 'Cold Brew Kid'" in message
+    assert "Ads 1-2, Audience: is empty." in message
+    assert "Ad 2, Prompt:" in message
     assert simulator.api.counts["creates"] == 0
 
 

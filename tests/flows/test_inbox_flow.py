@@ -407,12 +407,19 @@ def test_a_simulation_is_forgotten_by_real_runs(
     ],
 )
 def test_the_command_refuses_with_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    says: str,
 ) -> None:
     assert main([str(tmp_path), *options]) == 2
     assert says in capsys.readouterr().err
     assert main([str(tmp_path / "none")]) == 2
-    assert "There is no folder" in capsys.readouterr().err
+    assert f"There is no folder {tmp_path / 'none'}." in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["none"]) == 2
+    assert f"There is no folder none in {tmp_path}." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("persisted", [False, True])

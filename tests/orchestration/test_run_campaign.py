@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.runner import flow_started
-from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
+from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
@@ -334,7 +334,7 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
         gate.set()
         with pytest.raises(asyncio.CancelledError):
             await run
-    key = f"{artifact_key_base('campaign', storage.canonical(output))}-summary"
+    key = f"{readable_key('campaign', storage.canonical(output))}-summary"
     async with get_client() as client:
         (summary,) = await client.read_artifacts(
             artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))

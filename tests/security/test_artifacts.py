@@ -161,7 +161,7 @@ async def test_no_artifact_holds_markup_of_somebody_else(
 ) -> None:
     batch, summary = batch_of(tmp_path, payload, [])
     await artifacts.create_artifacts(batch, summary)
-    assert len(kept.texts) == 19
+    assert len(kept.texts) == 27
     for text in kept.texts:
         assert dangers(text) == [], text[:300]
     # Everything that is long in them is cut, so that Prefect's database keeps little of it.

@@ -317,7 +317,7 @@ async def test_a_row_of_stars_is_held_by_the_limit_and_says_how_many_ads_it_make
 
 
 def written_deployments() -> list[dict[str, Any]]:
-    written = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
+    written = YAML(typ="safe").load(ROOT / "prefect.yaml")
     deployments: list[dict[str, Any]] = written["deployments"]
     return deployments
 

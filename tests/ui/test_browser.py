@@ -91,4 +91,4 @@ def test_the_blocks_are_in_the_catalogue_with_their_logo(ui: Browser) -> None:
     ui.sees("Static Ads Lab Credentials", "Static Ads Lab Image Ad Job")
     logos = ui.pictures()
     assert len(logos) == 2
-    assert all(logo.endswith("/docs/logo.png") for logo in logos)
+    assert all("/PrefectHQ/prefect/" in logo for logo in logos)

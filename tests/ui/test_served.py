@@ -33,7 +33,7 @@ def runs_of(home: Home, deployment: str) -> list[Answer]:
 def test_a_worker_runs_what_was_deployed(home: Home, tmp_path: Path) -> None:
     home.command("work-pool", "create", "ads", "--type", "process")
     # Under a name of its own, as others are served here.
-    written = (ROOT / "deployments" / "prefect.yaml").read_text()
+    written = (ROOT / "prefect.yaml").read_text()
     file = tmp_path / "prefect.yaml"
     file.write_text(written.replace("name: campaign\n", "name: on-a-pool\n"))
     home.command("--no-prompt", "deploy", "--name", "on-a-pool", "--prefect-file", str(file))

@@ -29,7 +29,7 @@ MAX_IDS_PER_READ: Final = 100
 
 
 PROMPT: Final = "What the picture and the copy should say."
-OPTIONS: Final = "What the pipeline may invent by itself."
+OPTIONS: Final = "What Static Ads Lab may invent by itself."
 INVENT_PICTURES: Final = Field(
     title="Invent pictures", description="Whether pictures may be generated."
 )
@@ -47,7 +47,7 @@ class AdId:
 
     Attributes:
         prefix: What it starts with.
-        description: What it is, for people.
+        description: What it is, for people; a sentence.
     """
 
     prefix: str
@@ -56,14 +56,15 @@ class AdId:
     def field(self, *, or_empty: bool = False) -> Any:
         """A pydantic field that takes such an id; and "", if it may be empty."""
         pattern = f"^({self.prefix}.+)?$" if or_empty else f"^{self.prefix}.+"
-        return Field(description=f"{self.description}, {self.prefix}….", pattern=pattern)
+        description = f"{self.description} Its id starts with {self.prefix}."
+        return Field(description=description, pattern=pattern)
 
 
-TEMPLATE_ID: Final = AdId("dt_", "The template to render")
-BRAND_ID: Final = AdId("brand_", "The brand to advertise")
-PRODUCT_ID: Final = AdId("prod_", "A product of that brand")
-AUDIENCE_ID: Final = AdId("aud_", "An audience of that product")
-VARIANT_ID: Final = AdId("pv_", "A variant of that product")
+TEMPLATE_ID: Final = AdId("dt_", "The design template that is rendered.")
+BRAND_ID: Final = AdId("brand_", "The brand that is advertised.")
+PRODUCT_ID: Final = AdId("prod_", "A product of that brand.")
+AUDIENCE_ID: Final = AdId("aud_", "An audience of that product.")
+VARIANT_ID: Final = AdId("pv_", "A variant of that product.")
 
 
 class ImageAdOptions(Resource):
@@ -99,7 +100,7 @@ class ImageAdRequest(BaseModel):
     prompt: str | None = Field(default=None, description=PROMPT)
     editable: bool = Field(
         default=False,
-        description="Whether the ad can be revised later. 4.00 USD instead of 1.00.",
+        description="Whether the ad can be revised later. It then costs 4.00 USD, not 1.00.",
     )
     options: ImageAdOptions | None = Field(default=None, description=OPTIONS)
     node_overrides: dict[str, dict[str, Any]] | None = Field(

@@ -61,7 +61,8 @@ def list_files(location: str, *, missing_ok: bool = False, links: bool = True) -
         except FileNotFoundError:
             if missing_ok:
                 return []
-            raise StorageError(f"There is no folder {locations.redacted(location)}.") from None
+            where = locations.redacted_with_folder(location)
+            raise StorageError(f"There is no folder {where}.") from None
     return sorted((f for f in files if f.name), key=lambda f: f.name)
 
 

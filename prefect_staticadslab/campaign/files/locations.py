@@ -6,6 +6,7 @@ cell, a note or a result table, is narrower: spreadsheets come from strangers.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -248,3 +249,15 @@ def redacted(location: str) -> str:
     if len(text) <= LONGEST_SHOWN:
         return text
     return f"{text[: LONGEST_SHOWN // 2]}…{text[-LONGEST_SHOWN // 2 :]}"
+
+
+def redacted_with_folder(location: str) -> str:
+    """A location for a message that nothing is there: a relative path with where it starts.
+
+    Whoever starts runs in a browser does not know in which folder they work.
+    """
+    text = redacted(location)
+    with contextlib.suppress(StorageError, OSError):
+        if not protocol_of(location) and not local_path(location).is_absolute():
+            return f"{text} in {redacted(str(Path.cwd()))}"
+    return text

@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.files.locations import (
     local_path,
     protocol_of,
     redacted,
+    redacted_with_folder,
 )
 
 NOT_THERE = (404, 410)
@@ -197,7 +198,7 @@ def read_start(location: str | Location, count: int) -> bytes:
             return _read_first_bytes(place, count)
         except FileNotFoundError:
             what = "no file" if place.is_local else "nothing at"
-            raise StorageError(f"There is {what} {redacted(place.text)}.") from None
+            raise StorageError(f"There is {what} {redacted_with_folder(place.text)}.") from None
         except IsADirectoryError:
             raise StorageError(f"{redacted(place.text)} is a folder, not a file.") from None
 
@@ -295,7 +296,8 @@ def check_own_folder(location: str) -> None:
 
 
 def _no_folder_error(location: str) -> StorageError:
-    parent, name = redacted(folder(location)), redacted(_path(location).name)
+    parent = redacted_with_folder(folder(location))
+    name = redacted(_path(location).name)
     return StorageError(f"There is no folder {parent} to write {name} into.")
 
 

@@ -63,19 +63,25 @@ class Brief:
         lines: What each of its lines asks for; nothing, if all of them say it in single ids and
             have prompts without placeholders: then the spreadsheet is what will be sent.
         location: Where it was read; "" if it was not.
+        problems: What is wrong with single rows, if it was read to be told along with what the
+            API's lists tell. `expand` raises it.
     """
 
     spreadsheet: Spreadsheet
     lines: tuple[BriefLine, ...] = ()
     location: str = ""
+    problems: tuple[Problem, ...] = ()
 
     @classmethod
-    def open(cls, location: str, *, options: ReadOptions = AS_IT_IS) -> Brief:
+    def open(
+        cls, location: str, *, options: ReadOptions = AS_IT_IS, keep_problems: bool = False
+    ) -> Brief:
         """Reads a spreadsheet; see `read`.
 
         Args:
             location: A `.csv`, a `.tsv` or a workbook: a path or a URL.
             options: How it is to be read.
+            keep_problems: Whether problems of rows are kept in `problems`, and not raised yet.
 
         Raises:
             CampaignError: It cannot be read, or rows are wrong; the message lists all of it.
@@ -86,20 +92,26 @@ class Brief:
             known_columns=KNOWN_COLUMNS,
             needed_columns=NEEDED_COLUMNS,
         )
-        return replace(cls.read(spreadsheet), location=location)
+        return replace(cls.read(spreadsheet, keep_problems=keep_problems), location=location)
 
     @classmethod
-    def read(cls, spreadsheet: Spreadsheet) -> Brief:
+    def read(cls, spreadsheet: Spreadsheet, *, keep_problems: bool = False) -> Brief:
         """The brief that a spreadsheet is.
+
+        Args:
+            spreadsheet: What was read.
+            keep_problems: Whether problems of rows are kept in `problems`, and not raised yet.
 
         Raises:
             SpreadsheetError: With all problems that can be told without the API, in the rows'
                 order. Of a spreadsheet that is all ids, `read_rows` tells them.
         """
-        lines = _read_lines(spreadsheet)
+        lines, problems = _read_lines(spreadsheet)
+        if problems and not keep_problems:
+            raise SpreadsheetError(problems)
         if notes := header_notes(spreadsheet):
             spreadsheet = replace(spreadsheet, notes=(*spreadsheet.notes, *notes))
-        return cls(spreadsheet, lines)
+        return cls(spreadsheet, lines, problems=problems)
 
     @cached_property
     def needs_catalogue(self) -> bool:
@@ -125,13 +137,20 @@ class Brief:
         return resolver.missing_lists
 
 
-def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
+def _read_lines(
+    spreadsheet: Spreadsheet,
+) -> tuple[tuple[BriefLine, ...], tuple[Problem, ...]]:
+    """What each line asks for, and what is wrong with that.
+
+    Raises:
+        SpreadsheetError: Columns are wrong, so that no row says anything.
+    """
     columns, problems = columns_of(spreadsheet, KNOWN_COLUMNS)
     if problems:
         raise SpreadsheetError(problems)
     lines = _LineReader(spreadsheet, columns)
     if not lines.need_looking_up():
-        return ()
+        return (), ()
     brief_lines = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
@@ -144,9 +163,7 @@ def _read_lines(spreadsheet: Spreadsheet) -> tuple[BriefLine, ...]:
         cells = lines.cells(position)
         problems += read_settings(number, cells)[1]
         problems += [duplicate for duplicate in [row_ids.problem(number, cells)] if duplicate]
-    if problems:
-        raise SpreadsheetError(problems)
-    return tuple(brief_lines)
+    return tuple(brief_lines), tuple(problems)
 
 
 class _LineReader:
@@ -194,9 +211,9 @@ class _LineReader:
         selectors: dict[ResourceType, Selector] = {}
         cell_problems: list[CellProblem] = []
         for kind in self._kinds:
-            selectors[kind], selector_problems = self._selector(
-                kind, *self._id_and_name(line, kind)
-            )
+            selector, selector_problems = self._selector(kind, *self._id_and_name(line, kind))
+            # What is wrong is not looked up: it would say of each thing that it is not there.
+            selectors[kind] = Selector(selector.column) if selector_problems else selector
             cell_problems += selector_problems
         text = self._prompt_text(line)
         prompt = None

@@ -92,6 +92,8 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         return own
     resolver = Resolver(catalogue, rows=len(brief.lines))
     ads = [resolver.ads(line) for line in brief.lines]
+    if brief.problems:
+        raise _error_of([*brief.problems, *resolver.problems])
     if any(resolver.missing_lists.values()):
         raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
     writer = _Writer(own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads))
@@ -101,8 +103,12 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     for line, cells, row_ads in zip(brief.lines, lines_of_cells, ads, strict=True):
         problems += writer.add(line, cells, row_ads)
     if problems:
-        raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
+        raise _error_of(problems)
     return writer.spreadsheet()
+
+
+def _error_of(problems: Sequence[Problem]) -> SpreadsheetError:
+    return SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
 class _Writer:

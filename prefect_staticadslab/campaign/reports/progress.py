@@ -101,22 +101,42 @@ class Countable(Protocol):
 
 
 class TableObserver:
-    """Tallies a table, and learns from it how long a job takes."""
+    """Tallies a table, and learns from it how long a job takes.
+
+    What is created stays created, and what failed before this run is not failed until its new
+    attempt is: an ad that is tried again does not make the tally go backwards.
+    """
 
     def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
         self._table = table
         self._seconds_for = seconds_for
         self._already_completed = table.totals().completed
+        self._created: set[int] = set()
+        self._failed_before = {
+            position: state
+            for position, _, state in table.current_rows
+            if state.status is RowStatus.FAILED
+        }
 
-    def tally(self) -> Tally:
+    def tally(self, *, is_end: bool = False) -> Tally:
+        """How the table stands.
+
+        Args:
+            is_end: Whether the run is at its end, so that nothing is tried again any more.
+        """
         totals = self._table.totals()
+        waiting = 0
+        for position, _, state in self._table.current_rows:
+            if not state.is_unsent:
+                self._created.add(position)
+            waiting += not is_end and self._failed_before.get(position) == state
         return Tally(
             rows=totals.rows,
             already_completed=self._already_completed,
-            created=totals.rows - totals.unsent,
+            created=len(self._created),
             rendering=totals.rendering,
             completed=totals.completed,
-            failed=totals.failed,
+            failed=totals.failed - waiting,
             cost_usd=totals.cost_usd,
             seconds_left=self._seconds_left(totals.unsent),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
 
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
@@ -43,6 +44,7 @@ class Summary:
         selected_by: The options that selected the rows; "" if all of them were.
         postponed: Rows that were not selected and are still to be created.
         postponed_rendering: Rows that were not selected and that an earlier run has created.
+        words: What people call the rows.
     """
 
     rows: int
@@ -66,6 +68,7 @@ class Summary:
     selected_by: str = ""
     postponed: int = 0
     postponed_rendering: int = 0
+    words: Words = SPREADSHEET_WORDS
 
     @property
     def completed(self) -> int:
@@ -91,7 +94,7 @@ class Summary:
             for status, count in self.counts.items()
             if count and status is not RowStatus.COMPLETED
         )
-        rows = "selected rows" if self.selected_by else "rows"
+        rows = f"selected {self.words.rows}" if self.selected_by else self.words.rows
         later = ""
         if self.postponed:
             wait = "waits" if self.postponed == 1 else "wait"
@@ -111,29 +114,29 @@ class Summary:
         notes = []
         if self.stopped_by:
             notes.append(
-                f"Creating stopped: {self.stopped_by} {_rows(self.unsent)} left, which will cost "
-                f"up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
+                f"Creating stopped: {self.stopped_by} {self._rows(self.unsent)} left, which will "
+                f"cost up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
             )
         if self.is_interrupted:
             notes.append(
-                f"The run was interrupted. {_rows(self.unsent)} left, which will cost up to "
+                f"The run was interrupted. {self._rows(self.unsent)} left, which will cost up to "
                 f"{self.unsent_usd:.2f} USD; the next run goes on."
             )
         if rendering := self.counts[RowStatus.PROCESSING] + self.postponed_rendering:
-            notes.append(f"{_rows(rendering)} rendering; the next run collects them.")
+            notes.append(f"{self._rows(rendering)} rendering; the next run collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:
             notes.append(f"{self.replayed} creates were answered from an earlier run.")
         if self.adoption.looked_for:
             notes.append(
-                f"{self.adoption.looked_for} rows may have been sent by an earlier run: "
-                f"{self.adoption.found} were found and adopted."
+                f"{self.adoption.looked_for} {self.words.rows} may have been sent by an earlier "
+                f"run: {self.adoption.found} were found and adopted."
             )
         if self.adoption.held:
             notes.append(
-                f"{_rows(len(self.adoption.held))} left alone, because nobody can say which ad is "
-                "theirs; see their errors in the table."
+                f"{self._rows(len(self.adoption.held))} left alone, because nobody can say which "
+                "ad is theirs; see their errors in the table."
             )
         if self.pictures_missing:
             notes.append(
@@ -142,9 +145,8 @@ class Summary:
             )
         return notes
 
-
-def _rows(count: int) -> str:
-    return "1 row is" if count == 1 else f"{count} rows are"
+    def _rows(self, count: int) -> str:
+        return f"1 {self.words.row} is" if count == 1 else f"{count} {self.words.rows} are"
 
 
 def summarize(
@@ -157,6 +159,7 @@ def summarize(
     contact_sheet: str | None,
     pictures: str = "",
     pictures_missing: int = 0,
+    words: Words = SPREADSHEET_WORDS,
 ) -> Summary:
     """How a run ended, given its chunks' results."""
     table, totals = batch.table, batch.table.totals()
@@ -181,4 +184,5 @@ def summarize(
         selected_by=table.selected_by,
         postponed=totals.postponed,
         postponed_rendering=totals.postponed_rendering,
+        words=words,
     )

@@ -35,6 +35,6 @@ class AdDefaults(BaseModel):
     prompt: str = Field(default="", description=PROMPT)
     editable: bool = Field(
         default=False,
-        description="Whether the ads can be revised later. 4.00 USD instead of 1.00.",
+        description="Whether the ads can be revised later. They then cost 4.00 USD each, not 1.00.",
     )
     options: ImageAdOptions = Field(default_factory=ImageAdOptions, description=OPTIONS)

@@ -12,7 +12,7 @@ from typing import Generic, Self
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
@@ -140,7 +140,8 @@ class JobTable(Generic[Q]):
         """
         version = storage.version(location)
         if version is None:
-            raise OutputError(f"There is no result table at {location}.")
+            where = locations.redacted_with_folder(location)
+            raise OutputError(f"There is no result table at {where}.")
         storage.check_target(location)
         if storage.suffix(location) not in WRITABLE:
             raise OutputError(

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import unicodedata
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
@@ -20,7 +23,12 @@ from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_s
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.orchestration.flow_retries import RUN_NAME
 from prefect_staticadslab.orchestration.reporting import contents
+from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand
+
+LONGEST_KEY: Final = 60
+"""Characters of an artifact's key that are made of a name; a card shows two lines of it."""
 
 ARTIFACT_SECONDS: Final = 30.0
 """How long Prefect's server may take to keep a run's artifacts."""
@@ -47,27 +55,27 @@ async def keep_artifacts(
     Returns:
         Whether they are kept.
     """
-    return await _try_to_keep(create_artifacts(batch, summary), within_seconds)
+    return await try_to_keep(create_artifacts(batch, summary), within_seconds)
 
 
 async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
     """Creates a run's artifacts; see `keep_artifacts`."""
     await acreate_markdown_artifact(
         key=artifact_key(batch, "summary"),
-        markdown=contents.summary_markdown(summary),
-        description=contents.without_markup(f"Static Ads Lab: {summary.headline()}"),
+        markdown=contents.summary_markdown(summary, costs_by_brand(batch.table)),
+        description=contents.without_markup(summary.headline()),
     )
-    rows = contents.table_rows(batch.table)
+    rows = contents.table_rows(batch.table, summary.words)
     await acreate_table_artifact(
         key=artifact_key(batch, "table"),
         table=rows,
-        description=contents.table_description(batch.table, len(rows)),
+        description=contents.table_description(batch.table, len(rows), summary.words),
     )
-    if gallery := contents.gallery_markdown(batch.table):
+    if gallery := contents.gallery_markdown(batch.table, summary.words):
         await acreate_markdown_artifact(
             key=artifact_key(batch, "pictures"),
             markdown=gallery,
-            description=f"Static Ads Lab: the pictures of {contents.without_markup(batch.title)}",
+            description=contents.pictures_description(batch.table, batch.title),
         )
 
 
@@ -82,15 +90,15 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
 
     async def create() -> None:
         await acreate_markdown_artifact(
-            key=f"{artifact_key_base('inbox', storage.canonical(folder).rstrip('/'))}-summary",
+            key=f"{readable_key('inbox', storage.canonical(folder).rstrip('/'))}-summary",
             markdown=contents.inbox_markdown(outcomes),
-            description=contents.without_markup(f"Static Ads Lab: {headline}"),
+            description=contents.without_markup(headline),
         )
 
-    await _try_to_keep(create(), ARTIFACT_SECONDS)
+    await try_to_keep(create(), ARTIFACT_SECONDS)
 
 
-async def _try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
+async def try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
     # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
         async with asyncio.timeout(within_seconds):
@@ -102,12 +110,47 @@ async def _try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: fl
 
 
 def artifact_key(batch: Batch[Any], part: str) -> str:
-    """The key of one of a campaign's artifacts: lower case, digits and dashes, unique to it."""
-    return f"{campaign_key(batch)}-{part}"
+    """The key of one of a campaign's artifacts, which is their name in the UI.
+
+    It is the same in all runs of a campaign. Two campaigns may have the same: then Prefect shows
+    the artifacts of both as one's, and each run's page those of that run. Ads that keep no table
+    go by what their run is called.
+    """
+    name = batch.name
+    if batch.table.location is None and name.startswith(RUN_NAME):
+        name = flow_run.name or name
+    return f"{readable_key(batch.table.job_type.name, name)}-{part}"
+
+
+def readable_key(prefix: str, name: str) -> str:
+    """What people call a place by, its folder and its name, as Prefect takes a key.
+
+    A digest is added only where characters are lost that may tell two names apart.
+
+    Example:
+        ```python
+        from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
+
+        key = readable_key("campaign", "file:///ads/spring/Caf%C3%A9%20sale.csv")
+        assert key == "campaign-spring-cafe-sale"
+        assert readable_key("campaign", "Summer sale") == "campaign-summer-sale"
+        ```
+    """
+    text = name
+    if "://" in name:
+        # A URL's query may hold a signature, and its host a password.
+        text = unquote(re.split("[?#]", name)[0].partition("://")[2]).rpartition("@")[2]
+    last_two = "-".join(text.split("/")[-2:]) if "://" in name else text
+    stem = re.sub(r"\.(csv|tsv|xlsx|parquet)$", "", last_two.casefold())
+    plain = "".join(c for c in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(c))
+    readable = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    is_lossy = len(readable) > LONGEST_KEY or any(c.isalnum() and not c.isascii() for c in plain)
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8] if is_lossy or not readable else ""
+    return "-".join(filter(None, (prefix, readable[:LONGEST_KEY].strip("-"), digest)))
 
 
 def campaign_key(batch: Batch[Any]) -> str:
-    """A campaign's key in Prefect: readable, and the same in all of its runs."""
+    """What a campaign is to automations: the same in all of its runs, and no other's."""
     return artifact_key_base(batch.table.job_type.name, batch.name)
 
 

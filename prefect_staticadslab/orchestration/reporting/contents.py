@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from prefect_staticadslab.campaign.errors import ranges
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words, ranges
 from prefect_staticadslab.campaign.files.cells import shortened, visible
-from prefect_staticadslab.campaign.pictures.captions import labels
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
-from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.orchestration.reporting.facts import (
+    LONGEST_FACT,
+    BrandCost,
+    RowFacts,
+    row_facts,
+)
 
 TABLE_ROWS: Final = 100
 """Rows in the table's artifact; the file has them all."""
@@ -41,10 +45,19 @@ _LONGEST_URL: Final = 1000
 """A signed URL is long, and a part of one is worth nothing."""
 
 
-def summary_markdown(summary: Summary) -> str:
-    """The summary as Markdown: the facts, what else there is to say, and failures by cause."""
+BRANDS: Final = 50
+"""Brands whose costs are in a summary, the dearest."""
+
+
+def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
+    """The summary as Markdown: the facts, what else there is to say, failures, and costs.
+
+    Args:
+        summary: How the run ended.
+        costs: What each brand has cost; of one brand alone, the facts say it.
+    """
     facts = [
-        ("Rows", str(summary.rows)),
+        (summary.words.rows.capitalize(), str(summary.rows)),
         ("Not selected", str(summary.postponed)),
         *((str(status).capitalize(), str(count)) for status, count in summary.counts.items()),
         ("Cost", f"{summary.cost_usd:.2f} USD" if summary.is_cost_known else ""),
@@ -54,17 +67,29 @@ def summary_markdown(summary: Summary) -> str:
         ("Pictures", summary.pictures or ""),
     ]
     lines = ["| | |", "|---|---|"]
-    lines += [f"| {name} | {_cell(value)} |" for name, value in facts if value not in ("", "0")]
-    lines += ["", *(f"- {_cell(note)}" for note in summary.remarks())]
+    lines += [
+        f"| {name} | {markdown_cell(value)} |" for name, value in facts if value not in ("", "0")
+    ]
+    lines += ["", *(f"- {markdown_cell(note)}" for note in summary.remarks())]
     if summary.failures:
-        lines += ["", "**Failed rows by cause**", "", "| Ads | Cause | Rows |", "|---:|---|---|"]
+        rows = summary.words.rows
+        lines += ["", f"**Failed {rows} by cause**", ""]
+        lines += [f"| Ads | Cause | Which {rows} |", "|---:|---|---|"]
         lines += [
-            f"| {cause.ads} | {_cell(cause.message)} | "
+            f"| {cause.ads} | {markdown_cell(cause.message)} | "
             f"{shortened(ranges(cause.rows), _LONGEST_RANGES)} |"
             for cause in summary.failures[:CAUSES]
         ]
         if len(summary.failures) > CAUSES:
             lines += ["", f"and {len(summary.failures) - CAUSES} other causes; see the table."]
+    if len(costs) > 1:
+        lines += ["", "**Cost by brand**", "", "| Brand | Completed | USD |", "|---|---:|---:|"]
+        lines += [
+            f"| {markdown_cell(cost.brand)} | {cost.completed} | {cost.cost_usd:.2f} |"
+            for cost in costs[:BRANDS]
+        ]
+        if len(costs) > BRANDS:
+            lines += ["", f"and {len(costs) - BRANDS} other brands."]
     return "\n".join(lines)
 
 
@@ -74,56 +99,72 @@ def inbox_markdown(outcomes: Mapping[str, str]) -> str:
         return "There was nothing to do."
     lines = ["| Spreadsheet | |", "|---|---|"]
     for name, message in list(outcomes.items())[:SPREADSHEETS]:
-        first, *more = (_cell(line) for line in message.splitlines()[:CAUSES] or [""])
-        lines.append(f"| **{_cell(name)}** | {first} |")
+        first, *more = (markdown_cell(line) for line in message.splitlines()[:CAUSES] or [""])
+        lines.append(f"| **{markdown_cell(name)}** | {first} |")
         lines += [f"| | {line} |" for line in more]
     if len(outcomes) > SPREADSHEETS:
         lines += ["", f"and {len(outcomes) - SPREADSHEETS} more."]
     return "\n".join(lines)
 
 
-def table_rows(table: JobTable[Any]) -> list[dict[str, str]]:
+def table_rows(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> list[dict[str, str]]:
     """The table's rows for an artifact, at most `TABLE_ROWS`.
 
     All of them in the table's order, if they are that few; otherwise those first that are not
-    completed.
+    completed. What tells two rows apart comes first, then the picture, and what is the same for
+    all of them comes last.
+
+    Args:
+        table: The table.
+        words: What people call its rows.
     """
-    lines = list(zip(table.rows, table.states, labels(table), strict=True))
+    lines = list(zip(table.rows, table.states, row_facts(table), strict=True))
     if len(lines) > TABLE_ROWS:
         lines.sort(key=lambda line: line[1].is_completed)
-    return [_table_row(*line) for line in lines[:TABLE_ROWS]]
+    return [
+        {words.row: str(row.number), **_table_row(state, facts)}
+        for row, state, facts in lines[:TABLE_ROWS]
+    ]
 
 
-def _table_row(row: CampaignRow[Any], state: JobState, title: str) -> dict[str, str]:
+def _table_row(state: JobState, facts: RowFacts) -> dict[str, str]:
     return {
-        "row": str(row.number),
-        "title": without_markup(title),
+        **_short(facts.differing),
+        "picture": shown_url(state.image_url),
         "status": str(state.status),
         "error": without_markup(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
-        # An address is long, and pushes what follows out of sight.
-        "picture": _url(state.image_url),
+        **_short(facts.same),
         "image_ad_id": without_markup(state.job_id or ""),
     }
 
 
-def table_description(table: JobTable[Any], listed: int) -> str:
-    """What to say above the artifact's rows."""
-    where = f"All of it is in {without_markup(table.location)}" if table.location else ""
+def _short(facts: Mapping[str, str]) -> dict[str, str]:
+    return {name: without_markup(shortened(text, LONGEST_FACT)) for name, text in facts.items()}
+
+
+def table_description(table: JobTable[Any], listed: int, words: Words = SPREADSHEET_WORDS) -> str:
+    """What to say above the artifact's rows, the counts first: cards show fifty characters."""
+    counts = table.totals().counts
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    where = f" All of it is in {without_markup(table.location)}" if table.location else ""
+    rows = f"{len(table.rows)} {words.rows if len(table.rows) != 1 else words.row}"
     if listed == len(table.rows):
-        return f"Static Ads Lab: all {listed} rows. {where}".strip()
-    return (
-        f"Static Ads Lab: {listed} of {len(table.rows)} rows, "
-        f"those first that are not completed. {where}"
-    ).strip()
+        return f"{rows}: {told}.{where}"
+    return f"{rows}: {told}. The first {listed}, what is not completed in front.{where}"
 
 
-def gallery_markdown(table: JobTable[Any]) -> str:
-    """The first pictures as a Markdown table of HTML images; "" if there is none."""
+def gallery_markdown(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> str:
+    """The first pictures as a Markdown table of HTML images; "" if there is none.
+
+    Args:
+        table: The table.
+        words: What people call its rows.
+    """
     pictures = [
-        (row.number, title, url)
-        for row, state, title in zip(table.rows, table.states, labels(table), strict=True)
-        if state.is_completed and (url := _url(state.image_url))
+        (_caption(row.number, facts, words), url)
+        for row, state, facts in zip(table.rows, table.states, row_facts(table), strict=True)
+        if state.is_completed and (url := shown_url(state.image_url))
     ]
     if not pictures:
         return ""
@@ -132,15 +173,27 @@ def gallery_markdown(table: JobTable[Any]) -> str:
     lines = [_line([" "] * abreast), _line(["---"] * abreast)]
     for start in range(0, len(listed), abreast):
         chunk = listed[start : start + abreast]
-        lines.append(_line(_picture(url) for _, _, url in chunk))
-        lines.append(_line(f"Row {number} · {_cell(title)}" for number, title, _ in chunk))
+        lines.append(_line(markdown_picture(url) for _, url in chunk))
+        lines.append(_line(caption for caption, _ in chunk))
     if len(pictures) > len(listed):
         where = "the contact sheet beside the table" if table.location else "the table"
         lines += ["", f"The first {len(listed)} of {len(pictures)} pictures; all are in {where}."]
     return "\n".join(lines)
 
 
-def _picture(url: str) -> str:
+def pictures_description(table: JobTable[Any], title: str) -> str:
+    """What to say above the gallery; the title only if there is a table that has it."""
+    count = sum(state.is_completed for state in table.states)
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    return without_markup(f"{pictures} of {title}" if table.location else pictures)
+
+
+def _caption(number: int, facts: RowFacts, words: Words) -> str:
+    texts = (markdown_cell(text) for text in facts.caption if text)
+    return " · ".join((f"{words.row.capitalize()} {number}", *texts))
+
+
+def markdown_picture(url: str) -> str:
     address = html.escape(url).replace("|", "%7C")
     return f'<a href="{address}"><img src="{address}" width="{PICTURE_WIDTH}"></a>'
 
@@ -149,7 +202,7 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _url(url: str | None) -> str:
+def shown_url(url: str | None) -> str:
     """An address of a picture, if it is one; a `javascript:` is none.
 
     What Markdown would take for something else is written in hexadecimal, which means the same.
@@ -181,6 +234,6 @@ def without_markup(text: str) -> str:
     return visible(shortened(text, _LONGEST_CELL)).replace("<", "‹").replace("](", "] (")
 
 
-def _cell(text: str) -> str:
+def markdown_cell(text: str) -> str:
     """Text for a Markdown table: one line, no markup, not too long."""
     return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(shortened(text, _LONGEST_CELL)))

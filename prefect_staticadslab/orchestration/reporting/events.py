@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from prefect.events import emit_event
 
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary
@@ -68,14 +69,17 @@ def emit_ended(batch: Batch[Any], ending: str, summary: Summary) -> None:
     )
 
 
-def emit_failure(batch: Batch[Any], row: CampaignRow[Any], state: JobState) -> None:
-    """Tells that a row failed."""
+def emit_failure(
+    batch: Batch[Any], row: CampaignRow[Any], state: JobState, words: Words = SPREADSHEET_WORDS
+) -> None:
+    """Tells that a row failed, which people call as `words` has it."""
+    called = f"{words.row.capitalize()} {row.number}"
     job = state.job_id or f"{campaign_key(batch)}.row-{row.number}"
     emit_event(
         event="staticadslab.image-ad.failed",
         resource={
             "prefect.resource.id": f"staticadslab.image-ad.{job}",
-            "prefect.resource.name": f"Row {row.number} of {without_markup(batch.title)}",
+            "prefect.resource.name": f"{called} of {without_markup(batch.title)}",
         },
         related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
         payload={

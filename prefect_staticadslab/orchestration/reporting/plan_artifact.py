@@ -14,14 +14,14 @@ from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     ARTIFACT_SECONDS,
-    _try_to_keep,
     artifact_key,
+    try_to_keep,
 )
 from prefect_staticadslab.orchestration.reporting.contents import (
     TABLE_ROWS,
-    _cell,
-    _picture,
-    _url,
+    markdown_cell,
+    markdown_picture,
+    shown_url,
     without_markup,
 )
 
@@ -58,7 +58,7 @@ async def keep_plan(
         markdown=plan_markdown(plan, ads, preview, words),
         description=without_markup(description),
     )
-    return await _try_to_keep(creating, ARTIFACT_SECONDS)
+    return await try_to_keep(creating, ARTIFACT_SECONDS)
 
 
 def plan_markdown(
@@ -72,7 +72,7 @@ def plan_markdown(
     facts = [plan.expansion] if plan.expansion else []
     facts += [*plan.standing(), *plan.remarks(words)]
     facts += [f"All of them are shown in {preview}"] if preview else []
-    lines += [f"- {_cell(fact)}" for fact in facts]
+    lines += [f"- {markdown_cell(fact)}" for fact in facts]
     if not ads:
         return "\n".join(lines)
     lines += _costs("Brand", shares(ads, [ad.brand for ad in ads]))
@@ -89,14 +89,14 @@ def plan_markdown(
 
 
 def _line(ad: PlannedAd, words: Words) -> str:
-    url = _url(ad.template_picture)
+    url = shown_url(ad.template_picture)
     cells = (
-        _picture(url) if url else " ",
+        markdown_picture(url) if url else " ",
         words.which([ad.row]),
-        f"{_cell(ad.brand)} · {_cell(ad.product_name)}",
-        _cell(ad.audience),
-        _cell(ad.prompt) or "*no prompt*",
-        _cell(ad.template_name),
+        f"{markdown_cell(ad.brand)} · {markdown_cell(ad.product_name)}",
+        markdown_cell(ad.audience),
+        markdown_cell(ad.prompt) or "*no prompt*",
+        markdown_cell(ad.template_name),
         f"{ad.price_usd:.2f}",
     )
     return f"| {' | '.join(cells)} |"
@@ -106,7 +106,9 @@ def _costs(name: str, found: Sequence[Share]) -> list[str]:
     """A table of what ads cost by what they have in common."""
     lines = ["", f"| {name} | Ads | Up to USD |", "|---|---:|---:|"]
     listed, rest = found[:LISTED_SHARES], found[LISTED_SHARES:]
-    lines += [f"| {_cell(share.name)} | {share.ads:,} | {share.usd:,.2f} |" for share in listed]
+    lines += [
+        f"| {markdown_cell(share.name)} | {share.ads:,} | {share.usd:,.2f} |" for share in listed
+    ]
     if rest:
         usd = sum((share.usd for share in rest), Decimal(0))
         ads = sum(share.ads for share in rest)
