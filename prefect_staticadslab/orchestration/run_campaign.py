@@ -48,6 +48,7 @@ from prefect_staticadslab.orchestration.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
+from prefect_staticadslab.tasks._dispatch import sync_or_async
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
 
@@ -60,6 +61,19 @@ def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _read_before.reset(token)
+
+
+_words: ContextVar[Words] = ContextVar("words", default=SPREADSHEET_WORDS)
+
+
+@contextlib.contextmanager
+def use_words(words: Words) -> Iterator[None]:
+    """Campaigns that are run in the body call rows and columns by these words."""
+    token = _words.set(words)
+    try:
+        yield
+    finally:
+        _words.reset(token)
 
 
 NOTHING_CREATED: Final = "Dry run: nothing was created."
@@ -91,6 +105,7 @@ class CampaignResult:
         return self.table.to_frame()
 
 
+@sync_or_async
 async def run_campaign(
     source: str | pd.DataFrame | Spreadsheet,
     output: str,
@@ -108,9 +123,9 @@ async def run_campaign(
     images_zip: str = "",
     preflight: bool = True,
     time_zone: str | None = None,
-    words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
-    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
+    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow:
+    in one that is async, await it.
 
     It keeps what a campaign keeps, the table, the contact sheet and artifacts, and sends its
     events. Nothing is raised for rows that failed: the result says what became of each.
@@ -130,7 +145,6 @@ async def run_campaign(
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
             it. None leaves braces alone.
-        words: What people call rows and columns.
 
     Raises:
         UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
@@ -199,7 +213,7 @@ async def run_campaign(
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
     except CampaignError as error:
-        message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
+        message = error.message_in(_words.get()) if isinstance(error, SpreadsheetError) else ""
         return CampaignResult(await refused_state(error, message=message, is_last_word=False))
 
     _log_plan(prepared, seconds_for)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from prefect import task
-
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 
 
-@task(
+@step_task(
     name="create-image-ad",
     description="Asks the Static Ads Lab API for an image ad. Costs money once it completes.",
     **RETRIES,
@@ -69,7 +68,9 @@ async def create_image_ad(
     return created.image_ad
 
 
-@task(name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **RETRIES)
+@step_task(
+    name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **RETRIES
+)
 async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> ImageAd:
     """One image ad as it is now.
 
@@ -80,7 +81,7 @@ async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -
         return await client.get_image_ad(image_ad_id)
 
 
-@task(name="list-image-ads", description="Reads all image ads that match.", **RETRIES)
+@step_task(name="list-image-ads", description="Reads all image ads that match.", **RETRIES)
 async def list_image_ads(
     credentials: StaticAdsLabCredentials, filters: Mapping[str, str | bool] | None = None
 ) -> list[ImageAd]:
@@ -108,14 +109,14 @@ async def list_image_ads(
         return [ad async for ad in client.list_image_ads(**(filters or {}))]
 
 
-@task(name="get-account", description="Reads whose key this is, and its scopes.", **RETRIES)
+@step_task(name="get-account", description="Reads whose key this is, and its scopes.", **RETRIES)
 async def get_account(credentials: StaticAdsLabCredentials) -> Account:
     """Whose key this is, and what it may do."""
     async with credentials.get_client() as client:
         return await client.get_account()
 
 
-@task(
+@step_task(
     name="wait-for-image-ad",
     description="Polls one image ad every four seconds until it is completed.",
     **RETRIES,
@@ -145,7 +146,7 @@ async def wait_for_image_ad(
         )
 
 
-@task(
+@step_task(
     name="wait-for-image-ads",
     description="Polls many image ads, a hundred with one request, until all have ended.",
     **RETRIES,
@@ -173,7 +174,7 @@ async def wait_for_image_ads(
         )
 
 
-@task(
+@step_task(
     name="watch-image-ad",
     description="Streams one image ad's progress until it is completed.",
     **RETRIES,
@@ -230,7 +231,7 @@ async def watch_image_ad(
         )
 
 
-@task(name="delete-image-ad", description="Deletes an image ad.", **RETRIES)
+@step_task(name="delete-image-ad", description="Deletes an image ad.", **RETRIES)
 async def delete_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> None:
     """Deletes one image ad. What it has cost is not given back.
 
