@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -214,7 +215,7 @@ def test_in_a_sync_flow_tasks_have_options_states_futures_and_maps(
         results: list[ImageAdResult] = generate_image_ads(
             credentials, [make_request("e")], wait_for=rest
         )
-        assert results[0].state.image_ad_id
+        assert results[0].state.job_id
         done: Any = state.result()
         return [done, second, *rest.result()]
 
@@ -277,7 +278,7 @@ def test_calls_in_many_threads_share_the_rate_limit_of_their_key(make_request: M
     def many(credentials: StaticAdsLabCredentials) -> list[Any]:
         list_brands(credentials)
         submitted = [
-            sync_task.submit(lambda n=n: create_image_ad(credentials, make_request(str(n))))
+            sync_task.submit(partial(create_image_ad, credentials, make_request(str(n))))
             for n in range(10)
         ]
         mapped = create_image_ad.map(
