@@ -174,6 +174,19 @@ async def run_campaign(
         urls = asyncio.run(two_ads(StaticAdsLabCredentials.from_environment()))
         assert len(urls) >= 2
         ```
+
+        In a flow that is not async, leave out `async` and `await`:
+        ```python
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, run_campaign
+
+        @flow
+        def nightly(spreadsheet: str, credentials: StaticAdsLabCredentials) -> str:
+            result = run_campaign(spreadsheet, "nightly.csv", credentials, max_spend_usd=30)
+            return result.state.message
+
+        print(nightly("examples/names.csv", StaticAdsLabCredentials.from_environment()))
+        ```
     """
     logger = get_run_logger()
     try:

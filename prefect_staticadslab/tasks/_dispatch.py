@@ -24,8 +24,8 @@ R = TypeVar("R")
 
 _COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
-_INTERRUPT_SECONDS: Final = 0.2
-"""Windows interrupts no wait, so waiting is done in pieces."""
+_LOOK_SECONDS: Final = 0.2
+"""How often who waits looks whether he is interrupted. Windows interrupts no wait by itself."""
 
 if TYPE_CHECKING:
 
@@ -136,10 +136,23 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:
     with ThreadPoolExecutor(1, thread_name_prefix="static-ads-lab") as thread:
         outcome = thread.submit(copy_context().run, _run_to_end, run())
         try:
-            while not outcome.done():
-                wait([outcome], timeout=_INTERRUPT_SECONDS)
+            _wait_for(outcome)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 started.result()()
             raise
         return outcome.result()
+
+
+def _wait_for(outcome: Future[Any]) -> None:
+    """Blocks until there is an outcome.
+
+    Raises:
+        asyncio.CancelledError: Who called is cancelled. The loop cannot tell him: he blocks it.
+    """
+    caller = asyncio.current_task()
+    before = caller.cancelling() if caller else 0
+    while not outcome.done():
+        wait([outcome], timeout=_LOOK_SECONDS)
+        if caller and caller.cancelling() > before:
+            raise asyncio.CancelledError

@@ -60,6 +60,27 @@ async def create_image_ad(
             ),
         )))
         ```
+
+        In a flow that is not async:
+        ```python
+        from prefect import flow
+        from prefect_staticadslab import (
+            ImageAdRequest, StaticAdsLabCredentials, create_image_ad, wait_for_image_ad,
+        )
+
+        @flow
+        def one_ad(credentials: StaticAdsLabCredentials, request: ImageAdRequest) -> str:
+            ad = create_image_ad(credentials, request)
+            return wait_for_image_ad(credentials, ad.id).image_url
+
+        print(one_ad(
+            StaticAdsLabCredentials.from_environment(),
+            ImageAdRequest(
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
+            ),
+        ))
+        ```
     """
     async with credentials.get_client() as client:
         created = await client.create_image_ad(
