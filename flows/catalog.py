@@ -44,12 +44,14 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_names import named_by
 
 NOTHING_CREATED = "Dry run: nothing was created."
 
 
+@dispatched
 @flow(
     name="catalog",
     description="Writes the catalogue into tables, and adds to it what a table wants.",

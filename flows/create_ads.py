@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.run_campaign import use_words
@@ -31,6 +32,7 @@ def run_name() -> str:
     )
 
 
+@dispatched
 @flow(
     name="create-ads",
     description="Creates the ads that are typed into this form.",

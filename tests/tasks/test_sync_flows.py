@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import threading
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from typing import Any, assert_type
 import cloudpickle
 import pandas as pd
 import pytest
-from prefect import flow, task, unmapped
+from prefect import Flow, flow, task, unmapped
 from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
 
 import prefect_staticadslab
+from flows.campaign import campaign
 from prefect_staticadslab import (
     CampaignResult,
     ImageAd,
@@ -37,9 +39,10 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import NotFoundError
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.orchestration.flow_calls import DispatchedFlow
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.tasks._step_task import StepTask
-from tests.conftest import MakeRequest, simulated_ids
+from tests.conftest import ROOT, MakeRequest, simulated_ids, write_campaign
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
@@ -137,6 +140,14 @@ NAMES = [
     "notebook",
 ]
 
+FLOWS = {
+    value
+    for file in (ROOT / "flows").glob("*.py")
+    for value in vars(importlib.import_module(f"flows.{file.stem}")).values()
+    if isinstance(value, Flow)
+}
+"""All flows of the package."""
+
 every_caller = pytest.mark.parametrize("caller", CALLERS, ids=NAMES)
 
 
@@ -178,6 +189,27 @@ def test_a_campaign_runs_in_a_flow_of_either_kind(
     assert result.to_frame()["status"].tolist() == ["completed", "completed"]
     assert (tmp_path / "out.html").exists()
     assert len(simulator.api.jobs) == 2
+
+
+@every_caller
+def test_the_campaign_flow_is_run_whoever_calls_it(
+    caller: Callable[[Callable[[], Any]], Any],
+    credentials: StaticAdsLabCredentials,
+    simulator: SimulatorServer,
+    tmp_path: Path,
+) -> None:
+    place, output = write_campaign(tmp_path, "a"), str(tmp_path / "out.csv")
+    state = caller(lambda: campaign(place, output, credentials, return_state=True))
+    assert state.is_completed(), state.message
+    assert len(simulator.api.jobs) == 1
+
+
+def test_every_flow_is_one_that_any_flow_may_call() -> None:
+    assert len(FLOWS) >= 10
+    for each in FLOWS:
+        assert isinstance(each, DispatchedFlow), each.name
+        assert isinstance(each.with_options(retries=1), DispatchedFlow), each.name
+        assert isinstance(cloudpickle.loads(cloudpickle.dumps(each)), DispatchedFlow)
 
 
 def test_a_campaign_outside_of_a_flow_says_that_there_is_none(
