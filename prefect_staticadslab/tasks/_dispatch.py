@@ -116,15 +116,11 @@ def _is_called_by_coroutine() -> bool:
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Runs a coroutine in a loop of its own; in this thread, where signals arrive, if it can."""
-    if _loop_is_running():
-        return _run_in_thread(coroutine)
-    # With a factory, the runner leaves alone what the thread has for an event loop.
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(coroutine)
+    """Runs a coroutine in a thread and a loop of its own.
 
-
-def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:
+    What signals raise, as Prefect's do on a cancellation, is raised where this waits. In a loop of
+    this thread it would be raised in any callback, and asyncio only logs what a callback raises.
+    """
     started: Future[Callable[[], object]] = Future()
 
     async def run() -> R:
@@ -134,7 +130,7 @@ def _run_in_thread(coroutine: Coroutine[Any, Any, R]) -> R:
         return await coroutine
 
     with ThreadPoolExecutor(1, thread_name_prefix="static-ads-lab") as thread:
-        outcome = thread.submit(copy_context().run, _run_to_end, run())
+        outcome = thread.submit(copy_context().run, asyncio.run, run())
         try:
             _wait_for(outcome)
         except BaseException:
@@ -150,7 +146,7 @@ def _wait_for(outcome: Future[Any]) -> None:
     Raises:
         asyncio.CancelledError: Who called is cancelled. The loop cannot tell him: he blocks it.
     """
-    caller = asyncio.current_task()
+    caller = asyncio.current_task() if _loop_is_running() else None
     before = caller.cancelling() if caller else 0
     while not outcome.done():
         wait([outcome], timeout=_LOOK_SECONDS)
