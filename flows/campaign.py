@@ -51,6 +51,7 @@ from prefect_staticadslab.cli.runner import (
 )
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue, run_campaign
@@ -74,6 +75,7 @@ def run_name() -> str:
     return named("campaign", output)
 
 
+@dispatched
 @flow(
     name="campaign",
     description="Turns a campaign spreadsheet into a table of image URLs.",

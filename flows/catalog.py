@@ -61,6 +61,7 @@ from prefect_staticadslab.cli.runner import (
     run_command,
     run_flow,
 )
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_names import run_name as named
 
@@ -73,6 +74,7 @@ def run_name() -> str:
     return named("catalog", str(given.get("output") or given.get("starter", "")))
 
 
+@dispatched
 @flow(
     name="catalog",
     description="Writes the catalogue into tables, and adds to it what a table wants.",

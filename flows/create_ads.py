@@ -15,8 +15,10 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.cli.runner import flow_started
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
+from prefect_staticadslab.orchestration.run_campaign import use_words
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
 
 
@@ -30,6 +32,7 @@ def run_name() -> str:
     )
 
 
+@dispatched
 @flow(
     name="create-ads",
     description="Creates the ads that are typed into this form.",
@@ -70,17 +73,17 @@ async def create_ads(
     except CampaignError as error:
         watch.ended = await refused_state(error)
         return watch.ended
-    end = await run_campaign(
-        rows,
-        output,
-        brand_kit.credentials,
-        name="" if output else tries.name,
-        max_spend_usd=max_spend_usd,
-        # Without a table, a retried run knows of a failed ad only that its key was used.
-        attempts=attempts if output else attempts * tries.count,
-        dry_run=dry_run,
-        download_images=download_images,
-        words=FORM_WORDS,
-    )
+    with use_words(FORM_WORDS):
+        end = await run_campaign(
+            rows,
+            output,
+            brand_kit.credentials,
+            name="" if output else tries.name,
+            max_spend_usd=max_spend_usd,
+            # Without a table, a retried run knows of a failed ad only that its key was used.
+            attempts=attempts if output else attempts * tries.count,
+            dry_run=dry_run,
+            download_images=download_images,
+        )
     watch.ended = await final_state(end.state)
     return watch.ended

@@ -50,6 +50,7 @@ from prefect_staticadslab.orchestration.chunk_tasks import (
     clients_of,
     keys_of,
 )
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
@@ -57,6 +58,7 @@ from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
+@dispatched
 @flow(
     name="design-templates",
     description="Turns reference ads into design templates.",

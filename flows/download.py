@@ -25,6 +25,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
 from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
@@ -33,6 +34,7 @@ from prefect_staticadslab.orchestration.run_names import named_by
 REFUSED = "Nothing was downloaded."
 
 
+@dispatched
 @flow(
     name="download-images",
     description="Downloads the pictures of an earlier campaign's result table.",

@@ -37,12 +37,14 @@ from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import flow_started, goes_on, leave, run_command, run_flow
 from prefect_staticadslab.cli.spending import say_limits
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.inbox_run import InboxRun, mark_begun
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
 from prefect_staticadslab.orchestration.run_names import named_by
 
 
+@dispatched
 @flow(
     name="inbox",
     description="Runs every campaign spreadsheet of a folder that has no finished table yet.",
@@ -139,6 +141,7 @@ async def inbox(
     return watch.ended
 
 
+@dispatched
 @flow(
     name="inbox-campaign",
     description="Runs one spreadsheet of an inbox.",

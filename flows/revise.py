@@ -48,6 +48,7 @@ from prefect_staticadslab.cli.spending import (
     limit_given,
 )
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
@@ -57,6 +58,7 @@ from prefect_staticadslab.tasks.revisions import revise_image_ads
 REFUSED = "Nothing was changed."
 
 
+@dispatched
 @flow(
     name="revise",
     description="Changes editable image ads, and renders them anew.",

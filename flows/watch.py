@@ -39,6 +39,7 @@ from prefect_staticadslab.cli.runner import (
     run_flow,
 )
 from prefect_staticadslab.cli.spending import limit_given
+from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import (
     REFUSED_TITLE,
     final_state,
@@ -63,6 +64,7 @@ NEEDED_OPTIONS = {
 AD_OPTIONS = (*NEEDED_OPTIONS, "product_variant", "prompt")
 
 
+@dispatched
 @flow(
     name="watch",
     description="Watches one image ad live until it is completed.",
@@ -95,6 +97,7 @@ async def watch(
     return started.ended
 
 
+@dispatched
 @flow(
     name="create-and-watch",
     description="Creates one image ad and watches it live until it is completed.",

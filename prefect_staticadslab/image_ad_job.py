@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from prefect._internal.compatibility.async_dispatch import async_dispatch
 from prefect.blocks.abstract import JobBlock, JobRun
-from prefect.utilities.asyncutils import run_coro_as_sync
 from pydantic import BaseModel, Field, HttpUrl
 
 from prefect_staticadslab.api import waiting
@@ -15,6 +13,7 @@ from prefect_staticadslab.api.models import OPTIONS, ImageAd, ImageAdOptions, Im
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import SavedOptions
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, one_line, prefect_logo
+from prefect_staticadslab.tasks._dispatch import SyncOrAsync, dispatch
 from prefect_staticadslab.tasks._runs import key_of_trigger
 
 
@@ -83,14 +82,13 @@ class ImageAdRun(JobRun[ImageAd]):
             )
         self.logger.info("Image ad %s is completed", self.image_ad_id)
 
-    @async_dispatch(await_for_completion)
-    def wait_for_completion(  # type: ignore[override]
+    def wait_for_completion(
         self,
         timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
         poll_seconds: float = waiting.POLL_SECONDS,
-    ) -> None:
+    ) -> SyncOrAsync[None]:
         """Polls the ad until it is completed; see `await_for_completion`."""
-        run_coro_as_sync(self.await_for_completion(timeout_seconds, poll_seconds))
+        return dispatch(self.await_for_completion(timeout_seconds, poll_seconds))
 
     async def afetch_result(self) -> ImageAd:
         """The completed ad, with its picture's URL.
@@ -111,12 +109,9 @@ class ImageAdRun(JobRun[ImageAd]):
         self._finished = ad
         return ad
 
-    @async_dispatch(afetch_result)
-    def fetch_result(self) -> ImageAd:  # type: ignore[override]
+    def fetch_result(self) -> SyncOrAsync[ImageAd]:
         """The completed ad, with its picture's URL; see `afetch_result`."""
-        result = run_coro_as_sync(self.afetch_result())
-        assert isinstance(result, ImageAd)  # noqa: S101 - typed as if it might be none
-        return result
+        return dispatch(self.afetch_result())
 
 
 class _Paid(BaseModel):
@@ -260,8 +255,7 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
         self.logger.info("Image ad %s %s", ad.id, "goes on" if created.replayed else "is created")
         return ImageAdRun(self.credentials, ad.id)
 
-    @async_dispatch(atrigger)
-    def trigger(  # type: ignore[override]
+    def trigger(
         self,
         *,
         design_template_id: str | None = None,
@@ -274,14 +268,14 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
         options: ImageAdOptions | None = None,
         node_overrides: dict[str, dict[str, Any]] | None = None,
         idempotency_key: str | None = None,
-    ) -> ImageAdRun:
+    ) -> SyncOrAsync[ImageAdRun]:
         """Asks for an image ad; see `atrigger`.
 
         A retried task or flow run never pays twice. A flow that is retried as a whole has new task
         runs and subflow runs: give an `idempotency_key` of your own where what is triggered in
         them must not be created again.
         """
-        run = run_coro_as_sync(
+        return dispatch(
             self.atrigger(
                 design_template_id=design_template_id,
                 brand_id=brand_id,
@@ -295,5 +289,3 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
                 idempotency_key=idempotency_key,
             )
         )
-        assert isinstance(run, ImageAdRun)  # noqa: S101 - typed as if it might be none
-        return run

@@ -18,6 +18,10 @@ class StorageError(CampaignError):
     """A file that cannot be read or written. The message says which, why, and what to do."""
 
 
+class OpenElsewhereError(StorageError):
+    """A file that another program keeps open and to itself, as Excel does on Windows."""
+
+
 def ranges(numbers: Sequence[int]) -> str:
     """Row numbers as people write them: `2-5, 9`."""
     runs: list[list[int]] = []

@@ -59,6 +59,7 @@ from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
+from prefect_staticadslab.tasks._dispatch import sync_or_async
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
 
@@ -71,6 +72,19 @@ def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _read_before.reset(token)
+
+
+_words: ContextVar[Words] = ContextVar("words", default=SPREADSHEET_WORDS)
+
+
+@contextlib.contextmanager
+def use_words(words: Words) -> Iterator[None]:
+    """Campaigns that are run in the body call rows and columns by these words."""
+    token = _words.set(words)
+    try:
+        yield
+    finally:
+        _words.reset(token)
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,7 @@ class CampaignResult:
         return self.table.to_frame()
 
 
+@sync_or_async
 async def run_campaign(
     source: str | pd.DataFrame | Spreadsheet,
     output: str,
@@ -125,9 +140,9 @@ async def run_campaign(
     rows: str = "",
     first: int = 0,
     preview: str = "",
-    words: Words = SPREADSHEET_WORDS,
 ) -> CampaignResult:
-    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow.
+    """Runs a campaign, or goes on with it where an earlier run of it stopped. Call it in a flow:
+    in one that is async, await it.
 
     It keeps what a campaign keeps, the table, the contact sheet and artifacts, and sends its
     events. Nothing is raised for rows that failed: the result says what became of each.
@@ -148,7 +163,6 @@ async def run_campaign(
             when the flow run was to start: in `{date}` and the other placeholders of
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
             it. None leaves braces alone.
-        words: What people call rows and columns.
 
     Raises:
         UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
@@ -177,6 +191,19 @@ async def run_campaign(
 
         urls = asyncio.run(two_ads(StaticAdsLabCredentials.from_environment()))
         assert len(urls) >= 2
+        ```
+
+        In a flow that is not async, leave out `async` and `await`:
+        ```python
+        from prefect import flow
+        from prefect_staticadslab import StaticAdsLabCredentials, run_campaign
+
+        @flow
+        def nightly(spreadsheet: str, credentials: StaticAdsLabCredentials) -> str:
+            result = run_campaign(spreadsheet, "nightly.csv", credentials, max_spend_usd=30)
+            return result.state.message
+
+        print(nightly("examples/names.csv", StaticAdsLabCredentials.from_environment()))
         ```
     """
     logger = get_run_logger()
@@ -225,7 +252,7 @@ async def run_campaign(
         if dry_run:
             told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
             logger.info("Dry run, nothing is created.\n%s", told)
-            await keep_plan(campaign, plan, ads, preview, words)
+            await keep_plan(campaign, plan, ads, preview, _words.get())
             message = plan.dry_run_message(counted_ads(len(ads)))
             return CampaignResult(Completed(message=message))
         folder = folder_for(
@@ -238,7 +265,7 @@ async def run_campaign(
         check_places(folder, images_zip, output=output)
         campaign.table.save_now()
     except CampaignError as error:
-        message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
+        message = error.message_in(_words.get()) if isinstance(error, SpreadsheetError) else ""
         return CampaignResult(await refused_state(error, message=message, is_last_word=False))
 
     _log_plan(prepared, seconds_for)
@@ -249,7 +276,7 @@ async def run_campaign(
         brief.location,
         prepared.organization,
         one_file=one_file,
-        words=words,
+        words=_words.get(),
     )
     before = list(campaign.table.states)
     async with reporter.kept():

@@ -1,7 +1,7 @@
 """One task per step of the API, and `generate_image_ads` for a chunk of image ads.
 
-All are async tasks: `await` them in async flows, `.submit()` or `.map()` them in either kind (with
-`prefect.unmapped(credentials)`). None is cached, because two equal requests are two ads.
+`await` them in async flows, and call them without in others; `.submit()` or `.map()` them in either
+kind (with `prefect.unmapped(credentials)`). None is cached, because two equal requests are two ads.
 """
 
 from prefect_staticadslab.tasks.catalogue import (

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from prefect import task
-
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ
 from prefect_staticadslab.api.resources import (
     Audience,
@@ -21,11 +19,12 @@ from prefect_staticadslab.api.resources import (
 )
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 
 C = TypeVar("C", bound=CatalogueResource)
 
 
-@task(name="list-brands", description="Reads all brands.", **RETRIES)
+@step_task(name="list-brands", description="Reads all brands.", **RETRIES)
 async def list_brands(credentials: StaticAdsLabCredentials) -> list[Brand]:
     """All brands that the key can see.
 
@@ -48,7 +47,9 @@ async def list_brands(credentials: StaticAdsLabCredentials) -> list[Brand]:
     return await _list(credentials, Brand)
 
 
-@task(name="list-products", description="Reads all products, or those of one brand.", **RETRIES)
+@step_task(
+    name="list-products", description="Reads all products, or those of one brand.", **RETRIES
+)
 async def list_products(
     credentials: StaticAdsLabCredentials, brand_id: str | None = None
 ) -> list[Product]:
@@ -56,7 +57,7 @@ async def list_products(
     return await _list(credentials, Product, brand_id=brand_id)
 
 
-@task(
+@step_task(
     name="list-product-variants",
     description="Reads all product variants, or those of one product.",
     **RETRIES,
@@ -68,7 +69,9 @@ async def list_product_variants(
     return await _list(credentials, ProductVariant, product_id=product_id)
 
 
-@task(name="list-audiences", description="Reads all audiences, or those of one product.", **RETRIES)
+@step_task(
+    name="list-audiences", description="Reads all audiences, or those of one product.", **RETRIES
+)
 async def list_audiences(
     credentials: StaticAdsLabCredentials, product_id: str | None = None
 ) -> list[Audience]:
@@ -76,7 +79,7 @@ async def list_audiences(
     return await _list(credentials, Audience, product_id=product_id)
 
 
-@task(name="list-images", description="Reads all images that match.", **RETRIES)
+@step_task(name="list-images", description="Reads all images that match.", **RETRIES)
 async def list_images(
     credentials: StaticAdsLabCredentials,
     product_id: str | None = None,
@@ -86,7 +89,9 @@ async def list_images(
     return await _list(credentials, Image, product_id=product_id, image_type=image_type)
 
 
-@task(name="list-design-templates", description="Reads all design templates that match.", **RETRIES)
+@step_task(
+    name="list-design-templates", description="Reads all design templates that match.", **RETRIES
+)
 async def list_design_templates(
     credentials: StaticAdsLabCredentials,
     status: str | None = None,
@@ -116,7 +121,7 @@ async def list_design_templates(
     return found
 
 
-@task(name="create-brand", description="Adds a brand to the catalogue.", **RETRIES)
+@step_task(name="create-brand", description="Adds a brand to the catalogue.", **RETRIES)
 async def create_brand(
     credentials: StaticAdsLabCredentials,
     name: str,
@@ -173,7 +178,7 @@ async def create_brand(
     )
 
 
-@task(name="create-product", description="Adds a product to a brand.", **RETRIES)
+@step_task(name="create-product", description="Adds a product to a brand.", **RETRIES)
 async def create_product(
     credentials: StaticAdsLabCredentials,
     brand_id: str,
@@ -198,7 +203,7 @@ async def create_product(
     )
 
 
-@task(name="create-product-variant", description="Adds a variant to a product.", **RETRIES)
+@step_task(name="create-product-variant", description="Adds a variant to a product.", **RETRIES)
 async def create_product_variant(
     credentials: StaticAdsLabCredentials,
     product_id: str,
@@ -223,7 +228,7 @@ async def create_product_variant(
     )
 
 
-@task(name="create-audience", description="Adds an audience to a product.", **RETRIES)
+@step_task(name="create-audience", description="Adds an audience to a product.", **RETRIES)
 async def create_audience(
     credentials: StaticAdsLabCredentials,
     product_id: str,
@@ -248,7 +253,7 @@ async def create_audience(
     )
 
 
-@task(name="get-resource", description="Reads one resource of the catalogue.", **RETRIES)
+@step_task(name="get-resource", description="Reads one resource of the catalogue.", **RETRIES)
 async def get_resource(credentials: StaticAdsLabCredentials, kind: type[C], identifier: str) -> C:
     """One `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
 
@@ -284,7 +289,7 @@ async def get_resource(credentials: StaticAdsLabCredentials, kind: type[C], iden
         return await client.get_resource(kind, identifier)
 
 
-@task(name="update-resource", description="Changes a resource of the catalogue.", **RETRIES)
+@step_task(name="update-resource", description="Changes a resource of the catalogue.", **RETRIES)
 async def update_resource(
     credentials: StaticAdsLabCredentials,
     kind: type[C],
@@ -303,7 +308,7 @@ async def update_resource(
         )
 
 
-@task(name="delete-resource", description="Deletes a resource of the catalogue.", **RETRIES)
+@step_task(name="delete-resource", description="Deletes a resource of the catalogue.", **RETRIES)
 async def delete_resource(
     credentials: StaticAdsLabCredentials, kind: type[CatalogueResource], identifier: str
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
@@ -14,9 +13,10 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Jo
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
+from prefect_staticadslab.tasks._step_task import step_task
 
 
-@task(
+@step_task(
     name="generate-image-ads",
     description="Creates a chunk of image ads, follows them in batches and collects the results.",
     cache_policy=NO_CACHE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
@@ -15,10 +14,11 @@ from prefect_staticadslab.campaign.files.images import read_image
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 from prefect_staticadslab.tasks.chunks import run_chunk
 
 
-@task(
+@step_task(
     name="create-design-template",
     description="Has a design template made from a reference ad. Costs 0.25 USD once it completes.",
     **RETRIES,
@@ -73,7 +73,7 @@ async def create_design_template(
     return created.design_template
 
 
-@task(
+@step_task(
     name="wait-for-design-template",
     description="Polls one design template every two seconds until it is completed.",
     **RETRIES,
@@ -103,7 +103,7 @@ async def wait_for_design_template(
         )
 
 
-@task(
+@step_task(
     name="update-design-template",
     description="Gives a design template another tree.",
     **RETRIES,
@@ -159,7 +159,7 @@ async def update_design_template(
         )
 
 
-@task(
+@step_task(
     name="restore-design-template",
     description="Brings a deleted design template back.",
     **RETRIES,
@@ -185,7 +185,7 @@ async def restore_design_template(
         )
 
 
-@task(
+@step_task(
     name="get-design-template",
     description="Reads one design template from the Static Ads Lab API.",
     **RETRIES,
@@ -202,7 +202,7 @@ async def get_design_template(
         return await client.get_design_template(design_template_id)
 
 
-@task(
+@step_task(
     name="make-design-templates",
     description="Creates a chunk of design templates, and follows them in batches.",
     cache_policy=NO_CACHE,

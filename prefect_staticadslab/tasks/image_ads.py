@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from prefect import task
-
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 
 
-@task(
+@step_task(
     name="create-image-ad",
     description="Asks the Static Ads Lab API for an image ad. Costs money once it completes.",
     **RETRIES,
@@ -61,6 +60,27 @@ async def create_image_ad(
             ),
         )))
         ```
+
+        In a flow that is not async:
+        ```python
+        from prefect import flow
+        from prefect_staticadslab import (
+            ImageAdRequest, StaticAdsLabCredentials, create_image_ad, wait_for_image_ad,
+        )
+
+        @flow
+        def one_ad(credentials: StaticAdsLabCredentials, request: ImageAdRequest) -> str:
+            ad = create_image_ad(credentials, request)
+            return wait_for_image_ad(credentials, ad.id).image_url
+
+        print(one_ad(
+            StaticAdsLabCredentials.from_environment(),
+            ImageAdRequest(
+                design_template_id="dt_5fa077e4b2718d5f", brand_id="brand_c885714db369753a",
+                product_id="prod_7026c8a50871a920", audience_id="aud_7751a288bf5a86b8",
+            ),
+        ))
+        ```
     """
     async with credentials.get_client() as client:
         created = await client.create_image_ad(
@@ -69,7 +89,9 @@ async def create_image_ad(
     return created.image_ad
 
 
-@task(name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **RETRIES)
+@step_task(
+    name="get-image-ad", description="Reads one image ad from the Static Ads Lab API.", **RETRIES
+)
 async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> ImageAd:
     """One image ad as it is now.
 
@@ -80,7 +102,7 @@ async def get_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -
         return await client.get_image_ad(image_ad_id)
 
 
-@task(name="list-image-ads", description="Reads all image ads that match.", **RETRIES)
+@step_task(name="list-image-ads", description="Reads all image ads that match.", **RETRIES)
 async def list_image_ads(
     credentials: StaticAdsLabCredentials, filters: Mapping[str, str | bool] | None = None
 ) -> list[ImageAd]:
@@ -108,14 +130,14 @@ async def list_image_ads(
         return [ad async for ad in client.list_image_ads(**(filters or {}))]
 
 
-@task(name="get-account", description="Reads whose key this is, and its scopes.", **RETRIES)
+@step_task(name="get-account", description="Reads whose key this is, and its scopes.", **RETRIES)
 async def get_account(credentials: StaticAdsLabCredentials) -> Account:
     """Whose key this is, and what it may do."""
     async with credentials.get_client() as client:
         return await client.get_account()
 
 
-@task(
+@step_task(
     name="wait-for-image-ad",
     description="Polls one image ad every four seconds until it is completed.",
     **RETRIES,
@@ -145,7 +167,7 @@ async def wait_for_image_ad(
         )
 
 
-@task(
+@step_task(
     name="wait-for-image-ads",
     description="Polls many image ads, a hundred with one request, until all have ended.",
     **RETRIES,
@@ -173,7 +195,7 @@ async def wait_for_image_ads(
         )
 
 
-@task(
+@step_task(
     name="watch-image-ad",
     description="Streams one image ad's progress until it is completed.",
     **RETRIES,
@@ -230,7 +252,7 @@ async def watch_image_ad(
         )
 
 
-@task(name="delete-image-ad", description="Deletes an image ad.", **RETRIES)
+@step_task(name="delete-image-ad", description="Deletes an image ad.", **RETRIES)
 async def delete_image_ad(credentials: StaticAdsLabCredentials, image_ad_id: str) -> None:
     """Deletes one image ad. What it has cost is not given back.
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import task
-
 from prefect_staticadslab.api.resources import Image, ImageType
 from prefect_staticadslab.campaign.job_types import uploads
 from prefect_staticadslab.campaign.job_types.uploads import UploadFields
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES
+from prefect_staticadslab.tasks._step_task import step_task
 
 
-@task(name="upload-image", description="Uploads an image from a path or a URL.", **RETRIES)
+@step_task(name="upload-image", description="Uploads an image from a path or a URL.", **RETRIES)
 async def upload_image(
     credentials: StaticAdsLabCredentials,
     location: str,
@@ -65,7 +64,7 @@ async def upload_image(
     return image
 
 
-@task(name="upload-images", description="Uploads images from paths and URLs.", **RETRIES)
+@step_task(name="upload-images", description="Uploads images from paths and URLs.", **RETRIES)
 async def upload_images(
     credentials: StaticAdsLabCredentials,
     locations: Sequence[str],

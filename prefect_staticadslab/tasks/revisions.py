@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
@@ -14,6 +13,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 from prefect_staticadslab.tasks.chunks import run_chunk
 
 
@@ -21,7 +21,7 @@ class NotEditableError(CampaignError):
     """The ad is flat. Only editable ones can be revised."""
 
 
-@task(
+@step_task(
     name="revise-image-ad",
     description="Changes the tree of an editable image ad, which is then rendered anew.",
     **retries_on(*TRANSIENT_ERRORS, ConflictError),
@@ -107,7 +107,7 @@ async def revise_image_ad(
         return revised.image_ad
 
 
-@task(
+@step_task(
     name="revise-image-ads",
     description="Sends a round of revisions, one for each ad, and follows them in batches.",
     cache_policy=NO_CACHE,

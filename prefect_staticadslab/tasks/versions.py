@@ -6,8 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from prefect import task
-
 from prefect_staticadslab.api.models import (
     FigmaRender,
     FigmaSyncResult,
@@ -16,9 +14,10 @@ from prefect_staticadslab.api.models import (
 )
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._step_task import step_task
 
 
-@task(
+@step_task(
     name="list-image-ad-versions",
     description="Reads all versions of an editable image ad.",
     **RETRIES,
@@ -35,7 +34,7 @@ async def list_image_ad_versions(
         return [version async for version in client.list_image_ad_versions(image_ad_id)]
 
 
-@task(
+@step_task(
     name="get-image-ad-version",
     description="Reads one version of an editable image ad.",
     **RETRIES,
@@ -52,7 +51,7 @@ async def get_image_ad_version(
         return await client.get_image_ad_version(image_ad_id, version_id)
 
 
-@task(
+@step_task(
     name="sync-image-ads",
     description="Hands in image ads that were changed in Figma, ten with one request.",
     **RETRIES,

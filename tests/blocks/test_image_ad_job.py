@@ -123,7 +123,7 @@ async def test_async_code_has_methods_of_its_own_and_may_await_the_plain_ones(
     assert (await run.afetch_result()).is_completed
     again: Any = job.trigger()
     another: ImageAdRun = await again
-    await another.wait_for_completion(poll_seconds=0.1)  # type: ignore[misc]
+    await another.wait_for_completion(poll_seconds=0.1)
     assert another.image_ad_id != run.image_ad_id
 
 

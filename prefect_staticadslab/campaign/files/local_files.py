@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.errors import OpenElsewhereError, StorageError
 from prefect_staticadslab.campaign.files.locations import redacted
 
 logger = logging.getLogger(__name__)
@@ -21,9 +21,15 @@ logger = logging.getLogger(__name__)
 LOCK_SECONDS: Final = 10.0
 """How long to wait for somebody else's write, which takes a moment."""
 
+_IS_WINDOWS: Final = os.name == "nt"
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
+
+_ACCESS_DENIED: Final = 5
+_SHARING_VIOLATION: Final = 32
+_LOCK_VIOLATION: Final = 33
+"""What Windows says of a file that another program has open: the first one if it is replaced."""
 
 _held_by_others: set[Path] = set()
 """Folders whose lock somebody kept for longer than any write takes."""
@@ -38,17 +44,62 @@ def open_file(path: Path) -> BinaryIO:
 
     Raises:
         IrregularFileError: It is no regular file.
+        OpenElsewhereError: Another program keeps it to itself.
         OSError: It cannot be opened; a folder raises `IsADirectoryError`.
     """
-    # Looked at first, because opening some devices does something by itself.
-    _check_regular(path.stat(), path)
-    descriptor = os.open(path, _READ | _BINARY)
+    with _tell_if_open(path, "read"):
+        # Looked at first, because opening some devices does something by itself.
+        _check_regular(path.stat(), path)
+        descriptor = os.open(path, _READ | _BINARY)
     try:
         _check_regular(os.fstat(descriptor), path)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def read_start(path: Path, count: int) -> bytes:
+    """The first `count` bytes of a file, or all of it if it has fewer.
+
+    Raises:
+        OSError, StorageError: See `open_file`.
+    """
+    with open_file(path) as file, _tell_if_open(path, "read"):
+        return file.read(count)
+
+
+@contextmanager
+def _tell_if_open(path: Path, verb: str) -> Iterator[None]:
+    """Says of an error in the body that it comes of another program, if it does.
+
+    Args:
+        path: What is opened or replaced.
+        verb: What it cannot be: `read` or `written`.
+
+    Raises:
+        OpenElsewhereError: Another program has the file open.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not _is_open_elsewhere(error, path):
+            raise
+        raise OpenElsewhereError(
+            f"{redacted(str(path))} is open in another program, such as Excel, so it cannot be "
+            f"{verb}. Close it there."
+        ) from error
+
+
+def _is_open_elsewhere(error: OSError, path: Path) -> bool:
+    number = getattr(error, "winerror", None)
+    if number in (_SHARING_VIOLATION, _LOCK_VIOLATION):
+        return True
+    # The same is said of a file that is read-only. Opening one, Windows gives no number.
+    denied = number == _ACCESS_DENIED or (
+        _IS_WINDOWS and number is None and error.errno == errno.EACCES
+    )
+    return denied and path.is_file() and os.access(path, os.W_OK)
 
 
 def _check_regular(status: os.stat_result, path: Path) -> None:
@@ -127,6 +178,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     A link in its place would be replaced, never followed, whoever puts it there meanwhile.
 
     Raises:
+        OpenElsewhereError: Another program has `path` open.
         OSError, StorageError: See `check_target`; or it cannot be written.
     """
     check_target(path)
@@ -142,11 +194,22 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        move(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def move(file: Path, path: Path) -> None:
+    """Puts a file in the place of another one, at once.
+
+    Raises:
+        OpenElsewhereError: Another program has `path` open.
+        OSError: It cannot be put there.
+    """
+    with _tell_if_open(path, "written"):
+        file.replace(path)
 
 
 def _keep_mode(descriptor: int, earlier: os.stat_result) -> None:

@@ -205,8 +205,7 @@ def read_start(location: str | Location, count: int) -> bytes:
 
 def _read_first_bytes(place: Location, count: int) -> bytes:
     if place.is_local:
-        with local_files.open_file(local_path(place.text)) as file:
-            return file.read(count)
+        return local_files.read_start(local_path(place.text), count)
     if place.is_web:
         return _from_web(place, count).content
     filesystem, path = remote(place, "read")

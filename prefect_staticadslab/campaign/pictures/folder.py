@@ -96,7 +96,7 @@ class PictureFolder:
             stored = put_file(file, self.place(name))
         else:
             stored = folders.local_file(file)
-            file.replace(self.local_path(name))
+            local_files.move(file, self.local_path(name))
         if name.startswith(f"{THUMBNAILS}/"):
             self.thumbnails.add(PurePosixPath(name).name)
         else:

@@ -7,16 +7,17 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import pandas as pd
 
 from prefect_staticadslab.api.retries.tries import Tries, retrying
-from prefect_staticadslab.campaign.errors import CampaignError, StorageError
+from prefect_staticadslab.campaign.errors import CampaignError, OpenElsewhereError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.locations import redacted
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
@@ -35,6 +36,15 @@ SAVE_TRIES: Final = 5
 SAVE_SECONDS: Final = 20.0
 """Writes of the table before it is said to be impossible. A full disk is tried again for about
 eight seconds; an object store's client has tried for longer each time before it says no."""
+
+OPEN_SECONDS: Final = 600.0
+"""How long a run waits for somebody who has the table open in Excel to close it."""
+
+OPEN_PAUSE: Final = 1.0
+LONGEST_OPEN_PAUSE: Final = 15.0
+"""Seconds between two looks at a table that is open, which grow from one to the other."""
+
+_sleep = asyncio.sleep
 
 
 class Recorded(Protocol):
@@ -84,6 +94,8 @@ class Checkpoints:
         self._exchanging = threading.Lock()
         self._snapshots = 0
         self._last_write_seconds = 0.0
+        self._open_pause = OPEN_PAUSE
+        self._open_seconds = 0.0
         self._encoder = RecordEncoder(
             storage.suffix(table.location or ""), table.dialect, table.job_type.columns
         )
@@ -95,6 +107,8 @@ class Checkpoints:
     async def save(self) -> None:
         """Writes the table, if anything that is known by now is not written yet.
 
+        A table that somebody has open is waited for, `OPEN_SECONDS` altogether until it is closed.
+
         Raises:
             StorageError: It cannot be written, also when tried again.
             OutputError: What is at its location by now is no table of this program.
@@ -104,16 +118,48 @@ class Checkpoints:
             # Many may have waited for one write; what came after their own changes is not theirs.
             if self._written >= wanted or self._table.location is None:
                 return
-            started = time.perf_counter()
-            async for attempt in _writes():
-                with attempt:
+            while True:
+                try:
+                    await self._write()
+                except OpenElsewhereError as error:
+                    await self._wait_until_closed(error)
+                else:
+                    return
+
+    async def _write(self) -> None:
+        started = time.perf_counter()
+        async for attempt in _writes(_may_pass_soon):
+            with attempt:
+                changes, snapshot = self._changes, self._snapshot()
+                while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
+                    self._merge(*elsewhere)
                     changes, snapshot = self._changes, self._snapshot()
-                    while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
-                        self._merge(*elsewhere)
-                        changes, snapshot = self._changes, self._snapshot()
-            self._written = changes
-            self.saved = snapshot.states
-            self._last_write_seconds = time.perf_counter() - started
+        self._written = changes
+        self.saved = snapshot.states
+        self._last_write_seconds = time.perf_counter() - started
+        if self._open_seconds > OPEN_PAUSE:
+            logger.warning("%s is closed, and saved again.", redacted(self._table.location or ""))
+        self._open_pause, self._open_seconds = OPEN_PAUSE, 0.0
+
+    async def _wait_until_closed(self, error: OpenElsewhereError) -> None:
+        """Waits a moment before the next look at a table that is open.
+
+        The first moment is not worth a word: virus scanners have what is new open, too.
+
+        Raises:
+            OpenElsewhereError: It was waited for long enough.
+        """
+        if self._open_seconds >= OPEN_SECONDS:
+            raise error
+        if self._open_seconds == OPEN_PAUSE:
+            logger.warning(
+                "%s Until it is closed, no further ads are created; those under way go on, and "
+                "nothing is lost.",
+                error,
+            )
+        self._open_seconds += self._open_pause
+        await _sleep(self._open_pause)
+        self._open_pause = min(2 * self._open_pause, LONGEST_OPEN_PAUSE)
 
     def save_now(self) -> None:
         """Writes the table before anything else happens; for the start and the very end.
@@ -124,7 +170,7 @@ class Checkpoints:
         """
         if self._table.location is None:
             return
-        for attempt in _writes():
+        for attempt in _writes(StorageError):
             with attempt:
                 changes, snapshot = self._changes, self._snapshot()
                 while elsewhere := self._exchange(snapshot):
@@ -158,6 +204,8 @@ class Checkpoints:
         try:
             async with in_background(self._keep_saved()):
                 yield
+            with suppress(CampaignError):  # which is told below
+                await self.save()
         finally:
             # Not awaited: a loop that shuts down would cancel that.
             try:
@@ -171,6 +219,8 @@ class Checkpoints:
             await asyncio.sleep(pause)
             try:
                 await self.save()
+            except OpenElsewhereError:  # it was told
+                await _sleep(LONGEST_OPEN_PAUSE)
             except CampaignError as error:
                 logger.warning("The table could not be saved, trying again: %s", error)
 
@@ -213,5 +263,10 @@ class Checkpoints:
                 return None
 
 
-def _writes() -> Tries:
-    return retrying(StorageError, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS)
+def _writes(on: type[StorageError] | Callable[[Exception], bool]) -> Tries:
+    return retrying(on, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS)
+
+
+def _may_pass_soon(error: Exception) -> bool:
+    # Who has a table open does not close it in seconds; `save` waits for that.
+    return isinstance(error, StorageError) and not isinstance(error, OpenElsewhereError)
