@@ -13,7 +13,8 @@ from PIL import Image
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
-from prefect_staticadslab.campaign.job_types.design_templates import References, TemplateBatch
+from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+from prefect_staticadslab.campaign.job_types.references import References
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing

@@ -327,3 +327,11 @@ def looks_recorded(column: str, text: str) -> bool:
 
 def _if_like(pattern: re.Pattern[str], text: str) -> str | None:
     return text if pattern.fullmatch(text) else None
+
+
+def with_picture_of(known: JobState | None, state: JobState) -> JobState:
+    """A completed job's state, with what is known of its picture, if anything is."""
+    if known is None or not state.is_completed:
+        return state
+    path = known.image_path or state.image_path
+    return replace(state, image_url=known.image_url, image_path=path)

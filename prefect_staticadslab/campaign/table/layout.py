@@ -267,6 +267,9 @@ def with_own_columns(
         is_read: Whether rows are read from a column. If it is not in the input, then it is not
             what a row of the input asks for, and is only kept for rows that are no longer in it.
         removed: The rows of `frame` that are no longer in the input.
+
+    Returns:
+        A line for each of `frame`, and then one for each of `kept`.
     """
     given = set(keys_of(frame.columns[:inputs]))
     known = dict(zip(keys_of(frame.columns), range(len(frame.columns)), strict=True))
@@ -283,8 +286,12 @@ def with_own_columns(
                 continue
         names.append(key[0])
         columns.append(pd.Series(values, index=frame.index, dtype=object))
-    if not names and len(frame.columns) == inputs:
-        return frame
-    whole = pd.concat([frame.iloc[:, :inputs], *columns], axis=1)
-    whole.columns = pd.Index([*map(str, frame.columns[:inputs]), *names], dtype=object)
-    return frame if whole.equals(frame) and list(whole) == list(frame) else whole
+    whole = frame
+    if names or len(frame.columns) != inputs:
+        whole = pd.concat([frame.iloc[:, :inputs], *columns], axis=1)
+        whole.columns = pd.Index([*map(str, frame.columns[:inputs]), *names], dtype=object)
+        whole = frame if whole.equals(frame) and list(whole) == list(frame) else whole
+    if not kept:
+        return whole
+    further = arranged(written.iloc[list(kept)], list(whole.columns))
+    return pd.concat([whole, further], ignore_index=True)

@@ -273,7 +273,7 @@ def match_lines(
     job_type: JobType[Q],
     *,
     by_content: bool,
-) -> tuple[dict[int, Line[Q]], list[Line[Q]]]:
+) -> tuple[dict[int, Line[Q]], list[Line[Q]], frozenset[int]]:
     """Which line of a result table is which row's.
 
     A line is a row's if both are the same row, and it says that it was made for what it shows. Of
@@ -287,13 +287,15 @@ def match_lines(
             another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
 
     Returns:
-        The line of each row, by the row's position; and the lines that are no row's, in order.
+        The line of each row, by the row's position; the lines that are no row's, in order; and the
+        positions of rows that are spelled differently there.
     """
     found: dict[int, Line[Q]] = {}
     edited = {line for line, row, state in lines if _is_edited(row, state, job_type)}
     rest = {line[0]: line for line in lines}
     identities = {line[1].identity: line for line in lines if line[0] not in edited}
     hashes: dict[str | None, list[Line[Q]]] = {}
+    respelled: dict[int, Line[Q]] = {}
 
     def take(position: int, line: Line[Q] | None) -> None:
         if line is not None and rest.pop(line[0], None) is not None:
@@ -315,7 +317,11 @@ def match_lines(
         for position in _unmatched(rows, found):
             if candidates := contents.get(rows[position].request.model_dump_json()):
                 take(position, candidates.pop())
-    return found, list(rest.values())
+        unmatched = {position: rows[position] for position in _unmatched(rows, found)}
+        respelled = respelled_lines(unmatched, rest.values(), job_type)
+        for position, line in respelled.items():
+            take(position, line)
+    return found, list(rest.values()), frozenset(respelled)
 
 
 def _is_edited(row: CampaignRow[Q], state: JobState, job_type: JobType[Q]) -> bool:

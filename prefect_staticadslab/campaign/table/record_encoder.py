@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -199,3 +201,22 @@ def joined(
     }
     table = pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
     return table.iloc[:, order_of(header, list(table.columns))]
+
+
+def unsaved_lines(
+    numbers: Sequence[int], states: Sequence[JobState], saved: Sequence[JobState]
+) -> str:
+    """The ads that are known and not saved, as lines of CSV; "" if there are none.
+
+    Args:
+        numbers: The rows' numbers.
+        states: What is known of each.
+        saved: What of that is on disk.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for number, state, known in zip(numbers, states, saved, strict=True):
+        if state != known and state.job_id is not None:
+            writer.writerow([number, state.status, state.job_id, state.image_url, state.error])
+    lines = text.getvalue()
+    return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
@@ -17,10 +15,14 @@ from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spread
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
 from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
+from prefect_staticadslab.campaign.table.job_state import (
+    JobState,
+    RowStatus,
+    merge_states,
+    with_picture_of,
+)
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
-    arranged,
     header_of,
     with_input_names,
     with_own_columns,
@@ -35,13 +37,12 @@ from prefect_staticadslab.campaign.table.merge import (
     match_lines,
     read_earlier,
     reopened,
-    respelled_lines,
     with_earlier_prompt,
     with_removed_note,
     without_removed_note,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.table.record_encoder import PictureOf, joined
+from prefect_staticadslab.campaign.table.record_encoder import PictureOf, joined, unsaved_lines
 from prefect_staticadslab.campaign.table.record_size import check_size
 from prefect_staticadslab.campaign.table.totals import Totals
 
@@ -169,16 +170,7 @@ class JobTable(Generic[Q]):
         self.frame, self.rows, states = reopened(written, self.job_type)
         self.header = list(map(str, written.frame.columns))
         self._checkpoints.saved = list(states)
-        self.states = [
-            replace(
-                state,
-                image_url=known.image_url,
-                image_path=known.image_path or state.image_path,
-            )
-            if state.is_completed and (known := ours.get(state.job_id or ""))
-            else state
-            for state in states
-        ]
+        self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]
 
     def _merge(self, written: Spreadsheet, *, by_content: bool = False) -> None:
         """Adds what another run wrote down, where it knows more than this one.
@@ -189,14 +181,9 @@ class JobTable(Generic[Q]):
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
         lines = lines_of(written, self.job_type)
-        found, rest = match_lines(self.rows, lines, self.job_type, by_content=by_content)
-        if by_content:
-            unmatched = {p: row for p, row in enumerate(self.rows) if p not in found}
-            respelled = respelled_lines(unmatched, rest, self.job_type)
-            for position, line in respelled.items():
-                self._go_on_with(position, line, written)
-                rest.remove(line)
-            found |= respelled
+        found, rest, respelled = match_lines(self.rows, lines, self.job_type, by_content=by_content)
+        for position in respelled:
+            self._go_on_with(position, found[position], written)
         for position, (_, _, state) in found.items():
             self._learn(position, state)
         kept = worth_keeping(rest)
@@ -221,19 +208,15 @@ class JobTable(Generic[Q]):
     ) -> None:
         """Takes what people added to the table, and the rows that are kept, from the disk."""
         results = list(self.job_type.columns)
-        others = without_results(written.frame, results)
         self.frame = with_own_columns(
             self.frame,
             self._inputs,
-            others,
+            without_results(written.frame, results),
             lines,
             kept=[line for line, _, _ in kept],
             is_read=self.job_type.is_read,
             removed={position for position, row in enumerate(self.rows) if row.removed},
         )
-        if kept:
-            removed = arranged(others.iloc[[line for line, _, _ in kept]], list(self.frame.columns))
-            self.frame = pd.concat([self.frame, removed], ignore_index=True)
         self.header = header_of(list(map(str, written.frame.columns)), self.frame, results)
         widths = {**dict(self.dialect.column_widths), **dict(written.dialect.column_widths)}
         self.dialect = replace(self.dialect, column_widths=tuple(widths.items()))
@@ -336,11 +319,8 @@ class JobTable(Generic[Q]):
         await self._checkpoints.save()
 
     def save_now(self) -> None:
-        """Writes the table before anything else happens; for the start and the very end.
-
-        Raises:
-            StorageError, OutputError: See `save`.
-        """
+        """Writes the table before anything else happens: at the start and the very end. Raises
+        like `save`."""
         self._checkpoints.save_now()
 
     def save_with_pictures(self, picture_of: PictureOf) -> None:
@@ -358,15 +338,8 @@ class JobTable(Generic[Q]):
 
     def unsaved(self) -> str:
         """The ads that are known and not on disk, as lines of CSV; "" if there are none."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        for row, state, saved in zip(self.rows, self.states, self._checkpoints.saved, strict=True):
-            if state != saved and state.job_id is not None:
-                writer.writerow(
-                    [row.number, state.status, state.job_id, state.image_url, state.error]
-                )
-        lines = text.getvalue()
-        return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
+        numbers = [row.number for row in self.rows]
+        return unsaved_lines(numbers, self.states, self._checkpoints.saved)
 
     def totals(self) -> Totals:
         """How many rows stand where, and what they cost."""

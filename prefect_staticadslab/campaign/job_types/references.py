@@ -1,0 +1,161 @@
+"""Reference ads, of which templates are made: a folder of pictures, or a spreadsheet's column."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
+from prefect_staticadslab.campaign.files import folders, storage
+from prefect_staticadslab.campaign.files.cells import (
+    FIRST_ROW,
+    Spreadsheet,
+    cell_text,
+    frame_of,
+    normalized,
+    plain_text,
+)
+from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.files.locations import Location, LocationError
+from prefect_staticadslab.campaign.files.spreadsheet import (
+    AS_IT_IS,
+    ReadOptions,
+    read_spreadsheet,
+)
+from prefect_staticadslab.campaign.rows.columns import header_message, positions_of
+
+REFERENCE_COLUMNS: Final = (
+    "reference",
+    "reference_image",
+    "reference_image_url",
+    "image",
+    "image_url",
+    "picture",
+    "path",
+    "file",
+    "url",
+)
+"""Where a spreadsheet holds its references: the first of these that it has."""
+
+
+IMAGE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+
+OPEN_READS: Final = 8
+"""References that are read and checked at once."""
+
+
+@dataclass(frozen=True)
+class References:
+    """Reference ads, as they were found.
+
+    Attributes:
+        spreadsheet: A row for each.
+        source: Where they were found: a folder, or a spreadsheet.
+        is_folder: Whether they are a folder's files, so that rows have no number of their own.
+        ignored: Files of the folder that are no pictures.
+    """
+
+    spreadsheet: Spreadsheet
+    source: str
+    is_folder: bool = False
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The column that holds them."""
+        return reference_column(self.spreadsheet)
+
+    @classmethod
+    def read(cls, source: str, *, options: ReadOptions = AS_IT_IS) -> References:
+        """The pictures of a folder, or of a column of a spreadsheet.
+
+        Args:
+            source: A folder, or a `.csv`, a `.tsv` or a workbook; a path or a URL.
+            options: How a spreadsheet is to be read.
+
+        Raises:
+            StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
+        """
+        if storage.is_folder(source):
+            names = folders.file_names(source)
+            pictures = [name for name in names if storage.suffix(name) in IMAGE_ENDINGS]
+            if not pictures:
+                raise CampaignError(
+                    f"There is no picture in the folder {source}; "
+                    f"one ends in {', '.join(IMAGE_ENDINGS)}."
+                )
+            frame = frame_of(["reference"], [[name] for name in pictures])
+            numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(pictures)))
+            ignored = tuple(name for name in names if name not in pictures)
+            return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
+        columns = frozenset(REFERENCE_COLUMNS)
+        table_input = read_spreadsheet(
+            source, options=options, known_columns=columns, needed_columns=(columns,)
+        )
+        return cls(table_input, source)
+
+    def place(self, reference: str) -> Location:
+        """Where a reference is.
+
+        Raises:
+            LocationError: It is somewhere that a table must not name.
+        """
+        if self.is_folder:
+            return Location.below(self.source, reference)
+        return Location.named_by(self.source, reference)
+
+
+def reference_column(spreadsheet: Spreadsheet) -> str:
+    """The column that holds the references, as the spreadsheet writes its name.
+
+    Raises:
+        SpreadsheetError: There is none.
+    """
+    names = [str(name) for name in spreadsheet.frame.columns]
+    found = positions_of(names, REFERENCE_COLUMNS)
+    for known in REFERENCE_COLUMNS:
+        if known in found:
+            return names[found[known][0]]
+    message = (
+        "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
+        f"in each row. {header_message(names, REFERENCE_COLUMNS)}"
+    )
+    raise SpreadsheetError([Problem(message, row=1)])
+
+
+def read_digests(references: References) -> dict[Location, str]:
+    """The digests of all references, by where they are.
+
+    Raises:
+        SpreadsheetError: Some are not there, are no images, have more than 15 MB, or are where
+            nobody is to look.
+    """
+    column = references.column
+    numbers: dict[Location, int] = {}
+    problems: list[Problem] = []
+    for number, cell in zip(
+        references.spreadsheet.row_numbers, references.spreadsheet.frame[column], strict=True
+    ):
+        reference = plain_text(cell_text(cell)).strip()
+        if not reference:
+            continue
+        try:
+            numbers.setdefault(references.place(reference), number)
+        except LocationError as error:
+            row = None if references.is_folder else number
+            problems.append(Problem(str(error), row, None if row is None else normalized(column)))
+
+    def digest(place: Location) -> str | Problem:
+        try:
+            return read_image(place).digest
+        except ImageFileError as error:
+            return Problem(str(error), None if references.is_folder else numbers[place])
+
+    with ThreadPoolExecutor(OPEN_READS) as threads:
+        digest_or_problem = dict(zip(numbers, threads.map(digest, numbers), strict=True))
+    problems += [each for each in digest_or_problem.values() if isinstance(each, Problem)]
+    if problems:
+        raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
+    return {place: each for place, each in digest_or_problem.items() if isinstance(each, str)}
