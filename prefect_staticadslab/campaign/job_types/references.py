@@ -38,9 +38,7 @@ REFERENCE_COLUMNS: Final = (
 )
 """Where a spreadsheet holds its references: the first of these that it has."""
 
-
 IMAGE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-
 
 OPEN_READS: Final = 8
 """References that are read and checked at once."""
