@@ -303,8 +303,6 @@ def _read_brief(source: str | pd.DataFrame | Spreadsheet, options: ReadOptions) 
 
 def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
     logger, plan = get_run_logger(), prepared.plan
-    for line in plan.reading:
-        logger.info(line)
     logger.info(
         "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
         plan.expansion and f"{plan.expansion} ",

@@ -248,7 +248,9 @@ class Plan:
         if self.hidden_rows:
             are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
             remarks.append(f"{are} hidden in the spreadsheet, and read like the others.")
-        return [*remarks, *self.notes]
+        if self.notes:
+            remarks.append(f"Read as: {'; '.join(self.notes)}")
+        return remarks
 
     def _doubts(self, words: Words) -> list[str]:
         """What somebody may not have meant; a sentence each."""
