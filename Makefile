@@ -39,6 +39,7 @@ lowest: .venv-lowest/made
 		-W ignore::FutureWarning -m "not chaos and not distributed and not ui and not wheel" \
 		tests/api/test_client.py tests/api/test_endpoints.py tests/api/test_events.py \
 		tests/campaign/test_spreadsheet.py tests/campaign/test_results.py \
+		tests/campaign/test_workbooks.py tests/campaign/test_xlsx_writer.py \
 		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
 		tests/campaign/test_contact_sheet.py tests/simulator/test_catalogue.py \
 		tests/simulator/test_jobs_and_uploads.py \
