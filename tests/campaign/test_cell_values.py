@@ -53,7 +53,7 @@ def test_an_error_that_is_filled_in_is_told_and_another_is_not() -> None:
     row = {**IDS, "price": "#VALUE!", "margin": "#DIV/0!", "prompt": "Now {price}"}
     assert told(row).startswith("Row 2, column price: holds #VALUE!")
     (line,) = lines({**row, "price": "5"})
-    assert line["prompt"] == "Now 5"
+    assert line["sent_prompt"] == "Now 5"
 
 
 def test_a_text_with_such_a_word_in_it_is_a_text() -> None:

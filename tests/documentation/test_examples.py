@@ -37,7 +37,7 @@ async def test_rows_of_a_dataframe_become_ads(
     table = pd.read_csv(output)
     assert table["sku"].tolist() == ["HR-001", "HR-004", "LS-003", "PP-002"]
     assert table["image_url"].notna().all()
-    assert table["prompt"][0] == "This week only: Morning Tide for 12.90 €"
+    assert table["sent_prompt"][0] == "This week only: Morning Tide for 12.90 €"
 
 
 async def test_a_campaign_that_runs_twice_is_in_the_database_once(

@@ -174,13 +174,13 @@ async def test_what_became_of_each_spreadsheet_is_an_artifact(
     tmp_path: Path, credentials: StaticAdsLabCredentials
 ) -> None:
     (tmp_path / "good.csv").write_text(rows("a"))
-    (tmp_path / "bad.csv").write_text("A title,,,,\n" + rows("a"))
+    (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     state: Any = await inbox(str(tmp_path), credentials, settle_seconds=0, return_state=True)
     run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
     async with get_client() as client:
         (kept,) = await client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
     assert "| **good.csv** | 1 of 1 rows completed" in str(kept.data)
-    assert "| **bad.csv** | Row 2: This looks like the header." in str(kept.data)
+    assert "| **bad.csv** | Row 1: The column design_template_id is missing." in str(kept.data)
 
 
 @pytest.mark.usefixtures("together")

@@ -69,9 +69,10 @@ async def test_the_example_matrix_makes_many_ads_of_three_rows(
     made = read_spreadsheet(str(tmp_path / "out.xlsx")).frame
     assert len(made) == len(simulator.api.jobs) > 15
     assert sorted(set(made["source_row"])) == ["2", "3", "4"]
-    assert not made["audience"].str.contains(r"[|*]").any()
+    assert not made["sent_audience"].str.contains(r"[|*]").any()
     first = made.iloc[0]
-    assert first["prompt"].startswith(f"{first['product']}, 2 for 1. What {first['audience']} ")
+    told = f"{first['sent_product']}, 2 for 1. What {first['sent_audience']} "
+    assert first["sent_prompt"].startswith(told)
     assert (await run(MATRIX, tmp_path / "out.xlsx", credentials)).is_completed()
     assert len(simulator.api.jobs) == len(made)
 

@@ -107,7 +107,7 @@ async def test_ads_are_revised_one_change_after_the_other(
     assert (state.message or "").startswith("4 of 4 rows completed, ")
     assert "USD" not in (state.message or "")
     assert simulator.api.counts["re-renders"] == 4
-    revised = pd.read_excel(output, dtype=str)
+    revised = pd.read_excel(output, dtype=str, engine="openpyxl")
     first, _, _, second = revised.to_dict("records")
     assert first["image_ad_id"] == second["image_ad_id"]
     assert first["image_url"] == second["previous_image_url"]

@@ -66,7 +66,7 @@ async def test_a_dataframe_is_a_campaign(
     frame = result.to_frame()
     assert result.state.is_failed()
     assert frame["status"].tolist() == ["completed", "failed"]
-    assert frame["prompt"].tolist() == ["For 0", "SIMULATE_FAILURE"]
+    assert frame["sent_prompt"].tolist() == ["For 0", "SIMULATE_FAILURE"]
     assert frame["image_url"][0].startswith(simulator.url)
     assert read_spreadsheet(output).frame["status"].tolist() == ["completed", "failed"]
 

@@ -109,7 +109,7 @@ async def test_a_name_of_the_catalogue_is_no_formula_and_the_ad_stays_the_same(
     assert [r.request for r in again.table.rows] == [r.request for r in campaign.table.rows]
     # The table is a spreadsheet, too, and makes the very same ads.
     read = expand(Brief.open(str(output)), catalogue)
-    assert all(as_written(name).startswith(formula) for name in read.frame["audience"])
+    assert all(as_written(name).startswith(formula) for name in read.frame["sent_audience"])
 
 
 @pytest.mark.parametrize("formula", [text for text in FORMULAS if text == text.strip()])

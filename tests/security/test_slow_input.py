@@ -267,7 +267,7 @@ def test_a_row_that_makes_more_cells_than_can_be_held_is_refused(
     """Fifty thousand ads with sixteen thousand columns each are one row with a few `|`."""
     monkeypatch.setattr(expand_module, "TABLE_CELLS", 99)
     audiences = " | ".join(f"aud_{n}" for n in range(20))
-    with pytest.raises(SpreadsheetError, match="20 ads with 5 columns"):
+    with pytest.raises(SpreadsheetError, match="20 ads with 6 columns"):
         expand(Brief.read(sheet(IDS, ("dt_1", "brand_1", "prod_1", audiences))), NOTHING_READ)
 
 

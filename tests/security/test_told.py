@@ -61,7 +61,7 @@ def test_a_table_that_has_no_column_of_ours_is_not_told(
         (campaign_command, "brand_ids,SKU,Price", "brand_ids, SKU, Price"),
         (campaign_command, "Prompt,SKU", "Prompt, SKU"),
         (revise_command, "image_ad,json_patch", "image_ad, json_patch"),
-        (revise_command, "ad,Node_Overrides", "ad, node_overrides"),
+        (revise_command, "ad,Node_Overrides", "ad, Node_Overrides"),
         (templates_command, "References,Note", "References, Note"),
     ],
 )

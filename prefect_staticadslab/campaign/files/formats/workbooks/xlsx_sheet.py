@@ -104,7 +104,7 @@ class SheetParser(Parser):
         first, last = _number(attributes.get("min"), 0), _number(attributes.get("max"), 0)
         if _NUMBER.fullmatch(width) and len(self._widths) < TABLE_COLUMNS:
             for column in range(max(1, first), min(last, TABLE_COLUMNS) + 1):
-                self._widths[column] = float(width)
+                self._widths[column] = _characters(float(width))
 
     def _text(self, text: str) -> None:
         if self._open_element and not self._is_phonetic:
@@ -201,3 +201,17 @@ def cell_position(reference: str, row: int, column: int) -> tuple[int, int]:
     for letter in letters.upper():
         number = 26 * number + ord(letter) - ord("A") + 1
     return int(digits), number
+
+
+_PIXELS: Final = 7
+"""Of a digit in Excel's own font, by which it counts a column's width."""
+
+_PADDING: Final = 5
+"""Pixels of a column beside its characters."""
+
+
+def _characters(width: float) -> float:
+    """A column's width in characters, as Excel shows it; what a file says has a padding."""
+    pixels = round(_PIXELS * width)
+    padded = _PIXELS + _PADDING
+    return pixels / padded if pixels < padded else (pixels - _PADDING) / _PIXELS
