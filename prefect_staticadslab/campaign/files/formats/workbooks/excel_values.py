@@ -9,44 +9,12 @@ from functools import cache
 from typing import Final
 
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import shown_value
-
-BUILT_IN_FORMATS: Final = {
-    1: "0",
-    2: "0.00",
-    3: "#,##0",
-    4: "#,##0.00",
-    5: '"$"#,##0_);("$"#,##0)',
-    6: '"$"#,##0_);[Red]("$"#,##0)',
-    7: '"$"#,##0.00_);("$"#,##0.00)',
-    8: '"$"#,##0.00_);[Red]("$"#,##0.00)',
-    9: "0%",
-    10: "0.00%",
-    11: "0.00E+00",
-    12: "# ?/?",
-    13: "# ??/??",
-    14: "mm-dd-yy",
-    15: "d-mmm-yy",
-    16: "d-mmm",
-    17: "mmm-yy",
-    18: "h:mm AM/PM",
-    19: "h:mm:ss AM/PM",
-    20: "h:mm",
-    21: "h:mm:ss",
-    22: "m/d/yy h:mm",
-    37: "#,##0_);(#,##0)",
-    38: "#,##0_);[Red](#,##0)",
-    39: "#,##0.00_);(#,##0.00)",
-    40: "#,##0.00_);[Red](#,##0.00)",
-    45: "mm:ss",
-    46: "[h]:mm:ss",
-    47: "mmss.0",
-    48: "##0.0E+0",
-    49: "@",
-}
-"""Formats that a workbook names by their number only."""
+from prefect_staticadslab.campaign.files.number_formats import BUILTIN_FORMATS
 
 _DATE_FORMAT_IDS: Final = frozenset((*range(27, 37), *range(50, 59)))
 """Dates whose format is another one in each of Excel's East Asian editions."""
+
+_GENERAL: Final = 0
 
 EAST_ASIAN_DATE: Final = "\ufffddate"
 """Stands for these."""
@@ -66,7 +34,9 @@ _DATE_PARTS = re.compile(r"[dmyhs]", re.I)
 
 def built_in_format(number: int) -> str:
     """The format that Excel means by a number; "" is General."""
-    return EAST_ASIAN_DATE if number in _DATE_FORMAT_IDS else BUILT_IN_FORMATS.get(number, "")
+    if number in _DATE_FORMAT_IDS:
+        return EAST_ASIAN_DATE
+    return BUILTIN_FORMATS[number] if number in BUILTIN_FORMATS and number != _GENERAL else ""
 
 
 @cache
