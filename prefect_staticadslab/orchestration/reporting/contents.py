@@ -30,7 +30,7 @@ TABLE_ROWS: Final = 100
 PICTURES: Final = 24
 """Pictures in the gallery: each is a 4K PNG that the browser loads whole."""
 
-PICTURES_ABREAST: Final = 4
+PICTURES_ABREAST: Final = 3
 PICTURE_WIDTH: Final = 180
 
 CAUSES: Final = 20
