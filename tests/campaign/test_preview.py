@@ -262,7 +262,7 @@ def test_the_plan_tells_equal_rows_rows_without_a_prompt_hidden_ones_and_notes(
         "3 rows ask for the same ad as an earlier one: rows 4, 6-7.",
         "2 rows have no prompt: rows 5, 7.",
         "3 rows are hidden in the spreadsheet, and read like the others.",
-        "Read from the sheet 'Ads', the only one that fits.",
+        "Read as: Read from the sheet 'Ads', the only one that fits.",
     ]
     told = plan.describe()
     assert told.endswith("\n".join(plan.remarks()[:2]))

@@ -118,10 +118,12 @@ class Held:
 
             async def noting_send(message: Message) -> None:
                 answered.append(message)
+                # Before its end is sent: who has it may ask at once what was held.
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    self._hold(scope, b"".join(sent), answered)
                 await send(message)
 
             await app(scope, noting_receive, noting_send)
-            self._hold(scope, b"".join(sent), answered)
 
         return held
 
