@@ -130,7 +130,7 @@ class Held:
     def _hold(self, scope: Scope, sent: bytes, answered: list[Message]) -> None:
         status = answered[0]["status"]
         headers = {n.decode().lower(): v.decode() for n, v in answered[0]["headers"]}
-        if status == 499:  # the client has gone
+        if status in (499, 500):  # the client has gone; the simulator itself is broken
             return
         asked = {n.decode().lower(): v.decode() for n, v in scope["headers"]}
         is_form = asked.get("content-type", "").startswith("multipart/")
