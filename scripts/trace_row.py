@@ -10,7 +10,6 @@ stand in.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import tempfile
@@ -63,17 +62,16 @@ def _codes_of_a_row(folder: Path) -> set[CodeType]:
         credentials = StaticAdsLabCredentials.model_validate(
             {"api_key": SIMULATOR_API_KEY, "base_url": simulator.url}
         )
-        run = campaign(
-            spreadsheet,
-            str(folder / "out.csv"),
-            credentials,
-            timeout_seconds=ROW_TIMEOUT_SECONDS,
-            return_state=True,
-        )
         threading.setprofile(profile)
         sys.setprofile(profile)
         try:
-            state = asyncio.run(run)
+            state = campaign(
+                spreadsheet,
+                str(folder / "out.csv"),
+                credentials,
+                timeout_seconds=ROW_TIMEOUT_SECONDS,
+                return_state=True,
+            )
         finally:
             sys.setprofile(None)
             threading.setprofile(None)  # type: ignore[arg-type]
