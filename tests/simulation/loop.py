@@ -8,11 +8,14 @@ import selectors
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 from tests.simulation.clock import Clock
 from tests.simulation.process import Killed, Process, current
+
+MOMENT: Final = 1e-6
+"""Seconds that each turn of the loop takes."""
 
 
 class StuckError(Exception):
@@ -29,7 +32,8 @@ class _NoSelector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise StuckError
-        self._clock.move_to(self._clock.now + timeout)
+        # What waits again and again for less than a number can tell would wait forever.
+        self._clock.move_to(self._clock.now + max(timeout, MOMENT))
         return []
 
 
