@@ -39,7 +39,7 @@ def _from_words(written: object) -> object:
     return {name: _VALUES.get(value, value) for name, value in written.items()}
 
 
-def _to_words(options: ImageAdOptions) -> dict[str, OptionWord]:
+def _to_words(options: ImageAdOptions) -> dict[str, str]:
     return {name: _WORDS[getattr(options, name)] for name in ImageAdOptions.model_fields}
 
 
