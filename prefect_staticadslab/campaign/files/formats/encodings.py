@@ -137,7 +137,7 @@ def _refuse_odd_utf8(content: bytes) -> None:
         return
     text, other = content.decode("utf-8"), content.decode("gb18030")
     scripts = [
-        {unicodedata.name(c, "").partition(" ")[0] for c in word if c > "\x7f"}
+        {unicodedata.name(c, "").partition(" ")[0] for c in word if c > "\x7f" and c.isalpha()}
         for word in words_of(text)
     ]
     is_odd = any(len(names) > 1 and "LATIN" not in names for names in scripts)
