@@ -251,11 +251,16 @@ async def run_campaign(
 
 
 async def run_batch(
-    batch: Batch[Any], url: str, *, attempts: int = 2, preflight: bool = False
+    batch: Batch[Any],
+    url: str,
+    *,
+    attempts: int = 2,
+    preflight: bool = False,
+    new_client: Callable[[str, str], StaticAdsLabClient] = StaticAdsLabClient,
 ) -> list[ImageAdResult]:
     """What a flow does with a batch, without Prefect."""
     async with (
-        StaticAdsLabClient(SIMULATOR_API_KEY, url) as client,
+        new_client(SIMULATOR_API_KEY, url) as client,
         shared_session(SIMULATOR_API_KEY, url) as session,
     ):
         prepared = await prepare(batch, [client], preflight=preflight)

@@ -16,17 +16,13 @@ from unittest.mock import patch
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import limiter
 from prefect_staticadslab.api.retries import key_lock
-from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
-from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.pipeline.session import shared_session
-from prefect_staticadslab.simulator.model.admission.api_keys import SIMULATOR_API_KEY
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from tests.conftest import run_batch
 from tests.simulation.clock import Clock
 from tests.simulation.disk import new_disk
 from tests.simulation.loop import VirtualLoop
@@ -80,8 +76,8 @@ class World:
                 Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
             )
             self.network = Network(self.api, self.log, self.chance, self._fault)
-            client = partial(StaticAdsLabClient, transport=self.network)
-            stack.enter_context(patch.object(session, "StaticAdsLabClient", client))
+            self._new_client = partial(StaticAdsLabClient, transport=self.network)
+            stack.enter_context(patch.object(session, "StaticAdsLabClient", self._new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
             stack.callback(self.loop.close)
             stack.callback(self._end)
@@ -134,7 +130,8 @@ class World:
         self, spreadsheet: str, output: str, url: str, process: Process
     ) -> list[ImageAdResult]:
         try:
-            return await _campaign(spreadsheet, output, url, self.network)
+            campaign = Campaign.open(spreadsheet, output, base_url=url)
+            return await run_batch(campaign, url, preflight=True, new_client=self._new_client)
         except CampaignError as error:
             self.log(f"{process.name} ends: {error}")
             process.refusal = str(error)
@@ -150,22 +147,3 @@ async def _ended(process: Process) -> None:
         error = process.main.exception()
         if error is not None and not isinstance(error, Killed):
             raise error
-
-
-async def _campaign(
-    spreadsheet: str, output: str, url: str, network: Network
-) -> list[ImageAdResult]:
-    """What a flow does, without Prefect."""
-    campaign = Campaign.open(spreadsheet, output, base_url=url)
-    async with (
-        StaticAdsLabClient(SIMULATOR_API_KEY, url, transport=network) as client,
-        shared_session(SIMULATOR_API_KEY, url) as shared,
-    ):
-        prepared = await prepare(campaign, [client], preflight=True)
-        campaign.table.save_now()
-
-        async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(shared, chunk.ads, journal=campaign.table)
-
-        async with campaign.table.checkpoints(lambda text: None):
-            return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

@@ -280,7 +280,7 @@ def with_own_columns(
         cells = written.iloc[:, position].tolist()
         before = frame.iloc[:, known[key]].tolist() if key in known else [None] * len(frame)
         values = [cells[lines[row]] if row in lines else before[row] for row in range(len(frame))]
-        if is_read(normalized(key[0])):
+        if is_read(key[0]):
             values = [value if row in removed else None for row, value in enumerate(values)]
             if all(map(is_blank, (*values, *(cells[line] for line in kept)))):
                 continue
