@@ -44,8 +44,8 @@ def wrong(*ends: tuple[int, End] | None, create_fault: Fault | None = None) -> s
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
-    logging.getLogger("prefect_staticadslab").setLevel(logging.CRITICAL)
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "prefect_staticadslab")
 
 
 def test_without_faults_each_row_becomes_an_ad() -> None:
