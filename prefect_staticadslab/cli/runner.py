@@ -29,7 +29,7 @@ from prefect_staticadslab.cli.console import (
     show_control_characters,
 )
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
-from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.blocks.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import (
     CREATED_STATE,
     REFUSED_STATE,

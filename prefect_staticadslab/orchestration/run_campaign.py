@@ -44,7 +44,7 @@ from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,

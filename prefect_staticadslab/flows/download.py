@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
-from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.blocks.credentials import refusals
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
