@@ -37,11 +37,11 @@ if TYPE_CHECKING:
         Product,
         ProductVariant,
     )
+    from prefect_staticadslab.brand_kits.image_ad_job import ImageAdJob, ImageAdRun
     from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
     from prefect_staticadslab.campaign.rows.form_ads import TypedAd
     from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
-    from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
-    from prefect_staticadslab.blocks.image_ad_job import ImageAdJob, ImageAdRun
+    from prefect_staticadslab.credentials import StaticAdsLabCredentials
     from prefect_staticadslab.orchestration.run_campaign import CampaignResult, run_campaign
     from prefect_staticadslab.tasks import (
         create_audience,
@@ -175,8 +175,8 @@ _NAMES_OF: Final = {
     "campaign.pipeline.planned_job": ("ImageAdResult", "PlannedJob"),
     "campaign.rows.form_ads": ("TypedAd",),
     "campaign.table.job_state": ("JobState", "RowStatus"),
-    "blocks.credentials": ("StaticAdsLabCredentials",),
-    "blocks.image_ad_job": ("ImageAdJob", "ImageAdRun"),
+    "credentials": ("StaticAdsLabCredentials",),
+    "brand_kits.image_ad_job": ("ImageAdJob", "ImageAdRun"),
     "orchestration.run_campaign": ("CampaignResult", "run_campaign"),
     "tasks": (
         "create_audience",

@@ -46,8 +46,8 @@ def main() -> None:
 def _codes_of_a_row(folder: Path) -> set[CodeType]:
     from prefect.testing.utilities import prefect_test_harness
 
-    from flows.campaign import campaign
     from prefect_staticadslab import StaticAdsLabCredentials
+    from prefect_staticadslab.flows.campaign import campaign
     from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
     from tests.conftest import write_campaign
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from benchmarks.contenders.common import POLL_SECONDS
-from flows.campaign import main
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.cli.commands.campaign import main
 
 if __name__ == "__main__":
     session.TIMING = Timing(poll_seconds=POLL_SECONDS)

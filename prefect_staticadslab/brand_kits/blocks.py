@@ -18,12 +18,12 @@ from pydantic import SecretStr
 
 from prefect_staticadslab.api.models import ImageAdOptions
 from prefect_staticadslab.brand_kits.diff import SavedCredentials
+from prefect_staticadslab.brand_kits.image_ad_job import ImageAdJob
 from prefect_staticadslab.brand_kits.kit import BrandKit
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import read_saved_options
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials, refusals
-from prefect_staticadslab.blocks.image_ad_job import ImageAdJob
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
 
 BLOCK_TYPES: Final = (StaticAdsLabCredentials, ImageAdJob)
 """The block types of this package."""

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     TEMPLATE,
     VARIANT,
 )
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 WIDEST: Final = 120
 """Characters of a text in a message; a longer one is shown from the first difference on."""

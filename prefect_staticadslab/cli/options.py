@@ -13,7 +13,7 @@ from prefect_staticadslab.api.connection import API_KEY_VARIABLE, KEY_PREFIX
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 SIMULATOR_SPEED: Final = 20.0
 RATE_WINDOW_SECONDS: Final = 60.0

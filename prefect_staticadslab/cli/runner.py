@@ -9,8 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import pydantic
@@ -20,21 +18,21 @@ from prefect.settings import PREFECT_API_URL
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.reports.progress import terminal_progress
-from prefect_staticadslab.cli.console import (
-    PREFECT,
-    PREFECT_WORKERS,
-    hide_logs_of,
-    keep_warnings_in_prefect,
-    say,
-    show_control_characters,
-)
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
-from prefect_staticadslab.blocks.credentials import refusals
+from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_outcome import (
     CREATED_STATE,
     REFUSED_STATE,
     REFUSED_TITLE,
 )
+from prefect_staticadslab.orchestration.reporting.log_lines import (
+    PREFECT,
+    PREFECT_WORKERS,
+    hide_logs_of,
+    show_control_characters,
+)
+from prefect_staticadslab.orchestration.watch import Watch
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
@@ -43,42 +41,8 @@ PATIENCE_SECONDS: Final = 15
 """How long an interrupted command gives Prefect to come to an end."""
 
 
-@dataclass
-class Watch:
-    """What the command wants to know of the flow that it runs, whatever becomes of the server.
-
-    Attributes:
-        handle_signals: Replaces the handler that Prefect sets for SIGTERM when a flow starts. That
-            one raises in the middle of whatever is being done: workers need it, a command does not.
-        started: Whether the flow began to run.
-        interrupted: Whether the command was interrupted.
-        ended: How it ended.
-        if_interrupted: What to say if it is interrupted from now on, instead of what the command
-            says by itself.
-    """
-
-    handle_signals: Callable[[], None] = lambda: None
-    started: bool = False
-    interrupted: bool = False
-    ended: State[None] | None = None
-    if_interrupted: str = ""
-
-
 class _Interrupted(asyncio.CancelledError):
     """The flow was interrupted; the message, if there is one, is for the user."""
-
-
-_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
-
-
-def flow_started() -> Watch:
-    """What a flow calls first: tells its command, if there is one. It then says how it ended."""
-    keep_warnings_in_prefect()
-    show_control_characters()
-    watch = _watch.get() or Watch()
-    watch.handle_signals()
-    watch.started = True
-    return watch
 
 
 def run_command(
@@ -163,7 +127,7 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
                     loop.add_signal_handler(number, interrupt)
 
         watch.handle_signals = handle_signals
-        _watch.set(watch)
+        watch.tell_flows()
         return await call()
 
     watch = Watch()

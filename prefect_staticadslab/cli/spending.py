@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Final
 
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.reports.work import ADS, Work
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
@@ -18,40 +18,10 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.orchestration.log_lines import mark_cost_told
+from prefect_staticadslab.orchestration.reporting.log_lines import mark_cost_told
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What people call what a command makes.
-
-    Attributes:
-        one, several: The jobs.
-        verb: What is done to them.
-        note: What else there is to say of the cost.
-    """
-
-    one: str
-    several: str
-    verb: str = "create"
-    note: str = ""
-
-    def counted(self, count: int) -> str:
-        """So many of them."""
-        return f"{count:,} {self.one if count == 1 else self.several}"
-
-
-ADS: Final = Work("ad", "ads")
-TEMPLATES: Final = Work("design template", "design templates")
-REVISIONS: Final = Work(
-    "revision",
-    "revisions",
-    "make",
-    " What a revision costs is not documented; this is what new editable ads cost.",
-)
 
 
 class Consent(Enum):
@@ -145,21 +115,22 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
 def cost_line(plan: Plan, work: Work = ADS) -> str:
     """What there is to create and what it costs, on one line.
 
-    Example:
-        ```python
-        from pathlib import Path
+        Example:
+            ```python
+            from pathlib import Path
 
-        from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-        from prefect_staticadslab.campaign.reports.plan import Plan
-        from prefect_staticadslab.cli.spending import cost_line
+            from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+            from prefect_staticadslab.campaign.reports.plan import Plan
+    from prefect_staticadslab.campaign.reports.work import ADS, Work
+            from prefect_staticadslab.cli.spending import cost_line
 
-        Path("two.csv").write_text(
-            "design_template_id,brand_id,product_id,audience_id\\n"
-            "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
-        )
-        plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
-        assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
-        ```
+            Path("two.csv").write_text(
+                "design_template_id,brand_id,product_id,audience_id\\n"
+                "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
+            )
+            plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
+            assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
+            ```
     """
     made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"

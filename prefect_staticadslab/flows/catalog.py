@@ -1,15 +1,8 @@
-"""The catalogue as tables, and additions to it from a table: the flow, and its command.
-
-python flows/catalog.py catalogue.xlsx --simulate
-python flows/catalog.py catalogue.xlsx --create examples/catalogue.csv --simulate
-python flows/catalog.py --starter campaign.xlsx --simulate
-"""
+"""The catalogue as tables, and additions to it from a table."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -51,19 +44,10 @@ from prefect_staticadslab.campaign.catalogue_tables.starter_workbook import (
 )
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import add_key_options, given_credentials
-from prefect_staticadslab.cli.runner import (
-    COMPLETED,
-    flow_started,
-    leave,
-    run_command,
-    run_flow,
-)
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_names import run_name as named
+from prefect_staticadslab.orchestration.watch import flow_started
 
 NOTHING_CREATED = "Dry run: nothing was created."
 
@@ -193,64 +177,3 @@ def said_of(additions: Additions, outcome: Outcome) -> list[str]:
         for each, reason in outcome.failed
     ]
     return lines
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.dry_run and not given.create:
-        parser.error("--dry-run goes with --create")
-    if not given.output and not given.starter:
-        parser.error("name an output, or --starter FILE")
-    return run_command(
-        lambda stack: _run(given, stack),
-        interrupted="Interrupted. The same command finds what was created, and goes on.",
-        refused=refusal(given),
-    )
-
-
-def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    wanted = _check(given.output, given.create, given.starter)
-    credentials = given_credentials(given, stack)
-    if given.dry_run:
-        say(asyncio.run(_described(credentials, wanted)))
-        say(NOTHING_CREATED)
-        return COMPLETED
-    arguments = arguments_of(given, catalog, credentials=credentials)
-    return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
-
-
-async def _described(credentials: StaticAdsLabCredentials, wanted: list[ResourceRow]) -> str:
-    async with credentials.get_client(max_tries=3) as client:
-        return (await plan(client, wanted)).describe()
-
-
-def refusal(given: argparse.Namespace) -> str:
-    """What to say above the reasons, if nothing is done."""
-    return "Nothing was created." if given.create else "Nothing was written."
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = flow_parser(
-        catalog,
-        more="The catalogue is brands, products, variants, audiences, design templates and images.",
-        epilog="Exit status: 0 done; 1 some of it could not be created; "
-        "2 refused before anything was created; 130 interrupted.",
-    )
-    add_key_options(parser)
-    parser.add_argument(
-        "output",
-        nargs="?",
-        default="",
-        metavar="OUTPUT",
-        help="an .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. "
-        "It may be left out with --starter",
-    )
-    add_flow_options(parser, catalog, without=["output"])
-    return parser
-
-
-if __name__ == "__main__":
-    leave(main())

@@ -1,13 +1,8 @@
-"""Reference ads become design templates: the flow, and the command that runs it.
-
-python flows/design_templates.py examples/references templates.csv --simulate
-"""
+"""Reference ads become design templates."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -20,30 +15,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
-from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.reports.work import TEMPLATES
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
-from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import (
-    add_key_options,
-    given_credentials,
-    keep_simulated_pictures,
-    read_options,
-)
-from prefect_staticadslab.cli.runner import (
-    COMPLETED,
-    flow_started,
-    goes_on,
-    leave,
-    run_command,
-    run_flow,
-)
-from prefect_staticadslab.cli.spending import (
-    TEMPLATES,
-    add_agreement_option,
-    agreed_limit,
-    limit_given,
-)
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,
@@ -55,6 +28,7 @@ from prefect_staticadslab.orchestration.flow_outcome import final_state, refused
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
+from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 
@@ -156,52 +130,3 @@ async def design_templates(
         await reporter.report(results, pictures, is_created_enough=not wait)
     )
     return watch.ended
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    given = _parser().parse_args(arguments)
-    return run_command(
-        lambda stack: _run(given, stack),
-        interrupted=goes_on(given.output),
-    )
-
-
-def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    batch = TemplateBatch.open(
-        given.source, given.output, options=read_options(given), again=given.again
-    )
-    plan = Plan.of(batch.table)
-    plan.check_budget(limit_given(given))
-    if ignored := batch.references.ignored:
-        say(f"Not pictures, and left out: {', '.join(ignored)}")
-    if given.dry_run:
-        say(plan.describe())
-        say("Dry run: nothing was created.")
-        return COMPLETED
-    credentials = given_credentials(given, stack)
-    limit_usd = agreed_limit(plan, given, TEMPLATES)
-    keep_simulated_pictures(given)
-    arguments = arguments_of(
-        given, design_templates, credentials=credentials, max_spend_usd=limit_usd
-    )
-    return run_flow(lambda: design_templates(**arguments, return_state=True))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = flow_parser(
-        design_templates,
-        more="Each costs 0.25 USD. "
-        "The same command with the same output goes on where the last run stopped.",
-        epilog="Exit status: 0 every template completed; 1 finished, and some are not completed; "
-        "2 refused before anything was created; 130 interrupted, with everything recorded.",
-    )
-    add_key_options(parser)
-    add_flow_options(parser, design_templates, unset=["max_spend_usd"])
-    add_agreement_option(parser)
-    return parser
-
-
-if __name__ == "__main__":
-    leave(main())

@@ -1,12 +1,7 @@
-"""The pictures of an earlier result table: the flow, and the command that runs it.
-
-python flows/download.py results.csv pictures --images-zip pictures.zip
-"""
+"""The pictures of an earlier result table."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import os
 
 import pydantic
@@ -22,14 +17,13 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.runner import flow_started, leave, run_command, run_flow
-from prefect_staticadslab.blocks.credentials import refusals
+from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
 from prefect_staticadslab.orchestration.run_names import named_by
+from prefect_staticadslab.orchestration.watch import flow_started
 
 REFUSED = "Nothing was downloaded."
 
@@ -125,7 +119,7 @@ async def _credentials(block: str) -> StaticAdsLabCredentials | None:
     try:
         if block:
             loaded = await StaticAdsLabCredentials.aload(block)
-            assert isinstance(loaded, StaticAdsLabCredentials)
+            assert isinstance(loaded, StaticAdsLabCredentials)  # noqa: S101
             return loaded
         if os.environ.get(API_KEY_VARIABLE, "").strip():
             return StaticAdsLabCredentials.from_environment()
@@ -134,40 +128,3 @@ async def _credentials(block: str) -> StaticAdsLabCredentials | None:
     except (ValueError, InvalidAPIKeyError) as error:
         raise CampaignError(f"The credentials cannot be loaded: {error}") from None
     return None
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    given = _parser().parse_args(arguments)
-
-    def run() -> int:
-        # The flow checks the same; but here a mistake is told before Prefect starts a server.
-        _open(given.table, given.folder, given.images_zip, given.name_pictures_by)
-        if not given.credentials_block:
-            asyncio.run(_credentials(""))
-        arguments = arguments_of(given, download_images)
-        return run_flow(lambda: download_images(**arguments, return_state=True), refused=REFUSED)
-
-    return run_command(
-        lambda _: run(),
-        interrupted="Interrupted. The same command goes on with the pictures that are not there.",
-        refused=REFUSED,
-    )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = flow_parser(
-        download_images,
-        more="Each gets a thumbnail, and nothing is created. "
-        "The same command goes on where the last run stopped.",
-        epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
-        "because that is no result table; 130 interrupted. No key is needed; with "
-        f"{API_KEY_VARIABLE} or --credentials, the API is asked for pictures that are no longer "
-        "at their URL.",
-    )
-    add_flow_options(parser, download_images, names={"credentials_block": "--credentials"})
-    return parser
-
-
-if __name__ == "__main__":
-    leave(main())

@@ -1,12 +1,6 @@
-"""Editable ads are changed and rendered anew: the flow, and the command that runs it.
-
-python flows/revise.py revisions.csv revised.csv
-"""
+"""Editable ads are changed and rendered anew."""
 
 from __future__ import annotations
-
-import argparse
-import contextlib
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -22,37 +16,14 @@ from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.table.limits import (
-    RUN_LIMIT_USD,
-    check_limit,
-    limit_for,
-)
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import (
-    add_key_options,
-    given_credentials,
-    keep_simulated_pictures,
-    read_options,
-)
-from prefect_staticadslab.cli.runner import (
-    flow_started,
-    goes_on,
-    leave,
-    run_command,
-    run_flow,
-)
-from prefect_staticadslab.cli.spending import (
-    REVISIONS,
-    add_agreement_option,
-    agreed_limit,
-    limit_given,
-)
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
+from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 REFUSED = "Nothing was changed."
@@ -162,44 +133,3 @@ def _cost(plan: Plan) -> str:
         "What a revision costs is not documented; as new editable ads they would be "
         f"{plan.new_usd:.2f} USD."
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    given = _parser().parse_args(arguments)
-    return run_command(
-        lambda stack: _run(given, stack),
-        interrupted=goes_on(given.output),
-        refused=REFUSED,
-    )
-
-
-def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    revisions = Revisions.open(
-        given.spreadsheet, given.output, options=read_options(given), again=given.again
-    )
-    plan = Plan.of(revisions.table)
-    plan.check_budget(limit_given(given))
-    credentials = given_credentials(given, stack)
-    limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
-    keep_simulated_pictures(given)
-    arguments = arguments_of(given, revise, credentials=credentials, max_spend_usd=limit_usd)
-    return run_flow(lambda: revise(**arguments, return_state=True), refused=REFUSED)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = flow_parser(
-        revise,
-        more="The same command with the same output goes on where the last run stopped.",
-        epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
-        "2 refused before anything was sent; 130 interrupted, with everything recorded.",
-    )
-    add_key_options(parser)
-    add_flow_options(parser, revise, unset=["max_spend_usd"])
-    add_agreement_option(parser)
-    return parser
-
-
-if __name__ == "__main__":
-    leave(main())

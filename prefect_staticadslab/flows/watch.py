@@ -1,67 +1,26 @@
-"""One image ad, live: the flows that watch one and that create and watch one, and their command.
-
-python flows/watch.py IMAGE_AD_ID
-python flows/watch.py --create --design-template ad_format=Sale --brand "Harbor Roast" \\
-    --product "Cold Brew Kit" --audience Commuters --simulate
-"""
+"""One image ad, live: the flows that watch one and that create and watch one."""
 
 from __future__ import annotations
-
-import argparse
-import asyncio
-import contextlib
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from prefect_staticadslab import ImageAd, ImageAdRequest, StaticAdsLabCredentials
+from prefect_staticadslab import ImageAd, StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
-from prefect_staticadslab.api.errors import (
-    ImageAdFailedError,
-    StaticAdsLabError,
-    WaitTimeoutError,
-)
+from prefect_staticadslab.api.errors import ImageAdFailedError, StaticAdsLabError, WaitTimeoutError
 from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.table.limits import (
-    ONE_AD_LIMIT_USD,
-    check_limit,
-    limit_for,
-)
-from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import add_key_options, given_credentials
-from prefect_staticadslab.cli.runner import (
-    flow_started,
-    leave,
-    run_command,
-    run_flow,
-)
-from prefect_staticadslab.cli.spending import limit_given
+from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import (
-    REFUSED_TITLE,
-    final_state,
-    refused_state,
-)
+from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
-from prefect_staticadslab.orchestration.log_lines import (
-    ALWAYS_SHOWN,
-    cost_log_extra,
-    mark_cost_told,
-)
 from prefect_staticadslab.orchestration.reporting.live import show_image_ad
+from prefect_staticadslab.orchestration.reporting.log_lines import ALWAYS_SHOWN, cost_log_extra
 from prefect_staticadslab.orchestration.run_names import named_by
+from prefect_staticadslab.orchestration.watch import flow_started
 
 CANNOT_WATCH = "There is nothing to watch."
-NEEDED_OPTIONS = {
-    "design_template": "--design-template",
-    "brand": "--brand",
-    "product": "--product",
-    "audience": "--audience",
-}
-AD_OPTIONS = (*NEEDED_OPTIONS, "product_variant", "prompt")
 
 
 @dispatched
@@ -214,87 +173,3 @@ def check_id(image_ad_id: str) -> None:
     """Raises if it cannot be an image ad's id."""
     if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
         raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
-    _check_options(parser, given)
-    return run_command(
-        lambda stack: _create(given, stack) if given.create else _watch(given, stack),
-        interrupted="Interrupted.",
-        refused=REFUSED_TITLE if given.create else CANNOT_WATCH,
-    )
-
-
-def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    check_id(given.image_ad_id)
-    credentials = given_credentials(given, stack)
-    arguments = arguments_of(given, watch, credentials=credentials)
-    return run_flow(lambda: watch(**arguments, return_state=True), refused=CANNOT_WATCH)
-
-
-def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    credentials = given_credentials(given, stack)
-    # The flow does the same; but here a mistake is told before Prefect starts a server.
-    request = asyncio.run(_resolve(given, credentials))
-    if not given.simulate:
-        say(price_line(request), is_error=True)
-        mark_cost_told()
-    limit_usd = given.max_spend_usd
-    arguments = arguments_of(
-        given,
-        create_and_watch,
-        credentials=credentials,
-        max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
-    )
-    return run_flow(lambda: create_and_watch(**arguments, return_state=True))
-
-
-async def _resolve(
-    given: argparse.Namespace, credentials: StaticAdsLabCredentials
-) -> ImageAdRequest:
-    cells = {name: getattr(given, name) for name in AD_OPTIONS}
-    cells["editable"] = "true" if given.editable else ""
-    limit_usd = limit_given(given)
-    async with credentials.get_client(max_tries=3) as client:
-        return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
-
-
-def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
-    if given.create == bool(given.image_ad_id):
-        parser.error("give the id of an image ad, or --create and what it is made of")
-    asked = [name for name in AD_OPTIONS if getattr(given, name)]
-    if given.create:
-        missing = [option for name, option in NEEDED_OPTIONS.items() if name not in asked]
-        if missing:
-            parser.error(f"--create needs {', '.join(missing)}")
-    elif asked or given.editable or given.max_spend_usd is not None or given.simulate:
-        parser.error("options that say which ad to make, and --simulate, go with --create")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = flow_parser(
-        watch,
-        more="With --create, it is created first.",
-        epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
-        "2 refused before anything was created; 130 interrupted, and the ad goes on.",
-    )
-    option = parser.add_argument
-    option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
-    add_key_options(parser)
-    add_flow_options(parser, watch, without=["image_ad_id"])
-    option("--create", action="store_true", help="create the ad first, from what follows:")
-    add_flow_options(
-        parser,
-        create_and_watch,
-        names=NEEDED_OPTIONS,
-        unset=["max_spend_usd"],
-        without=["timeout_seconds"],
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    leave(main())

@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import limit_for
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox
 from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue

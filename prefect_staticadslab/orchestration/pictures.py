@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures, show_pictures
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 
 async def keep_pictures(

@@ -44,7 +44,7 @@ from prefect_staticadslab.campaign.reports.progress import duration
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.campaign.table.limits import limit_of
 from prefect_staticadslab.campaign.table.merge import OutputError
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,
@@ -53,10 +53,10 @@ from prefect_staticadslab.orchestration.chunk_tasks import (
 )
 from prefect_staticadslab.orchestration.flow_outcome import refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
-from prefect_staticadslab.orchestration.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.pictures import keep_pictures
 from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
+from prefect_staticadslab.orchestration.reporting.log_lines import cost_log_extra
 from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.tasks._dispatch import sync_or_async

@@ -28,7 +28,6 @@ from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
-from prefect_staticadslab.orchestration.log_lines import log_unsaved
 from prefect_staticadslab.orchestration.pictures import keep_pictures_in_table
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
@@ -42,6 +41,7 @@ from prefect_staticadslab.orchestration.reporting.events import (
     emit_failure,
     emit_started,
 )
+from prefect_staticadslab.orchestration.reporting.log_lines import log_unsaved
 from prefect_staticadslab.orchestration.reporting.progress import ProgressUpdate, progress_artifact
 
 PROGRESS_SECONDS: Final = 5.0

@@ -17,7 +17,7 @@ from prefect_staticadslab.api.resources import (
     Product,
     ProductVariant,
 )
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks._step_task import step_task
 

@@ -11,7 +11,7 @@ from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import shared_session
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
 from prefect_staticadslab.tasks._step_task import step_task
 

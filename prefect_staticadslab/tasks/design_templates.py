@@ -12,7 +12,7 @@ from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.images import read_image
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks._step_task import step_task
 from prefect_staticadslab.tasks.chunks import run_chunk

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks._step_task import step_task
 

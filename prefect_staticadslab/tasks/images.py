@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect_staticadslab.api.resources import Image, ImageType
 from prefect_staticadslab.campaign.job_types import uploads
 from prefect_staticadslab.campaign.job_types.uploads import UploadFields
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES
 from prefect_staticadslab.tasks._step_task import step_task
 

@@ -12,7 +12,7 @@ from prefect_staticadslab.api.models import (
     ImageAdVersion,
     figma_batches,
 )
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials
+from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks._step_task import step_task
 

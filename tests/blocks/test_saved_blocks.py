@@ -14,9 +14,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import validate
 
-from blocks.save import main as save_command
-from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, ImageAdOptions, StaticAdsLabCredentials
+from prefect_staticadslab.cli.commands.blocks import main as save_command
+from prefect_staticadslab.flows.create_ads import create_ads
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, free_port, simulated_ids
 from tests.processes import run

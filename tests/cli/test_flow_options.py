@@ -188,7 +188,7 @@ def test_an_argument_that_nobody_gives_is_not_forgotten() -> None:
 )
 def test_a_command_has_all_that_its_flow_takes(name: str, line: str, instead: list[str]) -> None:
     file, _, function = name.partition(".")
-    module = importlib.import_module(f"flows.{file}")
+    module = importlib.import_module(f"prefect_staticadslab.flows.{file}")
     called = getattr(module, function)
     assert isinstance(called, Flow)
     given = module._parser().parse_args(line.split())
@@ -204,7 +204,7 @@ def test_a_command_has_all_that_its_flow_takes(name: str, line: str, instead: li
     ["campaign", "catalog", "design_templates", "download", "inbox", "revise", "watch"],
 )
 def test_every_option_of_a_command_says_what_it_does(file: str) -> None:
-    parser = importlib.import_module(f"flows.{file}")._parser()
+    parser = importlib.import_module(f"prefect_staticadslab.cli.commands.{file}")._parser()
     said = parser.format_help().partition("options:\n")[2].partition("\n\n")[0]
     assert parser.prog == file
     for option in re.split(r"\n  (?=-)", said):

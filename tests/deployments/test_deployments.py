@@ -19,10 +19,10 @@ from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from blocks.save import main as save_command
 from deployments.serve import deployments
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.cli.commands.blocks import main as save_command
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
 from tests.processes import PATIENCE_SECONDS, run, running

@@ -60,7 +60,7 @@ def test_every_page_is_linked_from_another_one() -> None:
 
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_page_names_every_option_of_its_command_and_no_other(flow: str) -> None:
-    parser = importlib.import_module(f"flows.{flow}")._parser()
+    parser = importlib.import_module(f"prefect_staticadslab.cli.commands.{flow}")._parser()
     assert isinstance(parser, argparse.ArgumentParser)
     page = Page(f"docs/{PAGE_OF.get(flow, flow)}.md")
     assert options_of_table(page) == options(parser.format_help()) - {"--help"}

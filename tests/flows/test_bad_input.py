@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from flows.campaign import main
 from prefect_staticadslab import bounds
+from prefect_staticadslab.cli.commands.campaign import main
 from tests import processes
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
@@ -240,7 +240,8 @@ def test_a_folder_that_may_not_be_written_to() -> None:
         (folder / "in.csv").write_text(GOOD)
         folder.chmod(0o555)
         nobody = (
-            "import os, sys; from flows.campaign import main; os.getuid() or os.setuid(65534); "
+            "import os, sys; from prefect_staticadslab.cli.commands.campaign import main; "
+            "os.getuid() or os.setuid(65534); "
             "sys.exit(main(sys.argv[1:]))"
         )
         places = (str(folder / "in.csv"), str(folder / "out.csv"))

@@ -20,12 +20,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import Artifact, State
 
-from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY

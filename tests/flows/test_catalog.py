@@ -11,7 +11,6 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.catalog import catalog, main
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     FRESH_KEYS,
@@ -30,6 +29,8 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.rows.resource_types import AUDIENCE, BRAND, PRODUCT
+from prefect_staticadslab.cli.commands.catalog import main
+from prefect_staticadslab.flows.catalog import catalog
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT
 

@@ -14,10 +14,10 @@ from urllib.parse import quote
 
 import pytest
 
-from flows.campaign import main
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import QUICK_SERVER, ROOT, without_settings, write_campaign
 from tests.gate import closed_gate
@@ -438,7 +438,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         "from prefect_staticadslab.api.retries import tries; tries.LONGEST_BACKOFF_SECONDS = 0.1; "
         "from prefect_staticadslab.campaign.table import checkpoints; "
         "checkpoints.CHECKPOINT_SECONDS = 0.2; "
-        "from flows.campaign import main; raise SystemExit(main())"
+        "from prefect_staticadslab.cli.commands.campaign import main; raise SystemExit(main())"
     )
     with (
         SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator,

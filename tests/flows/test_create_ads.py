@@ -14,11 +14,11 @@ from prefect.client.schemas.objects import Artifact, State
 from prefect.flow_engine import run_flow_async
 from prefect.states import AwaitingRetry
 
-from flows.create_ads import create_ads
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.flows.create_ads import create_ads
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
 

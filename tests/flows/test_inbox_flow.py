@@ -25,13 +25,14 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_settings
 
-from flows.inbox import inbox, main
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.cli.commands.inbox import main
+from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import Ended, ended, start, until
@@ -67,7 +68,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
         await both.wait()
         await check_key(client)
 
-    monkeypatch.setattr("flows.inbox.check_key", meet)
+    monkeypatch.setattr("prefect_staticadslab.flows.inbox.check_key", meet)
 
 
 def rows(*prompts: str) -> str:

@@ -10,13 +10,14 @@ from typing import Any, cast
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows.campaign import campaign, main
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.cli.commands.campaign import main
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.shop import SHOP
 from tests.campaign.test_expanded_campaigns import ESPRESSO, write

@@ -9,8 +9,6 @@ from typing import Any
 import openpyxl
 import pytest
 
-from flows.campaign import main as campaign_main
-from flows.catalog import catalog, main
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.resources import (
     Audience,
@@ -49,6 +47,9 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     TEMPLATE,
     VARIANT,
 )
+from prefect_staticadslab.cli.commands.campaign import main as campaign_main
+from prefect_staticadslab.cli.commands.catalog import main
+from prefect_staticadslab.flows.catalog import catalog
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from flows.campaign import campaign
-from flows.campaign import main as campaign_main
-from flows.download import download_images
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.cli.commands.campaign import main as campaign_main
+from prefect_staticadslab.flows.campaign import campaign
+from prefect_staticadslab.flows.download import download_images
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import write_campaign
 

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows import design_templates as templates_command
-from flows import revise as revise_command
-from flows.campaign import campaign
-from flows.design_templates import design_templates
-from flows.revise import revise
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.cli.commands import design_templates as templates_command
+from prefect_staticadslab.cli.commands import revise as revise_command
+from prefect_staticadslab.flows.campaign import campaign
+from prefect_staticadslab.flows.design_templates import design_templates
+from prefect_staticadslab.flows.revise import revise
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import ROOT, simulated_ids

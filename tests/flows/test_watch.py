@@ -13,9 +13,10 @@ from prefect.artifacts import Artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.watch import create_and_watch, main, watch
 from prefect_staticadslab import ImageAd, Progress, StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
+from prefect_staticadslab.cli.commands.watch import main
+from prefect_staticadslab.flows.watch import create_and_watch, watch
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest
 from tests.processes import ended, line_with, start

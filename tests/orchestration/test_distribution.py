@@ -16,11 +16,11 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import TaskRunner
 from pydantic import SecretStr
 
-from flows.campaign import campaign
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign

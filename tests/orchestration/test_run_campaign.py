@@ -24,7 +24,6 @@ from prefect.client.schemas.objects import State
 from prefect.events import Event
 from prefect.events.filters import EventFilter, EventNameFilter
 
-from flows.campaign import campaign
 from prefect_staticadslab import CampaignResult, StaticAdsLabCredentials, run_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
@@ -32,9 +31,10 @@ from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.cli.runner import flow_started
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
+from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
 from tests.gate import closed_gate

@@ -268,7 +268,7 @@ def test_every_flow_that_is_called_by_a_place_has_such_a_name(flow_file: str) ->
 
     from prefect import Flow
 
-    module = import_module(f"flows.{flow_file}")
+    module = import_module(f"prefect_staticadslab.flows.{flow_file}")
     flows = [each for each in vars(module).values() if isinstance(each, Flow)]
     assert flows
     assert all(callable(each.flow_run_name) for each in flows)

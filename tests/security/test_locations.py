@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from flows import design_templates
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import folders, storage
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
@@ -17,6 +16,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.cli.commands import design_templates
 from tests.campaign.test_inbox import opened, shown, spreadsheet
 from tests.campaign.test_templates import picture
 from tests.security.stranger import Stranger

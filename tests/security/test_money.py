@@ -19,12 +19,6 @@ from PIL import Image
 from prefect import Flow
 from ruamel.yaml import YAML
 
-from flows.campaign import campaign, main
-from flows.create_ads import create_ads
-from flows.design_templates import design_templates
-from flows.inbox import inbox
-from flows.revise import revise
-from flows.watch import create_and_watch
 from prefect_staticadslab import (
     ImageAdJob,
     JobState,
@@ -51,7 +45,14 @@ from prefect_staticadslab.campaign.table.limits import (
 )
 from prefect_staticadslab.campaign.table.merge import AmountError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.cli.spending import cost_line
+from prefect_staticadslab.flows.campaign import campaign
+from prefect_staticadslab.flows.create_ads import create_ads
+from prefect_staticadslab.flows.design_templates import design_templates
+from prefect_staticadslab.flows.inbox import inbox
+from prefect_staticadslab.flows.revise import revise
+from prefect_staticadslab.flows.watch import create_and_watch
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import ROOT, simulated_ids, write_campaign
 
@@ -332,7 +333,7 @@ def flow_of(entrypoint: str) -> Flow[..., Any]:
 def all_flows() -> dict[str, Flow[..., Any]]:
     found: dict[str, Flow[..., Any]] = {}
     for file in sorted((ROOT / "flows").glob("*.py")):
-        module = importlib.import_module(f"flows.{file.stem}")
+        module = importlib.import_module(f"prefect_staticadslab.flows.{file.stem}")
         found |= {name: value for name, value in vars(module).items() if isinstance(value, Flow)}
     return found
 

@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from flows import campaign as campaign_command
-from flows import design_templates as templates_command
-from flows import inbox as inbox_command
-from flows import revise as revise_command
-from flows import watch as watch_command
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.listings import Listing, ListKey
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.reports.work import ADS, REVISIONS
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
+from prefect_staticadslab.cli.commands import campaign as campaign_command
+from prefect_staticadslab.cli.commands import design_templates as templates_command
+from prefect_staticadslab.cli.commands import inbox as inbox_command
+from prefect_staticadslab.cli.commands import revise as revise_command
+from prefect_staticadslab.cli.commands import watch as watch_command
 from prefect_staticadslab.cli.runner import run_flow
-from prefect_staticadslab.cli.spending import ADS, REVISIONS, Consent, consent, cost_line
+from prefect_staticadslab.cli.spending import Consent, consent, cost_line
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, simulated_ids, write_campaign
 from tests.processes import Terminal

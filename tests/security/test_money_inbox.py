@@ -17,7 +17,6 @@ import fsspec
 import pytest
 from prefect.client.schemas.objects import State
 
-from flows.inbox import inbox
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
@@ -29,6 +28,7 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, 
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.orchestration.inbox_run import InboxRun
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids

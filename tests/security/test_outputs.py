@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.campaign import main
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.catalogue_tables.report import check_report, write_report
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
@@ -24,6 +23,7 @@ from prefect_staticadslab.campaign.pictures.folder import PictureFolder
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.test_templates import picture
 from tests.conftest import write_campaign

@@ -13,15 +13,16 @@ from prefect.client.schemas.objects import State
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.states import Completed, Failed
 
-from flows.campaign import main as campaign_command
-from flows.watch import main as watch_command
 from prefect_staticadslab import Progress
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import visible
 from prefect_staticadslab.campaign.reports.progress import terminal_progress
-from prefect_staticadslab.cli.console import say, show_control_characters
+from prefect_staticadslab.cli.commands.campaign import main as campaign_command
+from prefect_staticadslab.cli.commands.watch import main as watch_command
+from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.runner import run_command, run_flow
 from prefect_staticadslab.orchestration.reporting import live
+from prefect_staticadslab.orchestration.reporting.log_lines import show_control_characters
 from tests.conftest import write_campaign
 
 COMMANDS = {

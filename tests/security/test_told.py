@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.campaign import main as campaign_command
-from flows.design_templates import main as templates_command
-from flows.revise import main as revise_command
 from prefect_staticadslab.brand_kits.kit_file import open_kits
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.cli.commands.campaign import main as campaign_command
+from prefect_staticadslab.cli.commands.design_templates import main as templates_command
+from prefect_staticadslab.cli.commands.revise import main as revise_command
 
 SECRETS = {
     "an .env": "PREFECT_API_KEY=pnu_hunter2\nAWS_SECRET=hunter2\n",

@@ -18,7 +18,6 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingContextError
 
 import prefect_staticadslab
-from flows.campaign import campaign
 from prefect_staticadslab import (
     CampaignResult,
     ImageAd,
@@ -38,6 +37,7 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import NotFoundError
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.flow_calls import DispatchedFlow
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.tasks._step_task import StepTask
@@ -142,7 +142,7 @@ NAMES = [
 FLOWS = {
     value
     for file in (ROOT / "flows").glob("*.py")
-    for value in vars(importlib.import_module(f"flows.{file.stem}")).values()
+    for value in vars(importlib.import_module(f"prefect_staticadslab.flows.{file.stem}")).values()
     if isinstance(value, Flow)
 }
 """All flows of the package."""

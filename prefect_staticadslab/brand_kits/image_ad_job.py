@@ -12,7 +12,7 @@ from prefect_staticadslab.api.errors import ImageAdFailedError, WaitTimeoutError
 from prefect_staticadslab.api.models import OPTIONS, ImageAd, ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import SavedOptions
-from prefect_staticadslab.blocks.credentials import StaticAdsLabCredentials, one_line, prefect_logo
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, one_line, prefect_logo
 from prefect_staticadslab.tasks._dispatch import SyncOrAsync, dispatch
 from prefect_staticadslab.tasks._runs import key_of_trigger
 

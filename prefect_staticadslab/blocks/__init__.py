@@ -1,1 +1,0 @@
-"""Prefect blocks: an API key, and what the ads of a brand share."""

@@ -1,0 +1,58 @@
+"""The command: a folder of campaign spreadsheets is worked off."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from datetime import UTC, datetime
+
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.date_patterns import moment_of
+from prefect_staticadslab.campaign.inbox.scan import Inbox
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.options import add_key_options, given_credentials
+from prefect_staticadslab.cli.runner import goes_on, run_command, run_flow
+from prefect_staticadslab.cli.spending import say_limits
+from prefect_staticadslab.flows.inbox import inbox
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    given = _parser().parse_args(arguments)
+    return run_command(lambda stack: _run(given, stack), interrupted=goes_on(given.folder))
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    moment = moment_of(datetime.now(UTC), given.time_zone)
+    box = Inbox.open(given.folder, given.results_folder, given.results, moment, "")
+    box.list_files()
+    credentials = given_credentials(given, stack)
+    if given.simulate:
+        given.download_images = True  # they are gone with the simulator
+        box = Inbox.open(
+            given.folder, given.results_folder, given.results, moment, credentials.base_url
+        )
+        for waiting in box.scan().waiting:
+            if storage.exists(waiting.output):
+                Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
+    if not given.dry_run:
+        say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
+    arguments = arguments_of(given, inbox, credentials=credentials)
+    return run_flow(lambda: inbox(**arguments, return_state=True))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = flow_parser(
+        inbox,
+        more="The same command again runs what is new or was changed.",
+        epilog="Exit status: 0 everything that was there is finished or left for the next run; "
+        "1 a spreadsheet has mistakes, or rows that are not completed; "
+        "2 refused before anything was created; 130 interrupted, with everything recorded. "
+        f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
+    )
+    add_key_options(parser)
+    add_flow_options(parser, inbox)
+    return parser

@@ -1,0 +1,1 @@
+"""The flows, as schedules, forms and commands run them."""
