@@ -137,21 +137,33 @@ def ods_table(*rows: str, name: str = "Ads", style: str = "a") -> str:
     return f'<table:table table:name="{name}" table:style-name="{style}">{inner}</table:table>'
 
 
-def xlsb(*lines: Sequence[object], hidden: Sequence[int] = (), size: int = 0) -> bytes:
+def xlsb(
+    *lines: Sequence[object],
+    hidden: Sequence[int] = (),
+    size: int = 0,
+    formats: Sequence[str] = (),
+    is_1904: bool = False,
+) -> bytes:
     """An .xlsb, given its cells; a text such as `#REF!` is that error.
 
     Args:
-        lines: Of cells: texts, and numbers.
+        lines: Of cells: texts, and numbers; bytes are a number packed into four of them.
         hidden: Rows that are hidden, counted from 1.
         size: How many rows and columns it says that it has.
+        formats: Number formats; the cells of each line have them in turn, from its first number on.
+        is_1904: Whether its days are counted from 1904.
     """
     sheet = _record(129) + _record(148, struct.pack("<4I", 0, size, 0, size)) + _record(145)
     for row, line in enumerate(lines):
         flags = 0x10 if row + 1 in hidden else 0
         sheet += _record(0, struct.pack("<IIHBBI", row, 0, 300, 0, flags, 0) + bytes(1))
+        styles = iter(range(1, len(formats) + 1))
         for column, value in enumerate(line):
-            place = struct.pack("<II", column, 0)
-            if value == "#REF!":
+            style = 0 if isinstance(value, str) or value is None else next(styles, 0)
+            place = struct.pack("<II", column, style)
+            if isinstance(value, bytes):
+                sheet += _record(2, place + value)
+            elif value == "#REF!":
                 sheet += _record(3, place + b"\x17")
             elif isinstance(value, str):
                 sheet += _record(6, place + _wide(value))
@@ -159,7 +171,13 @@ def xlsb(*lines: Sequence[object], hidden: Sequence[int] = (), size: int = 0) ->
                 sheet += _record(5, place + struct.pack("<d", value))
     sheet += _record(146) + _record(130)
     bundle = _record(156, struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Ads"))
-    book = _record(131) + _record(153, bytes(12)) + _record(143) + bundle + _record(144)
+    book = (
+        _record(131)
+        + _record(153, bytes([is_1904]) + bytes(11))
+        + _record(143)
+        + bundle
+        + _record(144)
+    )
     rels = f"{_TRANSITIONAL}/officeDocument/2006/relationships"
     link = '<Relationship Id="{}" Type="{}/{}" Target="{}"/>'
     relationships = '<Relationships xmlns="a">{}</Relationships>'
@@ -171,10 +189,24 @@ def xlsb(*lines: Sequence[object], hidden: Sequence[int] = (), size: int = 0) ->
             "xl/workbook.bin": book + _record(132),
             "xl/_rels/workbook.bin.rels": relationships.format(
                 link.format("rId1", rels, "worksheet", "worksheets/sheet1.bin")
+                + link.format("rId2", rels, "styles", "styles.bin")
             ).encode(),
+            "xl/styles.bin": _styles(formats),
             "xl/worksheets/sheet1.bin": sheet,
         }
     )
+
+
+def _styles(formats: Sequence[str]) -> bytes:
+    """General, and a style for each of these formats; a style of styles, which no cell has."""
+    written = b"".join(
+        _record(44, struct.pack("<H", 164 + number) + _wide(text))
+        for number, text in enumerate(formats)
+    )
+    styles = [_record(47, struct.pack("<HH", 0, 0) + bytes(12))]
+    styles += [_record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(formats))]
+    cell_styles = _record(617) + b"".join(styles) + _record(618)
+    return _record(278) + written + _record(626) + styles[0] + _record(627) + cell_styles
 
 
 def _record(kind: int, data: bytes = b"") -> bytes:

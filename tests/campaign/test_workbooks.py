@@ -95,14 +95,41 @@ def test_what_a_spreadsheet_program_opens_is_read(read: Any, content: bytes, nam
 def test_an_old_workbook_is_read(read: Any) -> None:
     table = read((KEPT / "ads.xls").read_bytes(), "in.xls")
     first, second, third = rows(table)
-    assert first == [
+    assert [getattr(cell, "value", cell) for cell in first] == [
         "dt_1", "brand_1", "prod_1", "aud_1", "Größe 007", 12.5, dt.datetime(2026, 5, 1), True,
     ]  # fmt: skip
-    assert second[4:] == [CellError("#DIV/0!"), 7, dt.time(10, 30), False]
+    assert [getattr(cell, "value", cell) for cell in second[4:]] == [
+        CellError("#DIV/0!"), 7, dt.time(10, 30), False,
+    ]  # fmt: skip
     assert isinstance(second[4], CellError)
     assert third[4] == "007"
     assert table.hidden_rows == 1
     assert table.notes == ("sheet 'Ads', the visible one",)
+
+
+def shown(value: object) -> object:
+    return value.text if isinstance(value, FormattedValue) else value
+
+
+def test_an_old_workbook_tells_what_its_cells_show(read: Any) -> None:
+    table = read((KEPT / "formats.xls").read_bytes(), "in.xls")
+    assert [[shown(value) for value in line][1:] for line in rows(table)] == [
+        ["37,80 €", "10 %", "01.08.2026", "123456", "09:05", "30:00", "-1,234.50", "0.25", None],
+        ["5,00 €", "13 %", "24.12.2026", "000007", "23:59", "0:05", "1,234.50", "1.75", "75.60"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_1904", [False, True])
+def test_so_does_a_binary_one(read: Any, is_1904: bool) -> None:
+    formats = ['#,##0.00" €"', "0 %", "000000", "dd.mm.yyyy", "[h]:mm", "@"]
+    packed = struct.pack("<i", (1_234_500 << 2) | 3)  # a whole number, to be divided by 100
+    day = 45139 if is_1904 else 46601
+    numbers = [37.8, 0.1, packed, day, 1.25, 7]
+    table = read(xlsb(list("abcdef"), numbers, formats=formats, is_1904=is_1904))
+    (line,) = rows(table)
+    assert [shown(value) for value in line] == [
+        "37,80 €", "10 %", "012345", "02.08.2027", "30:00", 7,
+    ]  # fmt: skip
 
 
 STYLES = (

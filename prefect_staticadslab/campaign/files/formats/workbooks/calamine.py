@@ -2,13 +2,14 @@
 
 It believes what a file says of its size and makes the whole rectangle up to the last cell, which a
 hostile file makes larger than any memory: the process ends then. So it is given only what was
-walked through before, in a container that is made anew. And it reads an error as an empty cell, so
-errors are put in where the walk has seen them.
+walked through before, in a container that is made anew. And it reads an error as an empty cell, and
+a number without its format, so both are put in where the walk has seen them.
 """
 
 from __future__ import annotations
 
 import pickle
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from datetime import date, datetime, time
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.files.cells import CellError
+from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import number_value
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import SheetCells, check_extent
 
 ERRORS: Final = {
@@ -39,12 +41,26 @@ class BrokenWorkbookError(Exception):
 
 
 @dataclass
+class NumberFormats:
+    """How the cells of a workbook show their numbers.
+
+    Attributes:
+        by_style: The format of each style that a cell may name; "" is General.
+        epoch_1904: Whether the workbook counts days from 1904, as Excel for Mac once did.
+    """
+
+    by_style: list[str] = field(default_factory=list)
+    epoch_1904: bool = False
+
+
+@dataclass
 class Walked:
     """What is told of a sheet's cells without reading them."""
 
+    formats: NumberFormats
     last_row: int = 0
     last_column: int = 0
-    errors: dict[tuple[int, int], CellError] = field(default_factory=dict)
+    told: dict[tuple[int, int], object] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
 
     def reach(self, row: int, column: int) -> None:
@@ -54,7 +70,26 @@ class Walked:
 
     def note_error(self, row: int, column: int, code: int) -> None:
         """Notes a cell that holds an error."""
-        self.errors[row + 1, column + 1] = CellError(ERRORS.get(code, "#N/A"))
+        self.told[row + 1, column + 1] = CellError(ERRORS.get(code, "#N/A"))
+
+    def note_number(self, row: int, column: int, style: int, number: float) -> None:
+        """Notes a cell that shows a number in a way of its own."""
+        styles = self.formats.by_style
+        number_format = styles[style] if style < len(styles) else ""
+        if number_format:
+            self.told[row + 1, column + 1] = number_value(
+                _value(number), number_format, epoch_1904=self.formats.epoch_1904
+            )
+
+
+def rk_number(packed: bytes | memoryview) -> float:
+    """A number that is packed into four bytes ([MS-XLS], 2.5.217): 30 bits of it, and whether they
+    are a whole number and whether it is to be divided by 100."""
+    bits = int.from_bytes(packed, "little")
+    (whole,) = struct.unpack("<i", packed)
+    (real,) = struct.unpack("<d", bytes(4) + (bits & ~3).to_bytes(4, "little"))
+    number: float = whole >> 2 if bits & 2 else real
+    return number / 100 if bits & 1 else number
 
 
 def read_cells(content: bytes, position: int, walked: Walked) -> SheetCells:
@@ -75,8 +110,8 @@ def read_cells(content: bytes, position: int, walked: Walked) -> SheetCells:
         cells = {n: _value(v) for n, v in enumerate(line, 1) if v is not None and v != ""}
         if cells:
             rows[number] = cells
-    for (row, column), error in walked.errors.items():
-        rows.setdefault(row, {})[column] = error
+    for (row, column), value in walked.told.items():
+        rows.setdefault(row, {})[column] = value
     return SheetCells(rows, frozenset(walked.hidden))
 
 

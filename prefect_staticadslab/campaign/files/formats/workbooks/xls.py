@@ -12,9 +12,12 @@ from prefect_staticadslab.bounds import WORKBOOK_PARTS
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import too_large
 from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     BrokenWorkbookError,
+    NumberFormats,
     Walked,
     read_cells,
+    rk_number,
 )
+from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import built_in_format
 from prefect_staticadslab.campaign.files.formats.workbooks.ole import CompoundFile, compound_file
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, SheetCells
 
@@ -22,9 +25,11 @@ STREAMS: Final = ("Workbook", "Book")
 """Where a workbook is within its file; the second is that of Excel 95."""
 
 _BOF, _EOF, _FILE_PASS, _BOUND_SHEET, _SST = 0x809, 0x0A, 0x2F, 0x85, 0xFC
+_DATE_1904, _FORMAT, _OLD_FORMAT, _XF = 0x22, 0x41E, 0x1E, 0xE0
 _DIMENSIONS, _ROW, _BOOL_ERROR, _FORMULA, _SEVERAL_RK = 0x200, 0x208, 0x205, 0x06, 0xBD
+_NUMBER, _RK = 0x203, 0x27E
 _BLANKS: Final = frozenset((0x201, 0xBE))
-_CELLS: Final = frozenset((0x203, 0xFD, 0x27E, _BOOL_ERROR, _FORMULA, 0x204, 0xD6))
+_CELLS: Final = frozenset((_NUMBER, 0xFD, _RK, _BOOL_ERROR, _FORMULA, 0x204, 0xD6))
 
 _ROW_HIDDEN: Final = 0x20
 _WORKSHEET: Final = 0
@@ -71,6 +76,8 @@ def xls_sheets(file: CompoundFile) -> list[Sheet]:
 class _Book:
     def __init__(self, name: str, stream: bytes) -> None:
         self._name, self._stream = name, stream
+        self._formats = NumberFormats()
+        written: dict[int, str] = {}
         self.sheets: list[_BoundSheet] = []
         for record in _records(stream, 0):
             if record.kind == _FILE_PASS:
@@ -82,6 +89,7 @@ class _Book:
                     raise BrokenWorkbookError("texts")
             if record.kind == _BOUND_SHEET and len(record.data) >= 8:  # noqa: PLR2004
                 self.sheets.append(_bound_sheet(record.data, is_old=name == "Book"))
+            _note_format(record.kind, record.data, self._formats, written, is_old=name == "Book")
         starts = {sheet.start for sheet in self.sheets}
         if not self.sheets or len(starts) < len(self.sheets):
             raise BrokenWorkbookError("sheets")
@@ -97,7 +105,9 @@ class _Book:
         for sheet in self.sheets:
             if sheet is not wanted:
                 _end_early(copy, sheet.start)
-        walked = _walk_sheet(self._stream, copy, wanted.start, self._ends[wanted.start])
+        walked = _walk_sheet(
+            self._stream, copy, wanted.start, self._ends[wanted.start], Walked(self._formats)
+        )
         return read_cells(compound_file(self._name, bytes(copy)), number, walked)
 
 
@@ -140,9 +150,30 @@ def _end_early(stream: bytearray, start: int) -> None:
     struct.pack_into("<HH", stream, start + 4 + length, _EOF, 0)
 
 
-def _walk_sheet(stream: bytes, copy: bytearray, start: int, end: int) -> Walked:
+def _note_format(
+    kind: int, data: memoryview, formats: NumberFormats, written: dict[int, str], *, is_old: bool
+) -> None:
+    """Notes what a record says of how numbers are shown; `written` are formats by their number."""
+    if kind == _DATE_1904 and len(data) >= 2:  # noqa: PLR2004
+        formats.epoch_1904 = data[0] == 1
+    elif kind in (_FORMAT, _OLD_FORMAT) and len(data) > 5:  # noqa: PLR2004
+        written[data[0] + 256 * data[1]] = _format_text(data, is_old=is_old)
+    elif kind == _XF and len(data) >= 4:  # noqa: PLR2004
+        (number,) = struct.unpack_from("<H", data, 2)
+        formats.by_style.append(written.get(number) or built_in_format(number))
+
+
+def _format_text(data: memoryview, *, is_old: bool) -> str:
+    if is_old:
+        return bytes(data[3 : 3 + data[2]]).decode("cp1252", "replace")
+    (length,) = struct.unpack_from("<H", data, 2)
+    if data[4] & 1:
+        return bytes(data[5 : 5 + 2 * length]).decode("utf-16-le", "replace")
+    return bytes(data[5 : 5 + length]).decode("latin-1")
+
+
+def _walk_sheet(stream: bytes, copy: bytearray, start: int, end: int, walked: Walked) -> Walked:
     """Goes through a sheet's records, and puts into `copy` how large the sheet is."""
-    walked = Walked()
     sizes: list[_Record] = []
     for record in _records(stream, start, end):
         kind, data = record.kind, record.data
@@ -165,15 +196,26 @@ def _walk_cell(kind: int, data: memoryview, walked: Walked) -> None:
     walked.reach(row, column)
     if kind == _SEVERAL_RK:
         walked.reach(row, struct.unpack_from("<H", data, len(data) - 2)[0])
+        for place, at in enumerate(range(4, len(data) - 7, 6), column):
+            _note(walked, row, place, data, at, rk_number(data[at + 2 : at + 6]))
+    elif kind == _RK and len(data) >= 10:  # noqa: PLR2004
+        _note(walked, row, column, data, 4, rk_number(data[6:10]))
+    elif kind == _NUMBER and len(data) >= 14:  # noqa: PLR2004
+        _note(walked, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
     elif kind == _BOOL_ERROR and len(data) >= 8 and data[7] == 1:  # noqa: PLR2004
         walked.note_error(row, column, data[6])
-    elif (
-        kind == _FORMULA
-        and len(data) >= 14  # noqa: PLR2004
-        and data[12] == data[13] == 0xFF  # noqa: PLR2004
-        and data[6] == 2  # noqa: PLR2004
-    ):
-        walked.note_error(row, column, data[8])
+    elif kind == _FORMULA and len(data) >= 14:  # noqa: PLR2004
+        if not data[12] == data[13] == 0xFF:  # noqa: PLR2004
+            _note(walked, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
+        elif data[6] == 2:  # noqa: PLR2004
+            walked.note_error(row, column, data[8])
+
+
+def _note(
+    walked: Walked, row: int, column: int, data: memoryview, style_at: int, number: float
+) -> None:
+    (style,) = struct.unpack_from("<H", data, style_at)
+    walked.note_number(row, column, style, number)
 
 
 def _put_size(copy: bytearray, record: _Record, walked: Walked) -> None:

@@ -11,17 +11,22 @@ from typing import Final
 
 from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     BrokenWorkbookError,
+    NumberFormats,
     Walked,
     read_cells,
+    rk_number,
 )
+from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import built_in_format
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, SheetCells
 from prefect_staticadslab.campaign.files.formats.workbooks.xlsx import Parts
 
 _ROW, _BLANK, _ERROR, _FORMULA_ERROR = 0, 1, 3, 11
+_RK, _NUMBER, _FORMULA_NUMBER = 2, 5, 9
 _LAST_CELL: Final = 11
 """Records from 2 to this are cells."""
 
-_BUNDLE_SHEET, _SHARED_TEXTS = 156, 159
+_BUNDLE_SHEET, _SHARED_TEXTS, _BOOK_PROPERTIES = 156, 159, 153
+_FORMAT, _STYLE, _CELL_STYLES, _END_OF_CELL_STYLES = 44, 47, 617, 618
 _ROW_HIDDEN: Final = 0x10
 
 
@@ -33,10 +38,13 @@ def xlsb_sheets(parts: Parts) -> list[Sheet]:
     """
     main = parts.main
     relationships = parts.relationships(main)
-    book = _Book(parts, main, relationships)
+    formats = _number_formats(parts, relationships)
+    book = _Book(parts, main, relationships, formats)
     found: list[tuple[str, bool, str]] = []
     for kind, data in _records(parts.read(main)):
-        if kind == _BUNDLE_SHEET:
+        if kind == _BOOK_PROPERTIES and len(data) >= 1:
+            formats.epoch_1904 = bool(data[0] & 1)
+        elif kind == _BUNDLE_SHEET:
             state, _ = struct.unpack_from("<II", data, 0)
             identifier, at = _wide_text(data, 8)
             name, _ = _wide_text(data, at)
@@ -49,13 +57,20 @@ def xlsb_sheets(parts: Parts) -> list[Sheet]:
 
 
 class _Book:
-    def __init__(self, parts: Parts, main: str, relationships: dict[str, tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        main: str,
+        relationships: dict[str, tuple[str, str]],
+        formats: NumberFormats,
+    ) -> None:
         self._parts, self._main, self._relationships = parts, main, relationships
+        self._formats = formats
 
     def read_sheet(self, number: int, part: str) -> SheetCells:
         """Reads one sheet, in a copy of the workbook in which the others have no cells."""
         content = self._parts.read(part)
-        walked = _walk_sheet(content)
+        walked = _walk_sheet(content, Walked(self._formats))
         return read_cells(self._copy(part, content), number, walked)
 
     def _copy(self, wanted: str, content: bytes) -> bytes:
@@ -69,10 +84,10 @@ class _Book:
             for kind, place in self._relationships.values():
                 if kind == "worksheet":
                     archive.writestr(place, content if place == wanted else b"")
-                elif kind in ("sharedStrings", "styles") and place in self._parts:
+                elif kind == "sharedStrings" and place in self._parts:
                     part = self._parts.read(place)
                     _check_texts(part)
-                    archive.writestr(f"xl/{kind}.bin", part)
+                    archive.writestr("xl/sharedStrings.bin", part)
         return out.getvalue()
 
 
@@ -116,8 +131,23 @@ def _check_texts(part: bytes) -> None:
             return
 
 
-def _walk_sheet(part: bytes) -> Walked:
-    walked = Walked()
+def _number_formats(parts: Parts, relationships: dict[str, tuple[str, str]]) -> NumberFormats:
+    formats = NumberFormats()
+    written: dict[int, str] = {}
+    is_cell_styles = False
+    for place in (place for kind, place in relationships.values() if kind == "styles"):
+        for kind, data in _records(parts.read(place)) if place in parts else ():
+            if kind in (_CELL_STYLES, _END_OF_CELL_STYLES):
+                is_cell_styles = kind == _CELL_STYLES
+            elif kind == _FORMAT and len(data) >= 6:  # noqa: PLR2004
+                written[data[0] + 256 * data[1]] = _wide_text(data, 2)[0]
+            elif kind == _STYLE and is_cell_styles and len(data) >= 4:  # noqa: PLR2004
+                (number,) = struct.unpack_from("<H", data, 2)
+                formats.by_style.append(written.get(number) or built_in_format(number))
+    return formats
+
+
+def _walk_sheet(part: bytes, walked: Walked) -> Walked:
     row = 0
     for kind, data in _records(part):
         if kind == _ROW and len(data) >= 12:  # noqa: PLR2004
@@ -129,4 +159,9 @@ def _walk_sheet(part: bytes) -> Walked:
             walked.reach(row, column)
             if kind in (_ERROR, _FORMULA_ERROR) and len(data) > 8:  # noqa: PLR2004
                 walked.note_error(row, column, data[8])
+            style = int.from_bytes(data[4:7], "little")
+            if kind == _RK and len(data) >= 12:  # noqa: PLR2004
+                walked.note_number(row, column, style, rk_number(data[8:12]))
+            elif kind in (_NUMBER, _FORMULA_NUMBER) and len(data) >= 16:  # noqa: PLR2004
+                walked.note_number(row, column, style, struct.unpack_from("<d", data, 8)[0])
     return walked
