@@ -20,10 +20,10 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_ou
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.names.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection

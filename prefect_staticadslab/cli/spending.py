@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Final
 
+from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.work import ADS, Work
 from prefect_staticadslab.campaign.table.limits import (
@@ -18,7 +19,6 @@ from prefect_staticadslab.campaign.table.limits import (
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.orchestration.reporting.log_lines import mark_cost_told
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""

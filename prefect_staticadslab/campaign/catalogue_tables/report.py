@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.creator import workbo
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_workbook
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.listings import Listing
-from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,

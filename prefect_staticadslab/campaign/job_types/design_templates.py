@@ -28,10 +28,10 @@ from prefect_staticadslab.campaign.job_types.references import (
     read_digests,
     reference_column,
 )
+from prefect_staticadslab.campaign.names.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, positions_of
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus

@@ -17,9 +17,9 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
-from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection, select_rows

@@ -13,7 +13,7 @@ from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
 

@@ -10,7 +10,7 @@ from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
-from prefect_staticadslab.campaign.preflight import KeyRefusedError, translate_errors
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, translate_errors
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 FEW_PARENTS: Final = 10
