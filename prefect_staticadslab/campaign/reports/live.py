@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
 from prefect_staticadslab.campaign.files.cells import shortened, visible
@@ -14,24 +13,22 @@ from prefect_staticadslab.campaign.reports.progress import is_on_terminal
 LONGEST_TEXT: Final = 200
 """Characters of what the API says that it does."""
 
-Logger = logging.Logger | logging.LoggerAdapter[Any]
-
 Show = Callable[[float, str], None]
 """Shows a share between 0 and 1, and what is being done."""
 
 
 @contextmanager
 def show_events(
-    image_ad_id: str, logger: Logger, update: Show
+    image_ad_id: str, log: Callable[[str], None], update: Show
 ) -> Iterator[Callable[[ImageAdEvent], None]]:
     """Shows an ad's progress while the body runs; gives what its events are to be passed to.
 
     Args:
         image_ad_id: Which ad.
-        logger: Where to log, if there is no terminal.
+        log: Where to log, if there is no terminal.
         update: Whom to tell as well.
     """
-    with _show_on_terminal(image_ad_id) if is_on_terminal() else _log_progress(logger) as show:
+    with _show_on_terminal(image_ad_id) if is_on_terminal() else _log_progress(log) as show:
         share = 0.0
 
         def on_event(event: ImageAdEvent) -> None:
@@ -53,14 +50,14 @@ def show_events(
 
 
 @contextmanager
-def _log_progress(logger: Logger) -> Iterator[Show]:
+def _log_progress(log: Callable[[str], None]) -> Iterator[Show]:
     """A function that logs each new text with its share."""
     last = ""
 
     def show(share: float, text: str) -> None:
         nonlocal last
         if text != last:
-            logger.info("%3.0f %%  %s", 100 * share, text)
+            log(f"{100 * share:3.0f} %  {text}")
         last = text
 
     yield show

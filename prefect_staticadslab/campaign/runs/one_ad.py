@@ -102,7 +102,7 @@ async def _follow(
     """Watches an ad to its end, and says what became of it."""
     try:
         async with credentials.get_client() as client, host.watching(image_ad_id) as update:
-            with show_events(image_ad_id, host.logger, update) as show:
+            with show_events(image_ad_id, host.logger.info, update) as show:
                 ad = await waiting.watch_image_ad(
                     client, image_ad_id, show, timeout_seconds=timeout_seconds
                 )

@@ -42,8 +42,12 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         ```
     """
     async with image_ad_artifact(image_ad_id) as update:
-        with show_events(image_ad_id, get_run_logger(), update) as show:
+        with show_events(image_ad_id, _log, update) as show:
             yield show
+
+
+def _log(line: str) -> None:
+    get_run_logger().info(line)
 
 
 @asynccontextmanager
