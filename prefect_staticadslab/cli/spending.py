@@ -14,7 +14,6 @@ from prefect_staticadslab.campaign.reports.work import ADS, Work
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
-    amount_of,
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
@@ -62,15 +61,6 @@ def add_agreement_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def usd(text: str) -> float:
-    """An amount in USD, 0 or more, for argparse."""
-    try:
-        return float(amount_of(text))
-    except ValueError:
-        message = f"{text!r} is not an amount in USD, 0 or more"
-        raise argparse.ArgumentTypeError(message) from None
-
-
 def limit_given(given: argparse.Namespace) -> float:
     """The limit that a command was given, in USD; infinity if it was given none."""
     return math.inf if given.max_spend_usd is None else float(given.max_spend_usd)
@@ -115,22 +105,21 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
 def cost_line(plan: Plan, work: Work = ADS) -> str:
     """What there is to create and what it costs, on one line.
 
-        Example:
-            ```python
-            from pathlib import Path
+    Example:
+        ```python
+        from pathlib import Path
 
-            from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-            from prefect_staticadslab.campaign.reports.plan import Plan
-    from prefect_staticadslab.campaign.reports.work import ADS, Work
-            from prefect_staticadslab.cli.spending import cost_line
+        from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+        from prefect_staticadslab.campaign.reports.plan import Plan
+        from prefect_staticadslab.cli.spending import cost_line
 
-            Path("two.csv").write_text(
-                "design_template_id,brand_id,product_id,audience_id\\n"
-                "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
-            )
-            plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
-            assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
-            ```
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
+        )
+        plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
+        assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
+        ```
     """
     made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"

@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.pictures.preview.preview_page import check_pr
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     keep_simulated_pictures,
@@ -37,6 +38,8 @@ from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
 from prefect_staticadslab.orchestration.preview import keep_preview
 from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue
+
+CAMPAIGN: Final = read_flow("campaign")
 
 DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip", "preview")
 """The options that may have a date to fill in."""
@@ -74,7 +77,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
     arguments = arguments_of(
         given,
-        campaign,
+        CAMPAIGN,
         credentials=credentials[0],
         more_credentials=credentials[1:],
         max_spend_usd=limit_usd,
@@ -92,7 +95,7 @@ def _fill_in_date(given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        campaign,
+        CAMPAIGN,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every selected row completed; 1 finished, and some are not; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
@@ -100,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_key_options(parser, several=True)
     add_flow_options(
-        parser, campaign, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
+        parser, CAMPAIGN, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
     )
     add_agreement_option(parser)
     return parser

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import Final
 
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.runner import run_command, run_flow
 from prefect_staticadslab.flows.download import REFUSED, _credentials, _open, download_images
+
+DOWNLOAD_IMAGES: Final = read_flow("download", "download_images")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         _open(given.table, given.folder, given.images_zip, given.name_pictures_by)
         if not given.credentials_block:
             asyncio.run(_credentials(""))
-        arguments = arguments_of(given, download_images)
+        arguments = arguments_of(given, DOWNLOAD_IMAGES)
         return run_flow(lambda: download_images(**arguments, return_state=True), refused=REFUSED)
 
     return run_command(
@@ -32,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        download_images,
+        DOWNLOAD_IMAGES,
         more="Each gets a thumbnail, and nothing is created. "
         "The same command goes on where the last run stopped.",
         epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
@@ -40,5 +44,5 @@ def _parser() -> argparse.ArgumentParser:
         f"{API_KEY_VARIABLE} or --credentials, the API is asked for pictures that are no longer "
         "at their URL.",
     )
-    add_flow_options(parser, download_images, names={"credentials_block": "--credentials"})
+    add_flow_options(parser, DOWNLOAD_IMAGES, names={"credentials_block": "--credentials"})
     return parser

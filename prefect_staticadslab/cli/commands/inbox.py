@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from datetime import UTC, datetime
+from typing import Final
 
 from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.campaign.files import storage
@@ -12,10 +13,13 @@ from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.inbox.scan import Inbox
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import goes_on, run_command, run_flow
 from prefect_staticadslab.cli.spending import say_limits
 from prefect_staticadslab.flows.inbox import inbox
+
+INBOX: Final = read_flow("inbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,13 +44,13 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
-    arguments = arguments_of(given, inbox, credentials=credentials)
+    arguments = arguments_of(given, INBOX, credentials=credentials)
     return run_flow(lambda: inbox(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        inbox,
+        INBOX,
         more="The same command again runs what is new or was changed.",
         epilog="Exit status: 0 everything that was there is finished or left for the next run; "
         "1 a spreadsheet has mistakes, or rows that are not completed; "
@@ -54,5 +58,5 @@ def _parser() -> argparse.ArgumentParser:
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
     add_key_options(parser)
-    add_flow_options(parser, inbox)
+    add_flow_options(parser, INBOX)
     return parser

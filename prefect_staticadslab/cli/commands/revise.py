@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Final
 
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.work import REVISIONS
 from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -23,6 +25,8 @@ from prefect_staticadslab.cli.spending import (
     limit_given,
 )
 from prefect_staticadslab.flows.revise import REFUSED, revise
+
+REVISE: Final = read_flow("revise")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,18 +47,18 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = given_credentials(given, stack)
     limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
     keep_simulated_pictures(given)
-    arguments = arguments_of(given, revise, credentials=credentials, max_spend_usd=limit_usd)
+    arguments = arguments_of(given, REVISE, credentials=credentials, max_spend_usd=limit_usd)
     return run_flow(lambda: revise(**arguments, return_state=True), refused=REFUSED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        revise,
+        REVISE,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
         "2 refused before anything was sent; 130 interrupted, with everything recorded.",
     )
     add_key_options(parser)
-    add_flow_options(parser, revise, unset=["max_spend_usd"])
+    add_flow_options(parser, REVISE, unset=["max_spend_usd"])
     add_agreement_option(parser)
     return parser

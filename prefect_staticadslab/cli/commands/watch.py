@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+from typing import Final
 
 from prefect_staticadslab import ImageAdRequest, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.table.limits import limit_for
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import add_key_options, given_credentials
 from prefect_staticadslab.cli.runner import run_command, run_flow
 from prefect_staticadslab.cli.spending import limit_given
 from prefect_staticadslab.flows.watch import CANNOT_WATCH, check_id, create_and_watch, watch
 from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE
 from prefect_staticadslab.orchestration.reporting.log_lines import mark_cost_told
+
+WATCH: Final = read_flow("watch")
+CREATE_AND_WATCH: Final = read_flow("watch", "create_and_watch")
 
 NEEDED_OPTIONS = {
     "design_template": "--design-template",
@@ -42,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     check_id(given.image_ad_id)
     credentials = given_credentials(given, stack)
-    arguments = arguments_of(given, watch, credentials=credentials)
+    arguments = arguments_of(given, WATCH, credentials=credentials)
     return run_flow(lambda: watch(**arguments, return_state=True), refused=CANNOT_WATCH)
 
 
@@ -56,7 +61,7 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     limit_usd = given.max_spend_usd
     arguments = arguments_of(
         given,
-        create_and_watch,
+        CREATE_AND_WATCH,
         credentials=credentials,
         max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
     )
@@ -87,7 +92,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        watch,
+        WATCH,
         more="With --create, it is created first.",
         epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
         "2 refused before anything was created; 130 interrupted, and the ad goes on.",
@@ -95,11 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
     add_key_options(parser)
-    add_flow_options(parser, watch, without=["image_ad_id"])
+    add_flow_options(parser, WATCH, without=["image_ad_id"])
     option("--create", action="store_true", help="create the ad first, from what follows:")
     add_flow_options(
         parser,
-        create_and_watch,
+        CREATE_AND_WATCH,
         names=NEEDED_OPTIONS,
         unset=["max_spend_usd"],
         without=["timeout_seconds"],
