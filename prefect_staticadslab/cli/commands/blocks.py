@@ -32,6 +32,7 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.program import program
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of
 
@@ -143,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="save",
+        prog=program("save"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"""\
 Registers the block types with Prefect, and saves a credentials block from
