@@ -16,8 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from prefect_staticadslab import bounds
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import (
     ACCEPT_ENCODING,
     DEFAULT_BASE_URL,

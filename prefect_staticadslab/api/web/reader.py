@@ -15,8 +15,7 @@ from typing import Any, Final
 import httpx
 from anyio.from_thread import start_blocking_portal
 
-from prefect_staticadslab import bounds
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, unbounded_encoding
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted

@@ -36,6 +36,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.prefect_runs import use_prefect
+from prefect_staticadslab.cli.program import program
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of
@@ -156,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="save",
+        prog=program("save"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"""\
 Registers the block types with Prefect, and saves a credentials block from

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     credentials_of_environment,
@@ -23,7 +24,6 @@ from prefect_staticadslab.cli.options import (
 )
 from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
-from prefect_staticadslab.flows.campaign import campaign
 
 if TYPE_CHECKING:
     from prefect_staticadslab.campaign.campaign import Prepared
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from prefect_staticadslab.campaign.runs.outcome import Outcome
 
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+CAMPAIGN: Final = read_flow("campaign")
 
 DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip", "preview")
 """The options that may have a date to fill in."""
@@ -93,7 +95,7 @@ def _run_in_prefect(
     blocks = [as_block(each) for each in credentials]
     arguments = arguments_of(
         given,
-        campaign,
+        CAMPAIGN,
         credentials=blocks[0],
         more_credentials=blocks[1:],
         **{name: escape_braces(getattr(given, name)) for name in DATED},
@@ -139,7 +141,7 @@ def _fill_in_date(given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        campaign,
+        CAMPAIGN,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every selected row completed; 1 finished, and some are not; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
@@ -147,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_key_options(parser, several=True)
     add_flow_options(
-        parser, campaign, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
+        parser, CAMPAIGN, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
     )
     add_agreement_option(parser)
     return parser

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -16,11 +17,12 @@ from prefect_staticadslab.cli.options import (
     runs_in_prefect,
 )
 from prefect_staticadslab.cli.runner import COMPLETED, run_command
-from prefect_staticadslab.flows.catalog import catalog
 
 if TYPE_CHECKING:
     from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
     from prefect_staticadslab.campaign.runs.credentials import Credentials
+
+CATALOG: Final = read_flow("catalog")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,7 +65,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.catalog import catalog
 
     use_prefect(stack)
-    arguments = arguments_of(given, catalog, credentials=as_block(credentials))
+    arguments = arguments_of(given, CATALOG, credentials=as_block(credentials))
     return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
 
 
@@ -81,7 +83,7 @@ def refusal(given: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        catalog,
+        CATALOG,
         more="The catalogue is brands, products, variants, audiences, design templates and images.",
         epilog="Exit status: 0 done; 1 some of it could not be created; "
         "2 refused before anything was created; 130 interrupted.",
@@ -95,5 +97,5 @@ def _parser() -> argparse.ArgumentParser:
         help="an .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. "
         "It may be left out with --starter",
     )
-    add_flow_options(parser, catalog, without=["output"])
+    add_flow_options(parser, CATALOG, without=["output"])
     return parser

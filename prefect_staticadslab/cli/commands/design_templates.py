@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Final
 
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -21,7 +23,8 @@ from prefect_staticadslab.cli.spending import (
     agreed_limit,
     limit_given,
 )
-from prefect_staticadslab.flows.design_templates import design_templates
+
+DESIGN_TEMPLATES: Final = read_flow("design_templates")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,19 +67,19 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.design_templates import design_templates
 
     use_prefect(stack)
-    arguments = arguments_of(given, design_templates, credentials=as_block(credentials))
+    arguments = arguments_of(given, DESIGN_TEMPLATES, credentials=as_block(credentials))
     return run_flow(lambda: design_templates(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        design_templates,
+        DESIGN_TEMPLATES,
         more="Each costs 0.25 USD. "
         "The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every template completed; 1 finished, and some are not completed; "
         "2 refused before anything was created; 130 interrupted, with everything recorded.",
     )
     add_key_options(parser)
-    add_flow_options(parser, design_templates, unset=["max_spend_usd"])
+    add_flow_options(parser, DESIGN_TEMPLATES, unset=["max_spend_usd"])
     add_agreement_option(parser)
     return parser

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_prefect_option,
     credentials_of_environment,
@@ -18,12 +19,13 @@ from prefect_staticadslab.cli.options import (
     saved_credentials,
 )
 from prefect_staticadslab.cli.runner import run_command
-from prefect_staticadslab.flows.download import download_images
 
 if TYPE_CHECKING:
     from prefect_staticadslab.campaign.runs.credentials import Credentials
 
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+DOWNLOAD: Final = read_flow("download", "download_images")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +58,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.download import download_images
 
     use_prefect(stack)
-    arguments = arguments_of(given, download_images)
+    arguments = arguments_of(given, DOWNLOAD)
     return run_flow(
         lambda: download_images(**arguments, return_state=True), refused=NOTHING_DOWNLOADED
     )
@@ -78,7 +80,7 @@ def _credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Cred
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        download_images,
+        DOWNLOAD,
         more="Each gets a thumbnail, and nothing is created. "
         "The same command goes on where the last run stopped.",
         epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
@@ -87,5 +89,5 @@ def _parser() -> argparse.ArgumentParser:
         "at their URL.",
     )
     add_prefect_option(parser)
-    add_flow_options(parser, download_images, names={"credentials_block": "--credentials"})
+    add_flow_options(parser, DOWNLOAD, names={"credentials_block": "--credentials"})
     return parser

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -16,9 +17,10 @@ from prefect_staticadslab.cli.options import (
 )
 from prefect_staticadslab.cli.runner import goes_on, run_command
 from prefect_staticadslab.cli.spending import say_limits
-from prefect_staticadslab.flows.inbox import inbox
 
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+INBOX: Final = read_flow("inbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,13 +75,13 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.inbox import inbox
 
     use_prefect(stack)
-    arguments = arguments_of(given, inbox, credentials=as_block(credentials))
+    arguments = arguments_of(given, INBOX, credentials=as_block(credentials))
     return run_flow(lambda: inbox(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        inbox,
+        INBOX,
         more="The same command again runs what is new or was changed.",
         epilog="Exit status: 0 everything that was there is finished or left for the next run; "
         "1 a spreadsheet has mistakes, or rows that are not completed; "
@@ -87,5 +89,5 @@ def _parser() -> argparse.ArgumentParser:
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
     add_key_options(parser)
-    add_flow_options(parser, inbox)
+    add_flow_options(parser, INBOX)
     return parser

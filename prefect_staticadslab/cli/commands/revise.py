@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Final
 
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -21,7 +23,8 @@ from prefect_staticadslab.cli.spending import (
     agreed_limit,
     limit_given,
 )
-from prefect_staticadslab.flows.revise import revise
+
+REVISE: Final = read_flow("revise")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,18 +66,18 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.revise import revise
 
     use_prefect(stack)
-    arguments = arguments_of(given, revise, credentials=as_block(credentials))
+    arguments = arguments_of(given, REVISE, credentials=as_block(credentials))
     return run_flow(lambda: revise(**arguments, return_state=True), refused=NOTHING_CHANGED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        revise,
+        REVISE,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
         "2 refused before anything was sent; 130 interrupted, with everything recorded.",
     )
     add_key_options(parser)
-    add_flow_options(parser, revise, unset=["max_spend_usd"])
+    add_flow_options(parser, REVISE, unset=["max_spend_usd"])
     add_agreement_option(parser)
     return parser

@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_TO_WATCH, REFUSED_TITLE
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
@@ -19,12 +20,14 @@ from prefect_staticadslab.cli.options import (
 )
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.cli.spending import limit_given
-from prefect_staticadslab.flows.watch import create_and_watch, watch
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.models import ImageAdRequest
     from prefect_staticadslab.campaign.runs.credentials import Credentials
     from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions
+
+WATCH: Final = read_flow("watch")
+CREATE_AND_WATCH: Final = read_flow("watch", "create_and_watch")
 
 NEEDED_OPTIONS = {
     "design_template": "--design-template",
@@ -64,7 +67,7 @@ def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.watch import watch
 
     use_prefect(stack)
-    arguments = arguments_of(given, watch, credentials=as_block(credentials))
+    arguments = arguments_of(given, WATCH, credentials=as_block(credentials))
     return run_flow(lambda: watch(**arguments, return_state=True), refused=NOTHING_TO_WATCH)
 
 
@@ -94,7 +97,7 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.flows.watch import create_and_watch
 
     use_prefect(stack)
-    arguments = arguments_of(given, create_and_watch, credentials=as_block(credentials))
+    arguments = arguments_of(given, CREATE_AND_WATCH, credentials=as_block(credentials))
     return run_flow(lambda: create_and_watch(**arguments, return_state=True))
 
 
@@ -119,7 +122,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        watch,
+        WATCH,
         more="With --create, it is created first.",
         epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
         "2 refused before anything was created; 130 interrupted, and the ad goes on.",
@@ -127,11 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
     add_key_options(parser)
-    add_flow_options(parser, watch, without=["image_ad_id"])
+    add_flow_options(parser, WATCH, without=["image_ad_id"])
     option("--create", action="store_true", help="create the ad first, from what follows:")
     add_flow_options(
         parser,
-        create_and_watch,
+        CREATE_AND_WATCH,
         names=NEEDED_OPTIONS,
         unset=["max_spend_usd"],
         without=["timeout_seconds"],
