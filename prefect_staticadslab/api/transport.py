@@ -35,7 +35,7 @@ from prefect_staticadslab.api.errors import (
     PayloadTooLargeError,
     UnprocessableError,
 )
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
 from prefect_staticadslab.api.responses.answer import Answer, read_answer
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
@@ -53,7 +53,6 @@ J = TypeVar("J", bound=Job)
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
-PAGE_SIZE: Final = 100
 
 _sleep = asyncio.sleep
 

@@ -6,11 +6,8 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pydantic import SecretStr
-
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import (
     API_KEY_VARIABLE,
     BASE_URL_VARIABLE,
@@ -23,9 +20,12 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError, StaticAdsLabErro
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import KeyLimiters
-from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
-from prefect_staticadslab.campaign.pipeline.session import shared_session
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
 class Credentials(Protocol):
@@ -81,6 +81,8 @@ class KeyCredentials:
             reasons.append(str(error))
         if reasons:
             raise InvalidAPIKeyError("\n".join(reasons))
+        from pydantic import SecretStr
+
         return cls(SecretStr(api_key), base_url)
 
     @classmethod
@@ -94,6 +96,9 @@ class KeyCredentials:
 
     def get_client(self, **options: Any) -> StaticAdsLabClient:
         """A client with this key; see `StaticAdsLabCredentials.get_client`."""
+        # It takes httpx along, for which no refusal of a spreadsheet should wait.
+        from prefect_staticadslab.api.client import StaticAdsLabClient
+
         return StaticAdsLabClient(self.api_key.get_secret_value(), self.base_url, **options)
 
 
@@ -154,6 +159,9 @@ async def run_chunk(
     journal: Journal | None,
 ) -> list[ImageAdResult]:
     """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
+    from prefect_staticadslab.campaign.pipeline.chunk import generate
+    from prefect_staticadslab.campaign.pipeline.session import shared_session
+
     api_key = credentials.api_key.get_secret_value()
     async with shared_session(api_key, credentials.base_url) as session:
         return await generate(

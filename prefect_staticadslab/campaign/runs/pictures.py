@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import WebError
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
@@ -29,6 +28,9 @@ from prefect_staticadslab.campaign.runs.credentials import Credentials
 from prefect_staticadslab.campaign.runs.host import Logger
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
 async def keep_pictures(

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
 
 if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
     from prefect_staticadslab.campaign.campaign import Prepared
     from prefect_staticadslab.campaign.job_types.image_ads import Campaign
     from prefect_staticadslab.campaign.names.brief import Brief
@@ -60,10 +62,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     in_prefect = runs_in_prefect(given)
     # Names take some requests to be looked up. With a limit, the run can say by itself what it is.
     if given.simulate or given.max_spend_usd is None or not brief.needs_catalogue:
-        from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
-
         prepared = asyncio.run(_prepare(given, credentials, brief))
         given.max_spend_usd = agreed_limit(prepared.plan, given)
+        from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
+
         stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
     if in_prefect:
         return _run_in_prefect(given, credentials, stack)
@@ -120,12 +122,15 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
     brief = Brief.open(given.spreadsheet, options=read_options(given))
     selection.check(brief.spreadsheet.row_numbers)
     from prefect_staticadslab.campaign.job_types.image_ads import check_output
-    from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
-    from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
 
     check_output(brief, given.output)
-    check_preview(given.preview, given.output)
+    if given.preview:
+        from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+
+        check_preview(given.preview, given.output)
     if given.pictures_in_table:
+        from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
+
         check_table_for_pictures(given.output)
     return brief
 
@@ -218,8 +223,9 @@ async def _prepare(
     from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, clients_of
 
     credentials_by_hash = by_api_key_hash(*credentials)
-    async with clients_of(credentials_by_hash) as clients:
-        ask = given.dry_run and bool(clients) and given.preflight
+    ask = given.dry_run and bool(credentials) and given.preflight
+
+    async def read(clients: Sequence[StaticAdsLabClient]) -> Campaign:
         current = await read_campaign(
             brief,
             given.output,
@@ -233,5 +239,11 @@ async def _prepare(
         check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
             current.check_simulation()
+        return current
+
+    # What says everything in ids is checked before anything is imported that asks the API.
+    in_ids = None if brief.needs_catalogue or ask else await read(())
+    async with clients_of(credentials_by_hash) as clients:
+        current = in_ids or await read(clients)
         limit_usd = limit_given(given)
         return await prepare(current, clients, max_spend_usd=limit_usd, preflight=ask, dry_run=True)
