@@ -20,7 +20,7 @@ def main() -> int:
     FOLDER.mkdir()
     table, pictures = FOLDER / "results.csv", FOLDER / "pictures"
     command = ["flows/campaign.py", "examples/campaign.csv", str(table)]
-    options = ["--simulate", "--download-images", str(pictures)]
+    options = ["--simulate", "--prefect", "--download-images", str(pictures)]
     print("$", " ".join(["python", *command, *options]), flush=True)
     # A Prefect server of its own, whatever this machine has configured, that tells nobody.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}

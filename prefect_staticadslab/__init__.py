@@ -7,7 +7,7 @@ wait for Prefect and pandas.
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab._version import __version__
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient

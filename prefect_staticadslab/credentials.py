@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, ClassVar, Final
 
 from prefect.blocks.abstract import CredentialsBlock
@@ -18,13 +17,11 @@ from pydantic import (
 
 from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import (
-    API_KEY_VARIABLE,
-    BASE_URL_VARIABLE,
     DEFAULT_BASE_URL,
     check_api_key,
     check_base_url,
 )
-from prefect_staticadslab.api.errors import InvalidAPIKeyError
+from prefect_staticadslab.campaign.runs.credentials import settings_of_environment
 
 PREFECT_LOGOS: Final = (
     "https://raw.githubusercontent.com/PrefectHQ/prefect/"
@@ -131,13 +128,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
             assert "sal_" not in repr(credentials)
             ```
         """
-        key = os.environ.get(API_KEY_VARIABLE, "").strip()
-        if not key:
-            raise InvalidAPIKeyError(
-                f"No API key: set the environment variable {API_KEY_VARIABLE}, "
-                "or name a credentials block."
-            )
-        url = os.environ.get(BASE_URL_VARIABLE, "").strip()
+        key, url = settings_of_environment()
         return cls(api_key=SecretStr(key), base_url=url or DEFAULT_BASE_URL)
 
     @classmethod

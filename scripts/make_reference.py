@@ -31,7 +31,7 @@ INTRO = """<!-- fmt: off -->
 
 Made from the docstrings by `make reference`. `from prefect_staticadslab import …` gives all of
 it but the errors, which are in `prefect_staticadslab.api.errors`, and the flows, which are in
-`flows` in a clone and in `prefect_staticadslab.flows` if it is installed.
+`prefect_staticadslab.flows`.
 """
 
 
@@ -76,7 +76,7 @@ def _final(item: Any) -> Any:
 
 
 def _flows() -> Iterator[griffe.Function]:
-    for file in sorted((ROOT / "flows").glob("*.py")):
+    for file in sorted((ROOT / PACKAGE / "flows").glob("[a-z]*.py")):
         module = griffe.visit(file.stem, file, file.read_text(encoding="utf-8"), **GOOGLE)
         for item in module.functions.values():
             if any(d.callable_path == "prefect.flow" for d in item.decorators):

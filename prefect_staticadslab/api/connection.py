@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-
-import httpx
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import InvalidAPIKeyError, InvalidBaseURLError
+
+if TYPE_CHECKING:
+    import httpx
 
 DEFAULT_BASE_URL: Final = "https://api.staticadslab.com"
 API_KEY_VARIABLE: Final = "SAL_API_KEY"

@@ -16,8 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from prefect_staticadslab import bounds
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import (
     ACCEPT_ENCODING,
     DEFAULT_BASE_URL,
@@ -36,7 +35,7 @@ from prefect_staticadslab.api.errors import (
     PayloadTooLargeError,
     UnprocessableError,
 )
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Job, Resource
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
 from prefect_staticadslab.api.responses.answer import Answer, read_answer
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
@@ -54,7 +53,6 @@ J = TypeVar("J", bound=Job)
 CLOCKS_DIFFER: Final = timedelta(days=1)
 """A clock that is further from ours than this is none."""
 
-PAGE_SIZE: Final = 100
 
 _sleep = asyncio.sleep
 

@@ -13,7 +13,7 @@ from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, WrittenKit
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits, look_up_kits
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 MAX_TRIES: Final = 3

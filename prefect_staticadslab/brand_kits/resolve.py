@@ -15,9 +15,9 @@ from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
 from prefect_staticadslab.campaign.names.id_check import find_wrong_ids
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource, ListKey
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.names.preflight import translate_errors
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.names.suggestions import join_first
-from prefect_staticadslab.campaign.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 

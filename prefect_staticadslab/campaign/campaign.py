@@ -10,9 +10,8 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
@@ -20,15 +19,18 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_ou
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
+from prefect_staticadslab.campaign.names.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.preflight import check_key, check_one_organization
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection
 from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 B = TypeVar("B", bound=Batch[Any])
 B_co = TypeVar("B_co", bound=Batch[Any], covariant=True)

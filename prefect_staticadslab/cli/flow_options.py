@@ -1,22 +1,19 @@
 """A flow's parameters as options of its command: the flow's signature and docstring say them once.
 
-They are read from the schema that Prefect makes of both. The form in Prefect's UI is made from it,
-too, so a command and its form ask for the same things in the same words.
+The form in Prefect's UI is made from both, too, so a command and its form ask for the same things
+in the same words.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from prefect import Flow
-
-from prefect_staticadslab.cli.spending import usd
+from prefect_staticadslab.cli.flow_source import FlowSource
+from prefect_staticadslab.cli.program import program
 
 
 def positive(text: str) -> float:
@@ -35,13 +32,17 @@ def at_least_one(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
 
 
-TYPES: Final[Mapping[str, Callable[[str], Any]]] = {
-    "string": str,
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-}
-"""What a command can be given, by the type in the schema. A credentials block is not among it."""
+def usd(text: str) -> float:
+    """An amount in USD, 0 or more, for argparse."""
+    # It takes pandas along, and is needed by those who give an amount.
+    from prefect_staticadslab.campaign.table.limits import amount_of
+
+    try:
+        return float(amount_of(text))
+    except ValueError:
+        message = f"{text!r} is not an amount in USD, 0 or more"
+        raise argparse.ArgumentTypeError(message) from None
+
 
 BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
     "attempts": at_least_one,
@@ -76,24 +77,22 @@ METAVARS: Final[Mapping[str, str]] = {
 that word: `time_zone` takes a ZONE."""
 
 
-def flow_parser(flow: Flow[..., Any], *, more: str, epilog: str) -> argparse.ArgumentParser:
+def flow_parser(flow: FlowSource, *, more: str, epilog: str) -> argparse.ArgumentParser:
     """A parser for a flow's command, without options yet.
 
     Args:
-        flow: The flow. The command is called like its file, and described like the flow.
+        flow: The flow. The command is called like its module, and described like the flow.
         more: What else there is to say of the command.
         epilog: What to say below the options, such as the exit statuses.
     """
     return argparse.ArgumentParser(
-        prog=Path(inspect.getfile(flow.fn)).stem,
-        description=f"{flow.description} {more}",
-        epilog=epilog,
+        prog=program(flow.module), description=f"{flow.description} {more}", epilog=epilog
     )
 
 
 def add_flow_options(
     parser: argparse.ArgumentParser,
-    flow: Flow[..., Any],
+    flow: FlowSource,
     *,
     names: Mapping[str, str] | None = None,
     unset: Collection[str] = (),
@@ -113,26 +112,27 @@ def add_flow_options(
         without: Parameters that get no argument here.
     """
     names = names or {}
-    for name, schema in flow.parameters.properties.items():
-        if schema.get("type") not in TYPES or name in without:
+    for name, parameter in flow.parameters.items():
+        if parameter.type is None or name in without:
             continue
         option = names.get(name, f"--{name.replace('_', '-')}")
-        default = None if name in unset else schema.get("default", "")
-        text = schema.get("description", "")
-        if schema["type"] == "boolean":
-            _add_flag(parser, option, name, text, is_on=bool(default))
+        default = "" if parameter.is_required else parameter.default
+        if name in unset:
+            default = None
+        if parameter.type is bool:
+            _add_flag(parser, option, name, parameter.description, is_on=bool(default))
             continue
         value: dict[str, Any] = {
-            "type": BOUNDED.get(name, TYPES[schema["type"]]),
-            "help": _help(text, default),
+            "type": BOUNDED.get(name, parameter.type),
+            "help": _help(parameter.description, default),
         }
-        if name in flow.parameters.required and name not in names:
+        if parameter.is_required and name not in names:
             parser.add_argument(name, metavar=name.upper(), **value)
         else:
             parser.add_argument(option, dest=name, default=default, metavar=_metavar(name), **value)
 
 
-def arguments_of(given: argparse.Namespace, flow: Flow[..., Any], **instead: Any) -> dict[str, Any]:
+def arguments_of(given: argparse.Namespace, flow: FlowSource, **instead: Any) -> dict[str, Any]:
     """The arguments to call a flow with: all that it has.
 
     Args:
@@ -140,7 +140,7 @@ def arguments_of(given: argparse.Namespace, flow: Flow[..., Any], **instead: Any
         flow: The flow.
         instead: Arguments that are something else than what was given, such as the credentials.
     """
-    names = [name for name in flow.parameters.properties if name not in instead]
+    names = [name for name in flow.parameters if name not in instead]
     return {name: getattr(given, name) for name in names} | instead
 
 

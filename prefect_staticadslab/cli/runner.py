@@ -1,4 +1,4 @@
-"""Running a flow as a command: signals, exit statuses, and an end whatever the server does."""
+"""Running something as a command: signals, exit statuses, and what is told of it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,22 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Final, NoReturn
-
-import pydantic
-from prefect.client.schemas.objects import State
-from prefect.settings import PREFECT_API_URL
+from typing import Final, NoReturn
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.reports.progress import terminal_progress
+from prefect_staticadslab.campaign.runs.outcome import REFUSED_TITLE
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.temporary_server import closed_temporary_server
-from prefect_staticadslab.credentials import refusals
-from prefect_staticadslab.orchestration.flow_outcome import (
-    CREATED_STATE,
-    REFUSED_STATE,
-    REFUSED_TITLE,
-)
-from prefect_staticadslab.orchestration.reporting.log_lines import (
-    PREFECT,
-    PREFECT_WORKERS,
-    hide_logs_of,
-    show_control_characters,
-)
-from prefect_staticadslab.orchestration.watch import Watch
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
 
 PATIENCE_SECONDS: Final = 15
-"""How long an interrupted command gives Prefect to come to an end."""
+"""How long an interrupted command gives whatever it does to come to an end."""
 
 
-class _Interrupted(asyncio.CancelledError):
-    """The flow was interrupted; the message, if there is one, is for the user."""
+class Interruption(asyncio.CancelledError):
+    """What was run was interrupted; the message, if there is one, is for the user."""
 
 
 def run_command(
@@ -61,18 +43,15 @@ def run_command(
     Returns:
         The exit status.
     """
-    hide_logs_of(PREFECT_WORKERS)
-    show_control_characters()
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(_sigterm_like_ctrl_c())
-            stack.enter_context(closed_temporary_server())
             return body(stack)
-    except (CampaignError, StaticAdsLabError, pydantic.ValidationError) as error:
-        say(f"{refused}\n{_explained(error)}", is_error=True)
+    except (CampaignError, StaticAdsLabError) as error:
+        say(f"{refused}\n{error}", is_error=True)
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        said = str(error) if isinstance(error, _Interrupted) else ""
+        said = str(error) if isinstance(error, Interruption) else ""
         or_else = interrupted if isinstance(interrupted, str) else interrupted()
         say(said or or_else, is_error=True)
         return INTERRUPTED
@@ -83,83 +62,54 @@ def goes_on(output: str) -> str:
     return f"Interrupted. The same command goes on with {output} where this one stopped."
 
 
-def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:
-    """Runs a flow, with its progress shown on the terminal if there is one.
+def handle_signals(interrupt: Callable[[], None]) -> None:
+    """Has Ctrl-C and SIGTERM call something in this event loop, instead of raising anywhere."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
+            loop.add_signal_handler(number, interrupt)
+
+
+def cancel(task: asyncio.Task[object]) -> None:
+    """Cancels a task, and once more now and then: a place that does not answer may hold it up.
+
+    All that is known is recorded by then.
+    """
+    task.cancel()
+    loop = task.get_loop()
+    for seconds in range(PATIENCE_SECONDS, 10 * PATIENCE_SECONDS, PATIENCE_SECONDS):
+        loop.call_later(seconds, task.cancel)
+
+
+def run_interruptible(
+    call: Callable[[Callable[[], None]], Awaitable[object]], interrupt: Callable[[], None]
+) -> None:
+    """Runs something in an event loop of its own, and cancels it when it is interrupted.
 
     Args:
-        call: Calls the flow, with `return_state=True`.
-        refused: What to say above the reasons, if it is refused.
-
-    Returns:
-        The exit status.
+        call: What to run. It is given a function that sets the handlers of the signals once more,
+            for whatever sets some of its own.
+        interrupt: Called before it is cancelled.
 
     Raises:
-        CampaignError: Prefect could not start it.
-        asyncio.CancelledError: It was interrupted.
+        asyncio.CancelledError: It was.
     """
-    with contextlib.ExitStack() as stack:
-        if sys.stderr.isatty():
-            stack.enter_context(terminal_progress())
-            hide_logs_of(PREFECT)
-            if not PREFECT_API_URL.value():
-                say("Starting Prefect, which takes some seconds.", is_error=True)
-        return _run_flow(call, refused)
 
-
-def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
-    async def run() -> State[Any]:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    async def run() -> None:
+        task = asyncio.current_task()
         assert task is not None  # noqa: S101
 
-        def interrupt() -> None:
-            # Prefect calls it a crash; it is none.
-            hide_logs_of(PREFECT)
-            watch.interrupted = True
-            task.cancel()
-            # By then all is recorded. Prefect would go on for minutes to tell a server of it that
-            # the same Ctrl-C may have ended.
-            for seconds in range(PATIENCE_SECONDS, 10 * PATIENCE_SECONDS, PATIENCE_SECONDS):
-                loop.call_later(seconds, task.cancel)
+        def on_signal() -> None:
+            interrupt()
+            cancel(task)
 
-        def handle_signals() -> None:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
-                    loop.add_signal_handler(number, interrupt)
+        await call(lambda: handle_signals(on_signal))
 
-        watch.handle_signals = handle_signals
-        watch.tell_flows()
-        return await call()
-
-    watch = Watch()
-    state: State[Any]
-    try:
-        state = asyncio.run(run())
-    except asyncio.CancelledError:
-        raise _Interrupted(watch.if_interrupted) from None
-    except Exception as error:
-        if watch.interrupted:
-            raise _Interrupted(watch.if_interrupted) from error
-        if not watch.started:
-            raise CampaignError(
-                f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
-                f"{error}\nStart it with `prefect server start`, or set PREFECT_API_URL to "
-                "another one, or to none at all."
-            ) from error
-        if watch.ended is None:
-            raise
-        say(f"Prefect's server could not be told how it ended: {error}", is_error=True)
-    state = watch.ended or state
-    if watch.interrupted or state.is_cancelled() or state.is_crashed():
-        raise _Interrupted(watch.if_interrupted)
-    if state.name == REFUSED_STATE:
-        say(f"{refused}\n{state.message}", is_error=True)
-        return REFUSED
-    say(state.message or "")
-    return COMPLETED if state.is_completed() and state.name != CREATED_STATE else INCOMPLETE
+    asyncio.run(run())
 
 
 def leave(status: int) -> NoReturn:
-    """Ends the process; in bounded time after an interruption, if Prefect's server is away."""
+    """Ends the process; in bounded time after an interruption, if a server is away."""
     if status == INTERRUPTED:
         sys.stderr.flush()
         timer = threading.Timer(PATIENCE_SECONDS, os._exit, [status])
@@ -170,8 +120,8 @@ def leave(status: int) -> NoReturn:
 
 @contextlib.contextmanager
 def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Until the flow runs and has handlers of its own: a process that just died would leave the
-    temporary server behind that Prefect starts for it."""
+    """Until there are handlers of its own: a process that just died would leave behind what it has
+    started, such as Prefect's temporary server."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -180,9 +130,3 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _explained(error: Exception) -> str:
-    if isinstance(error, pydantic.ValidationError):
-        return "\n".join(refusals(error))
-    return str(error)

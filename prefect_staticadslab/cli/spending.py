@@ -7,18 +7,19 @@ import math
 import sys
 from decimal import Decimal
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
 from prefect_staticadslab.campaign.reports.work import ADS, Work
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
-    amount_of,
     limit_for,
 )
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.orchestration.reporting.log_lines import mark_cost_told
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.campaign.reports.plan import Plan
 
 YES: Final = frozenset(("y", "yes"))
 """What agrees. Everything else does not, nothing at all included."""
@@ -60,15 +61,6 @@ def add_agreement_option(parser: argparse.ArgumentParser) -> None:
         help="agree to what it costs, whatever that is; without it and without a limit, you are "
         f"asked above {ASK_ABOVE_USD:g} USD",
     )
-
-
-def usd(text: str) -> float:
-    """An amount in USD, 0 or more, for argparse."""
-    try:
-        return float(amount_of(text))
-    except ValueError:
-        message = f"{text!r} is not an amount in USD, 0 or more"
-        raise argparse.ArgumentTypeError(message) from None
 
 
 def limit_given(given: argparse.Namespace) -> float:
@@ -115,22 +107,21 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
 def cost_line(plan: Plan, work: Work = ADS) -> str:
     """What there is to create and what it costs, on one line.
 
-        Example:
-            ```python
-            from pathlib import Path
+    Example:
+        ```python
+        from pathlib import Path
 
-            from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-            from prefect_staticadslab.campaign.reports.plan import Plan
-    from prefect_staticadslab.campaign.reports.work import ADS, Work
-            from prefect_staticadslab.cli.spending import cost_line
+        from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+        from prefect_staticadslab.campaign.reports.plan import Plan
+        from prefect_staticadslab.cli.spending import cost_line
 
-            Path("two.csv").write_text(
-                "design_template_id,brand_id,product_id,audience_id\\n"
-                "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
-            )
-            plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
-            assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
-            ```
+        Path("two.csv").write_text(
+            "design_template_id,brand_id,product_id,audience_id\\n"
+            "dt_1,brand_1,prod_1,aud_1 | aud_2\\n"
+        )
+        plan = Plan.of(Campaign.open("two.csv", "two-results.csv").table)
+        assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
+        ```
     """
     made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"

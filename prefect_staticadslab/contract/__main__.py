@@ -201,7 +201,7 @@ def _usd(text: str) -> Decimal:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m prefect_staticadslab.contract",
+        prog="staticadslab contract",
         description="Asks the API what this package takes for granted, and says what holds. It "
         f"costs and changes nothing without --spend. {API_KEY_VARIABLE} and {BASE_URL_VARIABLE} "
         "name the API.",
@@ -220,7 +220,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
+def command(arguments: list[str] | None = None) -> int:
+    """The command in a process of its own. Returns its exit status."""
     # Whoever ends it has to learn of an ad that goes on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    return main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(command())

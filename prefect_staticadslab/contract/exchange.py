@@ -13,8 +13,7 @@ from typing import Any, Final, Self
 import httpx
 import httpx_sse
 
-from prefect_staticadslab import bounds
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, hash_api_key
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.rate_limit import (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__
 from prefect_staticadslab.contract.findings import Finding
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Verdict

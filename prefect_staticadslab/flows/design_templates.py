@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api.waiting import ONE_AD_TIMEOUT_SECONDS
-from prefect_staticadslab.campaign.campaign import prepare
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
-from prefect_staticadslab.campaign.reports.work import TEMPLATES
-from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
-from prefect_staticadslab.orchestration.chunk_tasks import (
-    ChunkTasks,
-    by_api_key_hash,
-    clients_of,
-    keys_of,
+from prefect_staticadslab.campaign.runs.design_templates import (
+    TemplateOptions,
+    run_design_templates,
 )
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.flow_outcome import state_of
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
@@ -81,52 +69,21 @@ async def design_templates(
         Completed if every template is, or, without waiting, if every one is created; else Failed.
     """
     watch = flow_started()
-    logger = get_run_logger()
-    try:
-        check_limit(max_spend_usd)
-        options = ReadOptions(sheet, encoding, visible_rows)
-        batch = await asyncio.to_thread(
-            TemplateBatch.open, source, output, options=options, again=again
-        )
-        credentials_by_hash = by_api_key_hash(credentials)
-        seconds_for = keys_of(credentials_by_hash).seconds_for
-        async with clients_of(credentials_by_hash) as clients:
-            prepared = await prepare(batch, clients, max_spend_usd=max_spend_usd, dry_run=dry_run)
-        plan, organization = prepared.plan, prepared.organization
-        for line in plan.reading:
-            logger.info(line)
-        if dry_run:
-            logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
-            message = plan.dry_run_message(TEMPLATES.counted(plan.creates))
-            return Completed(message=message)
-        folder = folder_for(output, download_images, "", one_file=one_file)
-        check_places(folder, output=output)
-        batch.table.save_now()
-    except CampaignError as error:
-        return await refused_state(error)
-
-    logger.info(
-        "%d of %d already completed; %d to create, up to %.2f USD%s",
-        plan.completed,
-        plan.rows,
-        plan.creates,
-        plan.new_usd,
-        f", for {organization}" if organization else "",
+    options = TemplateOptions(
+        source,
+        output,
+        sheet,
+        encoding,
+        visible_rows,
+        dry_run,
+        max_spend_usd,
+        attempts,
+        wait,
+        timeout_seconds,
+        download_images,
+        again,
+        one_file,
     )
-    reporter = RunReporter(batch, plan, seconds_for, source, organization, one_file)
-    async with reporter.kept():
-        async with reporter.progress():
-            tasks = ChunkTasks(
-                prepared,
-                credentials_by_hash,
-                attempts,
-                timeout_seconds,
-                wait,
-                task=make_design_templates,
-            )
-            results = await tasks.run()
-        pictures = await keep_pictures(batch.table, folder, "", None, base_url=credentials.base_url)
-    watch.ended = await final_state(
-        await reporter.report(results, pictures, is_created_enough=not wait)
-    )
+    host = PrefectHost(make_design_templates)
+    watch.ended = await state_of(await run_design_templates(options, credentials, host))
     return watch.ended

@@ -5,27 +5,21 @@ from __future__ import annotations
 import os
 
 import pydantic
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.api.connection import API_KEY_VARIABLE, BASE_URL_VARIABLE
+from prefect_staticadslab.api.connection import API_KEY_VARIABLE
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
-from prefect_staticadslab.orchestration.reporting.artifacts import keep_contact_sheet
+from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.watch import flow_started
-
-REFUSED = "Nothing was downloaded."
 
 
 @dispatched
@@ -59,59 +53,14 @@ async def download_images(
         Completed if all pictures are there, Failed if not.
     """
     watch = flow_started()
+    options = DownloadOptions(table, folder, images_zip, name_pictures_by, one_file)
     try:
         credentials = await _credentials(credentials_block)
-        opened = _open(table, folder, images_zip, name_pictures_by)
     except CampaignError as error:
-        return await refused_state(error, title=REFUSED)
-
-    lines = []
-    try:
-        base_url = os.environ.get(BASE_URL_VARIABLE, "")
-        pictures = await keep_pictures(
-            opened, folder, images_zip, credentials, base_url=base_url, name_by=name_pictures_by
-        )
-    finally:
-        # Whatever ended it: not awaited, since a loop that shuts down would cancel that.
-        try:
-            opened.save_now()
-        except CampaignError as error:
-            get_run_logger().error("The table could not be saved: %s", error)
-            lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
-    await keep_pictures_in_table(opened, folder)
-    contact_sheet = keep_contact_sheet(opened, storage.name(table), folder, one_file=one_file)
-    saved = not lines
-    lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
-    lines.append(f"Table:         {table}")
-    if contact_sheet:
-        lines.append(f"Contact sheet: {contact_sheet}")
-    lines.append(f"Pictures:      {folder}")
-    if pictures.archive:
-        lines.append(f"In one file:   {pictures.archive}")
-    message = "\n".join(lines)
-    done = pictures.is_complete and saved
-    made = Completed if done else Failed
-    watch.ended = await final_state(made(message=message))
+        watch.ended = await refused_state(error, title=NOTHING_DOWNLOADED)
+        return watch.ended
+    watch.ended = await state_of(await run_download(options, credentials, PrefectHost()))
     return watch.ended
-
-
-def _open(table: str, folder: str, images_zip: str, name_by: str) -> ResultTable:
-    opened = ResultTable.reopen(table)
-    check_naming_column(opened, name_by)
-    if not folder.strip():
-        raise CampaignError("Name the folder that the pictures should go to.")
-    check_places(folder, images_zip)
-    return opened
-
-
-def _without(opened: ResultTable) -> list[str]:
-    """What there is to say of rows that have no picture to download."""
-    others = [
-        f"{count} {status}"
-        for status, count in opened.totals().counts.items()
-        if count and status != "completed"
-    ]
-    return [f"Rows without a picture: {', '.join(others)}."] if others else []
 
 
 async def _credentials(block: str) -> StaticAdsLabCredentials | None:

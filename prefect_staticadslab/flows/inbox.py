@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-from datetime import UTC, datetime
-from decimal import Decimal
+from contextvars import ContextVar
+from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.date_patterns import moment_of
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
-from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.notes import Note
-from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.campaign.preflight import check_key
-from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions
+from prefect_staticadslab.campaign.runs.inbox import (
+    InboxOptions,
+    NotedSpreadsheet,
+    run_inbox,
+    run_noted,
+)
+from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetEnd
+from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.inbox_run import InboxRun, mark_begun
-from prefect_staticadslab.orchestration.run_campaign import run_campaign
+from prefect_staticadslab.orchestration.flow_outcome import final_state, outcome_of, state_of
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.watch import flow_started
+
+_begun: ContextVar[set[str] | None] = ContextVar("begun", default=None)
+"""The outputs of spreadsheets whose own flow run has begun within this one."""
 
 
 @dispatched
@@ -79,52 +80,68 @@ async def inbox(
         spreadsheet has mistakes or rows that failed, with each of them in its message.
     """
     watch = flow_started()
-    logger = get_run_logger()
-    try:
-        check_limit(max_spend_usd)
-        check_limit(max_spend_per_day_usd, "max_spend_per_day_usd")
-        moment = moment_of(flow_run.scheduled_start_time, time_zone)
-        box = Inbox.open(folder, results_folder, results, moment, credentials.base_url)
-        files = box.list_files()
-        if wait := settling_seconds(files, datetime.now(UTC), settle_seconds):
-            logger.info("Waiting %.0f s for files that may still be copied", wait)
-            await asyncio.sleep(wait)
-        found = box.scan(files)
-        if found.waiting:
-            async with credentials.get_client(max_tries=3) as client:
-                await check_key(client)
-    except CampaignError as error:
-        watch.ended = await refused_state(error)
-        return watch.ended
-    day = DayLimit.of(max_spend_per_day_usd, time_zone)
-    work = InboxRun(box, found, Budget.of(max_spend_usd), day, dry_run)
-    for waiting in found.waiting:
-        if max_spreadsheets and len(work.states) >= max_spreadsheets:
-            work.leave(waiting)
-            continue
-        limit_usd = await work.allow(waiting, credentials)
-        if limit_usd is None or (note := work.begin(waiting)) is None:
-            continue
-        pictures = storage.sibling(waiting.output, "-pictures") if download_images else ""
-        run = functools.partial(
-            inbox_campaign,
-            waiting.location,
-            waiting.output,
-            credentials,
-            box.results,
-            note,
-            max_spend_usd=limit_usd,
-            attempts=attempts,
-            dry_run=dry_run,
-            download_images=pictures,
-            return_state=True,
-        )
-        state = await work.run(waiting, run)
-        work.record(waiting, state)
-        if state.is_cancelled():
-            break
-    watch.ended = await final_state(await work.end(), may_pass=work.may_pass)
+    options = InboxOptions(
+        folder,
+        results,
+        results_folder,
+        max_spend_usd,
+        max_spend_per_day_usd,
+        attempts,
+        dry_run,
+        max_spreadsheets,
+        settle_seconds,
+        download_images,
+        time_zone,
+    )
+
+    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
+        return await _run_in_flow_run(noted, credentials)
+
+    end = await run_inbox(
+        options,
+        credentials,
+        PrefectHost(),
+        scheduled=flow_run.scheduled_start_time,
+        run_spreadsheet=run_spreadsheet,
+    )
+    if end.may_pass is None:
+        watch.ended = await state_of(end.outcome)
+    else:
+        state = await state_of(end.outcome, is_last_word=False)
+        watch.ended = await final_state(state, may_pass=end.may_pass)
     return watch.ended
+
+
+async def _run_in_flow_run(
+    noted: NotedSpreadsheet, credentials: StaticAdsLabCredentials
+) -> SpreadsheetEnd:
+    """Runs a spreadsheet in a flow run of its own.
+
+    Prefect tells the runs within a run by their order. So if that is retried, it may answer with
+    how an earlier try's run ended, which was another spreadsheet's.
+    """
+    options = noted.options
+    begun: set[str] = set()
+    token = _begun.set(begun)
+    try:
+        is_ours = False
+        while not is_ours:
+            state: State[Any] = await inbox_campaign(
+                options.source,
+                options.output,
+                credentials,
+                noted.results_folder,
+                noted.note,
+                max_spend_usd=options.max_spend_usd,
+                attempts=options.attempts,
+                dry_run=options.dry_run,
+                download_images=options.download_images,
+                return_state=True,
+            )
+            is_ours = not state.is_completed() or options.output in begun
+    finally:
+        _begun.reset(token)
+    return SpreadsheetEnd(outcome_of(state), options.output in begun)
 
 
 @dispatched
@@ -163,32 +180,17 @@ async def inbox_campaign(
     Returns:
         See `flows/campaign.py`.
     """
-    mark_begun(output)
-    end = await run_campaign(
+    begun = _begun.get()
+    if begun is not None:
+        begun.add(output)
+    options = CampaignOptions(
         spreadsheet,
         output,
-        credentials,
         name=note.campaign,
         max_spend_usd=max_spend_usd,
         attempts=attempts,
         dry_run=dry_run,
         download_images=download_images,
     )
-    if dry_run:
-        return end.state
-    name = storage.name(spreadsheet)
-    try:
-        if end.table is None:
-            settle(results_folder, name, note, Decimal(0))
-        else:
-            note_end(
-                results_folder,
-                name,
-                note,
-                end.table,
-                with_pictures=bool(download_images),
-                started_usd=end.started_usd,
-            )
-    except CampaignError as error:
-        get_run_logger().warning("It runs once more, because it could not be noted: %s", error)
-    return end.state
+    noted = NotedSpreadsheet(options, results_folder, note)
+    return await state_of(await run_noted(noted, credentials, PrefectHost()), is_last_word=False)

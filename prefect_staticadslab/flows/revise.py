@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from prefect import flow, get_run_logger
+from collections.abc import Mapping
+from typing import Any
+
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
-from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.campaign.campaign import prepare, run
-from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.campaign.job_types.revisions import Revisions
-from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.campaign import Prepared, run
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
-from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.runs.credentials import keys_of
+from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
-from prefect_staticadslab.orchestration.pictures import keep_pictures
+from prefect_staticadslab.orchestration.flow_outcome import state_of
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
-REFUSED = "Nothing was changed."
+
+class RevisionHost(PrefectHost):
+    """A flow run that revises ads: its rounds stay in its own process, where their trees are."""
+
+    async def run_chunks(
+        self,
+        prepared: Prepared[Batch[Any]],
+        credentials: Mapping[str, StaticAdsLabCredentials],
+        attempts: int,
+        timeout_seconds: float,
+        wait: bool,
+    ) -> list[ImageAdResult]:
+        async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
+            return await revise_image_ads(
+                credentials[chunk.api_key_hash],
+                opaque(chunk.ads),
+                timeout_seconds,
+                opaque(prepared.batch.table),
+            )
+
+        return await run(prepared, revise_chunk, weights=keys_of(credentials).weights())
 
 
 @dispatched
@@ -74,62 +92,18 @@ async def revise(
         Completed if every revision is; Failed, with the counts in its message, if not.
     """
     watch = flow_started()
-    logger = get_run_logger()
-    async with credentials.get_client() as client:
-        try:
-            check_limit(max_spend_usd)
-            options = ReadOptions(sheet, encoding, visible_rows)
-            revisions = Revisions.open(spreadsheet, output, options=options, again=again)
-            prepared = await prepare(
-                revisions, [client], max_spend_usd=max_spend_usd, dry_run=dry_run
-            )
-            plan = prepared.plan
-            for line in plan.reading:
-                logger.info(line)
-            if dry_run:
-                message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
-                return Completed(message=message)
-            folder = folder_for(output, download_images, "", one_file=one_file)
-            check_places(folder, output=output)
-            revisions.table.save_now()
-        except (CampaignError, StaticAdsLabError) as error:
-            return await refused_state(error, title=REFUSED)
-
-        logger.info(
-            "%d of %d already completed; %d to revise. %s",
-            plan.completed,
-            plan.rows,
-            plan.creates,
-            _cost(plan),
-        )
-
-        async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await revise_image_ads(
-                credentials, opaque(chunk.ads), timeout_seconds, opaque(revisions.table)
-            )
-
-        reporter = RunReporter(
-            revisions,
-            plan,
-            client.limiter.seconds_for,
-            spreadsheet,
-            prepared.organization,
-            one_file,
-        )
-        async with reporter.kept():
-            async with reporter.progress():
-                results = await run(prepared, revise_chunk, weights={client.api_key_hash: 1.0})
-            pictures = await keep_pictures(
-                revisions.table, folder, "", None, base_url=credentials.base_url
-            )
-
-    notes = [revisions.trouble] if revisions.trouble else []
-    watch.ended = await final_state(await reporter.report(results, pictures, notes=notes))
-    return watch.ended
-
-
-def _cost(plan: Plan) -> str:
-    return (
-        "What a revision costs is not documented; as new editable ads they would be "
-        f"{plan.new_usd:.2f} USD."
+    options = RevisionOptions(
+        spreadsheet,
+        output,
+        sheet,
+        encoding,
+        visible_rows,
+        dry_run,
+        max_spend_usd,
+        timeout_seconds,
+        download_images,
+        again,
+        one_file,
     )
+    watch.ended = await state_of(await run_revisions(options, credentials, RevisionHost()))
+    return watch.ended

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from prefect import flow, get_run_logger
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
-from prefect_staticadslab import ImageAd, StaticAdsLabCredentials
+from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.api import waiting
-from prefect_staticadslab.api.errors import ImageAdFailedError, StaticAdsLabError, WaitTimeoutError
-from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch, run_watch
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
 from prefect_staticadslab.orchestration.flow_calls import dispatched
-from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
+from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
-from prefect_staticadslab.orchestration.reporting.live import show_image_ad
-from prefect_staticadslab.orchestration.reporting.log_lines import ALWAYS_SHOWN, cost_log_extra
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.watch import flow_started
-
-CANNOT_WATCH = "There is nothing to watch."
 
 
 @dispatched
@@ -45,14 +40,8 @@ async def watch(
         Completed with the picture's URL in its message; Failed if the job failed or time was up.
     """
     started = flow_started()
-    try:
-        check_id(image_ad_id)
-        started.if_interrupted = goes_on(image_ad_id)
-        started.ended = await follow(image_ad_id, credentials, timeout_seconds)
-    except (CampaignError, StaticAdsLabError) as error:
-        started.ended = await refused_state(error, title=CANNOT_WATCH)
-    else:
-        started.ended = await final_state(started.ended)
+    outcome = await run_watch(image_ad_id, timeout_seconds, credentials, PrefectHost(watch=started))
+    started.ended = await state_of(outcome)
     return started.ended
 
 
@@ -93,83 +82,26 @@ async def create_and_watch(
         Completed with the picture's URL in its message; Failed if the job failed or time was up.
     """
     started = flow_started()
-    logger = get_run_logger()
-    cells = {
-        "design_template": design_template,
-        "brand": brand,
-        "product": product,
-        "audience": audience,
-        "product_variant": product_variant,
-        "prompt": prompt,
-        "editable": "true" if editable else "",
-    }
-    async with credentials.get_client() as client:
-        try:
-            check_limit(max_spend_usd)
-            tries = await FlowRetries.of_this_run()
-            tries.check_keys_are_known()
-            request = await resolve_one_ad(client, cells, max_spend_usd=max_spend_usd)
-            logger.info(price_line(request), extra=cost_log_extra())
-            created = await waiting.create_unless_failed(client, request, tries.name)
-        except (CampaignError, StaticAdsLabError) as error:
-            if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
-                said = f"{error}. The ad may have been created."
-                started.ended = await final_state(Failed(message=said))
-            else:
-                started.ended = await refused_state(error)
-            return started.ended
-    image_ad_id = created.image_ad.id
-    word = "goes on" if created.replayed else "is created"
-    logger.info("Image ad %s %s", image_ad_id, word, extra=ALWAYS_SHOWN)
-    started.if_interrupted = goes_on(image_ad_id)
     try:
-        started.ended = await follow(image_ad_id, credentials, timeout_seconds)
-    except StaticAdsLabError as error:
-        started.ended = Failed(message=f"{image_ad_id} cannot be watched: {error}")
-    started.ended = await final_state(started.ended)
+        check_limit(max_spend_usd)
+        tries = await FlowRetries.of_this_run()
+        tries.check_keys_are_known()
+    except CampaignError as error:
+        started.ended = await refused_state(error)
+        return started.ended
+    options = OneAdOptions(
+        design_template,
+        brand,
+        product,
+        audience,
+        product_variant,
+        prompt,
+        editable,
+        timeout_seconds,
+        max_spend_usd,
+    )
+    outcome = await run_create_and_watch(
+        options, credentials, PrefectHost(watch=started), name=tries.name
+    )
+    started.ended = await state_of(outcome)
     return started.ended
-
-
-async def follow(
-    image_ad_id: str, credentials: StaticAdsLabCredentials, timeout_seconds: float
-) -> State[None]:
-    """Watches an ad to its end, and says what became of it."""
-    try:
-        async with credentials.get_client() as client, show_image_ad(image_ad_id) as show:
-            ad = await waiting.watch_image_ad(
-                client, image_ad_id, show, timeout_seconds=timeout_seconds
-            )
-    except ImageAdFailedError as error:
-        return Failed(message=f"{error}. A failed ad costs nothing.")
-    except WaitTimeoutError:
-        return Failed(
-            name="TimedOut",
-            message=f"Time is up: {image_ad_id} is still rendered after {timeout_seconds:g} s. "
-            f"{goes_on(image_ad_id)}",
-        )
-    return Completed(message=described(ad))
-
-
-def described(ad: ImageAd) -> str:
-    """A completed ad, for people."""
-    size = f"{ad.width} × {ad.height} pixels" if ad.width and ad.height else "not told"
-    return (
-        f"Image ad {ad.id} is completed\n"
-        f"Picture:  {ad.image_url}\n"
-        f"Size:     {size}\n"
-        f"Cost:     {ad.price_usd:.2f} USD"
-    )
-
-
-def goes_on(image_ad_id: str) -> str:
-    """What to say of an ad that is left alone."""
-    return (
-        "The ad goes on, and is billed when it completes. "
-        f"Watch it again: python flows/watch.py {image_ad_id}"
-    )
-
-
-def check_id(image_ad_id: str) -> None:
-    """Raises if it cannot be an image ad's id."""
-    if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
-        raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,14 +17,12 @@ from prefect.logging import get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
-from prefect_staticadslab.api.connection import hash_api_key
-from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.runs.credentials import keys_of
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 
@@ -34,39 +32,6 @@ ChunkTask: TypeAlias = Task[..., Coroutine[Any, Any, list[ImageAdResult]]]
 
 JOB_SECONDS: Final = 60.0
 """For so long the ads of a chunk are rendered after its last create."""
-
-
-def by_api_key_hash(*credentials: StaticAdsLabCredentials) -> dict[str, StaticAdsLabCredentials]:
-    """Credentials by the hash of their API key, each key once.
-
-    Raises:
-        CampaignError: They are for different APIs.
-    """
-    if len({each.base_url for each in credentials}) > 1:
-        raise CampaignError("The credentials are for different base URLs; a campaign has one.")
-    return {hash_api_key(each.api_key.get_secret_value()): each for each in credentials}
-
-
-def keys_of(credentials: Mapping[str, StaticAdsLabCredentials]) -> KeyLimiters:
-    """The limiters of these credentials."""
-    return KeyLimiters(
-        {
-            api_key_hash: shared_limiter(each.base_url, api_key_hash)
-            for api_key_hash, each in credentials.items()
-        }
-    )
-
-
-@contextlib.asynccontextmanager
-async def clients_of(
-    credentials: Mapping[str, StaticAdsLabCredentials],
-) -> AsyncIterator[list[StaticAdsLabClient]]:
-    """A client for each of these credentials, for what comes before the first create."""
-    async with contextlib.AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(each.get_client(max_tries=3))
-            for each in credentials.values()
-        ]
 
 
 def opaque(argument: T) -> T:

@@ -9,13 +9,12 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
-from prefect.states import Failed
+from prefect.states import Cancelled, Completed, Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
+from prefect_staticadslab.campaign.runs.outcome import REFUSED_TITLE, End, Outcome
 from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS
-
-REFUSED_TITLE: Final = "Nothing was created."
 
 REFUSED_STATE: Final = "Refused"
 """The name of a flow run's state if nothing was created, because something was wrong."""
@@ -23,6 +22,8 @@ REFUSED_STATE: Final = "Refused"
 CREATED_STATE: Final = "Created"
 """The name of a flow run's state if it was not to wait, and all ads are created."""
 
+TIMED_OUT_STATE: Final = "TimedOut"
+"""The name of a flow run's state if what it waited for goes on without it."""
 
 LONGEST_MESSAGE: Final = 20_000
 """Characters of what is wrong; Prefect keeps no log line of more than a million."""
@@ -30,6 +31,49 @@ LONGEST_MESSAGE: Final = 20_000
 
 class UnfinishedError(Exception):
     """A run's work is not complete, and Prefect is to run it again. The message says what is."""
+
+
+async def state_of(outcome: Outcome, *, is_last_word: bool = True) -> State[Any]:
+    """The state of a flow run that ended so.
+
+    Args:
+        outcome: How it ended.
+        is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
+
+    Raises:
+        UnfinishedError: Prefect is to run the flow again.
+    """
+    message = outcome.message
+    state: State[Any]
+    match outcome.end:
+        case End.REFUSED if outcome.error is not None:
+            return await refused_state(
+                outcome.error, title=outcome.title, message=message, is_last_word=is_last_word
+            )
+        case End.COMPLETED:
+            state = Completed(message=message)
+        case End.CREATED:
+            state = Completed(name=CREATED_STATE, message=message)
+        case End.CANCELLED:
+            state = Cancelled(message=message)
+        case End.REFUSED:
+            state = Failed(name=REFUSED_STATE, message=message)
+        case End.TIMED_OUT:
+            state = Failed(name=TIMED_OUT_STATE, message=message)
+        case End.INCOMPLETE:
+            state = Failed(message=message)
+    return await final_state(state) if is_last_word else state
+
+
+def outcome_of(state: State[Any]) -> Outcome:
+    """How a flow run ended that ended in such a state."""
+    ends = {REFUSED_STATE: End.REFUSED, CREATED_STATE: End.CREATED, TIMED_OUT_STATE: End.TIMED_OUT}
+    end = ends.get(state.name or "", End.INCOMPLETE)
+    if state.is_cancelled():
+        end = End.CANCELLED
+    elif state.is_completed() and end is End.INCOMPLETE:
+        end = End.COMPLETED
+    return Outcome(end, state.message or str(state.name))
 
 
 async def refused_state(

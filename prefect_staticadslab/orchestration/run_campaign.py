@@ -4,75 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pandas as pd
 from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
-from prefect.states import Completed
 
-from prefect_staticadslab.api.retries.key_lock import WORK_SECONDS
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
-from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
-from prefect_staticadslab.campaign.errors import (
-    SPREADSHEET_WORDS,
-    CampaignError,
-    SpreadsheetError,
-    Words,
-)
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, CampaignError, Words
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
-from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
-from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import (
-    check_places,
-    check_table_for_pictures,
-    folder_for,
-)
-from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
-from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
-from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
-from prefect_staticadslab.campaign.reports.plan import counted_ads, started_usd
-from prefect_staticadslab.campaign.reports.progress import duration
-from prefect_staticadslab.campaign.rows.row_selection import RowSelection
-from prefect_staticadslab.campaign.table.limits import limit_of
-from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.orchestration.chunk_tasks import (
-    ChunkTasks,
-    by_api_key_hash,
-    clients_of,
-    keys_of,
-)
-from prefect_staticadslab.orchestration.flow_outcome import refused_state
+from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
-from prefect_staticadslab.orchestration.pictures import keep_pictures
-from prefect_staticadslab.orchestration.preview import keep_preview
-from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
-from prefect_staticadslab.orchestration.reporting.log_lines import cost_log_extra
-from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
-from prefect_staticadslab.orchestration.run_reporter import RunReporter
+from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.tasks._dispatch import sync_or_async
-
-_read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
-
-
-@contextlib.contextmanager
-def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
-    """Campaigns that are run in the body use this catalogue, and do not read it again."""
-    token = _read_before.set(catalogue)
-    try:
-        yield
-    finally:
-        _read_before.reset(token)
-
 
 _words: ContextVar[Words] = ContextVar("words", default=SPREADSHEET_WORDS)
 
@@ -206,9 +157,7 @@ async def run_campaign(
         print(nightly("examples/names.csv", StaticAdsLabCredentials.from_environment()))
         ```
     """
-    logger = get_run_logger()
     try:
-        limit_of(max_spend_usd)
         if time_zone is not None:
             scheduled = (await FlowRetries.of_this_run()).scheduled or flow_run.scheduled_start_time
             moment = moment_of(scheduled, time_zone)
@@ -217,129 +166,33 @@ async def run_campaign(
                 fill_in(pattern, moment)
                 for pattern in (output, name, download_images, images_zip, preview)
             )
-        check_preview(preview, output)
-        if pictures_in_table:
-            check_table_for_pictures(output)
-        brief = _read_brief(source, ReadOptions(sheet, encoding, visible_rows))
-        credentials_by_hash = by_api_key_hash(credentials, *more_credentials)
-        async with clients_of(credentials_by_hash) as clients:
-            campaign = await read_campaign(
-                brief,
-                output,
-                clients,
-                name=name,
-                known=_read_before.get(),
-                looks_up_ids=preflight,
-                base_url=credentials.base_url,
-                again=again,
-                selection=RowSelection.of(rows, first),
-            )
-            _check_fits_artifact(campaign.table)
-            check_naming_column(campaign.table, name_pictures_by)
-            prepared = await prepare(
-                campaign,
-                clients,
-                max_spend_usd=max_spend_usd,
-                preflight=preflight,
-                dry_run=dry_run,
-            )
-        seconds_for = keys_of(credentials_by_hash).seconds_for
-        plan = prepared.plan
-        ads = planned_ads(campaign) if dry_run or preview else []
-        await keep_preview(
-            preview, campaign, plan, ads, source=brief.location, base_url=credentials.base_url
-        )
-        if dry_run:
-            told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
-            logger.info("Dry run, nothing is created.\n%s", told)
-            await keep_plan(campaign, plan, ads, preview, _words.get())
-            message = plan.dry_run_message(counted_ads(len(ads)))
-            return CampaignResult(Completed(message=message))
-        folder = folder_for(
-            output,
-            download_images,
-            images_zip,
-            pictures_in_table=pictures_in_table,
-            one_file=one_file,
-        )
-        check_places(folder, images_zip, output=output)
-        campaign.table.save_now()
     except CampaignError as error:
-        message = error.message_in(_words.get()) if isinstance(error, SpreadsheetError) else ""
-        return CampaignResult(await refused_state(error, message=message, is_last_word=False))
-
-    _log_plan(prepared, seconds_for)
-    reporter = RunReporter(
-        campaign,
-        prepared.plan,
-        seconds_for,
-        brief.location,
-        prepared.organization,
-        one_file=one_file,
-        words=_words.get(),
+        return CampaignResult(await refused_state(error, is_last_word=False))
+    options = CampaignOptions(
+        source,
+        output,
+        name,
+        sheet,
+        encoding,
+        visible_rows,
+        dry_run,
+        max_spend_usd,
+        attempts,
+        wait,
+        timeout_seconds,
+        download_images,
+        images_zip,
+        pictures_in_table,
+        name_pictures_by,
+        one_file,
+        preflight,
+        again,
+        rows,
+        first,
+        preview,
     )
-    before = list(campaign.table.states)
-    async with reporter.kept():
-        async with reporter.progress():
-            results = await ChunkTasks(
-                prepared, credentials_by_hash, attempts, timeout_seconds, wait
-            ).run()
-        pictures = await keep_pictures(
-            campaign.table, folder, images_zip, credentials, name_by=name_pictures_by
-        )
-    state = await reporter.report(results, pictures, is_created_enough=not wait)
-    return CampaignResult(state, campaign.table, started_usd(campaign.table, before))
-
-
-def _read_brief(source: str | pd.DataFrame | Spreadsheet, options: ReadOptions) -> Brief:
-    match source:
-        case str():
-            return Brief.open(source, options=options, keep_problems=True)
-        case pd.DataFrame():
-            return Brief.read(spreadsheet_of(source), keep_problems=True)
-        case _:
-            return Brief.read(source, keep_problems=True)
-
-
-def _log_plan(prepared: Prepared[Campaign], seconds_for: Callable[[int], float]) -> None:
-    logger, plan = get_run_logger(), prepared.plan
-    logger.info(
-        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
-        plan.expansion and f"{plan.expansion} ",
-        plan.completed,
-        plan.rows,
-        plan.creates,
-        plan.new_usd,
-        duration(plan.expected_seconds(seconds_for)),
-        f", for {prepared.organization}" if prepared.organization else "",
-        extra=cost_log_extra(),
+    end = await run_image_ads(
+        options, [credentials, *more_credentials], PrefectHost(), words=_words.get()
     )
-    if plan.earlier_ads:
-        logger.info("%s", plan.earlier_ads)
-    if plan.unanswered:
-        logger.info(
-            "%s have been sent by an earlier run; asked for with the same keys, after %g s if that "
-            "run may have ended just now",
-            "1 ad may" if plan.unanswered == 1 else f"{plan.unanswered} ads may",
-            WORK_SECONDS,
-        )
-    if plan.removed:
-        logger.info(
-            "%s of %s no longer in the spreadsheet; kept after the others",
-            "1 ad" if plan.removed == 1 else f"{plan.removed} ads",
-            prepared.batch.table.location,
-        )
-    if plan.postponed:
-        logger.info("%d more %s", plan.postponed, plan.waiting)
-    for remark in plan.remarks():
-        logger.info("%s", remark)
-    if prepared.unchecked:
-        logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)
-
-
-def _check_fits_artifact(table: ResultTable) -> None:
-    if table.location is None and len(table.rows) > TABLE_ROWS:
-        raise OutputError(
-            f"These are {len(table.rows)} ads, and Prefect keeps {TABLE_ROWS} rows of a table. "
-            "Name an output for it."
-        )
+    state = await state_of(end.outcome, is_last_word=False)
+    return CampaignResult(state, end.table, end.started_usd)

@@ -15,11 +15,10 @@ from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.server import SimulatorServer
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the simulator until it is interrupted."""
+def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = argparse.ArgumentParser(
-        prog="python -m prefect_staticadslab.simulator",
+        prog="staticadslab simulator",
         description="An offline Static Ads Lab API. No ad is real, and nothing is billed.",
         epilog=f"The key is {SIMULATOR_API_KEY}; {SECOND_API_KEY} is another one of the same "
         f"organization, with a rate limit of its own. A prompt with the word {FAILURE_WORD} fails; "
@@ -41,6 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
     option("--more-brands", type=int, default=0, help="brands besides the four of the start")
     option("--earlier-ads", action="store_true", help="some ads are there from the start")
     option("--seed", type=int, default=0, help="of everything random")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the simulator until it is interrupted."""
+    parser = _parser()
     given = parser.parse_args(arguments)
     if given.speed <= 0 or given.rate_limit < 1 or given.rate_window <= 0:
         parser.error("--speed, --rate-limit and --rate-window must be above 0")

@@ -8,9 +8,8 @@ from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
-from prefect_staticadslab.campaign.pipeline.session import shared_session
+from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
 from prefect_staticadslab.tasks._step_task import step_task
@@ -85,24 +84,3 @@ async def generate_image_ads(
         for position, each in enumerate(requests)
     ]
     return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)
-
-
-async def run_chunk(
-    credentials: StaticAdsLabCredentials,
-    planned: Sequence[PlannedJob],
-    attempts: int,
-    timeout_seconds: float,
-    wait: bool,
-    journal: Journal | None,
-) -> list[ImageAdResult]:
-    """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
-    api_key = credentials.api_key.get_secret_value()
-    async with shared_session(api_key, credentials.base_url) as session:
-        return await generate(
-            session,
-            planned,
-            journal=journal,
-            attempts=attempts,
-            timeout_seconds=timeout_seconds,
-            wait=wait,
-        )

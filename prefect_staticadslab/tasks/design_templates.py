@@ -12,10 +12,10 @@ from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.images import read_image
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
 from prefect_staticadslab.tasks._step_task import step_task
-from prefect_staticadslab.tasks.chunks import run_chunk
 
 
 @step_task(

@@ -11,10 +11,10 @@ from prefect_staticadslab.api.errors import ConflictError, IdempotencyConflictEr
 from prefect_staticadslab.api.models import ImageAd, JsonTree
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, run_key
 from prefect_staticadslab.tasks._step_task import step_task
-from prefect_staticadslab.tasks.chunks import run_chunk
 
 
 class NotEditableError(CampaignError):

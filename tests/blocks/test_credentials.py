@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import threading
 import tomllib
@@ -123,5 +124,5 @@ def test_the_block_travels_to_other_processes() -> None:
 
 def test_a_key_that_is_given_for_a_blocks_name_is_not_told() -> None:
     with pytest.raises(CampaignError, match="is an API key") as caught:
-        saved_credentials("sal_live_secret")
+        saved_credentials("sal_live_secret", contextlib.ExitStack())
     assert "secret" not in str(caught.value)

@@ -12,10 +12,10 @@ import pytest
 from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 from tests.scripted import answer, scripted

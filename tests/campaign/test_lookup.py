@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.preflight import KeyRefusedError, check_key
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, check_key
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.resource_types import BRAND
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer

@@ -12,7 +12,7 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign.campaign import Prepared, prepare
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.preflight import KeyRefusedError
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
 from prefect_staticadslab.simulator.model.resources.ids import make_id

@@ -7,10 +7,11 @@ import importlib
 import re
 
 import pytest
-from prefect import Flow, flow
+from prefect import flow
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 
 
 @flow(name="sample", description="Makes a sample.")
@@ -45,10 +46,13 @@ def sample(
     """
 
 
+SAMPLE = read_flow("test_flow_options", "sample", package="tests.cli")
+
+
 def parser_of(**options: object) -> argparse.ArgumentParser:
     """A parser with the options of the sample."""
-    parser = flow_parser(sample, more="It is small.", epilog="Exit status: 0.")
-    add_flow_options(parser, sample, **options)  # type: ignore[arg-type]
+    parser = flow_parser(SAMPLE, more="It is small.", epilog="Exit status: 0.")
+    add_flow_options(parser, SAMPLE, **options)  # type: ignore[arg-type]
     return parser
 
 
@@ -124,7 +128,7 @@ def test_the_help_is_the_first_sentence_of_the_docstring_and_the_default(line: s
     assert line in told(parser_of())
 
 
-def test_the_command_is_called_like_its_file_and_described_like_its_flow() -> None:
+def test_the_command_is_called_like_its_module_and_described_like_its_flow() -> None:
     assert "usage: test_flow_options [-h]" in told(parser_of())
     assert "Makes a sample. It is small." in told(parser_of())
 
@@ -155,7 +159,7 @@ def test_a_parameter_can_be_left_to_the_command() -> None:
 def test_a_flow_gets_what_was_given_but_for_what_the_command_says_instead() -> None:
     key = StaticAdsLabCredentials(api_key="sal_live_x")
     given = parser_of().parse_args(["out.csv", "--attempts", "3", "--no-wait"])
-    arguments = arguments_of(given, sample, credentials=key, more_credentials=[], max_spend_usd=7.0)
+    arguments = arguments_of(given, SAMPLE, credentials=key, more_credentials=[], max_spend_usd=7.0)
     assert arguments == {
         **vars(given),
         "credentials": key,
@@ -167,7 +171,7 @@ def test_a_flow_gets_what_was_given_but_for_what_the_command_says_instead() -> N
 def test_an_argument_that_nobody_gives_is_not_forgotten() -> None:
     given = parser_of().parse_args(["out.csv"])
     with pytest.raises(AttributeError, match="credentials"):
-        arguments_of(given, sample)
+        arguments_of(given, SAMPLE)
 
 
 # The commands
@@ -188,15 +192,15 @@ def test_an_argument_that_nobody_gives_is_not_forgotten() -> None:
 )
 def test_a_command_has_all_that_its_flow_takes(name: str, line: str, instead: list[str]) -> None:
     file, _, function = name.partition(".")
-    module = importlib.import_module(f"prefect_staticadslab.flows.{file}")
-    called = getattr(module, function)
-    assert isinstance(called, Flow)
+    module = importlib.import_module(f"prefect_staticadslab.cli.commands.{file}")
+    called = read_flow(file, function)
     given = module._parser().parse_args(line.split())
+    given.credentials = None
     arguments = arguments_of(given, called, **dict.fromkeys(instead))
     for key, value in arguments.items():
-        default = called.parameters.properties[key].get("default")
-        if key not in called.parameters.required and value is not None:
-            assert value == default, key
+        parameter = called.parameters[key]
+        if not parameter.is_required and value is not None:
+            assert value == parameter.default, key
 
 
 @pytest.mark.parametrize(

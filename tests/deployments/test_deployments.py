@@ -161,7 +161,7 @@ async def test_every_flow_is_deployed_to_the_work_pool_with_the_saved_block(
         schema = deployment.parameter_openapi_schema or {}
         if "credentials" in schema["properties"]:
             assert deployment.parameters["credentials"] == await asyncio.to_thread(reference, BLOCK)
-    flows = {path.stem for path in (ROOT / "flows").glob("*.py")}
+    flows = {file.stem for file in (ROOT / "prefect_staticadslab" / "flows").glob("[a-z]*.py")}
     assert flows == {Path((d.entrypoint or "").split(":")[0]).stem for d in deployed.values()}
 
 

@@ -223,16 +223,25 @@ def finished(process: subprocess.Popen[str]) -> Ended:
     return told
 
 
+@pytest.fixture(params=["prefect", "here"])
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Of a command that runs as a flow run on a server, and of one that runs by itself."""
+    if request.param == "here":
+        return {**without_settings(), "PREFECT_HOME": str(tmp_path / "no-profiles")}
+    found: dict[str, str] = request.getfixturevalue("prefect_server")
+    return found
+
+
 def table(folder: Path) -> list[dict[Hashable, str]]:
     return read_spreadsheet(str(folder / "out.csv")).frame.to_dict("records")
 
 
 def test_a_simulated_campaign_leaves_a_table_pictures_and_a_contact_sheet(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
     archive = str(tmp_path / "all.zip")
     arguments = [EXAMPLE, str(tmp_path / "out.csv"), "--simulate", "--images-zip", archive]
-    status, out, err = finished(command(arguments, prefect_server, None))
+    status, out, err = finished(command(arguments, environment, None))
     assert status == 0
     assert "SIMULATION" in err
     assert out.splitlines()[-4:] == [
@@ -287,7 +296,7 @@ def test_a_rejected_key_ends_with_2_and_nothing_is_created(
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_records_everything(
-    tmp_path: Path, prefect_server: dict[str, str], number: signal.Signals
+    tmp_path: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
     with (
         SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
@@ -295,7 +304,7 @@ def test_an_interrupted_command_records_everything(
     ):
         place = write_campaign(tmp_path, *map(str, range(130)))
         arguments = [place, str(tmp_path / "out.csv"), "--yes"]
-        process = command(arguments, prefect_server, simulator)
+        process = command(arguments, environment, simulator)
         until(lambda: len(simulator.api.jobs) >= 10, process)
         process.send_signal(number)
         gate.set()
@@ -320,7 +329,9 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
         closed_gate(simulator, after=10) as gate,
     ):
         place = write_campaign(tmp_path, *map(str, range(130)))
-        process = command([place, str(tmp_path / "out.csv"), "--yes"], alone, simulator)
+        process = command(
+            [place, str(tmp_path / "out.csv"), "--yes", "--prefect"], alone, simulator
+        )
         until(lambda: len(simulator.api.jobs) >= 10, process)
         os.killpg(process.pid, signal.SIGINT)
         gate.set()
@@ -332,14 +343,14 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
-    tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
         SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=12) as gate,
     ):
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
-        process = command(arguments, prefect_server, simulator)
+        process = command(arguments, environment, simulator)
         until(lambda: len(simulator.api.jobs) >= 12, process)
         process.kill()
         gate.set()
@@ -377,13 +388,15 @@ def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
         assert len(simulator.api.jobs) == 40
 
 
-def test_two_commands_at_once_create_each_ad_once(
+def test_a_command_here_and_one_in_prefect_at_once_create_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
     # Answers take so long that the two meet, however far apart they come up.
     with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=2) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 16), str(tmp_path / "out.csv")]
-        both = [command(arguments, prefect_server, simulator) for _ in range(2)]
+        alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "no-profiles")}
+        places = [prefect_server, alone]
+        both = [command(arguments, place, simulator) for place in places]
         ended = [finished(process) for process in both]
         assert [status for status, _, _ in ended] == [0, 0]
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
@@ -419,7 +432,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
 
 @pytest.mark.skipif(not can_make_small_disks(), reason="needs Linux with user namespaces")
 def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
-    tmp_path: Path, prefect_server: dict[str, str]
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
     """It fills up once the first ids are on it. What is not saved is printed; nothing is lost."""
     place = write_campaign(tmp_path, *map(str, range(330)))
@@ -447,7 +460,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
         key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
         run += [place, f"{tmp_path}/disk/out.csv", "--yes"]
-        process = start_program(*run, env=prefect_server | key)
+        process = start_program(*run, env=environment | key)
         until((tmp_path / "saved" / "full").exists, process)
         gate.set()
         status, out, err = finished(process)

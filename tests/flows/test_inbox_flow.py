@@ -28,9 +28,9 @@ from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT, temporary_setti
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.cli.commands.inbox import main
 from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer

@@ -222,7 +222,7 @@ async def test_no_progress_holds_markup_of_somebody_else(
     payload: str, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id is typed, and the steps and sentences are the API's."""
-    monkeypatch.setattr(live, "_log_progress", _silent)
+    monkeypatch.setattr("prefect_staticadslab.campaign.reports.live._log_progress", _silent)
     async with live.show_image_ad(payload) as show:
         show(Progress(payload, payload, 0.4))
         show(Complete(payload))
@@ -232,7 +232,7 @@ async def test_no_progress_holds_markup_of_somebody_else(
         assert len(text) <= 1300
 
 
-def _silent(_: str) -> Any:
+def _silent(_: object) -> Any:
     from contextlib import nullcontext
 
     return nullcontext(lambda share, text: None)

@@ -332,7 +332,7 @@ def flow_of(entrypoint: str) -> Flow[..., Any]:
 
 def all_flows() -> dict[str, Flow[..., Any]]:
     found: dict[str, Flow[..., Any]] = {}
-    for file in sorted((ROOT / "flows").glob("*.py")):
+    for file in sorted((ROOT / "prefect_staticadslab" / "flows").glob("[a-z]*.py")):
         module = importlib.import_module(f"prefect_staticadslab.flows.{file.stem}")
         found |= {name: value for name, value in vars(module).items() if isinstance(value, Flow)}
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,12 +17,12 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.work import ADS, REVISIONS
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
+from prefect_staticadslab.cli import here, options, prefect_runs
 from prefect_staticadslab.cli.commands import campaign as campaign_command
 from prefect_staticadslab.cli.commands import design_templates as templates_command
 from prefect_staticadslab.cli.commands import inbox as inbox_command
 from prefect_staticadslab.cli.commands import revise as revise_command
 from prefect_staticadslab.cli.commands import watch as watch_command
-from prefect_staticadslab.cli.runner import run_flow
 from prefect_staticadslab.cli.spending import Consent, consent, cost_line
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, simulated_ids, write_campaign
@@ -225,19 +226,24 @@ def test_what_is_small_goes_ahead_and_what_is_paid_for_costs_nothing_to_collect(
 
 
 @pytest.mark.usefixtures("prefect_server", "key")
+@pytest.mark.parametrize(("runs", "name"), [(prefect_runs, "run_flow"), (here, "run_here")])
 def test_a_spreadsheet_that_grows_after_its_cost_was_said_is_refused(
     tmp_path: Path,
     simulator: SimulatorServer,
     capsys: Capture,
     monkeypatch: pytest.MonkeyPatch,
+    runs: ModuleType,
+    name: str,
 ) -> None:
     place = write_campaign(tmp_path, "a", "b")
+    run = getattr(runs, name)
 
-    def grown(call: object, **options: object) -> int:
+    def grown(call: object, **named: object) -> object:
         write_campaign(tmp_path, "a", "b", "c")
-        return run_flow(call, **options)  # type: ignore[arg-type]
+        return run(call, **named)
 
-    monkeypatch.setattr(campaign_command, "run_flow", grown)
+    monkeypatch.setattr(runs, name, grown)
+    monkeypatch.setattr(options, "has_prefect_api", lambda: runs is prefect_runs)
     assert campaign_command.main([place, str(tmp_path / "out.csv")]) == 2
     told = capsys.readouterr().err
     assert "2 ads to create, up to 2.00 USD." in told

@@ -28,8 +28,8 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, 
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
+from prefect_staticadslab.campaign.runs.inbox_run import InboxRun
 from prefect_staticadslab.flows.inbox import inbox
-from prefect_staticadslab.orchestration.inbox_run import InboxRun
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
 from tests.processes import ended, start, until

@@ -71,7 +71,7 @@ ENTRANCES = {
     "flows.campaign": ["{in}", "{out}", "--credentials", "saved"],
     "flows.catalog": ["{folder}/", "--credentials", "saved"],
     "flows.design_templates": ["{folder}", "{out}", "--credentials", "saved"],
-    "flows.download": ["{table}", "{folder}"],
+    "flows.download": ["{table}", "{folder}", "--prefect"],
     "flows.inbox": ["{folder}", "--credentials", "saved"],
     "flows.revise": ["{revisions}", "{out}", "--credentials", "saved"],
     "flows.watch": ["ia_1", "--credentials", "saved"],
@@ -172,7 +172,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
         assert saved.err.startswith("PREFECT_API_URL is not set")
         assert len(saved.err.splitlines()) == 1, saved.err
         assert "Block 'static-ads-lab' is saved." in saved.out
-        command = ["flows/campaign.py", place, str(tmp_path / "out.csv")]
+        command = ["flows/campaign.py", place, str(tmp_path / "out.csv"), "--prefect"]
         # A command that is killed leaves its server behind.
         with running(*command, "--credentials", "static-ads-lab", env=alone, log=told) as process:
             until(lambda: len(simulator.api.jobs) >= 3, process)

@@ -20,7 +20,8 @@ from prefect_staticadslab.campaign.reports.progress import terminal_progress
 from prefect_staticadslab.cli.commands.campaign import main as campaign_command
 from prefect_staticadslab.cli.commands.watch import main as watch_command
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.runner import run_command, run_flow
+from prefect_staticadslab.cli.prefect_runs import run_flow
+from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.orchestration.reporting import live
 from prefect_staticadslab.orchestration.reporting.log_lines import show_control_characters
 from tests.conftest import write_campaign

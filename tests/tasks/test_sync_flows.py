@@ -141,7 +141,7 @@ NAMES = [
 
 FLOWS = {
     value
-    for file in (ROOT / "flows").glob("*.py")
+    for file in (ROOT / "prefect_staticadslab" / "flows").glob("[a-z]*.py")
     for value in vars(importlib.import_module(f"prefect_staticadslab.flows.{file.stem}")).values()
     if isinstance(value, Flow)
 }

@@ -24,6 +24,9 @@ EDITABLE_IMAGE_AD: Final = "editable_image_ad"
 PRICE_USD: Final = {FLAT_IMAGE_AD: Decimal("1.00"), EDITABLE_IMAGE_AD: Decimal("4.00")}
 """USD per image ad, billed when it completes. From the vendor's price list."""
 
+PAGE_SIZE: Final = 100
+"""Entries of a list in one answer: the largest `limit` that the API takes."""
+
 MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-import httpx
-
 from prefect_staticadslab.api.errors import ForbiddenAddressError
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -132,6 +130,8 @@ class _Target:
 
     @classmethod
     def of(cls, url: str) -> _Target:
+        import httpx
+
         try:
             parts = httpx.URL(url)
             host = parts.raw_host.decode("ascii")
@@ -253,6 +253,9 @@ def _entry(text: str) -> str:
 
 def redacted(url: str) -> str:
     """A web address for a message: without user, password and query, which may be secrets."""
+    # Most commands name no web address, and are refused before anything is asked.
+    import httpx
+
     try:
         parts = httpx.URL(url)
         scheme = parts.scheme and f"{parts.scheme}:"

@@ -10,16 +10,15 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-from anyio.from_thread import start_blocking_portal
-
-from prefect_staticadslab import bounds
-from prefect_staticadslab._version import __version__
+from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, unbounded_encoding
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted
+
+if TYPE_CHECKING:
+    import httpx
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -30,6 +29,8 @@ def web_client(gate: WebGate) -> httpx.AsyncClient:
     Raises:
         WebError: Proxies or certificates that the environment names cannot be used.
     """
+    import httpx
+
     try:
         return httpx.AsyncClient(
             headers={
@@ -159,6 +160,8 @@ class _PeerCheck:
 @contextmanager
 def _in_words(url: str) -> Iterator[None]:
     """Turns httpx's errors, which hold the request, into ours."""
+    import httpx
+
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -205,6 +208,8 @@ def read_web(
             assert error.status is None
         ```
     """
+    from anyio.from_thread import start_blocking_portal
+
     # A loop in a thread of its own, since only a loop can end what trickles in for ever.
     with start_blocking_portal() as portal:
         return portal.call(_read, url, gate, at_most, headers)

@@ -7,9 +7,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import ACCOUNT_ERRORS, NotFoundError, StaticAdsLabError
 from prefect_staticadslab.campaign.catalogue_tables.report import CatalogueContent
 from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
@@ -17,6 +16,9 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.listings import Listing, fold_name
 from prefect_staticadslab.campaign.rows.resource_types import BRAND, PRODUCT, ResourceType
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 Place: TypeAlias = "str | Addition"
 """A parent: the id of what is there, or what is still to be added."""

@@ -8,11 +8,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, Image
@@ -25,7 +24,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.creator import workbo
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_workbook
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.listings import Listing
-from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
@@ -34,6 +33,9 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     VARIANT,
     ResourceType,
 )
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 IMAGE: Final = ResourceType("image", Image, "images:read", "product")
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import (
@@ -28,10 +27,10 @@ from prefect_staticadslab.campaign.job_types.references import (
     read_digests,
     reference_column,
 )
+from prefect_staticadslab.campaign.names.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, positions_of
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
@@ -39,6 +38,9 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
 from prefect_staticadslab.campaign.table.layout import complete_record, own_columns
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
     "design_template_id": "job_id",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.connection import is_loopback
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account, ImageAdRequest
@@ -17,9 +16,9 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.id_check import check_catalogue
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
-from prefect_staticadslab.campaign.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection, select_rows
@@ -28,6 +27,9 @@ from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import OutputError, check_location
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 IMAGE_ADS: Final = JobType(
     "campaign",

@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdVersion
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
@@ -38,6 +37,9 @@ from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
 from prefect_staticadslab.campaign.table.layout import own_columns
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,16 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import NotFoundError, StaticAdsLabError
 from prefect_staticadslab.api.resources import Image, ImageFile, ImageType
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.files.locations import redacted
 from prefect_staticadslab.campaign.table.background import all_of
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 OPEN_UPLOADS: Final = 4
 """Each holds a whole file, and there may be thousands of them."""

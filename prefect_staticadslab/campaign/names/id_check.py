@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import NotFoundError, PermissionDeniedError, UnprocessableError
-from prefect_staticadslab.api.models import MAX_IDS_PER_READ, Account, ImageAdRequest
+from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Account, ImageAdRequest
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
-from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_errors
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 FEW: Final = 2
 """So many ids or parents are asked for one by one; more are looked for in lists."""

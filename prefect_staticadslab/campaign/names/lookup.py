@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import PermissionDeniedError
+from prefect_staticadslab.api.models import PAGE_SIZE
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
-from prefect_staticadslab.api.transport import PAGE_SIZE
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
-from prefect_staticadslab.campaign.preflight import KeyRefusedError, translate_errors
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, translate_errors
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 FEW_PARENTS: Final = 10
 """The products of so many brands are asked for brand by brand; of more, all in one list. And

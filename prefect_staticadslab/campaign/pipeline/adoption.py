@@ -13,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAd, ImageAdRequest
 from prefect_staticadslab.campaign.files.cells import plain_text
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
@@ -26,6 +25,9 @@ from prefect_staticadslab.campaign.table.job_state import (
     RowStatus,
 )
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 """How far two readings of the API's clock may be apart."""

@@ -7,21 +7,23 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.names.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.job_type import Q
 from prefect_staticadslab.campaign.table.result_table import JobTable
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 B = TypeVar("B", ImageAdRequest, DesignTemplateRequest)
 

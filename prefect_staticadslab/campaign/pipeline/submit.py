@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.models import ImageAdRequest, Job
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.pipeline.requests import (
@@ -15,6 +15,9 @@ from prefect_staticadslab.campaign.pipeline.requests import (
     NotSendableError,
     RevisionRequest,
 )
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
 @dataclass(frozen=True)

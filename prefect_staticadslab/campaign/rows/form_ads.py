@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from prefect_staticadslab.api.models import INVENT_COPY, INVENT_PICTURES, PROMPT, field_title
-from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError, Words
+from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError, Words
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE
@@ -58,6 +59,43 @@ class TypedAd(BaseModel):
     )
     generate_ai_images: Annotated[Choice, INVENT_PICTURES] = "As in the brand kit"
     generate_copy: Annotated[Choice, INVENT_COPY] = "As in the brand kit"
+
+
+def read_typed_ads(location: str) -> list[TypedAd]:
+    """Ads that a program has written into a file: a list of objects in JSON.
+
+    Args:
+        location: A path or a URL.
+
+    Raises:
+        CampaignError: It is no such list, or something in it is wrong; the message lists all of it.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        from prefect_staticadslab.campaign.rows.form_ads import read_typed_ads
+
+        Path("ads.json").write_text('[{"prompt": "Iced", "audience": "Commuters | Students"}]')
+        assert read_typed_ads("ads.json")[0].audience == "Commuters | Students"
+        ```
+    """
+    content = storage.read_bytes(location, what="a list of ads")
+    try:
+        return TypeAdapter(list[TypedAd]).validate_json(content)
+    except ValidationError as error:
+        problems = [
+            Problem(
+                wrong["msg"],
+                row=next((part + 1 for part in wrong["loc"] if isinstance(part, int)), None),
+                column=next((part for part in wrong["loc"] if isinstance(part, str)), None),
+            )
+            for wrong in error.errors(include_url=False, include_input=False)
+        ]
+        told = SpreadsheetError(problems).message_in(FORM_WORDS)
+        raise CampaignError(
+            f'{location} is no list of ads, such as [{{"prompt": "Iced, by the sea"}}]:\n{told}'
+        ) from None
 
 
 def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:

@@ -8,7 +8,6 @@ from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Final
 
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import shortened
 
 RUN_LIMIT_USD: Final = 50.0
 """What one run may cost that is started from a form, by a schedule or by an inbox. Nobody need look
@@ -80,6 +79,9 @@ def check_limit(max_spend_usd: float, name: str = "max_spend_usd") -> None:
 
 
 def _no_limit(given: object, name: str) -> BudgetError:
+    # It takes pandas along, for which no command's --help should wait.
+    from prefect_staticadslab.campaign.files.cells import shortened
+
     return BudgetError(
         f"The limit {name} must be an amount in USD, 0 or more; {shortened(str(given))} is none."
     )

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
+import pydantic
 from prefect.settings import PREFECT_API_URL
 
 from prefect_staticadslab import StaticAdsLabCredentials
@@ -30,9 +32,13 @@ from prefect_staticadslab.brand_kits.keys import KitKeys, client_of, look_up_fil
 from prefect_staticadslab.brand_kits.kit import block_name_problem
 from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits
-from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.prefect_runs import use_prefect
+from prefect_staticadslab.cli.program import program
 from prefect_staticadslab.cli.runner import run_command
+from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of
 
 DEFAULT_NAME = "static-ads-lab"
@@ -134,8 +140,16 @@ def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit status."""
     given = _parser().parse_args(arguments)
     hide_logs_of(PREFECT)
+
+    def body(stack: contextlib.ExitStack) -> int:
+        use_prefect(stack)
+        try:
+            return asyncio.run(run(given))
+        except pydantic.ValidationError as error:
+            raise CampaignError("\n".join(refusals(error))) from None
+
     return run_command(
-        lambda _: asyncio.run(run(given)),
+        body,
         interrupted="Interrupted. Run it again to save the rest.",
         refused="Nothing was saved.",
     )
@@ -143,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="save",
+        prog=program("save"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"""\
 Registers the block types with Prefect, and saves a credentials block from

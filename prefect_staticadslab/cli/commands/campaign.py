@@ -6,37 +6,38 @@ import argparse
 import asyncio
 import contextlib
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.api.rate_limit import RateLimiter
-from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
-from prefect_staticadslab.campaign.files.date_patterns import escape_braces, fill_in, moment_of
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
-from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
-from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
-from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
-from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
-from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
+    credentials_of_environment,
     keep_simulated_pictures,
+    options_of,
     read_options,
+    runs_in_prefect,
     saved_credentials,
     simulated,
 )
-from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command, run_flow
+from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
 from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
-from prefect_staticadslab.flows.campaign import campaign
-from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, clients_of, keys_of
-from prefect_staticadslab.orchestration.preview import keep_preview
-from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
+    from prefect_staticadslab.campaign.campaign import Prepared
+    from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+    from prefect_staticadslab.campaign.names.brief import Brief
+    from prefect_staticadslab.campaign.runs.credentials import Credentials
+    from prefect_staticadslab.campaign.runs.host import Host
+    from prefect_staticadslab.campaign.runs.outcome import Outcome
+
+API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+CAMPAIGN: Final = read_flow("campaign")
 
 DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip", "preview")
 """The options that may have a date to fill in."""
@@ -51,40 +52,93 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    _fill_in_date(given)
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    selection = RowSelection.of(given.rows, given.first)
-    brief = Brief.open(given.spreadsheet, options=read_options(given))
-    selection.check(brief.spreadsheet.row_numbers)
-    check_output(brief, given.output)
-    check_preview(given.preview, given.output)
-    if given.pictures_in_table:
-        check_table_for_pictures(given.output)
+    brief = _checked_brief(given)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
-        credentials = [StaticAdsLabCredentials.from_environment()]
+        credentials = [credentials_of_environment()]
     if given.dry_run:
         _print_plan(given, credentials, brief)
         return COMPLETED
-    limit_usd = given.max_spend_usd
-    # Names take some requests to be looked up. With a limit, the flow can say by itself what it is.
-    if given.simulate or limit_usd is None or not brief.needs_catalogue:
+    in_prefect = runs_in_prefect(given)
+    # Names take some requests to be looked up. With a limit, the run can say by itself what it is.
+    if given.simulate or given.max_spend_usd is None or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
-        limit_usd = agreed_limit(prepared.plan, given)
+        given.max_spend_usd = agreed_limit(prepared.plan, given)
+        from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
+
         stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
+    if in_prefect:
+        return _run_in_prefect(given, credentials, stack)
+    return _run_here(given, credentials)
+
+
+def _run_here(given: argparse.Namespace, credentials: list[Credentials]) -> int:
+    """Runs the campaign in this process. Returns the exit status."""
+    from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
+    from prefect_staticadslab.cli.here import run_here
+
+    options = options_of(given, CampaignOptions, source=given.spreadsheet, name=given.campaign_name)
+
+    async def run(host: Host[Credentials]) -> Outcome:
+        return (await run_image_ads(options, credentials, host)).outcome
+
+    return run_here(run)
+
+
+def _run_in_prefect(
+    given: argparse.Namespace, credentials: list[Credentials], stack: contextlib.ExitStack
+) -> int:
+    """Runs the campaign as a flow run. Returns the exit status."""
+    from prefect_staticadslab.campaign.files.date_patterns import escape_braces
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.campaign import campaign
+
+    use_prefect(stack)
+    blocks = [as_block(each) for each in credentials]
     arguments = arguments_of(
         given,
-        campaign,
-        credentials=credentials[0],
-        more_credentials=credentials[1:],
-        max_spend_usd=limit_usd,
+        CAMPAIGN,
+        credentials=blocks[0],
+        more_credentials=blocks[1:],
         **{name: escape_braces(getattr(given, name)) for name in DATED},
     )
     return run_flow(lambda: campaign(**arguments, return_state=True))
 
 
+def _checked_brief(given: argparse.Namespace) -> Brief:
+    """The spreadsheet, with all checked that can be without a key.
+
+    The run checks the same; but here a mistake is told before anything is imported that only later
+    steps need.
+
+    Raises:
+        CampaignError: Something is wrong.
+    """
+    from prefect_staticadslab.campaign.names.brief import Brief
+    from prefect_staticadslab.campaign.rows.row_selection import RowSelection
+
+    _fill_in_date(given)
+    selection = RowSelection.of(given.rows, given.first)
+    brief = Brief.open(given.spreadsheet, options=read_options(given))
+    selection.check(brief.spreadsheet.row_numbers)
+    from prefect_staticadslab.campaign.job_types.image_ads import check_output
+
+    check_output(brief, given.output)
+    if given.preview:
+        from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+
+        check_preview(given.preview, given.output)
+    if given.pictures_in_table:
+        from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
+
+        check_table_for_pictures(given.output)
+    return brief
+
+
 def _fill_in_date(given: argparse.Namespace) -> None:
-    """Fills the date into names once: the command and the flow may run on different days."""
+    """Fills the date into names once: the command and the run may begin on different days."""
+    from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
+
     moment = moment_of(datetime.now(UTC), given.time_zone)
     for name in DATED:
         setattr(given, name, fill_in(getattr(given, name), moment))
@@ -92,7 +146,7 @@ def _fill_in_date(given: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        campaign,
+        CAMPAIGN,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every selected row completed; 1 finished, and some are not; "
         "2 refused before anything was created; 130 interrupted, with everything recorded. "
@@ -100,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_key_options(parser, several=True)
     add_flow_options(
-        parser, campaign, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
+        parser, CAMPAIGN, names={"campaign_name": "--campaign"}, unset=["max_spend_usd"]
     )
     add_agreement_option(parser)
     return parser
@@ -108,14 +162,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _credentials(
     given: argparse.Namespace, stack: contextlib.ExitStack, brief: Brief
-) -> list[StaticAdsLabCredentials]:
+) -> list[Credentials]:
     """The credentials that the command names; none if they are to come from the environment."""
     if given.simulate:
         if given.dry_run and not brief.needs_catalogue:
             return []
         keep_simulated_pictures(given)
         return [simulated(stack)]
-    return [saved_credentials(name) for name in given.credentials]
+    return [saved_credentials(name, stack) for name in given.credentials]
 
 
 def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:
@@ -124,9 +178,13 @@ def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:
     return not brief.needs_catalogue and (given.simulate or not given.preflight)
 
 
-def _print_plan(
-    given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
-) -> None:
+def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief: Brief) -> None:
+    from prefect_staticadslab.api.rate_limit import RateLimiter
+    from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
+    from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
+    from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of
+    from prefect_staticadslab.campaign.runs.pictures import keep_preview
+
     if credentials or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
         plan, ads = prepared.plan, planned_ads(prepared.batch)
@@ -156,12 +214,18 @@ def _print_plan(
 
 
 async def _prepare(
-    given: argparse.Namespace, credentials: list[StaticAdsLabCredentials], brief: Brief
+    given: argparse.Namespace, credentials: list[Credentials], brief: Brief
 ) -> Prepared[Campaign]:
     """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
+    from prefect_staticadslab.campaign.campaign import prepare, read_campaign
+    from prefect_staticadslab.campaign.pictures.captions import check_naming_column
+    from prefect_staticadslab.campaign.rows.row_selection import RowSelection
+    from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, clients_of
+
     credentials_by_hash = by_api_key_hash(*credentials)
-    async with clients_of(credentials_by_hash) as clients:
-        ask = given.dry_run and bool(clients) and given.preflight
+    ask = given.dry_run and bool(credentials) and given.preflight
+
+    async def read(clients: Sequence[StaticAdsLabClient]) -> Campaign:
         current = await read_campaign(
             brief,
             given.output,
@@ -175,5 +239,11 @@ async def _prepare(
         check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
             current.check_simulation()
+        return current
+
+    # What says everything in ids is checked before anything is imported that asks the API.
+    in_ids = None if brief.needs_catalogue or ask else await read(())
+    async with clients_of(credentials_by_hash) as clients:
+        current = in_ids or await read(clients)
         limit_usd = limit_given(given)
         return await prepare(current, clients, max_spend_usd=limit_usd, preflight=ask, dry_run=True)

@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import add_key_options, given_credentials
-from prefect_staticadslab.cli.runner import COMPLETED, run_command, run_flow
-from prefect_staticadslab.flows.catalog import NOTHING_CREATED, _check, catalog, plan
+from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.options import (
+    add_key_options,
+    given_credentials,
+    options_of,
+    runs_in_prefect,
+)
+from prefect_staticadslab.cli.runner import COMPLETED, run_command
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow
+    from prefect_staticadslab.campaign.runs.credentials import Credentials
+
+CATALOG: Final = read_flow("catalog")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,18 +41,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    wanted = _check(given.output, given.create, given.starter)
+    # The run checks the same; but here a mistake is told before anything is asked of the API.
+    from prefect_staticadslab.campaign.runs.catalogue import (
+        NOTHING_CREATED,
+        CatalogueOptions,
+        run_catalogue,
+    )
+
+    options = options_of(given, CatalogueOptions)
+    wanted = options.rows()
     credentials = given_credentials(given, stack)
     if given.dry_run:
         say(asyncio.run(_described(credentials, wanted)))
         say(NOTHING_CREATED)
         return COMPLETED
-    arguments = arguments_of(given, catalog, credentials=credentials)
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.cli.here import run_here
+
+        return run_here(
+            lambda host: run_catalogue(options, credentials, host), refused=refusal(given)
+        )
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.catalog import catalog
+
+    use_prefect(stack)
+    arguments = arguments_of(given, CATALOG, credentials=as_block(credentials))
     return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
 
 
-async def _described(credentials: StaticAdsLabCredentials, wanted: list[ResourceRow]) -> str:
+async def _described(credentials: Credentials, wanted: list[ResourceRow]) -> str:
+    from prefect_staticadslab.campaign.runs.catalogue import plan
+
     async with credentials.get_client(max_tries=3) as client:
         return (await plan(client, wanted)).describe()
 
@@ -54,7 +83,7 @@ def refusal(given: argparse.Namespace) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        catalog,
+        CATALOG,
         more="The catalogue is brands, products, variants, audiences, design templates and images.",
         epilog="Exit status: 0 done; 1 some of it could not be created; "
         "2 refused before anything was created; 130 interrupted.",
@@ -68,5 +97,5 @@ def _parser() -> argparse.ArgumentParser:
         help="an .xlsx with a sheet for each, or a folder with a .csv each; a path or a URL. "
         "It may be left out with --starter",
     )
-    add_flow_options(parser, catalog, without=["output"])
+    add_flow_options(parser, CATALOG, without=["output"])
     return parser

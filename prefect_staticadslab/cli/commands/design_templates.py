@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Final
 
-from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.reports.work import TEMPLATES
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     keep_simulated_pictures,
+    options_of,
     read_options,
+    runs_in_prefect,
 )
-from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command, run_flow
+from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
 from prefect_staticadslab.cli.spending import (
     add_agreement_option,
     agreed_limit,
     limit_given,
 )
-from prefect_staticadslab.flows.design_templates import design_templates
+
+DESIGN_TEMPLATES: Final = read_flow("design_templates")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    # The run checks the same; but here a mistake is told before anything is imported that only
+    # later steps need.
+    from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+    from prefect_staticadslab.campaign.reports.plan import Plan
+    from prefect_staticadslab.campaign.reports.work import TEMPLATES
+
     batch = TemplateBatch.open(
         given.source, given.output, options=read_options(given), again=given.again
     )
@@ -45,23 +52,34 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
-    limit_usd = agreed_limit(plan, given, TEMPLATES)
+    given.max_spend_usd = agreed_limit(plan, given, TEMPLATES)
     keep_simulated_pictures(given)
-    arguments = arguments_of(
-        given, design_templates, credentials=credentials, max_spend_usd=limit_usd
-    )
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.campaign.runs.design_templates import (
+            TemplateOptions,
+            run_design_templates,
+        )
+        from prefect_staticadslab.cli.here import run_here
+
+        options = options_of(given, TemplateOptions)
+        return run_here(lambda host: run_design_templates(options, credentials, host))
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.design_templates import design_templates
+
+    use_prefect(stack)
+    arguments = arguments_of(given, DESIGN_TEMPLATES, credentials=as_block(credentials))
     return run_flow(lambda: design_templates(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        design_templates,
+        DESIGN_TEMPLATES,
         more="Each costs 0.25 USD. "
         "The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every template completed; 1 finished, and some are not completed; "
         "2 refused before anything was created; 130 interrupted, with everything recorded.",
     )
     add_key_options(parser)
-    add_flow_options(parser, design_templates, unset=["max_spend_usd"])
+    add_flow_options(parser, DESIGN_TEMPLATES, unset=["max_spend_usd"])
     add_agreement_option(parser)
     return parser

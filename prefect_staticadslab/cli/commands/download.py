@@ -3,36 +3,84 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.api.connection import API_KEY_VARIABLE
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.runner import run_command, run_flow
-from prefect_staticadslab.flows.download import REFUSED, _credentials, _open, download_images
+from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.options import (
+    add_prefect_option,
+    credentials_of_environment,
+    options_of,
+    runs_in_prefect,
+    saved_credentials,
+)
+from prefect_staticadslab.cli.runner import run_command
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.campaign.runs.credentials import Credentials
+
+API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+DOWNLOAD: Final = read_flow("download", "download_images")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit status."""
     given = _parser().parse_args(arguments)
-
-    def run() -> int:
-        # The flow checks the same; but here a mistake is told before Prefect starts a server.
-        _open(given.table, given.folder, given.images_zip, given.name_pictures_by)
-        if not given.credentials_block:
-            asyncio.run(_credentials(""))
-        arguments = arguments_of(given, download_images)
-        return run_flow(lambda: download_images(**arguments, return_state=True), refused=REFUSED)
-
     return run_command(
-        lambda _: run(),
+        lambda stack: _run(given, stack),
         interrupted="Interrupted. The same command goes on with the pictures that are not there.",
-        refused=REFUSED,
+        refused=NOTHING_DOWNLOADED,
     )
+
+
+def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # The run checks the same; but here a mistake is told before anything is imported that only
+    # later steps need.
+    from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
+
+    options = options_of(given, DownloadOptions)
+    options.open()
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.cli.here import run_here
+
+        credentials = _credentials(given, stack)
+        return run_here(
+            lambda host: run_download(options, credentials, host), refused=NOTHING_DOWNLOADED
+        )
+    if not given.credentials_block:
+        _credentials(given, stack)
+    from prefect_staticadslab.cli.prefect_runs import run_flow, use_prefect
+    from prefect_staticadslab.flows.download import download_images
+
+    use_prefect(stack)
+    arguments = arguments_of(given, DOWNLOAD)
+    return run_flow(
+        lambda: download_images(**arguments, return_state=True), refused=NOTHING_DOWNLOADED
+    )
+
+
+def _credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Credentials | None:
+    """The credentials to ask with: a saved block's, else the environment's, else none."""
+    from prefect_staticadslab.api.errors import InvalidAPIKeyError
+
+    if given.credentials_block:
+        return saved_credentials(given.credentials_block, stack)
+    if not os.environ.get(API_KEY_VARIABLE, "").strip():
+        return None
+    try:
+        return credentials_of_environment()
+    except InvalidAPIKeyError as error:
+        raise CampaignError(f"The credentials cannot be loaded: {error}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        download_images,
+        DOWNLOAD,
         more="Each gets a thumbnail, and nothing is created. "
         "The same command goes on where the last run stopped.",
         epilog="Exit status: 0 all pictures are there; 1 some are missing; 2 refused, for example "
@@ -40,5 +88,6 @@ def _parser() -> argparse.ArgumentParser:
         f"{API_KEY_VARIABLE} or --credentials, the API is asked for pictures that are no longer "
         "at their URL.",
     )
-    add_flow_options(parser, download_images, names={"credentials_block": "--credentials"})
+    add_prefect_option(parser)
+    add_flow_options(parser, DOWNLOAD, names={"credentials_block": "--credentials"})
     return parser

@@ -5,17 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 from datetime import UTC, datetime
+from typing import Final
 
-from prefect_staticadslab.api.connection import API_KEY_VARIABLE
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.date_patterns import moment_of
-from prefect_staticadslab.campaign.inbox.scan import Inbox
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import add_key_options, given_credentials
-from prefect_staticadslab.cli.runner import goes_on, run_command, run_flow
+from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.options import (
+    add_key_options,
+    given_credentials,
+    options_of,
+    runs_in_prefect,
+)
+from prefect_staticadslab.cli.runner import goes_on, run_command
 from prefect_staticadslab.cli.spending import say_limits
-from prefect_staticadslab.flows.inbox import inbox
+
+API_KEY_VARIABLE: Final = "SAL_API_KEY"
+
+INBOX: Final = read_flow("inbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,8 +30,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
-    moment = moment_of(datetime.now(UTC), given.time_zone)
+    # The run checks the same; but here a mistake is told before anything is imported that only
+    # later steps need.
+    from prefect_staticadslab.campaign.files import storage
+    from prefect_staticadslab.campaign.files.date_patterns import moment_of
+    from prefect_staticadslab.campaign.inbox.scan import Inbox
+    from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+
+    began = datetime.now(UTC)
+    moment = moment_of(began, given.time_zone)
     box = Inbox.open(given.folder, given.results_folder, given.results, moment, "")
     box.list_files()
     credentials = given_credentials(given, stack)
@@ -40,13 +52,36 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
-    arguments = arguments_of(given, inbox, credentials=credentials)
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.campaign.runs.inbox import (
+            InboxOptions,
+            in_this_process,
+            run_inbox,
+        )
+        from prefect_staticadslab.campaign.runs.outcome import Outcome
+        from prefect_staticadslab.cli.here import CommandHost, run_here
+
+        options = options_of(given, InboxOptions)
+
+        async def run(host: CommandHost) -> Outcome:
+            one_by_one = in_this_process(credentials, host)
+            end = await run_inbox(
+                options, credentials, host, scheduled=began, run_spreadsheet=one_by_one
+            )
+            return end.outcome
+
+        return run_here(run)
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.inbox import inbox
+
+    use_prefect(stack)
+    arguments = arguments_of(given, INBOX, credentials=as_block(credentials))
     return run_flow(lambda: inbox(**arguments, return_state=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        inbox,
+        INBOX,
         more="The same command again runs what is new or was changed.",
         epilog="Exit status: 0 everything that was there is finished or left for the next run; "
         "1 a spreadsheet has mistakes, or rows that are not completed; "
@@ -54,5 +89,5 @@ def _parser() -> argparse.ArgumentParser:
         f"The key comes from {API_KEY_VARIABLE}, or from --credentials.",
     )
     add_key_options(parser)
-    add_flow_options(parser, inbox)
+    add_flow_options(parser, INBOX)
     return parser

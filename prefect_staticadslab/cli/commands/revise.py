@@ -4,57 +4,80 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from typing import Final
 
-from prefect_staticadslab.campaign.job_types.revisions import Revisions
-from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.reports.work import REVISIONS
-from prefect_staticadslab.campaign.table.limits import limit_for
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     keep_simulated_pictures,
+    options_of,
     read_options,
+    runs_in_prefect,
 )
-from prefect_staticadslab.cli.runner import goes_on, run_command, run_flow
+from prefect_staticadslab.cli.runner import goes_on, run_command
 from prefect_staticadslab.cli.spending import (
     add_agreement_option,
     agreed_limit,
     limit_given,
 )
-from prefect_staticadslab.flows.revise import REFUSED, revise
+
+REVISE: Final = read_flow("revise")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Returns its exit status."""
     given = _parser().parse_args(arguments)
     return run_command(
-        lambda stack: _run(given, stack), interrupted=goes_on(given.output), refused=REFUSED
+        lambda stack: _run(given, stack), interrupted=goes_on(given.output), refused=NOTHING_CHANGED
     )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
-    # The flow checks the same; but here a mistake is told before Prefect starts a server.
+    # The run checks the same; but here a mistake is told before anything is imported that only
+    # later steps need.
+    from prefect_staticadslab.campaign.job_types.revisions import Revisions
+    from prefect_staticadslab.campaign.reports.plan import Plan
+    from prefect_staticadslab.campaign.reports.work import REVISIONS
+    from prefect_staticadslab.campaign.table.limits import limit_for
+
     revisions = Revisions.open(
         given.spreadsheet, given.output, options=read_options(given), again=given.again
     )
     plan = Plan.of(revisions.table)
     plan.check_budget(limit_given(given))
     credentials = given_credentials(given, stack)
-    limit_usd = limit_for(plan.total_usd) if given.dry_run else agreed_limit(plan, given, REVISIONS)
+    is_dry = given.dry_run
+    given.max_spend_usd = (
+        limit_for(plan.total_usd) if is_dry else agreed_limit(plan, given, REVISIONS)
+    )
     keep_simulated_pictures(given)
-    arguments = arguments_of(given, revise, credentials=credentials, max_spend_usd=limit_usd)
-    return run_flow(lambda: revise(**arguments, return_state=True), refused=REFUSED)
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
+        from prefect_staticadslab.cli.here import run_here
+
+        options = options_of(given, RevisionOptions)
+        return run_here(
+            lambda host: run_revisions(options, credentials, host), refused=NOTHING_CHANGED
+        )
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.revise import revise
+
+    use_prefect(stack)
+    arguments = arguments_of(given, REVISE, credentials=as_block(credentials))
+    return run_flow(lambda: revise(**arguments, return_state=True), refused=NOTHING_CHANGED)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        revise,
+        REVISE,
         more="The same command with the same output goes on where the last run stopped.",
         epilog="Exit status: 0 every revision completed; 1 finished, and some are not completed; "
         "2 refused before anything was sent; 130 interrupted, with everything recorded.",
     )
     add_key_options(parser)
-    add_flow_options(parser, revise, unset=["max_spend_usd"])
+    add_flow_options(parser, REVISE, unset=["max_spend_usd"])
     add_agreement_option(parser)
     return parser

@@ -5,18 +5,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import uuid
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab import ImageAdRequest, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
-from prefect_staticadslab.campaign.table.limits import limit_for
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_TO_WATCH, REFUSED_TITLE
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
-from prefect_staticadslab.cli.options import add_key_options, given_credentials
-from prefect_staticadslab.cli.runner import run_command, run_flow
+from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.options import (
+    add_key_options,
+    given_credentials,
+    options_of,
+    runs_in_prefect,
+)
+from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.cli.spending import limit_given
-from prefect_staticadslab.flows.watch import CANNOT_WATCH, check_id, create_and_watch, watch
-from prefect_staticadslab.orchestration.flow_outcome import REFUSED_TITLE
-from prefect_staticadslab.orchestration.reporting.log_lines import mark_cost_told
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.models import ImageAdRequest
+    from prefect_staticadslab.campaign.runs.credentials import Credentials
+    from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions
+
+WATCH: Final = read_flow("watch")
+CREATE_AND_WATCH: Final = read_flow("watch", "create_and_watch")
 
 NEEDED_OPTIONS = {
     "design_template": "--design-template",
@@ -35,42 +46,66 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         lambda stack: _create(given, stack) if given.create else _watch(given, stack),
         interrupted="Interrupted.",
-        refused=REFUSED_TITLE if given.create else CANNOT_WATCH,
+        refused=REFUSED_TITLE if given.create else NOTHING_TO_WATCH,
     )
 
 
 def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    from prefect_staticadslab.campaign.runs.one_ad import check_id, run_watch
+
     check_id(given.image_ad_id)
     credentials = given_credentials(given, stack)
-    arguments = arguments_of(given, watch, credentials=credentials)
-    return run_flow(lambda: watch(**arguments, return_state=True), refused=CANNOT_WATCH)
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.cli.here import run_here
+
+        image_ad_id, seconds = given.image_ad_id, given.timeout_seconds
+        return run_here(
+            lambda host: run_watch(image_ad_id, seconds, credentials, host),
+            refused=NOTHING_TO_WATCH,
+        )
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.watch import watch
+
+    use_prefect(stack)
+    arguments = arguments_of(given, WATCH, credentials=as_block(credentials))
+    return run_flow(lambda: watch(**arguments, return_state=True), refused=NOTHING_TO_WATCH)
 
 
 def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    from prefect_staticadslab.campaign.campaign import price_line
+    from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
+    from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch
+    from prefect_staticadslab.campaign.table.limits import limit_for
+
     credentials = given_credentials(given, stack)
-    # The flow does the same; but here a mistake is told before Prefect starts a server.
-    request = asyncio.run(_resolve(given, credentials))
+    # The run does the same; but here a mistake is told before anything is begun.
+    options = options_of(given, OneAdOptions, max_spend_usd=limit_given(given))
+    request = asyncio.run(_resolve(options, credentials))
     if not given.simulate:
         say(price_line(request), is_error=True)
         mark_cost_told()
-    limit_usd = given.max_spend_usd
-    arguments = arguments_of(
-        given,
-        create_and_watch,
-        credentials=credentials,
-        max_spend_usd=limit_for(request.price_usd) if limit_usd is None else limit_usd,
-    )
+    if given.max_spend_usd is None:
+        given.max_spend_usd = limit_for(request.price_usd)
+    if not runs_in_prefect(given):
+        from prefect_staticadslab.cli.here import run_here
+
+        options = options_of(given, OneAdOptions)
+        # Another ad each time the command is given.
+        name = f"command-{uuid.uuid4()}"
+        return run_here(lambda host: run_create_and_watch(options, credentials, host, name=name))
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.flows.watch import create_and_watch
+
+    use_prefect(stack)
+    arguments = arguments_of(given, CREATE_AND_WATCH, credentials=as_block(credentials))
     return run_flow(lambda: create_and_watch(**arguments, return_state=True))
 
 
-async def _resolve(
-    given: argparse.Namespace, credentials: StaticAdsLabCredentials
-) -> ImageAdRequest:
-    cells = {name: getattr(given, name) for name in AD_OPTIONS}
-    cells["editable"] = "true" if given.editable else ""
-    limit_usd = limit_given(given)
+async def _resolve(options: OneAdOptions, credentials: Credentials) -> ImageAdRequest:
+    from prefect_staticadslab.campaign.campaign import resolve_one_ad
+
     async with credentials.get_client(max_tries=3) as client:
-        return await resolve_one_ad(client, cells, max_spend_usd=limit_usd)
+        return await resolve_one_ad(client, options.cells(), max_spend_usd=options.max_spend_usd)
 
 
 def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
@@ -87,7 +122,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = flow_parser(
-        watch,
+        WATCH,
         more="With --create, it is created first.",
         epilog="Exit status: 0 completed; 1 the job failed, or time was up; "
         "2 refused before anything was created; 130 interrupted, and the ad goes on.",
@@ -95,11 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     option = parser.add_argument
     option("image_ad_id", metavar="IMAGE_AD_ID", nargs="?", default="", help="which ad, ia_…")
     add_key_options(parser)
-    add_flow_options(parser, watch, without=["image_ad_id"])
+    add_flow_options(parser, WATCH, without=["image_ad_id"])
     option("--create", action="store_true", help="create the ad first, from what follows:")
     add_flow_options(
         parser,
-        create_and_watch,
+        CREATE_AND_WATCH,
         names=NEEDED_OPTIONS,
         unset=["max_spend_usd"],
         without=["timeout_seconds"],

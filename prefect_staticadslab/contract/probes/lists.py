@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from prefect_staticadslab.api.transport import PAGE_SIZE, encoded
+from prefect_staticadslab.api.models import PAGE_SIZE
+from prefect_staticadslab.api.transport import encoded
 from prefect_staticadslab.contract.assumptions import BATCH_KINDS, BATCH_SIZES, batch_name
 from prefect_staticadslab.contract.checks import fields, lists
 from prefect_staticadslab.contract.checks.fields import Lists

@@ -17,12 +17,9 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
-from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
-from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.orchestration.flow_retries import RUN_NAME
 from prefect_staticadslab.orchestration.reporting import contents
 from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand
@@ -32,17 +29,6 @@ LONGEST_KEY: Final = 60
 
 ARTIFACT_SECONDS: Final = 30.0
 """How long Prefect's server may take to keep a run's artifacts."""
-
-
-def keep_contact_sheet(
-    table: JobTable[Any], title: str, pictures: str = "", *, one_file: bool = False
-) -> str | None:
-    """Writes the contact sheet and returns where, or logs why that was not possible."""
-    try:
-        return write_contact_sheet(table, title, pictures, one_file=one_file)
-    except CampaignError as error:
-        get_run_logger().warning("There is no contact sheet: %s", error)
-        return None
 
 
 async def keep_artifacts(

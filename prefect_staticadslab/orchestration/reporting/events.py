@@ -29,9 +29,6 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.orchestration.reporting.artifacts import campaign_key
 from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
-FAILURES: Final = 20
-"""Rows of a run that have an event of their own; the table has them all."""
-
 LONGEST_TEXT: Final = 1000
 
 Payload = dict[str, Any]

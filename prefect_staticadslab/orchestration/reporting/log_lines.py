@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import logging
-from contextvars import ContextVar
 from typing import Final
 
 from prefect.context import FlowRunContext
-from prefect.logging import get_run_logger
 from prefect.logging.handlers import APILogHandler, PrefectConsoleHandler
 
 from prefect_staticadslab.campaign.files.cells import visible
+from prefect_staticadslab.campaign.reports.log_lines import is_always_shown
 
 PREFECT_WORKERS: Final = frozenset(("EventsWorker", "APILogWorkerThread"))
 """What tells at the end of a process that the last events and log lines take a moment to send."""
 
 PREFECT: Final = PREFECT_WORKERS | {"prefect"}
-
-
-_SHOWN: Final = "always_shown"
-ALWAYS_SHOWN: Final = {_SHOWN: True}
-"""What a log line that must be seen on any console says in its `extra`."""
-
-_cost_is_told: ContextVar[bool] = ContextVar("cost_is_told", default=False)
-
-
-def mark_cost_told() -> None:
-    """Marks the cost as told: a command calls this once it has printed what its flow will cost."""
-    _cost_is_told.set(True)
-
-
-def cost_log_extra() -> dict[str, bool]:
-    """The `extra` of a flow's line with its cost: always shown, unless a command has said it."""
-    return {} if _cost_is_told.get() else ALWAYS_SHOWN
-
-
-def is_always_shown(record: logging.LogRecord) -> bool:
-    """Whether a line must be seen."""
-    return getattr(record, _SHOWN, False) is True
-
-
-def log_unsaved(message: str) -> None:
-    """Logs what a table could not hold. For a run that is interrupted, it is the last chance."""
-    get_run_logger().error(message, extra=ALWAYS_SHOWN)
 
 
 def hide_logs_of(loggers: frozenset[str]) -> None:

@@ -1,4 +1,4 @@
-"""A batch of jobs within a flow run: what is kept and told of it while it runs, and at its end."""
+"""A batch of jobs while it runs: what is kept and told of it, and at its end."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
-
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.reports.log_lines import ALWAYS_SHOWN
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.progress import (
     TableObserver,
@@ -25,35 +22,23 @@ from prefect_staticadslab.campaign.reports.progress import (
     progress_display,
 )
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
+from prefect_staticadslab.campaign.runs.host import Host, ProgressUpdate
+from prefect_staticadslab.campaign.runs.outcome import End, Outcome
+from prefect_staticadslab.campaign.runs.pictures import keep_contact_sheet, keep_pictures_in_table
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
-from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE
-from prefect_staticadslab.orchestration.pictures import keep_pictures_in_table
-from prefect_staticadslab.orchestration.reporting.artifacts import (
-    artifact_key,
-    keep_artifacts,
-    keep_contact_sheet,
-)
-from prefect_staticadslab.orchestration.reporting.assets import keep_asset
-from prefect_staticadslab.orchestration.reporting.events import (
-    FAILURES,
-    emit_ended,
-    emit_failure,
-    emit_started,
-)
-from prefect_staticadslab.orchestration.reporting.log_lines import log_unsaved
-from prefect_staticadslab.orchestration.reporting.progress import ProgressUpdate, progress_artifact
 
 PROGRESS_SECONDS: Final = 5.0
-"""How often Prefect hears how far a batch is."""
+"""How often the host hears how far a batch is."""
 
 INTERRUPTED_SECONDS: Final = 5.0
-"""How long Prefect's server may take to hear what an interrupted run has done."""
+"""How long a host may take to hear what an interrupted run has done."""
 
-IN_PREFECT: Final = "among this run's artifacts in Prefect"
+INTERRUPTED: Final = "interrupted"
+"""How a run ends that does not come to its end, as events say it; `End` has the other words."""
 
-COMPLETED, INCOMPLETE, INTERRUPTED = "completed", "incomplete", "interrupted"
-"""How a run ends, as events say it; `CREATED_STATE` in lower case is another one."""
+FAILURES: Final = 20
+"""Rows of a run whose failures are told one by one; the table has them all."""
 
 
 @dataclass
@@ -61,6 +46,7 @@ class RunReporter:
     """A run of a batch. Use it as `async with run.kept(): ...`, and then `await run.report(...)`.
 
     Attributes:
+        host: Where it runs.
         batch: What is done.
         plan: What there was to do at the beginning.
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
@@ -70,6 +56,7 @@ class RunReporter:
         words: What people call the rows.
     """
 
+    host: Host[Any]
     batch: Batch[Any]
     plan: Plan
     seconds_for: Callable[[int], float]
@@ -83,10 +70,10 @@ class RunReporter:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Keeps the table while the body runs, and tells Prefect if that is interrupted."""
-        emit_started(self.batch, self.plan, self.organization)
+        """Keeps the table while the body runs, and tells the host if that is interrupted."""
+        self.host.started(self.batch, self.plan, self.organization)
         try:
-            async with self.batch.table.checkpoints(log_unsaved):
+            async with self.batch.table.checkpoints(self._log_unsaved):
                 yield
         except Exception:
             raise
@@ -98,23 +85,19 @@ class RunReporter:
     async def progress(self) -> AsyncIterator[None]:
         """Shows how the table fills while the body runs, and tells of rows that failed.
 
-        It shows a bar on a terminal, and log lines without one; and in Prefect an artifact, if
-        there is anything to wait for.
+        It shows a bar on a terminal, and log lines without one; and the host is told, if there
+        is anything to wait for.
         """
         observer = TableObserver(self.batch.table, self.seconds_for)
         # What failed in an earlier run was told by that.
         self._known_failures = self._failed_now()
         self._failures_told = 0
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(progress_display(observer, get_run_logger().info))
+            await stack.enter_async_context(progress_display(observer, self.host.logger.info))
             update: ProgressUpdate = _ignore_update
             if self.plan.creates + self.plan.following:
-                artifact = progress_artifact(
-                    artifact_key(self.batch, "progress"),
-                    observer.tally().line(),
-                    every_seconds=PROGRESS_SECONDS,
-                )
-                update = await stack.enter_async_context(artifact)
+                kept = self.host.progress(self.batch, observer.tally().line())
+                update = await stack.enter_async_context(kept)
             await stack.enter_async_context(in_background(self._follow(observer, update)))
             yield
             self._tell_failures(self._failed_now())
@@ -128,8 +111,8 @@ class RunReporter:
         *,
         notes: Sequence[str] = (),
         is_created_enough: bool = False,
-    ) -> State[None]:
-        """Keeps what people look at, and says with which state the run ends.
+    ) -> Outcome:
+        """Keeps what people look at, and says how the run ends.
 
         Args:
             results: What the batch's tasks gave back.
@@ -137,33 +120,34 @@ class RunReporter:
             notes: What else there is to say.
             is_created_enough: Whether the run was not to wait for its jobs.
         """
-        await keep_pictures_in_table(self.batch.table, pictures.folder)
+        await keep_pictures_in_table(self.batch.table, pictures.folder, self.host.logger)
         summary = self._summary(results, pictures)
-        in_prefect = await keep_artifacts(self.batch, summary) and not summary.output
-        await keep_asset(self.batch, summary, self.source)
+        kept = await self.host.keep_summary(self.batch, summary)
+        await self.host.keep_table(self.batch, summary, self.source)
         lines = [summary.headline(), *summary.notes(), *notes, *pictures.troubles()]
-        if not in_prefect and (unsaved := self.batch.table.unsaved()):
-            emit_ended(self.batch, INCOMPLETE, summary)
+        is_elsewhere = kept and not summary.output
+        if not is_elsewhere and (unsaved := self.batch.table.unsaved()):
             where = f"to {summary.output or 'Prefect'}. What is not in it:\n{unsaved}"
-            return Failed(message="\n".join([*lines, f"THE TABLE COULD NOT BE SAVED {where}"]))
+            lines.append(f"THE TABLE COULD NOT BE SAVED {where}")
+            return self._end(End.INCOMPLETE, summary, lines)
         if not summary.output and not summary.is_complete:
             lines.append("To go on with these ads, retry this run: a new one makes new ads.")
         places = (
-            ("Table:", summary.output or IN_PREFECT),
+            ("Table:", summary.output or self.host.table_place),
             ("Contact sheet:", summary.contact_sheet),
             ("Pictures:", summary.pictures),
             ("In one file:", pictures.archive),
         )
         lines += [f"{name:14} {place}" for name, place in places if place]
-        message = "\n".join(lines)
         if summary.is_complete:
-            emit_ended(self.batch, COMPLETED, summary)
-            return Completed(message=message)
+            return self._end(End.COMPLETED, summary, lines)
         if is_created_enough and summary.is_created:
-            emit_ended(self.batch, CREATED_STATE.lower(), summary)
-            return Completed(name=CREATED_STATE, message=message)
-        emit_ended(self.batch, INCOMPLETE, summary)
-        return Failed(message=message)
+            return self._end(End.CREATED, summary, lines)
+        return self._end(End.INCOMPLETE, summary, lines)
+
+    def _end(self, end: End, summary: Summary, lines: Sequence[str]) -> Outcome:
+        self.host.ended(self.batch, end.value, summary)
+        return Outcome(end, "\n".join(lines))
 
     def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
         title = table_name(self.source) if self.source else self.batch.title
@@ -177,6 +161,7 @@ class RunReporter:
             contact_sheet=keep_contact_sheet(
                 self.batch.table,
                 title,
+                self.host.logger,
                 pictures.folder,
                 one_file=self.one_file and bool(pictures.folder),
             ),
@@ -186,15 +171,19 @@ class RunReporter:
         )
 
     async def _tell_interruption(self) -> None:
-        """Tells Prefect how far the run came. The table is saved by then."""
-        # On a terminal, the same Ctrl-C may have ended the server.
+        """Tells the host how far the run came. The table is saved by then."""
+        # On a terminal, the same Ctrl-C may have ended the server that is told.
         if is_on_terminal():
             return
         summary = replace(self._summary([], Pictures("", rows=0)), is_interrupted=True)
-        emit_ended(self.batch, INTERRUPTED, summary)
-        kept = await keep_artifacts(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
+        self.host.ended(self.batch, INTERRUPTED, summary)
+        kept = await self.host.keep_summary(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
         if not kept and not summary.output:
-            log_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
+            self._log_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
+
+    def _log_unsaved(self, message: str) -> None:
+        """Logs what a table could not hold: the last chance, in a run that is interrupted."""
+        self.host.logger.error(message, extra=ALWAYS_SHOWN)
 
     async def _follow(self, observer: TableObserver, update: ProgressUpdate) -> None:
         before: dict[int, JobState] = self._known_failures
@@ -216,7 +205,7 @@ class RunReporter:
 
     def _tell_failures(self, failed: dict[int, JobState]) -> None:
         """Logs rows that failed, with an event for each; after a few of them, a word is enough."""
-        logger = get_run_logger()
+        logger = self.host.logger
         for position, state in failed.items():
             if self._known_failures.get(position) == state:
                 continue
@@ -226,7 +215,7 @@ class RunReporter:
                 continue
             row = self.batch.table.rows[position]
             logger.warning("%s %d failed: %s", self.words.row.capitalize(), row.number, state.error)
-            emit_failure(self.batch, row, state, self.words)
+            self.host.row_failed(self.batch, row, state, self.words)
             if self._failures_told == FAILURES:
                 logger.warning(
                     "Further failed %s are not told one by one; see the table.", self.words.rows

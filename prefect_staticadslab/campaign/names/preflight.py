@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
     PermissionDeniedError,
@@ -14,6 +13,9 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.campaign.errors import CampaignError
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 NEEDED_SCOPES: Final = ("image_ads:write", "image_ads:read")
 TEMPLATE_SCOPES: Final = ("design_templates:write", "design_templates:read")

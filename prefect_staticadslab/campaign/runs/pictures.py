@@ -1,30 +1,44 @@
-"""Downloading a table's pictures within a flow run."""
+"""What a run keeps to look at: pictures, the contact sheet, and the preview of a plan."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from prefect.logging import get_run_logger
-
-from prefect_staticadslab.api.client import StaticAdsLabClient
 from prefect_staticadslab.api.errors import WebError
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.google_sheets import table_name
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures, show_pictures
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
+from prefect_staticadslab.campaign.pictures.preview.preview_page import (
+    check_preview,
+    preview_page,
+    write_preview,
+)
+from prefect_staticadslab.campaign.pictures.preview.template_pictures import template_pictures
+from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.runs.credentials import Credentials
+from prefect_staticadslab.campaign.runs.host import Logger
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.credentials import StaticAdsLabCredentials
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
 async def keep_pictures(
     table: JobTable[Any],
     folder: str,
     images_zip: str,
-    credentials: StaticAdsLabCredentials | None,
+    credentials: Credentials | None,
+    logger: Logger,
     *,
     base_url: str = "",
     name_by: str = "",
@@ -37,13 +51,13 @@ async def keep_pictures(
         images_zip: A ZIP for all of them, or "".
         credentials: With these the API is asked for the URL of a picture that is no longer where
             it was.
+        logger: Where to log.
         base_url: Where the API is, if there are no credentials: a simulator has its pictures on
             this machine, where others may not be.
         name_by: A column of the table that the files are called after, or "".
     """
     if not folder:
         return Pictures(folder, rows=0)
-    logger = get_run_logger()
     try:
         async with contextlib.AsyncExitStack() as stack:
             fresh_url = None
@@ -71,19 +85,64 @@ async def keep_pictures(
     return pictures
 
 
-async def keep_pictures_in_table(table: JobTable[Any], folder: str) -> None:
+async def keep_pictures_in_table(table: JobTable[Any], folder: str, logger: Logger) -> None:
     """Puts downloaded pictures into the rows of a table, or logs why that was not possible.
 
     Args:
         table: A table that was saved; only an .xlsx has pictures.
         folder: Where this run has downloaded pictures to; "" if it has not.
+        logger: Where to log.
     """
-    logger = get_run_logger()
     try:
         if shown := await asyncio.to_thread(show_pictures, table, folder):
             logger.info("%d pictures are in the table's rows", shown)
     except CampaignError as error:
         logger.warning("The table has no pictures in its rows: %s", error)
+
+
+def keep_contact_sheet(
+    table: JobTable[Any], title: str, logger: Logger, pictures: str = "", *, one_file: bool = False
+) -> str | None:
+    """Writes the contact sheet and returns where, or logs why that was not possible."""
+    try:
+        return write_contact_sheet(table, title, pictures, one_file=one_file)
+    except CampaignError as error:
+        logger.warning("There is no contact sheet: %s", error)
+        return None
+
+
+async def keep_preview(
+    location: str,
+    campaign: Campaign,
+    plan: Plan,
+    ads: Sequence[PlannedAd],
+    *,
+    source: str = "",
+    base_url: str = "",
+) -> None:
+    """Writes the page that shows every ad that a run would create.
+
+    Args:
+        location: Where to: a path or a URL; nothing is done if it is empty.
+        campaign: The campaign.
+        plan: What there is to do.
+        ads: The ads.
+        source: Where the spreadsheet is; "" if there is none.
+        base_url: Where the API is: a simulator has its pictures on this machine, where others may
+            not be.
+
+    Raises:
+        CampaignError: It cannot be written there.
+    """
+    if not location:
+        return
+    check_preview(location, campaign.table.location or "")
+    try:
+        pictures = await template_pictures(ads, WebGate.of(base_url) if base_url else None)
+    except WebError as error:
+        raise CampaignError(str(error)) from error
+    title = table_name(source) if source else campaign.title
+    write_preview(location, preview_page(ads, plan, title, pictures))
 
 
 def _fresh_url_from(client: StaticAdsLabClient) -> FreshUrl:

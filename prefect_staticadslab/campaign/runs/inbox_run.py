@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
-
-from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
-from prefect.states import Cancelled, Completed, Failed
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
@@ -25,25 +20,29 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.reports.plan import Plan
+from prefect_staticadslab.campaign.runs.credentials import Credentials
+from prefect_staticadslab.campaign.runs.host import Host
+from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
+from prefect_staticadslab.campaign.runs.outcome import End, Outcome
 from prefect_staticadslab.campaign.table.limits import limit_for
-from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.orchestration.flow_outcome import REFUSED_STATE
-from prefect_staticadslab.orchestration.reporting.artifacts import keep_inbox
-from prefect_staticadslab.orchestration.run_campaign import reuse_catalogue
 
 OUTCOME_LINES: Final = 3
 """Lines that are told of a spreadsheet; its own run has them all."""
 
 NEXT_RUN: Final = "The next run takes it."
 
-_begun: ContextVar[set[str] | None] = ContextVar("begun", default=None)
 
+@dataclass(frozen=True)
+class SpreadsheetEnd:
+    """How a spreadsheet's run ended.
 
-def mark_begun(output: str) -> None:
-    """Marks a spreadsheet, by its output, as begun; its own flow run calls this first."""
-    begun = _begun.get()
-    if begun is not None:
-        begun.add(output)
+    Attributes:
+        outcome: How, in a word and in words.
+        has_begun: Whether it ran at all, so that it has noted what it started.
+    """
+
+    outcome: Outcome
+    has_begun: bool = True
 
 
 @dataclass
@@ -56,7 +55,7 @@ class InboxRun:
         budget: What the run may start.
         day: What may be started on a day.
         dry_run: Whether it only says what it would do.
-        states: How the spreadsheets ended that were run, by their names.
+        outcomes: How the spreadsheets ended that were run, by their names.
         refused: Why others are not run, until somebody does something.
         left: Why others are left for the next run.
     """
@@ -66,7 +65,7 @@ class InboxRun:
     budget: Budget
     day: DayLimit
     dry_run: bool = False
-    states: dict[str, State[Any]] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
@@ -82,7 +81,7 @@ class InboxRun:
     @property
     def has_begun(self) -> bool:
         """Whether any spreadsheet was begun."""
-        return any(state.name != REFUSED_STATE for state in self.states.values())
+        return any(each.end is not End.REFUSED for each in self.outcomes.values())
 
     @property
     def may_pass(self) -> bool:
@@ -97,9 +96,7 @@ class InboxRun:
         """Leaves a spreadsheet for the next run."""
         self.left[pending.name] = NEXT_RUN
 
-    async def allow(
-        self, pending: PendingSpreadsheet, credentials: StaticAdsLabCredentials
-    ) -> float | None:
+    async def allow(self, pending: PendingSpreadsheet, credentials: Credentials) -> float | None:
         """Decides whether a spreadsheet may be begun; records why not.
 
         Returns:
@@ -151,63 +148,53 @@ class InboxRun:
             self.refused[pending.name] = str(error)
 
     async def run(
-        self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[Any]]
-    ) -> State[Any]:
-        """Runs a spreadsheet in a flow run of its own, which calls `mark_begun`.
-
-        Prefect tells the runs within a run by their order. So if that is retried, it may answer
-        with how an earlier try's run ended, which was another spreadsheet's.
-        """
-        begun: set[str] = set()
-        token = _begun.set(begun)
-        try:
-            with reuse_catalogue(self._catalogues.get(pending.name, NOTHING_READ)):
-                state: State[Any] = await call()
-                while state.is_completed() and pending.output not in begun:
-                    state = await call()
-        finally:
-            _begun.reset(token)
-        if pending.output not in begun and (reserved := self._reserved.get(pending.name)):
+        self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[SpreadsheetEnd]]
+    ) -> Outcome:
+        """Runs a spreadsheet, and gives back what was reserved for it if it did not run at all."""
+        with reuse_catalogue(self._catalogues.get(pending.name, NOTHING_READ)):
+            end = await call()
+        if not end.has_begun and (reserved := self._reserved.get(pending.name)):
             # Then it has started nothing either.
             with self._record_refusal(pending):
                 settle(self.inbox.results, pending.name, reserved, Decimal(0))
-        return state
+        return end.outcome
 
-    def record(self, pending: PendingSpreadsheet, state: State[Any]) -> None:
+    def record(self, pending: PendingSpreadsheet, outcome: Outcome) -> None:
         """Records how a spreadsheet's run ended, and counts what it started."""
-        self.states[pending.name] = state
-        if state.is_failed() and not self.dry_run and self.inbox.is_finished(pending):
+        self.outcomes[pending.name] = outcome
+        is_failed = outcome.end in (End.INCOMPLETE, End.REFUSED)
+        if is_failed and not self.dry_run and self.inbox.is_finished(pending):
             self._has_final_failures = True
         plan = self._plans.get(pending.name)
-        if plan and state.name != REFUSED_STATE:
+        if plan and outcome.end is not End.REFUSED:
             self.budget = self.budget.start(plan.new_usd)
 
-    async def end(self) -> State[None]:
-        """Logs how the run went, keeps that as an artifact, and returns the state to end with."""
-        await keep_inbox(self.inbox.folder, self._headline(), self._outcomes())
-        logger = get_run_logger()
+    async def end(self, host: Host[Any]) -> Outcome:
+        """Logs how the run went, has the host keep that, and says how it ended."""
+        await host.keep_inbox(self.inbox.folder, self._headline(), self._told())
         for name, reason in self.left.items():
-            logger.warning("%s is left. %s", name, reason)
+            host.logger.warning("%s is left. %s", name, reason)
         for name, reason in self.refused.items():
-            logger.error("%s is not run. %s", name, reason)
+            host.logger.error("%s is not run. %s", name, reason)
         for name, table in self.found.gone.items():
-            logger.info(
+            host.logger.info(
                 "%s is finished, and its table %s is gone. To have it again, rename it", name, table
             )
         if self.found.tables:
-            logger.info("Taken for result tables: %s", ", ".join(self.found.tables))
+            host.logger.info("Taken for result tables: %s", ", ".join(self.found.tables))
         message = "\n".join([self._headline(), *self._lines()])
-        if any(state.is_cancelled() for state in self.states.values()):
-            return Cancelled(message=message)
-        if not self.refused and all(state.is_completed() for state in self.states.values()):
-            return Completed(message=message)
-        return Failed(name=None if self.has_begun else REFUSED_STATE, message=message)
+        ends = [outcome.end for outcome in self.outcomes.values()]
+        if End.CANCELLED in ends:
+            return Outcome(End.CANCELLED, message)
+        if not self.refused and all(outcome.is_success for outcome in self.outcomes.values()):
+            return Outcome(End.COMPLETED, message)
+        return Outcome(End.INCOMPLETE if self.has_begun else End.REFUSED, message)
 
     def _headline(self) -> str:
-        completed = sum(state.is_completed() for state in self.states.values())
+        completed = sum(outcome.is_success for outcome in self.outcomes.values())
         counts = {
             "checked" if self.dry_run else "completed": completed,
-            "not completed": len(self.states) - completed,
+            "not completed": len(self.outcomes) - completed,
             "not run": len(self.refused),
             "left for the next run": len(self.left),
             "finished before": len(self.found.finished),
@@ -218,25 +205,23 @@ class InboxRun:
         return f"{dry}Spreadsheets in {where}: {parts or 'none'}"
 
     def _lines(self) -> list[str]:
-        outcomes = self._outcomes()
-        return [
-            line for name, message in outcomes.items() for line in _outcome_lines(name, message)
-        ]
+        told = self._told()
+        return [line for name, message in told.items() for line in _outcome_lines(name, message)]
 
-    def _outcomes(self) -> dict[str, str]:
+    def _told(self) -> dict[str, str]:
         """What became of each spreadsheet that was not finished before, in words."""
-        ends = {name: state.message or str(state.name) for name, state in self.states.items()}
+        ends = {name: outcome.message for name, outcome in self.outcomes.items()}
         if self.dry_run:
             ends |= {
                 name: f"{plan.creates} of {plan.rows} ads to create, up to {plan.new_usd:.2f} USD"
                 for name, plan in self._plans.items()
-                if self.states[name].is_completed()
+                if self.outcomes[name].is_success
             }
         return {**ends, **self.refused, **self.left}
 
 
 async def _open_campaign(
-    pending: PendingSpreadsheet, credentials: StaticAdsLabCredentials
+    pending: PendingSpreadsheet, credentials: Credentials
 ) -> Prepared[Campaign] | None:
     """Prepares a spreadsheet's campaign to learn its cost; None if it has mistakes."""
     try:

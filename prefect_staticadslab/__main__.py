@@ -1,0 +1,139 @@
+"""`staticadslab`: every command of this package by its name, each imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any, Final, NamedTuple
+
+from prefect_staticadslab import __version__
+from prefect_staticadslab.cli.program import ENTRY, called
+
+INTERRUPTED: Final = 130
+
+SHELLS: Final = ("bash", "zsh", "tcsh")
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        module: Where it is, within this package: a module with `main` and `_parser`.
+        does: What it does, for the list of all commands.
+        main: The function that is the command.
+    """
+
+    module: str
+    does: str
+    main: str = "main"
+
+
+COMMANDS: Final = {
+    "campaign": Command("cli.commands.campaign", "a spreadsheet becomes a table of image ads"),
+    "inbox": Command("cli.commands.inbox", "so does each spreadsheet of a folder, once"),
+    "create-ads": Command("cli.commands.create_ads", "ads for a saved brand kit"),
+    "revise": Command("cli.commands.revise", "change editable ads"),
+    "design-templates": Command(
+        "cli.commands.design_templates", "make design templates from reference ads"
+    ),
+    "download": Command("cli.commands.download", "the pictures of a result table"),
+    "watch": Command("cli.commands.watch", "one ad, live; and create it first, if wanted"),
+    "catalog": Command(
+        "cli.commands.catalog", "brands, products, audiences and templates as tables"
+    ),
+    "blocks": Command("cli.commands.blocks", "save the key and brand kits in Prefect"),
+    "serve": Command("cli.commands.serve", "run what the Prefect UI or a schedule asks for"),
+    "deploy": Command("cli.commands.deploy", "write a prefect.yaml, for work pools"),
+    "simulator": Command("simulator.__main__", "an offline API to try with"),
+    "contract": Command(
+        "contract.__main__", "ask the API whether it is what this takes it for", "command"
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command that is named first, or says which there are. Returns its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] not in COMMANDS:
+        parser = _parser()
+        parser.parse_args(given or ["--help"])
+        parser.error(f"name a command first; {ENTRY} --help lists them")
+    name, command = given[0], COMMANDS[given[0]]
+    with called(name):
+        run: Callable[[list[str]], int] = getattr(_module(command), command.main)
+        status = run(given[1:])
+    if status == INTERRUPTED:
+        from prefect_staticadslab.cli.runner import leave
+
+        leave(status)
+    return status
+
+
+def _module(command: Command) -> Any:
+    return import_module(f"{__package__}.{command.module}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.does}" for name, command in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog=ENTRY,
+        usage=f"{ENTRY} COMMAND …",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Turns campaign spreadsheets into image ads, through the Static Ads Lab API.\n"
+        "\ncommands:\n" + "\n".join(lines),
+        epilog=f"{ENTRY} COMMAND --help says what a command takes. A first look, which needs no "
+        f"account:\n\n  {ENTRY} catalog --starter campaign.xlsx --simulate\n"
+        f"  {ENTRY} campaign campaign.xlsx results.xlsx --simulate",
+    )
+    parser.add_argument("--version", action="version", version=f"{ENTRY} {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        choices=SHELLS,
+        action=_PrintCompletion,
+        help="print what has a shell complete commands and options",
+    )
+    parser.add_argument("command", type=_command, nargs="?", help=argparse.SUPPRESS)
+    return parser
+
+
+def _command(name: str) -> str:
+    """Refuses what is no command, for argparse."""
+    if name in COMMANDS:
+        return name
+    near = get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"{ENTRY} --help lists them"
+    raise argparse.ArgumentTypeError(f"{name!r} is no command; {hint}")
+
+
+class _PrintCompletion(argparse.Action):
+    """Prints the script that a shell's completion takes, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> None:
+        import shtab
+
+        shell = given[1]
+        print(shtab.complete(_whole_parser(), shell))  # noqa: T201
+        parser.exit()
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """A parser that knows the options of all commands, which takes importing them."""
+    import shtab
+
+    whole = argparse.ArgumentParser(prog=ENTRY)
+    commands = whole.add_subparsers()
+    for name, command in COMMANDS.items():
+        parser = _module(command)._parser()
+        for action in parser._actions:
+            if action.option_strings == [] or action.type is str:
+                action.complete = shtab.FILE
+        commands.add_parser(name, parents=[parser], add_help=False, help=command.does)
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())

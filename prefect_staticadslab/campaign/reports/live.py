@@ -1,0 +1,84 @@
+"""One image ad's progress, live: a bar on a terminal, log lines without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from prefect_staticadslab.api.events import Complete, Failed, ImageAdEvent, Progress
+from prefect_staticadslab.campaign.files.cells import shortened, visible
+from prefect_staticadslab.campaign.reports.progress import is_on_terminal
+
+LONGEST_TEXT: Final = 200
+"""Characters of what the API says that it does."""
+
+Show = Callable[[float, str], None]
+"""Shows a share between 0 and 1, and what is being done."""
+
+
+@contextmanager
+def show_events(
+    image_ad_id: str, log: Callable[[str], None], update: Show
+) -> Iterator[Callable[[ImageAdEvent], None]]:
+    """Shows an ad's progress while the body runs; gives what its events are to be passed to.
+
+    Args:
+        image_ad_id: Which ad.
+        log: Where to log, if there is no terminal.
+        update: Whom to tell as well.
+    """
+    with _show_on_terminal(image_ad_id) if is_on_terminal() else _log_progress(log) as show:
+        share = 0.0
+
+        def on_event(event: ImageAdEvent) -> None:
+            nonlocal share
+            match event:
+                case Progress():
+                    share = share if event.percentage is None else event.percentage
+                    text = event.message or event.step
+                case Complete():
+                    share, text = 1.0, "Completed"
+                case Failed():
+                    text = "Failed"
+                case _:
+                    return
+            show(share, text)
+            update(share, f"{image_ad_id}: {text}")
+
+        yield on_event
+
+
+@contextmanager
+def _log_progress(log: Callable[[str], None]) -> Iterator[Show]:
+    """A function that logs each new text with its share."""
+    last = ""
+
+    def show(share: float, text: str) -> None:
+        nonlocal last
+        if text != last:
+            log(f"{100 * share:3.0f} %  {text}")
+        last = text
+
+    yield show
+
+
+@contextmanager
+def _show_on_terminal(image_ad_id: str) -> Iterator[Show]:
+    """A function that updates a progress bar on the terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+    from rich.progress import Progress as Display
+    from rich.progress import TimeElapsedColumn as Elapsed
+
+    text_column = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), BarColumn(24), TaskProgressColumn(), text_column, Elapsed())
+    with Display(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
+        bar = display.add_task(escape(visible(shortened(image_ad_id))), total=1.0)
+
+        def show(share: float, text: str) -> None:
+            text = escape(visible(shortened(text, LONGEST_TEXT)))
+            display.update(bar, completed=share, description=text, refresh=True)
+
+        yield show

@@ -1,0 +1,109 @@
+"""The pictures of an earlier result table: from options to an outcome."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from prefect_staticadslab.api.connection import BASE_URL_VARIABLE
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
+from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.runs.credentials import Credentials
+from prefect_staticadslab.campaign.runs.host import Host
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED, End, Outcome
+from prefect_staticadslab.campaign.runs.pictures import (
+    keep_contact_sheet,
+    keep_pictures,
+    keep_pictures_in_table,
+)
+
+
+@dataclass(frozen=True)
+class DownloadOptions:
+    """What pictures are downloaded with; see `flows/download.py` for what each says."""
+
+    table: str
+    folder: str
+    images_zip: str = ""
+    name_pictures_by: str = ""
+    one_file: bool = False
+
+    def open(self) -> ResultTable:
+        """The result table, if its pictures can be downloaded so.
+
+        Raises:
+            CampaignError: They cannot.
+        """
+        opened = ResultTable.reopen(self.table)
+        check_naming_column(opened, self.name_pictures_by)
+        if not self.folder.strip():
+            raise CampaignError("Name the folder that the pictures should go to.")
+        check_places(self.folder, self.images_zip)
+        return opened
+
+
+async def run_download(
+    options: DownloadOptions, credentials: Credentials | None, host: Host[Any]
+) -> Outcome:
+    """Downloads the pictures that a result table names, and creates nothing.
+
+    Args:
+        options: What to do.
+        credentials: The API key, if there is one.
+        host: Where the run runs.
+    """
+    try:
+        opened = options.open()
+    except CampaignError as error:
+        return Outcome.refused(error, title=NOTHING_DOWNLOADED)
+
+    lines = []
+    try:
+        pictures = await keep_pictures(
+            opened,
+            options.folder,
+            options.images_zip,
+            credentials,
+            host.logger,
+            base_url=os.environ.get(BASE_URL_VARIABLE, ""),
+            name_by=options.name_pictures_by,
+        )
+    finally:
+        # Whatever ended it: not awaited, since a loop that shuts down would cancel that.
+        try:
+            opened.save_now()
+        except CampaignError as error:
+            host.logger.error("The table could not be saved: %s", error)
+            lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
+    await keep_pictures_in_table(opened, options.folder, host.logger)
+    contact_sheet = keep_contact_sheet(
+        opened,
+        storage.name(options.table),
+        host.logger,
+        options.folder,
+        one_file=options.one_file,
+    )
+    saved = not lines
+    lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
+    lines.append(f"Table:         {options.table}")
+    if contact_sheet:
+        lines.append(f"Contact sheet: {contact_sheet}")
+    lines.append(f"Pictures:      {options.folder}")
+    if pictures.archive:
+        lines.append(f"In one file:   {pictures.archive}")
+    done = pictures.is_complete and saved
+    return Outcome(End.COMPLETED if done else End.INCOMPLETE, "\n".join(lines))
+
+
+def _without(opened: ResultTable) -> list[str]:
+    """What there is to say of rows that have no picture to download."""
+    others = [
+        f"{count} {status}"
+        for status, count in opened.totals().counts.items()
+        if count and status != "completed"
+    ]
+    return [f"Rows without a picture: {', '.join(others)}."] if others else []

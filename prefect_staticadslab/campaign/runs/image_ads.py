@@ -1,0 +1,266 @@
+"""A campaign of image ads from its options to its outcome."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pandas as pd
+
+from prefect_staticadslab.api.retries.key_lock import WORK_SECONDS
+from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
+from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
+from prefect_staticadslab.campaign.errors import (
+    SPREADSHEET_WORDS,
+    CampaignError,
+    SpreadsheetError,
+    Words,
+)
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.names.brief import Brief
+from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
+from prefect_staticadslab.campaign.pictures.captions import check_naming_column
+from prefect_staticadslab.campaign.pictures.pictures import (
+    check_places,
+    check_table_for_pictures,
+    folder_for,
+)
+from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
+from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
+from prefect_staticadslab.campaign.reports.log_lines import cost_log_extra
+from prefect_staticadslab.campaign.reports.plan import counted_ads, started_usd
+from prefect_staticadslab.campaign.reports.progress import duration
+from prefect_staticadslab.campaign.rows.row_selection import RowSelection
+from prefect_staticadslab.campaign.runs.credentials import (
+    C,
+    by_api_key_hash,
+    clients_of,
+    keys_of,
+)
+from prefect_staticadslab.campaign.runs.host import Host, Logger
+from prefect_staticadslab.campaign.runs.outcome import End, Outcome
+from prefect_staticadslab.campaign.runs.pictures import keep_pictures, keep_preview
+from prefect_staticadslab.campaign.runs.run_reporter import RunReporter
+from prefect_staticadslab.campaign.table.limits import limit_of
+
+_read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
+
+
+@contextlib.contextmanager
+def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
+    """Campaigns that are run in the body use this catalogue, and do not read it again."""
+    token = _read_before.set(catalogue)
+    try:
+        yield
+    finally:
+        _read_before.reset(token)
+
+
+@dataclass(frozen=True)
+class CampaignOptions:
+    """What a campaign is run with, besides API keys; see `flows/campaign.py` for what each says.
+
+    Dates are filled into its places and names by then.
+
+    Attributes:
+        source: The rows: where a spreadsheet is, or the rows themselves.
+        output: Where the result table is or will be; "" if the host has a place for it.
+        name: What the idempotency keys are made of, if not the output.
+    """
+
+    source: str | pd.DataFrame | Spreadsheet
+    output: str
+    name: str = ""
+    sheet: str = ""
+    encoding: str = ""
+    visible_rows: bool = False
+    dry_run: bool = False
+    max_spend_usd: float = math.inf
+    attempts: int = 2
+    wait: bool = True
+    timeout_seconds: float = BATCH_TIMEOUT_SECONDS
+    download_images: str = ""
+    images_zip: str = ""
+    pictures_in_table: bool = False
+    name_pictures_by: str = ""
+    one_file: bool = False
+    preflight: bool = True
+    again: bool = False
+    rows: str = ""
+    first: int = 0
+    preview: str = ""
+
+
+@dataclass(frozen=True)
+class CampaignEnd:
+    """How a campaign's run ended.
+
+    Attributes:
+        outcome: How, in a word and in words.
+        table: The campaign's table; None if the campaign was refused, or this was a dry run.
+        started_usd: What this run has started, in USD, if all of it completes.
+    """
+
+    outcome: Outcome
+    table: ResultTable | None = None
+    started_usd: Decimal = Decimal(0)
+
+
+async def run_image_ads(
+    options: CampaignOptions,
+    credentials: Sequence[C],
+    host: Host[C],
+    *,
+    words: Words = SPREADSHEET_WORDS,
+) -> CampaignEnd:
+    """Runs a campaign, or goes on with it where an earlier run of it stopped.
+
+    It keeps what a campaign keeps, the table and the contact sheet, and tells its host of itself.
+    Nothing is raised for rows that failed: the result says what became of each.
+
+    Args:
+        options: What to do.
+        credentials: The API keys.
+        host: Where the run runs.
+        words: What people call rows and columns.
+    """
+    try:
+        limit_of(options.max_spend_usd)
+        check_preview(options.preview, options.output)
+        if options.pictures_in_table:
+            check_table_for_pictures(options.output)
+        brief = _read_brief(options)
+        credentials_by_hash = by_api_key_hash(*credentials)
+        base_url = credentials[0].base_url
+        async with clients_of(credentials_by_hash) as clients:
+            campaign = await read_campaign(
+                brief,
+                options.output,
+                clients,
+                name=options.name,
+                known=_read_before.get(),
+                looks_up_ids=options.preflight,
+                base_url=base_url,
+                again=options.again,
+                selection=RowSelection.of(options.rows, options.first),
+            )
+            host.check_table(campaign.table)
+            check_naming_column(campaign.table, options.name_pictures_by)
+            prepared = await prepare(
+                campaign,
+                clients,
+                max_spend_usd=options.max_spend_usd,
+                preflight=options.preflight,
+                dry_run=options.dry_run,
+            )
+        seconds_for = keys_of(credentials_by_hash).seconds_for
+        plan = prepared.plan
+        ads = planned_ads(campaign) if options.dry_run or options.preview else []
+        await keep_preview(
+            options.preview, campaign, plan, ads, source=brief.location, base_url=base_url
+        )
+        if options.dry_run:
+            told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
+            host.logger.info("Dry run, nothing is created.\n%s", told)
+            await host.keep_plan(campaign, plan, ads, options.preview, words)
+            return CampaignEnd(Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads)))))
+        folder = folder_for(
+            options.output,
+            options.download_images,
+            options.images_zip,
+            pictures_in_table=options.pictures_in_table,
+            one_file=options.one_file,
+        )
+        check_places(folder, options.images_zip, output=options.output)
+        campaign.table.save_now()
+    except CampaignError as error:
+        message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
+        return CampaignEnd(Outcome.refused(error, message=message))
+
+    _log_plan(prepared, seconds_for, host.logger)
+    reporter = RunReporter(
+        host,
+        campaign,
+        prepared.plan,
+        seconds_for,
+        brief.location,
+        prepared.organization,
+        one_file=options.one_file,
+        words=words,
+    )
+    before = list(campaign.table.states)
+    async with reporter.kept():
+        async with reporter.progress():
+            results = await host.run_chunks(
+                prepared,
+                credentials_by_hash,
+                options.attempts,
+                options.timeout_seconds,
+                options.wait,
+            )
+        pictures = await keep_pictures(
+            campaign.table,
+            folder,
+            options.images_zip,
+            credentials[0],
+            host.logger,
+            name_by=options.name_pictures_by,
+        )
+    outcome = await reporter.report(results, pictures, is_created_enough=not options.wait)
+    return CampaignEnd(outcome, campaign.table, started_usd(campaign.table, before))
+
+
+def _read_brief(options: CampaignOptions) -> Brief:
+    match options.source:
+        case str():
+            how = ReadOptions(options.sheet, options.encoding, options.visible_rows)
+            return Brief.open(options.source, options=how, keep_problems=True)
+        case pd.DataFrame():
+            return Brief.read(spreadsheet_of(options.source), keep_problems=True)
+        case _:
+            return Brief.read(options.source, keep_problems=True)
+
+
+def _log_plan(
+    prepared: Prepared[Campaign], seconds_for: Callable[[int], float], logger: Logger
+) -> None:
+    plan = prepared.plan
+    logger.info(
+        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        plan.expansion and f"{plan.expansion} ",
+        plan.completed,
+        plan.rows,
+        plan.creates,
+        plan.new_usd,
+        duration(plan.expected_seconds(seconds_for)),
+        f", for {prepared.organization}" if prepared.organization else "",
+        extra=cost_log_extra(),
+    )
+    if plan.earlier_ads:
+        logger.info("%s", plan.earlier_ads)
+    if plan.unanswered:
+        logger.info(
+            "%s have been sent by an earlier run; asked for with the same keys, after %g s if that "
+            "run may have ended just now",
+            "1 ad may" if plan.unanswered == 1 else f"{plan.unanswered} ads may",
+            WORK_SECONDS,
+        )
+    if plan.removed:
+        logger.info(
+            "%s of %s no longer in the spreadsheet; kept after the others",
+            "1 ad" if plan.removed == 1 else f"{plan.removed} ads",
+            prepared.batch.table.location,
+        )
+    if plan.postponed:
+        logger.info("%d more %s", plan.postponed, plan.waiting)
+    for remark in plan.remarks():
+        logger.info("%s", remark)
+    if prepared.unchecked:
+        logger.info("%d ids were not looked up: that would take too long", prepared.unchecked)

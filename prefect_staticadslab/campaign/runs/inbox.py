@@ -1,0 +1,183 @@
+"""A folder of campaign spreadsheets is worked off: from options to an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.date_patterns import moment_of
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
+from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
+from prefect_staticadslab.campaign.inbox.notes import Note
+from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
+from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
+from prefect_staticadslab.campaign.names.preflight import check_key
+from prefect_staticadslab.campaign.runs.credentials import C
+from prefect_staticadslab.campaign.runs.host import Host
+from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
+from prefect_staticadslab.campaign.runs.inbox_run import InboxRun, SpreadsheetEnd
+from prefect_staticadslab.campaign.runs.outcome import End, Outcome
+from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD, check_limit
+
+
+@dataclass(frozen=True)
+class InboxOptions:
+    """What an inbox is run with; see `flows/inbox.py` for what each says."""
+
+    folder: str
+    results: str = DEFAULT_PATTERN
+    results_folder: str = ""
+    max_spend_usd: float = RUN_LIMIT_USD
+    max_spend_per_day_usd: float = DAY_LIMIT_USD
+    attempts: int = 2
+    dry_run: bool = False
+    max_spreadsheets: int = 0
+    settle_seconds: float = 10
+    download_images: bool = False
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class NotedSpreadsheet:
+    """One spreadsheet of an inbox that is to be run.
+
+    Attributes:
+        options: What to do.
+        results_folder: Where it is noted that it is finished.
+        note: What is noted then, with what was reserved for this run.
+    """
+
+    options: CampaignOptions
+    results_folder: str
+    note: Note
+
+
+RunSpreadsheet: TypeAlias = Callable[[NotedSpreadsheet], Awaitable[SpreadsheetEnd]]
+"""Runs one spreadsheet, wherever that is done, and notes its end."""
+
+
+@dataclass(frozen=True)
+class InboxEnd:
+    """How an inbox's run ended.
+
+    Attributes:
+        outcome: How, in a word and in words.
+        may_pass: Whether the same run can do better if it is run again; None if it was refused.
+    """
+
+    outcome: Outcome
+    may_pass: bool | None = None
+
+
+async def run_inbox(
+    options: InboxOptions,
+    credentials: C,
+    host: Host[C],
+    *,
+    scheduled: datetime,
+    run_spreadsheet: RunSpreadsheet,
+) -> InboxEnd:
+    """Runs what lies in a folder, each spreadsheet once, however often this is run.
+
+    Args:
+        options: What to do.
+        credentials: The API key.
+        host: Where the run runs.
+        scheduled: When it was to begin, which says what the date is.
+        run_spreadsheet: Runs one.
+    """
+    try:
+        check_limit(options.max_spend_usd)
+        check_limit(options.max_spend_per_day_usd, "max_spend_per_day_usd")
+        moment = moment_of(scheduled, options.time_zone)
+        box = Inbox.open(
+            options.folder, options.results_folder, options.results, moment, credentials.base_url
+        )
+        files = box.list_files()
+        if wait := settling_seconds(files, datetime.now(UTC), options.settle_seconds):
+            host.logger.info("Waiting %.0f s for files that may still be copied", wait)
+            await asyncio.sleep(wait)
+        found = box.scan(files)
+        if found.waiting:
+            async with credentials.get_client(max_tries=3) as client:
+                await check_key(client)
+    except CampaignError as error:
+        return InboxEnd(Outcome.refused(error))
+    day = DayLimit.of(options.max_spend_per_day_usd, options.time_zone)
+    work = InboxRun(box, found, Budget.of(options.max_spend_usd), day, options.dry_run)
+    for waiting in found.waiting:
+        if options.max_spreadsheets and len(work.outcomes) >= options.max_spreadsheets:
+            work.leave(waiting)
+            continue
+        limit_usd = await work.allow(waiting, credentials)
+        if limit_usd is None or (note := work.begin(waiting)) is None:
+            continue
+        with_pictures = options.download_images
+        spreadsheet = CampaignOptions(
+            waiting.location,
+            waiting.output,
+            name=note.campaign,
+            max_spend_usd=limit_usd,
+            attempts=options.attempts,
+            dry_run=options.dry_run,
+            download_images=storage.sibling(waiting.output, "-pictures") if with_pictures else "",
+        )
+        run = functools.partial(run_spreadsheet, NotedSpreadsheet(spreadsheet, box.results, note))
+        outcome = await work.run(waiting, run)
+        work.record(waiting, outcome)
+        if outcome.end is End.CANCELLED:
+            break
+    return InboxEnd(await work.end(host), work.may_pass)
+
+
+async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> Outcome:
+    """Runs one spreadsheet of an inbox, and notes what it has started and if it is finished.
+
+    Args:
+        noted: The spreadsheet.
+        credentials: The API key.
+        host: Where the run runs.
+    """
+    end = await run_image_ads(noted.options, [credentials], host)
+    if noted.options.dry_run:
+        return end.outcome
+    name = storage.name(str(noted.options.source))
+    try:
+        if end.table is None:
+            settle(noted.results_folder, name, noted.note, Decimal(0))
+        else:
+            note_end(
+                noted.results_folder,
+                name,
+                noted.note,
+                end.table,
+                with_pictures=bool(noted.options.download_images),
+                started_usd=end.started_usd,
+            )
+    except CampaignError as error:
+        host.logger.warning("It runs once more, because it could not be noted: %s", error)
+    return end.outcome
+
+
+def in_this_process(credentials: C, host: Host[C]) -> RunSpreadsheet:
+    """Runs spreadsheets one after another in the process of the inbox itself.
+
+    What goes wrong with one of them is that one's alone.
+    """
+
+    async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
+        host.logger.info("%s begins", noted.options.source)
+        try:
+            return SpreadsheetEnd(await run_noted(noted, credentials, host))
+        except Exception as error:
+            host.logger.exception("%s came to no end", noted.options.source)
+            return SpreadsheetEnd(Outcome(End.INCOMPLETE, f"It came to no end: {error}"))
+
+    return run_spreadsheet

@@ -1,0 +1,142 @@
+"""One image ad, live: from an id, or from what it is to be made of, to an outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefect_staticadslab.api import waiting
+from prefect_staticadslab.api.errors import ImageAdFailedError, StaticAdsLabError, WaitTimeoutError
+from prefect_staticadslab.api.models import ImageAd
+from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.reports.live import show_events
+from prefect_staticadslab.campaign.reports.log_lines import ALWAYS_SHOWN, cost_log_extra
+from prefect_staticadslab.campaign.runs.credentials import C
+from prefect_staticadslab.campaign.runs.host import Host
+from prefect_staticadslab.campaign.runs.outcome import NOTHING_TO_WATCH, End, Outcome
+from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
+
+
+@dataclass(frozen=True)
+class OneAdOptions:
+    """What one ad is made of; see `flows/watch.py` for what each says."""
+
+    design_template: str
+    brand: str
+    product: str
+    audience: str
+    product_variant: str = ""
+    prompt: str = ""
+    editable: bool = False
+    timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS
+    max_spend_usd: float = ONE_AD_LIMIT_USD
+
+    def cells(self) -> dict[str, str]:
+        """The ad as a spreadsheet's row would have it."""
+        return {
+            "design_template": self.design_template,
+            "brand": self.brand,
+            "product": self.product,
+            "audience": self.audience,
+            "product_variant": self.product_variant,
+            "prompt": self.prompt,
+            "editable": "true" if self.editable else "",
+        }
+
+
+async def run_watch(
+    image_ad_id: str, timeout_seconds: float, credentials: C, host: Host[C]
+) -> Outcome:
+    """Watches one image ad; one that is finished already is told at once.
+
+    Args:
+        image_ad_id: Which ad, ia_….
+        timeout_seconds: How long to watch. The ad goes on afterwards.
+        credentials: The API key.
+        host: Where the run runs.
+    """
+    try:
+        check_id(image_ad_id)
+        host.say_if_interrupted(goes_on(image_ad_id))
+        return await _follow(image_ad_id, timeout_seconds, credentials, host)
+    except (CampaignError, StaticAdsLabError) as error:
+        return Outcome.refused(error, title=NOTHING_TO_WATCH)
+
+
+async def run_create_and_watch(
+    options: OneAdOptions, credentials: C, host: Host[C], *, name: str
+) -> Outcome:
+    """Creates one image ad and watches it.
+
+    Args:
+        options: Which ad.
+        credentials: The API key.
+        host: Where the run runs.
+        name: What the ad's idempotency keys are made of: the same gives the same ad.
+    """
+    async with credentials.get_client() as client:
+        try:
+            check_limit(options.max_spend_usd)
+            request = await resolve_one_ad(
+                client, options.cells(), max_spend_usd=options.max_spend_usd
+            )
+            host.logger.info(price_line(request), extra=cost_log_extra())
+            created = await waiting.create_unless_failed(client, request, name)
+        except (CampaignError, StaticAdsLabError) as error:
+            if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
+                return Outcome(End.INCOMPLETE, f"{error}. The ad may have been created.")
+            return Outcome.refused(error)
+    image_ad_id = created.image_ad.id
+    word = "goes on" if created.replayed else "is created"
+    host.logger.info("Image ad %s %s", image_ad_id, word, extra=ALWAYS_SHOWN)
+    host.say_if_interrupted(goes_on(image_ad_id))
+    try:
+        return await _follow(image_ad_id, options.timeout_seconds, credentials, host)
+    except StaticAdsLabError as error:
+        return Outcome(End.INCOMPLETE, f"{image_ad_id} cannot be watched: {error}")
+
+
+async def _follow(
+    image_ad_id: str, timeout_seconds: float, credentials: C, host: Host[C]
+) -> Outcome:
+    """Watches an ad to its end, and says what became of it."""
+    try:
+        async with credentials.get_client() as client, host.watching(image_ad_id) as update:
+            with show_events(image_ad_id, host.logger.info, update) as show:
+                ad = await waiting.watch_image_ad(
+                    client, image_ad_id, show, timeout_seconds=timeout_seconds
+                )
+    except ImageAdFailedError as error:
+        return Outcome(End.INCOMPLETE, f"{error}. A failed ad costs nothing.")
+    except WaitTimeoutError:
+        return Outcome(
+            End.TIMED_OUT,
+            f"Time is up: {image_ad_id} is still rendered after {timeout_seconds:g} s. "
+            f"{goes_on(image_ad_id)}",
+        )
+    return Outcome(End.COMPLETED, described(ad))
+
+
+def described(ad: ImageAd) -> str:
+    """A completed ad, for people."""
+    size = f"{ad.width} × {ad.height} pixels" if ad.width and ad.height else "not told"
+    return (
+        f"Image ad {ad.id} is completed\n"
+        f"Picture:  {ad.image_url}\n"
+        f"Size:     {size}\n"
+        f"Cost:     {ad.price_usd:.2f} USD"
+    )
+
+
+def goes_on(image_ad_id: str) -> str:
+    """What to say of an ad that is left alone."""
+    return (
+        "The ad goes on, and is billed when it completes. "
+        f"Watch it again: python flows/watch.py {image_ad_id}"
+    )
+
+
+def check_id(image_ad_id: str) -> None:
+    """Raises if it cannot be an image ad's id."""
+    if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
+        raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")

@@ -1,0 +1,77 @@
+"""The command: every flow is served from this process, without a work pool or a worker."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, Final
+
+from prefect_staticadslab.cli.deployments import deployments_file
+from prefect_staticadslab.cli.program import program
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+DEFAULT_BLOCK: Final = "static-ads-lab"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until it is interrupted."""
+    given = _parser().parse_args(arguments)
+    from prefect import serve
+
+    from prefect_staticadslab.cli.temporary_server import closed_temporary_server
+
+    with closed_temporary_server():
+        serve(*deployments(given.block))
+    return 0
+
+
+def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
+    """The deployments that `staticadslab deploy` writes down, with this credentials block.
+
+    They run in the folder that this process is in: relative paths are there.
+    """
+    from ruamel.yaml import YAML
+
+    from prefect_staticadslab.credentials import StaticAdsLabCredentials
+    from prefect_staticadslab.orchestration.deployment_steps import find_block
+
+    written = YAML(typ="safe").load(deployments_file())
+    saved = find_block(f"{StaticAdsLabCredentials.get_block_type_slug()}/{block}")
+    return [_deployment(entry, saved["reference"]) for entry in written["deployments"]]
+
+
+def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDeployment:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.schedules import Schedule
+    from prefect.types.entrypoint import EntrypointType
+
+    parameters = dict(entry.get("parameters", {}))
+    if "credentials" in parameters:
+        parameters["credentials"] = credentials
+    limit = entry.get("concurrency_limit")
+    made = load_flow_from_entrypoint(entry["entrypoint"]).to_deployment(
+        name=entry["name"],
+        description=entry["description"],
+        tags=entry["tags"],
+        parameters=parameters,
+        triggers=entry.get("triggers"),
+        schedules=[Schedule(**written) for written in entry.get("schedules", [])],
+        concurrency_limit=ConcurrencyLimitConfig(**limit) if limit else None,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    assert isinstance(made, RunnerDeployment)  # noqa: S101
+    return made
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program("serve"),
+        description="Serves every flow from this process until it is interrupted: no work pool, no "
+        "worker. PREFECT_API_URL says where the Prefect server is. Relative paths are those of "
+        "this folder.",
+    )
+    parser.add_argument("--block", default=DEFAULT_BLOCK, help="credentials block (%(default)s)")
+    return parser

@@ -1,0 +1,132 @@
+"""Running a flow as a command, with an end whatever Prefect's server does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pydantic
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL
+
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.reports.progress import terminal_progress
+from prefect_staticadslab.campaign.runs.credentials import Credentials
+from prefect_staticadslab.campaign.runs.outcome import REFUSED_TITLE
+from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.runner import (
+    COMPLETED,
+    INCOMPLETE,
+    REFUSED,
+    Interruption,
+    run_interruptible,
+)
+from prefect_staticadslab.cli.temporary_server import closed_temporary_server
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
+from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE, REFUSED_STATE
+from prefect_staticadslab.orchestration.reporting.log_lines import (
+    PREFECT,
+    PREFECT_WORKERS,
+    hide_logs_of,
+    show_control_characters,
+)
+from prefect_staticadslab.orchestration.watch import Watch
+
+
+def use_prefect(stack: contextlib.ExitStack) -> None:
+    """Has Prefect in this process as a command wants it: quiet, and its temporary server closed.
+
+    Args:
+        stack: Where Prefect's own settings are restored in the end.
+    """
+    hide_logs_of(PREFECT_WORKERS)
+    show_control_characters()
+    stack.enter_context(closed_temporary_server())
+
+
+def as_block(credentials: Credentials) -> StaticAdsLabCredentials:
+    """Credentials as flows take them."""
+    if isinstance(credentials, StaticAdsLabCredentials):
+        return credentials
+    return StaticAdsLabCredentials(api_key=credentials.api_key, base_url=credentials.base_url)
+
+
+def load_block(name: str) -> StaticAdsLabCredentials:
+    """The saved credentials block of this name.
+
+    Raises:
+        CampaignError: There is none, or what it holds cannot be used.
+    """
+    try:
+        return StaticAdsLabCredentials.load_saved(name)
+    except pydantic.ValidationError as error:
+        raise CampaignError("\n".join(refusals(error))) from None
+    except ValueError as error:
+        raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
+
+
+def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:
+    """Runs a flow, with its progress shown on the terminal if there is one.
+
+    Args:
+        call: Calls the flow, with `return_state=True`.
+        refused: What to say above the reasons, if it is refused.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        CampaignError: Prefect could not start it.
+        asyncio.CancelledError: It was interrupted.
+    """
+    with contextlib.ExitStack() as stack:
+        if sys.stderr.isatty():
+            stack.enter_context(terminal_progress())
+            hide_logs_of(PREFECT)
+            if not PREFECT_API_URL.value():
+                say("Starting Prefect, which takes some seconds.", is_error=True)
+        return _run_flow(call, refused)
+
+
+def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
+    watch = Watch()
+    states: list[State[Any]] = []
+
+    def interrupt() -> None:
+        # Prefect calls it a crash; it is none. By then all is recorded. Prefect would go on for
+        # minutes to tell a server of it that the same Ctrl-C may have ended.
+        hide_logs_of(PREFECT)
+        watch.interrupted = True
+
+    async def run(handle_signals: Callable[[], None]) -> None:
+        watch.handle_signals = handle_signals
+        watch.tell_flows()
+        states.append(await call())
+
+    try:
+        run_interruptible(run, interrupt)
+    except asyncio.CancelledError:
+        raise Interruption(watch.if_interrupted) from None
+    except Exception as error:
+        if watch.interrupted:
+            raise Interruption(watch.if_interrupted) from error
+        if not watch.started:
+            raise CampaignError(
+                f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
+                f"{error}\nStart it with `prefect server start`, or set PREFECT_API_URL to "
+                "another one, or to none at all."
+            ) from error
+        if watch.ended is None:
+            raise
+        say(f"Prefect's server could not be told how it ended: {error}", is_error=True)
+    state = watch.ended or states[0]
+    if watch.interrupted or state.is_cancelled() or state.is_crashed():
+        raise Interruption(watch.if_interrupted)
+    if state.name == REFUSED_STATE:
+        say(f"{refused}\n{state.message}", is_error=True)
+        return REFUSED
+    say(state.message or "")
+    return COMPLETED if state.is_completed() and state.name != CREATED_STATE else INCOMPLETE
