@@ -1,0 +1,193 @@
+"""Writes that happen only if nobody else has written meanwhile, in each object store's own way."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.locations import Location, redacted
+
+
+class ChangedMeanwhileError(StorageError):
+    """Something that somebody else has written since it was looked at: nothing was written."""
+
+
+class Refusal(Enum):
+    """What an error of a conditional write says."""
+
+    CHANGED = "somebody else has written meanwhile"
+    NO_CONDITIONS = "the store makes no conditional writes"
+    OTHER = "something else"
+
+
+@dataclass(frozen=True)
+class ConditionalStore:
+    """How one kind of object store replaces an object only if nobody else has.
+
+    Attributes:
+        version_key: What fsspec's `info` calls the version of an object.
+        write: Writes an object if it has a version still, or, for None, if there is none. Returns
+            its new version.
+        refusal: What an error of `write` says.
+    """
+
+    version_key: str
+    write: Callable[[Any, str, bytes, str | None], str]
+    refusal: Callable[[Exception, str | None], Refusal]
+
+
+def version(location: str) -> str | None:
+    """A text that changes whenever the content of a file does; None if there is no file.
+
+    Raises:
+        StorageError: Nobody can say.
+    """
+    place = Location.typed(location)
+    store = STORES.get(place.protocol)
+    if store is None:
+        return storage.version(place)
+    with storage.translate_errors(location, "reached"):
+        filesystem, path = storage.remote(place)
+        try:
+            found = filesystem.info(path)
+        except FileNotFoundError:
+            return None
+    # A "folder" is made of the names of other files, and keeps none from having its name.
+    return None if found["type"] == "directory" else str(found[store.version_key])
+
+
+def replace(location: str, content: bytes, earlier: str | None) -> str:
+    """Writes a whole file in the place of a version of it, and of no other one.
+
+    A file of this machine is written in any case: `storage.one_writer` keeps others away. So is
+    one in a store that makes no conditional writes.
+
+    Args:
+        location: Where it is.
+        content: What it is to hold.
+        earlier: The `version` that it has; None if there is no file.
+
+    Returns:
+        Its new `version`.
+
+    Raises:
+        ChangedMeanwhileError: It has another version. It may be this very content, if the store
+            had written it, its answer was lost, and its client asked once more.
+        StorageError: It cannot be written.
+    """
+    place = Location.typed(location)
+    store = STORES.get(place.protocol)
+    if store is None:
+        return storage.write_bytes(place, content)
+    with storage.translate_errors(location, "written"):
+        filesystem, path = storage.remote(place, "written")
+        try:
+            return store.write(filesystem, path, content, earlier)
+        except Exception as error:  # each store has exceptions of its own
+            match store.refusal(error, earlier):
+                case Refusal.CHANGED:
+                    raise ChangedMeanwhileError(
+                        f"{redacted(location)} was written by somebody else meanwhile."
+                    ) from error
+                case Refusal.NO_CONDITIONS:
+                    return storage.write_bytes(place, content)
+                case Refusal.OTHER:
+                    raise
+
+
+# S3: `If-Match` and `If-None-Match` of PutObject, with ETags
+
+
+def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    condition = {"mode": "create"} if earlier is None else {"IfMatch": earlier}
+    # In one PUT, however large: the parts of several are put together without a condition.
+    answer = filesystem.pipe_file(path, content, chunksize=len(content) + 1, **condition)
+    return str(answer["ETag"])
+
+
+def _s3_refusal(error: Exception, earlier: str | None) -> Refusal:
+    # s3fs makes errors of Python of those of botocore, which say what the store said.
+    answer = getattr(error.__cause__ or error, "response", None) or {}
+    code = answer.get("Error", {}).get("Code")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
+    if status in (409, 412) or (code == "NoSuchKey" and earlier is not None):
+        return Refusal.CHANGED
+    return Refusal.NO_CONDITIONS if status == 501 else Refusal.OTHER
+
+
+# Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
+
+
+def _write_gcs(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    # gcsfs has a condition for new objects only, so the request that it makes is made here.
+    bucket, key, _ = filesystem.split_path(path)
+    boundary = secrets.token_hex(16)
+    answer = filesystem.call(
+        "POST",
+        filesystem.base.replace("/storage/", "/upload/storage/") + "b/{}/o",
+        bucket,
+        uploadType="multipart",
+        ifGenerationMatch=earlier or "0",
+        headers={"Content-Type": f"multipart/related; boundary={boundary}"},
+        data=_related_parts(boundary, key, content),
+        json_out=True,
+    )
+    filesystem.invalidate_cache()
+    return str(answer["generation"])
+
+
+def _related_parts(boundary: str, key: str, content: bytes) -> bytes:
+    """An object's name and its content, as the body of one request."""
+    start = (
+        f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
+        f"{json.dumps({'name': key})}\r\n"
+        f"--{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
+    )
+    return start.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal:
+    # What gcsfs makes of the status 412.
+    return Refusal.CHANGED if isinstance(error, FileExistsError) else Refusal.OTHER
+
+
+# Azure Blob Storage: `If-Match` and `If-None-Match`, with ETags
+
+
+def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    if earlier is None:
+        answer = filesystem.pipe_file(path, content, mode="create")
+    else:
+        from azure.core import MatchConditions
+
+        unchanged = MatchConditions.IfNotModified
+        answer = filesystem.pipe_file(path, content, etag=earlier, match_condition=unchanged)
+    filesystem.invalidate_cache()
+    return str(answer["etag"])
+
+
+def _azure_refusal(error: Exception, earlier: str | None) -> Refusal:
+    changed = isinstance(error, FileExistsError) or getattr(error, "status_code", None) == 412
+    return Refusal.CHANGED if changed else Refusal.OTHER
+
+
+_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal)
+_GCS: Final = ConditionalStore("generation", _write_gcs, _gcs_refusal)
+_AZURE: Final = ConditionalStore("etag", _write_azure, _azure_refusal)
+
+STORES: Final[Mapping[str, ConditionalStore]] = {
+    "s3": _S3,
+    "gs": _GCS,
+    "gcs": _GCS,
+    "az": _AZURE,
+    "abfs": _AZURE,
+    "abfss": _AZURE,
+}
+"""The stores that make conditional writes, by the protocol of their addresses."""
