@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from http import HTTPStatus
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.errors import StorageError
@@ -101,6 +102,9 @@ def replace(location: str, content: bytes, earlier: str | None) -> str:
                     raise
 
 
+_CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
+"""What S3 answers if another write came before, or at the very same time."""
+
 # S3: `If-Match` and `If-None-Match` of PutObject, with ETags
 
 
@@ -117,9 +121,9 @@ def _s3_refusal(error: Exception, earlier: str | None) -> Refusal:
     code = answer.get("Error", {}).get("Code")
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
-    if status in (409, 412) or (code == "NoSuchKey" and earlier is not None):
+    if status in _CHANGED or (code == "NoSuchKey" and earlier is not None):
         return Refusal.CHANGED
-    return Refusal.NO_CONDITIONS if status == 501 else Refusal.OTHER
+    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else Refusal.OTHER
 
 
 # Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
@@ -174,7 +178,8 @@ def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None
 
 
 def _azure_refusal(error: Exception, earlier: str | None) -> Refusal:
-    changed = isinstance(error, FileExistsError) or getattr(error, "status_code", None) == 412
+    status = getattr(error, "status_code", None)
+    changed = isinstance(error, FileExistsError) or status == HTTPStatus.PRECONDITION_FAILED
     return Refusal.CHANGED if changed else Refusal.OTHER
 
 

@@ -307,7 +307,7 @@ class Checkpoints:
                 f"{redacted(self._table.location or '')} cannot be written: other runs write it "
                 "all the time. Let fewer run at once."
             ) from error
-        time.sleep(random.uniform(0, longest))  # noqa: S311
+        time.sleep(random.uniform(0, longest))
 
 
 def _writes(on: type[StorageError] | Callable[[Exception], bool]) -> Tries:
