@@ -41,14 +41,15 @@ class Runs:
         self.processes: dict[str, subprocess.Popen[str]] = {}
 
     def start(self, count: int) -> None:
-        """Starts further runs, none of which writes before all have come to their first write."""
+        """Starts further runs, none of which writes before all have come to do it."""
         names = [
             f"run{number}" for number in range(len(self.processes), len(self.processes) + count)
         ]
         together, before = threading.Barrier(count), self.server.before
 
         def wait_for_all(by: str, number: int) -> None:
-            if number == 1 and by in names:
+            # The first one only asks whether the store keeps conditions.
+            if number == 2 and by in names:
                 together.wait(PATIENCE_SECONDS)
             before(by, number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,17 +15,18 @@ from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.locations import Location, redacted
 
+logger = logging.getLogger(__name__)
+
 
 class ChangedMeanwhileError(StorageError):
     """Something that somebody else has written since it was looked at: nothing was written."""
 
 
 class Refusal(Enum):
-    """What an error of a conditional write says."""
+    """Why a store did not make a conditional write."""
 
     CHANGED = "somebody else has written meanwhile"
-    NO_CONDITIONS = "the store makes no conditional writes"
-    OTHER = "something else"
+    NO_CONDITIONS = "it makes no conditional writes"
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,20 @@ class ConditionalStore:
         version_key: What fsspec's `info` calls the version of an object.
         write: Writes an object if it has a version still, or, for None, if there is none. Returns
             its new version.
-        refusal: What an error of `write` says.
+        refusal: Why the store refused, by the error of a `write` and the version that was asked
+            for; None for another error.
+        impossible: A version that no object has, or "". Of the stores that speak S3, some take no
+            notice of a condition, and do not say so.
     """
 
     version_key: str
     write: Callable[[Any, str, bytes, str | None], str]
-    refusal: Callable[[Exception, str | None], Refusal]
+    refusal: Callable[[Exception, str | None], Refusal | None]
+    impossible: str = ""
+
+
+_keeps_conditions: Final[dict[tuple[str, str], bool]] = {}
+"""Whether stores keep conditions, by protocol and bucket, as far as this process knows."""
 
 
 def version(location: str) -> str | None:
@@ -88,18 +98,43 @@ def replace(location: str, content: bytes, earlier: str | None) -> str:
         return storage.write_bytes(place, content)
     with storage.translate_errors(location, "written"):
         filesystem, path = storage.remote(place, "written")
-        try:
-            return store.write(filesystem, path, content, earlier)
-        except Exception as error:  # each store has exceptions of its own
-            match store.refusal(error, earlier):
-                case Refusal.CHANGED:
-                    raise ChangedMeanwhileError(
-                        f"{redacted(location)} was written by somebody else meanwhile."
-                    ) from error
-                case Refusal.NO_CONDITIONS:
-                    return storage.write_bytes(place, content)
-                case Refusal.OTHER:
-                    raise
+        bucket = (place.protocol, path.partition("/")[0])
+        if store.impossible and bucket not in _keeps_conditions:
+            # Whoever keeps conditions refuses this; else it is written, as it was to be.
+            answer = _try(store, filesystem, path, content, store.impossible)
+            _keeps_conditions[bucket] = answer is Refusal.CHANGED
+            if answer is not Refusal.CHANGED:
+                _warn(location)
+            if isinstance(answer, str):
+                return answer
+        if not _keeps_conditions.get(bucket, True):
+            filesystem.pipe_file(path, content)
+            return str(filesystem.info(path)[store.version_key])
+        answer = _try(store, filesystem, path, content, earlier)
+        if isinstance(answer, str):
+            return answer
+    raise ChangedMeanwhileError(f"{redacted(location)} was written by somebody else meanwhile.")
+
+
+def _try(
+    store: ConditionalStore, filesystem: Any, path: str, content: bytes, earlier: str | None
+) -> str | Refusal:
+    """The version that was written, or why nothing was."""
+    try:
+        return store.write(filesystem, path, content, earlier)
+    except Exception as error:  # each store has exceptions of its own
+        refusal = store.refusal(error, earlier)
+        if refusal is None:
+            raise
+        return refusal
+
+
+def _warn(location: str) -> None:
+    logger.warning(
+        "The store of %s makes no conditional writes. So of two runs that write one table at the "
+        "same instant, one may undo what the other wrote, until that one writes again.",
+        redacted(location),
+    )
 
 
 _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
@@ -115,7 +150,7 @@ def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -
     return str(answer["ETag"])
 
 
-def _s3_refusal(error: Exception, earlier: str | None) -> Refusal:
+def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
     # s3fs makes errors of Python of those of botocore, which say what the store said.
     answer = getattr(error.__cause__ or error, "response", None) or {}
     code = answer.get("Error", {}).get("Code")
@@ -123,7 +158,7 @@ def _s3_refusal(error: Exception, earlier: str | None) -> Refusal:
     # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
     if status in _CHANGED or (code == "NoSuchKey" and earlier is not None):
         return Refusal.CHANGED
-    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else Refusal.OTHER
+    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
 
 
 # Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
@@ -157,9 +192,9 @@ def _related_parts(boundary: str, key: str, content: bytes) -> bytes:
     return start.encode() + content + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal:
+def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal | None:
     # What gcsfs makes of the status 412.
-    return Refusal.CHANGED if isinstance(error, FileExistsError) else Refusal.OTHER
+    return Refusal.CHANGED if isinstance(error, FileExistsError) else None
 
 
 # Azure Blob Storage: `If-Match` and `If-None-Match`, with ETags
@@ -177,13 +212,13 @@ def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None
     return str(answer["etag"])
 
 
-def _azure_refusal(error: Exception, earlier: str | None) -> Refusal:
+def _azure_refusal(error: Exception, earlier: str | None) -> Refusal | None:
     status = getattr(error, "status_code", None)
     changed = isinstance(error, FileExistsError) or status == HTTPStatus.PRECONDITION_FAILED
-    return Refusal.CHANGED if changed else Refusal.OTHER
+    return Refusal.CHANGED if changed else None
 
 
-_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal)
+_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal, impossible=f'"{"0" * 32}"')
 _GCS: Final = ConditionalStore("generation", _write_gcs, _gcs_refusal)
 _AZURE: Final = ConditionalStore("etag", _write_azure, _azure_refusal)
 
