@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_URL
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files.conditional_writes import use_lock
 from prefect_staticadslab.campaign.reports.progress import terminal_progress
 from prefect_staticadslab.cli.console import (
     PREFECT,
@@ -35,6 +36,7 @@ from prefect_staticadslab.orchestration.flow_outcome import (
     REFUSED_STATE,
     REFUSED_TITLE,
 )
+from prefect_staticadslab.tasks._table_lock import table_lock
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
@@ -75,6 +77,7 @@ def flow_started() -> Watch:
     """What a flow calls first: tells its command, if there is one. It then says how it ended."""
     keep_warnings_in_prefect()
     show_control_characters()
+    use_lock(table_lock)
     watch = _watch.get() or Watch()
     watch.handle_signals()
     watch.started = True

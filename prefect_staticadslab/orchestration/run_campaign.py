@@ -25,6 +25,7 @@ from prefect_staticadslab.campaign.errors import (
     Words,
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.files.conditional_writes import use_lock
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
@@ -60,6 +61,7 @@ from prefect_staticadslab.orchestration.reporting.contents import TABLE_ROWS
 from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.run_reporter import RunReporter
 from prefect_staticadslab.tasks._dispatch import sync_or_async
+from prefect_staticadslab.tasks._table_lock import table_lock
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
 
@@ -207,6 +209,7 @@ async def run_campaign(
         ```
     """
     logger = get_run_logger()
+    use_lock(table_lock)
     try:
         limit_of(max_spend_usd)
         if time_zone is not None:

@@ -11,6 +11,7 @@ import random
 import secrets
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -259,6 +260,34 @@ def test_a_store_without_conditions_is_written_all_the_same_and_it_is_said_once(
     warnings = [record.getMessage() for record in caplog.records]
     assert len(warnings) == (0 if knows_conditions else 1)
     assert all("s3://ads/out.csv makes no conditional writes" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize("keeps_conditions", [True, False])
+@pytest.mark.parametrize("kind", ["save", "save_now"])
+async def test_where_nothing_is_refused_a_lock_is_held(
+    tmp_path: Path,
+    server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    keeps_conditions: bool,
+) -> None:
+    monkeypatch.setitem(conditional_writes._keeps_conditions, ("s3", "ads"), keeps_conditions)
+    happened: list[str] = []
+    server.after = lambda by, number: happened.append("written")
+
+    @contextmanager
+    def lock(location: str) -> Iterator[None]:
+        happened.append(f"locked {location}")
+        yield
+        happened.append("unlocked")
+
+    conditional_writes.use_lock(lock)
+    table = opened(tmp_path)
+    table.update(0, RUNNING)
+    await table.save() if kind == "save" else table.save_now()
+    conditional_writes.use_lock(None)
+    expected = ["locked s3://ads/out.csv", "written", "unlocked"]
+    assert happened == (["written"] if keeps_conditions else expected)
 
 
 def answered(status: int, code: str) -> Exception:

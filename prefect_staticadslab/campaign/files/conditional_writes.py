@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import storage
@@ -53,6 +55,43 @@ _keeps_conditions: Final[dict[tuple[str, str], bool]] = {}
 """Whether stores keep conditions, by protocol and bucket, as far as this process knows."""
 
 
+Lock: TypeAlias = Callable[[str], AbstractContextManager[None]]
+"""Keeps other runs, wherever they are, from writing a place while its body runs."""
+
+_lock: ContextVar[Lock | None] = ContextVar("lock", default=None)
+
+
+def use_lock(lock: Lock | None) -> None:
+    """Has what is written in this context, and nothing refuses, written under a lock."""
+    _lock.set(lock)
+
+
+@contextmanager
+def one_writer(location: str) -> Iterator[None]:
+    """Keeps others from writing beside `location` where nothing would refuse one of two writes.
+
+    On this machine that is `storage.one_writer`; in a store that keeps no conditions it is the lock
+    of `use_lock`, if there is one.
+    """
+    place, lock = Location.typed(location), _lock.get()
+    if place.is_local:
+        with storage.one_writer(location):
+            yield
+    elif lock is None or _may_refuse(place):
+        yield
+    else:
+        with lock(location):
+            yield
+
+
+def _bucket(place: Location) -> tuple[str, str]:
+    return place.protocol, place.text.partition("://")[2].partition("/")[0]
+
+
+def _may_refuse(place: Location) -> bool:
+    return place.protocol in STORES and _keeps_conditions.get(_bucket(place), True)
+
+
 def version(location: str) -> str | None:
     """A text that changes whenever the content of a file does; None if there is no file.
 
@@ -76,8 +115,8 @@ def version(location: str) -> str | None:
 def replace(location: str, content: bytes, earlier: str | None) -> str:
     """Writes a whole file in the place of a version of it, and of no other one.
 
-    A file of this machine is written in any case: `storage.one_writer` keeps others away. So is
-    one in a store that makes no conditional writes.
+    A file of this machine is written in any case, and so is one in a store that makes no
+    conditional writes: there, `one_writer` keeps others away.
 
     Args:
         location: Where it is.
@@ -98,7 +137,7 @@ def replace(location: str, content: bytes, earlier: str | None) -> str:
         return storage.write_bytes(place, content)
     with storage.translate_errors(location, "written"):
         filesystem, path = storage.remote(place, "written")
-        bucket = (place.protocol, path.partition("/")[0])
+        bucket = _bucket(place)
         if store.impossible and bucket not in _keeps_conditions:
             # Whoever keeps conditions refuses this; else it is written, as it was to be.
             answer = _try(store, filesystem, path, content, store.impossible)
@@ -107,7 +146,7 @@ def replace(location: str, content: bytes, earlier: str | None) -> str:
                 _warn(location)
             if isinstance(answer, str):
                 return answer
-        if not _keeps_conditions.get(bucket, True):
+        if not _may_refuse(place):
             filesystem.pipe_file(path, content)
             return str(filesystem.info(path)[store.version_key])
         answer = _try(store, filesystem, path, content, earlier)
@@ -131,8 +170,9 @@ def _try(
 
 def _warn(location: str) -> None:
     logger.warning(
-        "The store of %s makes no conditional writes. So of two runs that write one table at the "
-        "same instant, one may undo what the other wrote, until that one writes again.",
+        "The store of %s makes no conditional writes. Of two runs that write one table at the same "
+        "instant, one may undo what the other wrote, until that one writes again; unless they "
+        "have one Prefect server, which then keeps them apart.",
         redacted(location),
     )
 

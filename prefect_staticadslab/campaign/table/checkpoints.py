@@ -268,7 +268,7 @@ class Checkpoints:
         with self._exchanging:
             if snapshot.number < self._snapshots:
                 return None
-            with storage.one_writer(location):
+            with conditional_writes.one_writer(location):
                 while True:
                     version = conditional_writes.version(location)
                     if version is not None and version != self.version:
