@@ -383,7 +383,7 @@ def test_azure_is_asked_for_an_etag(monkeypatch: pytest.MonkeyPatch) -> None:
     write = conditional_writes.STORES["abfs"].write
     assert [write(cloud, "ads/out.csv", b"1", earlier) for earlier in (None, '"0x1"')]
     unchanged = {"etag": '"0x1"', "match_condition": "if-match"}
-    assert [asked[2] for asked in cloud.asked] == [{"mode": "create"}, unchanged]
+    assert [asked[2] for asked in cloud.asked] == [{"overwrite": False}, unchanged]
 
 
 @pytest.mark.parametrize("module", ["gcsfs", "adlfs"])

@@ -242,7 +242,7 @@ def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal | None:
 
 def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
     if earlier is None:
-        answer = filesystem.pipe_file(path, content, mode="create")
+        answer = filesystem.pipe_file(path, content, overwrite=False)
     else:
         from azure.core import MatchConditions
 
