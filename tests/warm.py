@@ -52,6 +52,7 @@ HEAVY = (
     "prefect.task_engine",
     "prefect.utilities.visualization",
     "rich.progress",
+    "s3fs",
     "uvicorn",
 )
 """What the commands and Prefect's server import, and what their first run imports."""

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, CampaignError, Words
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
+from prefect_staticadslab.campaign.files.conditional_writes import use_lock
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
@@ -24,6 +25,7 @@ from prefect_staticadslab.orchestration.flow_outcome import refused_state, state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.tasks._dispatch import sync_or_async
+from prefect_staticadslab.tasks._table_lock import table_lock
 
 _words: ContextVar[Words] = ContextVar("words", default=SPREADSHEET_WORDS)
 
@@ -157,6 +159,7 @@ async def run_campaign(
         print(nightly("examples/names.csv", StaticAdsLabCredentials.from_environment()))
         ```
     """
+    use_lock(table_lock)
     try:
         if time_zone is not None:
             scheduled = (await FlowRetries.of_this_run()).scheduled or flow_run.scheduled_start_time

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from prefect.client.schemas.objects import State
 
+from prefect_staticadslab.campaign.files.conditional_writes import use_lock
 from prefect_staticadslab.orchestration.reporting.log_lines import (
     keep_warnings_in_prefect,
     show_control_characters,
 )
+from prefect_staticadslab.tasks._table_lock import table_lock
 
 
 @dataclass
@@ -46,6 +48,7 @@ def flow_started() -> Watch:
     """What a flow calls first: tells its command, if there is one. It then says how it ended."""
     keep_warnings_in_prefect()
     show_control_characters()
+    use_lock(table_lock)
     watch = _watch.get() or Watch()
     watch.handle_signals()
     watch.started = True

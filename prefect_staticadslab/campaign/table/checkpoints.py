@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,8 +16,9 @@ import pandas as pd
 
 from prefect_staticadslab.api.retries.tries import Tries, retrying
 from prefect_staticadslab.campaign.errors import CampaignError, OpenElsewhereError, StorageError
-from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files import conditional_writes, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.conditional_writes import ChangedMeanwhileError
 from prefect_staticadslab.campaign.files.locations import redacted
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
@@ -43,6 +45,15 @@ OPEN_SECONDS: Final = 600.0
 OPEN_PAUSE: Final = 1.0
 LONGEST_OPEN_PAUSE: Final = 15.0
 """Seconds between two looks at a table that is open, which grow from one to the other."""
+
+FIRST_COLLISION_PAUSE: Final = 0.1
+LONGEST_COLLISION_PAUSE: Final = 10.0
+"""Seconds, at most, before the next try after another run wrote the table first. They double, to
+well above what a long table's write takes, and a random part of them is waited, so that of several
+runs each gets its turn."""
+
+MOST_COLLISIONS: Final = 20
+"""How often others may be first before it is said; then it is tried as after any other error."""
 
 _sleep = asyncio.sleep
 
@@ -94,6 +105,8 @@ class Checkpoints:
         self._exchanging = threading.Lock()
         self._snapshots = 0
         self._last_write_seconds = 0.0
+        self._sent: bytes | None = None
+        self._collisions = 0
         self._open_pause = OPEN_PAUSE
         self._open_seconds = 0.0
         self._encoder = RecordEncoder(
@@ -246,21 +259,55 @@ class Checkpoints:
 
         A write that was cancelled goes on in its thread: the next one waits for it, or, if it has
         not begun by then, takes its place.
+
+        Raises:
+            StorageError: It cannot be written, or others are first again and again.
         """
         location = self._table.location
         assert location is not None  # noqa: S101
         with self._exchanging:
             if snapshot.number < self._snapshots:
                 return None
-            with storage.one_writer(location):
-                version = storage.version(location)
-                if version is not None and version != self.version:
-                    return read_earlier(location, self._table.job_type), version
-                content = self._encoder.encode(
-                    snapshot.frame, snapshot.states, snapshot.header, snapshot.column_widths
-                )
-                self.version = storage.write_bytes(location, content)
-                return None
+            with conditional_writes.one_writer(location):
+                while True:
+                    version = conditional_writes.version(location)
+                    if version is not None and version != self.version:
+                        if not self._is_ours(location):
+                            return read_earlier(location, self._table.job_type), version
+                        self.version = version
+                    try:
+                        self._replace(location, snapshot, version)
+                    except ChangedMeanwhileError as error:
+                        self._pause_after_collision(error)
+                    else:
+                        return None
+
+    def _is_ours(self, location: str) -> bool:
+        """Whether what is there is what was sent last, although the store's answer was lost."""
+        return self._sent is not None and storage.read_bytes(location) == self._sent
+
+    def _replace(self, location: str, snapshot: _Snapshot, version: str | None) -> None:
+        self._sent = self._encoder.encode(
+            snapshot.frame, snapshot.states, snapshot.header, snapshot.column_widths
+        )
+        self.version = conditional_writes.replace(location, self._sent, version)
+        self._sent, self._collisions = None, 0
+
+    def _pause_after_collision(self, error: ChangedMeanwhileError) -> None:
+        """Waits in this thread, after another run was first.
+
+        Raises:
+            StorageError: Others were first too often.
+        """
+        longest = min(FIRST_COLLISION_PAUSE * 2**self._collisions, LONGEST_COLLISION_PAUSE)
+        self._collisions += 1
+        if self._collisions > MOST_COLLISIONS:
+            self._collisions = 0
+            raise StorageError(
+                f"{redacted(self._table.location or '')} cannot be written: other runs write it "
+                "all the time. Let fewer run at once."
+            ) from error
+        time.sleep(random.uniform(0, longest))
 
 
 def _writes(on: type[StorageError] | Callable[[Exception], bool]) -> Tries:

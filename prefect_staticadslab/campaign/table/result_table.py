@@ -10,7 +10,7 @@ from typing import Generic, Self
 
 import pandas as pd
 
-from prefect_staticadslab.campaign.files import locations, storage
+from prefect_staticadslab.campaign.files import conditional_writes, locations, storage
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
@@ -115,7 +115,7 @@ class JobTable(Generic[Q]):
         )
         if location is not None:
             check_location(location)
-            version = storage.version(location)
+            version = conditional_writes.version(location)
             if version is not None:
                 table.resumed = True
                 written = read_earlier(location, job_type)
@@ -139,7 +139,7 @@ class JobTable(Generic[Q]):
             SpreadsheetError: A row of it can no longer be read, or holds an amount that cannot be.
             StorageError: `location` cannot be read.
         """
-        version = storage.version(location)
+        version = conditional_writes.version(location)
         if version is None:
             where = locations.redacted_with_folder(location)
             raise OutputError(f"There is no result table at {where}.")

@@ -1,0 +1,273 @@
+"""Writes that happen only if nobody else has written meanwhile, in each object store's own way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+from prefect_staticadslab.campaign.errors import StorageError
+from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.files.locations import Location, redacted
+
+logger = logging.getLogger(__name__)
+
+
+class ChangedMeanwhileError(StorageError):
+    """Something that somebody else has written since it was looked at: nothing was written."""
+
+
+class Refusal(Enum):
+    """Why a store did not make a conditional write."""
+
+    CHANGED = "somebody else has written meanwhile"
+    NO_CONDITIONS = "it makes no conditional writes"
+
+
+@dataclass(frozen=True)
+class ConditionalStore:
+    """How one kind of object store replaces an object only if nobody else has.
+
+    Attributes:
+        version_key: What fsspec's `info` calls the version of an object.
+        write: Writes an object if it has a version still, or, for None, if there is none. Returns
+            its new version.
+        refusal: Why the store refused, by the error of a `write` and the version that was asked
+            for; None for another error.
+        impossible: A version that no object has, or "". Of the stores that speak S3, some take no
+            notice of a condition, and do not say so.
+    """
+
+    version_key: str
+    write: Callable[[Any, str, bytes, str | None], str]
+    refusal: Callable[[Exception, str | None], Refusal | None]
+    impossible: str = ""
+
+
+_keeps_conditions: Final[dict[tuple[str, str], bool]] = {}
+"""Whether stores keep conditions, by protocol and bucket, as far as this process knows."""
+
+
+Lock: TypeAlias = Callable[[str], AbstractContextManager[None]]
+"""Keeps other runs, wherever they are, from writing a place while its body runs."""
+
+_lock: ContextVar[Lock | None] = ContextVar("lock", default=None)
+
+
+def use_lock(lock: Lock | None) -> None:
+    """Has what is written in this context, and nothing refuses, written under a lock."""
+    _lock.set(lock)
+
+
+@contextmanager
+def one_writer(location: str) -> Iterator[None]:
+    """Keeps others from writing beside `location` where nothing would refuse one of two writes.
+
+    On this machine that is `storage.one_writer`; in a store that keeps no conditions it is the lock
+    of `use_lock`, if there is one.
+    """
+    place, lock = Location.typed(location), _lock.get()
+    if place.is_local:
+        with storage.one_writer(location):
+            yield
+    elif lock is None or _may_refuse(place):
+        yield
+    else:
+        with lock(location):
+            yield
+
+
+def _bucket(place: Location) -> tuple[str, str]:
+    return place.protocol, place.text.partition("://")[2].partition("/")[0]
+
+
+def _may_refuse(place: Location) -> bool:
+    return place.protocol in STORES and _keeps_conditions.get(_bucket(place), True)
+
+
+def version(location: str) -> str | None:
+    """A text that changes whenever the content of a file does; None if there is no file.
+
+    Raises:
+        StorageError: Nobody can say.
+    """
+    place = Location.typed(location)
+    store = STORES.get(place.protocol)
+    if store is None:
+        return storage.version(place)
+    with storage.translate_errors(location, "reached"):
+        filesystem, path = storage.remote(place)
+        try:
+            found = filesystem.info(path)
+        except FileNotFoundError:
+            return None
+    # A "folder" is made of the names of other files, and keeps none from having its name.
+    return None if found["type"] == "directory" else str(found[store.version_key])
+
+
+def replace(location: str, content: bytes, earlier: str | None) -> str:
+    """Writes a whole file in the place of a version of it, and of no other one.
+
+    A file of this machine is written in any case, and so is one in a store that makes no
+    conditional writes: there, `one_writer` keeps others away.
+
+    Args:
+        location: Where it is.
+        content: What it is to hold.
+        earlier: The `version` that it has; None if there is no file.
+
+    Returns:
+        Its new `version`.
+
+    Raises:
+        ChangedMeanwhileError: It has another version. It may be this very content, if the store
+            had written it, its answer was lost, and its client asked once more.
+        StorageError: It cannot be written.
+    """
+    place = Location.typed(location)
+    store = STORES.get(place.protocol)
+    if store is None:
+        return storage.write_bytes(place, content)
+    with storage.translate_errors(location, "written"):
+        filesystem, path = storage.remote(place, "written")
+        bucket = _bucket(place)
+        if store.impossible and bucket not in _keeps_conditions:
+            # Whoever keeps conditions refuses this; else it is written, as it was to be.
+            answer = _try(store, filesystem, path, content, store.impossible)
+            _keeps_conditions[bucket] = answer is Refusal.CHANGED
+            if answer is not Refusal.CHANGED:
+                _warn(location)
+            if isinstance(answer, str):
+                return answer
+        if not _may_refuse(place):
+            filesystem.pipe_file(path, content)
+            return str(filesystem.info(path)[store.version_key])
+        answer = _try(store, filesystem, path, content, earlier)
+        if isinstance(answer, str):
+            return answer
+    raise ChangedMeanwhileError(f"{redacted(location)} was written by somebody else meanwhile.")
+
+
+def _try(
+    store: ConditionalStore, filesystem: Any, path: str, content: bytes, earlier: str | None
+) -> str | Refusal:
+    """The version that was written, or why nothing was."""
+    try:
+        return store.write(filesystem, path, content, earlier)
+    except Exception as error:  # each store has exceptions of its own
+        refusal = store.refusal(error, earlier)
+        if refusal is None:
+            raise
+        return refusal
+
+
+def _warn(location: str) -> None:
+    logger.warning(
+        "The store of %s makes no conditional writes. Of two runs that write one table at the same "
+        "instant, one may undo what the other wrote, until that one writes again; unless they "
+        "have one Prefect server, which then keeps them apart.",
+        redacted(location),
+    )
+
+
+_CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
+"""What S3 answers if another write came before, or at the very same time."""
+
+# S3: `If-Match` and `If-None-Match` of PutObject, with ETags
+
+
+def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    condition = {"mode": "create"} if earlier is None else {"IfMatch": earlier}
+    # In one PUT, however large: the parts of several are put together without a condition.
+    answer = filesystem.pipe_file(path, content, chunksize=len(content) + 1, **condition)
+    return str(answer["ETag"])
+
+
+def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+    # s3fs makes errors of Python of those of botocore, which say what the store said.
+    answer = getattr(error.__cause__ or error, "response", None) or {}
+    code = answer.get("Error", {}).get("Code")
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
+    if status in _CHANGED or (code == "NoSuchKey" and earlier is not None):
+        return Refusal.CHANGED
+    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
+
+
+# Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
+
+
+def _write_gcs(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    # gcsfs has a condition for new objects only, so the request that it makes is made here.
+    bucket, key, _ = filesystem.split_path(path)
+    boundary = secrets.token_hex(16)
+    answer = filesystem.call(
+        "POST",
+        filesystem.base.replace("/storage/", "/upload/storage/") + "b/{}/o",
+        bucket,
+        uploadType="multipart",
+        ifGenerationMatch=earlier or "0",
+        headers={"Content-Type": f"multipart/related; boundary={boundary}"},
+        data=_related_parts(boundary, key, content),
+        json_out=True,
+    )
+    filesystem.invalidate_cache()
+    return str(answer["generation"])
+
+
+def _related_parts(boundary: str, key: str, content: bytes) -> bytes:
+    """An object's name and its content, as the body of one request."""
+    start = (
+        f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
+        f"{json.dumps({'name': key})}\r\n"
+        f"--{boundary}\r\nContent-Type: application/octet-stream\r\n\r\n"
+    )
+    return start.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+    # What gcsfs makes of the status 412.
+    return Refusal.CHANGED if isinstance(error, FileExistsError) else None
+
+
+# Azure Blob Storage: `If-Match` and `If-None-Match`, with ETags
+
+
+def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    if earlier is None:
+        answer = filesystem.pipe_file(path, content, overwrite=False)
+    else:
+        from azure.core import MatchConditions
+
+        unchanged = MatchConditions.IfNotModified
+        answer = filesystem.pipe_file(path, content, etag=earlier, match_condition=unchanged)
+    filesystem.invalidate_cache()
+    return str(answer["etag"])
+
+
+def _azure_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+    status = getattr(error, "status_code", None)
+    changed = isinstance(error, FileExistsError) or status == HTTPStatus.PRECONDITION_FAILED
+    return Refusal.CHANGED if changed else None
+
+
+_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal, impossible=f'"{"0" * 32}"')
+_GCS: Final = ConditionalStore("generation", _write_gcs, _gcs_refusal)
+_AZURE: Final = ConditionalStore("etag", _write_azure, _azure_refusal)
+
+STORES: Final[Mapping[str, ConditionalStore]] = {
+    "s3": _S3,
+    "gs": _GCS,
+    "gcs": _GCS,
+    "az": _AZURE,
+    "abfs": _AZURE,
+    "abfss": _AZURE,
+}
+"""The stores that make conditional writes, by the protocol of their addresses."""
