@@ -28,10 +28,15 @@ BURST_SHARE: Final = 0.05
 """The part of a window over which its creates are spread. A campaign that starts a moment after
 another one finds slots then, and not a window that was emptied in a tenth of a second."""
 
-FAIR_SHARE: Final = 0.33
-CROWDED_SHARE: Final = 0.2
-"""With others there, whoever holds more than a third of the window takes the rest four times as
-slowly as those who hold less."""
+YIELD_POWER: Final = 6
+"""With others there, whoever holds more of the window than they do goes more slowly, by the sixth
+power of how many times as much: by little what is nearly even, by a lot who has twice as much."""
+
+SLOWEST_SHARE: Final = 1.0
+"""And at the slowest as if its creates were spread over the whole window."""
+
+QUIET_SHARE: Final = 0.025
+"""The part of a window for which others must have taken nothing until all of it is ours again."""
 
 SHORTEST_WINDOW: Final = 0.01
 """Seconds. A server whose count makes no sense must not make the window none: it is divided by."""
@@ -69,6 +74,8 @@ class RateLimitState:
     _answers: int = 0
     _returned: int = 0
     _next_return: float = math.inf
+    _others_took: float = -math.inf
+    _refusals: int = 0
 
     @property
     def window(self) -> float:
@@ -95,12 +102,15 @@ class RateLimitState:
             freed = self._until_freed(needed - free, now)
             if self.in_flight or (create and not self._foreign):
                 return freed
-            # Others' slots come back at times that only the server knows.
+            # Others' slots come back at times that only the server knows. Who holds more than they
+            # do leaves them to them, and who was refused asks less and less often.
+            if create and self._ratio() > 1:
+                return freed
             return min(freed, max(0.0, self._next_return - now))
         if self._foreign and self.in_flight >= max(1, free // 2):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
-        return max(0.0, self._last_create + self._pace() - now) if create else 0.0
+        return max(0.0, self._last_create + self._pace(now) - now) if create else 0.0
 
     def start(self, now: float, *, create: bool = False) -> RequestStart:
         """A request goes out. Returns what `finish` wants to know of this moment."""
@@ -198,15 +208,17 @@ class RateLimitState:
             self._shortest_window = max(self._shortest_window, headers.reset)
             self._next_return = now + headers.reset
 
-    def _pace(self) -> float:
-        """Seconds between two creates.
+    def _pace(self, now: float) -> float:
+        """Seconds between two creates; see `BURST_SHARE` and `YIELD_POWER`."""
+        steady = self.window / (self.limit or FIRST_GUESS_LIMIT)
+        share = BURST_SHARE
+        if self._foreign and now - self._others_took <= QUIET_SHARE * self.window:
+            share *= max(1.0, self._ratio()) ** YIELD_POWER
+        return steady * min(share, SLOWEST_SHARE)
 
-        See `BURST_SHARE` and `CROWDED_SHARE`.
-        """
-        limit = self.limit or FIRST_GUESS_LIMIT
-        steady = self.window / limit
-        crowded = self._foreign and len(self._answered) + self.in_flight > limit * FAIR_SHARE
-        return steady * (CROWDED_SHARE if crowded else BURST_SHARE)
+    def _ratio(self) -> float:
+        """How many times as much of the window as others have is ours."""
+        return (len(self._answered) + self.in_flight) / max(1, self._foreign_slots())
 
     def _reconcile(
         self,
@@ -237,6 +249,7 @@ class RateLimitState:
         most = max(0, used_at_server - ours + self.in_flight + overtaken)
         foreign = self._foreign_slots()
         if least > foreign:
+            self._others_took = now
             self._add_foreign(now, least - foreign, reset)
         while foreign > most and self._foreign:
             since, count = self._foreign.popleft()
