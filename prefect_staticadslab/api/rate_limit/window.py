@@ -8,6 +8,7 @@ sends it, and says where it stands in the headers of every answer (`RateLimit-Li
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -75,7 +76,6 @@ class RateLimitState:
     _returned: int = 0
     _next_return: float = math.inf
     _others_took: float = -math.inf
-    _refusals: int = 0
 
     @property
     def window(self) -> float:
@@ -103,7 +103,7 @@ class RateLimitState:
             if self.in_flight or (create and not self._foreign):
                 return freed
             # Others' slots come back at times that only the server knows. Who holds more than they
-            # do leaves them to them, and who was refused asks less and less often.
+            # do leaves them to them.
             if create and self._ratio() > 1:
                 return freed
             return min(freed, max(0.0, self._next_return - now))
@@ -263,7 +263,7 @@ class RateLimitState:
         returns = now + reset if reset is not None else math.inf
         if returns < oldest + self.window - 1:
             # The next slot to come back is one of theirs, and the server has said when.
-            self._foreign.append((returns - self.window, 1))
+            insort(self._foreign, (returns - self.window, 1))
             count -= 1
         if count:
             self._foreign.append((now, count))
