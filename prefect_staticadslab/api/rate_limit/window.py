@@ -36,6 +36,9 @@ power of how many times as much: by little what is nearly even, by a lot who has
 SLOWEST_SHARE: Final = 1.0
 """And at the slowest as if its creates were spread over the whole window."""
 
+LITTLE: Final = 0.5
+"""Of what others hold. Whoever holds less than this leaves it to them to leave slots to reads."""
+
 QUIET_SHARE: Final = 0.025
 """The part of a window for which others must have taken nothing until all of it is ours again."""
 
@@ -97,7 +100,7 @@ class RateLimitState:
             return math.inf if self.in_flight else 0.0
         self._forget(now)
         free = self.limit - self._used()
-        needed = 1 + (max(0, self._reserved() - len(self._reads)) if create else 0)
+        needed = 1 + (self._reserve_left() if create else 0)
         if free < needed:
             freed = self._until_freed(needed - free, now)
             if self.in_flight or (create and not self._foreign):
@@ -289,6 +292,12 @@ class RateLimitState:
     def _reserved(self) -> int:
         limit = self.limit or FIRST_GUESS_LIMIT
         return max(1, round(limit * RESERVED_SHARE)) if limit > 1 else 0
+
+    def _reserve_left(self) -> int:
+        """How many slots creates leave to reads now; none while others hold most of the window."""
+        if self._foreign and self._ratio() < LITTLE:
+            return 0
+        return max(0, self._reserved() - len(self._reads))
 
     def _until_freed(self, slots: int, now: float) -> float:
         """Seconds until so many of the slots in use are free; infinite if that hangs on answers."""
