@@ -106,10 +106,9 @@ class RateLimitState:
             if self.in_flight or (create and not self._foreign):
                 return freed
             # Others' slots come back at times that only the server knows. Who holds more than they
-            # do leaves them to them.
-            if create and self._ratio() > 1:
-                return freed
-            return min(freed, max(0.0, self._next_return - now))
+            # do lets them ask first.
+            patience = self._quiet() if create and self._ratio() > 1 else 0.0
+            return min(freed, max(0.0, self._next_return + patience - now))
         if self._foreign and self.in_flight >= max(1, free // 2):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
@@ -215,9 +214,13 @@ class RateLimitState:
         """Seconds between two creates; see `BURST_SHARE` and `YIELD_POWER`."""
         steady = self.window / (self.limit or FIRST_GUESS_LIMIT)
         share = BURST_SHARE
-        if self._foreign and now - self._others_took <= QUIET_SHARE * self.window:
+        if self._foreign and now - self._others_took <= self._quiet():
             share *= max(1.0, self._ratio()) ** YIELD_POWER
         return steady * min(share, SLOWEST_SHARE)
+
+    def _quiet(self) -> float:
+        """Seconds after which others that want slots would have taken some."""
+        return QUIET_SHARE * self.window
 
     def _ratio(self) -> float:
         """How many times as much of the window as others have is ours."""
