@@ -25,6 +25,9 @@ RESERVED_SHARE: Final = 0.04
 ALMOST: Final = 0.9
 """Of a window: whatever comes back later than this does so because its time is up."""
 
+EARLY: Final = 0.7
+"""Of a window: what others took and gave back sooner than this shows that it is shorter."""
+
 BURST_SHARE: Final = 0.05
 """The part of a window over which its creates are spread. A campaign that starts a moment after
 another one finds slots then, and not a window that was emptied in a tenth of a second."""
@@ -73,7 +76,8 @@ class RateLimitState:
     _longest_window: float = math.inf
     _answered: deque[float] = field(default_factory=deque)
     _reads: deque[float] = field(default_factory=deque)
-    _foreign: deque[tuple[float, int]] = field(default_factory=deque)
+    _foreign: deque[tuple[float, int, float]] = field(default_factory=deque)
+    _last_answer: float = -math.inf
     _last_create: float = -math.inf
     _answers: int = 0
     _returned: int = 0
@@ -164,6 +168,7 @@ class RateLimitState:
             returned = self._returned - started.returned
             used = self.limit - headers.remaining
             self._reconcile(now, used, overtaken, returned, headers.reset)
+        self._last_answer = now
 
     def no_answer(self, now: float, *, create: bool = False) -> None:
         """A request failed without an answer: it may have been counted, so its slot is held."""
@@ -258,10 +263,13 @@ class RateLimitState:
             self._others_took = now
             self._add_foreign(now, least - foreign, reset)
         while foreign > most and self._foreign:
-            since, count = self._foreign.popleft()
+            since, count, earliest = self._foreign.popleft()
+            if now - earliest < EARLY * self.window:
+                # They took it after an answer of ours, and gave it back: the window is as short as that.
+                self._longest_window = min(self._longest_window, now - earliest)
             foreign -= count
             if foreign < most:
-                self._foreign.appendleft((since, most - foreign))
+                self._foreign.appendleft((since, most - foreign, earliest))
                 foreign = most
 
     def _add_foreign(self, now: float, count: int, reset: float | None) -> None:
@@ -269,10 +277,10 @@ class RateLimitState:
         returns = now + reset if reset is not None else math.inf
         if returns < oldest + self.window - 1:
             # The next slot to come back is one of theirs, and the server has said when.
-            insort(self._foreign, (returns - self.window, 1))
+            insort(self._foreign, (returns - self.window, 1, -math.inf))
             count -= 1
         if count:
-            self._foreign.append((now, count))
+            self._foreign.append((now, count, self._last_answer))
 
     def _forget(self, now: float) -> None:
         horizon = now - self.window
@@ -287,7 +295,7 @@ class RateLimitState:
             self._foreign.popleft()
 
     def _foreign_slots(self) -> int:
-        return sum(count for _, count in self._foreign)
+        return sum(count for _, count, _ in self._foreign)
 
     def _used(self) -> int:
         return self.in_flight + len(self._answered) + self._foreign_slots()
@@ -304,7 +312,7 @@ class RateLimitState:
 
     def _until_freed(self, slots: int, now: float) -> float:
         """Seconds until so many of the slots in use are free; infinite if that hangs on answers."""
-        returns = sorted([(t, 1) for t in self._answered] + list(self._foreign))
+        returns = sorted([(t, 1) for t in self._answered] + [(t, n) for t, n, _ in self._foreign])
         for since, count in returns:
             slots -= count
             if slots <= 0:
