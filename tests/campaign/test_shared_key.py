@@ -1,4 +1,4 @@
-"""Campaigns of processes that know nothing of each other, on one key: limiter and polls together."""
+"""Campaigns of processes that know nothing of each other, on one key."""
 
 from __future__ import annotations
 

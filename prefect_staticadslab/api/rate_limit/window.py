@@ -265,7 +265,7 @@ class RateLimitState:
         while foreign > most and self._foreign:
             since, count, earliest = self._foreign.popleft()
             if now - earliest < EARLY * self.window:
-                # They took it after an answer of ours, and gave it back: the window is as short as that.
+                # Taken after an answer of ours, and back already: the window is no longer.
                 self._longest_window = min(self._longest_window, now - earliest)
             foreign -= count
             if foreign < most:
