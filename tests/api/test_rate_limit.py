@@ -99,13 +99,49 @@ def test_creates_are_spread_a_little() -> None:
     assert state.delay(10) == 0
 
 
-def test_with_others_there_whoever_holds_much_of_the_window_goes_slowly() -> None:
+def shared(ours: int, theirs: int) -> RateLimitState:
+    """A state that holds so many slots at 1 s, and sees at 2 s that others took so many."""
     state = learned(limit=100, window=60)
-    for sent in range(2, 41):
+    for sent in range(2, ours):
         answered(state, 1, create=True, limit=100, remaining=100 - sent, reset=60)
-    assert state.delay(1, create=True) == pytest.approx(0.03)
-    answered(state, 2, create=True, limit=100, remaining=50, reset=60)
-    assert state.delay(2, create=True) == pytest.approx(0.12)
+    answered(state, 2, create=True, limit=100, remaining=100 - ours - theirs, reset=60)
+    return state
+
+
+def test_with_others_there_whoever_holds_more_goes_more_slowly() -> None:
+    even, more, twice = shared(30, 30), shared(33, 30), shared(40, 20)
+    assert even.delay(2, create=True) == pytest.approx(0.03)
+    assert more.delay(2, create=True) == pytest.approx(0.03 * 1.1**6)
+    assert twice.delay(2, create=True) == pytest.approx(0.6)
+    assert twice.delay(2) == 0
+
+
+def test_what_others_leave_is_ours_soon() -> None:
+    state = shared(40, 20)
+    assert state.delay(3.5, create=True) == 0
+    answered(state, 3.6, create=True, limit=100, remaining=39, reset=58)
+    assert state.delay(3.6, create=True) == pytest.approx(0.03)
+
+
+def test_whoever_holds_little_takes_the_slots_that_are_left_for_reads() -> None:
+    assert shared(60, 37).delay(3, create=True) > 1
+    assert shared(20, 77).delay(3, create=True) == 0
+
+
+def test_whoever_holds_more_lets_others_ask_first_for_what_comes_back() -> None:
+    more, less = shared(60, 40), shared(40, 60)
+    assert less.delay(61.5, create=True) == 0
+    assert more._until_freed(1, 3) > 50
+    assert more.delay(3, create=True) > less.delay(3, create=True) - 1
+
+
+def test_what_others_give_back_early_shows_how_long_the_window_is() -> None:
+    state = RateLimitState()
+    answered(state, 1, limit=100, remaining=97, reset=20)
+    answered(state, 1.5, limit=100, remaining=60, reset=20)
+    assert state.window == 60
+    answered(state, 21.6, limit=100, remaining=99, reset=20)
+    assert state.window == pytest.approx(20.6)
 
 
 def test_near_the_end_of_a_window_that_others_use_few_are_in_flight() -> None:

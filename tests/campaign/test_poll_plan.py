@@ -7,7 +7,14 @@ import math
 import pytest
 
 from prefect_staticadslab import ImageAd
-from prefect_staticadslab.campaign.pipeline.poll_schedule import CAUTION, JobTimes, next_poll
+from prefect_staticadslab.campaign.pipeline.poll_schedule import (
+    CAUTION,
+    CAUTION_LATER,
+    FEW_JOBS,
+    JobSpan,
+    JobTimes,
+    next_poll,
+)
 
 
 def ad(status: str = "processing", **fields: object) -> ImageAd:
@@ -17,37 +24,74 @@ def ad(status: str = "processing", **fields: object) -> ImageAd:
 DONE = {"image_url": "https://cdn/1.png"}
 
 
-def test_the_first_poll_comes_early() -> None:
-    assert next_poll(None, [50.0, 40.0], 20, 15) == 44
-    assert next_poll(None, [-math.inf, 40.0], 20, None) == -math.inf
+SPAN = JobSpan(30, 60)
+
+
+def test_the_first_poll_comes_early_unless_requests_are_scarce() -> None:
+    assert next_poll(None, [50.0, 40.0], SPAN, None) == 44
+    assert next_poll(None, [50.0, 40.0], SPAN, 15) == 88
+
+
+@pytest.mark.parametrize("seconds_per_read", [15.0, None])
+def test_what_an_earlier_run_left_is_asked_for_at_once(seconds_per_read: float | None) -> None:
+    assert next_poll(None, [-math.inf, 40.0], SPAN, seconds_per_read) == -math.inf
 
 
 def test_while_creates_wait_a_finished_ad_is_seen_within_twenty_seconds_and_not_sooner() -> None:
-    assert next_poll(44, [40.0, 60.0], 30, 15) == 88
-    assert next_poll(88, [40.0, 60.0], 30, 15) == 106
-    assert next_poll(44, [-math.inf], 30, 15) == 62
+    assert next_poll(44, [40.0, 60.0], SPAN, 15) == 88
+    assert next_poll(88, [40.0, 60.0], SPAN, 15) == 106
+    assert next_poll(44, [-math.inf], SPAN, 15) == 62
 
 
 def test_reads_leave_a_small_limit_to_creates() -> None:
-    assert next_poll(44, [0.0], 30, 60) == 104
+    assert next_poll(44, [0.0], SPAN, 60) == 104
 
 
-def test_afterwards_there_is_a_poll_every_four_seconds_once_an_ad_may_be_finished() -> None:
-    assert next_poll(44, [40.0, 60.0], 30, None) == 70
-    assert next_poll(70, [40.0, 60.0], 30, None) == 74
+def test_afterwards_polls_come_closer_and_closer_to_the_end_of_the_last_ad() -> None:
+    polls, now = [], 44.0
+    while now < 130:
+        now = next_poll(now, [60.0, 62.0], SPAN, None)
+        polls.append(now)
+    assert polls == [106, 114, 118, 122, 126, 130]
+
+
+@pytest.mark.parametrize("span", [SPAN, JobSpan(30, 3000), JobSpan(30, 31)])
+@pytest.mark.parametrize("last_poll", [None, 44.0, 150.0])
+@pytest.mark.parametrize("seconds_per_read", [15.0, None])
+def test_an_ad_is_asked_for_soon_after_it_may_be_finished_and_never_twice_within_a_poll(
+    span: JobSpan, last_poll: float | None, seconds_per_read: float | None
+) -> None:
+    due = next_poll(last_poll, [40.0, 90.0], span, seconds_per_read)
+    assert due <= max(last_poll or 0.0, 40 + span.shortest) + 18
+    assert last_poll is None or due >= last_poll + 4
+
+
+def test_an_ad_whose_beginning_is_not_known_is_asked_for_often() -> None:
+    assert next_poll(44, [-math.inf], SPAN, None) == 48
 
 
 def test_the_length_of_jobs_is_learned_from_progress_and_then_from_jobs() -> None:
     times = JobTimes()
-    assert times.shortest == 20
+    assert times.span == JobSpan(28, 60)
     times.saw(ad(progress={"percentage": 0.0}), 4)
-    assert times.shortest == 20
+    assert times.span == JobSpan(28, 60)
     times.saw(ad(progress={"percentage": 0.1}), 4)
     times.saw(ad(progress={"percentage": 0.08}), 4)
-    assert times.shortest == pytest.approx(CAUTION * 40)
+    assert times.span.shortest == pytest.approx(CAUTION * 40)
+    assert times.span.longest == pytest.approx(50)
     times.saw(ad("completed", duration_ms=31_000, **DONE), 45)
-    assert times.shortest == pytest.approx(CAUTION * 31)
+    assert times.span.shortest == pytest.approx(CAUTION * 31)
     times.saw(ad("failed"), 12)
-    assert times.shortest == pytest.approx(CAUTION * 12)
+    assert times.span.shortest == pytest.approx(CAUTION * 12)
     times.saw(ad(progress={"percentage": 0.9}), 4)
-    assert times.shortest == pytest.approx(CAUTION * 12)
+    assert times.span.shortest == pytest.approx(CAUTION * 12)
+
+
+def test_after_many_jobs_their_lengths_count_and_no_progress() -> None:
+    times = JobTimes()
+    times.saw(ad(progress={"percentage": 0.06}), 30)
+    for seconds in range(30, 30 + FEW_JOBS):
+        times.saw(ad("failed"), seconds)
+    assert times.span == JobSpan(CAUTION * 30, 500)
+    times.saw(ad("failed"), 55)
+    assert times.span == JobSpan(CAUTION_LATER * 30, 55)

@@ -8,6 +8,7 @@ sends it, and says where it stands in the headers of every answer (`RateLimit-Li
 from __future__ import annotations
 
 import math
+from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,14 +25,25 @@ RESERVED_SHARE: Final = 0.04
 ALMOST: Final = 0.9
 """Of a window: whatever comes back later than this does so because its time is up."""
 
+EARLY: Final = 0.7
+"""Of a window: what others took and gave back sooner than this shows that it is shorter."""
+
 BURST_SHARE: Final = 0.05
 """The part of a window over which its creates are spread. A campaign that starts a moment after
 another one finds slots then, and not a window that was emptied in a tenth of a second."""
 
-FAIR_SHARE: Final = 0.33
-CROWDED_SHARE: Final = 0.2
-"""With others there, whoever holds more than a third of the window takes the rest four times as
-slowly as those who hold less."""
+YIELD_POWER: Final = 6
+"""With others there, whoever holds more of the window than they do goes more slowly, by the sixth
+power of how many times as much: by little what is nearly even, by a lot who has twice as much."""
+
+SLOWEST_SHARE: Final = 1.0
+"""And at the slowest as if its creates were spread over the whole window."""
+
+LITTLE: Final = 0.5
+"""Of what others hold. Whoever holds less than this leaves it to them to leave slots to reads."""
+
+QUIET_SHARE: Final = 0.025
+"""The part of a window for which others must have taken nothing until all of it is ours again."""
 
 SHORTEST_WINDOW: Final = 0.01
 """Seconds. A server whose count makes no sense must not make the window none: it is divided by."""
@@ -64,11 +76,13 @@ class RateLimitState:
     _longest_window: float = math.inf
     _answered: deque[float] = field(default_factory=deque)
     _reads: deque[float] = field(default_factory=deque)
-    _foreign: deque[tuple[float, int]] = field(default_factory=deque)
+    _foreign: deque[tuple[float, int, float]] = field(default_factory=deque)
+    _last_answer: float = -math.inf
     _last_create: float = -math.inf
     _answers: int = 0
     _returned: int = 0
     _next_return: float = math.inf
+    _others_took: float = -math.inf
 
     @property
     def window(self) -> float:
@@ -90,17 +104,19 @@ class RateLimitState:
             return math.inf if self.in_flight else 0.0
         self._forget(now)
         free = self.limit - self._used()
-        needed = 1 + (max(0, self._reserved() - len(self._reads)) if create else 0)
+        needed = 1 + (self._reserve_left() if create else 0)
         if free < needed:
             freed = self._until_freed(needed - free, now)
             if self.in_flight or (create and not self._foreign):
                 return freed
-            # Others' slots come back at times that only the server knows.
-            return min(freed, max(0.0, self._next_return - now))
+            # Others' slots come back at times that only the server knows. Who holds more than they
+            # do lets them ask first.
+            patience = self._quiet() if create and self._ratio() > 1 else 0.0
+            return min(freed, max(0.0, self._next_return + patience - now))
         if self._foreign and self.in_flight >= max(1, free // 2):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
-        return max(0.0, self._last_create + self._pace() - now) if create else 0.0
+        return max(0.0, self._last_create + self._pace(now) - now) if create else 0.0
 
     def start(self, now: float, *, create: bool = False) -> RequestStart:
         """A request goes out. Returns what `finish` wants to know of this moment."""
@@ -152,6 +168,7 @@ class RateLimitState:
             returned = self._returned - started.returned
             used = self.limit - headers.remaining
             self._reconcile(now, used, overtaken, returned, headers.reset)
+        self._last_answer = now
 
     def no_answer(self, now: float, *, create: bool = False) -> None:
         """A request failed without an answer: it may have been counted, so its slot is held."""
@@ -198,15 +215,21 @@ class RateLimitState:
             self._shortest_window = max(self._shortest_window, headers.reset)
             self._next_return = now + headers.reset
 
-    def _pace(self) -> float:
-        """Seconds between two creates.
+    def _pace(self, now: float) -> float:
+        """Seconds between two creates; see `BURST_SHARE` and `YIELD_POWER`."""
+        steady = self.window / (self.limit or FIRST_GUESS_LIMIT)
+        share = BURST_SHARE
+        if self._foreign and now - self._others_took <= self._quiet():
+            share *= max(1.0, self._ratio()) ** YIELD_POWER
+        return steady * min(share, SLOWEST_SHARE)
 
-        See `BURST_SHARE` and `CROWDED_SHARE`.
-        """
-        limit = self.limit or FIRST_GUESS_LIMIT
-        steady = self.window / limit
-        crowded = self._foreign and len(self._answered) + self.in_flight > limit * FAIR_SHARE
-        return steady * (CROWDED_SHARE if crowded else BURST_SHARE)
+    def _quiet(self) -> float:
+        """Seconds after which others that want slots would have taken some."""
+        return QUIET_SHARE * self.window
+
+    def _ratio(self) -> float:
+        """How many times as much of the window as others have is ours."""
+        return (len(self._answered) + self.in_flight) / max(1, self._foreign_slots())
 
     def _reconcile(
         self,
@@ -237,12 +260,16 @@ class RateLimitState:
         most = max(0, used_at_server - ours + self.in_flight + overtaken)
         foreign = self._foreign_slots()
         if least > foreign:
+            self._others_took = now
             self._add_foreign(now, least - foreign, reset)
         while foreign > most and self._foreign:
-            since, count = self._foreign.popleft()
+            since, count, earliest = self._foreign.popleft()
+            if now - earliest < EARLY * self.window:
+                # Taken after an answer of ours, and back already: the window is no longer.
+                self._longest_window = min(self._longest_window, now - earliest)
             foreign -= count
             if foreign < most:
-                self._foreign.appendleft((since, most - foreign))
+                self._foreign.appendleft((since, most - foreign, earliest))
                 foreign = most
 
     def _add_foreign(self, now: float, count: int, reset: float | None) -> None:
@@ -250,10 +277,10 @@ class RateLimitState:
         returns = now + reset if reset is not None else math.inf
         if returns < oldest + self.window - 1:
             # The next slot to come back is one of theirs, and the server has said when.
-            self._foreign.append((returns - self.window, 1))
+            insort(self._foreign, (returns - self.window, 1, -math.inf))
             count -= 1
         if count:
-            self._foreign.append((now, count))
+            self._foreign.append((now, count, self._last_answer))
 
     def _forget(self, now: float) -> None:
         horizon = now - self.window
@@ -268,7 +295,7 @@ class RateLimitState:
             self._foreign.popleft()
 
     def _foreign_slots(self) -> int:
-        return sum(count for _, count in self._foreign)
+        return sum(count for _, count, _ in self._foreign)
 
     def _used(self) -> int:
         return self.in_flight + len(self._answered) + self._foreign_slots()
@@ -277,9 +304,15 @@ class RateLimitState:
         limit = self.limit or FIRST_GUESS_LIMIT
         return max(1, round(limit * RESERVED_SHARE)) if limit > 1 else 0
 
+    def _reserve_left(self) -> int:
+        """How many slots creates leave to reads now; none while others hold most of the window."""
+        if self._foreign and self._ratio() < LITTLE:
+            return 0
+        return max(0, self._reserved() - len(self._reads))
+
     def _until_freed(self, slots: int, now: float) -> float:
         """Seconds until so many of the slots in use are free; infinite if that hangs on answers."""
-        returns = sorted([(t, 1) for t in self._answered] + list(self._foreign))
+        returns = sorted([(t, 1) for t in self._answered] + [(t, n) for t, n, _ in self._foreign])
         for since, count in returns:
             slots -= count
             if slots <= 0:

@@ -5,7 +5,8 @@ Pure decisions on times, which are seconds on any one clock that only goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,13 +20,17 @@ GRACE_SECONDS: Final = 5.0
 """Prefect, a service manager or a person with Ctrl-C waits for longer."""
 
 STALE_POLLS: Final = 4.5
-"""In polls, how long a finished ad may go unseen while others still wait to be created."""
+"""In polls, how long a finished ad may go unseen while requests have a better use."""
 
-GUESSED_POLLS: Final = 5.0
-"""In polls, the shortest job before anything is known; the vendor says 30 to 60 s."""
+GUESSED_POLLS: Final = (7.0, 15.0)
+"""In polls, the shortest and the longest job before anything is known; the vendor says 30 to
+60 s."""
 
+FEW_JOBS: Final = 20
 CAUTION: Final = 0.8
-"""Of the shortest job that was seen or that its progress foretells: others may be shorter."""
+CAUTION_LATER: Final = 0.95
+"""Of the shortest job that was seen or that its progress foretells: others may be shorter, but
+hardly so once more than a few have been seen."""
 
 _FORETELLS: Final = 0.05
 """The progress, 0 to 1, from which on a job's length can be read off it."""
@@ -46,23 +51,42 @@ class Timing:
     work_seconds: float = WORK_SECONDS
 
 
+@dataclass(frozen=True)
+class JobSpan:
+    """Between how many seconds jobs take, as far as anybody knows."""
+
+    shortest: float
+    longest: float
+
+    def with_job(self, seconds: float) -> JobSpan:
+        """The span that has this job in it, too."""
+        return JobSpan(min(self.shortest, seconds), max(self.longest, seconds))
+
+
 class JobTimes:
-    """How long jobs take at least, learned from them as they are seen.
+    """How long jobs take at least and at most, learned from them as they are seen.
 
     Args:
         poll_seconds: How often such a job is asked for that may be finished.
     """
 
     def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
-        self._poll_seconds = poll_seconds
-        self._shortest: float | None = None
-        self._foretold: float | None = None
+        shortest, longest = GUESSED_POLLS
+        self._guessed = JobSpan(shortest * poll_seconds, longest * poll_seconds)
+        self._foretold: JobSpan | None = None
+        self._seen: JobSpan | None = None
+        self._finished = 0
 
     @property
-    def shortest(self) -> float:
-        """Seconds within which no job ends, as far as anybody knows."""
-        known = self._shortest if self._shortest is not None else self._foretold
-        return GUESSED_POLLS * self._poll_seconds if known is None else CAUTION * known
+    def span(self) -> JobSpan:
+        """Within what no job ends, with some caution, and within what all do."""
+        known = self._seen or self._foretold
+        if known is None:
+            return self._guessed
+        if self._finished > FEW_JOBS:
+            return JobSpan(CAUTION_LATER * known.shortest, known.longest)
+        longest = self._foretold.longest if self._foretold else 0.0
+        return JobSpan(CAUTION * known.shortest, max(known.longest, longest))
 
     def saw(self, ad: Job, age: float) -> None:
         """Learns from an ad that was created `age` seconds ago.
@@ -72,45 +96,53 @@ class JobTimes:
         share = ad.progress.percentage if ad.progress else None
         if ad.is_finished:
             length = min(age, ad.duration_ms / 1000 if ad.duration_ms else age)
-            self._shortest = min(length, self._shortest or length)
+            self._seen = (self._seen or JobSpan(length, length)).with_job(length)
+            self._finished += 1
         elif share is not None and _FORETELLS <= share <= 1:
-            self._foretold = min(age / share, self._foretold or age / share)
+            length = age / share
+            self._foretold = (self._foretold or JobSpan(length, length)).with_job(length)
 
 
 def next_poll(
     last_poll: float | None,
-    since: Iterable[float],
-    shortest: float,
+    since: Collection[float],
+    span: JobSpan,
     seconds_per_read: float | None,
     poll_seconds: float = POLL_SECONDS,
 ) -> float:
     """When to poll next.
 
-    While others wait to be created, requests are scarce: a finished ad is seen within
-    `STALE_POLLS`, and not sooner. Afterwards there is a poll every `poll_seconds` for as long as
-    any ad may be finished. The first poll comes early: it tells how long jobs take here.
+    A finished ad is seen within `STALE_POLLS`. While others wait to be created, requests are
+    scarce, and there is no poll sooner than that. Afterwards a poll comes when half of the time has
+    passed within which the last ad may end, so that the end itself is seen within `poll_seconds`;
+    and the first one comes early, because it tells how long jobs take here.
 
     Args:
         last_poll: When the last poll was; None for never.
         since: When each ad was created; minus infinity if nobody knows.
-        shortest: Within how many seconds no job ends.
+        span: Between how many seconds jobs take.
         seconds_per_read: How far apart reads should be that leave the limit to creates; None if no
             more ads wait to be created.
         poll_seconds: How often such a job is asked for that may be finished.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.pipeline.poll_schedule import next_poll
+        from prefect_staticadslab.campaign.pipeline.poll_schedule import JobSpan, next_poll
 
-        assert next_poll(None, [100.0, 101.0], 30, 15) == 104
-        assert next_poll(104, [100.0, 101.0], 30, None) == 130
-        assert next_poll(104, [100.0, 101.0], 30, 15) == 148
-        assert next_poll(130, [100.0, 101.0], 30, None) == 134
+        span = JobSpan(shortest=30, longest=60)
+        assert next_poll(None, [100.0, 101.0], span, None) == 104
+        assert next_poll(104, [100.0, 101.0], span, 15) == 148
+        assert next_poll(148, [100.0, 101.0], span, None) == 154.5
+        assert next_poll(160, [101.0], span, None) == 164
         ```
     """
-    first, interval = min(since), poll_seconds
-    if last_poll is None:
-        return first + interval
+    first, last = min(since), max(since)
+    if first == -math.inf and last_poll is None:
+        return first
+    if last_poll is None and seconds_per_read is None:
+        return first + poll_seconds
+    begin = max(first + span.shortest, -math.inf if last_poll is None else last_poll)
     if seconds_per_read is not None:
-        return max(last_poll, first + shortest) + max(STALE_POLLS * interval, seconds_per_read)
-    return max(last_poll + interval, first + shortest)
+        return begin + max(STALE_POLLS * poll_seconds, seconds_per_read)
+    until_last = last + span.longest - begin
+    return begin + min(max(poll_seconds, until_last / 2), STALE_POLLS * poll_seconds)

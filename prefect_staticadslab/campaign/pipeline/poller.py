@@ -118,11 +118,11 @@ class Poller(Generic[J]):
 
     async def _poll(self) -> None:
         while self._followed:
-            shortest = self._job_times.shortest
+            span = self._job_times.span
             due = next_poll(
                 self._last_poll,
                 self._since.values(),
-                shortest,
+                span,
                 self._seconds_per_read(),
                 self._poll_seconds,
             )
@@ -133,7 +133,7 @@ class Poller(Generic[J]):
                 continue
             now = time.monotonic()
             first, self._last_poll = self._last_poll is None, now
-            ids = [i for i, since in self._since.items() if first or since + shortest <= now]
+            ids = [i for i, since in self._since.items() if first or since + span.shortest <= now]
             for start in range(0, len(ids), MAX_IDS_PER_READ):
                 await self._read(ids[start : start + MAX_IDS_PER_READ])
 
