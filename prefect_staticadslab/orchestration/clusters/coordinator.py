@@ -95,7 +95,8 @@ class Coordinator:
         self._chunks: dict[str, _Chunk] = {}
         self._taking = asyncio.Lock()
         self._answering: set[asyncio.Task[None]] = set()
-        self._reached_at = self._heard_at = clock()
+        self._looked_at = self._heard_at = clock()
+        self._failing_since: float | None = None
         self._trouble = ""
         self._is_stopping = False
 
@@ -164,8 +165,11 @@ class Coordinator:
             except Exception as error:
                 # A cluster's libraries raise whatever they like.
                 self._trouble = repr(error)
+                if self._failing_since is None:
+                    self._failing_since = self._clock()
                 return
-            self._reached_at = self._clock()
+            self._failing_since = None
+            self._looked_at = self._clock()
             for message in map(decode, messages):
                 if isinstance(message, Report):
                     self._hear(message)
@@ -174,7 +178,7 @@ class Coordinator:
         chunk = self._chunks.get(report.chunk)
         if chunk is None:
             return
-        self._heard_at = self._clock()
+        self._heard_at = self._looked_at
         if report.box != chunk.box and report.number == 0:
             chunk.box, chunk.last_number = report.box, -1
         if is_late := chunk.is_ended or report.box != chunk.box:
@@ -267,9 +271,11 @@ class Coordinator:
 
     def _loss_of(self, chunk: _Chunk) -> str:
         """Why a chunk's result will not come; "" if it may."""
-        now = self._clock()
-        if now - self._reached_at > UNREACHABLE_SECONDS:
+        failing_since = self._failing_since
+        if failing_since is not None and self._clock() - failing_since > UNREACHABLE_SECONDS:
             return f"the cluster cannot be reached: {self._trouble}"
+        # As of the last look: a program that was held up has words waiting for it.
+        now = self._looked_at
         if chunk.box and now - chunk.heard_at > SILENT_SECONDS:
             return f"not heard of for {SILENT_SECONDS / 60:.0f} minutes"
         if not chunk.box and now - self._heard_at > UNBEGUN_SECONDS:
