@@ -21,10 +21,10 @@ from prefect_staticadslab.campaign.pipeline.api_keys import Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.orchestration.clusters.task_runners import mailboxes_of
-from prefect_staticadslab.orchestration.clusters.worker_journal import WorkerJournal
-from prefect_staticadslab.orchestration.clusters.worker_tasks import WorkerTasks
 from prefect_staticadslab.tasks import generate_image_ads
+from prefect_staticadslab.tasks.clusters.task_runners import mailboxes_of
+from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
 
 T = TypeVar("T")
 

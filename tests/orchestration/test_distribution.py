@@ -21,10 +21,10 @@ from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
-from prefect_staticadslab.orchestration.clusters.coordinator import Coordinator
-from prefect_staticadslab.orchestration.clusters.messages import Report
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
+from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
+from prefect_staticadslab.tasks.clusters.messages import Report
 from tests.conftest import write_campaign
 from tests.gate import closed_gate
 from tests.processes import PATIENCE_SECONDS

@@ -7,7 +7,7 @@ from typing import Any
 from prefect.logging import get_run_logger
 from prefect.task_runners import TaskRunner
 
-from prefect_staticadslab.orchestration.clusters.messages import Mailboxes
+from prefect_staticadslab.tasks.clusters.messages import Mailboxes
 
 
 def mailboxes_of(task_runner: TaskRunner[Any]) -> Mailboxes | None:
@@ -19,11 +19,11 @@ def mailboxes_of(task_runner: TaskRunner[Any]) -> Mailboxes | None:
     packages = {cls.__module__.split(".")[0] for cls in type(task_runner).__mro__}
     try:
         if "prefect_dask" in packages:
-            from prefect_staticadslab.orchestration.clusters.dask_mailboxes import DaskMailboxes
+            from prefect_staticadslab.tasks.clusters.dask_mailboxes import DaskMailboxes
 
             return DaskMailboxes(getattr(task_runner, "client"))  # noqa: B009
         if "prefect_ray" in packages:
-            from prefect_staticadslab.orchestration.clusters.ray_mailboxes import RayMailboxes
+            from prefect_staticadslab.tasks.clusters.ray_mailboxes import RayMailboxes
 
             return RayMailboxes()
     except Exception as error:

@@ -48,7 +48,9 @@ class Report:
             lost worker told is not taken for what its successor tells.
         number: Counts the reports from this box, from 0.
         states: What is known by now of rows, by their positions.
-        to_send: The rows that are to be sent once they are on disk; None if it asks for nothing.
+        ask: Counts what was asked from this box, from 1; 0 if nothing is asked. A report that
+            may not have arrived is told once more, with what it asked.
+        to_send: What is asked: the rows that are to be sent once they are on disk.
         is_stopping: Whether it has heard that the run is cancelled, and sends nothing more.
     """
 
@@ -56,7 +58,8 @@ class Report:
     box: str
     number: int
     states: Mapping[int, JobState] = field(default_factory=dict)
-    to_send: Mapping[int, JobState] | None = None
+    ask: int = 0
+    to_send: Mapping[int, JobState] = field(default_factory=dict)
     is_stopping: bool = False
 
 
@@ -65,12 +68,12 @@ class Answer:
     """What the run answers to a worker that asked whether it may send.
 
     Attributes:
-        number: The report that is answered.
+        ask: What is answered.
         known: What is on disk of these rows by now.
         refusal: Why nothing must be sent; "" if it may.
     """
 
-    number: int
+    ask: int
     known: Mapping[int, JobState] = field(default_factory=dict)
     refusal: str = ""
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.table.job_state import JobState
-from prefect_staticadslab.orchestration.clusters.messages import (
+from prefect_staticadslab.tasks.clusters.messages import (
     HEARTBEAT_SECONDS,
     PAUSE_SECONDS,
     Answer,
@@ -36,6 +36,8 @@ UNREACHABLE_SECONDS: Final = 30.0
 
 LAST_WORD_SECONDS: Final = 5.0
 """How long a worker tries to tell what it knows in the end; its result says the same."""
+
+NOTHING: Final[Mapping[int, JobState]] = {}
 
 
 class NoAnswerError(CampaignError):
@@ -71,7 +73,7 @@ class _Contact:
     def __init__(self, way: WorkerJournal) -> None:
         self._way = way
         self._box = uuid4().hex
-        self._number = 0
+        self._number = self._asks = 0
         self._news: dict[int, JobState] = {}
         self._known: dict[int, JobState] = {}
         self._answers: dict[int, asyncio.Future[Answer]] = {}
@@ -113,10 +115,13 @@ class _Contact:
             CampaignError: It says why not.
         """
         self._known |= changes
+        self._asks += 1
+        ask = self._asks
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[ask] = waiting
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._ask(changes, waiting)
+                await self._ask(ask, changes)
                 answer = await waiting
         except TimeoutError:
             raise NoAnswerError(
@@ -135,10 +140,10 @@ class _Contact:
         """Only the run knows the other rows' ads, and checks that."""
         return True
 
-    async def _ask(self, changes: Mapping[int, JobState], waiting: asyncio.Future[Answer]) -> None:
+    async def _ask(self, ask: int, changes: Mapping[int, JobState]) -> None:
         while True:
             try:
-                await self._report(changes, waiting)
+                await self._report(ask, changes)
             except Exception:
                 # It is told by `_listen`, which does not reach the run either.
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -165,7 +170,7 @@ class _Contact:
         self, message: Report | Answer | Stop, working: asyncio.Future[list[ImageAdResult]]
     ) -> None:
         if isinstance(message, Answer):
-            waiting = self._answers.pop(message.number, None)
+            waiting = self._answers.pop(message.ask, None)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
         elif isinstance(message, Stop):
@@ -177,23 +182,17 @@ class _Contact:
             self._is_due = True
             working.cancel()
 
-    async def _report(
-        self,
-        to_send: Mapping[int, JobState] | None = None,
-        waiting: asyncio.Future[Answer] | None = None,
-    ) -> None:
+    async def _report(self, ask: int = 0, to_send: Mapping[int, JobState] = NOTHING) -> None:
         # One after another, with all that is known by then: what is asked for must not be
         # overtaken by what was known of the same row before.
         async with self._in_order:
             news, self._news = self._news, {}
             # One that fails may arrive all the same, later: its number tells that it is old.
             report = Report(
-                self._way.chunk, self._box, self._number, news, to_send, self._is_stopping
+                self._way.chunk, self._box, self._number, news, ask, to_send, self._is_stopping
             )
             self._number += 1
             self._is_due = False
-            if waiting is not None:
-                self._answers[report.number] = waiting
             try:
                 await asyncio.to_thread(self._way.mailboxes.put, self._way.run_box, encode(report))
             except BaseException:

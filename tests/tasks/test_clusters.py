@@ -13,24 +13,29 @@ from typing import Any
 
 import pytest
 
-from prefect_staticadslab import JobState, RowStatus
+from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
+from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import shared_session
-from prefect_staticadslab.orchestration.clusters import coordinator as run_side
-from prefect_staticadslab.orchestration.clusters import worker_journal
-from prefect_staticadslab.orchestration.clusters.coordinator import (
+from prefect_staticadslab.orchestration.chunk_tasks import by_api_key_hash, keys_of
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.tasks.chunks import run_chunk
+from prefect_staticadslab.tasks.clusters import coordinator as run_side
+from prefect_staticadslab.tasks.clusters import worker_journal
+from prefect_staticadslab.tasks.clusters.coordinator import (
     ClusterLostError,
     Coordinator,
     unfinished,
 )
-from prefect_staticadslab.orchestration.clusters.messages import Report, decode
-from prefect_staticadslab.orchestration.clusters.worker_journal import WorkerJournal
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.tasks.clusters.messages import Report, decode
+from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
 from tests.conftest import write_campaign
 from tests.gate import closed_gate
 
@@ -190,6 +195,40 @@ async def test_a_refused_row_is_failed_as_it_is_elsewhere(
     assert len(simulator.api.jobs) == 1
 
 
+@pytest.mark.parametrize("has_mailboxes", [True, False])
+async def test_a_campaign_comes_to_its_end_with_mailboxes_and_without(
+    tmp_path: Path,
+    simulator: SimulatorServer,
+    credentials: StaticAdsLabCredentials,
+    has_mailboxes: bool,
+) -> None:
+    prompts = ["SIMULATE_FAILURE", "SIMULATE_ONE_FAILURE", *(f"p{i}" for i in range(118))]
+    campaign = Campaign.open(write_campaign(tmp_path, *prompts), str(tmp_path / "out.csv"))
+    campaign.table.save_now()
+    prepared = await prepare(campaign)
+    keys = keys_of(by_api_key_hash(credentials))
+    given: list[int] = []
+
+    def submit(
+        chunk: Chunk, attempts: int, journal: WorkerJournal | None
+    ) -> Callable[[], list[ImageAdResult]]:
+        assert (journal is not None) is has_mailboxes
+        given.append(len(chunk.ads))
+        work = run_chunk(credentials, chunk.ads, attempts, 60, True, journal)
+        return lambda: asyncio.run(work)
+
+    workers = WorkerTasks(prepared, submit, keys, 2, MemoryMailboxes() if has_mailboxes else None)
+    async with workers.running() as run_on_worker:
+        await run(prepared, run_on_worker, weights=keys.weights())
+    assert Counter(str(state.status) for state in campaign.table.states) == {
+        "completed": 119,
+        "failed": 1,
+    }
+    assert len(simulator.api.jobs) == 122
+    # Without mailboxes each attempt is given away by itself, as its key must be known before.
+    assert given == ([100, 20] if has_mailboxes else [100, 20, 2])
+
+
 async def test_a_chunk_that_is_begun_anew_goes_on_from_what_its_lost_worker_told(
     tmp_path: Path,
 ) -> None:
@@ -232,6 +271,11 @@ async def test_a_chunk_that_is_begun_anew_goes_on_from_what_its_lost_worker_told
             attempt.state = sent[position]
             attempt.learn(known[position])
             assert attempt.may_exist_from_before
+
+        # What it does with them next is its own again.
+        again = {0: replace(sent[0], attempts=2, idempotency_key="11ff" * 16)}
+        journals[1].update(0, JobState(RowStatus.FAILED, job_id="ia_0", attempts=1))
+        assert await journals[1].before_send(again) == again
 
         # The lost one is still there after all: its ids count, and nothing else.
         journals[0].update(3, JobState(RowStatus.PENDING))

@@ -18,9 +18,13 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.orchestration.clusters.coordinator import Coordinator, unfinished
-from prefect_staticadslab.orchestration.clusters.messages import Mailboxes
-from prefect_staticadslab.orchestration.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.coordinator import (
+    ClusterLostError,
+    Coordinator,
+    unfinished,
+)
+from prefect_staticadslab.tasks.clusters.messages import Mailboxes
+from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
 
 JOB_SECONDS: Final = 60.0
 """For so long the ads of a chunk are rendered after its last create."""
@@ -148,13 +152,21 @@ class WorkerTasks:
     def _result(
         self, wait: Callable[[], list[ImageAdResult]]
     ) -> asyncio.Future[list[ImageAdResult]]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, wait)
+        return asyncio.get_running_loop().run_in_executor(self._threads, _waited, wait)
 
     def _lost(self, chunk: Chunk, error: Exception) -> list[ImageAdResult]:
         # A worker can die of anything, and the other chunks go on.
         get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
         message = f"Its worker was lost ({type(error).__name__}); run it again."
         return unfinished(self._table, [ad.position for ad in chunk.ads], message)
+
+
+def _waited(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
+    """A chunk's result. That its cluster cancelled it does not mean that the run is cancelled."""
+    try:
+        return wait()
+    except asyncio.CancelledError as error:
+        raise ClusterLostError(f"its cluster has given it up: {error}") from error
 
 
 def _without_creates(chunk: Chunk, reason: str) -> tuple[Chunk, list[ImageAdResult]]:

@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.orchestration.clusters.messages import (
+from prefect_staticadslab.tasks.clusters.messages import (
     PAUSE_SECONDS,
     Answer,
     Mailboxes,
@@ -26,7 +26,7 @@ from prefect_staticadslab.orchestration.clusters.messages import (
     decode,
     encode,
 )
-from prefect_staticadslab.orchestration.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +56,15 @@ class _Chunk:
     Attributes:
         box: Of the worker that has it; "" before it has begun.
         last_number: The last report from that box.
+        last_ask: The last that was asked from there.
         heard_at: When that was.
-        asked: From which box each row was asked for.
+        asked: From which box each row was asked for last.
         is_ended: Whether its result is here, or nobody waits for it any more.
     """
 
     box: str = ""
     last_number: int = -1
+    last_ask: int = 0
     heard_at: float = 0.0
     asked: dict[int, str] = field(default_factory=dict)
     is_ended: bool = False
@@ -141,13 +143,12 @@ class Coordinator:
                 await asyncio.wait({result}, timeout=PAUSE_SECONDS)
                 if not result.done() and (loss := self._loss_of(chunk)):
                     raise ClusterLostError(loss)
-            results = [self._checked(each) for each in result.result()]
         except asyncio.CancelledError:
             await self._stop(chunk, result)
             raise
         finally:
             chunk.is_ended = True
-        return results
+        return [self._checked(each) for each in result.result()]
 
     def _checked(self, result: ImageAdResult) -> ImageAdResult:
         return replace(result, state=self._own(result.position, result.state))
@@ -180,7 +181,7 @@ class Coordinator:
             return
         self._heard_at = self._looked_at
         if report.box != chunk.box and report.number == 0:
-            chunk.box, chunk.last_number = report.box, -1
+            chunk.box, chunk.last_number, chunk.last_ask = report.box, -1, 0
         if is_late := chunk.is_ended or report.box != chunk.box:
             self._learn_late(report.states)
         elif report.number > chunk.last_number:
@@ -191,8 +192,11 @@ class Coordinator:
             return
         if self._is_stopping and not report.is_stopping:
             self._spawn(self._put(report.box, Stop()))
-        if report.to_send is not None:
-            self._spawn(self._answer(report, chunk, "" if not is_late else TAKEN_OVER))
+        if is_late and report.ask:
+            self._spawn(self._put(report.box, Answer(report.ask, refusal=TAKEN_OVER)))
+        elif report.ask > chunk.last_ask:
+            chunk.last_ask = report.ask
+            self._spawn(self._answer(report, chunk))
 
     def _learn_late(self, states: Mapping[int, JobState]) -> None:
         """Takes ids from a worker that nobody counts on any more; what it did not send says
@@ -211,19 +215,21 @@ class Coordinator:
             return state
         return replace(known, error=OTHERS_AD.format(state.job_id))
 
-    async def _answer(self, report: Report, chunk: _Chunk, refusal: str) -> None:
-        assert report.to_send is not None  # noqa: S101
+    async def _answer(self, report: Report, chunk: _Chunk) -> None:
         known: Mapping[int, JobState] = {}
-        if not refusal:
-            try:
-                known = await self._mark(report.to_send, report.box, chunk)
-            except CampaignError as error:
-                refusal = str(error)
+        try:
+            known = await self._mark(report.to_send, report.box, chunk)
+        except CampaignError as error:
+            refusal = str(error)
+        else:
+            refusal = self._refusal_of(report, chunk)
+        await self._put(report.box, Answer(report.ask, {} if refusal else known, refusal))
+
+    def _refusal_of(self, report: Report, chunk: _Chunk) -> str:
+        """Why a worker must not send what is on disk; "" if it may."""
         if self._is_stopping or chunk.is_ended:
-            refusal = refusal or CANCELLED
-        elif chunk.box != report.box:
-            refusal = refusal or TAKEN_OVER
-        await self._put(report.box, Answer(report.number, {} if refusal else known, refusal))
+            return CANCELLED
+        return TAKEN_OVER if chunk.box != report.box else ""
 
     async def _mark(
         self, to_send: Mapping[int, JobState], box: str, chunk: _Chunk
@@ -237,7 +243,7 @@ class Coordinator:
             and states[position].status is not RowStatus.PENDING
         }
         changes = {p: state for p, state in to_send.items() if p not in taken}
-        chunk.asked |= dict.fromkeys(changes, box)
+        chunk.asked |= dict.fromkeys(to_send, box)
         # Also if all are taken: what the lost worker had asked for may not be on disk yet.
         return {**await self._table.before_send(changes), **taken}
 
