@@ -433,6 +433,7 @@ async def test_a_worker_that_reaches_its_run_no_more_sends_nothing_more(
             results = await worker
     assert {r.state.job_id for r in results} - {None} == set(simulator.api.jobs)
     assert len(simulator.api.jobs) < 40
+    assert {r.state.error for r in results} == {worker_journal.UNREACHABLE}
 
 
 async def test_without_an_answer_nothing_is_sent(

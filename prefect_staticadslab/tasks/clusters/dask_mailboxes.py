@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from distributed import Client, Queue, get_client
 
-CALL_SECONDS: Final = 30
+CALL_SECONDS: Final = 20
 """How long the scheduler may take to answer."""
 
 

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import ray
 
-CALL_SECONDS: Final = 30
+CALL_SECONDS: Final = 20
 """How long the actor may take to answer."""
+
+START_SECONDS: Final = 300
+"""How long the actor may take to start; a busy machine needs most of a minute for a process."""
 
 
 class Boxes:
@@ -31,11 +34,19 @@ class RayMailboxes:
 
     Args:
         actor: The handle of one that is there already; by default one is started.
+
+    Raises:
+        ray.exceptions.RayError: It does not start.
     """
 
     def __init__(self, actor: Any = None) -> None:
-        # It only waits, so it takes no CPU away from the chunks.
-        self._actor: Any = ray.remote(num_cpus=0)(Boxes).remote() if actor is None else actor
+        # What is taken out and comes too late must not be lost.
+        self._late: dict[str, Any] = {}
+        self._actor = actor
+        if actor is None:
+            # It only waits, so it takes no CPU away from the chunks.
+            self._actor = ray.remote(num_cpus=0)(Boxes).remote()
+            ray.get(self._actor.__ray_ready__.remote(), timeout=START_SECONDS)
 
     def __reduce__(self) -> tuple[type[RayMailboxes], tuple[Any]]:
         return type(self), (self._actor,)
@@ -46,7 +57,12 @@ class RayMailboxes:
 
     def take(self, box: str) -> list[bytes]:
         """See `Mailboxes`."""
-        messages: list[bytes] = ray.get(self._actor.take.remote(box), timeout=CALL_SECONDS)
+        taken = self._late.pop(box, None) or self._actor.take.remote(box)
+        try:
+            messages: list[bytes] = ray.get(taken, timeout=CALL_SECONDS)
+        except ray.exceptions.GetTimeoutError:
+            self._late[box] = taken
+            raise
         return messages
 
     def close(self, box: str) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import uuid4
 
@@ -31,8 +31,10 @@ ANSWER_SECONDS: Final = 900.0
 """How long a worker waits to hear that its rows are on disk. The run itself waits ten minutes for a
 table that somebody has open."""
 
-UNREACHABLE_SECONDS: Final = 30.0
+UNREACHABLE_SECONDS: Final = 60.0
 """After so long without reaching its run a worker creates nothing more: nobody would know of it."""
+
+UNREACHABLE: Final = "Its worker did not reach the run any more; run it again."
 
 LAST_WORD_SECONDS: Final = 5.0
 """How long a worker tries to tell what it knows in the end; its result says the same."""
@@ -78,9 +80,11 @@ class _Contact:
         self._known: dict[int, JobState] = {}
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._in_order = asyncio.Lock()
-        self._told_at = self._reached_at = time.monotonic()
+        self._told_at = time.monotonic()
+        self._failing_since: float | None = None
         self._is_due = True
         self._is_stopping = False
+        self._is_cut_off = False
 
     async def keep(
         self,
@@ -95,10 +99,7 @@ class _Contact:
             own = asyncio.current_task()
             if not self._is_stopping or (own is not None and own.cancelling()):
                 raise
-            return [
-                ImageAdResult(plan.position, self._known.get(plan.position, plan.state))
-                for plan in planned
-            ]
+            return [self._result(plan) for plan in planned]
         finally:
             listening.cancel()
             with contextlib.suppress(Exception):
@@ -157,14 +158,23 @@ class _Contact:
                     await self._report()
                 for message in await asyncio.to_thread(self._way.mailboxes.take, self._box):
                     self._hear(decode(message), working)
-                self._reached_at = time.monotonic()
+                self._failing_since = None
             except Exception as error:
                 # A cluster's libraries raise whatever they like.
                 logger.warning("The run that keeps the table cannot be reached: %r", error)
-                if time.monotonic() - self._reached_at >= UNREACHABLE_SECONDS:
+                if self._failing_since is None:
+                    self._failing_since = time.monotonic()
+                if time.monotonic() - self._failing_since >= UNREACHABLE_SECONDS:
+                    self._is_cut_off = True
                     self._stop(working)
             await asyncio.sleep(PAUSE_SECONDS)
             self._is_due |= time.monotonic() - self._told_at >= HEARTBEAT_SECONDS
+
+    def _result(self, plan: PlannedJob) -> ImageAdResult:
+        state = self._known.get(plan.position, plan.state)
+        if self._is_cut_off and (state.is_unsent or state.is_processing):
+            state = replace(state, error=UNREACHABLE)
+        return ImageAdResult(plan.position, state)
 
     def _hear(
         self, message: Report | Answer | Stop, working: asyncio.Future[list[ImageAdResult]]
