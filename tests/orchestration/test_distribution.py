@@ -135,7 +135,7 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
     from prefect_dask.task_runners import DaskTaskRunner
 
     def kill_a_worker() -> int:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(simulator.api.jobs) < 120 and time.monotonic() < deadline:
             time.sleep(0.02)
         pid: int = cluster.workers[0].pid
