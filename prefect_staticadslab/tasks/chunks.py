@@ -8,7 +8,12 @@ from prefect.cache_policies import NO_CACHE
 
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.models import ImageAdRequest
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.pipeline.planned_job import (
+    ImageAdResult,
+    Journal,
+    PlannedJob,
+    RemoteJournal,
+)
 from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import run_key
@@ -26,7 +31,7 @@ async def generate_image_ads(
     attempts: int = 2,
     timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
     wait: bool = True,
-    journal: Journal | None = None,
+    journal: Journal | RemoteJournal | None = None,
     idempotency_key: str | None = None,
 ) -> list[ImageAdResult]:
     """From a chunk of requests to results. One ad's failure is that ad's alone.
@@ -44,7 +49,8 @@ async def generate_image_ads(
         attempts: How many jobs to try for an ad; a failed job is free.
         timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
         wait: Whether to follow the ads, or to end once they are created.
-        journal: Where to write down what becomes known, as it does; only within this process.
+        journal: Where to write down what becomes known, as it does. Only within this process,
+            unless it is a `RemoteJournal`.
         idempotency_key: What the keys of requests are derived from, with their positions, instead
             of the task run: the same within 24 hours gives the same ads, as long as the requests
             and their order are the same. `PlannedJob`s have keys of their own.

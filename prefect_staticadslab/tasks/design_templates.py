@@ -11,7 +11,12 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.images import read_image
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.pipeline.planned_job import (
+    ImageAdResult,
+    Journal,
+    PlannedJob,
+    RemoteJournal,
+)
 from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks._runs import RETRIES, run_key
@@ -213,7 +218,7 @@ async def make_design_templates(
     attempts: int = 2,
     timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
     wait: bool = True,
-    journal: Journal | None = None,
+    journal: Journal | RemoteJournal | None = None,
 ) -> list[ImageAdResult]:
     """From a chunk of reference ads to design templates; see `generate_image_ads`."""
     return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)

@@ -23,7 +23,11 @@ from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
+from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
+from prefect_staticadslab.tasks.clusters.messages import Report
 from tests.conftest import write_campaign
+from tests.gate import closed_gate
+from tests.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -68,12 +72,61 @@ async def check_campaign_on(runner: TaskRunner[Any], folder: Path) -> None:
         assert len(simulator.api.jobs) == 233
 
 
+async def check_cancellation_on(
+    runner: TaskRunner[Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table knows rows of a chunk that still runs, and a cancellation reaches its worker."""
+    heard = asyncio.Event()
+    hear = Coordinator._hear
+
+    def hear_and_tell(self: Coordinator, report: Report) -> None:
+        hear(self, report)
+        if report.is_stopping:
+            heard.set()
+
+    monkeypatch.setattr(Coordinator, "_hear", hear_and_tell)
+    place, output = write_campaign(folder, *prompts(100)), folder / "cancelled.csv"
+    with (
+        SimulatorServer(speed=10, rate_limit=10_000) as simulator,
+        closed_gate(simulator, after=30) as gate,
+    ):
+        credentials = credentials_of(SIMULATOR_API_KEY, simulator)
+        run = asyncio.create_task(run_on(runner, place, output, credentials))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # The worker waits at the gate for its next answer, so its chunk has not ended.
+            while not ids_in(output):
+                await asyncio.sleep(0.1)
+            run.cancel()
+            await heard.wait()
+        sent = set(simulator.api.jobs)
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert ids_in(output) == set(simulator.api.jobs)
+        # What had been sent by then waited for its answers, and nothing was sent after.
+        assert len(simulator.api.jobs) <= len(sent) + session.OPEN_CREATES < 100
+
+
+def ids_in(output: Path) -> set[str]:
+    """The ids of ads in a table, which may not be there yet."""
+    if not output.exists():
+        return set()
+    return set(read_spreadsheet(str(output)).frame["image_ad_id"]) - {""}
+
+
 @pytest.mark.distributed
-async def test_a_campaign_on_two_dask_workers(tmp_path: Path) -> None:
+async def test_a_campaign_on_two_dask_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
     from prefect_dask.task_runners import DaskTaskRunner
 
-    kwargs = {"n_workers": 2, "threads_per_worker": 2, "dashboard_address": None}
-    await check_campaign_on(DaskTaskRunner(cluster_kwargs=kwargs), tmp_path)
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=2, dashboard_address=None
+    ) as cluster:
+        runner = DaskTaskRunner(address=cluster.scheduler_address)
+        await check_campaign_on(runner, tmp_path)
+        await check_cancellation_on(runner, tmp_path, monkeypatch)
 
 
 @pytest.mark.distributed
@@ -82,7 +135,7 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
     from prefect_dask.task_runners import DaskTaskRunner
 
     def kill_a_worker() -> int:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(simulator.api.jobs) < 120 and time.monotonic() < deadline:
             time.sleep(0.02)
         pid: int = cluster.workers[0].pid
@@ -115,7 +168,7 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
 @pytest.mark.distributed
 async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # No wheels of Ray for the newest Pythons, some of the time.
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
     from prefect_ray.task_runners import RayTaskRunner
 
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -123,7 +176,12 @@ async def test_a_campaign_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # The path of a socket in it must be short.
     with tempfile.TemporaryDirectory(prefix="ray") as folder:
         options = {"num_cpus": 2, "include_dashboard": False, "_temp_dir": folder}
-        await check_campaign_on(RayTaskRunner(init_kwargs=options), tmp_path)
+        ray.init(**options)
+        try:
+            await check_campaign_on(RayTaskRunner(), tmp_path)
+            await check_cancellation_on(RayTaskRunner(), tmp_path, monkeypatch)
+        finally:
+            ray.shutdown()
 
 
 async def test_two_keys_share_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

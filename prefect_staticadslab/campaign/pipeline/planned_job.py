@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from prefect_staticadslab.campaign.pipeline.requests import AnyRequest
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
@@ -75,3 +75,23 @@ class Journal(Protocol):
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this one's: false if it is another's already."""
+
+
+@runtime_checkable
+class RemoteJournal(Protocol):
+    """The way to a journal in another process, which the pipeline's own process has not."""
+
+    async def keep(
+        self,
+        planned: Sequence[PlannedJob],
+        work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
+    ) -> list[ImageAdResult]:
+        """Does `work`, whose journal tells the other process of everything.
+
+        Where that one says that nothing more is to be created, `work` is cancelled, and what is
+        known of each job by then is its result.
+
+        Args:
+            planned: The jobs that it is about.
+            work: Brings them to their ends, with the journal that it is given.
+        """

@@ -20,7 +20,12 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError, StaticAdsLabErro
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import KeyLimiters
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.pipeline.planned_job import (
+    ImageAdResult,
+    Journal,
+    PlannedJob,
+    RemoteJournal,
+)
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -156,7 +161,7 @@ async def run_chunk(
     attempts: int,
     timeout_seconds: float,
     wait: bool,
-    journal: Journal | None,
+    journal: Journal | RemoteJournal | None,
 ) -> list[ImageAdResult]:
     """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
     from prefect_staticadslab.campaign.pipeline.chunk import generate
@@ -164,11 +169,17 @@ async def run_chunk(
 
     api_key = credentials.api_key.get_secret_value()
     async with shared_session(api_key, credentials.base_url) as session:
-        return await generate(
-            session,
-            planned,
-            journal=journal,
-            attempts=attempts,
-            timeout_seconds=timeout_seconds,
-            wait=wait,
-        )
+
+        async def generate_with(journal: Journal | None) -> list[ImageAdResult]:
+            return await generate(
+                session,
+                planned,
+                journal=journal,
+                attempts=attempts,
+                timeout_seconds=timeout_seconds,
+                wait=wait,
+            )
+
+        if isinstance(journal, RemoteJournal):
+            return await journal.keep(planned, generate_with)
+        return await generate_with(journal)
