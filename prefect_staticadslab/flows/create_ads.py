@@ -1,6 +1,6 @@
 """Ads that are typed into the form of Prefect's UI: the flow; no spreadsheet and no file is needed.
 
-It has no command: there, `flows/watch.py --create` makes one ad, and a spreadsheet makes many.
+Its command takes their prompts, or a file with them.
 """
 
 from __future__ import annotations
