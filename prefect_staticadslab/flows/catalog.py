@@ -44,6 +44,7 @@ from prefect_staticadslab.campaign.catalogue_tables.starter_workbook import (
 )
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.preflight import check_key
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_names import run_name as named
@@ -177,3 +178,7 @@ def said_of(additions: Additions, outcome: Outcome) -> list[str]:
         for each, reason in outcome.failed
     ]
     return lines
+
+
+if __name__ == "__main__":
+    run_as_command("catalog")

@@ -17,6 +17,7 @@ from prefect_staticadslab.campaign.job_types.design_templates import TemplateBat
 from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
 from prefect_staticadslab.campaign.reports.work import TEMPLATES
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.chunk_tasks import (
     ChunkTasks,
     by_api_key_hash,
@@ -130,3 +131,7 @@ async def design_templates(
         await reporter.report(results, pictures, is_created_enough=not wait)
     )
     return watch.ended
+
+
+if __name__ == "__main__":
+    run_as_command("design-templates")

@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.pictures import keep_pictures, keep_pictures_in_table
@@ -128,3 +129,7 @@ async def _credentials(block: str) -> StaticAdsLabCredentials | None:
     except (ValueError, InvalidAPIKeyError) as error:
         raise CampaignError(f"The credentials cannot be loaded: {error}") from None
     return None
+
+
+if __name__ == "__main__":
+    run_as_command("download")

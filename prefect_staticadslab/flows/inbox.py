@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.preflight import check_key
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.inbox_run import InboxRun, mark_begun
@@ -192,3 +193,7 @@ async def inbox_campaign(
     except CampaignError as error:
         get_run_logger().warning("It runs once more, because it could not be noted: %s", error)
     return end.state
+
+
+if __name__ == "__main__":
+    run_as_command("inbox")

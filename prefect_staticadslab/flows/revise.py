@@ -17,6 +17,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places, folder
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
@@ -133,3 +134,7 @@ def _cost(plan: Plan) -> str:
         "What a revision costs is not documented; as new editable ads they would be "
         f"{plan.new_usd:.2f} USD."
     )
+
+
+if __name__ == "__main__":
+    run_as_command("revise")

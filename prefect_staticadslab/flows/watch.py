@@ -12,6 +12,7 @@ from prefect_staticadslab.api.errors import ImageAdFailedError, StaticAdsLabErro
 from prefect_staticadslab.campaign.campaign import price_line, resolve_one_ad
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
@@ -173,3 +174,7 @@ def check_id(image_ad_id: str) -> None:
     """Raises if it cannot be an image ad's id."""
     if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
         raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")
+
+
+if __name__ == "__main__":
+    run_as_command("watch")

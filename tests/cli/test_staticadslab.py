@@ -17,6 +17,7 @@ from prefect_staticadslab.cli.commands import deploy
 from prefect_staticadslab.cli.deployments import deployments_file
 from prefect_staticadslab.cli.program import called, program
 from tests.conftest import ROOT
+from tests.processes import run
 
 Capture = pytest.CaptureFixture[str]
 
@@ -70,6 +71,13 @@ def test_each_file_of_the_flows_is_a_command_called_like_the_file(file: Path) ->
     assert f"cli.commands.{file.stem} import main" in file.read_text(encoding="utf-8")
     parser = import_module(f"prefect_staticadslab.{COMMANDS[name].module}")._parser()
     assert parser.prog == file.stem
+
+
+def test_a_flows_module_is_its_command_too() -> None:
+    arguments = ("-m", "prefect_staticadslab.flows.create_ads", "--help")
+    done = run(*arguments, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.status == 0, done.err
+    assert done.out.startswith("usage: staticadslab create-ads ")
 
 
 def test_a_name_is_given_back_after_the_command() -> None:
