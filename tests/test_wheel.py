@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, outside_environment
-from tests.processes import run_program
+from tests.processes import line_with, run_program, start_program, stop, until
 
 pytestmark = pytest.mark.wheel
 
@@ -41,7 +43,8 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     for needed in (
         "py.typed",
         "flows/campaign.py",
-        "blocks/save.py",
+        "cli/commands/campaign.py",
+        "cli/deployments/prefect.yaml",
         "campaign/pictures/assets/contact_sheet.html.j2",
         "campaign/pictures/assets/contact_sheet.css",
         "campaign/pictures/assets/contact_sheet.js",
@@ -55,17 +58,74 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_installed_without_the_lock_the_demo_runs(wheel: Path, tmp_path: Path) -> None:
-    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
-    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(python, "-m", "pip", "install", "-qq", "--no-compile", wheel, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the commands of an empty environment, once pip has installed the wheel."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", "venv", cwd=folder)
+    commands = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    run(commands / "python", "-m", "pip", "install", "-qq", "--no-compile", wheel, cwd=folder)
+    return commands
+
+
+def test_it_is_installed_where_pip_puts_things(installed: Path, tmp_path: Path) -> None:
     code = "import prefect_staticadslab as p; print(p.__version__, p.__file__)"
-    assert str(tmp_path) in run(python, "-c", code, cwd=tmp_path)
-    told = run(
-        *(python, "-m", "prefect_staticadslab.flows.campaign"),
-        *(ROOT / "examples" / "campaign.csv", "results.csv", "--simulate"),
-        cwd=tmp_path,
-        home=tmp_path / "prefect",
-    )
+    assert str(installed.parent) in run(installed / "python", "-c", code, cwd=tmp_path)
+    assert run(installed / "staticadslab", "--version", cwd=tmp_path).startswith("staticadslab ")
+    assert "campaign" in run(installed / "staticadslab", "--help", cwd=tmp_path)
+
+
+def test_installed_without_the_lock_a_campaign_runs(installed: Path, tmp_path: Path) -> None:
+    command = [installed / "staticadslab", "campaign", ROOT / "examples" / "campaign.csv"]
+    told = run(*command, "results.csv", "--simulate", cwd=tmp_path, home=tmp_path / "prefect")
     assert told.startswith("25 of 25 rows completed")
     assert set(read_spreadsheet(str(tmp_path / "results.csv")).frame["status"]) == {"completed"}
+
+
+def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
+    installed: Path, prefect_server: dict[str, str], simulator: SimulatorServer, tmp_path: Path
+) -> None:
+    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    api = {"PREFECT_API_URL": prefect_server["PREFECT_API_URL"], "PREFECT_HOME": str(tmp_path)}
+    environment = outside_environment() | api
+
+    def typed(*command: str, **more: str) -> str:
+        program, *arguments = command
+        done = run_program(installed / program, *arguments, cwd=folder, env=environment | more)
+        assert done.status == 0, done.out + done.err
+        return done.out
+
+    registered = typed("prefect", "block", "register", "-m", "prefect_staticadslab")
+    assert "Static Ads Lab Image Ad Job" in registered
+    assert "Static Ads Lab Credentials" in registered
+    typed("staticadslab", "blocks", "--overwrite", **key)
+    typed("staticadslab", "deploy")
+    typed("prefect", "work-pool", "create", "ads", "--type", "process", "--overwrite")
+    typed("prefect", "--no-prompt", "deploy", "--all")
+    shutil.copy(ROOT / "examples" / "shop_export.csv", folder / "shop.csv")
+
+    def ask(output: str) -> None:
+        given = ("--param", "spreadsheet=shop.csv", "--param", f"output={output}")
+        typed("prefect", "deployment", "run", "campaign/campaign", *given)
+
+    def is_completed(output: str) -> bool:
+        table = folder / output
+        return table.exists() and set(read_spreadsheet(str(table)).frame["status"]) == {"completed"}
+
+    # The worker is somewhere else: relative paths are those of the folder with the file.
+    ask("pool.csv")
+    worker = ["prefect", "worker", "start", "--pool", "ads"]
+    for command, output, place in (
+        (worker, "pool.csv", tmp_path),
+        (["staticadslab", "serve"], "served.csv", folder),
+    ):
+        process = start_program(installed / command[0], *command[1:], cwd=place, env=environment)
+        try:
+            if command is not worker:
+                line_with("campaign/campaign", process.stdout)
+                ask(output)
+            until(lambda output=output: is_completed(output), process)
+        finally:
+            stop(process)

@@ -70,7 +70,7 @@ class KitKeys:
         if saved is None:
             raise CampaignError(
                 f"There is no saved credentials block {name!r}. Save it first, with "
-                f"{API_KEY_VARIABLE} set: python blocks/save.py --name {name}"
+                f"{API_KEY_VARIABLE} set: staticadslab blocks --name {name}"
             )
         if saved.usable is None:
             raise CampaignError(f"The saved block {name!r} cannot be used: {saved.problem}")

@@ -239,7 +239,7 @@ async def resolve_one_ad(
         if len(rows) != 1:
             raise SeveralAdsError(
                 f"That is {len(rows)} image ads, and this makes one. "
-                "Name one of each, or put it into a spreadsheet for flows/campaign.py."
+                "Name one of each, or put it into a spreadsheet for `staticadslab campaign`."
             )
         await campaign.check(client, account)
     except SpreadsheetError as error:

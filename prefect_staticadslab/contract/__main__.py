@@ -1,4 +1,4 @@
-"""`python -m prefect_staticadslab.contract`: whether the API is what this package takes it for."""
+"""`staticadslab contract`: whether the API is what this package takes it for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import signal
 import sys
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from types import ModuleType
 from typing import Final
 
 from prefect_staticadslab.api.connection import (
@@ -23,8 +24,6 @@ from prefect_staticadslab.api.models import FLAT_IMAGE_AD, PRICE_USD
 from prefect_staticadslab.api.rate_limit.window import FIRST_GUESS_LIMIT
 from prefect_staticadslab.api.responses.redactor import Redactor
 from prefect_staticadslab.campaign.errors import StorageError
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import visible
 from prefect_staticadslab.contract import report
 from prefect_staticadslab.contract.exchange import Exchange, NoAnswerError
 from prefect_staticadslab.contract.findings import Findings
@@ -89,8 +88,8 @@ class Proof:
 
     def say(self, text: str, *, is_error: bool = True) -> None:
         """Prints what the API has no part in writing, whatever it answers: no key, no commands."""
-        shown = visible(Redactor(self.api_key).text(text))
-        print(shown, file=sys.stderr if is_error else sys.stdout, flush=True)
+        shown = Redactor(self.api_key).text(text)
+        print(_visible(shown), file=sys.stderr if is_error else sys.stdout, flush=True)
 
     def json(self) -> bytes:
         """What was found out, for a file."""
@@ -110,9 +109,9 @@ def main(arguments: list[str] | None = None, timing: Timing | None = None) -> in
     try:
         proof = Proof(*_connection(), given.spend, timing or Timing())
         if given.json:
-            storage.check_target(given.json)
+            _storage().check_target(given.json)
     except (InvalidAPIKeyError, InvalidBaseURLError, StorageError) as error:
-        print(f"{NOTHING_ASKED}\n{visible(str(error))}", file=sys.stderr)  # noqa: T201
+        print(f"{NOTHING_ASKED}\n{_visible(str(error))}", file=sys.stderr)  # noqa: T201
         return CANNOT_ASK
     proof.say(plan(proof.base_url, proof.spend_usd))
     return _prove(proof, given.json)
@@ -161,13 +160,26 @@ def _prove(proof: Proof, file: str) -> int:
         proof.say(proof.purchase.warning)
     if file:
         try:
-            storage.write_bytes(file, proof.json())
+            _storage().write_bytes(file, proof.json())
         except StorageError as error:
             proof.say(f"The report could not be written: {error}")
             return CANNOT_ASK
         proof.say(f"Report: {file}", is_error=False)
     differing = proof.findings.count(Verdict.DIFFERS)
     return SOMETHING_DIFFERS if differing else NOTHING_DIFFERS
+
+
+def _visible(text: str) -> str:
+    # It takes pandas along, which takes as long as all the rest of `--help`.
+    from prefect_staticadslab.campaign.files.cells import visible
+
+    return visible(text)
+
+
+def _storage() -> ModuleType:
+    from prefect_staticadslab.campaign.files import storage
+
+    return storage
 
 
 def _connection() -> tuple[str, str]:

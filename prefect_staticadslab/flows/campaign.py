@@ -11,6 +11,7 @@ from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
@@ -144,3 +145,7 @@ async def campaign(
     )
     watch.ended = await final_state(end.state)
     return watch.ended
+
+
+if __name__ == "__main__":
+    run_as_command("campaign")

@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.runs.catalogue import CatalogueOptions, run_catalogue
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -54,3 +55,7 @@ async def catalog(
     options = CatalogueOptions(output, create, dry_run, starter)
     started.ended = await state_of(await run_catalogue(options, credentials, PrefectHost()))
     return started.ended
+
+
+if __name__ == "__main__":
+    run_as_command("catalog")

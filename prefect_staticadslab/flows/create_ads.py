@@ -1,6 +1,6 @@
 """Ads that are typed into the form of Prefect's UI: the flow; no spreadsheet and no file is needed.
 
-It has no command: there, `flows/watch.py --create` makes one ad, and a spreadsheet makes many.
+Its command takes their prompts, or a file with them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
@@ -87,3 +88,7 @@ async def create_ads(
         )
     watch.ended = await final_state(end.state)
     return watch.ended
+
+
+if __name__ == "__main__":
+    run_as_command("create-ads")

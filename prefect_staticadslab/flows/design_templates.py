@@ -12,6 +12,7 @@ from prefect_staticadslab.campaign.runs.design_templates import (
     run_design_templates,
 )
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -87,3 +88,7 @@ async def design_templates(
     host = PrefectHost(make_design_templates)
     watch.ended = await state_of(await run_design_templates(options, credentials, host))
     return watch.ended
+
+
+if __name__ == "__main__":
+    run_as_command("design-templates")

@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -77,3 +78,7 @@ async def _credentials(block: str) -> StaticAdsLabCredentials | None:
     except (ValueError, InvalidAPIKeyError) as error:
         raise CampaignError(f"The credentials cannot be loaded: {error}") from None
     return None
+
+
+if __name__ == "__main__":
+    run_as_command("download")

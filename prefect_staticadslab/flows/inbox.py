@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.runs.inbox import (
 )
 from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetEnd
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, outcome_of, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -194,3 +195,7 @@ async def inbox_campaign(
     )
     noted = NotedSpreadsheet(options, results_folder, note)
     return await state_of(await run_noted(noted, credentials, PrefectHost()), is_last_word=False)
+
+
+if __name__ == "__main__":
+    run_as_command("inbox")

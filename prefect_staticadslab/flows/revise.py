@@ -16,6 +16,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.runs.credentials import keys_of
 from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
@@ -107,3 +108,7 @@ async def revise(
     )
     watch.ended = await state_of(await run_revisions(options, credentials, RevisionHost()))
     return watch.ended
+
+
+if __name__ == "__main__":
+    run_as_command("revise")

@@ -10,6 +10,7 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch, run_watch
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
+from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
@@ -105,3 +106,7 @@ async def create_and_watch(
     )
     started.ended = await state_of(outcome)
     return started.ended
+
+
+if __name__ == "__main__":
+    run_as_command("watch")

@@ -39,7 +39,7 @@ def _tell_missing(block: str) -> None:
     # Once, although Prefect takes its build steps for each deployment anew.
     print(  # noqa: T201
         f"There is no block {block} yet, and no run can start without it: save it with "
-        f"`python blocks/save.py --name {block.split('/')[1]}`, or in the UI under Blocks, "
+        f"`staticadslab blocks --name {block.split('/')[1]}`, or in the UI under Blocks, "
         "and deploy again.",
         file=sys.stderr,
     )

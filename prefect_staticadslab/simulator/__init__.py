@@ -1,6 +1,6 @@
 """An offline Static Ads Lab API: the same calls, statuses, headers, limits, failures and bill.
 
-Start it with `python -m prefect_staticadslab.simulator`, or within a program:
+Start it with `staticadslab simulator`, or within a program:
 
 ```python
 import httpx

@@ -1,4 +1,4 @@
-"""`python -m prefect_staticadslab.simulator`: the simulator as a server of its own."""
+"""`staticadslab simulator`: the simulator as a server of its own."""
 
 from __future__ import annotations
 

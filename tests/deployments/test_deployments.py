@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,10 +20,11 @@ from prefect.events import DeploymentEventTrigger
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from deployments.serve import deployments
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.cli.commands.blocks import main as save_command
+from prefect_staticadslab.cli.commands.serve import deployments
+from prefect_staticadslab.cli.deployments import deployments_file
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, write_campaign
 from tests.processes import PATIENCE_SECONDS, run, running
@@ -62,6 +64,18 @@ def save_block(capsys: Capture, *arguments: str) -> tuple[int, str]:
 def test_the_block_type_can_be_registered(environment: Environment) -> None:
     told = prefect(environment, "block", "register", "-m", "prefect_staticadslab")
     assert "Static Ads Lab Credentials" in told
+
+
+def test_the_projects_file_and_the_packages_say_the_same() -> None:
+    """Here by the files in `flows/`, which a worker finds in a clone; there by modules."""
+    written = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    by_module = re.sub(
+        r"entrypoint: flows/(\w+)\.py:(\w+)",
+        r"entrypoint: prefect_staticadslab.flows.\1.\2",
+        written,
+    )
+    assert by_module == deployments_file()
+    assert "flows/" not in by_module
 
 
 @pytest.fixture
@@ -177,7 +191,7 @@ def test_who_deploys_before_saving_the_block_is_told_so(
         *("--prefect-file", str(tmp_path / "prefect.yaml")),
     )
     assert told.count(f"There is no block {OTHER_BLOCK} yet") == 1
-    assert "blocks/save.py --name other" in told
+    assert "staticadslab blocks --name other" in told
 
 
 @pytest.mark.usefixtures("environment")

@@ -54,7 +54,7 @@ def test_what_a_line_names_exists(line: Line) -> None:
         assert callable(getattr(StaticAdsLabClient, name))
     assert set(line.tasks) <= set(tasks.__all__)
     for flow in line.flows:
-        assert (ROOT / flow).is_file()
+        assert (ROOT / "prefect_staticadslab" / "flows" / f"{flow}.py").is_file()
 
 
 def test_every_task_is_in_the_table() -> None:

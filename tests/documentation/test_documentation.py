@@ -41,12 +41,13 @@ UNEXECUTED = {
     "make distributed",
     "make benchmark",
     "pip install prefect-staticadslab",
+    "staticadslab deploy",
     "prefect automation create --from-file deployments/automations.yaml",
     # These go on until they are stopped.
     "prefect server start",
-    "python deployments/serve.py",
+    "staticadslab serve",
     "prefect worker start --pool ads",
-    "python -m prefect_staticadslab.simulator --speed 10 --rate-limit 100 --rate-window 60",
+    "staticadslab simulator --speed 10 --rate-limit 100 --rate-window 60",
     # These change the shell that they are typed in, or its user's settings.
     "prefect config set PREFECT_API_URL=http://127.0.0.1:4200/api",
     "export PREFECT_SERVER_API_AUTH_STRING=admin:a-long-random-text",
@@ -135,6 +136,9 @@ def forget() -> None:
         server.delete_work_pool("ads")
 
 
+MODULES = {"prefect": "prefect", "staticadslab": "prefect_staticadslab"}
+"""The commands that pip has installed, by what Python runs for them."""
+
 QUOTED = re.compile(r"'[^']*'")
 """What a shell leaves as it is."""
 
@@ -144,8 +148,8 @@ def typed(line: str, environment: dict[str, str], *, cold: bool) -> Ended:
     folder = Path.cwd()
     plain = line.replace("$PWD", str(folder))
     words = shlex.split(plain)
-    if words[0] == "prefect":
-        words = ["python", "-m", *words]
+    if words[0] in MODULES:
+        words = ["python", "-m", MODULES[words[0]], *words[1:]]
     needs_shell = words[0] != "python" or set(QUOTED.sub("", plain)) & set("|&;<>$`*?~(){}")
     options: dict[str, Any] = {"env": environment, "cwd": folder, "stderr": subprocess.STDOUT}
     if cold or needs_shell:

@@ -147,7 +147,7 @@ async def test_it_offers_the_accounts_own_and_is_a_campaign_as_it_stands(
         "1:1",
     ]
     read_me = "\n".join(str(line[1].value) for line in book["Read me"].iter_rows())
-    assert "python flows/campaign.py start.xlsx results.xlsx --dry-run" in read_me
+    assert "staticadslab campaign start.xlsx results.xlsx --dry-run" in read_me
     assert "{file}" not in read_me
     assert "{day}" not in read_me
     campaign = await read_campaign(Brief.open(str(place)), str(tmp_path / "out.csv"), [client])
@@ -198,7 +198,7 @@ async def test_a_key_that_may_not_read_all_of_it_is_told(
 @pytest.mark.parametrize(
     ("instead", "says"),
     [
-        ({"design_template": ()}, ["no finished design template", "flows/design_templates.py"]),
+        ({"design_template": ()}, ["no finished design template", "staticadslab design-templates"]),
         (
             {"design_template": (DesignTemplate(id="dt_1", status="processing"),)},
             ["no finished design template"],

@@ -157,7 +157,7 @@ async def test_a_failure_and_the_end_of_patience_are_told_apart(
         ad = (await other.create_image_ad(make_request())).image_ad
     late = await watch(ad.id, elsewhere, timeout_seconds=0.2, return_state=True)
     assert (late.name, late.is_failed()) == ("TimedOut", True)
-    assert f"python flows/watch.py {ad.id}" in str(late.message)
+    assert f"staticadslab watch {ad.id}" in str(late.message)
 
 
 async def test_what_is_not_there_is_refused(
@@ -258,7 +258,7 @@ def test_ctrl_c_leaves_the_ad_and_says_how_to_go_on(
     status, _, told = ended(process)
     (job,) = slow.api.jobs
     assert status == 130
-    assert f"Watch it again: python flows/watch.py {job}" in told
+    assert f"Watch it again: staticadslab watch {job}" in told
     assert "Traceback" not in told
 
 

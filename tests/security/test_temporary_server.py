@@ -68,15 +68,16 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Started]]:
 
 
 ENTRANCES = {
-    "flows.campaign": ["{in}", "{out}", "--credentials", "saved"],
-    "flows.catalog": ["{folder}/", "--credentials", "saved"],
-    "flows.design_templates": ["{folder}", "{out}", "--credentials", "saved"],
-    "flows.download": ["{table}", "{folder}", "--prefect"],
-    "flows.inbox": ["{folder}", "--credentials", "saved"],
-    "flows.revise": ["{revisions}", "{out}", "--credentials", "saved"],
-    "flows.watch": ["ia_1", "--credentials", "saved"],
-    "blocks.save": [],
-    "deployments.serve": [],
+    "campaign": ["{in}", "{out}", "--credentials", "saved"],
+    "catalog": ["{folder}/", "--credentials", "saved"],
+    "design_templates": ["{folder}", "{out}", "--credentials", "saved"],
+    "download": ["{table}", "{folder}", "--prefect"],
+    "inbox": ["{folder}", "--credentials", "saved"],
+    "revise": ["{revisions}", "{out}", "--credentials", "saved"],
+    "watch": ["ia_1", "--credentials", "saved"],
+    "create_ads": ["saved", "{out}", "--prompt", "Iced"],
+    "blocks": [],
+    "serve": [],
 }
 
 
@@ -99,7 +100,7 @@ def test_whatever_starts_the_server_starts_it_closed(
     }
     arguments = [argument.format(**places) for argument in ENTRANCES[command]]
     with contextlib.suppress(Started, SystemExit):
-        importlib.import_module(command).main(arguments)
+        importlib.import_module(f"prefect_staticadslab.cli.commands.{command}").main(arguments)
     assert attempts, "it did not come to Prefect"
     for attempt in attempts:
         secret = attempt.environment["PREFECT_SERVER_API_AUTH_STRING"]

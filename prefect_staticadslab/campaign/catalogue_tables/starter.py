@@ -265,7 +265,7 @@ def _check(
     if not templates:
         missing.append(
             "There is no finished design template, and every ad needs one. Make one from a picture "
-            "of an ad that you like: python flows/design_templates.py PICTURE templates.csv"
+            "of an ad that you like: staticadslab design-templates PICTURE templates.csv"
         )
     if not any(product.audiences for product in products):
         what = "There is no brand"
@@ -274,7 +274,7 @@ def _check(
         missing.append(
             f"{what}, and every ad needs a brand, a product of it, and an audience of that. Add "
             "them in the Static Ads Lab dashboard, or from a table: "
-            "python flows/catalog.py catalogue.xlsx --create TABLE"
+            "staticadslab catalog catalogue.xlsx --create TABLE"
         )
     if missing:
         raise StarterError("\n".join(missing))

@@ -73,8 +73,8 @@ _TEXT: Final = (
     ("5", "Write what the picture should be like under prompt. {product}, {brand}, {audience} "
           "and the names of your own columns stand for what the row has there."),
     ("6", "See what it would cost, and pay nothing: "
-          "python flows/campaign.py {file} results.xlsx --dry-run"),
-    ("7", "Make the ads: python flows/campaign.py {file} results.xlsx --download-images pictures. "
+          "staticadslab campaign {file} results.xlsx --dry-run"),
+    ("7", "Make the ads: staticadslab campaign {file} results.xlsx --download-images pictures. "
           "What it costs is told before anything is made, and asked."),
     ("", "Good to know"),
     ("", "Your own columns are welcome, wherever you like; they come through to the results."),

@@ -92,7 +92,7 @@ def read_typed_ads(location: str) -> list[TypedAd]:
             )
             for wrong in error.errors(include_url=False, include_input=False)
         ]
-        told = SpreadsheetError(problems).message_in(FORM_WORDS)
+        told = SpreadsheetError(problems).message_in(Words("ad", "ads", str))
         raise CampaignError(
             f'{location} is no list of ads, such as [{{"prompt": "Iced, by the sea"}}]:\n{told}'
         ) from None

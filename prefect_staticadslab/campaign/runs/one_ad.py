@@ -132,7 +132,7 @@ def goes_on(image_ad_id: str) -> str:
     """What to say of an ad that is left alone."""
     return (
         "The ad goes on, and is billed when it completes. "
-        f"Watch it again: python flows/watch.py {image_ad_id}"
+        f"Watch it again: staticadslab watch {image_ad_id}"
     )
 
 

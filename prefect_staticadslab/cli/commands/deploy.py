@@ -12,8 +12,7 @@ WRITTEN, IS_THERE = 0, 2
 """Exit statuses of the command."""
 
 NEXT_STEPS = """\
-With PREFECT_API_URL set, and the key saved by `staticadslab blocks`, deploy what it says and start
-a worker for it:
+With PREFECT_API_URL set, and the key saved by `staticadslab blocks`, deploy what it says:
 
     prefect work-pool create ads --type process
     prefect --no-prompt deploy --all
@@ -31,14 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
             file.write(deployments_file())
     except FileExistsError:
         return _left_alone()
-    print(f"{FILE} is written: a deployment for each flow. {NEXT_STEPS}")  # noqa: T201
+    print(f"{FILE} is written: a deployment for each flow.\n{NEXT_STEPS}")  # noqa: T201
     return WRITTEN
 
 
 def _left_alone() -> int:
     """Says what becomes of a file that is there."""
     if Path(FILE).read_text(encoding="utf-8") == deployments_file():
-        print(f"{FILE} is there already, as it would be written now. {NEXT_STEPS}")  # noqa: T201
+        print(f"{FILE} is there already, as it would be written now.\n{NEXT_STEPS}")  # noqa: T201
         return WRITTEN
     print(  # noqa: T201
         f"{FILE} is there already and is another one, so it stays as it is. "
