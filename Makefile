@@ -18,10 +18,11 @@ lint: .venv/test
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# The bytecode of what is imported hundreds of times is kept, whatever this shell is set to.
+# The bytecode of what is imported hundreds of times is kept, whatever this shell is set to. What
+# drives a browser is not even collected, which would import it once for each worker.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: .venv/test
-	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui"
+	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui" --ignore=tests/ui
 
 # Builds the wheel, and installs it without the lock into an empty environment, as a user's pip does.
 wheel-test: .venv/test

@@ -27,6 +27,8 @@ from prefect_staticadslab import (
     StaticAdsLabClient,
     StaticAdsLabCredentials,
 )
+from prefect_staticadslab.api.rate_limit import limiter
+from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -66,6 +68,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The wheel's tests come first: they wait for pip for a minute, beside all the others."""
     items.sort(key=lambda item: item.get_closest_marker("wheel") is None)
+
+
+@pytest.fixture(autouse=True)
+def nothing_known_of_an_api() -> Iterator[None]:
+    """Forgets rate limits and keys in use: a later test's simulator may get the same port."""
+    yield
+    limiter._limiters.clear()
+    key_lock._shared.clear()
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,11 @@ import select
 import signal
 import socket
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+from unittest import mock
 
 HELLO = b"!"
 """What a worker is told once this one is there."""
@@ -68,6 +70,10 @@ def import_all() -> None:
             importlib.import_module(found.name)
     for name in HEAVY:
         importlib.import_module(name)
+    # Prefect's own commands import these each time; Dask's is not in every environment.
+    for collection in entry_points(group="prefect.collections"):
+        with contextlib.suppress(ImportError):
+            collection.load()
     gc.collect()
     gc.freeze()
 
@@ -95,8 +101,14 @@ class _Worker:
         self.asking.close()
 
 
-def serve(listener: socket.socket) -> dict[str, Any] | None:
-    """Forks when asked. Returns in each forked process, with what it is to run; else at the end."""
+def serve(listener: socket.socket) -> tuple[dict[str, Any], Settings | None] | None:
+    """Forks when asked.
+
+    Returns:
+        In each forked process what it is to run, and Prefect's settings there if they are known;
+        else None, at the end.
+    """
+    known_settings = KnownSettings()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -116,6 +128,7 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
                 continue
             request = json.loads(_read(asking, int.from_bytes(head)))
             end = socket.socket(fileno=descriptors.pop())
+            settings = known_settings.find(request)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
@@ -128,7 +141,7 @@ def serve(listener: socket.socket) -> dict[str, Any] | None:
                 for number, descriptor in enumerate(descriptors):
                     os.dup2(descriptor, number)
                     os.close(descriptor)
-                return dict(request)
+                return request, settings
             for descriptor in descriptors:
                 os.close(descriptor)
             workers[asking].ends[pid] = end
@@ -159,19 +172,25 @@ def _read(asked: socket.socket, length: int) -> bytes:
     return read
 
 
-def become(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Makes this process what it would be had Python been started with this. Returns its code."""
+def become(request: dict[str, Any], settings: Settings | None) -> tuple[Any, dict[str, Any]]:
+    """Makes this process what it would be had Python been started with this.
+
+    Args:
+        request: Arguments, environment, folder, and whether it has a session of its own.
+        settings: Prefect's settings there, if they are known.
+
+    Returns:
+        Its code, and the names that this begins with.
+    """
     if request["new_session"]:
         os.setsid()
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
+    _go(request)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdout.reconfigure(  # type: ignore[union-attr]
         line_buffering=os.isatty(1), write_through=unbuffered
     )
-    _read_settings_anew()
+    (settings or Settings.read()).apply()
     main = ModuleType("__main__")
     sys.modules["__main__"] = main
     match request["arguments"]:
@@ -197,17 +216,93 @@ def become(request: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     return compiled, main.__dict__
 
 
-def _read_settings_anew() -> None:
-    """Prefect reads its settings when it is imported, and here that was in another environment."""
-    import prefect.context
-    from prefect.logging import configuration
+class Settings(NamedTuple):
+    """What Prefect makes of its environment when it is imported.
 
-    # Without one, the profiles are looked for where the environment says.
-    prefect.context.GLOBAL_SETTINGS_CONTEXT = None  # type: ignore[assignment]
-    prefect.context.refresh_global_settings_context()
-    configuration.PROCESS_LOGGING_CONFIG.clear()
-    logging.captureWarnings(False)
-    configuration.setup_logging()
+    Attributes:
+        context: Its settings, and the profile that they are from.
+        logging: What its log is configured with.
+    """
+
+    context: Any
+    logging: dict[str, Any]
+
+    @classmethod
+    def read(cls) -> Settings:
+        """Reads them anew: here Prefect was imported in another environment."""
+        import prefect.context
+        from prefect.logging import configuration
+        from prefect.settings import PREFECT_LOGGING_SETTINGS_PATH, Profile, Settings
+
+        # The profiles are looked for where the settings say, so there must be some before.
+        nowhere = Profile(name="nowhere", settings={})
+        prefect.context.GLOBAL_SETTINGS_CONTEXT = prefect.context.SettingsContext(
+            profile=nowhere, settings=Settings()
+        )
+        prefect.context.refresh_global_settings_context()
+        own = PREFECT_LOGGING_SETTINGS_PATH.value()
+        path = own if own.exists() else configuration.DEFAULT_LOGGING_SETTINGS_PATH
+        return cls(prefect.context.GLOBAL_SETTINGS_CONTEXT, configuration.load_logging_config(path))
+
+    def apply(self) -> None:
+        """Makes them this process's."""
+        import prefect.context
+        from prefect.logging import configuration
+
+        prefect.context.GLOBAL_SETTINGS_CONTEXT = self.context
+        configuration.PROCESS_LOGGING_CONFIG.clear()
+        logging.captureWarnings(False)
+        with mock.patch.object(configuration, "load_logging_config", return_value=self.logging):
+            configuration.setup_logging()
+
+
+class KnownSettings:
+    """The settings of the environments that processes began in more than once.
+
+    To read them is all that takes time in many a process.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Any, Settings | None] = {}
+
+    def find(self, request: dict[str, Any]) -> Settings | None:
+        """The settings of a process that is to begin; None if it has to read them itself."""
+        key = _what_settings_hang_on(request["environment"], Path(request["folder"]))
+        if key in self._known and self._known[key] is None:
+            self._known[key] = _read_there(request)
+        return self._known.setdefault(key, None)
+
+
+def _what_settings_hang_on(environment: dict[str, str], folder: Path) -> Any:
+    named = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("PREFECT") or name in ("HOME", "DO_NOT_TRACK")
+    }
+    home = environment.get("PREFECT_HOME") or Path(environment.get("HOME", "/")) / ".prefect"
+    profiles = environment.get("PREFECT_PROFILES_PATH") or Path(home) / "profiles.toml"
+    files = [Path(profiles), *(folder / n for n in (".env", "prefect.toml", "pyproject.toml"))]
+    contents = tuple(file.read_bytes() if file.is_file() else None for file in files)
+    return tuple(sorted(named.items())), contents
+
+
+def _read_there(request: dict[str, Any]) -> Settings | None:
+    """The settings in an environment and a folder; None if there is something wrong with them."""
+    folder, environment = Path.cwd(), dict(os.environ)
+    try:
+        _go(request)
+        return Settings.read()
+    except Exception:
+        # Whoever begins there is told so.
+        return None
+    finally:
+        _go({"folder": folder, "environment": environment})
+
+
+def _go(request: dict[str, Any]) -> None:
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
 
 
 if __name__ == "__main__":
@@ -215,5 +310,5 @@ if __name__ == "__main__":
     import_all()
     wanted = serve(listening)
     if wanted is not None:
-        code, names = become(wanted)
+        code, names = become(*wanted)
         exec(code, names)

@@ -228,7 +228,7 @@ class Store:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     port = server.get_host_and_port()[1]

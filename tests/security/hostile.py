@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Final
@@ -127,3 +128,13 @@ def _bomb(size: int, layers: int, wbits: int) -> bytes:
 def bomb(size: int, layers: int = 1, *, wbits: int = GZIP) -> Callable[[], bytes]:
     """So many zeros, compressed, and what that gives compressed again, and so on."""
     return partial(_bomb, size, layers, wbits)
+
+
+@contextmanager
+def memory_traced() -> Iterator[Callable[[], int]]:
+    """Traces what Python allocates, and gives a function that tells the most of it, in bytes."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

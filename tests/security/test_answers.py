@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +23,16 @@ from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
 from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.api.responses.json_text import load_json
 from tests.scripted import answer, data, scripted
-from tests.security.hostile import DEFLATE, bomb, endless, head, hostile, trickling, whole
+from tests.security.hostile import (
+    DEFLATE,
+    bomb,
+    endless,
+    head,
+    hostile,
+    memory_traced,
+    trickling,
+    whole,
+)
 
 JSON = "application/json"
 
@@ -55,12 +63,10 @@ def client_of(url: str, **options: Any) -> StaticAdsLabClient:
 )
 async def test_an_answer_that_is_too_large_is_an_error_that_names_the_bound(reply: Any) -> None:
     async with hostile(reply) as server, client_of(server.url, max_tries=3) as client:
-        tracemalloc.start()
-        with pytest.raises(OversizedAnswerError, match=f"{bounds.ANSWER_BYTES:,} bytes"):
-            await client.get_account()
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert most < 200_000_000
+        with memory_traced() as most:
+            with pytest.raises(OversizedAnswerError, match=f"{bounds.ANSWER_BYTES:,} bytes"):
+                await client.get_account()
+            assert most() < 200_000_000
     assert len(server.received) == 1  # the next would be no smaller
 
 

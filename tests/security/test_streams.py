@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tracemalloc
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.events import Complete, Failed, Progress, Started, parse_event
 from prefect_staticadslab.api.rate_limit import RateLimiter
-from tests.security.hostile import bomb, endless, head, hostile, whole
+from tests.security.hostile import bomb, endless, head, hostile, memory_traced, whole
 
 STREAM = "text/event-stream"
 
@@ -45,12 +44,10 @@ async def read(reply: Any) -> list[Any]:
     ids=["no line", "no event", "comments", "names", "empty lines", "ids", "returns"],
 )
 async def test_a_stream_of_nothing_ends(piece: bytes) -> None:
-    tracemalloc.start()
-    with pytest.raises(OversizedAnswerError, match="bytes"):
-        await read(endless(piece, Content_Type=STREAM))
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert most < 50_000_000
+    with memory_traced() as most:
+        with pytest.raises(OversizedAnswerError, match="bytes"):
+            await read(endless(piece, Content_Type=STREAM))
+        assert most() < 50_000_000
 
 
 async def test_an_event_that_is_too_large_names_the_bound() -> None:

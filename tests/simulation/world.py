@@ -69,6 +69,7 @@ class World:
             stack.enter_context(self.clock.ruling())
             self.folder = stack.enter_context(new_disk(lambda: self._is_over))
             # Ids, names of temporary files and the jitter of pauses are of the seed as well.
+            stack.callback(random.setstate, random.getstate())
             random.seed(self.chance.random())
             hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
             stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))

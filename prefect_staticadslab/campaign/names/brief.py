@@ -30,8 +30,8 @@ from prefect_staticadslab.campaign.names.earlier_table import (
     placeholder_positions,
 )
 from prefect_staticadslab.campaign.names.listings import Catalogue, ListKey
-from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.names.prompt_templates import (
+    PlaceholderColumns,
     PlaceholderError,
     PromptTemplate,
     has_placeholders,
@@ -182,8 +182,7 @@ class _LineReader:
         other_columns = [
             name for name, place in self._all_columns.items() if name and place not in taken
         ]
-        self._placeholders = dict.fromkeys((*name_columns, *other_columns))
-        self._nearest = Nearest(self._placeholders)
+        self._placeholders = PlaceholderColumns((*name_columns, *other_columns))
         self._selector = cache(self._read_selector)
         self._prompt = cache(self._read_prompt)
 
@@ -271,7 +270,7 @@ class _LineReader:
         return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
 
     def _read_prompt(self, text: str) -> PromptTemplate:
-        return parse_prompt(text, self._placeholders, self._nearest)
+        return parse_prompt(text, self._placeholders)
 
     def _empty_cell_problems(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from string import Formatter
 from typing import Final
 
@@ -82,20 +83,65 @@ class PromptTemplate:
         return place <= end
 
 
+class PlaceholderColumns:
+    """The columns that placeholders may name, taken apart once for all prompts of a spreadsheet.
+
+    Args:
+        names: Their names, as `normalized` has them, in the spreadsheet's order.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._nearest = Nearest(self._names)
+
+    @cached_property
+    def _by_key(self) -> dict[str, list[str]]:
+        """The columns by what `column_key` makes of their names."""
+        found: dict[str, list[str]] = {}
+        for name in self._names:
+            found.setdefault(column_key(name), []).append(name)
+        return found
+
+    def find(self, name: str) -> str | None:
+        """The column that a placeholder names: exactly, or with other signs between its words.
+
+        Raises:
+            PlaceholderError: It could be one of several.
+        """
+        if normalized(name) in self._names:
+            return normalized(name)
+        key = column_key(name)
+        same = self._by_key.get(key, []) if key else []
+        if len(same) > 1:
+            named = " or ".join(f"{{{shortened(column)}}}" for column in same[:SUGGESTED])
+            raise PlaceholderError(f"{{{shortened(name)}}} may be {named}. Write one of them.")
+        return same[0] if same else None
+
+    def message_for(self, given: str, *, has_format: bool) -> str:
+        """What is told of a placeholder that names none of them."""
+        name = shortened(given)
+        if not name:
+            return "has an empty placeholder {}. Put a column's name between the braces."
+        if has_format or "." in name or "[" in name:
+            return f"{{{name}}} is more than a column's name. A placeholder looks like {{price}}."
+        ranked = self._nearest.by_similarity(normalized(given))[:SUGGESTED]
+        similar = ", ".join(map(shortened, ranked))
+        more = ", …" if len(self._names) > SUGGESTED else ""
+        return f"{{{name}}} is no column. There are, the most similar first: {similar}{more}."
+
+
 def has_placeholders(prompt: str) -> bool:
     """Whether a prompt has any brace; one without braces is sent as it is."""
     return "{" in prompt or "}" in prompt
 
 
-def parse_prompt(
-    prompt: str, columns: Collection[str], nearest: Nearest | None = None
-) -> PromptTemplate:
+def parse_prompt(prompt: str, columns: Collection[str] | PlaceholderColumns) -> PromptTemplate:
     """Reads a prompt's placeholders: `str.format`'s, but of names alone.
 
     Args:
         prompt: The prompt, with literal braces doubled.
-        columns: What a placeholder may name, as `normalized` has it, in the spreadsheet's order.
-        nearest: Finds the most similar of them; for many prompts, one for all of them.
+        columns: What a placeholder may name, as `normalized` has it, in the spreadsheet's order;
+            for many prompts, one `PlaceholderColumns` for all of them.
 
     Raises:
         PlaceholderError: A brace stands alone, a placeholder names no column, or there are too
@@ -121,6 +167,7 @@ def parse_prompt(
         raise PlaceholderError(
             f"has more than {PROMPT_PLACEHOLDERS} placeholders. Write some of it out."
         )
+    known = columns if isinstance(columns, PlaceholderColumns) else PlaceholderColumns(columns)
     pieces: list[tuple[str, str | None]] = []
     texts: list[str] = []
     for text, field, format_spec, conversion in parsed:
@@ -133,41 +180,10 @@ def parse_prompt(
             + (f"!{conversion}" if conversion else "")
             + (f":{format_spec}" if format_spec else "")
         )
-        column = _column_of(name, columns)
+        column = known.find(name)
         if column is None:
-            near = nearest or Nearest(columns)
-            raise PlaceholderError(
-                _placeholder_message(name, bool(format_spec or conversion), near, len(columns))
-            )
+            has_format = bool(format_spec or conversion)
+            raise PlaceholderError(known.message_for(name, has_format=has_format))
         pieces.append(("".join(texts), column))
         texts = []
     return PromptTemplate((*pieces, ("".join(texts), None)))
-
-
-def _column_of(name: str, columns: Collection[str]) -> str | None:
-    """The column that a placeholder names: exactly, or with other signs between its words.
-
-    Raises:
-        PlaceholderError: It could be one of several.
-    """
-    if normalized(name) in columns:
-        return normalized(name)
-    key = column_key(name)
-    same = [column for column in columns if key and column_key(column) == key]
-    if len(same) > 1:
-        named = " or ".join(f"{{{shortened(column)}}}" for column in same[:SUGGESTED])
-        raise PlaceholderError(f"{{{shortened(name)}}} may be {named}. Write one of them.")
-    return same[0] if same else None
-
-
-def _placeholder_message(given: str, has_format: bool, nearest: Nearest, count: int) -> str:
-    name = shortened(given)
-    if not name:
-        return "has an empty placeholder {}. Put a column's name between the braces."
-    if has_format or "." in name or "[" in name:
-        return f"{{{name}}} is more than a column's name. A placeholder looks like {{price}}."
-    similar = [shortened(column) for column in nearest.by_similarity(normalized(given))[:SUGGESTED]]
-    more = ", …" if count > SUGGESTED else ""
-    return (
-        f"{{{name}}} is no column. There are, the most similar first: {', '.join(similar)}{more}."
-    )
