@@ -1,4 +1,7 @@
-"""See `random_story`. Returns 1 if anything was not as it must be, and says with which seed."""
+"""Campaigns whose whole fate is drawn: `python -m tests.simulation --campaigns 1000 --seed 1`.
+
+Returns 1 if anything was not as it must be, and says with which seed.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from tests.simulation.random_story import Fate, live
+from tests.simulation.stories.fate import Fate, live
+from tests.simulation.stories.plan import draw
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--campaigns", type=int, default=1000)
     parser.add_argument("--seed", default="1", help="with --campaigns 1, a seed that was printed")
-    parser.add_argument("--rows", type=int, default=30, help="the most of a campaign")
+    parser.add_argument("--rows", type=int, default=300, help="the most of a campaign")
+    parser.add_argument("--jobs", default="", help="ads, templates or revisions; else all")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args(arguments)
     began = time.monotonic()
@@ -27,18 +32,19 @@ def main(arguments: list[str] | None = None) -> int:
         seeds = [f"{given.seed}.{number}" for number in range(given.campaigns)]
     counts: Counter[str] = Counter()
     failed: list[Fate] = []
+    live_one = partial(_fate, most_rows=given.rows, job_kind=given.jobs)
     with ProcessPoolExecutor(given.workers, initializer=_be_quiet) as pool:
-        for fate in pool.map(partial(_fate, most_rows=given.rows), seeds, chunksize=8):
+        for fate in pool.map(live_one, seeds, chunksize=8):
             counts.update(fate.counts)
             failed += [fate] if fate.violations else []
     for name in sorted(counts):
         print(f"{name + ':':60}{counts[name]:9,}")
     print(f"{len(seeds):,} campaigns in {time.monotonic() - began:.0f} s, {len(failed)} failed")
     for fate in failed[:5]:
-        print(f"\nseed {fate.seed}:", *fate.violations, sep="\n  ", file=sys.stderr)
+        print(f"\nseed {fate.plan.seed}:", *fate.violations, sep="\n  ", file=sys.stderr)
         print("\n".join(fate.trace[-200:] if len(seeds) > 1 else fate.trace), file=sys.stderr)
     if len(failed) > 5:
-        print("further seeds:", *(fate.seed for fate in failed[5:]), file=sys.stderr)
+        print("further seeds:", *(fate.plan.seed for fate in failed[5:]), file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -46,8 +52,8 @@ def _be_quiet() -> None:
     logging.disable(logging.CRITICAL)
 
 
-def _fate(seed: str, *, most_rows: int) -> Fate:
-    fate = live(seed, most_rows=most_rows)
+def _fate(seed: str, *, most_rows: int, job_kind: str) -> Fate:
+    fate = live(draw(seed, most_rows=most_rows, job_kind=job_kind))
     if not fate.violations:
         fate.trace.clear()
     return fate

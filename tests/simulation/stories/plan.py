@@ -1,0 +1,141 @@
+"""A campaign's whole fate as it is drawn: what there is to do, and all that will happen to it.
+
+A plan says everything, so that one that goes wrong can be made smaller and lived again.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from prefect_staticadslab.simulator.model.admission.api_keys import (
+    SECOND_API_KEY,
+    SIMULATOR_API_KEY,
+)
+from tests.simulation.stories.job_kinds import KINDS, Edit, Row
+from tests.simulation.world.network import LATE_SECONDS, Fault
+from tests.simulation.world.process import End, Visit
+
+MOST_ROUNDS: Final = 4
+HOUR: Final = 3600.0
+A_DAY_AND_MORE: Final = 25 * HOUR
+
+FAULTS: Final = tuple(Fault)
+
+
+@dataclass(frozen=True)
+class Round:
+    """Processes side by side, and what happens before they start.
+
+    Attributes:
+        edit: What somebody does to the spreadsheet or the table; None for nothing.
+        pause_seconds: How long nothing happens.
+        visits: The processes.
+    """
+
+    edit: Edit | None = None
+    pause_seconds: float = 0.0
+    visits: tuple[Visit, ...] = (Visit(),)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign's fate.
+
+    Attributes:
+        seed: Of all that is not said here, such as latencies.
+        job_kind: What jobs the rows ask for; see `KINDS`.
+        rows: The spreadsheet's rows at the beginning.
+        rounds: What happens while there is danger. Then it is run until it is done.
+        faults: What happens to the nth request.
+        failing_writes: Which writes of the table fail.
+        wallet_usd: What can be spent while there is danger.
+        settings: How the API behaves besides.
+    """
+
+    seed: str
+    job_kind: str = "ads"
+    rows: tuple[Row, ...] = ()
+    rounds: tuple[Round, ...] = (Round(),)
+    faults: Mapping[int, Fault] = field(default_factory=dict)
+    failing_writes: frozenset[int] = frozenset()
+    wallet_usd: float = 1_000_000.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
+    """Draws a campaign's fate.
+
+    Args:
+        seed: Of everything.
+        most_rows: The most rows that it has. Most have few: what can happen to ten can to three.
+        job_kind: What jobs it asks for; "" to draw that, too.
+    """
+    chance = random.Random(f"plan {seed}")
+    name = job_kind or chance.choices(list(KINDS), (8, 1, 1))[0]
+    kind = KINDS[name]
+    count = min(most_rows, int(chance.paretovariate(1.0)))
+    rows = [kind.new_row(number, chance) for number in range(count)]
+    rows += [dict(row) for row in rows if "row_id" not in row and chance.random() < 0.1]
+    total = sum(kind.price_of(row) for row in rows)
+    rate = chance.choice((0.0, 0.05, 0.3))
+    requests = 60 + 30 * len(rows)
+    faults = {n: chance.choice(FAULTS) for n in range(1, requests) if chance.random() < rate}
+    rounds = tuple(_round(chance, number, name, total) for number in range(chance.choice(_ROUNDS)))
+    writes = range(1, 40) if chance.random() < 0.2 else ()
+    return Plan(
+        seed=seed,
+        job_kind=name,
+        rows=tuple(rows),
+        rounds=rounds,
+        faults=faults,
+        failing_writes=frozenset(n for n in writes if chance.random() < 0.3),
+        wallet_usd=chance.uniform(0, total) if chance.random() < 0.15 else 1_000_000.0,
+        settings={
+            "failure_rate": chance.choice((0.0, 0.1)) if kind.may_fail else 0.0,
+            "rate_limit": chance.choice((1_000, 1_000, 1_000, 100, 20)),
+        },
+    )
+
+
+_ROUNDS: Final = (1, 2, 2, 3, MOST_ROUNDS)
+
+
+def _round(chance: random.Random, number: int, kind: str, total: float) -> Round:
+    edit = chance.choice(KINDS[kind].edits) if number and chance.random() < 0.5 else None
+    pause = 0.0
+    if number and chance.random() < 0.3:
+        pause = chance.choice((20.0, 60.0, HOUR / 2, 3 * HOUR, A_DAY_AND_MORE))
+    together = 2 if chance.random() < 0.2 else 1
+    return Round(
+        edit,
+        pause if pause < HOUR or KINDS[kind].may_grow_old else 0.0,
+        tuple(_visit(chance, kind, total, is_first=not n) for n in range(together)),
+    )
+
+
+def _visit(chance: random.Random, kind: str, total: float, *, is_first: bool) -> Visit:
+    end = None
+    if chance.random() < 0.8:
+        ways = (End.KILL, End.KILL, End.KILL, End.TERMINATE, End.TERMINATE, End.SLEEP)
+        way = chance.choice(ways if KINDS[kind].may_grow_old else ways[:-1])
+        end = (int(chance.expovariate(1 / 20)) + 1, way)
+    other_key = chance.random() < 0.1 and KINDS[kind].may_grow_old
+    limit = chance.choice((total, max(0.0, total - 1), total / 2))
+    return Visit(
+        end=end,
+        starts_after=0.0 if is_first else chance.choice((0.0, 0.5, 3.0, 29.0)) * chance.random(),
+        api_key=SECOND_API_KEY if other_key else SIMULATOR_API_KEY,
+        limit_usd=limit if chance.random() < 0.15 else math.inf,
+        clock_ahead=chance.choice((-HOUR, -30.0, 30.0, 5 * HOUR)) if chance.random() < 0.2 else 0,
+        attempts=chance.choice((1, 2, 2, 3)),
+    )
+
+
+def fault_of(plan: Plan, number: int, method: str) -> Fault | None:
+    """What happens to the nth request: nothing is late but what begins a job."""
+    fault = plan.faults.get(number)
+    return None if fault in LATE_SECONDS and method == "GET" else fault

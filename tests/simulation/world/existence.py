@@ -1,0 +1,184 @@
+"""One world: an API, a disk, a clock, and the processes that run one campaign in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.api.rate_limit import limiter
+from prefect_staticadslab.api.retries import key_lock
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.simulator.http import endpoint
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from tests.simulation.world.clock import Clock
+from tests.simulation.world.disk import new_disk
+from tests.simulation.world.loop import VirtualLoop
+from tests.simulation.world.network import Fault, Network, Sent
+from tests.simulation.world.process import Killed, Process, Visit, current
+
+THREAD_SECONDS: Final = (0.001, 0.3)
+"""How long what is done in a thread takes, such as a write: at least, and at most."""
+
+LONGEST_RUN_SECONDS: Final = 3 * 3600.0
+"""A row that another run may have sent long ago is looked for for up to two hours."""
+
+LATENESS_STEP_SECONDS: Final = 1.0
+"""How often what is late looks at the clock."""
+
+RunCampaign = Callable[[Process, str, Callable[[str, str], StaticAdsLabClient]], Awaitable[object]]
+"""What a process does, given itself, where the API is, and what makes a client."""
+
+
+def no_fault(number: int, method: str) -> Fault | None:
+    """Nothing happens to a request."""
+    return None
+
+
+class World:
+    """One campaign's world. All that happens in it comes from its seed.
+
+    Args:
+        seed: Of everything.
+        fault: What happens to the nth request, of this method; None for nothing.
+        write_fails: Whether the nth write fails.
+        settings: How the API behaves.
+
+    Attributes:
+        trace: What happened, a line each.
+        processes: All that ever ran.
+        carried_out: Called with each request that the API has carried out, and its status.
+    """
+
+    def __init__(
+        self,
+        seed: object,
+        *,
+        fault: Callable[[int, str], Fault | None] = no_fault,
+        write_fails: Callable[[int], bool] = lambda number: False,
+        **settings: Any,
+    ) -> None:
+        self.chance = random.Random(str(seed))
+        self.trace: list[str] = []
+        self.processes: list[Process] = []
+        self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
+        self.clock = Clock()
+        self._fault = fault
+        self._write_fails = write_fails
+        self._writes = 0
+        self._settings = settings
+        self._is_over = False
+
+    @contextmanager
+    def existing(self) -> Iterator[World]:
+        """Lets it exist while the body runs."""
+        with ExitStack() as stack:
+            stack.enter_context(self.clock.ruling())
+            self.folder = stack.enter_context(
+                new_disk(lambda: self._is_over, self._next_write_fails, self.clock)
+            )
+            # Ids, names of temporary files and the jitter of pauses are of the seed as well.
+            random.seed(self.chance.random())
+            hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
+            stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
+            stack.enter_context(
+                patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
+            )
+            self.api = SimulatedAPI(
+                Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
+            )
+            self.network = Network(
+                self.api,
+                self.log,
+                self.chance,
+                self._fault,
+                lambda sent, status: self.carried_out(sent, status),
+            )
+            self.new_client = partial(StaticAdsLabClient, transport=self.network)
+            stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
+            self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
+            stack.callback(self.loop.close)
+            stack.callback(self._end)
+            stack.callback(limiter._limiters.clear)
+            stack.callback(key_lock._shared.clear)
+            asyncio.set_event_loop(self.loop)
+            stack.callback(asyncio.set_event_loop, None)
+            yield self
+
+    def _end(self) -> None:
+        self._is_over = True
+        self.loop.bury()
+
+    def _next_write_fails(self) -> bool:
+        self._writes += 1
+        return self._write_fails(self._writes)
+
+    def log(self, what: str) -> None:
+        """Notes what happens, and when."""
+        self.trace.append(f"{self.clock.now:10.3f}  {what}")
+
+    def fill_wallet(self, usd: float) -> None:
+        """Lets the organization have so much, what it has spent included."""
+        self.api.settings = replace(self.api.settings, wallet_usd=usd)
+
+    def run(self, run_campaign: RunCampaign, visits: Sequence[Visit]) -> list[Process]:
+        """Runs processes side by side, and returns once all have ended, or took too long."""
+        processes = []
+        for visit in visits:
+            process = Process(f"run {len(self.processes) + 1}", self.log, visit)
+            process.put_to_sleep = self.loop.put_to_sleep
+            self.processes.append(process)
+            processes.append(process)
+        self.loop.run_until_complete(self._all_of(processes, run_campaign))
+        return processes
+
+    async def _all_of(self, processes: Sequence[Process], run_campaign: RunCampaign) -> None:
+        ended = []
+        for process in processes:
+            await asyncio.sleep(process.visit.starts_after)
+            process.main = self._start(process, run_campaign)
+            ended.append(asyncio.create_task(_ended(process)))
+        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
+        for process in processes:
+            process.is_dead = process.is_dead or bool(late and not _main(process).done())
+
+    def _start(self, process: Process, run_campaign: RunCampaign) -> asyncio.Task[object]:
+        context = contextvars.copy_context()
+        context.run(current.set, process)
+        # Each has the limiter and the locks that a process has for itself.
+        url = f"https://api-{process.name.split()[-1]}.example"
+        return self.loop.create_task(self._live(process, run_campaign, url), context=context)
+
+    async def _live(self, process: Process, run_campaign: RunCampaign, url: str) -> None:
+        try:
+            await run_campaign(process, url, self.new_client)
+        except CampaignError as error:
+            self.log(f"{process.name} ends: {error}")
+            process.refusal = str(error)
+        except (asyncio.CancelledError, Killed):
+            raise
+        except BaseException as error:
+            self.log(f"{process.name} breaks down: {error!r}")
+            process.error = error
+
+
+def _main(process: Process) -> asyncio.Task[object]:
+    assert process.main is not None
+    return process.main
+
+
+async def _ended(process: Process) -> None:
+    """Waits until a process has ended, or is dead."""
+    while not _main(process).done() and not process.is_dead:
+        await asyncio.wait({_main(process)}, timeout=1.0)
