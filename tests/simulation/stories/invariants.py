@@ -44,7 +44,7 @@ class Watch:
         self._key_of_process: defaultdict[Process, dict[str, float]] = defaultdict(dict)
         self._asked: dict[tuple[Process, str], float] = {}
         self._seen = 0
-        world.carried_out = self.carried_out
+        world.network.carried_out = self.carried_out
 
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""

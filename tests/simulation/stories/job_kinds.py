@@ -56,6 +56,7 @@ class JobKind:
         open: The batch of a spreadsheet and an output, for an API at a URL.
         made: The paid jobs of the API, by id.
         edits: What people may do to such a table, without anything being left to them.
+        share: Of this many in ten campaigns.
         may_fail: Whether jobs may fail.
         may_grow_old: Whether rows that were sent a day ago, or with another API key, are settled.
     """
@@ -67,6 +68,7 @@ class JobKind:
     open: Callable[[str, str, str], Batch[Any]]
     made: Callable[[SimulatedAPI], dict[str, Made]]
     edits: Sequence[Edit] = tuple(Edit)
+    share: int = 1
     may_fail: bool = True
     may_grow_old: bool = True
 
@@ -111,6 +113,7 @@ KINDS: Final = {
         lambda row: row["prompt"],
         _open_campaign,
         _ads,
+        share=8,
     )
 }
 """By name."""

@@ -19,7 +19,6 @@ from tests.simulation.stories.job_kinds import KINDS, Edit, Row
 from tests.simulation.world.network import LATE_SECONDS, Fault
 from tests.simulation.world.process import End, Visit
 
-MOST_ROUNDS: Final = 4
 HOUR: Final = 3600.0
 A_DAY_AND_MORE: Final = 25 * HOUR
 
@@ -75,7 +74,7 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
         job_kind: What jobs it asks for; "" to draw that, too.
     """
     chance = random.Random(f"plan {seed}")
-    name = job_kind or chance.choices(list(KINDS), (8, 1, 1))[0]
+    name = job_kind or chance.choice(_KIND_NAMES)
     kind = KINDS[name]
     count = min(most_rows, int(chance.paretovariate(1.0)))
     rows = [kind.new_row(number, chance) for number in range(count)]
@@ -101,7 +100,9 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
     )
 
 
-_ROUNDS: Final = (1, 2, 2, 3, MOST_ROUNDS)
+_KIND_NAMES: Final = [name for name, kind in KINDS.items() for _ in range(kind.share)]
+
+_ROUNDS: Final = (1, 2, 2, 3, 4)
 
 
 def _round(chance: random.Random, number: int, kind: str, total: float) -> Round:

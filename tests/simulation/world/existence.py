@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -25,7 +24,7 @@ from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.simulation.world.clock import Clock
 from tests.simulation.world.disk import new_disk
 from tests.simulation.world.loop import VirtualLoop
-from tests.simulation.world.network import Fault, Network, Sent
+from tests.simulation.world.network import Fault, Network
 from tests.simulation.world.process import Killed, Process, Visit, current
 
 THREAD_SECONDS: Final = (0.001, 0.3)
@@ -58,7 +57,6 @@ class World:
     Attributes:
         trace: What happened, a line each.
         processes: All that ever ran.
-        carried_out: Called with each request that the API has carried out, and its status.
     """
 
     def __init__(
@@ -72,7 +70,6 @@ class World:
         self.chance = random.Random(str(seed))
         self.trace: list[str] = []
         self.processes: list[Process] = []
-        self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
         self.clock = Clock()
         self._fault = fault
         self._write_fails = write_fails
@@ -98,13 +95,7 @@ class World:
             self.api = SimulatedAPI(
                 Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
             )
-            self.network = Network(
-                self.api,
-                self.log,
-                self.chance,
-                self._fault,
-                lambda sent, status: self.carried_out(sent, status),
-            )
+            self.network = Network(self.api, self.log, self.chance, self._fault)
             self.new_client = partial(StaticAdsLabClient, transport=self.network)
             stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
@@ -147,11 +138,17 @@ class World:
         ended = []
         for process in processes:
             await asyncio.sleep(process.visit.starts_after)
+            over: asyncio.Future[None] = self.loop.create_future()
+            process.has_died = partial(self._end_of, over)
             process.main = self._start(process, run_campaign)
-            ended.append(asyncio.create_task(_ended(process)))
+            process.main.add_done_callback(partial(_set, over), context=contextvars.Context())
+            ended.append(over)
         _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
-        for process in processes:
-            process.is_dead = process.is_dead or bool(late and not _main(process).done())
+        for process, over in zip(processes, ended, strict=True):
+            process.is_dead = process.is_dead or over in late
+
+    def _end_of(self, over: asyncio.Future[None]) -> None:
+        self.loop.call_soon(_set, over, context=contextvars.Context())
 
     def _start(self, process: Process, run_campaign: RunCampaign) -> asyncio.Task[object]:
         context = contextvars.copy_context()
@@ -173,12 +170,6 @@ class World:
             process.error = error
 
 
-def _main(process: Process) -> asyncio.Task[object]:
-    assert process.main is not None
-    return process.main
-
-
-async def _ended(process: Process) -> None:
-    """Waits until a process has ended, or is dead."""
-    while not _main(process).done() and not process.is_dead:
-        await asyncio.wait({_main(process)}, timeout=1.0)
+def _set(over: asyncio.Future[None], _: object = None) -> None:
+    if not over.done():
+        over.set_result(None)

@@ -63,12 +63,12 @@ class Network(httpx.AsyncBaseTransport):
         log: Where to say what happens.
         chance: Draws how long a way takes.
         fault: What happens to the nth request, of this method; None for nothing.
-        carried_out: Called after the API has carried out a request.
 
     Attributes:
         sent: All requests, in the order in which they left.
         counts: How many answers had which status, and how many requests met with what.
         faulty_at: When requests met with a fault.
+        carried_out: Called with each request that the API has carried out, and its status.
         refused_at: When the API itself refused one with 429, and whose it was.
     """
 
@@ -78,18 +78,17 @@ class Network(httpx.AsyncBaseTransport):
         log: Callable[[str], None],
         chance: random.Random,
         fault: Callable[[int, str], Fault | None],
-        carried_out: Callable[[Sent, int], None],
     ) -> None:
         self.sent: list[Sent] = []
         self.counts: Counter[str] = Counter()
         self.faulty_at: list[float] = []
         self.refused_at: list[tuple[float, Process]] = []
+        self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
         self._api = api
         self._app = make_app(api)
         self._log = log
         self._chance = chance
         self._fault = fault
-        self._carried_out = carried_out
         self._world = contextvars.Context()
         self._work: set[asyncio.Task[httpx.Response]] = set()
 
@@ -156,7 +155,7 @@ class Network(httpx.AsyncBaseTransport):
         response = await _answer(self._app, request, sent.body)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self.refused_at.append((asyncio.get_running_loop().time(), sent.process))
-        self._carried_out(sent, response.status_code)
+        self.carried_out(sent, response.status_code)
         return response
 
 

@@ -72,6 +72,8 @@ class Process:
         refusal: Why it began nothing, if it said so.
         said: What it told people besides.
         error: What it broke down with.
+        put_to_sleep: Called with it when it is.
+        has_died: Called when it has.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Process:
     said: list[str] = field(default_factory=list)
     error: BaseException | None = None
     put_to_sleep: Callable[[Any], None] = lambda process: None
+    has_died: Callable[[], None] = lambda: None
 
     def reach(self, what: str, now: float) -> None:
         """Reaches a point of I/O.
@@ -113,6 +116,7 @@ class Process:
             self.put_to_sleep(self)
         if end is End.KILL:
             self.is_dead = True
+            self.has_died()
             raise Killed
 
 

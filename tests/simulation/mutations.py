@@ -1,0 +1,60 @@
+"""Breaks decisions of the product on purpose, one at a time, and says which the simulation finds.
+
+`python -m tests.simulation.mutations`; returns 1 if fewer than nineteen in twenty are found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from tests.simulation.mutation_list import MUTATIONS, Mutation
+
+NEEDED_SHARE: Final = 0.95
+"""Of the mutations, to be found."""
+
+LONGEST_SECONDS: Final = 900.0
+"""For one mutation. A product that is broken may go on forever, which is found as well."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutations")
+    parser.add_argument("--campaigns", type=int, default=1000, help="the most for a mutation")
+    parser.add_argument("--only", default="", help="the name of one mutation")
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args(arguments)
+    chosen = [m for m in MUTATIONS if given.only in ("", m.name)]
+    found = 0
+    with ThreadPoolExecutor(given.workers) as pool:
+        outcomes = pool.map(lambda mutation: _outcome(mutation, given.campaigns), chosen)
+        for mutation, outcome in zip(chosen, outcomes, strict=True):
+            found += bool(outcome["violation"])
+            which = f"{outcome['campaigns']:5} campaigns" if outcome["violation"] else "NOT FOUND"
+            print(f"{which:15}  {mutation.name:22} {outcome['violation'][:90]}", flush=True)
+    print(f"{found} of {len(chosen)} mutations found")
+    return 0 if found >= NEEDED_SHARE * len(chosen) else 1
+
+
+def _outcome(mutation: Mutation, campaigns: int) -> dict[str, Any]:
+    command = ["-m", "tests.simulation.broken", mutation.name, "--campaigns", str(campaigns)]
+    try:
+        done = subprocess.run(
+            [sys.executable, *command],
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return {"campaigns": campaigns, "violation": f"it takes more than {LONGEST_SECONDS:g} s"}
+    outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return outcome
+
+
+if __name__ == "__main__":
+    sys.exit(main())
