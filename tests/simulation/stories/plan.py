@@ -102,6 +102,9 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
 
 _KIND_NAMES: Final = [name for name, kind in KINDS.items() for _ in range(kind.share)]
 
+_PLACES: Final = ("", "", "sends POST", "for POST", " out")
+"""Where processes are ended more often than elsewhere: where most hangs on it."""
+
 _ROUNDS: Final = (1, 2, 2, 3, 4)
 
 
@@ -119,20 +122,22 @@ def _round(chance: random.Random, number: int, kind: str, total: float) -> Round
 
 
 def _visit(chance: random.Random, kind: str, total: float, *, is_first: bool) -> Visit:
-    end = None
+    end, where = None, chance.choice(_PLACES)
     if chance.random() < 0.8:
         ways = (End.KILL, End.KILL, End.KILL, End.TERMINATE, End.TERMINATE, End.SLEEP)
         way = chance.choice(ways if KINDS[kind].may_grow_old else ways[:-1])
-        end = (int(chance.expovariate(1 / 20)) + 1, way)
+        end = (int(chance.expovariate(1 / 3 if where else 1 / 20)) + 1, way)
     other_key = chance.random() < 0.1 and KINDS[kind].may_grow_old
     limit = chance.choice((total, max(0.0, total - 1), total / 2))
     return Visit(
         end=end,
+        end_where=where,
         starts_after=0.0 if is_first else chance.choice((0.0, 0.5, 3.0, 29.0)) * chance.random(),
         api_key=SECOND_API_KEY if other_key else SIMULATOR_API_KEY,
         limit_usd=limit if chance.random() < 0.15 else math.inf,
         clock_ahead=chance.choice((-HOUR, -30.0, 30.0, 5 * HOUR)) if chance.random() < 0.2 else 0,
         attempts=chance.choice((1, 2, 2, 3)),
+        preflight=chance.random() < 0.3,
     )
 
 

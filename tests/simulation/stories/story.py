@@ -148,7 +148,9 @@ async def run_batch(
         new_client(visit.api_key, url) as client,
         shared_session(visit.api_key, url) as session,
     ):
-        prepared = await prepare(batch, [client], max_spend_usd=visit.limit_usd)
+        prepared = await prepare(
+            batch, [client], max_spend_usd=visit.limit_usd, preflight=visit.preflight
+        )
         batch.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:

@@ -17,6 +17,10 @@ from tests.simulation.world.process import Killed, current
 IN_MEMORY = Path("/dev/shm")
 
 
+def _nothing(descriptor: int) -> None:
+    """A disk in memory has nothing to be waited for."""
+
+
 @contextmanager
 def new_disk(
     is_over: Callable[[], bool], fails: Callable[[], bool], now: Callable[[], float]
@@ -56,7 +60,7 @@ def new_disk(
         with (
             patch.object(local_files, "replace", counted),
             patch.object(local_files, "move", moved),
-            patch("os.fsync"),
+            patch.object(os, "fsync", _nothing),
         ):
             yield Path(folder)
     finally:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -19,6 +19,7 @@ from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.simulator.http import endpoint
+from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.simulation.world.clock import Clock
@@ -92,10 +93,12 @@ class World:
             stack.enter_context(
                 patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
             )
-            self.api = SimulatedAPI(
+            self.api, app = _only_api()
+            # Anew in its place: to make an application of it takes longer than a campaign's run.
+            self.api.__init__(  # type: ignore[misc]
                 Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
             )
-            self.network = Network(self.api, self.log, self.chance, self._fault)
+            self.network = Network(self.api, app, self.log, self.chance, self._fault)
             self.new_client = partial(StaticAdsLabClient, transport=self.network)
             stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
@@ -168,6 +171,13 @@ class World:
         except BaseException as error:
             self.log(f"{process.name} breaks down: {error!r}")
             process.error = error
+
+
+@cache
+def _only_api() -> tuple[SimulatedAPI, Any]:
+    """The API of all worlds of this process, one after another, and the application of it."""
+    api = SimulatedAPI()
+    return api, make_app(api)
 
 
 def _set(over: asyncio.Future[None], _: object = None) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import httpx
 
-from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.simulation.world.process import Killed, Process, current
 
@@ -60,6 +59,7 @@ class Network(httpx.AsyncBaseTransport):
 
     Args:
         api: The API.
+        app: The ASGI application of it.
         log: Where to say what happens.
         chance: Draws how long a way takes.
         fault: What happens to the nth request, of this method; None for nothing.
@@ -75,6 +75,7 @@ class Network(httpx.AsyncBaseTransport):
     def __init__(
         self,
         api: SimulatedAPI,
+        app: Any,
         log: Callable[[str], None],
         chance: random.Random,
         fault: Callable[[int, str], Fault | None],
@@ -85,7 +86,7 @@ class Network(httpx.AsyncBaseTransport):
         self.refused_at: list[tuple[float, Process]] = []
         self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
         self._api = api
-        self._app = make_app(api)
+        self._app = app
         self._log = log
         self._chance = chance
         self._fault = fault

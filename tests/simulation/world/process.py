@@ -39,19 +39,23 @@ class Visit:
 
     Attributes:
         end: How it is ended, and at which point of I/O; None if it is not.
+        end_where: Counts only points of whose description this is a part; "" for all.
         starts_after: Seconds that it starts after the one before it.
         api_key: Which one it uses.
         limit_usd: What the campaign may cost, as it is told.
         clock_ahead: Seconds that its machine's clock is ahead of the API's.
         attempts: How many jobs it tries for a row.
+        preflight: Whether it asks about the key and all ids first.
     """
 
     end: tuple[int, End] | None = None
+    end_where: str = ""
     starts_after: float = 0.0
     api_key: str = SIMULATOR_API_KEY
     limit_usd: float = math.inf
     clock_ahead: float = 0.0
     attempts: int = 2
+    preflight: bool = True
 
 
 @dataclass(eq=False)
@@ -63,6 +67,7 @@ class Process:
         log: Where to say what happens.
         visit: What was drawn for it.
         points: How many points of I/O it has reached.
+        counted: How many of them count for its end.
         is_dead: Whether nothing of it is run any more.
         asleep_until: Until when nothing of it is run.
         parked: What is to be run once it is awake.
@@ -80,6 +85,7 @@ class Process:
     log: Callable[[str], None]
     visit: Visit = Visit()
     points: int = 0
+    counted: int = 0
     is_dead: bool = False
     asleep_until: float = 0.0
     parked: list[asyncio.Handle] = field(default_factory=list)
@@ -105,16 +111,17 @@ class Process:
         if self.is_dead:
             raise Killed
         self.points += 1
-        end = None
-        if self.visit.end is not None and self.visit.end[0] == self.points:
-            end = self.visit.end[1]
-        self.log(f"{self.name} {self.points}: {what}" + (f", and is {end}" if end else ""))
-        if end is End.TERMINATE and self.main is not None:
+        end, counts = self.visit.end, self.visit.end_where in what
+        self.counted += counts
+        is_over = end is not None and counts and end[0] == self.counted
+        way = end[1] if end is not None and is_over else None
+        self.log(f"{self.name} {self.points}: {what}" + (f", and is {way}" if way else ""))
+        if way is End.TERMINATE and self.main is not None:
             self.told_at = now
             self.main.cancel()
-        if end is End.SLEEP:
+        if way is End.SLEEP:
             self.put_to_sleep(self)
-        if end is End.KILL:
+        if way is End.KILL:
             self.is_dead = True
             self.has_died()
             raise Killed
