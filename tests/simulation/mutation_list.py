@@ -52,8 +52,8 @@ MUTATIONS: Final = (
         "new-key-on-resume",
         "a create that may have been sent gets a new key in the next run",
         _ATTEMPT,
-        "attempts = known.attempts if again else known.attempts + 1",
-        "attempts = known.attempts + 1",
+        "again = known.status is RowStatus.SUBMITTING and known.attempts > 0",
+        "again = False",
     ),
     Mutation(
         "key-derived-anew",

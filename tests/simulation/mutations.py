@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Final
 
 from tests.simulation.mutation_list import MUTATIONS, Mutation
@@ -31,8 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [m for m in MUTATIONS if given.only in ("", m.name)]
     found = 0
     with ThreadPoolExecutor(given.workers) as pool:
-        outcomes = pool.map(lambda mutation: _outcome(mutation, given.campaigns), chosen)
-        for mutation, outcome in zip(chosen, outcomes, strict=True):
+        ends = {pool.submit(_outcome, m, given.campaigns): m for m in chosen}
+        for end in as_completed(ends):
+            mutation, outcome = ends[end], end.result()
             found += bool(outcome["violation"])
             which = f"{outcome['campaigns']:5} campaigns" if outcome["violation"] else "NOT FOUND"
             print(f"{which:15}  {mutation.name:22} {outcome['violation'][:90]}", flush=True)

@@ -83,7 +83,7 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
     rate = chance.choice((0.0, 0.05, 0.3))
     requests = 60 + 30 * len(rows)
     faults = {n: chance.choice(FAULTS) for n in range(1, requests) if chance.random() < rate}
-    rounds = tuple(_round(chance, number, name, total) for number in range(chance.choice(_ROUNDS)))
+    rounds = tuple(_round(chance, n, name, len(rows), total) for n in range(chance.choice(_ROUNDS)))
     writes = range(1, 40) if chance.random() < 0.2 else ()
     return Plan(
         seed=seed,
@@ -95,6 +95,7 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
         wallet_usd=chance.uniform(0, total) if chance.random() < 0.15 else 1_000_000.0,
         settings={
             "failure_rate": chance.choice((0.0, 0.1)) if kind.may_fail else 0.0,
+            "chunk_ads": chance.choice((1, 2, 5, 100)),
             "rate_limit": chance.choice((1_000, 1_000, 1_000, 100, 20)),
         },
     )
@@ -108,8 +109,9 @@ _PLACES: Final = ("", "", "sends POST", "for POST", " out")
 _ROUNDS: Final = (1, 2, 2, 3, 4)
 
 
-def _round(chance: random.Random, number: int, kind: str, total: float) -> Round:
-    edit = chance.choice(KINDS[kind].edits) if number and chance.random() < 0.5 else None
+def _round(chance: random.Random, number: int, kind: str, rows: int, total: float) -> Round:
+    edits = (*KINDS[kind].edits, Edit.MOVE)
+    edit = chance.choice(edits) if number and chance.random() < 0.5 else None
     pause = 0.0
     if number and chance.random() < 0.3:
         pause = chance.choice((20.0, 60.0, HOUR / 2, 3 * HOUR, A_DAY_AND_MORE))
@@ -117,16 +119,17 @@ def _round(chance: random.Random, number: int, kind: str, total: float) -> Round
     return Round(
         edit,
         pause if pause < HOUR or KINDS[kind].may_grow_old else 0.0,
-        tuple(_visit(chance, kind, total, is_first=not n) for n in range(together)),
+        tuple(_visit(chance, kind, rows, total, is_first=not n) for n in range(together)),
     )
 
 
-def _visit(chance: random.Random, kind: str, total: float, *, is_first: bool) -> Visit:
+def _visit(chance: random.Random, kind: str, rows: int, total: float, *, is_first: bool) -> Visit:
     end, where = None, chance.choice(_PLACES)
     if chance.random() < 0.8:
         ways = (End.KILL, End.KILL, End.KILL, End.TERMINATE, End.TERMINATE, End.SLEEP)
         way = chance.choice(ways if KINDS[kind].may_grow_old else ways[:-1])
-        end = (int(chance.expovariate(1 / 3 if where else 1 / 20)) + 1, way)
+        point = chance.randint(1, min(rows, 6)) if where else int(chance.expovariate(1 / 20)) + 1
+        end = (point, way)
     other_key = chance.random() < 0.1 and KINDS[kind].may_grow_old
     limit = chance.choice((total, max(0.0, total - 1), total / 2))
     return Visit(

@@ -45,11 +45,11 @@ class Story:
         self.output = world.folder / "out.csv"
         self._edits = 0
 
-    def run(self, *visits: Visit) -> list[Process]:
-        """Runs the campaign in so many processes side by side."""
+    def run(self, *visits: Visit, order: Sequence[int] = ()) -> list[Process]:
+        """Runs the campaign in so many processes side by side; see `World.run`."""
         write(self.spreadsheet, self.rows)
         began = self.world.clock.now
-        processes = self.world.run(self._run_campaign, visits or (Visit(),))
+        processes = self.world.run(self._run_campaign, visits or (Visit(),), order)
         self.watch.look()
         self.watch.ended(processes, began)
         return processes

@@ -17,11 +17,13 @@ from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import limiter
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline import session
+from prefect_staticadslab.campaign.pipeline import batch, session
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
 from prefect_staticadslab.simulator.http import endpoint
 from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from tests.simulation.world.baton import Baton
 from tests.simulation.world.clock import Clock
 from tests.simulation.world.disk import new_disk
 from tests.simulation.world.loop import VirtualLoop
@@ -53,11 +55,13 @@ class World:
         seed: Of everything.
         fault: What happens to the nth request, of this method; None for nothing.
         write_fails: Whether the nth write fails.
+        chunk_ads: How many rows a chunk has at most.
         settings: How the API behaves.
 
     Attributes:
         trace: What happened, a line each.
         processes: All that ever ran.
+        switches: How often those that run in turns changed places.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class World:
         *,
         fault: Callable[[int, str], Fault | None] = no_fault,
         write_fails: Callable[[int], bool] = lambda number: False,
+        chunk_ads: int = CHUNK_ADS,
         **settings: Any,
     ) -> None:
         self.chance = random.Random(str(seed))
@@ -75,8 +80,10 @@ class World:
         self._fault = fault
         self._write_fails = write_fails
         self._writes = 0
+        self._chunk_ads = chunk_ads
         self._settings = settings
         self._is_over = False
+        self.switches = 0
 
     @contextmanager
     def existing(self) -> Iterator[World]:
@@ -89,6 +96,7 @@ class World:
             # Ids, names of temporary files and the jitter of pauses are of the seed as well.
             random.seed(self.chance.random())
             hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
+            stack.enter_context(patch.object(batch, "CHUNK_ADS", self._chunk_ads))
             stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
             stack.enter_context(
                 patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
@@ -126,15 +134,33 @@ class World:
         """Lets the organization have so much, what it has spent included."""
         self.api.settings = replace(self.api.settings, wallet_usd=usd)
 
-    def run(self, run_campaign: RunCampaign, visits: Sequence[Visit]) -> list[Process]:
-        """Runs processes side by side, and returns once all have ended, or took too long."""
+    def run(
+        self, run_campaign: RunCampaign, visits: Sequence[Visit], order: Sequence[int] = ()
+    ) -> list[Process]:
+        """Runs processes side by side, and returns once all have ended, or took too long.
+
+        Args:
+            run_campaign: What each does.
+            visits: What is drawn for each.
+            order: How many points of I/O each reaches in turn while nothing of the others runs; ()
+                if they run as it comes.
+        """
         processes = []
         for visit in visits:
             process = Process(f"run {len(self.processes) + 1}", self.log, visit)
             process.put_to_sleep = self.loop.put_to_sleep
+            process.wake_up = partial(self.loop.wake, process)
             self.processes.append(process)
             processes.append(process)
+        if order:
+            baton = Baton(order, list(processes))
+            self.loop.run_in_turns(baton)
+            for process in processes:
+                process.has_reached = baton.reached
+                process.has_ended = baton.has_ended
         self.loop.run_until_complete(self._all_of(processes, run_campaign))
+        if order:
+            self.switches += baton.switches
         return processes
 
     async def _all_of(self, processes: Sequence[Process], run_campaign: RunCampaign) -> None:
@@ -145,6 +171,7 @@ class World:
             process.has_died = partial(self._end_of, over)
             process.main = self._start(process, run_campaign)
             process.main.add_done_callback(partial(_set, over), context=contextvars.Context())
+            over.add_done_callback(partial(_tell, process), context=contextvars.Context())
             ended.append(over)
         _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
         for process, over in zip(processes, ended, strict=True):
@@ -171,6 +198,10 @@ class World:
         except BaseException as error:
             self.log(f"{process.name} breaks down: {error!r}")
             process.error = error
+
+
+def _tell(process: Process, _: object) -> None:
+    process.has_ended(process)
 
 
 @cache

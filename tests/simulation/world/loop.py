@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from unittest.mock import patch
 
+from tests.simulation.world.baton import Baton
 from tests.simulation.world.clock import Clock
 from tests.simulation.world.process import ASLEEP_SECONDS, Killed, Process, current
 
@@ -45,6 +46,7 @@ class _Ready(deque[asyncio.Handle]):
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         super().__init__()
         self.remains: list[asyncio.Handle] = []
+        self.baton = Baton()
         self._clock = clock
         self._nothing = asyncio.Handle(lambda: None, (), loop)
         self._nothing.cancel()
@@ -57,7 +59,7 @@ class _Ready(deque[asyncio.Handle]):
             return handle
         if process.is_dead:
             self.remains.append(handle)
-        elif process.asleep_until > self._clock.now:
+        elif process.asleep_until > self._clock.now or not self.baton.lets(process):
             process.parked.append(handle)
         else:
             self._clock.be_read_by(process.visit.clock_ahead)
@@ -77,7 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_NoSelector(clock))
         self._clock = clock
         self._thread_seconds = thread_seconds
-        self._ready = _Ready(self, clock)
+        self._ready = self._kept = _Ready(self, clock)
         self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda loop, context: None)
@@ -95,10 +97,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def put_to_sleep(self, process: Process) -> None:
         """Runs nothing of a process for a while."""
         process.asleep_until = self._clock.now + ASLEEP_SECONDS
-        self.call_at(process.asleep_until, self._wake, process, context=contextvars.Context())
+        self.call_at(process.asleep_until, self.wake, process, context=contextvars.Context())
 
-    def _wake(self, process: Process) -> None:
-        process.log(f"{process.name} is awake")
+    def run_in_turns(self, baton: Baton) -> None:
+        """From now on, only who holds the baton runs."""
+        self._kept.baton = baton
+
+    def wake(self, process: Process) -> None:
+        """Runs what is parked of a process."""
+        process.log(f"{process.name} goes on")
         self._ready.extend(process.parked)
         process.parked.clear()
 

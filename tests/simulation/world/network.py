@@ -108,10 +108,10 @@ class Network(httpx.AsyncBaseTransport):
             self.counts[fault] += 1
             self.faulty_at.append(now)
             self._log(f"  {what} is {fault}")
-        await asyncio.sleep(self._way())
-        if fault is Fault.LOST:
-            raise httpx.ReadError("lost", request=request)
-        if fault in _STATUSES:
+        if fault is Fault.LOST or fault in _STATUSES:
+            await asyncio.sleep(self._way())
+            if fault is Fault.LOST:
+                raise httpx.ReadError("lost", request=request)
             return _refusal(fault, request)
         work = asyncio.get_running_loop().create_task(
             self._carry_out(request, sent, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
@@ -120,6 +120,7 @@ class Network(httpx.AsyncBaseTransport):
         self._work.add(work)
         work.add_done_callback(self._work.discard)
         if fault is Fault.GATEWAY:
+            await asyncio.sleep(self._way())
             return httpx.Response(
                 502, headers={"content-type": "text/html"}, content=PROXY_PAGE, request=request
             )
@@ -151,6 +152,8 @@ class Network(httpx.AsyncBaseTransport):
     async def _carry_out(
         self, request: httpx.Request, sent: Sent, late_seconds: float
     ) -> httpx.Response:
+        # What is on its way arrives, whatever becomes of who sent it.
+        await asyncio.sleep(self._way())
         if late_seconds:
             self._api.slow_answers.order(late_seconds, 1)
         response = await _answer(self._app, request, sent.body)

@@ -79,6 +79,9 @@ class Process:
         error: What it broke down with.
         put_to_sleep: Called with it when it is.
         has_died: Called when it has.
+        wake_up: Runs what is parked.
+        has_ended: Called with it once it has.
+        has_reached: Called with it after each point of I/O.
     """
 
     name: str
@@ -97,6 +100,9 @@ class Process:
     error: BaseException | None = None
     put_to_sleep: Callable[[Any], None] = lambda process: None
     has_died: Callable[[], None] = lambda: None
+    wake_up: Callable[[], None] = lambda: None
+    has_ended: Callable[[Any], None] = lambda process: None
+    has_reached: Callable[[Any], None] = lambda process: None
 
     def reach(self, what: str, now: float) -> None:
         """Reaches a point of I/O.
@@ -116,6 +122,7 @@ class Process:
         is_over = end is not None and counts and end[0] == self.counted
         way = end[1] if end is not None and is_over else None
         self.log(f"{self.name} {self.points}: {what}" + (f", and is {way}" if way else ""))
+        self.has_reached(self)
         if way is End.TERMINATE and self.main is not None:
             self.told_at = now
             self.main.cancel()
