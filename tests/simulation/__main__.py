@@ -12,9 +12,14 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Final
 
 from tests.simulation.stories.fate import Fate, live
 from tests.simulation.stories.plan import draw
+from tests.simulation.stories.shrink import described, shrink
+
+MOST_REPORTS: Final = 3
+"""Failures that are made smaller, and told in full."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,12 +45,28 @@ def main(arguments: list[str] | None = None) -> int:
     for name in sorted(counts):
         print(f"{name + ':':60}{counts[name]:9,}")
     print(f"{len(seeds):,} campaigns in {time.monotonic() - began:.0f} s, {len(failed)} failed")
-    for fate in failed[:5]:
-        print(f"\nseed {fate.plan.seed}:", *fate.violations, sep="\n  ", file=sys.stderr)
-        print("\n".join(fate.trace[-200:] if len(seeds) > 1 else fate.trace), file=sys.stderr)
-    if len(failed) > 5:
-        print("further seeds:", *(fate.plan.seed for fate in failed[5:]), file=sys.stderr)
+    for fate in failed[:MOST_REPORTS]:
+        print(report(fate), file=sys.stderr)
+    if len(failed) > MOST_REPORTS:
+        rest = (fate.plan.seed for fate in failed[MOST_REPORTS:])
+        print("further seeds:", *rest, file=sys.stderr)
     return 1 if failed else 0
+
+
+def report(fate: Fate) -> str:
+    """What went wrong with a campaign, and the smallest one with which it still does."""
+    smallest = live(shrink(fate.plan, lambda plan: bool(live(plan).violations)))
+    return "\n".join(
+        [
+            f"\nseed {fate.plan.seed}:",
+            *fate.violations,
+            "\nThe smallest campaign that still goes wrong:",
+            *described(smallest.plan),
+            *smallest.violations,
+            *smallest.trace,
+            f"\nTo see it again: pytest tests/simulation --seed {fate.plan.seed}",
+        ]
+    )
 
 
 def _be_quiet() -> None:
@@ -60,4 +81,5 @@ def _fate(seed: str, *, most_rows: int, job_kind: str) -> Fate:
 
 
 if __name__ == "__main__":
+    _be_quiet()
     sys.exit(main())

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from tests.simulation.__main__ import main
-from tests.simulation.stories.fate import JOBS_SPEED, live
+from tests.simulation.stories.fate import JOBS_SPEED
 from tests.simulation.stories.job_kinds import new_ad_row
-from tests.simulation.stories.plan import draw
 from tests.simulation.stories.story import Story
 from tests.simulation.world.existence import World
 from tests.simulation.world.network import LATE_SECONDS, Fault
@@ -45,11 +41,6 @@ def wrong(*ends: tuple[int, End] | None, create_fault: Fault | None = None) -> s
     return "\n".join([f"{ends} {create_fault}", *violations, *trace]) if violations else ""
 
 
-@pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, "prefect_staticadslab")
-
-
 def test_without_faults_each_row_becomes_an_ad() -> None:
     (points,), violations, trace = story_of(None)
     assert not violations, "\n".join(trace)
@@ -70,12 +61,3 @@ def test_so_is_one_whose_first_create_met_with_a_fault(fault: Fault) -> None:
     last = min(points, 60) if fault in LATE_SECONDS else points
     told = [wrong((n, End.KILL), create_fault=fault) for n in range(1, last + 1, 2)]
     assert [text for text in told if text] == []
-
-
-@pytest.mark.chaos
-def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--campaigns", "200", "--seed", "ci"]) == 0, capsys.readouterr()
-
-
-def test_one_seed_tells_one_story() -> None:
-    assert live(draw("a story")).trace == live(draw("a story")).trace

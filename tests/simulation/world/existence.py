@@ -19,6 +19,8 @@ from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline import batch, session
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
+from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.simulator.http import endpoint
 from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.model.settings import Settings
@@ -108,6 +110,7 @@ class World:
             )
             self.network = Network(self.api, app, self.log, self.chance, self._fault)
             self.new_client = partial(StaticAdsLabClient, transport=self.network)
+            stack.enter_context(patch.object(JobTable, "_set", _telling(JobTable._set)))
             stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
             stack.callback(self.loop.close)
@@ -198,6 +201,19 @@ class World:
         except BaseException as error:
             self.log(f"{process.name} breaks down: {error!r}")
             process.error = error
+
+
+def _telling(note: Callable[[Any, int, JobState], None]) -> Callable[[Any, int, JobState], None]:
+    """What notes a row's state, and says so in the trace."""
+
+    def noted(table: Any, position: int, state: JobState) -> None:
+        process, before = current.get(), table.states[position]
+        note(table, position, state)
+        if process is not None and state != before:
+            said = f" {state.job_id or ''} {state.error or ''}".rstrip()
+            process.log(f"{process.name}: row {position + 1} is {state.status}{said}")
+
+    return noted
 
 
 def _tell(process: Process, _: object) -> None:
