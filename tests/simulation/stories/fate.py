@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from tests.simulation.stories.job_kinds import KINDS
+from tests.simulation.stories.kinds import KINDS
 from tests.simulation.stories.plan import HOUR, Plan, fault_of
 from tests.simulation.stories.story import Story
 from tests.simulation.world.existence import World

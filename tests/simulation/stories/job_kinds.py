@@ -58,6 +58,7 @@ class JobKind:
         edits: What people may do to such a table, without anything being left to them.
         share: Of this many in ten campaigns.
         may_fail: Whether jobs may fail.
+        has_ids: Whether the table has the id of every job that has completed.
         may_grow_old: Whether rows that were sent a day ago, or with another API key, are settled.
     """
 
@@ -70,6 +71,7 @@ class JobKind:
     edits: Sequence[Edit] = tuple(Edit)
     share: int = 1
     may_fail: bool = True
+    has_ids: bool = True
     may_grow_old: bool = True
 
 
@@ -105,15 +107,12 @@ def _ads(api: SimulatedAPI) -> dict[str, Made]:
     }
 
 
-KINDS: Final = {
-    "ads": JobKind(
-        "image_ad_id",
-        new_ad_row,
-        _price,
-        lambda row: row["prompt"],
-        _open_campaign,
-        _ads,
-        share=8,
-    )
-}
-"""By name."""
+ADS: Final = JobKind(
+    "image_ad_id",
+    new_ad_row,
+    _price,
+    lambda row: row["prompt"],
+    _open_campaign,
+    _ads,
+    share=8,
+)

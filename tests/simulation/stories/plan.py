@@ -15,14 +15,16 @@ from prefect_staticadslab.simulator.model.admission.api_keys import (
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
 )
-from tests.simulation.stories.job_kinds import KINDS, Edit, Row
+from tests.simulation.stories.job_kinds import Edit, Row
+from tests.simulation.stories.kinds import KINDS
 from tests.simulation.world.network import LATE_SECONDS, Fault
 from tests.simulation.world.process import End, Visit
 
 HOUR: Final = 3600.0
 A_DAY_AND_MORE: Final = 25 * HOUR
 
-FAULTS: Final = tuple(Fault)
+FAULTS: Final = (*Fault, *LATE_SECONDS, *LATE_SECONDS)
+"""What is late is drawn more often: only creates can be, and most hangs on it."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
         wallet_usd=chance.uniform(0, total) if chance.random() < 0.15 else 1_000_000.0,
         settings={
             "failure_rate": chance.choice((0.0, 0.1)) if kind.may_fail else 0.0,
+            "earlier_ads": name == "revisions",
             "chunk_ads": chance.choice((1, 2, 5, 100)),
             "rate_limit": chance.choice((1_000, 1_000, 1_000, 100, 20)),
         },
@@ -103,7 +106,7 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
 
 _KIND_NAMES: Final = [name for name, kind in KINDS.items() for _ in range(kind.share)]
 
-_PLACES: Final = ("", "", "sends POST", "for POST", " out")
+_PLACES: Final = ("", "", "waits for P", " for P", " out")
 """Where processes are ended more often than elsewhere: where most hangs on it."""
 
 _ROUNDS: Final = (1, 2, 2, 3, 4)
@@ -113,8 +116,8 @@ def _round(chance: random.Random, number: int, kind: str, rows: int, total: floa
     edits = (*KINDS[kind].edits, Edit.MOVE)
     edit = chance.choice(edits) if number and chance.random() < 0.5 else None
     pause = 0.0
-    if number and chance.random() < 0.3:
-        pause = chance.choice((20.0, 60.0, HOUR / 2, 3 * HOUR, A_DAY_AND_MORE))
+    if number and chance.random() < 0.5:
+        pause = chance.choice((5.0, 28.0, 32.0, 50.0, HOUR / 2, 3 * HOUR, A_DAY_AND_MORE))
     together = 2 if chance.random() < 0.2 else 1
     return Round(
         edit,

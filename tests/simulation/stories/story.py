@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from tests.simulation.stories.invariants import Watch
-from tests.simulation.stories.job_kinds import KINDS, Edit, JobKind, Made, Row
+from tests.simulation.stories.job_kinds import ADS, Edit, JobKind, Made, Row
 from tests.simulation.world.existence import World
 from tests.simulation.world.process import Process, Visit
 
@@ -36,7 +36,7 @@ class Story:
         violations: What was not as it must be.
     """
 
-    def __init__(self, world: World, rows: Sequence[Row], kind: JobKind = KINDS["ads"]) -> None:
+    def __init__(self, world: World, rows: Sequence[Row], kind: JobKind = ADS) -> None:
         self.world = world
         self.rows = [dict(row) for row in rows]
         self.kind = kind
@@ -109,6 +109,8 @@ class Story:
         if unfinished := [r for r in wanted if r["status"] != "completed"]:
             told = {f"{row['status']}: {row['error']}" for row in unfinished}
             wrong.append(f"{len(unfinished)} rows are not completed: {told}")
+        if not self.kind.has_ids:
+            return wrong + self._wrong_changes(table, made)
         known = Counter(row[id_column] for row in table if row["status"] == "completed")
         if lost := paid.keys() - set(known):
             wrong.append(f"{len(lost)} were paid for and are not in the table: {lost}")
@@ -120,6 +122,12 @@ class Story:
         if len(paid) != completed:
             wrong.append(f"{len(paid)} for {len(wanted)} rows and {len(gone)} that are gone")
         return wrong + self._wrong_cells(table, made, paid)
+
+    def _wrong_changes(self, table: Sequence[Row], made: dict[str, Made]) -> list[str]:
+        shown = Counter(job.shows for job in made.values())
+        wanted = Counter(self.kind.shown(row) for row in table if row["status"] == "completed")
+        wrong = [f"{what} was made {n} times" for what, n in (shown - wanted).items()]
+        return wrong + [f"{what} was never made" for what in wanted - shown]
 
     def _wrong_cells(
         self, table: Sequence[Row], made: dict[str, Made], paid: dict[str, Made]

@@ -101,7 +101,8 @@ class Network(httpx.AsyncBaseTransport):
         await _reach(process, f"sends {what}")
         now = asyncio.get_running_loop().time()
         key = request.headers.get("idempotency-key", "")
-        sent = Sent(now, process, request.method, request.url.path, key, request.content)
+        body = await request.aread()
+        sent = Sent(now, process, request.method, request.url.path, key, body)
         self.sent.append(sent)
         fault = self._fault(len(self.sent), request.method)
         if fault is not None:
@@ -119,6 +120,8 @@ class Network(httpx.AsyncBaseTransport):
         )
         self._work.add(work)
         work.add_done_callback(self._work.discard)
+        if request.method != "GET":
+            await _reach(process, f"waits for {what}")
         if fault is Fault.GATEWAY:
             await asyncio.sleep(self._way())
             return httpx.Response(
