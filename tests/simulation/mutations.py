@@ -25,10 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.mutations")
     parser.add_argument("--campaigns", type=int, default=1000, help="the most for a mutation")
-    parser.add_argument("--only", default="", help="the name of one mutation")
+    parser.add_argument("--only", nargs="*", default=[], help="names of mutations; else all")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args(arguments)
-    chosen = [m for m in MUTATIONS if given.only in ("", m.name)]
+    chosen = [m for m in MUTATIONS if not given.only or m.name in given.only]
     found = 0
     with ThreadPoolExecutor(given.workers) as pool:
         ends = {pool.submit(_outcome, m, given.campaigns): m for m in chosen}

@@ -43,11 +43,8 @@ def picture(number: int) -> bytes:
     header = struct.pack(">IIBBBBB", SIDE_PIXELS, SIDE_PIXELS, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(line * SIDE_PIXELS)), (b"IEND", b""))
     chunks = (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in parts
+        struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+        for content, body in ((content, name + content) for name, content in parts)
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
