@@ -16,7 +16,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from tests.simulation.mutation_list import MUTATIONS, Mutation
+from tests.simulation.mutation_list import MUTATIONS, UNBROKEN, Mutation
 
 
 class _Loader(SourceFileLoader):
@@ -53,7 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--campaigns", type=int, default=300)
     parser.add_argument("--seed", default="mutant")
     given = parser.parse_args(arguments)
-    sys.meta_path.insert(0, _Finder(next(m for m in MUTATIONS if m.name == given.name)))
+    if given.name != UNBROKEN:
+        sys.meta_path.insert(0, _Finder(next(m for m in MUTATIONS if m.name == given.name)))
     # Only now, so that what these import is broken.
     from tests.simulation.stories.fate import live
     from tests.simulation.stories.plan import draw

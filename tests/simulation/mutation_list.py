@@ -7,6 +7,9 @@ from typing import Final
 
 _PACKAGE: Final = "prefect_staticadslab"
 
+UNBROKEN: Final = "unbroken"
+"""The name of no mutation: the product as it is."""
+
 
 @dataclass(frozen=True)
 class Mutation:

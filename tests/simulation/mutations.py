@@ -12,7 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Final
 
-from tests.simulation.mutation_list import MUTATIONS, Mutation
+from tests.simulation.mutation_list import MUTATIONS, UNBROKEN
 
 NEEDED_SHARE: Final = 0.95
 """Of the mutations, to be found."""
@@ -29,20 +29,25 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args(arguments)
     chosen = [m for m in MUTATIONS if not given.only or m.name in given.only]
-    found = 0
+    found = most = 0
     with ThreadPoolExecutor(given.workers) as pool:
-        ends = {pool.submit(_outcome, m, given.campaigns): m for m in chosen}
+        ends = {pool.submit(_outcome, m.name, given.campaigns): m for m in chosen}
         for end in as_completed(ends):
             mutation, outcome = ends[end], end.result()
+            most = max(most, outcome["campaigns"] if outcome["violation"] else 0)
             found += bool(outcome["violation"])
             which = f"{outcome['campaigns']:5} campaigns" if outcome["violation"] else "NOT FOUND"
             print(f"{which:15}  {mutation.name:22} {outcome['violation'][:90]}", flush=True)
+    as_it_is = _outcome(UNBROKEN, most)
+    if as_it_is["violation"]:
+        print(f"What is not broken fails as well: {as_it_is['violation']}")
+        return 1
     print(f"{found} of {len(chosen)} mutations found")
     return 0 if found >= NEEDED_SHARE * len(chosen) else 1
 
 
-def _outcome(mutation: Mutation, campaigns: int) -> dict[str, Any]:
-    command = ["-m", "tests.simulation.broken", mutation.name, "--campaigns", str(campaigns)]
+def _outcome(name: str, campaigns: int) -> dict[str, Any]:
+    command = ["-m", "tests.simulation.broken", name, "--campaigns", str(campaigns)]
     try:
         done = subprocess.run(
             [sys.executable, *command],

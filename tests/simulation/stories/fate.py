@@ -57,7 +57,7 @@ def live(plan: Plan) -> Fate:
         for each in plan.rounds:
             if each.edit is not None:
                 story.edit(each.edit)
-            world.clock.sleep(each.pause_seconds)
+            world.let_pass(each.pause_seconds)
             story.run(*each.visits)
         in_danger = False
         world.fill_wallet(1_000_000.0)
@@ -66,7 +66,7 @@ def live(plan: Plan) -> Fate:
             story.run(Visit(preflight=False))
             if story.is_settled():
                 break
-            world.clock.sleep(LAST_PAUSE_SECONDS)
+            world.let_pass(LAST_PAUSE_SECONDS)
         fate.violations = story.check()
         _count(fate, story)
     return fate

@@ -133,6 +133,10 @@ class World:
         """Notes what happens, and when."""
         self.trace.append(f"{self.clock.now:10.3f}  {what}")
 
+    def let_pass(self, seconds: float) -> None:
+        """Lets time pass in which no process runs, and what was sent before arrives."""
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+
     def fill_wallet(self, usd: float) -> None:
         """Lets the organization have so much, what it has spent included."""
         self.api.settings = replace(self.api.settings, wallet_usd=usd)
