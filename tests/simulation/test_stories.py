@@ -6,8 +6,11 @@ import pytest
 
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
-from tests.simulation.stories.plan import Plan, draw
+from tests.simulation.stories.job_kinds import new_ad_row
+from tests.simulation.stories.plan import Plan, Round, draw
 from tests.simulation.stories.shrink import described, shrink
+from tests.simulation.world.network import Fault
+from tests.simulation.world.process import End, Visit
 
 
 def test_the_seed_that_was_asked_for(request: pytest.FixtureRequest) -> None:
@@ -25,6 +28,23 @@ def test_some_campaigns_pay_once_and_lose_nothing(capsys: pytest.CaptureFixture[
 @pytest.mark.chaos
 def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--campaigns", "1000", "--seed", "ci"]) == 0, capsys.readouterr()
+
+
+@pytest.mark.parametrize("seconds", [1.0, 12.0, 16.0, 20.0])
+def test_a_create_of_34_s_that_three_runs_have_marked_is_paid_once(seconds: float) -> None:
+    killed = Visit((1, End.KILL), end_where="waits for POST", preflight=False)
+    plan = Plan(
+        "34 s",
+        rows=(new_ad_row(1),),
+        rounds=(
+            Round(visits=(killed,)),
+            Round(pause_seconds=10.0, visits=(killed,)),
+            Round(pause_seconds=seconds, visits=(Visit(preflight=False),)),
+        ),
+        faults={1: Fault.LATE},
+    )
+    fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
 def test_one_seed_tells_one_story() -> None:
