@@ -1,15 +1,11 @@
-"""A process of its own in which one decision of the product is broken on purpose.
-
-`python -m tests.simulation.broken NAME --campaigns N` says after how many drawn campaigns the
-simulation has found the mutation of that name, as JSON.
-"""
+"""A process in which one decision of the product is broken on purpose."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import sys
+import warnings
+from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -46,29 +42,40 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.broken")
-    parser.add_argument("name")
-    parser.add_argument("--campaigns", type=int, default=300)
-    parser.add_argument("--seed", default="mutant")
-    given = parser.parse_args(arguments)
-    if given.name != UNBROKEN:
-        sys.meta_path.insert(0, _Finder(next(m for m in MUTATIONS if m.name == given.name)))
+@dataclass(frozen=True)
+class Found:
+    """What the simulation made of a mutation.
+
+    Attributes:
+        name: The mutation's.
+        campaigns: After how many drawn campaigns something was wrong, or how many there were.
+        violation: What was wrong; "" if nothing was.
+    """
+
+    name: str
+    campaigns: int
+    violation: str
+
+
+def first_violation(name: str, campaigns: int, most_rows: int) -> Found:
+    """Breaks one decision in this process, in which nothing of the product is loaded yet.
+
+    Args:
+        name: The mutation's, or `UNBROKEN`.
+        campaigns: How many are drawn at most.
+        most_rows: The most rows of one.
+    """
+    if name != UNBROKEN:
+        sys.meta_path.insert(0, _Finder(next(m for m in MUTATIONS if m.name == name)))
+    # Prefect has seen the blocks before, in the process that this one was forked from.
+    warnings.simplefilter("ignore")
     # Only now, so that what these import is broken.
     from tests.simulation.stories.fate import live
     from tests.simulation.stories.plan import draw
 
     logging.disable(logging.CRITICAL)
-    found: dict[str, Any] = {"campaigns": given.campaigns, "violation": ""}
-    for number in range(given.campaigns):
-        fate = live(draw(f"{given.seed}.{number}", most_rows=30))
+    for number in range(campaigns):
+        fate = live(draw(f"mutant.{number}", most_rows=most_rows))
         if fate.violations:
-            found = {"campaigns": number + 1, "violation": fate.violations[0]}
-            break
-    print(json.dumps(found))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            return Found(name, number + 1, fate.violations[0])
+    return Found(name, campaigns, "")

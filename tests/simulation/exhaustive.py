@@ -29,7 +29,8 @@ from tests.simulation.world.process import End, Visit
 
 ROWS: Final = 3
 CHUNK_ADS: Final = 2
-MOST_SWITCHES: Final = 3
+MOST_SWITCHES: Final = 2
+"""Each one more takes ten times as long."""
 
 
 @dataclass(frozen=True)
