@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _load_what_is_not_ours() -> None:
     """Loads what each process needs, and forgets what is to be broken there."""
     importlib.import_module("tests.simulation.stories.fate")
-    ours = ("prefect_staticadslab", "tests.conftest", "tests.simulation.stories")
-    ours += ("tests.simulation.world",)
+    tests = ("tests.conftest", "tests.simulation.stories", "tests.simulation.world")
+    ours = ("prefect_staticadslab", *tests)
     for name in [name for name in sys.modules if name.startswith(ours)]:
         del sys.modules[name]
 

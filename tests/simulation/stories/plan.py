@@ -86,6 +86,9 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
     requests = 60 + 30 * len(rows)
     faults = {n: chance.choice(FAULTS) for n in range(1, requests) if chance.random() < rate}
     rounds = tuple(_round(chance, n, name, len(rows), total) for n in range(chance.choice(_ROUNDS)))
+    if chance.random() < SLOW_SHARE:
+        faults |= {n: chance.choice(tuple(LATE_SECONDS)) for n in range(1, len(rows) + 2)}
+        rounds = _slow_rounds(chance)
     writes = range(1, 40) if chance.random() < 0.2 else ()
     return Plan(
         seed=seed,
@@ -99,10 +102,20 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
             "failure_rate": chance.choice((0.0, 0.1)) if kind.may_fail else 0.0,
             "earlier_ads": name == "revisions",
             "chunk_ads": chance.choice((1, 2, 5, 100)),
-            "rate_limit": chance.choice((1_000, 1_000, 1_000, 100, 20)),
+            "rate_limit": chance.choice((1_000, 1_000, 1_000, 100, 20, 8)),
         },
     )
 
+
+def _slow_rounds(chance: random.Random) -> tuple[Round, ...]:
+    """Runs that go on with one another's creates while the API is slow to answer the first."""
+    visit = Visit((1, End.KILL), "waits for P", preflight=False)
+    pauses = [0.0, *(chance.uniform(1.0, 40.0) for _ in range(chance.choice((1, 2, 2))))]
+    return tuple(Round(pause_seconds=pause, visits=(visit,)) for pause in pauses)
+
+
+SLOW_SHARE: Final = 0.1
+"""Of campaigns in which the API is slow. Drawn by chance alone, hardly one would be."""
 
 _KIND_NAMES: Final = [name for name, kind in KINDS.items() for _ in range(kind.share)]
 

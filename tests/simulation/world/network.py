@@ -31,9 +31,10 @@ class Fault(StrEnum):
     AWAY = "answered with 503"
     LATE = "carried out after 34 s"
     VERY_LATE = "carried out after 70 s"
+    CUT_AND_LATE = "cut at once, and carried out after 34 s"
 
 
-LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0}
+LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0, Fault.CUT_AND_LATE: 34.0}
 _STATUSES: Final = {Fault.REFUSED: 429, Fault.BROKEN: 500, Fault.AWAY: 503}
 _CODES: Final = {
     Fault.REFUSED: "RATE_LIMIT_EXCEEDED",
@@ -127,6 +128,9 @@ class Network(httpx.AsyncBaseTransport):
             return httpx.Response(
                 502, headers={"content-type": "text/html"}, content=PROXY_PAGE, request=request
             )
+        if fault is Fault.CUT_AND_LATE:
+            await asyncio.sleep(self._way())
+            raise httpx.ReadError("cut", request=request)
         response = await self._within(request, work)
         await asyncio.sleep(self._way())
         if fault is Fault.UNANSWERED:
