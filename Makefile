@@ -5,7 +5,7 @@ PY := .venv/bin/python
 # something.
 PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
-.PHONY: demo test lint unit wheel-test lowest chaos fuzz distributed ui screenshots benchmark \
+.PHONY: demo test lint unit wheel-test lowest chaos simulation mutations fuzz distributed ui screenshots benchmark \
 	reference lock clean
 
 demo: .venv/demo
@@ -51,9 +51,20 @@ lowest: .venv-lowest/made
 		tests/flows/test_watch.py tests/tasks/test_tasks.py \
 		tests/security/test_temporary_server.py::$(TEMPORARY_SERVER)
 
-# Two minutes of campaigns that are killed, in a world of faults. CI runs it, `make test` a part.
+# Campaigns that are killed, in a world of faults: real processes for a minute, and then on virtual
+# time drawn ones, and a small one in every way that there is. CI runs it, `make test` a part.
 chaos: .venv/test
 	$(PY) -m pytest -q -s -m chaos
+
+# Drawn campaigns on virtual time, as many as one likes: `make simulation CAMPAIGNS=1000000`.
+CAMPAIGNS := 10000
+SEED := 1
+simulation: .venv/test
+	$(PY) -m tests.simulation --campaigns $(CAMPAIGNS) --seed $(SEED)
+
+# Breaks decisions on purpose, one at a time: the simulation has to find nineteen in twenty.
+mutations: .venv/test
+	$(PY) -m tests.simulation.mutations
 
 # An hour for each parser of what arrives, two at a time; `make fuzz FUZZ_SECONDS=60` is a first look.
 FUZZ_SECONDS := 3600

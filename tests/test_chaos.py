@@ -1,4 +1,4 @@
-"""Campaigns in the worst of worlds: a few with every test, hundreds with `make chaos`."""
+"""Campaigns in the worst of worlds: a few with every test, more with `make chaos`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ def test_some_campaigns_pay_once_and_lose_nothing() -> None:
 
 
 @pytest.mark.chaos
-def test_hundreds_of_campaigns_pay_once_and_lose_nothing() -> None:
-    # Half of the time a campaign waits, for a kill or for a pause to end.
-    figures = chaos(campaigns=200, seed=1, workers=8)
-    assert figures["campaigns"] == 200
+def test_many_campaigns_pay_once_and_lose_nothing() -> None:
+    # Half of the time a campaign waits, for a kill or for a pause to end. They show that real
+    # processes behave like those of `tests/simulation`, which sees everything else.
+    figures = chaos(campaigns=70, seed=1, workers=8)
+    assert figures["campaigns"] == 70
     assert figures["violations"] == 0
     assert min(figures[name] for name in ("edits", "days passed", "terminations")) > 0

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -251,6 +252,7 @@ def normalized(name: str) -> str:
     return name.strip().casefold()
 
 
+@lru_cache(maxsize=4096)
 def column_key(name: str) -> str:
     """A column's name as it is compared where people write it: letters, digits and signs alone.
 
@@ -296,6 +298,19 @@ def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:
 def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A frame of dtype `object` with these columns' names and rows of cells."""
     return pd.DataFrame(list(lines), columns=pd.Index(list(header), dtype=object), dtype=object)
+
+
+def lines_of_cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """The lines of a frame of dtype `object`; `itertuples` takes a Series of each column for it.
+
+    Example:
+        ```python
+        from prefect_staticadslab.campaign.files.cells import frame_of, lines_of_cells
+
+        assert lines_of_cells(frame_of(["a", "b"], [["1", "2"]])) == [("1", "2")]
+        ```
+    """
+    return list(map(tuple, frame.to_numpy(dtype=object).tolist()))
 
 
 def is_blank(value: Any) -> bool:

@@ -15,6 +15,7 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
+    lines_of_cells,
     plain_text,
     shortened,
 )
@@ -171,7 +172,7 @@ class _LineReader:
 
     def __init__(self, spreadsheet: Spreadsheet, columns: Mapping[str, int]) -> None:
         self._columns = columns
-        self._lines = list(spreadsheet.frame.itertuples(index=False, name=None))
+        self._lines = lines_of_cells(spreadsheet.frame)
         self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
         self._earlier = EarlierTable.of(spreadsheet)
         self._all_columns = placeholder_positions(

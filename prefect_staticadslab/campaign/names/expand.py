@@ -13,6 +13,7 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     frame_of,
+    lines_of_cells,
     plain_text,
 )
 from prefect_staticadslab.campaign.files.formulas import (
@@ -99,8 +100,7 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     writer = _Writer(own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads))
     writer.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
-    lines_of_cells = own.frame.itertuples(index=False, name=None)
-    for line, cells, row_ads in zip(brief.lines, lines_of_cells, ads, strict=True):
+    for line, cells, row_ads in zip(brief.lines, lines_of_cells(own.frame), ads, strict=True):
         problems += writer.add(line, cells, row_ads)
     if problems:
         raise _error_of(problems)

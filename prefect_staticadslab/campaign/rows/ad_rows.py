@@ -10,7 +10,13 @@ import pydantic
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, plain_text, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    Spreadsheet,
+    cell_text,
+    lines_of_cells,
+    plain_text,
+    shortened,
+)
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
 from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems, read_boolean
 from prefect_staticadslab.campaign.rows.columns import (
@@ -47,7 +53,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     row_ids = RowIds()
     identities = Identities()
     identities_seen: set[str] = set()
-    lines = spreadsheet.frame.itertuples(index=False, name=None)
+    lines = lines_of_cells(spreadsheet.frame)
     for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         # An ad of an earlier version may have been made of an error; that is over.

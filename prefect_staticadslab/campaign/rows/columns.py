@@ -14,6 +14,7 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     column_key,
+    lines_of_cells,
     normalized,
     shortened,
 )
@@ -190,7 +191,7 @@ def _alternative_hint(kind: ResourceType) -> str:
 
 def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     """A hint, if there is a title above the columns' names."""
-    first_lines = spreadsheet.frame.head(_TITLE_LINES).itertuples(index=False, name=None)
+    first_lines = lines_of_cells(spreadsheet.frame.head(_TITLE_LINES))
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
         known_names = positions_of([cell_text(value) for value in line], KNOWN_COLUMNS)
         if len(known_names) > 1:

@@ -13,6 +13,7 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     is_blank,
+    lines_of_cells,
     normalized,
 )
 from prefect_staticadslab.campaign.table.job_state import (
@@ -123,7 +124,7 @@ def result_lines(frame: pd.DataFrame, columns: Iterable[str]) -> list[tuple[Any,
     """The cells of result columns, line by line, in these columns' order."""
     names = [str(name) for name in frame.columns]
     positions = [names.index(name) for name in columns]
-    return list(frame.iloc[:, positions].itertuples(index=False, name=None))
+    return lines_of_cells(frame.iloc[:, positions])
 
 
 def without_results(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
@@ -217,7 +218,7 @@ def arranged(frame: pd.DataFrame, header: Sequence[str]) -> pd.DataFrame:
     order = [positions.get(key) for key in keys_of(header)]
     lines = [
         [None if position is None else line[position] for position in order]
-        for line in frame.itertuples(index=False, name=None)
+        for line in lines_of_cells(frame)
     ]
     return pd.DataFrame(lines, columns=pd.Index(list(header), dtype=object), dtype=object)
 

@@ -19,6 +19,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._ahead = 0.0
         self._calendar: time_machine.Traveller | None = None
 
     def __call__(self) -> float:
@@ -31,6 +32,17 @@ class Clock:
                 self._calendar.shift(moment - self.now)
             self.now = moment
 
+    def sleep(self, seconds: float) -> None:
+        """Lets so much time pass, as whoever blocks a whole process does."""
+        self.move_to(self.now + seconds)
+
+    def be_read_by(self, ahead: float) -> None:
+        """Shows the calendar of a machine that is so many seconds ahead of the API's."""
+        if ahead != self._ahead:
+            if self._calendar is not None:
+                self._calendar.shift(ahead - self._ahead)
+            self._ahead = ahead
+
     @contextmanager
     def ruling(self) -> Iterator[None]:
         """Makes this the time of everything in the process while the body runs."""
@@ -38,6 +50,7 @@ class Clock:
             time_machine.travel(BEGINNING + self.now, tick=False) as self._calendar,
             patch.object(time, "monotonic", self),
             patch.object(time, "perf_counter", self),
+            patch.object(time, "sleep", self.sleep),
         ):
             yield
         self._calendar = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,9 +13,8 @@ from typing import Any, Final
 
 import httpx
 
-from prefect_staticadslab.simulator.http.app import make_app
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
-from tests.simulation.process import Killed, Process, current
+from tests.simulation.world.process import Killed, Process, current
 
 PROXY_PAGE: Final = b"<html><body>502 Bad Gateway</body></html>"
 
@@ -32,9 +31,10 @@ class Fault(StrEnum):
     AWAY = "answered with 503"
     LATE = "carried out after 34 s"
     VERY_LATE = "carried out after 70 s"
+    CUT_AND_LATE = "cut at once, and carried out after 34 s"
 
 
-LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0}
+LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0, Fault.CUT_AND_LATE: 34.0}
 _STATUSES: Final = {Fault.REFUSED: 429, Fault.BROKEN: 500, Fault.AWAY: 503}
 _CODES: Final = {
     Fault.REFUSED: "RATE_LIMIT_EXCEEDED",
@@ -48,7 +48,7 @@ class Sent:
     """A request as it left a process."""
 
     moment: float
-    process: str
+    process: Process
     method: str
     path: str
     key: str
@@ -60,28 +60,34 @@ class Network(httpx.AsyncBaseTransport):
 
     Args:
         api: The API.
+        app: The ASGI application of it.
         log: Where to say what happens.
         chance: Draws how long a way takes.
-        fault: What happens to a request of this method and path; None for nothing.
+        fault: What happens to the nth request, of this method; None for nothing.
 
     Attributes:
         sent: All requests, in the order in which they left.
         counts: How many answers had which status, and how many requests met with what.
-        bodies: What was sent with each idempotency key.
+        faulty_at: When requests met with a fault.
+        carried_out: Called with each request that the API has carried out, and its status.
+        refused_at: When the API itself refused one with 429, and whose it was.
     """
 
     def __init__(
         self,
         api: SimulatedAPI,
+        app: Any,
         log: Callable[[str], None],
         chance: random.Random,
-        fault: Callable[[str, str], Fault | None],
+        fault: Callable[[int, str], Fault | None],
     ) -> None:
         self.sent: list[Sent] = []
         self.counts: Counter[str] = Counter()
-        self.bodies: defaultdict[str, set[bytes]] = defaultdict(set)
+        self.faulty_at: list[float] = []
+        self.refused_at: list[tuple[float, Process]] = []
+        self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
         self._api = api
-        self._app = make_app(api)
+        self._app = app
         self._log = log
         self._chance = chance
         self._fault = fault
@@ -92,39 +98,39 @@ class Network(httpx.AsyncBaseTransport):
         """Carries one request; see `httpx.AsyncBaseTransport`."""
         process = current.get()
         assert process is not None
-        body = request.content
         what = f"{request.method} {request.url.raw_path.decode()}"
         await _reach(process, f"sends {what}")
-        sent = Sent(
-            asyncio.get_running_loop().time(),
-            process.name,
-            request.method,
-            request.url.path,
-            request.headers.get("idempotency-key", ""),
-            body,
-        )
+        now = asyncio.get_running_loop().time()
+        key = request.headers.get("idempotency-key", "")
+        body = await request.aread()
+        sent = Sent(now, process, request.method, request.url.path, key, body)
         self.sent.append(sent)
-        if sent.key:
-            self.bodies[sent.key].add(body)
-        fault = self._fault(request.method, request.url.path)
+        fault = self._fault(len(self.sent), request.method)
         if fault is not None:
             self.counts[fault] += 1
+            self.faulty_at.append(now)
             self._log(f"  {what} is {fault}")
-        await asyncio.sleep(self._way())
-        if fault is Fault.LOST:
-            raise httpx.ReadError("lost", request=request)
-        if fault in _STATUSES:
+        if fault is Fault.LOST or fault in _STATUSES:
+            await asyncio.sleep(self._way())
+            if fault is Fault.LOST:
+                raise httpx.ReadError("lost", request=request)
             return _refusal(fault, request)
         work = asyncio.get_running_loop().create_task(
-            self._carry_out(request, body, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
+            self._carry_out(request, sent, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
             context=self._world,
         )
         self._work.add(work)
         work.add_done_callback(self._work.discard)
+        if request.method != "GET":
+            await _reach(process, f"waits for {what}")
         if fault is Fault.GATEWAY:
+            await asyncio.sleep(self._way())
             return httpx.Response(
                 502, headers={"content-type": "text/html"}, content=PROXY_PAGE, request=request
             )
+        if fault is Fault.CUT_AND_LATE:
+            await asyncio.sleep(self._way())
+            raise httpx.ReadError("cut", request=request)
         response = await self._within(request, work)
         await asyncio.sleep(self._way())
         if fault is Fault.UNANSWERED:
@@ -132,6 +138,8 @@ class Network(httpx.AsyncBaseTransport):
         if fault is Fault.CUT:
             raise httpx.RemoteProtocolError("cut", request=request)
         await _reach(process, f"has {response.status_code} for {what}")
+        if response.status_code in (401, 402, 403) and process.refused_at is None:
+            process.refused_at = asyncio.get_running_loop().time()
         self.counts[str(response.status_code)] += 1
         return response
 
@@ -149,19 +157,28 @@ class Network(httpx.AsyncBaseTransport):
         return self._chance.uniform(0.002, 0.2)
 
     async def _carry_out(
-        self, request: httpx.Request, body: bytes, late_seconds: float
+        self, request: httpx.Request, sent: Sent, late_seconds: float
     ) -> httpx.Response:
-        if late_seconds and request.method == "POST":
+        # What is on its way arrives, whatever becomes of who sent it.
+        await asyncio.sleep(self._way())
+        if late_seconds:
             self._api.slow_answers.order(late_seconds, 1)
-        return await _answer(self._app, request, body)
+        response = await _answer(self._app, request, sent.body)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self.refused_at.append((asyncio.get_running_loop().time(), sent.process))
+        self.carried_out(sent, response.status_code)
+        return response
 
 
 async def _reach(process: Process, what: str) -> None:
     """Reaches a point of I/O; what dies there waits forever."""
+    loop = asyncio.get_running_loop()
     try:
-        process.reach(what)
+        process.reach(what, loop.time())
     except Killed:
-        await asyncio.get_running_loop().create_future()
+        await loop.create_future()
+    while process.asleep_until > loop.time():
+        await asyncio.sleep(process.asleep_until - loop.time())
 
 
 def _refusal(fault: Fault, request: httpx.Request) -> httpx.Response:

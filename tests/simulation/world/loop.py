@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import selectors
 import sys
 from collections import deque
@@ -11,8 +12,9 @@ from collections.abc import Callable
 from typing import Any, Final
 from unittest.mock import patch
 
-from tests.simulation.clock import Clock
-from tests.simulation.process import Killed, Process, current
+from tests.simulation.world.baton import Baton
+from tests.simulation.world.clock import Clock
+from tests.simulation.world.process import ASLEEP_SECONDS, Killed, Process, current
 
 MOMENT: Final = 1e-6
 """Seconds that each turn of the loop takes."""
@@ -39,20 +41,29 @@ class _NoSelector(selectors.SelectSelector):
 
 class _Ready(deque[asyncio.Handle]):
     """What is to be run next. Handles of dead processes are kept, and not run: what is collected
-    as garbage would run its `finally` blocks."""
+    as garbage would run its `finally` blocks. Those of a process that sleeps are run later."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         super().__init__()
         self.remains: list[asyncio.Handle] = []
+        self.baton = Baton()
+        self._clock = clock
         self._nothing = asyncio.Handle(lambda: None, (), loop)
         self._nothing.cancel()
 
     def popleft(self) -> asyncio.Handle:
         handle = super().popleft()
         process = handle._context.get(current)  # type: ignore[attr-defined]
-        if process is None or not process.is_dead:
+        if process is None:
+            self._clock.be_read_by(0.0)
             return handle
-        self.remains.append(handle)
+        if process.is_dead:
+            self.remains.append(handle)
+        elif process.asleep_until > self._clock.now or not self.baton.lets(process):
+            process.parked.append(handle)
+        else:
+            self._clock.be_read_by(process.visit.clock_ahead)
+            return handle
         return self._nothing
 
 
@@ -68,7 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_NoSelector(clock))
         self._clock = clock
         self._thread_seconds = thread_seconds
-        self._ready = _Ready(self)
+        self._ready = self._kept = _Ready(self, clock)
         self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda loop, context: None)
@@ -82,6 +93,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if process is not None:
             self._begun.append((process, task, coroutine))
         return task
+
+    def put_to_sleep(self, process: Process) -> None:
+        """Runs nothing of a process for a while."""
+        process.asleep_until = self._clock.now + ASLEEP_SECONDS
+        self.call_at(process.asleep_until, self.wake, process, context=contextvars.Context())
+
+    def run_in_turns(self, baton: Baton) -> None:
+        """From now on, only who holds the baton runs."""
+        self._kept.baton = baton
+
+    def wake(self, process: Process) -> None:
+        """Runs what is parked of a process."""
+        process.log(f"{process.name} goes on")
+        self._ready.extend(process.parked)
+        process.parked.clear()
 
     def bury(self) -> None:
         """Takes apart what is left of dead processes, while nothing that it does has an effect."""

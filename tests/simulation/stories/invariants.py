@@ -1,0 +1,125 @@
+"""What must be true at every moment, seen from the API and not from the client."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from decimal import Decimal
+from typing import Final
+
+from tests.simulation.stories.job_kinds import JobKind
+from tests.simulation.world.clock import BEGINNING
+from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
+from tests.simulation.world.network import Sent
+from tests.simulation.world.process import ASLEEP_SECONDS, Process
+
+POLL_SECONDS: Final = 2.0
+"""No ad is asked for again sooner."""
+
+GRACE_SECONDS: Final = 11.0
+"""How long a process that was told to end may ask for the answers that it lacks: twice five
+seconds, and a moment."""
+
+A_MOMENT: Final = 0.01
+"""Within which what was answered is not acted upon by everything."""
+
+WINDOW_SECONDS: Final = 61.0
+"""How long a request counts against the rate limit, and a moment."""
+
+
+class Watch:
+    """Watches a world, and notes what must not be.
+
+    Args:
+        world: The world.
+        kind: What jobs its campaign asks for.
+    """
+
+    def __init__(self, world: World, kind: JobKind) -> None:
+        self.violations: list[str] = []
+        self._world = world
+        self._kind = kind
+        self._bodies: dict[str, bytes] = {}
+        self._key_of_process: defaultdict[Process, dict[str, float]] = defaultdict(dict)
+        self._asked: dict[tuple[Process, str], float] = {}
+        self._seen = 0
+        world.network.carried_out = self.carried_out
+
+    def carried_out(self, sent: Sent, status: int) -> None:
+        """The API has carried out a request: is more under way, or spent, than may be?"""
+        limit = sent.process.visit.limit_usd
+        if sent.method == "GET" or status >= 300 or math.isinf(limit):
+            return
+        now = BEGINNING + self._world.clock.now
+        made = self._kind.made(self._world.api).values()
+        paid = (m.price for m in made if m.failed_at is None or m.failed_at > now)
+        if (spent := sum(paid, Decimal(0))) > Decimal(str(limit)):
+            self._wrong(f"{sent.process.name} has spent {spent} USD of {limit} USD")
+
+    def look(self) -> None:
+        """Looks at what was sent since it last looked."""
+        network = self._world.network
+        for sent in network.sent[self._seen :]:
+            if sent.method == "GET":
+                self._look_at_read(sent)
+            else:
+                self._look_at_create(sent)
+        self._seen = len(network.sent)
+
+    def _look_at_read(self, sent: Sent) -> None:
+        folder, _, ids = sent.path.rpartition("/")
+        if folder not in ("/v1/image-ads", "/v1/design-templates"):
+            return
+        for identifier in ids.split(","):
+            place = (sent.process, identifier)
+            if sent.moment - self._asked.get(place, -math.inf) < POLL_SECONDS:
+                self._wrong(f"{sent.process.name} asks for {identifier} twice within 2 s", sent)
+            self._asked[place] = sent.moment
+
+    def _look_at_create(self, sent: Sent) -> None:
+        process = sent.process
+        if not sent.key:
+            self._wrong(f"{process.name} sends a create without a key", sent)
+        if self._bodies.setdefault(sent.key, sent.body) != sent.body:
+            self._wrong(f"{process.name} sends another body with the key {sent.key}", sent)
+        keys = self._key_of_process[process]
+        is_new = sent.key not in keys
+        keys.setdefault(sent.key, sent.moment)
+        refused_at, told_at = process.refused_at, process.told_at
+        if is_new and refused_at is not None and sent.moment > refused_at + A_MOMENT:
+            self._wrong(f"{process.name} creates after its key or wallet was refused", sent)
+        if told_at is not None and sent.moment > told_at + (A_MOMENT if is_new else GRACE_SECONDS):
+            self._wrong(f"{process.name} creates after it was told to end", sent)
+
+    def ended(self, processes: list[Process], began: float) -> None:
+        """Looks at a round of processes, once all of them have ended."""
+        seconds = self._world.clock.now - began
+        asleep = max(p.asleep_until for p in processes) > began
+        if seconds > LONGEST_RUN_SECONDS + ASLEEP_SECONDS * asleep:
+            self._wrong(f"a run took {seconds:.0f} s")
+        for process in processes:
+            if process.error is not None:
+                self._wrong(f"{process.name} broke down: {process.error!r}")
+        self._look_at_refusals(processes, began)
+
+    def _look_at_refusals(self, processes: list[Process], began: float) -> None:
+        """Refusals with 429 that neither a stranger nor a fault explains."""
+        network = self._world.network
+        if len(processes) > 1:
+            return
+        for moment, process in network.refused_at:
+            since = moment - WINDOW_SECONDS
+            strangers = since < began and any(
+                s.moment > since and s.process is not process for s in network.sent
+            )
+            if process is not processes[0] or strangers:
+                continue
+            first_fault = bisect_left(network.faulty_at, since)
+            if first_fault == len(network.faulty_at) or network.faulty_at[first_fault] > moment:
+                self._wrong(f"{process.name} was refused with 429 at {moment:.3f}, on its own")
+
+    def _wrong(self, what: str, sent: Sent | None = None) -> None:
+        when = f"{sent.moment:.3f}: " if sent else ""
+        if len(self.violations) < 20:
+            self.violations.append(when + what)

@@ -1,0 +1,66 @@
+"""Campaigns whose whole fate is drawn: a few with every test, and those that were found once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.__main__ import main, report
+from tests.simulation.stories.fate import live
+from tests.simulation.stories.job_kinds import new_ad_row
+from tests.simulation.stories.plan import Plan, Round, draw
+from tests.simulation.stories.shrink import described, shrink
+from tests.simulation.world.network import Fault
+from tests.simulation.world.process import End, Visit
+
+
+def test_the_seed_that_was_asked_for(request: pytest.FixtureRequest) -> None:
+    seed = request.config.getoption("--seed", default="")
+    if not seed:
+        pytest.skip("no --seed was given")
+    fate = live(draw(seed))
+    assert not fate.violations, report(fate)
+
+
+def test_some_campaigns_pay_once_and_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--campaigns", "20", "--rows", "10", "--workers", "1"]) == 0, capsys.readouterr()
+
+
+@pytest.mark.chaos
+def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--campaigns", "600", "--seed", "ci"]) == 0, capsys.readouterr()
+
+
+@pytest.mark.parametrize("seconds", [1.0, 12.0, 16.0, 20.0])
+def test_a_create_of_34_s_that_three_runs_have_marked_is_paid_once(seconds: float) -> None:
+    killed = Visit((1, End.KILL), end_where="waits for POST", preflight=False)
+    plan = Plan(
+        "34 s",
+        rows=(new_ad_row(1),),
+        rounds=(
+            Round(visits=(killed,)),
+            Round(pause_seconds=10.0, visits=(killed,)),
+            Round(pause_seconds=seconds, visits=(Visit(preflight=False),)),
+        ),
+        faults={1: Fault.LATE},
+    )
+    fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+def test_one_seed_tells_one_story() -> None:
+    assert live(draw("a story")).trace == live(draw("a story")).trace
+
+
+def test_what_goes_wrong_is_made_as_small_as_it_still_does() -> None:
+    plan = draw("1.5", most_rows=10, job_kind="ads")
+    row = plan.rows[0]
+    fault = max(plan.faults, default=1)
+
+    def fails(smaller: Plan) -> bool:
+        return row in smaller.rows and (not plan.faults or fault in smaller.faults)
+
+    smallest = shrink(plan, fails)
+    assert smallest.rows.count(row) == len(smallest.rows) == 1
+    assert smallest.rounds == ()
+    assert set(smallest.faults) == ({fault} if plan.faults else set())
+    assert len(described(smallest)) <= 4

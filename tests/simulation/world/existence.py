@@ -1,0 +1,237 @@
+"""One world: an API, a disk, a clock, and the processes that run one campaign in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any, Final
+from unittest.mock import patch
+
+from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.api.rate_limit import limiter
+from prefect_staticadslab.api.retries import key_lock
+from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.pipeline import batch, session
+from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
+from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.simulator.http import endpoint
+from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.model.settings import Settings
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
+from tests.simulation.world.baton import Baton
+from tests.simulation.world.clock import Clock
+from tests.simulation.world.disk import new_disk
+from tests.simulation.world.loop import VirtualLoop
+from tests.simulation.world.network import Fault, Network
+from tests.simulation.world.process import Killed, Process, Visit, current
+
+THREAD_SECONDS: Final = (0.001, 0.3)
+"""How long what is done in a thread takes, such as a write: at least, and at most."""
+
+LONGEST_RUN_SECONDS: Final = 3 * 3600.0
+"""A row that another run may have sent long ago is looked for for up to two hours."""
+
+LATENESS_STEP_SECONDS: Final = 1.0
+"""How often what is late looks at the clock."""
+
+RunCampaign = Callable[[Process, str, Callable[[str, str], StaticAdsLabClient]], Awaitable[object]]
+"""What a process does, given itself, where the API is, and what makes a client."""
+
+
+def no_fault(number: int, method: str) -> Fault | None:
+    """Nothing happens to a request."""
+    return None
+
+
+class World:
+    """One campaign's world. All that happens in it comes from its seed.
+
+    Args:
+        seed: Of everything.
+        fault: What happens to the nth request, of this method; None for nothing.
+        write_fails: Whether the nth write fails.
+        chunk_ads: How many rows a chunk has at most.
+        settings: How the API behaves.
+
+    Attributes:
+        trace: What happened, a line each.
+        processes: All that ever ran.
+        switches: How often those that run in turns changed places.
+    """
+
+    def __init__(
+        self,
+        seed: object,
+        *,
+        fault: Callable[[int, str], Fault | None] = no_fault,
+        write_fails: Callable[[int], bool] = lambda number: False,
+        chunk_ads: int = CHUNK_ADS,
+        **settings: Any,
+    ) -> None:
+        self.chance = random.Random(str(seed))
+        self.trace: list[str] = []
+        self.processes: list[Process] = []
+        self.clock = Clock()
+        self._fault = fault
+        self._write_fails = write_fails
+        self._writes = 0
+        self._chunk_ads = chunk_ads
+        self._settings = settings
+        self._is_over = False
+        self.switches = 0
+
+    @contextmanager
+    def existing(self) -> Iterator[World]:
+        """Lets it exist while the body runs."""
+        with ExitStack() as stack:
+            stack.enter_context(self.clock.ruling())
+            self.folder = stack.enter_context(
+                new_disk(lambda: self._is_over, self._next_write_fails, self.clock)
+            )
+            # Ids, names of temporary files and the jitter of pauses are of the seed as well.
+            stack.callback(random.setstate, random.getstate())
+            random.seed(self.chance.random())
+            hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
+            stack.enter_context(patch.object(batch, "CHUNK_ADS", self._chunk_ads))
+            stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
+            stack.enter_context(
+                patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
+            )
+            self.api, app = _only_api()
+            # Anew in its place: to make an application of it takes longer than a campaign's run.
+            self.api.__init__(  # type: ignore[misc]
+                Settings(**{"seed": self.chance.randrange(2**32)} | self._settings)
+            )
+            self.network = Network(self.api, app, self.log, self.chance, self._fault)
+            self.new_client = partial(StaticAdsLabClient, transport=self.network)
+            stack.enter_context(patch.object(JobTable, "_set", _telling(JobTable._set)))
+            stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
+            self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
+            stack.callback(self.loop.close)
+            stack.callback(self._end)
+            stack.callback(limiter._limiters.clear)
+            stack.callback(key_lock._shared.clear)
+            asyncio.set_event_loop(self.loop)
+            stack.callback(asyncio.set_event_loop, None)
+            yield self
+
+    def _end(self) -> None:
+        self._is_over = True
+        self.loop.bury()
+
+    def _next_write_fails(self) -> bool:
+        self._writes += 1
+        return self._write_fails(self._writes)
+
+    def log(self, what: str) -> None:
+        """Notes what happens, and when."""
+        self.trace.append(f"{self.clock.now:10.3f}  {what}")
+
+    def let_pass(self, seconds: float) -> None:
+        """Lets time pass in which no process runs, and what was sent before arrives."""
+        self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    def fill_wallet(self, usd: float) -> None:
+        """Lets the organization have so much, what it has spent included."""
+        self.api.settings = replace(self.api.settings, wallet_usd=usd)
+
+    def run(
+        self, run_campaign: RunCampaign, visits: Sequence[Visit], order: Sequence[int] = ()
+    ) -> list[Process]:
+        """Runs processes side by side, and returns once all have ended, or took too long.
+
+        Args:
+            run_campaign: What each does.
+            visits: What is drawn for each.
+            order: How many points of I/O each reaches in turn while nothing of the others runs; ()
+                if they run as it comes.
+        """
+        processes = []
+        for visit in visits:
+            process = Process(f"run {len(self.processes) + 1}", self.log, visit)
+            process.put_to_sleep = self.loop.put_to_sleep
+            process.wake_up = partial(self.loop.wake, process)
+            self.processes.append(process)
+            processes.append(process)
+        if order:
+            baton = Baton(order, list(processes))
+            self.loop.run_in_turns(baton)
+            for process in processes:
+                process.has_reached = baton.reached
+                process.has_ended = baton.has_ended
+        self.loop.run_until_complete(self._all_of(processes, run_campaign))
+        if order:
+            self.switches += baton.switches
+        return processes
+
+    async def _all_of(self, processes: Sequence[Process], run_campaign: RunCampaign) -> None:
+        ended = []
+        for process in processes:
+            await asyncio.sleep(process.visit.starts_after)
+            over: asyncio.Future[None] = self.loop.create_future()
+            process.has_died = partial(self._end_of, over)
+            process.main = self._start(process, run_campaign)
+            process.main.add_done_callback(partial(_set, over), context=contextvars.Context())
+            over.add_done_callback(partial(_tell, process), context=contextvars.Context())
+            ended.append(over)
+        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
+        for process, over in zip(processes, ended, strict=True):
+            process.is_dead = process.is_dead or over in late
+
+    def _end_of(self, over: asyncio.Future[None]) -> None:
+        self.loop.call_soon(_set, over, context=contextvars.Context())
+
+    def _start(self, process: Process, run_campaign: RunCampaign) -> asyncio.Task[object]:
+        context = contextvars.copy_context()
+        context.run(current.set, process)
+        # Each has the limiter and the locks that a process has for itself.
+        url = f"https://api-{process.name.split()[-1]}.example"
+        return self.loop.create_task(self._live(process, run_campaign, url), context=context)
+
+    async def _live(self, process: Process, run_campaign: RunCampaign, url: str) -> None:
+        try:
+            await run_campaign(process, url, self.new_client)
+        except CampaignError as error:
+            self.log(f"{process.name} ends: {error}")
+            process.refusal = str(error)
+        except (asyncio.CancelledError, Killed):
+            raise
+        except BaseException as error:
+            self.log(f"{process.name} breaks down: {error!r}")
+            process.error = error
+
+
+def _telling(note: Callable[[Any, int, JobState], None]) -> Callable[[Any, int, JobState], None]:
+    """What notes a row's state, and says so in the trace."""
+
+    def noted(table: Any, position: int, state: JobState) -> None:
+        process, before = current.get(), table.states[position]
+        note(table, position, state)
+        if process is not None and state != before:
+            said = f" {state.job_id or ''} {state.error or ''}".rstrip()
+            process.log(f"{process.name}: row {position + 1} is {state.status}{said}")
+
+    return noted
+
+
+def _tell(process: Process, _: object) -> None:
+    process.has_ended(process)
+
+
+@cache
+def _only_api() -> tuple[SimulatedAPI, Any]:
+    """The API of all worlds of this process, one after another, and the application of it."""
+    api = SimulatedAPI()
+    return api, make_app(api)
+
+
+def _set(over: asyncio.Future[None], _: object = None) -> None:
+    if not over.done():
+        over.set_result(None)
