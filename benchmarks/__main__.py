@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from benchmarks.costs import cost_table, measure_costs
 from benchmarks.measure import ROOT, Contender, Result, measure
-from benchmarks.report import plot, table
+from benchmarks.report import plot, plot_costs, table
 from prefect_staticadslab.campaign.rows.columns import REQUIRED_COLUMNS
 from prefect_staticadslab.simulator import SimulatorServer
 
@@ -46,11 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
     option("--rows", type=int, default=250, help="ads (default: %(default)s)")
     option("--speed", type=float, default=6.0, help="times faster (default: %(default)s)")
     option("--only", default="", metavar="TEXT", help="only contenders with this in their name")
+    option("--costs", action="store_true", help="only what this package's own command costs")
     option("--output", type=Path, metavar="FOLDER", help="write benchmark.md and .png there")
     given = parser.parse_args(arguments)
     chosen = [c for c in CONTENDERS if given.only.casefold() in c.name.casefold()]
     if not chosen or given.rows <= EQUAL_ROWS or given.speed <= 0:
         parser.error(f"choose contenders that there are, more than {EQUAL_ROWS} rows, a speed > 0")
+    if given.costs:
+        return _tell_costs(given.speed, given.output)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="benchmark") as temporary:
         folder = Path(temporary)
@@ -80,6 +84,18 @@ def main(arguments: list[str] | None = None) -> int:
         given.output.mkdir(parents=True, exist_ok=True)
         (given.output / "benchmark.md").write_text(text + "\n", encoding="utf-8")
         plot(results, given.output / "benchmark.png", title=settings)
+    return 0 if given.only else _tell_costs(given.speed, given.output)
+
+
+def _tell_costs(speed: float, output: Path | None) -> int:
+    with tempfile.TemporaryDirectory(prefix="benchmark") as folder:
+        costs = measure_costs(Path(folder), write_spreadsheet, speed=speed)
+    text = cost_table(costs)
+    print(text)
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "costs.md").write_text(text + "\n", encoding="utf-8")
+        plot_costs(costs, output / "costs.png", title="What a campaign costs")
     return 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -93,17 +94,8 @@ def measure(
     timeout_seconds: float,
 ) -> Result:
     """Runs a contender against a simulator that nobody has used yet."""
-    api, settings = server.api, server.api.settings
+    api = server.api
     output = folder / f"{contender.module}.csv"
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
-    environment = kept | {
-        "SAL_API_KEY": SIMULATOR_API_KEY,
-        "SAL_BASE_URL": server.url,
-        "BENCHMARK_SPEED": str(settings.speed),
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PYTHONPATH": str(ROOT),
-    }
     module = f"benchmarks.contenders.{contender.module}"
     usage = folder / "usage.json"
     command = [sys.executable, "-m", module, str(spreadsheet), str(output), *contender.arguments]
@@ -112,23 +104,21 @@ def measure(
         subprocess.run(
             [*launch, str(timeout_seconds), *command],
             cwd=folder,
-            env=environment,
+            env=environment_of(server, folder),
             stdout=log,
             stderr=log,
             check=True,
         )
     used = json.loads(usage.read_text())
-    rows = len(_rows(spreadsheet))
-    ids = {row["image_ad_id"] for row in _rows(output) if row["image_ad_id"] and row["image_url"]}
+    rows = len(rows_of(spreadsheet))
+    ids = {row["image_ad_id"] for row in rows_of(output) if row["image_ad_id"] and row["image_url"]}
     jobs = list(api.jobs.values())
     admitted = api.admitted or [0.0]
-    per_window = int(settings.rate_limit * CREATES_SHARE)
     return Result(
         name=contender.name,
         rows=rows,
         makespan_seconds=admitted[-1] - admitted[0],
-        least_seconds=(math.ceil(rows / per_window) - 1) * settings.rate_window_seconds
-        + max((job.seconds for job in jobs), default=0.0),
+        least_seconds=least_seconds(api, rows),
         requests=api.counts["requests"],
         refusals=api.counts["429"],
         failed_rows=rows - len(ids),
@@ -142,7 +132,29 @@ def measure(
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def environment_of(server: SimulatorServer, folder: Path) -> dict[str, str]:
+    """What a contender finds in its environment: the simulator, and a Prefect that nobody used."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
+    return kept | {
+        "SAL_API_KEY": SIMULATOR_API_KEY,
+        "SAL_BASE_URL": server.url,
+        "BENCHMARK_SPEED": str(server.api.settings.speed),
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def least_seconds(api: SimulatedAPI, rows: int) -> float:
+    """What so many rows take at least: the windows before the last one, and the longest job."""
+    settings = api.settings
+    windows = math.ceil(rows / int(settings.rate_limit * CREATES_SHARE)) - 1
+    longest = max((job.seconds for job in api.jobs.values()), default=0.0)
+    return windows * settings.rate_window_seconds + longest
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV; none if it is not there."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:

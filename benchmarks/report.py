@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.costs import Cost
 from benchmarks.measure import Result
 
 HEADER = (
@@ -86,6 +87,40 @@ def plot(results: Sequence[Result], path: Path, *, title: str) -> None:
     axes.legend(
         fontsize=7.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13)
     )
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def plot_costs(costs: Sequence[Cost], path: Path, *, title: str) -> None:
+    """Each cost as a bar, in times of what it is compared with."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9.5, 0.9 + 0.85 * len(costs)), dpi=150)
+    places = range(len(costs), 0, -1)
+    axes.barh(places, [cost.times for cost in costs], height=0.5, color="#1b7f5c")
+    for place, cost in zip(places, costs, strict=True):
+        axes.text(0, place + 0.31, cost.what, fontsize=9, fontweight="bold", va="bottom")
+        axes.text(
+            cost.times,
+            place,
+            f"  {cost.times:.2f} × {cost.compared_with}",
+            fontsize=8.5,
+            va="center",
+        )
+        axes.text(0, place - 0.31, cost.measured, fontsize=7.5, color="#555", va="top")
+    axes.axvline(1, color="#444", linewidth=0.9, linestyle=":", zorder=0)
+    for text in axes.texts:
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    axes.set_xlim(0, 1.9 * max(1.0, *(cost.times for cost in costs)))
+    axes.set_ylim(0.3, len(costs) + 0.8)
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.set_xlabel("times of what it is compared with (dotted: the same)", fontsize=8.5)
+    axes.set_yticks([])
+    axes.spines[["top", "right", "left"]].set_visible(False)
     figure.tight_layout()
     figure.savefig(path)
     pyplot.close(figure)

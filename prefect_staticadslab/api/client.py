@@ -245,7 +245,7 @@ class StaticAdsLabClient(CatalogueClient):
             StaticAdsLabError: The stream was refused.
         """
         # A stream that was opened once is not reopened here: its watcher decides what to do.
-        request = self._http.build_request(
+        request = self._http.request(
             "GET",
             f"/v1/image-ads/{encoded(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
@@ -253,7 +253,7 @@ class StaticAdsLabClient(CatalogueClient):
         )
         try:
             async with self.limiter.turn() as turn:
-                response = await self._http.send(request, stream=True)
+                response = await self._http.send(request)
                 turn.answered(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,

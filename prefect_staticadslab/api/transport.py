@@ -22,9 +22,9 @@ from prefect_staticadslab.api.connection import (
     DEFAULT_BASE_URL,
     check_api_key,
     check_base_url,
-    direct,
     hash_api_key,
 )
+from prefect_staticadslab.api.connection.http_client import HTTPClient
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
     APITimeoutError,
@@ -105,23 +105,19 @@ class Transport:
         self._ids_per_read = MAX_IDS_PER_READ
         self._key_locks = shared_key_locks(self.base_url, self.api_key_hash)
         self._create_timeout = httpx.Timeout(create_read_seconds, connect=connect_seconds)
+        self._timeout = httpx.Timeout(read_seconds, connect=connect_seconds)
         self.clock_ahead = timedelta(0)
-        try:
-            self._http = httpx.AsyncClient(
-                base_url=self.base_url,
-                headers={
-                    "X-API-Key": api_key,
-                    "Accept": "application/json",
-                    "Accept-Encoding": ACCEPT_ENCODING,
-                    "User-Agent": f"prefect-staticadslab/{__version__}",
-                },
-                timeout=httpx.Timeout(read_seconds, connect=connect_seconds),
-                transport=transport,
-                mounts=direct(httpx.URL(self.base_url).host),
-            )
-        except (ImportError, OSError, ValueError) as error:
-            # Proxies and certificates are taken from the environment.
-            raise APIConnectionError(f"No HTTP client can be set up here: {error}") from None
+        self._http = HTTPClient(
+            self.base_url,
+            {
+                "X-API-Key": api_key,
+                "Accept": "application/json",
+                "Accept-Encoding": ACCEPT_ENCODING,
+                "User-Agent": f"prefect-staticadslab/{__version__}",
+            },
+            self._timeout,
+            transport,
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
@@ -251,14 +247,14 @@ class Transport:
             upload_seconds = len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
         try:
-            request = self._http.build_request(
+            request = self._http.request(
                 *(method, path),
                 params=params,
                 json=json,
                 data=form,
                 files=files,
                 headers=headers,
-                timeout=self._create_timeout if idempotency_key else self._http.timeout,
+                timeout=self._create_timeout if idempotency_key else self._timeout,
             )
         except httpx.InvalidURL as error:
             raise self._no_answer(error, method, path) from None
@@ -306,7 +302,7 @@ class Transport:
         """Sends a request, and reads what comes within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                response = await self._http.send(request, stream=True)
+                response = await self._http.send(request)
                 turn.answered(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,

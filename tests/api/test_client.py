@@ -244,7 +244,8 @@ async def test_the_time_is_the_apis(timestamp: str | None, hours: int) -> None:
 def test_a_proxy_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "nonsense://127.0.0.1:1")
     with pytest.raises(errors.APIConnectionError, match="No HTTP client can be set up"):
-        client_of("http://127.0.0.1:9")
+        client_of("https://api.example")
+    client_of("http://127.0.0.1:9")  # which no proxy is asked for
 
 
 async def test_attempts_end(make_request: MakeRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -63,3 +64,18 @@ def test_a_text_table_costs_what_changed(monkeypatch: pytest.MonkeyPatch) -> Non
     states[3] = states[4] = JobState(RowStatus.SUBMITTING, attempts=1)
     encoder.encode(given, states)
     assert made == [1, ROWS, 2]  # the header, all rows, two rows
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".parquet"])
+def test_a_table_is_made_again_only_if_something_in_it_is_another(ending: str) -> None:
+    given = pd.DataFrame({"prompt": ["a", "b"]}, dtype=object)
+    states = [JobState(), JobState()]
+    encoder = RecordEncoder(ending, Dialect(), AD_COLUMNS)
+    first = encoder.encode(given, states)
+    assert encoder.encode(given, list(states)) is first
+    changed = [states[0], replace(states[1], job_id="ia_1")]
+    assert encoder.encode(given, changed) is not first
+    assert encoder.encode(given.copy(), changed) is not encoder.encode(given, changed)
+    if ending == ".xlsx":
+        wide = encoder.encode(given, changed, column_widths=(("prompt", 30.0),))
+        assert wide is not encoder.encode(given, changed, column_widths=(("prompt", 12.0),))

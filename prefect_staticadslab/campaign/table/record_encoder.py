@@ -61,6 +61,7 @@ class RecordEncoder:
         self._given: list[tuple[Any, ...]] = []
         self._lines: list[str] = []
         self._known: list[JobState | None] = []
+        self._last: tuple[list[Any], bytes] | None = None
 
     def encode(
         self,
@@ -80,11 +81,17 @@ class RecordEncoder:
         names = tuple(header) or (*map(str, frame.columns), *self._columns)
         if self._ending in (".csv", ".tsv"):
             return self._text(frame, states, names)
-        table = joined(frame, states, self._columns, names)
-        if self._ending == ".xlsx":
-            given = self._dialect.column_widths if column_widths is None else column_widths
-            return self._workbook(table, states, dict(given))
-        return encode_spreadsheet(self._ending, table, self._dialect)
+        given = self._dialect.column_widths if column_widths is None else column_widths
+        # At its end a campaign is written several times, and nothing has happened in between.
+        made_of = [frame, self.picture_of, names, given, *states]
+        if self._last is None or not _are_same(self._last[0], made_of):
+            table = joined(frame, states, self._columns, names)
+            if self._ending == ".xlsx":
+                content = self._workbook(table, states, dict(given))
+            else:
+                content = encode_spreadsheet(self._ending, table, self._dialect)
+            self._last = made_of, content
+        return self._last[1]
 
     def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
         if frame is not self._frame or names != self._names:
@@ -135,6 +142,15 @@ class RecordEncoder:
                 "The pictures were left out of the table: it would be too large to be read again."
             )
         return encode_xlsx(table, look)
+
+
+def _are_same(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
+    """Whether these are the very same things: a state that changes becomes another one."""
+    return len(ours) == len(theirs) and all(map(_is_same, ours, theirs))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (isinstance(one, tuple) and one == other)
 
 
 def _without_pictures(table: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -19,6 +20,9 @@ _WOULD_BE_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 _WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?([/?#][!#-;=?-Z_a-z~]*)?")
 """Of characters that an address may have as they are."""
+
+_KNOWN_TEXTS: Final = 16_384
+"""A table is written again and again, and most of its addresses are those of the last time."""
 
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -37,6 +41,8 @@ def cell_string(text: str) -> str:
         assert cell_string("<r>5</r>").startswith("<r><t")
         ```
     """
+    if text.isprintable() and "_x" not in text and not text.startswith("<r>"):
+        return text
     text = _NOT_IN_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if not _ESCAPE.search(text) and not (text.startswith("<r>") and text.endswith("</r>")):
         return text
@@ -49,6 +55,7 @@ def length_in_excel(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+@lru_cache(_KNOWN_TEXTS)
 def is_web_address(text: str) -> bool:
     """Whether a text is one web address, of a kind that every spreadsheet program takes.
 

@@ -206,6 +206,11 @@ class _Sheet:
             insert_picture(self._sheet, row, 0, picture, (_ROW_PIXELS, _ROW_PIXELS))
 
     def _write_cell(self, row: int, place: int, value: Any, most_links: int) -> None:
+        if value is None:
+            return
+        if type(value) is str:  # and no `CatalogueText`: most cells are
+            self._write_text(row, place, value, most_links)
+            return
         number_format = ""
         if isinstance(value, FormattedValue):
             value, number_format = value.value, value.number_format
@@ -228,7 +233,8 @@ class _Sheet:
                 self._sheet.write_datetime(row, place, value, chosen)
 
     def _write_text(self, row: int, place: int, text: str, most_links: int) -> None:
-        if self._links < most_links and is_web_address(text):
+        is_link = text.startswith("http") and is_web_address(text)
+        if is_link and self._links < most_links:
             self._links += 1
             self._sheet.write_url(row, place, text, self._format("", is_link=True), text)
         else:
