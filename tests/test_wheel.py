@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, outside_environment
-from tests.processes import line_with, run_program, start_program, stop, until
+from tests.processes import run_program, start_program, stop, until
 
 pytestmark = pytest.mark.wheel
 
@@ -76,8 +79,12 @@ def test_it_is_installed_where_pip_puts_things(installed: Path, tmp_path: Path) 
 
 
 def test_installed_without_the_lock_a_campaign_runs(installed: Path, tmp_path: Path) -> None:
-    command = [installed / "staticadslab", "campaign", ROOT / "examples" / "campaign.csv"]
-    told = run(*command, "results.csv", "--simulate", cwd=tmp_path, home=tmp_path / "prefect")
+    told = run(
+        *(installed / "staticadslab", "campaign", ROOT / "examples" / "campaign.csv"),
+        *("results.csv", "--simulate"),
+        cwd=tmp_path,
+        home=tmp_path / "prefect",
+    )
     assert told.startswith("25 of 25 rows completed")
     assert set(read_spreadsheet(str(tmp_path / "results.csv")).frame["status"]) == {"completed"}
 
@@ -89,7 +96,7 @@ def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
     folder = tmp_path / "empty"
     folder.mkdir()
     api = {"PREFECT_API_URL": prefect_server["PREFECT_API_URL"], "PREFECT_HOME": str(tmp_path)}
-    environment = outside_environment() | api
+    environment = outside_environment() | api | {"PYTHONUNBUFFERED": "1"}
 
     def typed(*command: str, **more: str) -> str:
         program, *arguments = command
@@ -106,6 +113,25 @@ def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
     typed("prefect", "--no-prompt", "deploy", "--all")
     shutil.copy(ROOT / "examples" / "shop_export.csv", folder / "shop.csv")
 
+    @contextlib.contextmanager
+    def started(
+        command: str, *arguments: str, cwd: Path
+    ) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+        log = tmp_path / f"{command}.log"
+        with log.open("w", encoding="utf-8") as written:
+            process = start_program(
+                installed / command,
+                *arguments,
+                env=environment,
+                cwd=cwd,
+                stdout=written,
+                stderr=written,
+            )
+            try:
+                yield process, log
+            finally:
+                stop(process)
+
     def ask(output: str) -> None:
         given = ("--param", "spreadsheet=shop.csv", "--param", f"output={output}")
         typed("prefect", "deployment", "run", "campaign/campaign", *given)
@@ -114,18 +140,14 @@ def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
         table = folder / output
         return table.exists() and set(read_spreadsheet(str(table)).frame["status"]) == {"completed"}
 
+    def until_completed(output: str, process: subprocess.Popen[str]) -> None:
+        until(lambda: is_completed(output), process)
+
     # The worker is somewhere else: relative paths are those of the folder with the file.
-    ask("pool.csv")
-    worker = ["prefect", "worker", "start", "--pool", "ads"]
-    for command, output, place in (
-        (worker, "pool.csv", tmp_path),
-        (["staticadslab", "serve"], "served.csv", folder),
-    ):
-        process = start_program(installed / command[0], *command[1:], cwd=place, env=environment)
-        try:
-            if command is not worker:
-                line_with("campaign/campaign", process.stdout)
-                ask(output)
-            until(lambda output=output: is_completed(output), process)
-        finally:
-            stop(process)
+    with started("prefect", "worker", "start", "--pool", "ads", cwd=tmp_path) as (process, _):
+        ask("pool.csv")
+        until_completed("pool.csv", process)
+    with started("staticadslab", "serve", cwd=folder) as (process, log):
+        until(lambda: "campaign/campaign" in log.read_text(encoding="utf-8"), process)
+        ask("served.csv")
+        until_completed("served.csv", process)
