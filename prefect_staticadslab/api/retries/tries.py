@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-import stamina
+if TYPE_CHECKING:
+    import stamina
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 LONGEST_BACKOFF_SECONDS: Final = 15.0
@@ -34,6 +35,8 @@ def retrying(
         max_tries: How many there are at most; None leaves that to `on`.
         seconds: After how many no new try is begun; None is no limit.
     """
+    import stamina  # takes tornado along, for which no refusal of a spreadsheet should wait
+
     return stamina.retry_context(
         on=on,
         attempts=max_tries,
