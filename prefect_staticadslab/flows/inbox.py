@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import Any
 
 from prefect import flow
@@ -22,14 +21,15 @@ from prefect_staticadslab.campaign.runs.inbox import (
 from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetEnd
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.begun_tables import (
+    note_begun_table,
+    noting_begun_tables,
+)
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, outcome_of, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
 from prefect_staticadslab.orchestration.watch import flow_started
-
-_begun: ContextVar[set[str] | None] = ContextVar("begun", default=None)
-"""The outputs of spreadsheets whose own flow run has begun within this one."""
 
 
 @dispatched
@@ -122,9 +122,7 @@ async def _run_in_flow_run(
     how an earlier try's run ended, which was another spreadsheet's.
     """
     options = noted.options
-    begun: set[str] = set()
-    token = _begun.set(begun)
-    try:
+    with noting_begun_tables() as begun:
         is_ours = False
         while not is_ours:
             state: State[Any] = await inbox_campaign(
@@ -140,8 +138,6 @@ async def _run_in_flow_run(
                 return_state=True,
             )
             is_ours = not state.is_completed() or options.output in begun
-    finally:
-        _begun.reset(token)
     return SpreadsheetEnd(outcome_of(state), options.output in begun)
 
 
@@ -181,9 +177,7 @@ async def inbox_campaign(
     Returns:
         See `flows/campaign.py`.
     """
-    begun = _begun.get()
-    if begun is not None:
-        begun.add(output)
+    note_begun_table(output)
     options = CampaignOptions(
         spreadsheet,
         output,

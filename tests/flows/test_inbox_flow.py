@@ -68,7 +68,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
         await both.wait()
         await check_key(client)
 
-    monkeypatch.setattr("prefect_staticadslab.flows.inbox.check_key", meet)
+    monkeypatch.setattr("prefect_staticadslab.campaign.runs.inbox.check_key", meet)
 
 
 def rows(*prompts: str) -> str:

@@ -24,9 +24,16 @@ def test_a_run_that_is_killed_at_any_point_is_gone_on_with() -> None:
 def test_two_runs_change_places_where_they_are_told_to() -> None:
     visits = (Visit(preflight=False), Visit(preflight=False))
     outcome = go(Way(visits, (5, 3, 2)), rows=2)
-    reached = [line.split(":")[0].split() for line in outcome.trace if ": " in line]
-    runs = [words[2] for words in reached if words[1] == "run" and len(words) == 4]
-    assert runs[:11] == ["1"] * 5 + ["2"] * 3 + ["1"] * 2 + ["2"]
+    points = {"1": 0, "2": 0}
+    changes: list[tuple[str, int]] = []
+    for words in (line.split() for line in outcome.trace):
+        match words[1:]:
+            case ["run", who, "goes", "on"]:
+                changes.append((who, sum(points.values()) - points[who]))
+            case ["run", who, number, *_] if number.rstrip(":").isdecimal():
+                points[who] = int(number.rstrip(":"))
+    assert [who for who, _ in changes][:3] == ["2", "1", "2"]
+    assert changes[:2] == [("2", 5), ("1", 3)]
     assert not outcome.violations
 
 
