@@ -96,7 +96,8 @@ def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
     folder = tmp_path / "empty"
     folder.mkdir()
     api = {"PREFECT_API_URL": prefect_server["PREFECT_API_URL"], "PREFECT_HOME": str(tmp_path)}
-    environment = outside_environment() | api | {"PYTHONUNBUFFERED": "1"}
+    # A shell says where it is in PWD, and prefect.yaml takes it from there.
+    environment = outside_environment() | api | {"PYTHONUNBUFFERED": "1", "PWD": str(folder)}
 
     def typed(*command: str, **more: str) -> str:
         program, *arguments = command

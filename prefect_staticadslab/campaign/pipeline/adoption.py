@@ -138,8 +138,8 @@ async def adopt(
     Raises:
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
-    now = now or client.now()
-    lost, equal_rows = _lost(table, api_key_hashes | {client.api_key_hash}, now)
+    began = now or client.now()
+    lost, equal_rows = _lost(table, api_key_hashes | {client.api_key_hash}, began)
     held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
     if lost:
         ads: list[ImageAd] = []
@@ -147,6 +147,7 @@ async def adopt(
         for ids in sorted(asked):
             filters = dict(zip(_FILTERS, ids, strict=True))
             ads += [ad async for ad in client.list_image_ads(**filters)]
+        now = now or client.now()  # the answers have told how late it is there
         taken = frozenset(s.job_id for s in table.states if s.job_id)
         verdict = match(lost, ads, taken)
         for position, ad in verdict.adopted.items():

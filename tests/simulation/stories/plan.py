@@ -80,7 +80,8 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
     kind = KINDS[name]
     count = min(most_rows, int(chance.paretovariate(1.0)))
     rows = [kind.new_row(number, chance) for number in range(count)]
-    rows += [dict(row) for row in rows if "row_id" not in row and chance.random() < 0.1]
+    if Edit.REPEAT in kind.edits:  # a change that an ad has already is not made once more
+        rows += [dict(row) for row in rows if "row_id" not in row and chance.random() < 0.1]
     total = sum(kind.price_of(row) for row in rows)
     rate = chance.choice((0.0, 0.05, 0.3))
     requests = 60 + 30 * len(rows)
