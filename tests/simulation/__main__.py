@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from tests.simulation.stories.fate import Fate, live
 from tests.simulation.stories.plan import draw
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1", help="with --campaigns 1, a seed that was printed")
     parser.add_argument("--rows", type=int, default=300, help="the most of a campaign")
     parser.add_argument("--jobs", default="", help="ads, templates or revisions; else all")
+    parser.add_argument("--clocks", action="store_true", help="machines' clocks may be wrong")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args(arguments)
     began = time.monotonic()
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         seeds = [f"{given.seed}.{number}" for number in range(given.campaigns)]
     counts: Counter[str] = Counter()
     failed: list[Fate] = []
-    live_one = partial(_fate, most_rows=given.rows, job_kind=given.jobs)
+    live_one = partial(_fate, most_rows=given.rows, job_kind=given.jobs, clocks_differ=given.clocks)
     with ProcessPoolExecutor(given.workers, initializer=_be_quiet) as pool:
         for fate in pool.map(live_one, seeds, chunksize=8):
             counts.update(fate.counts)
@@ -73,8 +74,8 @@ def _be_quiet() -> None:
     logging.disable(logging.CRITICAL)
 
 
-def _fate(seed: str, *, most_rows: int, job_kind: str) -> Fate:
-    fate = live(draw(seed, most_rows=most_rows, job_kind=job_kind))
+def _fate(seed: str, **drawn: Any) -> Fate:
+    fate = live(draw(seed, **drawn))
     if not fate.violations:
         fate.trace.clear()
     return fate

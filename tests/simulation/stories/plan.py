@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from prefect_staticadslab.simulator.model.admission.api_keys import (
@@ -67,13 +67,17 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
+def draw(
+    seed: str, *, most_rows: int = 300, job_kind: str = "", clocks_differ: bool = False
+) -> Plan:
     """Draws a campaign's fate.
 
     Args:
         seed: Of everything.
         most_rows: The most rows that it has. Most have few: what can happen to ten can to three.
         job_kind: What jobs it asks for; "" to draw that, too.
+        clocks_differ: Whether the machines' clocks may be wrong, by hours. Without a preflight,
+            that loses and pays for ads, as docs/decisions.md tells.
     """
     chance = random.Random(f"plan {seed}")
     name = job_kind or chance.choice(_KIND_NAMES)
@@ -90,6 +94,11 @@ def draw(seed: str, *, most_rows: int = 300, job_kind: str = "") -> Plan:
     if chance.random() < SLOW_SHARE:
         faults |= {n: chance.choice(tuple(LATE_SECONDS)) for n in range(1, len(rows) + 2)}
         rounds = _slow_rounds(chance)
+    if not clocks_differ:
+        rounds = tuple(
+            replace(each, visits=tuple(replace(visit, clock_ahead=0.0) for visit in each.visits))
+            for each in rounds
+        )
     writes = range(1, 40) if chance.random() < 0.2 else ()
     return Plan(
         seed=seed,
