@@ -108,7 +108,10 @@ class ConnectionPool(httpx.AsyncBaseTransport):
                     )
                 )
         except BaseException:
-            self._give_back(connection)
+            self._room.release()
+            # Whatever came of it, nothing else is to be sent on it: it may be in the middle of this.
+            if connection is not None:
+                await self._close(connection)
             raise
         return httpx.Response(
             response.status,
@@ -152,13 +155,13 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._open.discard(connection)
         await connection.aclose()
 
-    def _give_back(self, connection: httpcore.AsyncHTTPConnection | None) -> None:
+    def _give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
         """Nothing more is sent or read on a connection for this request."""
         self._room.release()
         # One that has failed, or was left before its end, httpcore has closed.
         if connection in self._open and connection.is_idle() and not connection.is_closed():
             self._idle.append((connection, time.monotonic()))
-        elif connection is not None:
+        else:
             self._open.discard(connection)
 
 
