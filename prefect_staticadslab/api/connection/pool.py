@@ -109,7 +109,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
                 )
         except BaseException:
             self._room.release()
-            # Whatever came of it, nothing else is to be sent on it: it may be in the middle of this.
+            # Nothing else is to be sent on it: it may be in the middle of this request.
             if connection is not None:
                 await self._close(connection)
             raise
