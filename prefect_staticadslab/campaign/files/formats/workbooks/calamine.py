@@ -17,7 +17,10 @@ from datetime import date, datetime, time
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.files.cells import CellError
-from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import number_value
+from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import (
+    built_in_format,
+    number_value,
+)
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import SheetCells, check_extent
 
 ERRORS: Final = {
@@ -45,12 +48,18 @@ class NumberFormats:
     """How the cells of a workbook show their numbers.
 
     Attributes:
+        written: The formats that the workbook itself holds, by their number.
         by_style: The format of each style that a cell may name; "" is General.
         epoch_1904: Whether the workbook counts days from 1904, as Excel for Mac once did.
     """
 
+    written: dict[int, str] = field(default_factory=dict)
     by_style: list[str] = field(default_factory=list)
     epoch_1904: bool = False
+
+    def add_style(self, number: int) -> None:
+        """Adds the next style, whose format has this number. What is written comes first."""
+        self.by_style.append(self.written.get(number) or built_in_format(number))
 
 
 @dataclass

@@ -17,7 +17,6 @@ from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     read_cells,
     rk_number,
 )
-from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import built_in_format
 from prefect_staticadslab.campaign.files.formats.workbooks.ole import CompoundFile, compound_file
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, SheetCells
 
@@ -77,7 +76,6 @@ class _Book:
     def __init__(self, name: str, stream: bytes) -> None:
         self._name, self._stream = name, stream
         self._formats = NumberFormats()
-        written: dict[int, str] = {}
         self.sheets: list[_BoundSheet] = []
         for record in _records(stream, 0):
             if record.kind == _FILE_PASS:
@@ -89,7 +87,7 @@ class _Book:
                     raise BrokenWorkbookError("texts")
             if record.kind == _BOUND_SHEET and len(record.data) >= 8:  # noqa: PLR2004
                 self.sheets.append(_bound_sheet(record.data, is_old=name == "Book"))
-            _note_format(record.kind, record.data, self._formats, written, is_old=name == "Book")
+            _note_format(record.kind, record.data, self._formats, is_old=name == "Book")
         starts = {sheet.start for sheet in self.sheets}
         if not self.sheets or len(starts) < len(self.sheets):
             raise BrokenWorkbookError("sheets")
@@ -150,17 +148,15 @@ def _end_early(stream: bytearray, start: int) -> None:
     struct.pack_into("<HH", stream, start + 4 + length, _EOF, 0)
 
 
-def _note_format(
-    kind: int, data: memoryview, formats: NumberFormats, written: dict[int, str], *, is_old: bool
-) -> None:
-    """Notes what a record says of how numbers are shown; `written` are formats by their number."""
+def _note_format(kind: int, data: memoryview, formats: NumberFormats, *, is_old: bool) -> None:
+    """Notes what a record says of how numbers are shown."""
     if kind == _DATE_1904 and len(data) >= 2:  # noqa: PLR2004
         formats.epoch_1904 = data[0] == 1
     elif kind in (_FORMAT, _OLD_FORMAT) and len(data) > 5:  # noqa: PLR2004
-        written[data[0] + 256 * data[1]] = _format_text(data, is_old=is_old)
+        formats.written[data[0] + 256 * data[1]] = _format_text(data, is_old=is_old)
     elif kind == _XF and len(data) >= 4:  # noqa: PLR2004
         (number,) = struct.unpack_from("<H", data, 2)
-        formats.by_style.append(written.get(number) or built_in_format(number))
+        formats.add_style(number)
 
 
 def _format_text(data: memoryview, *, is_old: bool) -> str:

@@ -16,7 +16,6 @@ from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     read_cells,
     rk_number,
 )
-from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import built_in_format
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, SheetCells
 from prefect_staticadslab.campaign.files.formats.workbooks.xlsx import Parts
 
@@ -133,17 +132,16 @@ def _check_texts(part: bytes) -> None:
 
 def _number_formats(parts: Parts, relationships: dict[str, tuple[str, str]]) -> NumberFormats:
     formats = NumberFormats()
-    written: dict[int, str] = {}
     is_cell_styles = False
     for place in (place for kind, place in relationships.values() if kind == "styles"):
         for kind, data in _records(parts.read(place)) if place in parts else ():
             if kind in (_CELL_STYLES, _END_OF_CELL_STYLES):
                 is_cell_styles = kind == _CELL_STYLES
             elif kind == _FORMAT and len(data) >= 6:  # noqa: PLR2004
-                written[data[0] + 256 * data[1]] = _wide_text(data, 2)[0]
+                formats.written[data[0] + 256 * data[1]] = _wide_text(data, 2)[0]
             elif kind == _STYLE and is_cell_styles and len(data) >= 4:  # noqa: PLR2004
                 (number,) = struct.unpack_from("<H", data, 2)
-                formats.by_style.append(written.get(number) or built_in_format(number))
+                formats.add_style(number)
     return formats
 
 
