@@ -167,6 +167,53 @@ async def test_a_request_that_was_cancelled_leaves_room_and_its_answer_to_nobody
     assert [[each.path for each in of_one] for of_one in server.requests] == [["/lost"], ["/next"]]
 
 
+@pytest.mark.parametrize("requests_before", [0, 1])
+@pytest.mark.parametrize("ends", ["the request is cancelled", "the client is closed"])
+async def test_whatever_ends_at_any_step_leaves_no_connection_open(
+    ends: str, requests_before: int
+) -> None:
+    finished = 0
+    for steps in range(40):
+        async with asyncio.timeout(20), keeping() as server:
+            http = httpx.AsyncClient(base_url=server.url, transport=ConnectionPool(server.url))
+            for _ in range(requests_before):
+                await http.get("/")
+            last = asyncio.create_task(http.get("/"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            finished += last.done()
+            if ends == "the client is closed":
+                await http.aclose()
+            else:
+                last.cancel()
+            await asyncio.gather(last, return_exceptions=True)
+            await http.aclose()
+            while server.left < len(server.requests):
+                await asyncio.sleep(0)
+    assert 0 < finished < 40
+
+
+async def test_a_handshake_that_is_cancelled_leaves_no_connection_open() -> None:
+    greeted, left = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        greeted.set()
+        await reader.read()
+        left.set()
+
+    async with serving(serve) as url:
+        secure = url.replace("http:", "https:")
+        async with client_of(secure) as http:
+            lost = asyncio.create_task(http.get("/"))
+            await greeted.wait()
+            lost.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await lost
+            async with asyncio.timeout(20):
+                await left.wait()
+
+
 async def test_a_head_and_its_body_are_sent_in_one_piece() -> None:
     pieces: list[bytes] = []
 

@@ -155,14 +155,14 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._open.discard(connection)
         await connection.aclose()
 
-    def _give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
+    async def _give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
         """Nothing more is sent or read on a connection for this request."""
         self._room.release()
-        # One that has failed, or was left before its end, httpcore has closed.
         if connection in self._open and connection.is_idle() and not connection.is_closed():
             self._idle.append((connection, time.monotonic()))
         else:
-            self._open.discard(connection)
+            # It failed, was left before its end, or the pool was closed meanwhile.
+            await self._close(connection)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -192,7 +192,7 @@ class _Body(httpx.AsyncByteStream):
                 with _errors_of_httpx():
                     await self._response.aclose()
             finally:
-                self._pool._give_back(connection)
+                await self._pool._give_back(connection)
 
 
 class _Network(httpcore.AsyncNetworkBackend):
@@ -249,7 +249,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        try:
+            return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:
+            # httpcore does so after an error, but not when the handshake is cancelled.
+            await self.aclose()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
