@@ -51,6 +51,10 @@ async def inbox(
     settle_seconds: float = 10,
     download_images: bool = False,
     time_zone: str = "UTC",
+    encoding: str = "",
+    visible_rows: bool = False,
+    name_pictures_by: str = "",
+    one_file: bool = False,
 ) -> State[None]:
     """Runs what lies in a folder, each spreadsheet once, however often this is run.
 
@@ -59,10 +63,12 @@ async def inbox(
     anything. One that is copied, or renamed, is a new campaign, and is paid for.
 
     Args:
-        folder: The folder with the campaign spreadsheets (.csv, .tsv or .xlsx); a path or a URL.
+        folder: The folder with the campaign spreadsheets (.csv, .tsv, .xlsx, .xlsm, .xlsb, .xls or
+            .ods); a path or a URL.
         credentials: The API key to use.
-        results: How result tables are called: {name} and {ending} are the spreadsheet's, and
-            {date}, {time}, {year}, {month}, {day} and {week} say when it was begun.
+        results: How result tables are called: {name} and {ending} are the spreadsheet's, but the
+            table of an .xlsm, .xlsb, .xls or .ods is an .xlsx; {date}, {time}, {year}, {month},
+            {day} and {week} say when it was begun.
         results_folder: Where result tables go; beside the spreadsheets if empty.
         max_spend_usd: How much one run may start, in USD: the sum of what the spreadsheets
             cost that it starts. One that would go over it is left for the next run. 0 is nothing.
@@ -75,6 +81,12 @@ async def inbox(
             and left for the next run if it is still being copied.
         download_images: Download the pictures, too, into a folder beside each table.
         time_zone: Whose clocks say what the date is, and when a day is over, such as Europe/Berlin.
+        encoding: How text files are encoded whose text leaves doubt about it, such as cp1252.
+        visible_rows: Leave out the rows that a spreadsheet program hides.
+        name_pictures_by: A column that the pictures' files are called after, such as sku; if empty,
+            after the row's number, the product and the ad's id.
+        one_file: Put small pictures into the contact sheets themselves, so that they can be mailed
+            alone. The pictures are downloaded for it.
 
     Returns:
         Completed if everything that was there is finished, or left for the next run; Failed if a
@@ -93,6 +105,10 @@ async def inbox(
         settle_seconds,
         download_images,
         time_zone,
+        encoding,
+        visible_rows,
+        name_pictures_by,
+        one_file,
     )
 
     async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
@@ -131,10 +147,14 @@ async def _run_in_flow_run(
                 credentials,
                 noted.results_folder,
                 noted.note,
+                encoding=options.encoding,
+                visible_rows=options.visible_rows,
                 max_spend_usd=options.max_spend_usd,
                 attempts=options.attempts,
                 dry_run=options.dry_run,
                 download_images=options.download_images,
+                name_pictures_by=options.name_pictures_by,
+                one_file=options.one_file,
                 return_state=True,
             )
             is_ours = not state.is_completed() or options.output in begun
@@ -159,6 +179,10 @@ async def inbox_campaign(
     attempts: int = 2,
     dry_run: bool = False,
     download_images: str = "",
+    encoding: str = "",
+    visible_rows: bool = False,
+    name_pictures_by: str = "",
+    one_file: bool = False,
 ) -> State[None]:
     """Runs one spreadsheet of an inbox, and notes what it has started and if it is finished.
 
@@ -173,6 +197,7 @@ async def inbox_campaign(
         attempts: How often to try an ad whose rendering fails.
         dry_run: Only check it.
         download_images: A folder to download the pictures to; none if empty.
+        encoding, visible_rows, name_pictures_by, one_file: See `inbox`.
 
     Returns:
         See `flows/campaign.py`.
@@ -182,10 +207,14 @@ async def inbox_campaign(
         spreadsheet,
         output,
         name=note.campaign,
+        encoding=encoding,
+        visible_rows=visible_rows,
         max_spend_usd=max_spend_usd,
         attempts=attempts,
         dry_run=dry_run,
         download_images=download_images,
+        name_pictures_by=name_pictures_by,
+        one_file=one_file,
     )
     noted = NotedSpreadsheet(options, results_folder, note)
     return await state_of(await run_noted(noted, credentials, PrefectHost()), is_last_word=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 from pathlib import Path
@@ -113,6 +114,24 @@ def test_a_doubt_shows_two_readings_and_how_to_say_which(prompts: Any) -> None:
     assert "In cp1252 it would read 'Mañana', in" in shown
     assert prompts(content, encoding="cp1252") == ["Plain", "Mañana"]
     assert prompts(content, encoding="windows-1250") == ["Plain", "Mańana"]
+
+
+@pytest.mark.parametrize("named", ["cp1252", "windows-1250", "shift_jis", "gb18030"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("text", ["Größe 夏", "Mañana a las diez", "Сливки и кофе"])
+def test_what_is_evidently_unicode_is_read_as_that_whatever_is_named(
+    prompts: Any, encoding: str, named: str, text: str
+) -> None:
+    assert prompts(csv_of(text).encode(encoding), encoding=named) == [text]
+    assert prompts.notes == [
+        f"encoding {encoding.removesuffix('-sig')}, though {codecs.lookup(named).name} was named"
+    ]
+
+
+def test_a_few_signs_that_are_utf_8_by_accident_are_read_as_named(prompts: Any) -> None:
+    content = csv_of("中国").encode("gb18030")
+    assert prompts(content, encoding="gb18030") == ["中国"]
+    assert prompts.notes == ["encoding gb18030, as named"]
 
 
 def test_what_is_not_sent_need_not_be_beyond_doubt(prompts: Any) -> None:

@@ -57,7 +57,9 @@ def names_of(pattern: str = DEFAULT_PATTERN, *, beside: bool = True) -> TableNam
 # Names
 
 
-@pytest.mark.parametrize("name", ["a.csv", "A.CSV", "a.b.tsv", "Sommer Größe.xlsx", "~a.csv"])
+@pytest.mark.parametrize(
+    "name", ["a.csv", "A.CSV", "a.b.tsv", "Sommer Größe.xlsx", "~a.csv", "a.xls", "A.ODS", "a.xlsb"]
+)
 def test_these_may_be_spreadsheets(name: str) -> None:
     assert is_spreadsheet_name(name)
 
@@ -77,7 +79,7 @@ def test_these_may_be_spreadsheets(name: str) -> None:
         "a (Anna's conflicted copy 2026-11-25).csv",
         "a-results.html",
         "a.parquet",
-        "a.xls",
+        "a.xlsx.bak",
         "csv",
         ".csv",
         "a",
@@ -131,6 +133,18 @@ def test_every_table_is_known_as_one_and_as_its_spreadsheets(
     files = [StoredFile(sheet), StoredFile(made)]
     assume(not names.is_table(sheet) and is_spreadsheet_name(sheet))
     assert candidates(files, names, beside=True) == ([StoredFile(sheet)], [])
+
+
+@pytest.mark.parametrize("ending", ["xlsm", "xlsb", "xls", "ods", "XLS"])
+def test_the_table_of_a_workbook_that_nobody_writes_is_an_xlsx(ending: str) -> None:
+    names = names_of()
+    sheet = f"summer.{ending}"
+    assert names.new(sheet) == "summer-results.xlsx"
+    assert names.earlier(sheet, ["summer-results.xlsx", f"summer-results.{ending}"]) == [
+        "summer-results.xlsx"
+    ]
+    assert names.is_table("summer-results.xlsx")
+    assert not names.is_table(sheet)
 
 
 def test_a_table_whose_spreadsheet_is_gone_is_still_none() -> None:

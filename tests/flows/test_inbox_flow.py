@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import fsspec
+import openpyxl
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -91,6 +94,37 @@ def statuses(table: Path | str) -> list[str]:
 
 def names(folder: Path) -> set[str]:
     return {f.name for f in folder.iterdir()}
+
+
+async def test_its_options_say_how_spreadsheets_are_read_and_what_is_kept(
+    tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
+) -> None:
+    (tmp_path / "old.csv").write_bytes(rows("Mañana").encode("cp1252"))
+    (tmp_path / "new.csv").write_text(rows("Mañana 夏"), encoding="utf-8")
+    book = openpyxl.Workbook()
+    for line in csv.reader(io.StringIO(rows("shown", "hidden"))):
+        book.worksheets[0].append(line)
+    book.worksheets[0].row_dimensions[3].hidden = True
+    book.save(tmp_path / "book.xlsm")
+    options = {"visible_rows": True, "one_file": True, "name_pictures_by": "brand_id"}
+    in_doubt = await run(tmp_path, credentials, dry_run=True, **options)
+    assert in_doubt.is_failed()
+    assert "what it says is in doubt" in (in_doubt.message or "")
+    state = await run(tmp_path, credentials, encoding="cp1252", **options)
+    assert state.is_completed(), state.message
+    for table, prompt in (
+        ("old-results.csv", "Mañana"),
+        ("new-results.csv", "Mañana 夏"),
+        ("book-results.xlsx", "shown"),
+    ):
+        frame = read_spreadsheet(str(tmp_path / table)).frame
+        assert list(frame["prompt"]) == [prompt]
+        assert list(frame["status"]) == ["completed"]
+        assert all(simulated_ids()["brand_id"] in path for path in frame["image_path"])
+        page = (tmp_path / table).with_suffix(".html").read_text(encoding="utf-8")
+        assert "data:image/" in page
+    again = await run(tmp_path, credentials, encoding="cp1252", **options)
+    assert "3 finished before" in (again.message or "")
 
 
 async def test_every_spreadsheet_is_run_once_and_has_a_run_of_its_own(

@@ -21,7 +21,13 @@ from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 
 DEFAULT_PATTERN: Final = "{name}-results.{ending}"
 
-SPREADSHEETS: Final = (".csv", ".tsv", ".xlsx")
+TABLES: Final = (".csv", ".tsv", ".xlsx")
+"""What a table ends in that is called like its spreadsheet."""
+
+OTHER_WORKBOOKS: Final = (".xlsm", ".xlsb", ".xls", ".ods")
+"""Workbooks that are read and never written: their table is an .xlsx."""
+
+SPREADSHEETS: Final = TABLES + OTHER_WORKBOOKS
 """What a campaign's spreadsheet ends in."""
 
 _NOT_OURS: Final = (".", "~$")
@@ -33,7 +39,7 @@ it would be to pay for the first one again."""
 
 _ANY: Final[Mapping[str, re.Pattern[str]]] = {
     "name": re.compile(r"[^/]+"),
-    "ending": re.compile("|".join(ending[1:] for ending in SPREADSHEETS), re.ASCII),
+    "ending": re.compile("|".join(ending[1:] for ending in TABLES), re.ASCII),
 }
 
 
@@ -64,7 +70,8 @@ class TableNames:
 
     Attributes:
         pattern: With `{name}` for the spreadsheet's name without its ending, `{ending}` for its
-            ending, and the placeholders of `patterns.fill_in` for the date.
+            ending, or xlsx for other workbooks, and the placeholders of `patterns.fill_in` for the
+            date.
         moment: The date that new tables get.
     """
 
@@ -142,4 +149,5 @@ class TableNames:
 
 def _values(spreadsheet: str) -> dict[str, str]:
     ending = storage.suffix(spreadsheet)
-    return {"name": spreadsheet[: len(spreadsheet) - len(ending)], "ending": ending[1:]}
+    name = spreadsheet[: len(spreadsheet) - len(ending)]
+    return {"name": name, "ending": "xlsx" if ending in OTHER_WORKBOOKS else ending[1:]}

@@ -97,6 +97,17 @@ class CampaignOptions:
     first: int = 0
     preview: str = ""
 
+    @property
+    def pictures_folder(self) -> str:
+        """Where pictures are downloaded to; "" if they are not."""
+        return folder_for(
+            self.output,
+            self.download_images,
+            self.images_zip,
+            pictures_in_table=self.pictures_in_table,
+            one_file=self.one_file,
+        )
+
 
 @dataclass(frozen=True)
 class CampaignEnd:
@@ -171,13 +182,7 @@ async def run_image_ads(
             host.logger.info("Dry run, nothing is created.\n%s", told)
             await host.keep_plan(campaign, plan, ads, options.preview, words)
             return CampaignEnd(Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads)))))
-        folder = folder_for(
-            options.output,
-            options.download_images,
-            options.images_zip,
-            pictures_in_table=options.pictures_in_table,
-            one_file=options.one_file,
-        )
+        folder = options.pictures_folder
         check_places(folder, options.images_zip, output=options.output)
         campaign.table.save_now()
     except CampaignError as error:

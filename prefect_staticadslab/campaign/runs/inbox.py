@@ -13,6 +13,7 @@ from typing import TypeAlias
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.notes import Note
@@ -42,6 +43,10 @@ class InboxOptions:
     settle_seconds: float = 10
     download_images: bool = False
     time_zone: str = "UTC"
+    encoding: str = ""
+    visible_rows: bool = False
+    name_pictures_by: str = ""
+    one_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,8 @@ async def run_inbox(
     except CampaignError as error:
         return InboxEnd(Outcome.refused(error))
     day = DayLimit.of(options.max_spend_per_day_usd, options.time_zone)
-    work = InboxRun(box, found, Budget.of(options.max_spend_usd), day, options.dry_run)
+    how = ReadOptions(encoding=options.encoding, visible_rows=options.visible_rows)
+    work = InboxRun(box, found, Budget.of(options.max_spend_usd), day, options.dry_run, how)
     for waiting in found.waiting:
         if options.max_spreadsheets and len(work.outcomes) >= options.max_spreadsheets:
             work.leave(waiting)
@@ -124,10 +130,14 @@ async def run_inbox(
             waiting.location,
             waiting.output,
             name=note.campaign,
+            encoding=options.encoding,
+            visible_rows=options.visible_rows,
             max_spend_usd=limit_usd,
             attempts=options.attempts,
             dry_run=options.dry_run,
             download_images=storage.sibling(waiting.output, "-pictures") if with_pictures else "",
+            name_pictures_by=options.name_pictures_by,
+            one_file=options.one_file,
         )
         run = functools.partial(run_spreadsheet, NotedSpreadsheet(spreadsheet, box.results, note))
         outcome = await work.run(waiting, run)
@@ -158,7 +168,7 @@ async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> O
                 name,
                 noted.note,
                 end.table,
-                with_pictures=bool(noted.options.download_images),
+                with_pictures=bool(noted.options.pictures_folder),
                 started_usd=end.started_usd,
             )
     except CampaignError as error:

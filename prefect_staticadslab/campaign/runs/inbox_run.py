@@ -12,6 +12,7 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
+from prefect_staticadslab.campaign.files.spreadsheet import AS_IT_IS, ReadOptions
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note
@@ -55,6 +56,7 @@ class InboxRun:
         budget: What the run may start.
         day: What may be started on a day.
         dry_run: Whether it only says what it would do.
+        how: What a person says of how spreadsheets are to be read.
         outcomes: How the spreadsheets ended that were run, by their names.
         refused: Why others are not run, until somebody does something.
         left: Why others are left for the next run.
@@ -65,6 +67,7 @@ class InboxRun:
     budget: Budget
     day: DayLimit
     dry_run: bool = False
+    how: ReadOptions = AS_IT_IS
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
@@ -103,7 +106,7 @@ class InboxRun:
             What its campaign may cost in all, earlier runs included, in USD. None if it may not be
             begun.
         """
-        prepared = await _open_campaign(pending, credentials)
+        prepared = await _open_campaign(pending, self.how, credentials)
         if prepared is None:
             # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
@@ -221,11 +224,11 @@ class InboxRun:
 
 
 async def _open_campaign(
-    pending: PendingSpreadsheet, credentials: Credentials
+    pending: PendingSpreadsheet, how: ReadOptions, credentials: Credentials
 ) -> Prepared[Campaign] | None:
     """Prepares a spreadsheet's campaign to learn its cost; None if it has mistakes."""
     try:
-        brief = Brief.open(pending.location)
+        brief = Brief.open(pending.location, options=how)
         async with credentials.get_client(max_tries=3) as client:
             campaign = await read_campaign(brief, pending.output, [client])
             return await prepare(campaign, [client], preflight=False, dry_run=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import io
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.files.formats.encoding_by_sense import (
     ENCODINGS,
@@ -46,7 +47,9 @@ class FoundEncoding:
 
 
 def encoding_named(content: bytes, name: str) -> FoundEncoding:
-    """The encoding that a person names.
+    """The encoding that a person names, unless the text leaves no doubt that it is Unicode.
+
+    A schedule names it for good, and one day somebody saves the file as UTF-8.
 
     Raises:
         SpreadsheetError: There is none of this name, or the file is not written in it.
@@ -63,6 +66,9 @@ def encoding_named(content: bytes, name: str) -> FoundEncoding:
     marks = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE}
     marks["utf-16-be"] = codecs.BOM_UTF16_BE
     python_name = info.name
+    if not python_name.startswith("utf") and (unicode := _evident_unicode(content)):
+        told = f"encoding {unicode.name.removesuffix('-sig')}, though {info.name} was named"
+        return replace(unicode, notes=(told,))
     if content.startswith(marks.get(python_name, b"\xff\xff\xff")):
         python_name = "utf-8-sig" if python_name == "utf-8" else "utf-16"
     if not _is_encoded(content, python_name):
@@ -85,6 +91,20 @@ def encoding_of(
     Raises:
         SpreadsheetError: It is no text, or there is doubt. The message shows two readings.
     """
+    if unicode := _unicode_encoding(content, is_ours=is_ours):
+        return unicode
+    _refuse_broken_utf8(content)
+    possible = [name for name in ENCODINGS if _is_encoded(content, name)]
+    name = likeliest_encoding(content, known_columns, possible)
+    return FoundEncoding(name, byte_order_mark=True, notes=(f"encoding {name}",))
+
+
+def _unicode_encoding(content: bytes, *, is_ours: bool) -> FoundEncoding | None:
+    """The encoding of a text that is in Unicode; None if it is not.
+
+    Raises:
+        SpreadsheetError: It is no text, or may be in Unicode by accident.
+    """
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8-sig"),
         (codecs.BOM_UTF32_LE, "utf-32"),
@@ -103,10 +123,17 @@ def encoding_of(
         if not is_ours:
             _refuse_odd_utf8(content)
         return FoundEncoding("utf-8", byte_order_mark=False)
-    _refuse_broken_utf8(content)
-    possible = [name for name in ENCODINGS if _is_encoded(content, name)]
-    name = likeliest_encoding(content, known_columns, possible)
-    return FoundEncoding(name, byte_order_mark=True, notes=(f"encoding {name}",))
+    return None
+
+
+def _evident_unicode(content: bytes) -> FoundEncoding | None:
+    """The same, if it is more than ASCII, and there is no doubt."""
+    if content.isascii() and b"\x00" not in content:
+        return None
+    try:
+        return _unicode_encoding(content, is_ours=False)
+    except SpreadsheetError:
+        return None
 
 
 def _wide_encoding(content: bytes) -> FoundEncoding:
