@@ -24,6 +24,7 @@ SIMULATOR = f"{PACKAGE}simulator{os.sep}"
 sys.path.insert(0, str(ROOT))
 
 ROW_TIMEOUT_SECONDS = 60
+STARTUP_SECONDS = 120
 
 
 def main() -> None:
@@ -58,7 +59,8 @@ def _codes_of_a_row(folder: Path) -> set[CodeType]:
         if event == "call" and frame.f_code.co_filename.startswith(PACKAGE):
             codes.add(frame.f_code)
 
-    with prefect_test_harness(), SimulatorServer(speed=30) as simulator:
+    server = prefect_test_harness(server_startup_timeout=STARTUP_SECONDS)
+    with server, SimulatorServer(speed=30) as simulator:
         credentials = StaticAdsLabCredentials.model_validate(
             {"api_key": SIMULATOR_API_KEY, "base_url": simulator.url}
         )
