@@ -100,6 +100,8 @@ class Examination:
         self._known: set[str] = set()
         self._failing: tuple[str, Any, str] | None = None
         self._end: float | None = None
+        # What the process took for something else is no input's.
+        self._megabytes_before = self.report.peak_megabytes = peak_megabytes()
 
     def run(self, *, seed_of_all: int, seconds: float = 0.0, count: int = 0) -> Report:
         """Goes on for some seconds, or for some inputs.
@@ -181,8 +183,9 @@ class Examination:
                 self._note("slow", f"took {seconds:.1f} s of CPU", value)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 > self.report.peak_megabytes:
             self.report.peak_megabytes = peak_megabytes()
-            if refused and self.report.peak_megabytes > MOST_MEGABYTES:
-                self._note("memory", f"took {self.report.peak_megabytes} MB, refused", value)
+            taken = self.report.peak_megabytes - self._megabytes_before
+            if refused and taken > MOST_MEGABYTES:
+                self._note("memory", f"took {taken} MB, refused", value)
 
     def _note_failure(self, otherwise: str) -> None:
         kind, value, message = self._failing or ("hypothesis", None, "")
