@@ -1,7 +1,8 @@
-"""A process that is forked has the settings that Prefect would read had it been started."""
+"""A process that is forked begins and ends as it would had it been started."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,34 @@ def test_settings_that_cannot_be_are_told_by_the_process_itself(home: Path, tmp_
         done = run("-c", SHOW, env=environment)
         assert done.status == 1
         assert "LOUD" in done.err
+
+
+ENDS = {
+    "as it is": "print('said')",
+    "a status": "raise SystemExit(3)",
+    "no status": "raise SystemExit",
+    "a message": "raise SystemExit('what is wrong')",
+    "a large status": "raise SystemExit(256 + 7)",
+    "an error": "print('said'); {}['none']",
+    "at exit": "import atexit; atexit.register(print, 'at last')",
+    "a thread": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.05), print('at last'))).start()",
+    "a task that nobody waits for": "import asyncio\n"
+    "loop = asyncio.new_event_loop(); left = loop.create_task(asyncio.sleep(0))",
+    "what cannot be printed": "import os; print('said'); os.close(1); os.close(2)",
+    "a signal": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "an interruption": "import os, signal; os.kill(os.getpid(), signal.SIGINT); input()",
+}
+
+
+@pytest.mark.parametrize("code", ENDS.values(), ids=list(ENDS))
+def test_a_process_ends_as_one_that_was_started(code: str) -> None:
+    forked, started = (run("-c", code, env=os.environ, cold=cold) for cold in (False, True))
+    assert (forked.status, forked.out) == (started.status, started.out)
+    assert last_words(forked.err) == last_words(started.err)
+
+
+def last_words(err: str) -> str:
+    """The last thing that is said, without who says it and how to be told more."""
+    said = [line for line in err.splitlines() if "Enable tracemalloc" not in line]
+    return said[-1].rpartition(": ")[2] if said else ""
