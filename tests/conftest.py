@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import socket
@@ -51,6 +52,20 @@ QUICK_SERVER = {
 """What nothing in these tests needs, and costs a server as much as being asked does; and a second
 and a half for Prefect's own block types, since whoever saves a block registers its type."""
 
+MAKE_TABLES = """\
+import runpy, sys
+import aiosqlite.core
+
+async def execute_at_once(self, function, *arguments, **options):
+    return function(*arguments, **options)
+
+aiosqlite.core.Connection._execute = execute_at_once
+sys.argv = ["prefect", "server", "database", "upgrade", "-y"]
+runpy.run_module("prefect", run_name="__main__")
+"""
+"""Prefect's migrations, in one thread: to hand each statement to another one, and to wait for it,
+takes more than all of them."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 MakeRequest = Callable[..., ImageAdRequest]
@@ -70,6 +85,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("wheel") is None)
 
 
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the garbage collector need not look through it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_known_of_an_api() -> Iterator[None]:
     """Forgets rate limits and keys in use: a later test's simulator may get the same port."""
@@ -82,7 +103,7 @@ def nothing_known_of_an_api() -> Iterator[None]:
 def prefect_database(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Prefect's tables with nothing in them, to be copied into a PREFECT_HOME as prefect.db.
 
-    Making them takes ten seconds of a processor, so all workers share one, and where pytest keeps
+    Making them takes seconds of a processor, so all workers share one, and where pytest keeps
     a cache, all sessions with this version of Prefect.
     """
     kept = getattr(pytestconfig, "cache", None)
@@ -92,8 +113,7 @@ def prefect_database(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pyt
         if not database.exists():
             home = tmp_path_factory.mktemp("prefect-database")
             made = processes.run(
-                *("-m", "prefect", "server", "database", "upgrade", "-y"),
-                env={**without_settings(), "PREFECT_HOME": str(home)},
+                "-c", MAKE_TABLES, env={**without_settings(), "PREFECT_HOME": str(home)}
             )
             assert made.status == 0, made.err
             # Beside it first, so that nobody ever finds a part of it.

@@ -1,7 +1,8 @@
-"""A process that is forked has the settings that Prefect would read had it been started."""
+"""A process that is forked begins and ends as it would had it been started."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,32 @@ def test_settings_that_cannot_be_are_told_by_the_process_itself(home: Path, tmp_
         done = run("-c", SHOW, env=environment)
         assert done.status == 1
         assert "LOUD" in done.err
+
+
+ENDS = {
+    "as it is": "print('said')",
+    "a status": "raise SystemExit(3)",
+    "no status": "raise SystemExit",
+    "a message": "raise SystemExit('what is wrong')",
+    "a large status": "raise SystemExit(256 + 7)",
+    "an error": "print('said'); {}['none']",
+    "at exit": "import atexit; atexit.register(print, 'at last')",
+    "a thread": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.05), print('at last'))).start()",
+    "what cannot be printed": "import os; print('said'); os.close(1); os.close(2)",
+    "a signal": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "an interruption": "import os, signal; os.kill(os.getpid(), signal.SIGINT); input()",
+}
+
+
+@pytest.mark.parametrize("code", ENDS.values(), ids=list(ENDS))
+def test_a_process_ends_as_one_that_was_started(code: str) -> None:
+    forked, started = (run("-c", code, env=os.environ, cold=cold) for cold in (False, True))
+    assert (forked.status, forked.out) == (started.status, started.out)
+    assert forked.err.splitlines()[-1:] == started.err.splitlines()[-1:]
+
+
+@pytest.mark.parametrize("cold", [False, True])
+def test_what_a_process_leaves_behind_is_told(cold: bool) -> None:
+    code = "import asyncio; loop = asyncio.new_event_loop(); loop.create_task(asyncio.sleep(0))"
+    assert "coroutine 'sleep' was never awaited" in run("-c", code, env=os.environ, cold=cold).err

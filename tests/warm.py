@@ -9,22 +9,24 @@ one ends, and this one ends with the last of them.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
 import json
-import logging
 import os
 import pkgutil
 import select
 import signal
 import socket
 import sys
+import threading
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
-from unittest import mock
+from typing import Any, NoReturn
+
+from tests.prefect_settings import KnownSettings, Settings, enter
 
 HELLO = b"!"
 """What a worker is told once this one is there."""
@@ -74,6 +76,9 @@ def import_all() -> None:
     for collection in entry_points(group="prefect.collections"):
         with contextlib.suppress(ImportError):
             collection.load()
+    # Whatever has imported Ray imports this when it ends.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("ray.dag")
     gc.collect()
     gc.freeze()
 
@@ -184,7 +189,7 @@ def become(request: dict[str, Any], settings: Settings | None) -> tuple[Any, dic
     """
     if request["new_session"]:
         os.setsid()
-    _go(request)
+    enter(request)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdout.reconfigure(  # type: ignore[union-attr]
@@ -216,93 +221,48 @@ def become(request: dict[str, Any], settings: Settings | None) -> tuple[Any, dic
     return compiled, main.__dict__
 
 
-class Settings(NamedTuple):
-    """What Prefect makes of its environment when it is imported.
+def run_to_its_end(code: Any, names: dict[str, Any]) -> NoReturn:
+    """Runs a program as Python does, and ends the process as Python does, but for one thing.
 
-    Attributes:
-        context: Its settings, and the profile that they are from.
-        logging: What its log is configured with.
+    What was imported before the fork is not taken apart: that is a third of a second of a
+    processor, most of it for copying memory that nobody looks at again.
+
+    Raises:
+        KeyboardInterrupt: The program was interrupted; Python ends by the signal, then.
     """
-
-    context: Any
-    logging: dict[str, Any]
-
-    @classmethod
-    def read(cls) -> Settings:
-        """Reads them anew: here Prefect was imported in another environment."""
-        import prefect.context
-        from prefect.logging import configuration
-        from prefect.settings import PREFECT_LOGGING_SETTINGS_PATH, Profile, Settings
-
-        # The profiles are looked for where the settings say, so there must be some before.
-        nowhere = Profile(name="nowhere", settings={})
-        prefect.context.GLOBAL_SETTINGS_CONTEXT = prefect.context.SettingsContext(
-            profile=nowhere, settings=Settings()
-        )
-        prefect.context.refresh_global_settings_context()
-        own = PREFECT_LOGGING_SETTINGS_PATH.value()
-        path = own if own.exists() else configuration.DEFAULT_LOGGING_SETTINGS_PATH
-        return cls(prefect.context.GLOBAL_SETTINGS_CONTEXT, configuration.load_logging_config(path))
-
-    def apply(self) -> None:
-        """Makes them this process's."""
-        import prefect.context
-        from prefect.logging import configuration
-
-        prefect.context.GLOBAL_SETTINGS_CONTEXT = self.context
-        configuration.PROCESS_LOGGING_CONFIG.clear()
-        logging.captureWarnings(False)
-        with mock.patch.object(configuration, "load_logging_config", return_value=self.logging):
-            configuration.setup_logging()
-
-
-class KnownSettings:
-    """The settings of the environments that processes began in more than once.
-
-    To read them is all that takes time in many a process.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[Any, Settings | None] = {}
-
-    def find(self, request: dict[str, Any]) -> Settings | None:
-        """The settings of a process that is to begin; None if it has to read them itself."""
-        key = _what_settings_hang_on(request["environment"], Path(request["folder"]))
-        if key in self._known and self._known[key] is None:
-            self._known[key] = _read_there(request)
-        return self._known.setdefault(key, None)
-
-
-def _what_settings_hang_on(environment: dict[str, str], folder: Path) -> Any:
-    named = {
-        name: value
-        for name, value in environment.items()
-        if name.startswith("PREFECT") or name in ("HOME", "DO_NOT_TRACK")
-    }
-    home = environment.get("PREFECT_HOME") or Path(environment.get("HOME", "/")) / ".prefect"
-    profiles = environment.get("PREFECT_PROFILES_PATH") or Path(home) / "profiles.toml"
-    files = [Path(profiles), *(folder / n for n in (".env", "prefect.toml", "pyproject.toml"))]
-    contents = tuple(file.read_bytes() if file.is_file() else None for file in files)
-    return tuple(sorted(named.items())), contents
-
-
-def _read_there(request: dict[str, Any]) -> Settings | None:
-    """The settings in an environment and a folder; None if there is something wrong with them."""
-    folder, environment = Path.cwd(), dict(os.environ)
+    status = 0
     try:
-        _go(request)
-        return Settings.read()
-    except Exception:
-        # Whoever begins there is told so.
-        return None
-    finally:
-        _go({"folder": folder, "environment": environment})
+        exec(code, names)
+    except SystemExit as end:
+        status = _status_of(end)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    # What the program itself has left behind is taken apart, and may say so.
+    names.clear()
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            # The status that Python has for what it could not print.
+            status = 120
+    os._exit(status)
 
 
-def _go(request: dict[str, Any]) -> None:
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
+def _status_of(end: SystemExit) -> int:
+    match end.code:
+        case None:
+            return 0
+        case int(status):
+            return status & 0xFF
+        case said:
+            print(said, file=sys.stderr)
+            return 1
 
 
 if __name__ == "__main__":
@@ -310,5 +270,4 @@ if __name__ == "__main__":
     import_all()
     wanted = serve(listening)
     if wanted is not None:
-        code, names = become(*wanted)
-        exec(code, names)
+        run_to_its_end(*become(*wanted))

@@ -12,6 +12,7 @@ import pytest
 
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
+from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
@@ -35,6 +36,7 @@ PROMPTS = ("pending", "submitting", "processing", "completed", "failed", "remove
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
+    monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.1)
 
 
 def sent_as(identity: str, asked_at: datetime) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefect_staticadslab import JobState, RowStatus
@@ -81,6 +81,7 @@ def test_whoever_merges_first_the_furthest_state_is_kept(
 prompts = st.lists(st.sampled_from("abcd"), min_size=1, max_size=6)
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(prompts, st.lists(st.integers(0, 5))), min_size=1, max_size=6))
 def test_whatever_is_edited_an_ad_that_was_paid_for_is_there_once(
     edits: list[tuple[list[str], list[int]]],

@@ -11,8 +11,6 @@ import pytest
 from prefect_staticadslab import ImageAd, JobState, RowStatus
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.poller import Poller
 from prefect_staticadslab.campaign.pipeline.requests import Look
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
@@ -100,10 +98,7 @@ def test_after_a_failed_rendering_a_change_is_not_made_twice() -> None:
     assert normalised.request.tree == OTHER
 
 
-async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.01, work_seconds=0.1))
+async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing() -> None:
     old, new = ad(BEFORE), ad(SENT, url="https://cdn/2")
     answers = [old, old, ad(SENT, "processing"), new]
 
@@ -113,7 +108,7 @@ async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing(
     async def read_one(_: str) -> ImageAd:
         return answers[0]
 
-    poller = Poller(read, read_one, lambda: None)
+    poller = Poller(read, read_one, lambda: None, poll_seconds=0.01)
     before = Look.of(old)
     seen = await poller.finished(
         "ia_1", 600, is_new=True, is_stale=lambda job: Look.of(job) == before

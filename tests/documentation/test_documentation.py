@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, simulated_ids
-from tests.documentation.pages import PAGES, Command, Fence, fenced
+from tests.documentation.pages import PAGES, Fence, fenced
 from tests.processes import Ended, run, run_program
 
 LANGUAGES = {"console", "python", "sh", "text", "toml", "yaml", "json", "py", "mermaid"}
@@ -170,13 +170,8 @@ def typed(line: str, environment: dict[str, str], *, cold: bool) -> Ended:
     return run(*words[1:], **options)
 
 
-def first_words(command: Command) -> str:
-    """The program of a command: an interpreter and its script."""
-    return " ".join(command.line.split()[:2])
-
-
 README = [command for fence in CONSOLE if fence.page == "README.md" for command in fence.commands]
-COLD = {first_words(command): command for command in README}.values()
+COLD = {command.line.split()[0]: command for command in README}.values()
 """The last of the README's commands with each program: these begin as a user's do, with nothing in
 memory. What has been imported once can be imported again, so the others need not prove it."""
 

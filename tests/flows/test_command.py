@@ -205,15 +205,28 @@ def test_real_ads_and_simulated_ones_are_not_mixed(
 # The real command, in a process of its own, with a real Prefect server
 
 
+QUICKLY_DONE = """\
+from prefect_staticadslab.api.retries import key_lock
+from prefect_staticadslab.campaign.pipeline import poll_schedule, session
+from prefect_staticadslab.cli.commands.campaign import main
+
+key_lock.WORK_SECONDS = 3.0
+session.TIMING = poll_schedule.Timing(poll_seconds=0.3, work_seconds=3.0)
+raise SystemExit(main())
+"""
+"""The same command, which takes an API for one that has done with a create after three seconds."""
+
+
 def command(
     arguments: Sequence[str],
     prefect_server: dict[str, str],
     simulator: SimulatorServer | None,
+    *program: str,
 ) -> subprocess.Popen[str]:
     environment = dict(prefect_server)
     if simulator is not None:
         environment |= {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    return start("flows/campaign.py", *arguments, env=environment)
+    return start(*(program or ("flows/campaign.py",)), *arguments, env=environment)
 
 
 def finished(process: subprocess.Popen[str]) -> Ended:
@@ -396,7 +409,7 @@ def test_a_command_here_and_one_in_prefect_at_once_create_each_ad_once(
         arguments = [write_campaign(tmp_path, *["the same"] * 16), str(tmp_path / "out.csv")]
         alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "no-profiles")}
         places = [prefect_server, alone]
-        both = [command(arguments, place, simulator) for place in places]
+        both = [command(arguments, place, simulator, "-c", QUICKLY_DONE) for place in places]
         ended = [finished(process) for process in both]
         assert [status for status, _, _ in ended] == [0, 0]
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)

@@ -375,12 +375,25 @@ async def test_what_makes_no_sense_is_refused(
 # The command, in processes of its own
 
 
+QUICKLY_DONE = """\
+from prefect_staticadslab.campaign.pipeline import poll_schedule, session
+from prefect_staticadslab.cli.commands.inbox import main
+
+session.TIMING = poll_schedule.Timing(poll_seconds=0.3)
+raise SystemExit(main())
+"""
+"""The same command, which takes ads for ones that are soon completed."""
+
+
 def command(
-    folder: Path, environment: dict[str, str], simulator: SimulatorServer, *more: str
+    folder: Path,
+    environment: dict[str, str],
+    simulator: SimulatorServer,
+    *program: str,
 ) -> subprocess.Popen[str]:
     key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    options = ["--settle-seconds", "0", *more]
-    return start("flows/inbox.py", str(folder), *options, env={**environment, **key})
+    arguments = (*(program or ("flows/inbox.py",)), str(folder), "--settle-seconds", "0")
+    return start(*arguments, env={**environment, **key})
 
 
 def finished(process: subprocess.Popen[str]) -> Ended:
@@ -419,7 +432,8 @@ def test_what_is_ended_in_the_middle_goes_on_the_next_time(
     api.age(3600)
     api.settings = replace(api.settings, speed=300)
     (tmp_path / "one.csv").write_text(rows("a", "b", "c"))
-    status, out, _ = finished(command(tmp_path, prefect_server, slow_simulator))
+    again = command(tmp_path, prefect_server, slow_simulator, "-c", QUICKLY_DONE)
+    status, out, _ = finished(again)
     assert (status, len(api.jobs)) == (0, 5), out
 
 

@@ -121,9 +121,7 @@ async def test_a_campaign_on_two_dask_workers(
     from distributed import LocalCluster
     from prefect_dask.task_runners import DaskTaskRunner
 
-    with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=2, dashboard_address=None
-    ) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster:
         runner = DaskTaskRunner(address=cluster.scheduler_address)
         await check_campaign_on(runner, tmp_path)
         await check_cancellation_on(runner, tmp_path, monkeypatch)
@@ -144,9 +142,7 @@ async def test_what_a_killed_worker_had_sent_is_not_paid_for_twice(tmp_path: Pat
 
     with (
         SimulatorServer(speed=10, rate_limit=10_000) as simulator,
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
     ):
         credentials = credentials_of(SIMULATOR_API_KEY, simulator)
         place, output = write_campaign(tmp_path, *(f"p{i}" for i in range(200))), tmp_path / "o.csv"

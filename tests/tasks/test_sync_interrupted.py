@@ -21,6 +21,9 @@ SCRIPT = """
 import asyncio, sys
 from prefect import flow
 from prefect_staticadslab import StaticAdsLabCredentials, run_campaign
+from prefect_staticadslab.campaign.pipeline import poll_schedule, session
+
+session.TIMING = poll_schedule.Timing(poll_seconds=0.3)
 
 @flow
 def nightly(source: str, output: str) -> str:
