@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ from prefect_staticadslab.api.responses.api_clock import shared_clock
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
 from prefect_staticadslab.api.responses.parsing import parse_list
 from prefect_staticadslab.api.responses.redactor import Redactor
-from prefect_staticadslab.api.retries.key_lock import shared_key_locks
+from prefect_staticadslab.api.retries.key_lock import KeyLock, shared_key_locks
 from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES, RetryPolicy
 from prefect_staticadslab.api.retries.tries import retrying
 
@@ -150,11 +149,9 @@ class Transport:
             with suppress(APIStatusError):
                 await self._request("GET", "/v1/account")
 
-    def sent_elsewhere(self, idempotency_key: str, *, first: float, last: float) -> None:
-        """Says that another process may have sent requests with this key, and had no answer: the
-        first at most so many seconds ago, and the last at least so many."""
-        now = time.monotonic()
-        self._key_locks.of(idempotency_key).sent_elsewhere(now - first, now - last)
+    def key_lock(self, idempotency_key: str) -> KeyLock:
+        """What keeps requests with this key apart; all clients of a process share it."""
+        return self._key_locks.of(idempotency_key)
 
     async def aclose(self) -> None:
         """Closes the connections."""
