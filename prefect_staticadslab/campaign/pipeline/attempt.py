@@ -38,6 +38,7 @@ from prefect_staticadslab.campaign.table.job_state import (
     JobState,
     RowStatus,
 )
+from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
 REFUSED_KEYS: Final = 3
 """Keys that are left behind for a job because the API answers them with an old refusal."""
@@ -148,7 +149,7 @@ class Attempt:
             submitted_at=(again and known.submitted_at) or now,
             idempotency_key=(again and known.idempotency_key) or self.plan.key(attempts),
             api_key_hash=(again and known.api_key_hash) or api_key_hash,
-            asked_at=known.asked_at if keeps_time else now,
+            asked_at=known.asked_at if keeps_time else time_of_mark(now, known.asked_at),
             facts=known.facts,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
@@ -14,8 +14,22 @@ SIGN_SECONDS: Final = 30.0
 """How often a run whose rows others have marked, too, marks them anew. Whoever finds marks waits
 for longer before it takes the run that made them for dead."""
 
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""How far two readings of the API's clock may be apart, many marks in one second included."""
+
 ANOTHER_SECOND: Final = timedelta(seconds=1)
 """By which two marks differ at least: a table holds whole seconds."""
+
+
+def time_of_mark(now: datetime, last: datetime | None) -> datetime:
+    """When a row counts as marked that is marked now: never when it was before.
+
+    Args:
+        now: The time, in whole seconds.
+        last: When it was marked before, perhaps by a run that is alive and looks for this one.
+    """
+    is_just_now = last is not None and timedelta(0) <= last - now < CLOCKS_DIFFER
+    return last + ANOTHER_SECOND if last is not None and is_just_now else now
 
 
 class OtherRuns:
