@@ -49,6 +49,24 @@ def test_a_create_of_34_s_that_three_runs_have_marked_is_paid_once(seconds: floa
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
+@pytest.mark.parametrize("runs", [2, 3])
+@pytest.mark.parametrize("starts_after", [0.0, 3.0, 20.0, 40.0])
+def test_what_runs_side_by_side_send_late_is_paid_once(runs: int, starts_after: float) -> None:
+    visits = tuple(
+        Visit(preflight=False, attempts=1, starts_after=starts_after if number else 0.0)
+        for number in range(runs)
+    )
+    plan = Plan(
+        "beside",
+        rows=tuple(map(new_ad_row, range(14))),
+        rounds=(Round(visits=visits),),
+        faults=dict.fromkeys(range(12, 60, 3), Fault.VERY_LATE),
+        settings={"chunk_ads": 2, "rate_limit": 20},
+    )
+    fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
 @pytest.mark.parametrize("clock_ahead", [-3600.0, -30.0, 30.0, 5 * 3600.0])
 @pytest.mark.parametrize("edit", [Edit.CHANGE, None])
 @pytest.mark.parametrize("preflight", [False, True])
