@@ -42,6 +42,7 @@ from prefect_staticadslab.campaign.pipeline.attempt import (
     Decision,
 )
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
+from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, TRUSTED_LIFETIME
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -61,6 +62,7 @@ SENT_BEFORE = JobState(
     api_key_hash=OURS,
     asked_at=NOW - timedelta(hours=3),
 )
+FIRST_KEY = idempotency_key("campaign", "row", 1)
 RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 
 
@@ -256,8 +258,10 @@ def test_who_sends_what_another_wrote_down_keeps_its_time() -> None:
     [
         # It marked it: it is alive, and may send it.
         (replace(SENT_BEFORE, asked_at=NOW), 0, True, True),
-        (replace(SENT_BEFORE, asked_at=NOW), 1, True, True),
+        (replace(SENT_BEFORE, idempotency_key=FIRST_KEY), 1, True, True),
         (replace(SENT_BEFORE, idempotency_key="ee" * 32), 0, True, True),
+        # It is at another attempt by now, and what was sent of this one waits for its answer.
+        (replace(SENT_BEFORE, idempotency_key="ee" * 32), 1, False, False),
         # It has its answer: nothing is to be sent, and what was sent waits for its own.
         (RUNNING, 0, False, True),
         (RUNNING, 1, False, False),

@@ -160,9 +160,10 @@ class Attempt:
 
     def meet(self, known: JobState) -> None:
         """Goes on from what a run that is alive wrote down; what was sent waits for its answer."""
-        if self.sends and known.status is not RowStatus.SUBMITTING:
+        is_mark = known.status is RowStatus.SUBMITTING
+        if self.sends and not (is_mark and known.idempotency_key == self.idempotency_key):
             return
-        self.is_shared = known.status is RowStatus.SUBMITTING
+        self.is_shared = is_mark
         self.may_exist_from_before = True
         self._marked_at = known.asked_at
         self.state = known
