@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.simulation.stories.fate import Fate, live
-from tests.simulation.stories.plan import draw
+from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
 
 MOST_REPORTS: Final = 3

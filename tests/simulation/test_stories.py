@@ -7,7 +7,8 @@ import pytest
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
 from tests.simulation.stories.job_kinds import new_ad_row
-from tests.simulation.stories.plan import Plan, Round, draw
+from tests.simulation.stories.plan import Plan, Round
+from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
 from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit

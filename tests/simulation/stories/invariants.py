@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from tests.simulation.stories.job_kinds import JobKind
+from tests.simulation.stories.job_kinds import JobKind, Row
 from tests.simulation.world.clock import BEGINNING
 from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
-from tests.simulation.world.network import Sent
+from tests.simulation.world.network import Fault, Sent
 from tests.simulation.world.process import ASLEEP_SECONDS, Process
 
 POLL_SECONDS: Final = 2.0
@@ -103,6 +104,18 @@ class Watch:
                 self._wrong(f"{process.name} broke down: {process.error!r}")
         self._look_at_refusals(processes, began)
 
+    def rests(self, processes: list[Process], began: float, table: Sequence[Row]) -> None:
+        """Looks at what a round of processes has left of the rows that are wanted.
+
+        A run to which nothing happened has done what it can for each: what is refused has failed.
+        """
+        network = self._world.network
+        met = set(network.faults[bisect_left(network.faulty_at, began) :])
+        if met - {Fault.UNKNOWN} or any(map(_was_hindered, processes)):
+            return
+        if waiting := sum(row["status"] == "pending" for row in table):
+            self._wrong(f"{waiting} rows are pending after a run that nothing happened to")
+
     def _look_at_refusals(self, processes: list[Process], began: float) -> None:
         """Refusals with 429 that neither a stranger nor a fault explains."""
         network = self._world.network
@@ -123,3 +136,9 @@ class Watch:
         when = f"{sent.moment:.3f}: " if sent else ""
         if len(self.violations) < 20:
             self.violations.append(when + what)
+
+
+def _was_hindered(process: Process) -> bool:
+    """Whether a process was ended, refused, or held up."""
+    was_ended = process.is_dead or process.told_at is not None or process.asleep_until > 0
+    return was_ended or bool(process.refusal) or process.refused_at is not None

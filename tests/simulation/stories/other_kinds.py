@@ -27,7 +27,7 @@ def _new_reference(number: int, chance: random.Random) -> Row:
     return {"reference": f"reference-{number}.png", "note": f"row {number}"}
 
 
-def _open_templates(spreadsheet: str, output: str, url: str) -> TemplateBatch:
+def _open_templates(spreadsheet: str, output: str, url: str, name: str) -> TemplateBatch:
     folder = Path(spreadsheet).parent
     for line in Path(spreadsheet).read_text().splitlines()[1:]:
         name = line.split(",")[0]
@@ -83,7 +83,7 @@ def _headline(row: Row) -> str:
     return str(change["characters"])
 
 
-def _open_revisions(spreadsheet: str, output: str, url: str) -> Revisions:
+def _open_revisions(spreadsheet: str, output: str, url: str, name: str) -> Revisions:
     return Revisions.open(spreadsheet, output)
 
 

@@ -17,13 +17,13 @@ from prefect_staticadslab.simulator.model.admission.api_keys import (
 )
 from tests.simulation.stories.job_kinds import Edit, Row
 from tests.simulation.stories.kinds import KINDS
-from tests.simulation.world.network import LATE_SECONDS, Fault
+from tests.simulation.world.network import LATE_SECONDS, REFUSALS, Fault
 from tests.simulation.world.process import End, Visit
 
 HOUR: Final = 3600.0
 A_DAY_AND_MORE: Final = 25 * HOUR
 
-FAULTS: Final = (*Fault, *LATE_SECONDS, *LATE_SECONDS)
+FAULTS: Final = (*(f for f in Fault if f not in REFUSALS), *LATE_SECONDS, *LATE_SECONDS)
 """What is late is drawn more often: only creates can be, and most hangs on it."""
 
 
@@ -171,6 +171,6 @@ def _visit(chance: random.Random, kind: str, rows: int, total: float, *, is_firs
 
 
 def fault_of(plan: Plan, number: int, method: str) -> Fault | None:
-    """What happens to the nth request: nothing is late but what begins a job."""
+    """What happens to the nth request: only what begins a job is late, or refused for good."""
     fault = plan.faults.get(number)
-    return None if fault in LATE_SECONDS and method == "GET" else fault
+    return None if method == "GET" and (fault in LATE_SECONDS or fault in REFUSALS) else fault

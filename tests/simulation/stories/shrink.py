@@ -82,6 +82,8 @@ def _simpler_visits(visit: Visit) -> Iterator[Visit]:
         replace(visit, clock_ahead=0.0),
         replace(visit, attempts=2),
         replace(visit, preflight=False),
+        replace(visit, campaign_name=""),
+        replace(visit, edit=""),
     )
     return (other for other in plain if other != visit)
 
@@ -125,4 +127,8 @@ def _visit_described(visit: Visit) -> str:
         parts.append(f"up to {visit.limit_usd:.2f} USD")
     if visit.clock_ahead:
         parts.append(f"its clock {visit.clock_ahead:g} s ahead")
+    if visit.campaign_name:
+        parts.append(f"of the campaign {visit.campaign_name!r}")
+    if visit.edit:
+        parts.append(f"before which somebody {visit.edit}")
     return ", ".join(parts)

@@ -52,13 +52,19 @@ class Story:
         processes = self.world.run(self._run_campaign, visits or (Visit(),), order)
         self.watch.look()
         self.watch.ended(processes, began)
+        if not self.world.write_failed:
+            self.watch.rests(processes, began, self.table()[: len(self.rows)])
         return processes
 
     async def _run_campaign(
         self, process: Process, url: str, new_client: Callable[[str, str], StaticAdsLabClient]
     ) -> list[ImageAdResult]:
         """What a flow does, without Prefect."""
-        batch = self.kind.open(str(self.spreadsheet), str(self.output), url)
+        visit = process.visit
+        if visit.edit:
+            self.edit(Edit(visit.edit))
+            write(self.spreadsheet, self.rows)
+        batch = self.kind.open(str(self.spreadsheet), str(self.output), url, visit.campaign_name)
         return await run_batch(batch, url, process, new_client)
 
     def edit(self, edit: Edit) -> None:
@@ -81,6 +87,8 @@ class Story:
                 self.rows[row] = self.kind.new_row(number, chance)
             case Edit.MOVE if self.output.exists():
                 self.output = self.output.rename(self.output.with_name(f"out-{self._edits}.csv"))
+            case Edit.LOSE:
+                self.output.unlink(missing_ok=True)
 
     def is_settled(self) -> bool:
         """Whether nothing is left to do: rows are completed, and what is gone has ended."""

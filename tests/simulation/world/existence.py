@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 from prefect_staticadslab import StaticAdsLabClient
@@ -23,6 +23,7 @@ from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.simulator.http import endpoint
 from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.model.image_ads import job
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.simulation.world.baton import Baton
@@ -31,6 +32,8 @@ from tests.simulation.world.disk import new_disk
 from tests.simulation.world.loop import VirtualLoop
 from tests.simulation.world.network import Fault, Network
 from tests.simulation.world.process import Killed, Process, Visit, current
+
+T = TypeVar("T")
 
 THREAD_SECONDS: Final = (0.001, 0.3)
 """How long what is done in a thread takes, such as a write: at least, and at most."""
@@ -58,12 +61,14 @@ class World:
         fault: What happens to the nth request, of this method; None for nothing.
         write_fails: Whether the nth write fails.
         chunk_ads: How many rows a chunk has at most.
+        hasty_progress: Whether jobs look nearly done long before they are.
         settings: How the API behaves.
 
     Attributes:
         trace: What happened, a line each.
         processes: All that ever ran.
         switches: How often those that run in turns changed places.
+        write_failed: Whether a write ever did.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class World:
         fault: Callable[[int, str], Fault | None] = no_fault,
         write_fails: Callable[[int], bool] = lambda number: False,
         chunk_ads: int = CHUNK_ADS,
+        hasty_progress: bool = False,
         **settings: Any,
     ) -> None:
         self.chance = random.Random(str(seed))
@@ -82,7 +88,9 @@ class World:
         self._fault = fault
         self._write_fails = write_fails
         self._writes = 0
+        self.write_failed = False
         self._chunk_ads = chunk_ads
+        self._hasty_progress = hasty_progress
         self._settings = settings
         self._is_over = False
         self.switches = 0
@@ -104,6 +112,8 @@ class World:
             stack.enter_context(
                 patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
             )
+            if self._hasty_progress:
+                stack.enter_context(patch.object(job, "current_step", _hasty(job.current_step)))
             self.api, app = _only_api()
             # Anew in its place: to make an application of it takes longer than a campaign's run.
             self.api.__init__(  # type: ignore[misc]
@@ -128,7 +138,9 @@ class World:
 
     def _next_write_fails(self) -> bool:
         self._writes += 1
-        return self._write_fails(self._writes)
+        fails = self._write_fails(self._writes)
+        self.write_failed = self.write_failed or fails
+        return fails
 
     def log(self, what: str) -> None:
         """Notes what happens, and when."""
@@ -223,6 +235,11 @@ def _telling(note: Callable[[Any, int, JobState], None]) -> Callable[[Any, int, 
 
 def _tell(process: Process, _: object) -> None:
     process.has_ended(process)
+
+
+def _hasty(current_step: Callable[[float], T]) -> Callable[[float], T]:
+    """The progress of a bar that is in a hurry at first, as many are."""
+    return lambda share: current_step(share**0.5)
 
 
 @cache

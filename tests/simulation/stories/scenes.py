@@ -1,0 +1,147 @@
+"""Drawn campaigns, some of them in a scene that chance alone would hardly ever set.
+
+Each scene is a thing that happens to people: an API that falls silent and then refuses what it has
+made, two colleagues who start the same campaign, a table that somebody deletes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from prefect_staticadslab.simulator.model.admission.api_keys import (
+    SECOND_API_KEY,
+    SIMULATOR_API_KEY,
+)
+from tests.simulation.stories import plan as plans
+from tests.simulation.stories.job_kinds import Edit
+from tests.simulation.stories.kinds import KINDS
+from tests.simulation.stories.plan import A_DAY_AND_MORE, HOUR, Plan, Round
+from tests.simulation.world.network import LATE_SECONDS, REFUSALS, Fault
+from tests.simulation.world.process import End, Visit
+
+Scene: TypeAlias = Callable[[random.Random, Plan], Plan]
+"""Sets a scene in what was drawn."""
+
+SCENE_SHARE: Final = 0.4
+"""Of campaigns that have one."""
+
+HASTY_SHARE: Final = 0.2
+"""Of campaigns whose jobs look nearly done long before they are."""
+
+SILENCES: Final = (Fault.UNANSWERED, Fault.CUT, Fault.GATEWAY)
+"""The API has carried it out, and nobody knows."""
+
+MISTAKES: Final = (Fault.LOST, Fault.BROKEN, Fault.AWAY)
+"""The API has not carried it out, and nobody knows either."""
+
+
+def draw(
+    seed: str, *, most_rows: int = 300, job_kind: str = "", clocks_differ: bool = False
+) -> Plan:
+    """Draws a campaign's fate; see `plan.draw`."""
+    plan = plans.draw(seed, most_rows=most_rows, job_kind=job_kind, clocks_differ=clocks_differ)
+    # Apart from the rest, so that a new scene leaves what else is drawn as it is.
+    chance = random.Random(f"scene {seed}")
+    plan = replace(
+        plan, settings={**plan.settings, "hasty_progress": chance.random() < HASTY_SHARE}
+    )
+    if chance.random() >= SCENE_SHARE:
+        return plan
+    scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
+    return chance.choice(scenes)(chance, plan)
+
+
+def refused_after_silence(chance: random.Random, plan: Plan) -> Plan:
+    """Creates are carried out in silence, and refused when they are asked for again."""
+    happens = (*SILENCES, *SILENCES, *REFUSALS, None)
+    drawn = {number: chance.choice(happens) for number in range(1, 4 * len(plan.rows) + 4)}
+    faults = {number: fault for number, fault in drawn.items() if fault is not None}
+    return replace(plan, faults=faults, rounds=_without_preflight(plan.rounds))
+
+
+def outage(chance: random.Random, plan: Plan) -> Plan:
+    """Nobody hears from the API for a whole run, whatever it does; then something has changed."""
+    faults = {
+        number: chance.choice((*SILENCES, *MISTAKES)) for number in range(1, 9 * len(plan.rows) + 9)
+    }
+    first = Round(visits=(Visit(preflight=False),))
+    second = chance.choice(
+        (
+            Round(Edit.MOVE, visits=(Visit(preflight=False),)),
+            Round(pause_seconds=A_DAY_AND_MORE, visits=(Visit(preflight=False),)),
+            Round(visits=(Visit(preflight=False, api_key=SECOND_API_KEY),)),
+        )
+    )
+    return replace(plan, faults=faults, rounds=(first, second))
+
+
+def crossing(chance: random.Random, plan: Plan) -> Plan:
+    """Two start the campaign at the same moment, with different API keys or under two names."""
+    first = Visit(end=_end(chance), preflight=False)
+    api_key, name = chance.choice(((SECOND_API_KEY, ""), (SIMULATOR_API_KEY, "spring")))
+    second = Visit(
+        end=_end(chance),
+        starts_after=chance.uniform(0.0, 0.4),
+        preflight=False,
+        api_key=api_key,
+        campaign_name=name,
+    )
+    rounds = (Round(visits=(first, second)), *plan.rounds[1:])
+    return replace(_with_prompt_answers(plan), rounds=rounds)
+
+
+def edited_meanwhile(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody edits the spreadsheet while a run goes on, and starts another one."""
+    edits = [edit for edit in KINDS[plan.job_kind].edits if edit is not Edit.MOVE]
+    second = Visit(
+        end=_end(chance), starts_after=chance.uniform(0.0, 12.0), edit=chance.choice(edits)
+    )
+    rounds = (Round(visits=(Visit(preflight=False), second)), *plan.rounds[1:])
+    return replace(_with_prompt_answers(plan), rounds=rounds)
+
+
+def lost_table(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody deletes the table, and sorts the rows anew: the same keys give the same ads.
+
+    Not a day later, with another API key, or in another place; nor where an attempt was refused,
+    since only the table knew that the next one is on its way.
+    """
+    rounds = (
+        Round(visits=(Visit(end=_end(chance), preflight=False),)),
+        Round(
+            chance.choice((Edit.LOSE, None)),
+            chance.choice((0.0, 100.0, HOUR)),
+            (Visit(end=_end(chance), edit=chance.choice((Edit.SHUFFLE, Edit.ADD, ""))),),
+        ),
+        Round(Edit.LOSE, 100.0, (Visit(edit=Edit.SHUFFLE),)),
+    )
+    return replace(_with_prompt_answers(plan), rounds=rounds)
+
+
+SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhile)
+"""Those of any campaign."""
+
+SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
+"""Those of a campaign whose rows may be old, or sent with another API key."""
+
+
+def _end(chance: random.Random) -> tuple[int, End] | None:
+    if chance.random() < 0.5:
+        return None
+    return int(chance.expovariate(1 / 10)) + 1, chance.choice((End.KILL, End.TERMINATE))
+
+
+def _without_preflight(rounds: tuple[Round, ...]) -> tuple[Round, ...]:
+    """The same, whose first requests are creates."""
+    return tuple(
+        replace(each, visits=tuple(replace(visit, preflight=False) for visit in each.visits))
+        for each in rounds
+    )
+
+
+def _with_prompt_answers(plan: Plan) -> Plan:
+    """The same, in which the API is never slow."""
+    return replace(plan, faults={n: f for n, f in plan.faults.items() if f not in LATE_SECONDS})
