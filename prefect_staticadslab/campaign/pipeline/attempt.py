@@ -95,8 +95,8 @@ class Attempt:
         sends: How often the create of this attempt was sent.
         jobs: How many jobs were begun for it in this run.
         refused_keys: How many keys were left behind.
-        may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt, or
-            this one has before it asked once more.
+        may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt;
+            or this one has, before it asked once more.
     """
 
     def __init__(self, plan: PlannedJob) -> None:

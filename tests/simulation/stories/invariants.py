@@ -50,6 +50,8 @@ class Watch:
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""
         limit = sent.process.visit.limit_usd
+        if sent.method == "GET" and status == 200 and sent.fault is None:
+            self._look_at_read(sent)
         if sent.method == "GET" or status >= 300 or math.isinf(limit):
             return
         now = BEGINNING + self._world.clock.now
@@ -62,17 +64,15 @@ class Watch:
         """Looks at what was sent since it last looked."""
         network = self._world.network
         for sent in network.sent[self._seen :]:
-            if sent.method == "GET":
-                self._look_at_read(sent)
-            else:
+            if sent.method != "GET":
                 self._look_at_create(sent)
         self._seen = len(network.sent)
 
     def _look_at_read(self, sent: Sent) -> None:
-        folder, _, ids = sent.path.rpartition("/")
-        if folder not in ("/v1/image-ads", "/v1/design-templates"):
+        # Who revises ads asks for what they look like besides.
+        if not sent.path.startswith(self._kind.path) or not self._kind.has_ids:
             return
-        for identifier in ids.split(","):
+        for identifier in sent.ids:
             place = (sent.process, identifier)
             if sent.moment - self._asked.get(place, -math.inf) < POLL_SECONDS:
                 self._wrong(f"{sent.process.name} asks for {identifier} twice within 2 s", sent)

@@ -57,6 +57,7 @@ class JobKind:
         open: The batch of a spreadsheet and an output, for an API at a URL, under a name ("" for
             that of the output).
         made: The paid jobs of the API, by id.
+        path: Where the API tells of them.
         edits: What people may do to such a table, without anything being left to them.
         share: Of this many in ten campaigns.
         may_fail: Whether jobs may fail.
@@ -70,6 +71,7 @@ class JobKind:
     shown: Callable[[Row], str]
     open: Callable[[str, str, str, str], Batch[Any]]
     made: Callable[[SimulatedAPI], dict[str, Made]]
+    path: str = "/v1/image-ads"
     edits: Sequence[Edit] = tuple(edit for edit in Edit if edit is not Edit.LOSE)
     share: int = 1
     may_fail: bool = True

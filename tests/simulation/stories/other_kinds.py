@@ -103,6 +103,7 @@ TEMPLATES: Final = JobKind(
     lambda row: row["reference"],
     _open_templates,
     _templates,
+    path="/v1/design-templates",
     edits=(Edit.SHUFFLE, Edit.ADD, Edit.REPEAT, Edit.MOVE),
     may_fail=False,
     may_grow_old=False,

@@ -13,6 +13,9 @@ from tests.simulation.world.process import Visit
 
 T = TypeVar("T")
 
+NEEDED_SETTING: Final = "earlier_ads"
+"""Without which there is nothing that could be revised."""
+
 MOST_LIVES: Final = 400
 """Campaigns that are lived to make one smaller."""
 
@@ -53,7 +56,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, wallet_usd=Plan.wallet_usd)
     for name in plan.settings:
         rest = {other: value for other, value in plan.settings.items() if other != name}
-        yield replace(plan, settings=rest)
+        if name != NEEDED_SETTING:
+            yield replace(plan, settings=rest)
     for number, each in enumerate(plan.rounds):
         for simpler in _simpler_rounds(each):
             rounds = (*plan.rounds[:number], simpler, *plan.rounds[number + 1 :])

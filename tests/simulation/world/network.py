@@ -55,7 +55,12 @@ _CODES: Final = {
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it left a process."""
+    """A request as it left a process.
+
+    Attributes:
+        ids: Those of the resources that it asks for.
+        fault: What happens to it.
+    """
 
     moment: float
     process: Process
@@ -63,6 +68,8 @@ class Sent:
     path: str
     key: str
     body: bytes
+    ids: tuple[str, ...] = ()
+    fault: Fault | None = None
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -115,9 +122,10 @@ class Network(httpx.AsyncBaseTransport):
         now = asyncio.get_running_loop().time()
         key = request.headers.get("idempotency-key", "")
         body = await request.aread()
-        sent = Sent(now, process, request.method, request.url.path, key, body)
+        fault = self._fault(len(self.sent) + 1, request.method)
+        ids = _ids(request.url)
+        sent = Sent(now, process, request.method, request.url.path, key, body, ids, fault)
         self.sent.append(sent)
-        fault = self._fault(len(self.sent), request.method)
         if fault is not None:
             self.counts[fault] += 1
             self.faulty_at.append(now)
@@ -185,6 +193,12 @@ class Network(httpx.AsyncBaseTransport):
             self.refused_at.append((asyncio.get_running_loop().time(), sent.process))
         self.carried_out(sent, response.status_code)
         return response
+
+
+def _ids(url: httpx.URL) -> tuple[str, ...]:
+    """Which resources a URL names, in its query or its path."""
+    ids = url.params.get("ids") or url.path.partition("/v1/")[2].partition("/")[2]
+    return tuple(filter(None, ids.split(",")))
 
 
 async def _reach(process: Process, what: str) -> None:
