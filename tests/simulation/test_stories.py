@@ -48,6 +48,31 @@ def test_a_create_of_34_s_that_three_runs_have_marked_is_paid_once(seconds: floa
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
+def test_what_a_run_asks_before_it_ends_knows_what_it_has_asked_before() -> None:
+    told_to_end = Visit((1, End.TERMINATE), end_where="waits for POST", preflight=False)
+    plan = Plan(
+        "asked once more",
+        rows=(new_ad_row(1),),
+        rounds=(Round(visits=(told_to_end,)),),
+        faults={1: Fault.CUT, 2: Fault.UNKNOWN, 3: Fault.UNKNOWN},
+    )
+    fate = live(plan)
+    assert fate.counts[f"fault: {Fault.UNKNOWN}"] == 2, "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+def test_a_poll_that_waited_for_the_rate_limit_is_not_made_again_at_once() -> None:
+    plan = Plan(
+        "a window that is full",
+        rows=(new_ad_row(1),),
+        rounds=(Round(visits=(Visit(), Visit(preflight=False))),),
+        settings={"rate_limit": 8},
+    )
+    fate = live(plan)
+    assert fate.counts["refusals with 429"], "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
 def test_one_seed_tells_one_story() -> None:
     assert live(draw("a story")).trace == live(draw("a story")).trace
 
