@@ -115,6 +115,13 @@ MUTATIONS: Final = (
         "if False:",
     ),
     Mutation(
+        "unconditional",
+        "an object store is not asked to refuse a write over what was not read",
+        "campaign.files.conditional_writes",
+        '"create"} if earlier is None else {"IfMatch": earlier}',
+        '"create"} if earlier is None else {}',
+    ),
+    Mutation(
         "earlier-state-wins",
         "of what two runs know the state that is less far is kept",
         _STATE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ WINDOW_SECONDS: Final = 61.0
 """How long a request counts against the rate limit, and a moment."""
 
 
+_IDS: Final = re.compile(rb"\b(?:ia|dt)_[0-9a-f]+")
+
+
 class Watch:
     """Watches a world, and notes what must not be.
 
@@ -46,6 +50,7 @@ class Watch:
         self._asked: dict[tuple[Process, str], float] = {}
         self._seen = 0
         world.network.carried_out = self.carried_out
+        world.written = self.written
 
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""
@@ -59,6 +64,16 @@ class Watch:
         paid = (m.price for m in made if m.failed_at is None or m.failed_at > now)
         if (spent := sum(paid, Decimal(0))) > Decimal(str(limit)):
             self._wrong(f"{sent.process.name} has spent {spent} USD of {limit} USD")
+
+    def written(self, earlier: bytes, content: bytes) -> None:
+        """A table was written: is an ad forgotten that was in it, and does not fail?"""
+        if not (self._kind.has_ids and self._world.undoes_nothing):
+            return
+        made = self._kind.made(self._world.api)
+        for identifier in set(_IDS.findall(earlier)) - set(_IDS.findall(content)):
+            job = made.get(identifier.decode())
+            if job is not None and job.failed_at is None:
+                self._wrong(f"a write has undone {identifier.decode()}")
 
     def look(self) -> None:
         """Looks at what was sent since it last looked."""

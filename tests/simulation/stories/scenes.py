@@ -19,6 +19,7 @@ from tests.simulation.stories import plan as plans
 from tests.simulation.stories.job_kinds import Edit
 from tests.simulation.stories.kinds import KINDS
 from tests.simulation.stories.plan import A_DAY_AND_MORE, HOUR, Plan, Round
+from tests.simulation.world.existence import Storage
 from tests.simulation.world.network import LATE_SECONDS, REFUSALS, Fault
 from tests.simulation.world.process import End, Visit
 
@@ -30,6 +31,9 @@ SCENE_SHARE: Final = 0.4
 
 HASTY_SHARE: Final = 0.2
 """Of campaigns whose jobs look nearly done long before they are."""
+
+STORAGES: Final = (*[Storage.DISK] * 5, *[Storage.CONDITIONAL] * 3, *[Storage.PLAIN] * 2)
+"""Where tables are kept, most often on a disk."""
 
 SILENCES: Final = (Fault.UNANSWERED, Fault.CUT, Fault.GATEWAY)
 """The API has carried it out, and nobody knows."""
@@ -45,9 +49,10 @@ def draw(
     plan = plans.draw(seed, most_rows=most_rows, job_kind=job_kind, clocks_differ=clocks_differ)
     # Apart from the rest, so that a new scene leaves what else is drawn as it is.
     chance = random.Random(f"scene {seed}")
-    plan = replace(
-        plan, settings={**plan.settings, "hasty_progress": chance.random() < HASTY_SHARE}
-    )
+    is_hasty = chance.random() < HASTY_SHARE
+    storage = random.Random(f"storage {seed}").choice(STORAGES)
+    settings = {**plan.settings, "hasty_progress": is_hasty, "storage": storage}
+    plan = replace(plan, settings=settings)
     if chance.random() >= SCENE_SHARE:
         return plan
     scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
@@ -67,7 +72,8 @@ def outage(chance: random.Random, plan: Plan) -> Plan:
     faults = {
         number: chance.choice((*SILENCES, *MISTAKES)) for number in range(1, 9 * len(plan.rows) + 9)
     }
-    first = Round(visits=(Visit(preflight=False),))
+    end = (chance.randint(1, 3), End.TERMINATE) if chance.random() < 0.5 else None
+    first = Round(visits=(Visit(end, "waits for P", preflight=False),))
     second = chance.choice(
         (
             Round(Edit.MOVE, visits=(Visit(preflight=False),)),

@@ -42,7 +42,7 @@ class Story:
         self.kind = kind
         self.watch = Watch(world, kind)
         self.spreadsheet = world.folder / "in.csv"
-        self.output = world.folder / "out.csv"
+        self.output = world.place("out.csv")
         self._edits = 0
 
     def run(self, *visits: Visit, order: Sequence[int] = ()) -> list[Process]:
@@ -85,10 +85,10 @@ class Story:
                 del self.rows[row]
             case Edit.CHANGE:
                 self.rows[row] = self.kind.new_row(number, chance)
-            case Edit.MOVE if self.output.exists():
-                self.output = self.output.rename(self.output.with_name(f"out-{self._edits}.csv"))
+            case Edit.MOVE:
+                self.output = self.output.renamed(f"out-{self._edits}.csv")
             case Edit.LOSE:
-                self.output.unlink(missing_ok=True)
+                self.output.delete()
 
     def is_settled(self) -> bool:
         """Whether nothing is left to do: rows are completed, and what is gone has ended."""
@@ -100,9 +100,8 @@ class Story:
 
     def table(self) -> list[Row]:
         """The result table."""
-        if not self.output.exists():
-            return []
-        return list(csv.DictReader(io.StringIO(self.output.read_bytes().decode("utf-8-sig"))))
+        content = self.output.read()
+        return list(csv.DictReader(io.StringIO((content or b"").decode("utf-8-sig"))))
 
     def check(self) -> list[str]:
         """What is wrong at the end, when every row should be completed."""
