@@ -35,6 +35,9 @@ HASTY_SHARE: Final = 0.2
 STORAGES: Final = (*[Storage.DISK] * 5, *[Storage.CONDITIONAL] * 3, *[Storage.PLAIN] * 2)
 """Where tables are kept, most often on a disk."""
 
+SIDE_BY_SIDE_FROM: Final = 500
+"""The number of the first row that is added for several runs at once."""
+
 SILENCES: Final = (Fault.UNANSWERED, Fault.CUT, Fault.GATEWAY)
 """The API has carried it out, and nobody knows."""
 
@@ -53,10 +56,10 @@ def draw(
     storage = random.Random(f"storage {seed}").choice(STORAGES)
     settings = {**plan.settings, "hasty_progress": is_hasty, "storage": storage}
     plan = replace(plan, settings=settings)
-    if chance.random() >= SCENE_SHARE:
-        return plan
-    scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
-    return chance.choice(scenes)(chance, plan)
+    if chance.random() < SCENE_SHARE:
+        scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
+        plan = chance.choice(scenes)(chance, plan)
+    return _agreed(plan) if plan.settings["storage"] is Storage.PLAIN else plan
 
 
 def refused_after_silence(chance: random.Random, plan: Plan) -> Plan:
@@ -99,6 +102,21 @@ def crossing(chance: random.Random, plan: Plan) -> Plan:
     return replace(_with_prompt_answers(plan), rounds=rounds)
 
 
+def side_by_side(chance: random.Random, plan: Plan) -> Plan:
+    """Several runs write one table in a store again and again, and each write takes its time."""
+    new_row = KINDS[plan.job_kind].new_row
+    numbers = range(SIDE_BY_SIDE_FROM, SIDE_BY_SIDE_FROM + chance.randint(2, 6))
+    starts = (0.0, chance.uniform(0.0, 3.0), chance.uniform(0.0, 3.0))
+    visits = tuple(Visit(starts_after=start, preflight=False) for start in starts)
+    settings = {"storage": Storage.CONDITIONAL, "chunk_ads": chance.choice((1, 2))}
+    return replace(
+        _with_prompt_answers(plan),
+        rows=(*plan.rows, *(new_row(number, chance) for number in numbers)),
+        rounds=(Round(visits=visits), *plan.rounds[1:]),
+        settings={**plan.settings, **settings},
+    )
+
+
 def edited_meanwhile(chance: random.Random, plan: Plan) -> Plan:
     """Somebody edits the spreadsheet while a run goes on, and starts another one."""
     edits = [edit for edit in KINDS[plan.job_kind].edits if edit is not Edit.MOVE]
@@ -127,7 +145,7 @@ def lost_table(chance: random.Random, plan: Plan) -> Plan:
     return replace(_with_prompt_answers(plan), rounds=rounds)
 
 
-SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhile)
+SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhile, side_by_side)
 """Those of any campaign."""
 
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
@@ -138,6 +156,26 @@ def _end(chance: random.Random) -> tuple[int, End] | None:
     if chance.random() < 0.5:
         return None
     return int(chance.expovariate(1 / 10)) + 1, chance.choice((End.KILL, End.TERMINATE))
+
+
+def _agreed(plan: Plan) -> Plan:
+    """The same, whose runs use one API key and one name if several go on at once.
+
+    Where nothing keeps one run from undoing what another has written, that is what keeps them from
+    paying twice; and that the API is never slow, for its lock on a key is known by the table.
+    """
+    if all(len(each.visits) == 1 for each in plan.rounds):
+        return plan
+    rounds = tuple(
+        replace(
+            each,
+            visits=tuple(
+                replace(visit, api_key=SIMULATOR_API_KEY, campaign_name="") for visit in each.visits
+            ),
+        )
+        for each in plan.rounds
+    )
+    return replace(_with_prompt_answers(plan), rounds=rounds)
 
 
 def _without_preflight(rounds: tuple[Round, ...]) -> tuple[Round, ...]:

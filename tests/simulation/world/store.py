@@ -24,6 +24,9 @@ from tests.simulation.world.threads import Lock, Threads
 REQUEST_SECONDS: Final = (0.002, 0.15)
 """How long a request takes on each way, at least and at most."""
 
+LONGEST_WRITE_SECONDS: Final = 1.5
+"""How long a write may take to arrive, as that of a long table does."""
+
 
 class RefusedError(OSError):
     """What s3fs raises of a write whose condition does not hold."""
@@ -95,7 +98,7 @@ class ObjectStore:
         process, name = current.get(), path.rpartition("/")[2]
         if process is not None:
             process.reach(f"writes {name}", self.now())
-        self._travel()
+        self.threads.rest(self.chance.uniform(REQUEST_SECONDS[0], LONGEST_WRITE_SECONDS))
         fails = process is not None and self.fails()
         if fails and self.chance.random() < 0.5:
             raise ConnectionError("the store is not reached")
