@@ -54,7 +54,8 @@ def test_what_a_run_asks_before_it_ends_knows_what_it_has_asked_before() -> None
         "asked once more",
         rows=(new_ad_row(1),),
         rounds=(Round(visits=(told_to_end,)),),
-        faults={1: Fault.CUT, 2: Fault.UNKNOWN, 3: Fault.UNKNOWN},
+        faults={1: Fault.CUT, 2: Fault.CUT, 3: Fault.UNKNOWN, 4: Fault.UNKNOWN},
+        spares_reads=True,
     )
     fate = live(plan)
     assert fate.counts[f"fault: {Fault.UNKNOWN}"] == 2, "\n".join(fate.trace)

@@ -55,6 +55,7 @@ class Plan:
         failing_writes: Which writes of the table fail.
         wallet_usd: What can be spent while there is danger.
         settings: How the API behaves besides.
+        spares_reads: Whether only what begins a job meets with faults.
     """
 
     seed: str
@@ -65,6 +66,7 @@ class Plan:
     failing_writes: frozenset[int] = frozenset()
     wallet_usd: float = 1_000_000.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    spares_reads: bool = False
 
 
 def draw(
@@ -173,4 +175,5 @@ def _visit(chance: random.Random, kind: str, rows: int, total: float, *, is_firs
 def fault_of(plan: Plan, number: int, method: str) -> Fault | None:
     """What happens to the nth request: only what begins a job is late, or refused for good."""
     fault = plan.faults.get(number)
-    return None if method == "GET" and (fault in LATE_SECONDS or fault in REFUSALS) else fault
+    is_of_creates = plan.spares_reads or fault in LATE_SECONDS or fault in REFUSALS
+    return None if method == "GET" and is_of_creates else fault

@@ -67,7 +67,8 @@ def refused_after_silence(chance: random.Random, plan: Plan) -> Plan:
     happens = (*SILENCES, *SILENCES, *REFUSALS, None)
     drawn = {number: chance.choice(happens) for number in range(1, 4 * len(plan.rows) + 4)}
     faults = {number: fault for number, fault in drawn.items() if fault is not None}
-    return replace(plan, faults=faults, rounds=_without_preflight(plan.rounds))
+    rounds = _without_preflight(plan.rounds)
+    return replace(plan, faults=faults, rounds=rounds, spares_reads=True)
 
 
 def outage(chance: random.Random, plan: Plan) -> Plan:
@@ -84,7 +85,7 @@ def outage(chance: random.Random, plan: Plan) -> Plan:
             Round(visits=(Visit(preflight=False, api_key=SECOND_API_KEY),)),
         )
     )
-    return replace(plan, faults=faults, rounds=(first, second))
+    return replace(plan, faults=faults, rounds=(first, second), spares_reads=True)
 
 
 def crossing(chance: random.Random, plan: Plan) -> Plan:
@@ -179,7 +180,7 @@ def _agreed(plan: Plan) -> Plan:
 
 
 def _without_preflight(rounds: tuple[Round, ...]) -> tuple[Round, ...]:
-    """The same, whose first requests are creates."""
+    """The same, whose creates are among the first requests."""
     return tuple(
         replace(each, visits=tuple(replace(visit, preflight=False) for visit in each.visits))
         for each in rounds
