@@ -199,6 +199,17 @@ def test_what_an_error_makes_of_a_row(case: Case) -> None:
         assert attempt.state.submitted_at == (case.state.submitted_at or NOW)
 
 
+@pytest.mark.parametrize(
+    "error", [EMPTY, status_error(NotFoundError, 404), status_error(UnprocessableError, 422)]
+)
+def test_a_refusal_says_nothing_of_what_was_asked_before(error: StaticAdsLabError) -> None:
+    attempt = begun(PENDING, sends=2)
+    key = attempt.idempotency_key
+    attempt.ask_once_more()
+    attempt.refused(error)
+    assert (attempt.state.status, attempt.state.idempotency_key) == (SUBMITTING, key)
+
+
 @pytest.mark.parametrize("error", [EMPTY, WRONG_KEY, NO_SCOPE], ids=["402", "401", "403"])
 def test_a_refusal_of_another_day_is_left_behind_with_its_key(error: Any) -> None:
     old = status_error(type(error), error.status, replayed=True)

@@ -71,7 +71,7 @@ def first_violation(name: str, campaigns: int, most_rows: int) -> Found:
     warnings.simplefilter("ignore")
     # Only now, so that what these import is broken.
     from tests.simulation.stories.fate import live
-    from tests.simulation.stories.plan import draw
+    from tests.simulation.stories.scenes import draw
 
     logging.disable(logging.CRITICAL)
     for number in range(campaigns):

@@ -115,6 +115,13 @@ MUTATIONS: Final = (
         "if False:",
     ),
     Mutation(
+        "unconditional",
+        "an object store is not asked to refuse a write over what was not read",
+        "campaign.files.conditional_writes",
+        '"create"} if earlier is None else {"IfMatch": earlier}',
+        '"create"} if earlier is None else {}',
+    ),
+    Mutation(
         "earlier-state-wins",
         "of what two runs know the state that is less far is kept",
         _STATE,
@@ -146,8 +153,22 @@ MUTATIONS: Final = (
         "silence-decides",
         "a create that nobody answered counts as not taken",
         _ATTEMPT,
+        "even to what it has made.\n            self._note(str(error))",
+        "even to what it has made.\n            self._withdraw(str(error))",
+    ),
+    Mutation(
+        "refusal-unsaid",
+        "a row that the API refuses waits as before, and has not failed",
+        _ATTEMPT,
         "elif is_busy or is_of_account:",
         "elif True:",
+    ),
+    Mutation(
+        "asked-once-more",
+        "what a run asks before it ends forgets that it has asked before",
+        _CHUNK,
+        "            attempt.ask_once_more()\n",
+        "            pass\n",
     ),
     Mutation(
         "no-budget",

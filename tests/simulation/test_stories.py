@@ -9,7 +9,8 @@ import pytest
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
 from tests.simulation.stories.job_kinds import Edit, new_ad_row
-from tests.simulation.stories.plan import Plan, Round, draw
+from tests.simulation.stories.plan import Plan, Round
+from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
 from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit
@@ -89,6 +90,32 @@ def test_what_a_machine_whose_clock_is_wrong_has_marked_is_paid_once(
         faults=dict.fromkeys(range(2, 14), Fault.CUT_AND_LATE),
     )
     fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+def test_what_a_run_asks_before_it_ends_knows_what_it_has_asked_before() -> None:
+    told_to_end = Visit((1, End.TERMINATE), end_where="waits for POST", preflight=False)
+    plan = Plan(
+        "asked once more",
+        rows=(new_ad_row(1),),
+        rounds=(Round(visits=(told_to_end,)),),
+        faults={1: Fault.CUT, 2: Fault.CUT, 3: Fault.UNKNOWN, 4: Fault.UNKNOWN},
+        spares_reads=True,
+    )
+    fate = live(plan)
+    assert fate.counts[f"fault: {Fault.UNKNOWN}"] == 2, "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+def test_a_poll_that_waited_for_the_rate_limit_is_not_made_again_at_once() -> None:
+    plan = Plan(
+        "a window that is full",
+        rows=(new_ad_row(1),),
+        rounds=(Round(visits=(Visit(), Visit(preflight=False))),),
+        settings={"rate_limit": 8},
+    )
+    fate = live(plan)
+    assert fate.counts["refusals with 429"], "\n".join(fate.trace)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 

@@ -297,9 +297,10 @@ class _Chunk:
         await self._settle(self._sending)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
-        await self._settle(
-            {asyncio.create_task(self._send(a)) for a in attempts if a.is_unanswered}
-        )
+        unanswered = [attempt for attempt in attempts if attempt.is_unanswered]
+        for attempt in unanswered:
+            attempt.ask_once_more()
+        await self._settle({asyncio.create_task(self._send(a)) for a in unanswered})
         for attempt in attempts:
             if attempt.cancelled():
                 self._record(attempt)

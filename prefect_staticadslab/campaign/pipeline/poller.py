@@ -136,6 +136,8 @@ class Poller(Generic[J]):
             ids = [i for i, since in self._since.items() if first or since + span.shortest <= now]
             for start in range(0, len(ids), MAX_IDS_PER_READ):
                 await self._read(ids[start : start + MAX_IDS_PER_READ])
+            # A read may have waited for the rate limit: what it told is not asked for at once.
+            self._last_poll = time.monotonic()
 
     async def _read(self, ids: list[str]) -> None:
         try:

@@ -76,6 +76,7 @@ def _count(fate: Fate, story: Story) -> None:
     world, counts = story.world, fate.counts
     counts["rows"] += len(fate.plan.rows)
     counts["edits"] += sum(each.edit is not None for each in fate.plan.rounds)
+    counts["edits while a run goes on"] += sum(bool(p.visit.edit) for p in world.processes)
     counts["requests"] += len(world.network.sent)
     counts["jobs paid for or failed"] += len(story.kind.made(world.api))
     counts["runs"] += len(world.processes)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from tests.simulation.stories.job_kinds import JobKind
+from tests.simulation.stories.job_kinds import JobKind, Row
 from tests.simulation.world.clock import BEGINNING
 from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
-from tests.simulation.world.network import Sent
+from tests.simulation.world.network import Fault, Sent
 from tests.simulation.world.process import ASLEEP_SECONDS, Process
 
 POLL_SECONDS: Final = 2.0
@@ -26,6 +28,9 @@ A_MOMENT: Final = 0.01
 
 WINDOW_SECONDS: Final = 61.0
 """How long a request counts against the rate limit, and a moment."""
+
+
+_IDS: Final = re.compile(rb"\b(?:ia|dt)_[0-9a-f]+")
 
 
 class Watch:
@@ -45,10 +50,13 @@ class Watch:
         self._asked: dict[tuple[Process, str], float] = {}
         self._seen = 0
         world.network.carried_out = self.carried_out
+        world.written = self.written
 
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""
         limit = sent.process.visit.limit_usd
+        if sent.method == "GET" and status == 200 and sent.fault is None:
+            self._look_at_read(sent)
         if sent.method == "GET" or status >= 300 or math.isinf(limit):
             return
         now = BEGINNING + self._world.clock.now
@@ -57,21 +65,29 @@ class Watch:
         if (spent := sum(paid, Decimal(0))) > Decimal(str(limit)):
             self._wrong(f"{sent.process.name} has spent {spent} USD of {limit} USD")
 
+    def written(self, earlier: bytes, content: bytes) -> None:
+        """A table was written: is an ad forgotten that was in it, and does not fail?"""
+        if not (self._kind.has_ids and self._world.undoes_nothing):
+            return
+        made = self._kind.made(self._world.api)
+        for identifier in set(_IDS.findall(earlier)) - set(_IDS.findall(content)):
+            job = made.get(identifier.decode())
+            if job is not None and job.failed_at is None:
+                self._wrong(f"a write has undone {identifier.decode()}")
+
     def look(self) -> None:
         """Looks at what was sent since it last looked."""
         network = self._world.network
         for sent in network.sent[self._seen :]:
-            if sent.method == "GET":
-                self._look_at_read(sent)
-            else:
+            if sent.method != "GET":
                 self._look_at_create(sent)
         self._seen = len(network.sent)
 
     def _look_at_read(self, sent: Sent) -> None:
-        folder, _, ids = sent.path.rpartition("/")
-        if folder not in ("/v1/image-ads", "/v1/design-templates"):
+        # Who revises ads asks for what they look like besides.
+        if not sent.path.startswith(self._kind.path) or not self._kind.has_ids:
             return
-        for identifier in ids.split(","):
+        for identifier in sent.ids:
             place = (sent.process, identifier)
             if sent.moment - self._asked.get(place, -math.inf) < POLL_SECONDS:
                 self._wrong(f"{sent.process.name} asks for {identifier} twice within 2 s", sent)
@@ -103,6 +119,18 @@ class Watch:
                 self._wrong(f"{process.name} broke down: {process.error!r}")
         self._look_at_refusals(processes, began)
 
+    def rests(self, processes: list[Process], began: float, table: Sequence[Row]) -> None:
+        """Looks at what a round of processes has left of the rows that are wanted.
+
+        A run to which nothing happened has done what it can for each: what is refused has failed.
+        """
+        network = self._world.network
+        met = set(network.faults[bisect_left(network.faulty_at, began) :])
+        if met - {Fault.UNKNOWN} or any(map(_was_hindered, processes)):
+            return
+        if waiting := sum(row["status"] == "pending" for row in table):
+            self._wrong(f"{waiting} rows are pending after a run that nothing happened to")
+
     def _look_at_refusals(self, processes: list[Process], began: float) -> None:
         """Refusals with 429 that neither a stranger nor a fault explains."""
         network = self._world.network
@@ -123,3 +151,9 @@ class Watch:
         when = f"{sent.moment:.3f}: " if sent else ""
         if len(self.violations) < 20:
             self.violations.append(when + what)
+
+
+def _was_hindered(process: Process) -> bool:
+    """Whether a process was ended, refused, or held up."""
+    was_ended = process.is_dead or process.told_at is not None or process.asleep_until > 0
+    return was_ended or bool(process.refusal) or process.refused_at is not None

@@ -27,6 +27,7 @@ class Edit(StrEnum):
     REMOVE = "removes a row"
     CHANGE = "changes a row"
     MOVE = "moves the table"
+    LOSE = "deletes the table"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ class JobKind:
         new_row: Draws a row, given its number.
         price_of: What a row costs, in USD.
         shown: What its job shows of a row.
-        open: The batch of a spreadsheet and an output, for an API at a URL.
+        open: The batch of a spreadsheet and an output, for an API at a URL, under a name ("" for
+            that of the output).
         made: The paid jobs of the API, by id.
+        path: Where the API tells of them.
         edits: What people may do to such a table, without anything being left to them.
         share: Of this many in ten campaigns.
         may_fail: Whether jobs may fail.
@@ -66,9 +69,10 @@ class JobKind:
     new_row: Callable[[int, random.Random], Row]
     price_of: Callable[[Row], float]
     shown: Callable[[Row], str]
-    open: Callable[[str, str, str], Batch[Any]]
+    open: Callable[[str, str, str, str], Batch[Any]]
     made: Callable[[SimulatedAPI], dict[str, Made]]
-    edits: Sequence[Edit] = tuple(Edit)
+    path: str = "/v1/image-ads"
+    edits: Sequence[Edit] = tuple(edit for edit in Edit if edit is not Edit.LOSE)
     share: int = 1
     may_fail: bool = True
     has_ids: bool = True
@@ -92,8 +96,8 @@ def _price(row: Row) -> float:
     return 4.0 if row["editable"] else 1.0
 
 
-def _open_campaign(spreadsheet: str, output: str, url: str) -> Campaign:
-    return Campaign.open(spreadsheet, output, base_url=url)
+def _open_campaign(spreadsheet: str, output: str, url: str, name: str) -> Campaign:
+    return Campaign.open(spreadsheet, output, base_url=url, name=name)
 
 
 def _ads(api: SimulatedAPI) -> dict[str, Made]:

@@ -27,7 +27,7 @@ def _new_reference(number: int, chance: random.Random) -> Row:
     return {"reference": f"reference-{number}.png", "note": f"row {number}"}
 
 
-def _open_templates(spreadsheet: str, output: str, url: str) -> TemplateBatch:
+def _open_templates(spreadsheet: str, output: str, url: str, name: str) -> TemplateBatch:
     folder = Path(spreadsheet).parent
     for line in Path(spreadsheet).read_text().splitlines()[1:]:
         name = line.split(",")[0]
@@ -83,7 +83,7 @@ def _headline(row: Row) -> str:
     return str(change["characters"])
 
 
-def _open_revisions(spreadsheet: str, output: str, url: str) -> Revisions:
+def _open_revisions(spreadsheet: str, output: str, url: str, name: str) -> Revisions:
     return Revisions.open(spreadsheet, output)
 
 
@@ -103,6 +103,7 @@ TEMPLATES: Final = JobKind(
     lambda row: row["reference"],
     _open_templates,
     _templates,
+    path="/v1/design-templates",
     edits=(Edit.SHUFFLE, Edit.ADD, Edit.REPEAT, Edit.MOVE),
     may_fail=False,
     may_grow_old=False,

@@ -17,13 +17,13 @@ from prefect_staticadslab.simulator.model.admission.api_keys import (
 )
 from tests.simulation.stories.job_kinds import Edit, Row
 from tests.simulation.stories.kinds import KINDS
-from tests.simulation.world.network import LATE_SECONDS, Fault
+from tests.simulation.world.network import LATE_SECONDS, REFUSALS, Fault
 from tests.simulation.world.process import End, Visit
 
 HOUR: Final = 3600.0
 A_DAY_AND_MORE: Final = 25 * HOUR
 
-FAULTS: Final = (*Fault, *LATE_SECONDS, *LATE_SECONDS)
+FAULTS: Final = (*(f for f in Fault if f not in REFUSALS), *LATE_SECONDS, *LATE_SECONDS)
 """What is late is drawn more often: only creates can be, and most hangs on it."""
 
 
@@ -55,6 +55,7 @@ class Plan:
         failing_writes: Which writes of the table fail.
         wallet_usd: What can be spent while there is danger.
         settings: How the API behaves besides.
+        spares_reads: Whether only what begins a job meets with faults.
     """
 
     seed: str
@@ -65,6 +66,7 @@ class Plan:
     failing_writes: frozenset[int] = frozenset()
     wallet_usd: float = 1_000_000.0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    spares_reads: bool = False
 
 
 def draw(
@@ -170,6 +172,7 @@ def _visit(chance: random.Random, kind: str, rows: int, total: float, *, is_firs
 
 
 def fault_of(plan: Plan, number: int, method: str) -> Fault | None:
-    """What happens to the nth request: nothing is late but what begins a job."""
+    """What happens to the nth request: only what begins a job is late, or refused for good."""
     fault = plan.faults.get(number)
-    return None if fault in LATE_SECONDS and method == "GET" else fault
+    is_of_creates = plan.spares_reads or fault in LATE_SECONDS or fault in REFUSALS
+    return None if method == "GET" and is_of_creates else fault

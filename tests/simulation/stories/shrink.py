@@ -13,6 +13,9 @@ from tests.simulation.world.process import Visit
 
 T = TypeVar("T")
 
+NEEDED_SETTING: Final = "earlier_ads"
+"""Without which there is nothing that could be revised."""
+
 MOST_LIVES: Final = 400
 """Campaigns that are lived to make one smaller."""
 
@@ -53,7 +56,8 @@ def _smaller(plan: Plan) -> Iterator[Plan]:
         yield replace(plan, wallet_usd=Plan.wallet_usd)
     for name in plan.settings:
         rest = {other: value for other, value in plan.settings.items() if other != name}
-        yield replace(plan, settings=rest)
+        if name != NEEDED_SETTING:
+            yield replace(plan, settings=rest)
     for number, each in enumerate(plan.rounds):
         for simpler in _simpler_rounds(each):
             rounds = (*plan.rounds[:number], simpler, *plan.rounds[number + 1 :])
@@ -82,6 +86,8 @@ def _simpler_visits(visit: Visit) -> Iterator[Visit]:
         replace(visit, clock_ahead=0.0),
         replace(visit, attempts=2),
         replace(visit, preflight=False),
+        replace(visit, campaign_name=""),
+        replace(visit, edit=""),
     )
     return (other for other in plain if other != visit)
 
@@ -125,4 +131,8 @@ def _visit_described(visit: Visit) -> str:
         parts.append(f"up to {visit.limit_usd:.2f} USD")
     if visit.clock_ahead:
         parts.append(f"its clock {visit.clock_ahead:g} s ahead")
+    if visit.campaign_name:
+        parts.append(f"of the campaign {visit.campaign_name!r}")
+    if visit.edit:
+        parts.append(f"before which somebody {visit.edit}")
     return ", ".join(parts)

@@ -42,7 +42,7 @@ class Story:
         self.kind = kind
         self.watch = Watch(world, kind)
         self.spreadsheet = world.folder / "in.csv"
-        self.output = world.folder / "out.csv"
+        self.output = world.place("out.csv")
         self._edits = 0
 
     def run(self, *visits: Visit, order: Sequence[int] = ()) -> list[Process]:
@@ -52,13 +52,19 @@ class Story:
         processes = self.world.run(self._run_campaign, visits or (Visit(),), order)
         self.watch.look()
         self.watch.ended(processes, began)
+        if not self.world.write_failed:
+            self.watch.rests(processes, began, self.table()[: len(self.rows)])
         return processes
 
     async def _run_campaign(
         self, process: Process, url: str, new_client: Callable[[str, str], StaticAdsLabClient]
     ) -> list[ImageAdResult]:
         """What a flow does, without Prefect."""
-        batch = self.kind.open(str(self.spreadsheet), str(self.output), url)
+        visit = process.visit
+        if visit.edit:
+            self.edit(Edit(visit.edit))
+            write(self.spreadsheet, self.rows)
+        batch = self.kind.open(str(self.spreadsheet), str(self.output), url, visit.campaign_name)
         return await run_batch(batch, url, process, new_client)
 
     def edit(self, edit: Edit) -> None:
@@ -79,8 +85,10 @@ class Story:
                 del self.rows[row]
             case Edit.CHANGE:
                 self.rows[row] = self.kind.new_row(number, chance)
-            case Edit.MOVE if self.output.exists():
-                self.output = self.output.rename(self.output.with_name(f"out-{self._edits}.csv"))
+            case Edit.MOVE:
+                self.output = self.output.renamed(f"out-{self._edits}.csv")
+            case Edit.LOSE:
+                self.output.delete()
 
     def is_settled(self) -> bool:
         """Whether nothing is left to do: rows are completed, and what is gone has ended."""
@@ -92,9 +100,8 @@ class Story:
 
     def table(self) -> list[Row]:
         """The result table."""
-        if not self.output.exists():
-            return []
-        return list(csv.DictReader(io.StringIO(self.output.read_bytes().decode("utf-8-sig"))))
+        content = self.output.read()
+        return list(csv.DictReader(io.StringIO((content or b"").decode("utf-8-sig"))))
 
     def check(self) -> list[str]:
         """What is wrong at the end, when every row should be completed."""

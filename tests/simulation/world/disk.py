@@ -23,13 +23,17 @@ def _nothing(descriptor: int) -> None:
 
 @contextmanager
 def new_disk(
-    is_over: Callable[[], bool], fails: Callable[[], bool], now: Callable[[], float]
+    is_over: Callable[[], bool],
+    fails: Callable[[], bool],
+    written: Callable[[bytes, bytes], None],
+    now: Callable[[], float],
 ) -> Iterator[Path]:
     """A folder while the body runs. A write is there before the process can die after it.
 
     Args:
         is_over: Whether nothing is written any more.
         fails: Whether the next write does, with half of its file written.
+        written: Is told what was written over what.
         now: The time.
     """
     replace, move = local_files.replace, local_files.move
@@ -46,7 +50,9 @@ def new_disk(
         if failing := fails():
             process.log(f"  the disk is full, and half of {path.name} is written")
             content = content[: len(content) // 2]
+        earlier = path.read_bytes() if path.exists() else b""
         version = replace(path, content)
+        written(earlier, content)
         process.reach(f"has written {path.name}", now())
         return version
 

@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 
 from prefect_staticadslab import StaticAdsLabClient
@@ -24,6 +25,7 @@ from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.simulator.http import endpoint
 from prefect_staticadslab.simulator.http.app import make_app
+from prefect_staticadslab.simulator.model.image_ads import job
 from prefect_staticadslab.simulator.model.settings import Settings
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 from tests.simulation.world.baton import Baton
@@ -31,7 +33,20 @@ from tests.simulation.world.clock import Clock
 from tests.simulation.world.disk import new_disk
 from tests.simulation.world.loop import VirtualLoop
 from tests.simulation.world.network import Fault, Network
+from tests.simulation.world.places import FilePlace, ObjectPlace, Place
 from tests.simulation.world.process import Killed, Process, Visit, current
+from tests.simulation.world.store import ObjectStore, reached
+
+T = TypeVar("T")
+
+
+class Storage(StrEnum):
+    """Where tables are kept."""
+
+    DISK = "a disk"
+    CONDITIONAL = "a store that keeps conditions"
+    PLAIN = "a store that keeps no conditions"
+
 
 THREAD_SECONDS: Final = (0.001, 0.3)
 """How long what is done in a thread takes, such as a write: at least, and at most."""
@@ -59,12 +74,16 @@ class World:
         fault: What happens to the nth request, of this method; None for nothing.
         write_fails: Whether the nth write fails.
         chunk_ads: How many rows a chunk has at most.
+        hasty_progress: Whether jobs look nearly done long before they are.
+        storage: Where tables are kept.
         settings: How the API behaves.
 
     Attributes:
         trace: What happened, a line each.
         processes: All that ever ran.
         switches: How often those that run in turns changed places.
+        write_failed: Whether a write ever did.
+        written: Called with what a table held and what it holds by now.
     """
 
     def __init__(
@@ -74,6 +93,8 @@ class World:
         fault: Callable[[int, str], Fault | None] = no_fault,
         write_fails: Callable[[int], bool] = lambda number: False,
         chunk_ads: int = CHUNK_ADS,
+        hasty_progress: bool = False,
+        storage: str = "a disk",
         **settings: Any,
     ) -> None:
         self.chance = random.Random(str(seed))
@@ -83,7 +104,12 @@ class World:
         self._fault = fault
         self._write_fails = write_fails
         self._writes = 0
+        self.write_failed = False
+        self.written: Callable[[bytes, bytes], None] = lambda earlier, content: None
+        self._storage = Storage(storage)
+        self.store: ObjectStore | None = None
         self._chunk_ads = chunk_ads
+        self._hasty_progress = hasty_progress
         self._settings = settings
         self._is_over = False
         self.switches = 0
@@ -93,8 +119,9 @@ class World:
         """Lets it exist while the body runs."""
         with ExitStack() as stack:
             stack.enter_context(self.clock.ruling())
+            is_over = lambda: self._is_over  # noqa: E731
             self.folder = stack.enter_context(
-                new_disk(lambda: self._is_over, self._next_write_fails, self.clock)
+                new_disk(is_over, self._next_write_fails, self._written, self.clock)
             )
             # Ids, names of temporary files and the jitter of pauses are of the seed as well.
             stack.callback(random.setstate, random.getstate())
@@ -105,6 +132,8 @@ class World:
             stack.enter_context(
                 patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
             )
+            if self._hasty_progress:
+                stack.enter_context(patch.object(job, "current_step", _hasty(job.current_step)))
             self.api, app = _only_api()
             # Anew in its place: to make an application of it takes longer than a campaign's run.
             self.api.__init__(  # type: ignore[misc]
@@ -115,6 +144,17 @@ class World:
             stack.enter_context(patch.object(JobTable, "_set", _telling(JobTable._set)))
             stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
+            if self._storage is not Storage.DISK:
+                self.store = ObjectStore(
+                    keeps_conditions=self._storage is Storage.CONDITIONAL,
+                    chance=self.chance,
+                    threads=self.loop.threads,
+                    is_over=is_over,
+                    fails=self._next_write_fails,
+                    written=self._written,
+                    now=self.clock,
+                )
+                stack.enter_context(reached(self.store, self.clock.sleep))
             stack.callback(self.loop.close)
             stack.callback(self._end)
             stack.callback(limiter._limiters.clear)
@@ -130,7 +170,12 @@ class World:
 
     def _next_write_fails(self) -> bool:
         self._writes += 1
-        return self._write_fails(self._writes)
+        fails = self._write_fails(self._writes)
+        self.write_failed = self.write_failed or fails
+        return fails
+
+    def _written(self, earlier: bytes, content: bytes) -> None:
+        self.written(earlier, content)
 
     def log(self, what: str) -> None:
         """Notes what happens, and when."""
@@ -139,6 +184,17 @@ class World:
     def let_pass(self, seconds: float) -> None:
         """Lets time pass in which no process runs, and what was sent before arrives."""
         self.loop.run_until_complete(asyncio.sleep(seconds))
+
+    def place(self, name: str) -> Place:
+        """Where a table of this name is kept."""
+        return (
+            FilePlace(self.folder / name) if self.store is None else ObjectPlace(self.store, name)
+        )
+
+    @property
+    def undoes_nothing(self) -> bool:
+        """Whether the storage keeps one run from undoing what another one has written."""
+        return self._storage is not Storage.PLAIN
 
     def fill_wallet(self, usd: float) -> None:
         """Lets the organization have so much, what it has spent included."""
@@ -225,6 +281,11 @@ def _telling(note: Callable[[Any, int, JobState], None]) -> Callable[[Any, int, 
 
 def _tell(process: Process, _: object) -> None:
     process.has_ended(process)
+
+
+def _hasty(current_step: Callable[[float], T]) -> Callable[[float], T]:
+    """The progress of a bar that is in a hurry at first, as many are."""
+    return lambda share: current_step(share**0.5)
 
 
 @cache

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from tests.simulation.world.baton import Baton
 from tests.simulation.world.clock import Clock
 from tests.simulation.world.process import ASLEEP_SECONDS, Killed, Process, current
+from tests.simulation.world.threads import Threads
 
 MOMENT: Final = 1e-6
 """Seconds that each turn of the loop takes."""
@@ -80,6 +81,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock = clock
         self._thread_seconds = thread_seconds
         self._ready = self._kept = _Ready(self, clock)
+        self.threads = Threads(self.call_later)
         self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda loop, context: None)
@@ -119,6 +121,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     with contextlib.suppress(BaseException):
                         coroutine.close()
             self._begun.clear()
+            self.threads.bury()
             self._ready.remains.clear()
 
     def time(self) -> float:
@@ -128,7 +131,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, function: Callable[..., Any], *arguments: Any
     ) -> asyncio.Future[Any]:
-        """Runs a function at once, a moment later, and without a thread."""
+        """Runs a function a moment later, in a thread of ours."""
         result: asyncio.Future[Any] = self.create_future()
 
         def run() -> None:
@@ -143,5 +146,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 if not result.done():
                     result.set_result(value)
 
-        self.call_later(self._thread_seconds(), run)
+        self.call_later(self._thread_seconds(), self.threads.begin, run)
         return result

@@ -32,20 +32,35 @@ class Fault(StrEnum):
     LATE = "carried out after 34 s"
     VERY_LATE = "carried out after 70 s"
     CUT_AND_LATE = "cut at once, and carried out after 34 s"
+    UNKNOWN = "refused with 404, whatever its key has made"
+    EMPTY = "refused with 402, whatever its key has made"
+    DENIED = "refused with 403, whatever its key has made"
 
 
 LATE_SECONDS: Final = {Fault.LATE: 34.0, Fault.VERY_LATE: 70.0, Fault.CUT_AND_LATE: 34.0}
-_STATUSES: Final = {Fault.REFUSED: 429, Fault.BROKEN: 500, Fault.AWAY: 503}
+REFUSALS: Final = {Fault.UNKNOWN: 404, Fault.EMPTY: 402, Fault.DENIED: 403}
+"""Of an API that looks at the request, the wallet or the key's rights before it looks at the
+idempotency key."""
+
+_STATUSES: Final = {Fault.REFUSED: 429, Fault.BROKEN: 500, Fault.AWAY: 503, **REFUSALS}
 _CODES: Final = {
     Fault.REFUSED: "RATE_LIMIT_EXCEEDED",
     Fault.BROKEN: "INTERNAL_ERROR",
     Fault.AWAY: "SERVICE_UNAVAILABLE",
+    Fault.UNKNOWN: "NOT_FOUND",
+    Fault.EMPTY: "INSUFFICIENT_BALANCE",
+    Fault.DENIED: "FORBIDDEN",
 }
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it left a process."""
+    """A request as it left a process.
+
+    Attributes:
+        ids: Those of the resources that it asks for.
+        fault: What happens to it.
+    """
 
     moment: float
     process: Process
@@ -53,6 +68,8 @@ class Sent:
     path: str
     key: str
     body: bytes
+    ids: tuple[str, ...] = ()
+    fault: Fault | None = None
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -69,6 +86,7 @@ class Network(httpx.AsyncBaseTransport):
         sent: All requests, in the order in which they left.
         counts: How many answers had which status, and how many requests met with what.
         faulty_at: When requests met with a fault.
+        faults: With which, in the same order.
         carried_out: Called with each request that the API has carried out, and its status.
         refused_at: When the API itself refused one with 429, and whose it was.
     """
@@ -84,6 +102,7 @@ class Network(httpx.AsyncBaseTransport):
         self.sent: list[Sent] = []
         self.counts: Counter[str] = Counter()
         self.faulty_at: list[float] = []
+        self.faults: list[Fault] = []
         self.refused_at: list[tuple[float, Process]] = []
         self.carried_out: Callable[[Sent, int], None] = lambda sent, status: None
         self._api = api
@@ -103,18 +122,20 @@ class Network(httpx.AsyncBaseTransport):
         now = asyncio.get_running_loop().time()
         key = request.headers.get("idempotency-key", "")
         body = await request.aread()
-        sent = Sent(now, process, request.method, request.url.path, key, body)
+        fault = self._fault(len(self.sent) + 1, request.method)
+        ids = _ids(request.url)
+        sent = Sent(now, process, request.method, request.url.path, key, body, ids, fault)
         self.sent.append(sent)
-        fault = self._fault(len(self.sent), request.method)
         if fault is not None:
             self.counts[fault] += 1
             self.faulty_at.append(now)
+            self.faults.append(fault)
             self._log(f"  {what} is {fault}")
         if fault is Fault.LOST or fault in _STATUSES:
             await asyncio.sleep(self._way())
             if fault is Fault.LOST:
                 raise httpx.ReadError("lost", request=request)
-            return _refusal(fault, request)
+            return self._arrived(_refusal(fault, request), process)
         work = asyncio.get_running_loop().create_task(
             self._carry_out(request, sent, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
             context=self._world,
@@ -138,9 +159,13 @@ class Network(httpx.AsyncBaseTransport):
         if fault is Fault.CUT:
             raise httpx.RemoteProtocolError("cut", request=request)
         await _reach(process, f"has {response.status_code} for {what}")
+        self.counts[str(response.status_code)] += 1
+        return self._arrived(response, process)
+
+    def _arrived(self, response: httpx.Response, process: Process) -> httpx.Response:
+        """An answer, of which its process knows from now on."""
         if response.status_code in (401, 402, 403) and process.refused_at is None:
             process.refused_at = asyncio.get_running_loop().time()
-        self.counts[str(response.status_code)] += 1
         return response
 
     async def _within(
@@ -168,6 +193,12 @@ class Network(httpx.AsyncBaseTransport):
             self.refused_at.append((asyncio.get_running_loop().time(), sent.process))
         self.carried_out(sent, response.status_code)
         return response
+
+
+def _ids(url: httpx.URL) -> tuple[str, ...]:
+    """Which resources a URL names, in its query or its path."""
+    ids = url.params.get("ids") or url.path.partition("/v1/")[2].partition("/")[2]
+    return tuple(filter(None, ids.split(",")))
 
 
 async def _reach(process: Process, what: str) -> None:

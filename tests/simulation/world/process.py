@@ -46,6 +46,8 @@ class Visit:
         clock_ahead: Seconds that its machine's clock is ahead of the API's.
         attempts: How many jobs it tries for a row.
         preflight: Whether it asks about the key and all ids first.
+        campaign_name: What it calls the campaign; "" for the table's place.
+        edit: What somebody does to the spreadsheet just before it starts; "" for nothing.
     """
 
     end: tuple[int, End] | None = None
@@ -56,6 +58,8 @@ class Visit:
     clock_ahead: float = 0.0
     attempts: int = 2
     preflight: bool = True
+    campaign_name: str = ""
+    edit: str = ""
 
 
 @dataclass(eq=False)
