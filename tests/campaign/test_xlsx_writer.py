@@ -203,7 +203,7 @@ def table_at(place: Path, rows: int = 3, **columns: list[Any]) -> ResultTable:
         [*(cells[n] for cells in columns.values()), *IDS.values(), f"Ad {n}"] for n in range(rows)
     ]
     dialect = Dialect(column_widths=(("prompt", 61.0),))
-    spreadsheet = Spreadsheet(frame_of(header, lines), tuple(range(2, rows + 2)), dialect)
+    spreadsheet = Spreadsheet(tuple(header), lines, tuple(range(2, rows + 2)), dialect)
     return ResultTable.open(str(place), spreadsheet)
 
 

@@ -9,9 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.errors import SpreadsheetError
@@ -24,6 +22,9 @@ from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import order_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class RecordEncoder:
     def _workbook(
         self, table: pd.DataFrame, states: Sequence[JobState], widths: Mapping[str, float]
     ) -> bytes:
+        import pandas as pd
+
         table = _without_pictures(table)
         for place, name in enumerate(table.columns):
             if (show := _SHOWN.get(self._columns.get(str(name), ""))) is not None:
@@ -210,6 +213,8 @@ def joined(
     header: Sequence[str],
 ) -> pd.DataFrame:
     """All columns of a table in the order of `header`; a line for each of `states`."""
+    import pandas as pd
+
     cells = zip(*(state.cells(columns) for state in states), strict=True)
     added = {
         name: pd.Series(list(values), dtype=object, index=frame.index)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.table.merge import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULT_BYTES: Final = 1_500
 """What the result columns of a row may take: ids, an address, an error, a mark, a path."""

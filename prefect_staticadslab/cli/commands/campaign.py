@@ -132,6 +132,13 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
         from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
 
         check_table_for_pictures(given.output)
+    if given.credentials and not brief.lines:
+        from prefect_staticadslab.campaign.names.expand import expand
+        from prefect_staticadslab.campaign.names.listings import NOTHING_READ
+        from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+
+        # A saved block takes Prefect to read, which takes longer than to check all rows twice.
+        read_rows(expand(brief, NOTHING_READ))
     return brief
 
 

@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text, plain_text
 from prefect_staticadslab.campaign.files.formats.cell_pictures import LONGEST_SIDE, CellPicture
@@ -27,6 +25,9 @@ from prefect_staticadslab.campaign.files.formats.xlsx_values import (
     excel_value,
     refuse_longer_cells,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_LINKS: Final = 65_530
 """Links that a sheet of Excel's has."""
