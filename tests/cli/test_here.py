@@ -141,7 +141,7 @@ OTHER_COMMANDS = {
     "ads of a brand kit": ("create_ads kit out.csv --ads in.csv", "no JSON"),
     "an inbox that is not there": ("inbox nowhere", ""),
     "pictures of no table": ("download in.csv pictures", f"{IDS}\ndt_1,brand_1,prod_1,aud_1\n"),
-    "additions to the catalogue": ("catalog out.csv --create in.csv", "kind,price\nbrand,1\n"),
+    "additions to the catalogue": ("catalog out.xlsx --create in.csv", "kind,price\nbrand,1\n"),
 }
 """Commands, and what they are refused for."""
 
