@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,14 +49,17 @@ def alone(folder: Path, simulator: SimulatorServer | None = None) -> dict[str, s
 
 
 def run_command(
-    folder: Path, *arguments: str, simulator: SimulatorServer | None = None, **settings: str
+    folder: Path,
+    *arguments: str,
+    simulator: SimulatorServer | None = None,
+    settings: Mapping[str, str] = {},
 ) -> tuple[int, list[str], Ended]:
     """Runs a command, with these settings, in a process that has imported nothing before.
 
     Returns:
         Its exit status, which of the heavy modules it imported, and what it told.
     """
-    env = alone(folder, simulator) | settings
+    env = {**alone(folder, simulator), **settings}
     ended = run("-c", CODE, *arguments, env=env, cwd=folder, cold=True)
     status, loaded = json.loads(ended.out.splitlines()[-1])
     return status, loaded, ended
@@ -129,7 +132,7 @@ def test_so_it_is_where_the_run_would_be_prefects(bad: str, prefect: str, tmp_pa
     options = {"a saved block": ["--credentials", "ours"], "--prefect": ["--prefect"]}
     server = {"PREFECT_API_URL": "http://127.0.0.1:9/api"} if prefect.endswith("Prefect's") else {}
     status, loaded, told = run_command(
-        tmp_path, "campaign", "in.csv", "out.csv", *options.get(prefect, []), **server
+        tmp_path, "campaign", "in.csv", "out.csv", *options.get(prefect, []), settings=server
     )
     assert (status, loaded) == (2, []), told
     assert told.err.startswith(f"Nothing was created.\n{reason}")
