@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks.costs import cost_table, measure_costs
+from benchmarks.costs import FULL, QUICK, Cost, Sizes, cost_table, measure_costs
 from benchmarks.measure import ROOT, Contender, Result, measure
 from benchmarks.report import plot, plot_costs, table
 from prefect_staticadslab.campaign.rows.columns import REQUIRED_COLUMNS
@@ -48,13 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
     option("--speed", type=float, default=6.0, help="times faster (default: %(default)s)")
     option("--only", default="", metavar="TEXT", help="only contenders with this in their name")
     option("--costs", action="store_true", help="only what this package's own command costs")
+    option("--quick", action="store_true", help="costs of so few rows that they say nothing")
     option("--output", type=Path, metavar="FOLDER", help="write benchmark.md and .png there")
     given = parser.parse_args(arguments)
     chosen = [c for c in CONTENDERS if given.only.casefold() in c.name.casefold()]
     if not chosen or given.rows <= EQUAL_ROWS or given.speed <= 0:
         parser.error(f"choose contenders that there are, more than {EQUAL_ROWS} rows, a speed > 0")
+    sizes = QUICK if given.quick else FULL
     if given.costs:
-        return _tell_costs(given.speed, given.output)
+        return _tell_costs(given.speed, given.output, sizes)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="benchmark") as temporary:
         folder = Path(temporary)
@@ -84,12 +86,13 @@ def main(arguments: list[str] | None = None) -> int:
         given.output.mkdir(parents=True, exist_ok=True)
         (given.output / "benchmark.md").write_text(text + "\n", encoding="utf-8")
         plot(results, given.output / "benchmark.png", title=settings)
-    return 0 if given.only else _tell_costs(given.speed, given.output)
+    return 0 if given.only else _tell_costs(given.speed, given.output, sizes)
 
 
-def _tell_costs(speed: float, output: Path | None) -> int:
+def _tell_costs(speed: float, output: Path | None, sizes: Sizes) -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark") as folder:
-        costs = measure_costs(Path(folder), write_spreadsheet, speed=speed)
+        measured = measure_costs(Path(folder), write_spreadsheet, speed=speed, sizes=sizes)
+        costs = list(map(_told, measured))
     text = cost_table(costs)
     print(text)
     if output:
@@ -97,6 +100,12 @@ def _tell_costs(speed: float, output: Path | None) -> int:
         (output / "costs.md").write_text(text + "\n", encoding="utf-8")
         plot_costs(costs, output / "costs.png", title="What a campaign costs")
     return 0
+
+
+def _told(cost: Cost) -> Cost:
+    """A line of the table, told as soon as it is there: the next one may take minutes."""
+    print(f"{cost.what}: {cost.measured}", file=sys.stderr, flush=True)
+    return cost
 
 
 def write_spreadsheet(path: Path, rows: int) -> Path:

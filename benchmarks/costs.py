@@ -1,19 +1,21 @@
-"""What this package's own command costs: time to the first create, CPU per row, and room for others
-who use the same key."""
+"""What this package's own command costs: time to a refusal and to the first create, CPU per row,
+memory, and room for others who use the same key."""
 
 from __future__ import annotations
 
+import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from benchmarks.measure import environment_of, least_seconds, rows_of
+from benchmarks.measure import MEBIBYTE, ROOT, environment_of, least_seconds, rows_of
 from prefect_staticadslab.simulator import SimulatorServer
 
 SpreadsheetOf: TypeAlias = Callable[[Path, int], Path]
@@ -22,14 +24,40 @@ SpreadsheetOf: TypeAlias = Callable[[Path, int], Path]
 IMPORTS: Final = "import prefect, pandas"
 """What a Prefect flow with a table in it takes in any case; other times are told in these."""
 
-FEW, MANY = 200, 1_200
-"""Rows of two campaigns, whose difference is what further rows cost."""
+PANDAS: Final = "import pandas"
+"""What reading a table with pandas takes in any case; a refusal is told in these."""
 
-STRANGERS: Final = (20, 500)
-"""Rows of two campaigns that use one key and know nothing of each other."""
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many rows the campaigns have.
+
+    Attributes:
+        few, many: Of two, whose difference is what further rows cost.
+        long: Of those whose tables are workbooks or for other programs.
+        strangers: Of two that use one key and know nothing of each other.
+        times: How often the shortest commands are run; the median counts.
+    """
+
+    few: int = 200
+    many: int = 1_200
+    long: int = 10_000
+    strangers: tuple[int, int] = (20, 500)
+    times: int = 7
+
+
+FULL: Final = Sizes()
+QUICK: Final = Sizes(few=20, many=200, long=150, strangers=(12, 40), times=1)
+"""Runs in seconds, to see that all of it works. Its figures say nothing."""
+
+LONG_ENDINGS: Final = (".xlsx", ".parquet")
 
 NO_LIMIT: Final = 1_000_000
-WAIT_SECONDS: Final = 300.0
+WAIT_SECONDS: Final = 600.0
+REFUSED: Final = 2
+"""The command's exit status."""
+
+BARE: Final = "a bare httpx loop that only creates"
 
 
 @dataclass(frozen=True)
@@ -60,47 +88,100 @@ class Strangers:
         refusals: Answers with 429.
     """
 
+    rows: tuple[int, ...]
     shares: tuple[float, ...]
     seconds: tuple[float, ...]
     ratio: float
     refusals: int
 
-    def costs(self) -> list[Cost]:
-        """Its lines of the table."""
-        few, many = STRANGERS
-        return [
-            Cost(
-                f"{few} rows beside {many} on one key",
-                f"{few} created after {self.seconds[0]:.1f} s with a share of {self.shares[0]:.2f} "
-                f"until then; all after {self.seconds[1]:.1f} s; {self.refusals} × 429",
-                self.ratio,
-                "the least possible makespan",
-            )
-        ]
+    def cost(self) -> Cost:
+        """Its line of the table."""
+        few, many = self.rows
+        return Cost(
+            f"{few} rows beside {many} on one key",
+            f"{few} created after {self.seconds[0]:.1f} s with a share of {self.shares[0]:.2f} "
+            f"until then; all after {max(self.seconds):.1f} s; {self.refusals} × 429",
+            self.ratio,
+            "the least possible makespan",
+        )
 
 
-def measure_costs(folder: Path, spreadsheet_of: SpreadsheetOf, *, speed: float) -> list[Cost]:
-    """Runs the command against simulators of its own.
+def measure_costs(
+    folder: Path, spreadsheet_of: SpreadsheetOf, *, speed: float, sizes: Sizes = FULL
+) -> Iterator[Cost]:
+    """Runs the command against simulators of its own, and gives each line once it is measured.
 
     Args:
         folder: For its files; empty.
         spreadsheet_of: Writes a campaign of so many rows.
         speed: How many times faster than the API the strangers' simulator is.
+        sizes: How many rows there are.
     """
-    first = time_to_first_create(folder, spreadsheet_of(folder / "first.csv", FEW))
-    few, bare_few = cpu_seconds(folder, spreadsheet_of, FEW)
-    many, bare_many = cpu_seconds(folder, spreadsheet_of, MANY)
-    per_row, bare = (1000 * (m - f) / (MANY - FEW) for m, f in ((many, few), (bare_many, bare_few)))
-    return [
-        Cost("From Enter to the first create", f"{first[0]:.1f} s", first[0] / first[1], IMPORTS),
-        Cost(
-            "CPU per further row, limit out of the way",
-            f"{per_row:.1f} ms",
+    refusal, pandas = cpu_of_refusal(folder, sizes.times)
+    yield Cost("CPU of a refused spreadsheet", f"{refusal:.2f} s", refusal / pandas, PANDAS)
+    first = time_to_first_create(folder, spreadsheet_of(folder / "first.csv", sizes.few))
+    yield Cost("From Enter to the first create", f"{first[0]:.1f} s", first[0] / first[1], IMPORTS)
+    few, bare_few = cpu_seconds(folder, spreadsheet_of, sizes.few)
+    many, bare_many = cpu_seconds(folder, spreadsheet_of, sizes.many)
+    further = sizes.many - sizes.few
+    per_row, bare = ((m - f) / further for m, f in ((many, few), (bare_many, bare_few)))
+    yield Cost(
+        "CPU per further row, limit out of the way",
+        f"{1000 * per_row:.1f} ms",
+        per_row / bare,
+        BARE,
+    )
+    for ending in LONG_ENDINGS:
+        seconds, peak_mib = cpu_and_memory(folder, spreadsheet_of, sizes.long, ending)
+        per_row = seconds / sizes.long
+        yield Cost(
+            f"CPU per row of {sizes.long:,} to {ending}, all included",
+            f"{1000 * per_row:.1f} ms; {peak_mib:.0f} MiB at the peak",
             per_row / bare,
-            "a bare httpx loop that only creates",
-        ),
-        *share_with_strangers(folder, spreadsheet_of, speed=speed).costs(),
-    ]
+            BARE,
+        )
+    yield share_with_strangers(folder, spreadsheet_of, sizes.strangers, speed=speed).cost()
+
+
+def cpu_of_refusal(folder: Path, times: int) -> tuple[float, float]:
+    """CPU seconds of the command for a spreadsheet with a mistake, and of importing pandas."""
+    spreadsheet = folder / "refused.csv"
+    header = "design_template_id,brand_id,product_id,audience_id"
+    spreadsheet.write_text(f"{header}\ndt_1,,prod_1,aud_1\n", encoding="utf-8")
+    command = ["-m", "prefect_staticadslab", "campaign", str(spreadsheet), "refused-out.csv"]
+    seconds: dict[str, list[float]] = {"refused": [], PANDAS: []}
+    for _ in range(times + 1):  # the first ones write bytecode
+        for arguments, status, spent in (
+            (command, REFUSED, seconds["refused"]),
+            (["-c", PANDAS], 0, seconds[PANDAS]),
+        ):
+            before = _children_cpu()
+            done = subprocess.run(
+                [sys.executable, *arguments],
+                cwd=folder,
+                env={**_kept_environment(), "PYTHONPATH": str(ROOT)},
+                check=False,
+                capture_output=True,
+            )
+            assert done.returncode == status, done.stderr.decode()
+            spent.append(_children_cpu() - before)
+    refused, pandas = (statistics.median(spent[1:]) for spent in seconds.values())
+    return refused, pandas
+
+
+def cpu_and_memory(
+    folder: Path, spreadsheet_of: SpreadsheetOf, rows: int, ending: str
+) -> tuple[float, float]:
+    """CPU seconds of a whole campaign to this kind of table, and its peak memory in MiB."""
+    spreadsheet = spreadsheet_of(folder / f"long-{rows}.csv", rows)
+    usage = folder / f"usage{ending}.json"
+    with SimulatorServer(speed=60, rate_limit=NO_LIMIT) as server:
+        output = folder / f"long-{ending[1:]}{ending}"
+        launch = [str(ROOT / "benchmarks" / "usage.py"), str(usage), str(WAIT_SECONDS)]
+        _wait_for(_started(server, spreadsheet, output, launch=[*launch, sys.executable]))
+        assert len(server.api.jobs) == rows, f"{len(server.api.jobs)} of {rows} were created"
+    used = json.loads(usage.read_text())
+    return used["cpu_seconds"], used["peak_kibibytes"] / MEBIBYTE
 
 
 def time_to_first_create(folder: Path, spreadsheet: Path) -> tuple[float, float]:
@@ -111,7 +192,7 @@ def time_to_first_create(folder: Path, spreadsheet: Path) -> tuple[float, float]
         with _started(server, spreadsheet, folder / "first-out.csv") as process:
             while not server.api.jobs and process.poll() is None:
                 time.sleep(0.01)
-            process.wait(WAIT_SECONDS)
+            _wait_for(process)
         created = min(job.created for job in server.api.jobs.values())
     return created - began, imports
 
@@ -123,27 +204,30 @@ def cpu_seconds(folder: Path, spreadsheet_of: SpreadsheetOf, rows: int) -> tuple
     for module in ("campaign", "bare_httpx"):
         with SimulatorServer(speed=60, rate_limit=NO_LIMIT) as server:
             before = _children_cpu()
-            with _started(server, spreadsheet, folder / f"{module}-{rows}.csv", module) as process:
-                process.wait(WAIT_SECONDS)
+            _wait_for(_started(server, spreadsheet, folder / f"{module}-{rows}.csv", module))
             seconds.append(_children_cpu() - before)
     return seconds[0], seconds[1]
 
 
-def share_with_strangers(folder: Path, spreadsheet_of: SpreadsheetOf, *, speed: float) -> Strangers:
+def share_with_strangers(
+    folder: Path, spreadsheet_of: SpreadsheetOf, rows_of_each: tuple[int, ...], *, speed: float
+) -> Strangers:
     """Two campaigns of unequal length on one key, started at once."""
     with SimulatorServer(speed=speed, rate_window_seconds=60 / speed) as server:
-        outputs = [folder / f"stranger-{rows}.csv" for rows in STRANGERS]
+        outputs = [folder / f"stranger-{rows}.csv" for rows in rows_of_each]
         processes = [
             _started(server, spreadsheet_of(folder / f"s{rows}.csv", rows), output)
-            for rows, output in zip(STRANGERS, outputs, strict=True)
+            for rows, output in zip(rows_of_each, outputs, strict=True)
         ]
         for process in processes:
-            with process:
-                process.wait(WAIT_SECONDS)
+            _wait_for(process)
         jobs, admitted = server.api.jobs, list(server.api.admitted)
         created = [sorted(jobs[row["image_ad_id"]].created for row in rows_of(o)) for o in outputs]
         return strangers_of(
-            created, admitted, least_seconds(server.api, sum(STRANGERS)), server.api.counts["429"]
+            created,
+            admitted,
+            least_seconds(server.api, sum(rows_of_each)),
+            server.api.counts["429"],
         )
 
 
@@ -164,6 +248,7 @@ def strangers_of(
     first_end = min(times[-1] for times in created)
     counts = [sum(moment <= first_end for moment in times) for times in created]
     return Strangers(
+        rows=tuple(map(len, created)),
         shares=tuple(count / sum(counts) for count in counts),
         seconds=tuple(times[-1] - admitted[0] for times in created),
         ratio=(admitted[-1] - admitted[0]) / least,
@@ -181,14 +266,21 @@ def cost_table(costs: Sequence[Cost]) -> str:
 
 
 def _started(
-    server: SimulatorServer, spreadsheet: Path, output: Path, module: str = "campaign"
+    server: SimulatorServer,
+    spreadsheet: Path,
+    output: Path,
+    module: str = "campaign",
+    *,
+    launch: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
+    """A contender's process; `launch` is what starts it, if not this one by itself."""
     folder = output.with_suffix("")
     folder.mkdir()
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
             [
                 sys.executable,
+                *launch,
                 "-m",
                 f"benchmarks.contenders.{module}",
                 str(spreadsheet),
@@ -201,11 +293,25 @@ def _started(
         )
 
 
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    """Waits until a contender is done, which it must be.
+
+    Raises:
+        RuntimeError: It has failed; its folder has its log.
+    """
+    with process:
+        if status := process.wait(WAIT_SECONDS):
+            raise RuntimeError(f"{process.args!r} ended with status {status}.")
+
+
 def _seconds_of(command: Sequence[str], folder: Path) -> float:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
     began = time.monotonic()
-    subprocess.run(command, cwd=folder, env=kept, check=True)
+    subprocess.run(command, cwd=folder, env=_kept_environment(), check=True)
     return time.monotonic() - began
+
+
+def _kept_environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SAL_"))}
 
 
 def _children_cpu() -> float:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import CONTENDERS, main
+from benchmarks.costs import Cost, cost_table, strangers_of
+from benchmarks.report import plot_costs
 
 
 def test_a_small_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +28,17 @@ def test_a_small_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert int(lines["The same, waiting on 429"][6]) >= 10
     assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "benchmark.md").read_text() == out
+
+
+def test_costs_are_a_table_and_a_picture(tmp_path: Path) -> None:
+    costs = [
+        Cost("CPU of a refused spreadsheet", "0.50 s", 0.7, "import pandas"),
+        strangers_of([[1, 3], [2, 4, 5, 6]], [0, 12], 10, 1).cost(),
+    ]
+    assert cost_table(costs).splitlines()[2:] == [
+        "| CPU of a refused spreadsheet | 0.50 s | 0.70 × import pandas |",
+        "| 2 rows beside 4 on one key | 2 created after 3.0 s with a share of 0.67 until then; all "
+        "after 6.0 s; 1 × 429 | 1.20 × the least possible makespan |",
+    ]
+    plot_costs(costs, tmp_path / "costs.png", title="What a campaign costs")
+    assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")

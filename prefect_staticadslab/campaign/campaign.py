@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_output
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
@@ -273,7 +273,7 @@ def _one_line(cells: Mapping[str, str]) -> Spreadsheet:
     for kind in KINDS:
         if columns.get(kind.name, "").strip().startswith(kind.prefix):
             columns[kind.id_column] = columns.pop(kind.name)
-    return Spreadsheet(frame_of(list(columns), [list(columns.values())]), (FIRST_ROW,))
+    return Spreadsheet(tuple(columns), [list(columns.values())], (FIRST_ROW,))
 
 
 def _without_row(problem: Problem) -> Problem:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.revision_rows import read_changes
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
@@ -157,9 +157,9 @@ def test_a_name_with_a_comma_in_it_is_a_name() -> None:
 
 def test_a_table_of_revisions_is_read_as_people_write_it() -> None:
     patch = '[{"op": "replace", "path": "/a", "value": 1}]'
-    table = Spreadsheet(frame_of(["Image Ad ID", "JSON-Patch"], [["'ia_1\u200b", patch]]), (2,))
+    table = Spreadsheet(("Image Ad ID", "JSON-Patch"), [["'ia_1\u200b", patch]], (2,))
     (change,) = read_changes(table)
     assert change.request.image_ad_id == "ia_1"
-    twice = Spreadsheet(frame_of(["Image Ad ID", "image_ad_id"], [["ia_1", ""]]), (2,))
+    twice = Spreadsheet(("Image Ad ID", "image_ad_id"), [["ia_1", ""]], (2,))
     with pytest.raises(SpreadsheetError, match="there twice"):
         read_changes(twice)

@@ -34,7 +34,7 @@ MARKED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 def spreadsheet(prompts: Sequence[str]) -> Spreadsheet:
     frame = pd.DataFrame([[*IDS, p] for p in prompts], columns=COLUMNS, dtype=object)
-    return Spreadsheet(frame, tuple(range(2, 2 + len(prompts))))
+    return Spreadsheet.of(frame, tuple(range(2, 2 + len(prompts))))
 
 
 def new_place() -> str:

@@ -32,6 +32,7 @@ from prefect_staticadslab.campaign.files.formats.cell_pictures import (
     cell_picture,
 )
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import read_workbook
+from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import MOST_FORMATS
 from prefect_staticadslab.campaign.files.formats.xlsx_text import is_web_address
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
@@ -127,7 +128,7 @@ def test_a_format_that_excel_cannot_have_is_left_out_and_the_value_kept() -> Non
 
 
 def test_more_formats_than_a_workbook_has_lose_none_of_the_values() -> None:
-    many = [[FormattedValue(1.5, "", f'0.0"{n}"')] for n in range(xlsx_writer.MOST_FORMATS + 5)]
+    many = [[FormattedValue(1.5, "", f'0.0"{n}"')] for n in range(MOST_FORMATS + 5)]
     sheet = sheet_of(encode_xlsx(frame_of(["a"], many)))
     assert {cell.value for cell in list(sheet["A"])[1:]} == {1.5}
 
@@ -203,7 +204,7 @@ def table_at(place: Path, rows: int = 3, **columns: list[Any]) -> ResultTable:
         [*(cells[n] for cells in columns.values()), *IDS.values(), f"Ad {n}"] for n in range(rows)
     ]
     dialect = Dialect(column_widths=(("prompt", 61.0),))
-    spreadsheet = Spreadsheet(frame_of(header, lines), tuple(range(2, rows + 2)), dialect)
+    spreadsheet = Spreadsheet(tuple(header), lines, tuple(range(2, rows + 2)), dialect)
     return ResultTable.open(str(place), spreadsheet)
 
 

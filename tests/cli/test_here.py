@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from prefect_staticadslab.campaign.files.cells import frame_of
+from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_xlsx
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.cli import options
 from prefect_staticadslab.cli.commands import (
@@ -32,7 +35,8 @@ try:
     status = importlib.import_module(f"prefect_staticadslab.cli.commands.{name}").main(arguments)
 except SystemExit as ended:
     status = ended.code or 0
-loaded = [module for module in ("prefect", "httpx", "pandas") if module in sys.modules]
+heavy = ("prefect", "httpx", "pandas", "numpy", "pyarrow")
+loaded = [module for module in heavy if module in sys.modules]
 print(json.dumps([status, loaded]))
 """
 
@@ -45,16 +49,27 @@ def alone(folder: Path, simulator: SimulatorServer | None = None) -> dict[str, s
 
 
 def run_command(
-    folder: Path, *arguments: str, simulator: SimulatorServer | None = None
+    folder: Path,
+    *arguments: str,
+    simulator: SimulatorServer | None = None,
+    settings: Mapping[str, str] = {},
 ) -> tuple[int, list[str], Ended]:
-    """Runs a command in a process that has imported nothing before.
+    """Runs a command, with these settings, in a process that has imported nothing before.
 
     Returns:
         Its exit status, which of the heavy modules it imported, and what it told.
     """
-    ended = run("-c", CODE, *arguments, env=alone(folder, simulator), cwd=folder, cold=True)
+    env = {**alone(folder, simulator), **settings}
+    ended = run("-c", CODE, *arguments, env=env, cwd=folder, cold=True)
     status, loaded = json.loads(ended.out.splitlines()[-1])
     return status, loaded, ended
+
+
+def as_workbook(text_file: Path) -> None:
+    """Writes a text table as an .xlsx beside it."""
+    with text_file.open(encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    text_file.with_suffix(".xlsx").write_bytes(encode_xlsx(frame_of(header, lines)))
 
 
 def test_a_campaign_without_a_server_never_imports_prefect(
@@ -65,7 +80,7 @@ def test_a_campaign_without_a_server_never_imports_prefect(
         tmp_path, "campaign", place, output, "--download-images", "p", simulator=simulator
     )
     assert status == 0, told
-    assert loaded == ["httpx", "pandas"]
+    assert "prefect" not in loaded
     assert told.err.count(NOT_RECORDED) == 1
     assert "2 of 2 rows completed, 2.00 USD, " in told.out
     rows = read_spreadsheet(output).frame.to_dict("records")
@@ -80,15 +95,70 @@ def test_help_imports_nothing_that_takes_long(tmp_path: Path) -> None:
     assert "--prefect" in told.out
 
 
-def test_a_spreadsheet_is_refused_before_anything_is_imported_that_asks_the_api(
-    tmp_path: Path,
+IDS = "design_template_id,brand_id,product_id,audience_id"
+
+BAD_TABLES = {
+    "a bad cell": (f"{IDS}\ndt_1,,prod_1,aud_1\n", "Row 2, column brand_id: is empty."),
+    "a bad cell beside a name": (
+        "design_template_id,brand,product_id,audience_id,editable\ndt_1,Harbor,prod_1,aud_1,?\n",
+        "Row 2, column editable: ",
+    ),
+    "a column that is nearly one": (f"{IDS},promt\ndt_1,b,c,d,e\n", "Row 1: 'promt' is not read."),
+    "no header": ("dt_1,brand_1,prod_1,aud_1\n" * 2, "Row 1: The column design_template_id is mis"),
+}
+"""What a campaign is refused for, and the start of what is told."""
+
+
+@pytest.mark.parametrize("bad", BAD_TABLES)
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_spreadsheet_is_refused_before_anything_is_imported_that_only_a_run_needs(
+    bad: str, ending: str, tmp_path: Path
 ) -> None:
-    place = tmp_path / "in.csv"
-    place.write_text("design_template_id,brand_id,product_id,audience_id\ndt_1,,prod_1,aud_1\n")
-    status, loaded, told = run_command(tmp_path, "campaign", str(place), "out.csv")
-    assert (status, loaded) == (2, ["pandas"])
-    assert told.err.startswith("Nothing was created.\nRow 2, column brand_id: ")
+    text, reason = BAD_TABLES[bad]
+    (tmp_path / "in.csv").write_text(text)
+    if ending == ".xlsx":
+        as_workbook(tmp_path / "in.csv")
+    status, loaded, told = run_command(tmp_path, "campaign", f"in{ending}", "out.csv")
+    assert (status, loaded) == (2, []), told
+    assert told.err.startswith(f"Nothing was created.\n{reason}")
     assert NOT_RECORDED not in told.err
+
+
+@pytest.mark.parametrize("prefect", ["a server of Prefect's", "a saved block", "--prefect"])
+@pytest.mark.parametrize("bad", BAD_TABLES)
+def test_so_it_is_where_the_run_would_be_prefects(bad: str, prefect: str, tmp_path: Path) -> None:
+    text, reason = BAD_TABLES[bad]
+    (tmp_path / "in.csv").write_text(text)
+    options = {"a saved block": ["--credentials", "ours"], "--prefect": ["--prefect"]}
+    server = {"PREFECT_API_URL": "http://127.0.0.1:9/api"} if prefect.endswith("Prefect's") else {}
+    status, loaded, told = run_command(
+        tmp_path, "campaign", "in.csv", "out.csv", *options.get(prefect, []), settings=server
+    )
+    assert (status, loaded) == (2, []), told
+    assert told.err.startswith(f"Nothing was created.\n{reason}")
+
+
+OTHER_COMMANDS = {
+    "revise": ("revise in.csv out.csv", "image_ad_id,prompt\nia_,Warmer\n"),
+    "design templates": ("design_templates in.csv out.csv", "note\nNo picture\n"),
+    "ads of a brand kit": ("create_ads kit out.csv --ads in.csv", "no JSON"),
+    "an inbox that is not there": ("inbox nowhere", ""),
+    "pictures of no table": ("download in.csv pictures", f"{IDS}\ndt_1,brand_1,prod_1,aud_1\n"),
+    "additions to the catalogue": ("catalog out.xlsx --create in.csv", "kind,price\nbrand,1\n"),
+}
+"""Commands, and what they are refused for."""
+
+
+@pytest.mark.parametrize("what", OTHER_COMMANDS)
+def test_other_commands_refuse_what_they_read_before_they_import_more(
+    what: str, tmp_path: Path
+) -> None:
+    command, text = OTHER_COMMANDS[what]
+    (tmp_path / "in.csv").write_text(text)
+    status, loaded, told = run_command(tmp_path, *command.split())
+    assert (status, loaded) == (2, []), told
+    assert "in.csv" in told.err or "Row " in told.err or "nowhere" in told.err
+    assert not (tmp_path / "out.csv").exists()
 
 
 PROFILES = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.date_patterns import (
     PLACEHOLDERS,
     escape_braces,
@@ -117,7 +117,7 @@ def examine_cell_syntax(given: tuple[list[str], list[list[str]]]) -> None:
                 promise(told <= {kind.name, kind.id_column}, "a column of another kind", told)
                 promise(bool(selector.column), "a selector of no column", selector)
     header = [name for kind in KINDS for name in (kind.id_column, kind.name)]
-    table = Spreadsheet(frame_of(header, lines), tuple(range(2, 2 + len(lines))))
+    table = Spreadsheet(tuple(header), lines, tuple(range(2, 2 + len(lines))))
     read_rows(expand(Brief.read(table), catalogue(names)))
 
 
@@ -157,7 +157,7 @@ def examine_prompt(given: tuple[list[str], list[str], str, str, str]) -> None:
         promise(has_placeholders(prompt) or filled == prompt, "a prompt without braces changed")
     header = ["design_template_id", "brand_id", "product", "audience", "prompt", *columns]
     line = ["dt_1", "brand_2", "*", "*", prompt, *[value] * len(columns)]
-    table = Spreadsheet(frame_of(header, [line, line]), (2, 3), Dialect())
+    table = Spreadsheet(tuple(header), [line, line], (2, 3), Dialect())
     _filled_once(table, catalogue(names), ending)
 
 

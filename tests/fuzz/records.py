@@ -129,7 +129,7 @@ def _cell_of(column: str, *, wrong: bool) -> st.SearchStrategy[Any]:
 
 def _spreadsheet(given: Lines) -> Spreadsheet:
     header, lines = given
-    return Spreadsheet(frame_of(header, lines), tuple(range(FIRST_ROW, FIRST_ROW + len(lines))))
+    return Spreadsheet(tuple(header), lines, tuple(range(FIRST_ROW, FIRST_ROW + len(lines))))
 
 
 def _row_inputs() -> st.SearchStrategy[Lines]:

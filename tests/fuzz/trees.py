@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.brand_kits.kit_file import read_kits
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.json_trees import (
     TreeError,
     apply_overrides,
@@ -127,7 +127,7 @@ def _as_rows(operations: object, overrides: object, tree: dict[str, Any]) -> Non
     lines = [["ia_1", json.dumps(operations), ""], ["ia_1", "", json.dumps(overrides)]]
     for line in lines:
         try:
-            (row,) = read_changes(Spreadsheet(frame_of(header, [line]), (2,)))
+            (row,) = read_changes(Spreadsheet(tuple(header), [line], (2,)))
             promise(bool(row.request.summary), "a change that is none")
             row.request.apply_to(tree)
         except (CampaignError, TreeError):

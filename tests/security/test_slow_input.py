@@ -20,7 +20,7 @@ from prefect_staticadslab.api.resources import Brand, DesignTemplate
 from prefect_staticadslab.bounds import HINT_LENGTH, HINTS
 from prefect_staticadslab.brand_kits.kit_file import read_kits
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.files.date_patterns import PatternError, names_made_by
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError, apply_patch, check_patch
@@ -57,7 +57,7 @@ def within_bounds(code: str) -> str:
 
 
 def sheet(header: tuple[str, ...], *rows: tuple[Any, ...]) -> Spreadsheet:
-    return Spreadsheet(frame_of(header, rows), tuple(range(2, 2 + len(rows))))
+    return Spreadsheet(tuple(header), rows, tuple(range(2, 2 + len(rows))))
 
 
 # Patterns
@@ -151,7 +151,7 @@ def test_of_thousands_of_placeholders_a_few_are_compared_with_all_columns() -> N
     """A spreadsheet has 16,384 columns, each with as long a name as a cell."""
     told = within_bounds("""
         from prefect_staticadslab.campaign.errors import SpreadsheetError
-        from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+        from prefect_staticadslab.campaign.files.cells import Spreadsheet
         from prefect_staticadslab.campaign.names.brief import Brief
 
         ids = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]
@@ -162,7 +162,7 @@ def test_of_thousands_of_placeholders_a_few_are_compared_with_all_columns() -> N
             for n in range(150)
         ]
         try:
-            Brief.read(Spreadsheet(frame_of(header, rows), tuple(range(2, 152))))
+            Brief.read(Spreadsheet(tuple(header), rows, tuple(range(2, 152))))
         except SpreadsheetError as error:
             print(len(error.problems), max(len(p.message) for p in error.problems) < 1000)
     """)
@@ -180,7 +180,7 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
     told = within_bounds("""
         from prefect_staticadslab.api.resources import DesignTemplate
         from prefect_staticadslab.campaign.errors import SpreadsheetError
-        from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+        from prefect_staticadslab.campaign.files.cells import Spreadsheet
         from prefect_staticadslab.campaign.names.brief import Brief
         from prefect_staticadslab.campaign.names.expand import expand
         from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
@@ -193,7 +193,7 @@ def test_thousands_of_filters_are_looked_up_and_not_searched_for() -> None:
         ]
         rows = [[f"industry=none {n}", "brand_1", "prod_1", "aud_1"] for n in range(20_000)]
         header = ["design_template", "brand_id", "product_id", "audience_id"]
-        brief = Brief.read(Spreadsheet(frame_of(header, rows), tuple(range(2, 20_002))))
+        brief = Brief.read(Spreadsheet(tuple(header), rows, tuple(range(2, 20_002))))
         try:
             expand(brief, Catalogue({ListKey(TEMPLATE): Listing(tuple(templates))}))
         except SpreadsheetError as error:
@@ -235,7 +235,7 @@ def test_a_prompt_that_would_fill_the_memory_is_refused_before_it_is_filled_in()
     """Two hundred placeholders for a cell of a million characters."""
     told = within_bounds("""
         from prefect_staticadslab.campaign.errors import SpreadsheetError
-        from prefect_staticadslab.campaign.files.cells import Spreadsheet, frame_of
+        from prefect_staticadslab.campaign.files.cells import Spreadsheet
         from prefect_staticadslab.campaign.names.brief import Brief
         from prefect_staticadslab.campaign.names.expand import expand
         from prefect_staticadslab.campaign.names.listings import NOTHING_READ
@@ -244,7 +244,7 @@ def test_a_prompt_that_would_fill_the_memory_is_refused_before_it_is_filled_in()
         audiences = " | ".join(f"aud_{n}" for n in range(900))
         row = ["dt_1", "brand_1", "prod_1", audiences, "{a}" * 200, "x" * 1_000_000]
         try:
-            expand(Brief.read(Spreadsheet(frame_of(header, [row]), (2,))), NOTHING_READ)
+            expand(Brief.read(Spreadsheet(tuple(header), [row], (2,))), NOTHING_READ)
         except SpreadsheetError as error:
             print(error)
     """)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
 from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.models import Account
 from prefect_staticadslab.api.resources import CatalogueResource, Image
@@ -35,6 +33,8 @@ from prefect_staticadslab.campaign.rows.resource_types import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 IMAGE: Final = ResourceType("image", Image, "images:read", "product")

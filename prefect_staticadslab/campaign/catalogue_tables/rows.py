@@ -126,7 +126,7 @@ def _read_table(
     spreadsheet: Spreadsheet, kind: ResourceType | None, sheet: str
 ) -> tuple[list[ResourceRow], list[Problem]]:
     """The rows of one table, all of one kind or each of its own, and what is wrong with them."""
-    names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+    names = list(map(normalized, spreadsheet.header))
     required = ["name"] if kind else ["kind", "name"]
     problems = [
         Problem(_in_sheet(f"The column {name} is missing.", sheet), row=1)
@@ -136,8 +136,7 @@ def _read_table(
     if problems:
         return [], problems
     rows = []
-    lines = spreadsheet.frame.itertuples(index=False, name=None)
-    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+    for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {
             name: as_written(plain_text(cell_text(value)).strip())
             for name, value in reversed(list(zip(names, line, strict=True)))

@@ -1,7 +1,8 @@
-"""What every spreadsheet is to us, whatever its format: a frame of cells, and how it was written.
+"""What every spreadsheet is to us, whatever its format: lines of cells, and how it was written.
 
 A cell keeps its value: a text is a text, whatever it looks like, and no library guesses. So frames
-are of dtype `object`, one value per cell.
+are of dtype `object`, one value per cell. A spreadsheet is read and checked without pandas, which
+takes longer to import than all of that takes.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, Final
-
-import numpy as np
-import pandas as pd
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.number_formats import general
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST_ROW: Final = 2
 """The number that a spreadsheet program shows for the first row under the header."""
@@ -74,20 +75,36 @@ class Spreadsheet:
     """A table as it was read.
 
     Attributes:
-        frame: One line per row that is not blank; dtype `object`, blank cells are "" or None.
-        row_numbers: For each line of `frame`, its number in a spreadsheet program.
+        header: The columns' names.
+        lines: The cells of each row that is not blank; blank cells are "" or None.
+        row_numbers: For each of `lines`, its number in a spreadsheet program.
         dialect: How it was written.
         notes: What was chosen in reading it, such as a sheet or an encoding: a sentence each.
         hidden_rows: How many of its rows a spreadsheet program hides.
         header_row: The number of the row with the columns' names.
     """
 
-    frame: pd.DataFrame
+    header: tuple[str, ...]
+    lines: Sequence[Sequence[Any]]
     row_numbers: tuple[int, ...]
     dialect: Dialect = field(default_factory=Dialect)
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
     header_row: int = 1
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, row_numbers: tuple[int, ...]) -> Self:
+        """The table that a frame of dtype `object` is."""
+        return cls(tuple(map(str, frame.columns)), lines_of_cells(frame), row_numbers)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The header and the lines as a frame of dtype `object`."""
+        return frame_of(self.header, self.lines)
+
+    def column(self, position: int) -> list[Any]:
+        """The cells of a column."""
+        return [line[position] for line in self.lines]
 
 
 def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
@@ -110,7 +127,7 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
         assert table.row_numbers == (2, 3)
         ```
     """
-    header = [str(name) for name in frame.columns]
+    header = tuple(map(str, frame.columns))
     problems = header_problems(header)
     if not problems and frame.empty:
         problems.append(Problem("The DataFrame has columns and no rows."))
@@ -120,11 +137,16 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
         [cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
     ]
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
-    return Spreadsheet(frame_of(header, lines), numbers)
+    return Spreadsheet(header, lines, numbers)
 
 
 def cell_of(value: Any) -> Any:
     """A value as a cell can hold it: NumPy's and others' types are not written to every format."""
+    import numpy as np
+    import pandas as pd
+
+    if value is pd.NaT or value is pd.NA:
+        value = None
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, np.datetime64):
@@ -143,11 +165,13 @@ def cell_of(value: Any) -> Any:
         return None if is_blank(value) else float(value)
     if isinstance(value, Decimal):
         return None if value.is_nan() else value
-    return None if value is pd.NA else str(value)
+    return str(value)
 
 
 def _json_default(value: Any) -> Any:
     """A value that `json` cannot write, as one that it can: NumPy's as Python's, others as text."""
+    import numpy as np
+
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else cell_text(value)
 
 
@@ -297,6 +321,8 @@ def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:
 
 def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFrame:
     """A frame of dtype `object` with these columns' names and rows of cells."""
+    import pandas as pd
+
     return pd.DataFrame(list(lines), columns=pd.Index(list(header), dtype=object), dtype=object)
 
 
@@ -314,8 +340,8 @@ def lines_of_cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a cell's value is none: None, "", NaN, or pandas' own missing values."""
-    return value is None or value is pd.NA or value is pd.NaT or value == "" or _is_nan(value)
+    """Whether a cell's value is none: None, "" or NaN; `cell_of` has left no other."""
+    return value is None or value == "" or _is_nan(value)
 
 
 def _is_nan(value: Any) -> bool:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError, StorageError
 from prefect_staticadslab.campaign.files import locations, storage
@@ -25,6 +23,9 @@ from prefect_staticadslab.campaign.files.google_sheets import (
     table_ending,
     web_page_hint,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_SHEETS: Final = "Only a workbook, such as an .xlsx, has sheets to choose from."
 LOGIN_WANTED: Final = (401, 403)

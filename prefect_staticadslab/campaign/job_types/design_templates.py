@@ -110,7 +110,7 @@ def read_references(
     """
     record = complete_record(spreadsheet, TEMPLATE_COLUMNS)
     spreadsheet = record or spreadsheet
-    columns = list(map(str, spreadsheet.frame.columns))
+    columns = spreadsheet.header
     names = [normalized(name) for name in columns]
     for at in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
         names[at] = ROW_ID_COLUMN
@@ -120,8 +120,7 @@ def read_references(
     problems: list[Problem] = []
     row_ids = RowIds()
     identities = Identities()
-    lines = spreadsheet.frame.itertuples(index=False, name=None)
-    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+    for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = dict(zip(names, line, strict=True))
         reference = plain_text(cell_text(line[reference_position])).strip()
         if not reference:

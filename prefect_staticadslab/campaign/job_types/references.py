@@ -12,7 +12,6 @@ from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
     Spreadsheet,
     cell_text,
-    frame_of,
     normalized,
     plain_text,
 )
@@ -84,10 +83,10 @@ class References:
                     f"There is no picture in the folder {source}; "
                     f"one ends in {', '.join(IMAGE_ENDINGS)}."
                 )
-            frame = frame_of(["reference"], [[name] for name in pictures])
             numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(pictures)))
             ignored = tuple(name for name in names if name not in pictures)
-            return cls(Spreadsheet(frame, numbers), source, is_folder=True, ignored=ignored)
+            table = Spreadsheet(("reference",), [[name] for name in pictures], numbers)
+            return cls(table, source, is_folder=True, ignored=ignored)
         columns = frozenset(REFERENCE_COLUMNS)
         table_input = read_spreadsheet(
             source, options=options, known_columns=columns, needed_columns=(columns,)
@@ -111,7 +110,7 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
     Raises:
         SpreadsheetError: There is none.
     """
-    names = [str(name) for name in spreadsheet.frame.columns]
+    names = spreadsheet.header
     found = positions_of(names, REFERENCE_COLUMNS)
     for known in REFERENCE_COLUMNS:
         if known in found:
@@ -130,12 +129,11 @@ def read_digests(references: References) -> dict[Location, str]:
         SpreadsheetError: Some are not there, are no images, have more than 15 MB, or are where
             nobody is to look.
     """
-    column = references.column
+    column, spreadsheet = references.column, references.spreadsheet
+    cells = spreadsheet.column(spreadsheet.header.index(column))
     numbers: dict[Location, int] = {}
     problems: list[Problem] = []
-    for number, cell in zip(
-        references.spreadsheet.row_numbers, references.spreadsheet.frame[column], strict=True
-    ):
+    for number, cell in zip(spreadsheet.row_numbers, cells, strict=True):
         reference = plain_text(cell_text(cell)).strip()
         if not reference:
             continue

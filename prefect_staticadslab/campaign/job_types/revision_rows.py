@@ -129,7 +129,7 @@ def read_changes(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    header = [str(name) for name in spreadsheet.frame.columns]
+    header = spreadsheet.header
     found = positions_of(header, REVISION_JOBS.known_columns)
     problems = [
         *_header_problems(header, found, spreadsheet.header_row),
@@ -141,8 +141,7 @@ def read_changes(
     rows: list[CampaignRow[Change]] = []
     identities = Identities()
     row_ids = RowIds()
-    lines = spreadsheet.frame.itertuples(index=False, name=None)
-    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+    for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: plain_text(cell_text(line[i])).strip() for name, i in positions.items()}
         errors = error_problems(number, cells) if unique_row_ids else []
         change, row_problems = (None, errors) if errors else _read_change(number, cells)

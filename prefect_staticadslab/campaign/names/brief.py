@@ -15,7 +15,6 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
-    lines_of_cells,
     plain_text,
     shortened,
 )
@@ -172,12 +171,10 @@ class _LineReader:
 
     def __init__(self, spreadsheet: Spreadsheet, columns: Mapping[str, int]) -> None:
         self._columns = columns
-        self._lines = lines_of_cells(spreadsheet.frame)
+        self._lines = spreadsheet.lines
         self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
         self._earlier = EarlierTable.of(spreadsheet)
-        self._all_columns = placeholder_positions(
-            list(map(str, spreadsheet.frame.columns)), self._earlier.positions
-        )
+        self._all_columns = placeholder_positions(spreadsheet.header, self._earlier.positions)
         name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
         taken = {columns[name] for name in ("prompt", *name_columns) if name in columns}
         other_columns = [

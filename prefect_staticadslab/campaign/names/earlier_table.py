@@ -20,6 +20,7 @@ from prefect_staticadslab.campaign.table.layout import (
     SENT_PROMPT_COLUMN,
     result_columns_of,
     with_input_names,
+    without_columns,
 )
 from prefect_staticadslab.campaign.table.merge import missing_message
 
@@ -61,7 +62,7 @@ class EarlierTable:
                 f"delete its other result columns, {', '.join(found.positions)}, as well."
             )
             raise SpreadsheetError([Problem(message, row=1)])
-        names = [normalized(str(name)) for name in spreadsheet.frame.columns]
+        names = [normalized(name) for name in spreadsheet.header]
         sent = {"prompt": SENT_PROMPT_COLUMN, **SENT_NAME_COLUMNS}
         return cls(
             found.positions,
@@ -102,13 +103,11 @@ def own_spreadsheet(spreadsheet: Spreadsheet, earlier: EarlierTable) -> Spreadsh
 
     A column of the user's that is called like one that says what was sent gets a prefix.
     """
-    frame = spreadsheet.frame
     if earlier.results:
-        kept = [i for i in range(len(frame.columns)) if i not in earlier.positions]
-        return replace(spreadsheet, frame=frame.iloc[:, kept])
-    if not WRITTEN_COLUMNS & {normalized(str(name)) for name in frame.columns}:
+        return without_columns(spreadsheet, earlier.positions)
+    if not WRITTEN_COLUMNS & set(map(normalized, spreadsheet.header)):
         return spreadsheet
-    return replace(spreadsheet, frame=with_input_names(frame, WRITTEN_COLUMNS))
+    return replace(spreadsheet, header=with_input_names(spreadsheet.header, WRITTEN_COLUMNS))
 
 
 def placeholder_positions(

@@ -12,8 +12,6 @@ from prefect_staticadslab.campaign.errors import CampaignError, Problem, Spreads
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
-    frame_of,
-    lines_of_cells,
     plain_text,
 )
 from prefect_staticadslab.campaign.files.formulas import (
@@ -100,7 +98,7 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     writer = _Writer(own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads))
     writer.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
-    for line, cells, row_ads in zip(brief.lines, lines_of_cells(own.frame), ads, strict=True):
+    for line, cells, row_ads in zip(brief.lines, own.lines, ads, strict=True):
         problems += writer.add(line, cells, row_ads)
     if problems:
         raise _error_of(problems)
@@ -120,13 +118,12 @@ class _Writer:
         self._spreadsheet = spreadsheet
         source_columns = (SOURCE_ROW_COLUMN,) if several else ()
         # The prompt's placeholders and the columns go by the names that the user knows.
-        self._places = placeholder_positions(list(map(str, spreadsheet.frame.columns)))
+        self._places = placeholder_positions(spreadsheet.header)
         for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._places.setdefault(name, place)
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]
-        renamed = with_input_names(spreadsheet.frame, (*ids, *source_columns))
-        self._header = list(map(str, renamed.columns))
+        self._header = list(with_input_names(spreadsheet.header, (*ids, *source_columns)))
         for kind in KINDS:
             if kind.id_column in ids or (
                 kind.id_column not in self._places and kind.name in self._places
@@ -151,7 +148,8 @@ class _Writer:
             for column in (kind.id_column, kind.name):
                 if column not in self._places or column == TEMPLATE.name:
                     continue
-                cells = map(_stripped, self._spreadsheet.frame.iloc[:, self._places[column]])
+                place = self._places[column]
+                cells = (_stripped(line[place]) for line in self._spreadsheet.lines)
                 if any(
                     text and _stands_for_several(text, line.selectors[kind], kind, column)
                     for text, line in zip(cells, lines, strict=True)
@@ -252,8 +250,12 @@ class _Writer:
 
     def spreadsheet(self) -> Spreadsheet:
         """All lines."""
-        frame = frame_of(self._header, self._lines)
-        return replace(self._spreadsheet, frame=frame, row_numbers=tuple(self._numbers))
+        return replace(
+            self._spreadsheet,
+            header=tuple(self._header),
+            lines=self._lines,
+            row_numbers=tuple(self._numbers),
+        )
 
 
 def _filled_in(

@@ -13,7 +13,6 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
-    lines_of_cells,
     plain_text,
     shortened,
 )
@@ -53,8 +52,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     row_ids = RowIds()
     identities = Identities()
     identities_seen: set[str] = set()
-    lines = lines_of_cells(spreadsheet.frame)
-    for number, line in zip(spreadsheet.row_numbers, lines, strict=True):
+    for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         # An ad of an earlier version may have been made of an error; that is over.
         errors = error_problems(number, cells) if unique_row_ids else []

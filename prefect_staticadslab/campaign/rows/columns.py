@@ -14,7 +14,6 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
     column_key,
-    lines_of_cells,
     normalized,
     shortened,
 )
@@ -67,7 +66,7 @@ def columns_of(
         known_columns: The columns to look for. With the names' columns among them, each of these
             stands in for its id's.
     """
-    names = [str(name) for name in spreadsheet.frame.columns]
+    names = spreadsheet.header
     found = positions_of(names, known_columns)
     problems = repeated_columns(names, found, spreadsheet.header_row)
     positions = {column: places[0] for column, places in found.items()}
@@ -112,7 +111,7 @@ def repeated_columns(
 
 def header_notes(spreadsheet: Spreadsheet) -> list[str]:
     """What of a spreadsheet's header is worth a look, in a sentence each."""
-    names = [str(name) for name in spreadsheet.frame.columns]
+    names = spreadsheet.header
     return Hints.of(names, positions_of(names, KNOWN_COLUMNS), KNOWN_COLUMNS).notes
 
 
@@ -191,7 +190,7 @@ def _alternative_hint(kind: ResourceType) -> str:
 
 def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     """A hint, if there is a title above the columns' names."""
-    first_lines = lines_of_cells(spreadsheet.frame.head(_TITLE_LINES))
+    first_lines = spreadsheet.lines[:_TITLE_LINES]
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
         known_names = positions_of([cell_text(value) for value in line], KNOWN_COLUMNS)
         if len(known_names) > 1:

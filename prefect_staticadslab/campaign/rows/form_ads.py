@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from prefect_staticadslab.api.models import INVENT_COPY, INVENT_PICTURES, PROMPT, field_title
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, SpreadsheetError, Words
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text, frame_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, cell_text
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE
 
@@ -123,7 +123,7 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
     rows = [_cells(ad, defaults) for ad in ads]
     columns = [name for name in rows[0] if name in REQUIRED or any(row[name] for row in rows)]
     lines = [[row[name] for name in columns] for row in rows]
-    return Spreadsheet(frame_of(columns, lines), tuple(range(1, len(rows) + 1)))
+    return Spreadsheet(tuple(columns), lines, tuple(range(1, len(rows) + 1)))
 
 
 def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:

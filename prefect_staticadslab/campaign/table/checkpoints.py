@@ -10,9 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from prefect_staticadslab.api.retries.tries import Tries, retrying
 from prefect_staticadslab.campaign.errors import CampaignError, OpenElsewhereError, StorageError
@@ -26,6 +24,9 @@ from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import read_earlier
 from prefect_staticadslab.campaign.table.other_runs import OtherRuns
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, RecordEncoder
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 

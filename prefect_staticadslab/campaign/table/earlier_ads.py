@@ -77,9 +77,7 @@ def read_earlier_ads(
     check_amounts(record, job_type, location)
     states = {
         number: JobState.from_cells(dict(zip(columns, cells, strict=True)), columns)
-        for number, cells in zip(
-            record.row_numbers, result_lines(record.frame, columns), strict=True
-        )
+        for number, cells in zip(record.row_numbers, result_lines(record, columns), strict=True)
     }
     rows = list(rows)
     ads_of = Counter(row.number for _, row, _ in rows)

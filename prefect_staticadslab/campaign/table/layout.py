@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
+    frame_of,
     is_blank,
-    lines_of_cells,
     normalized,
 )
 from prefect_staticadslab.campaign.table.job_state import (
     KEY_COLUMNS,
     RESULT_COLUMNS,
+    JobState,
     looks_recorded,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INPUT_PREFIX: Final = "input_"
 
@@ -74,9 +76,8 @@ def result_columns_of(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMN
         columns: Those that we add.
     """
     ours = tuple(columns)
-    names = [str(name) for name in table.frame.columns]
     positions: dict[str, int] = {}
-    for position, name in enumerate(names):
+    for position, name in enumerate(table.header):
         column = normalized(name)
         # A column of the user's may be called like one of ours but for its case.
         if column in ours and (column not in positions or name == column):
@@ -91,9 +92,9 @@ def result_columns_of(table: Spreadsheet, columns: Iterable[str] = RESULT_COLUMN
 def _is_ours(table: Spreadsheet, ours: Sequence[str], name: str, position: int) -> bool:
     """Whether a column is not one of the user's, in a table of a version that wrote none."""
     earlier = tuple(each for each in ours if each not in KEY_COLUMNS)
-    if tuple(map(str, table.frame.columns))[-len(earlier) :] != earlier:
+    if table.header[-len(earlier) :] != earlier:
         return True
-    return all(looks_recorded(name, cell_text(cell)) for cell in table.frame.iloc[:, position])
+    return all(looks_recorded(name, cell_text(cell)) for cell in table.column(position))
 
 
 def as_record(
@@ -104,7 +105,7 @@ def as_record(
     A column of the user's that is called like one of ours gets a prefix.
     """
     ours = tuple(columns)
-    names = [str(name) for name in table.frame.columns]
+    names = list(table.header)
     for name, position in found.positions.items():
         names[position] = name
     taken = set(names)
@@ -112,25 +113,31 @@ def as_record(
         if name in ours and found.positions.get(name) != position:
             names[position] = _input_name(name, taken)
             taken.add(names[position])
-    frame = table.frame.copy(deep=False)
-    frame.columns = pd.Index(names, dtype=object)
     header = with_further(names, ours)
-    if len(header) > len(names):
-        frame = arranged(frame, header)
-    return replace(table, frame=frame)
+    lines = table.lines if len(header) == len(names) else arranged(names, table.lines, header)
+    return replace(table, header=header, lines=lines)
 
 
-def result_lines(frame: pd.DataFrame, columns: Iterable[str]) -> list[tuple[Any, ...]]:
+def result_lines(table: Spreadsheet, columns: Iterable[str]) -> list[tuple[Any, ...]]:
     """The cells of result columns, line by line, in these columns' order."""
-    names = [str(name) for name in frame.columns]
-    positions = [names.index(name) for name in columns]
-    return lines_of_cells(frame.iloc[:, positions])
+    positions = [table.header.index(name) for name in columns]
+    return [tuple(line[position] for position in positions) for line in table.lines]
 
 
-def without_results(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+def without_results(table: Spreadsheet, columns: Iterable[str]) -> Spreadsheet:
     """A result table's other columns: the input's, and those that people added."""
     ours = frozenset(columns)
-    return frame.iloc[:, [i for i, name in enumerate(frame.columns) if str(name) not in ours]]
+    return without_columns(table, {i for i, name in enumerate(table.header) if name in ours})
+
+
+def without_columns(table: Spreadsheet, positions: Set[int]) -> Spreadsheet:
+    """A table without the columns at these positions."""
+    kept = [position for position in range(len(table.header)) if position not in positions]
+    return replace(
+        table,
+        header=tuple(table.header[position] for position in kept),
+        lines=[[line[position] for position in kept] for line in table.lines],
+    )
 
 
 def complete_record(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet | None:
@@ -146,21 +153,18 @@ def own_columns(spreadsheet: Spreadsheet, columns: Iterable[str]) -> Spreadsheet
     found = result_columns_of(spreadsheet, ours)
     if not found.is_likely:
         return spreadsheet
-    record = as_record(spreadsheet, found, ours)
-    return replace(record, frame=without_results(record.frame, ours))
+    return without_results(as_record(spreadsheet, found, ours), ours)
 
 
-def with_input_names(frame: pd.DataFrame, result_columns: Iterable[str]) -> pd.DataFrame:
+def with_input_names(header: Sequence[str], result_columns: Iterable[str]) -> tuple[str, ...]:
     """The input's columns; one that is called like one of ours gets a prefix."""
-    names = [str(name) for name in frame.columns]
+    names = list(header)
     taken, ours = set(names), frozenset(result_columns)
     for position, name in enumerate(names):
         if normalized(name) in ours:
             names[position] = _input_name(name, taken)
             taken.add(names[position])
-    renamed = frame.copy(deep=False)
-    renamed.columns = pd.Index(names, dtype=object)
-    return renamed
+    return tuple(names)
 
 
 def _input_name(name: str, taken: Set[str]) -> str:
@@ -212,15 +216,14 @@ def with_further(header: Sequence[str], further: Sequence[str]) -> tuple[str, ..
     return tuple(name for name, _ in keys)
 
 
-def arranged(frame: pd.DataFrame, header: Sequence[str]) -> pd.DataFrame:
-    """A frame's lines under a header: found by name, the nth of a name as its nth, or blank."""
-    positions = {key: position for position, key in enumerate(keys_of(frame.columns))}
+def arranged(
+    names: Iterable[Any], lines: Iterable[Sequence[Any]], header: Sequence[str]
+) -> list[list[Any]]:
+    """Lines with these columns, under a header: found by name, the nth of a name as its nth, or
+    blank."""
+    positions = {key: position for position, key in enumerate(keys_of(names))}
     order = [positions.get(key) for key in keys_of(header)]
-    lines = [
-        [None if position is None else line[position] for position in order]
-        for line in lines_of_cells(frame)
-    ]
-    return pd.DataFrame(lines, columns=pd.Index(list(header), dtype=object), dtype=object)
+    return [[None if position is None else line[position] for position in order] for line in lines]
 
 
 def order_of(header: Iterable[Any], names: Iterable[Any]) -> list[int]:
@@ -250,7 +253,7 @@ def header_of(written: Sequence[str], frame: pd.DataFrame, results: Sequence[str
 def with_own_columns(
     frame: pd.DataFrame,
     inputs: int,
-    written: pd.DataFrame,
+    written: Spreadsheet,
     lines: Mapping[int, int],
     *,
     kept: Sequence[int],
@@ -272,13 +275,15 @@ def with_own_columns(
     Returns:
         A line for each of `frame`, and then one for each of `kept`.
     """
+    import pandas as pd
+
     given = set(keys_of(frame.columns[:inputs]))
     known = dict(zip(keys_of(frame.columns), range(len(frame.columns)), strict=True))
     names, columns = [], []
-    for position, key in enumerate(keys_of(written.columns)):
+    for position, key in enumerate(keys_of(written.header)):
         if key in given:
             continue
-        cells = written.iloc[:, position].tolist()
+        cells = written.column(position)
         before = frame.iloc[:, known[key]].tolist() if key in known else [None] * len(frame)
         values = [cells[lines[row]] if row in lines else before[row] for row in range(len(frame))]
         if is_read(key[0]):
@@ -294,5 +299,24 @@ def with_own_columns(
         whole = frame if whole.equals(frame) and list(whole) == list(frame) else whole
     if not kept:
         return whole
-    further = arranged(written.iloc[list(kept)], list(whole.columns))
-    return pd.concat([whole, further], ignore_index=True)
+    header = list(map(str, whole.columns))
+    further = arranged(written.header, [written.lines[line] for line in kept], header)
+    return pd.concat([whole, frame_of(header, further)], ignore_index=True)
+
+
+def joined(
+    frame: pd.DataFrame,
+    states: Sequence[JobState],
+    columns: Mapping[str, str],
+    header: Sequence[str],
+) -> pd.DataFrame:
+    """All columns of a table in the order of `header`; a line for each of `states`."""
+    import pandas as pd
+
+    cells = zip(*(state.cells(columns) for state in states), strict=True)
+    added = {
+        name: pd.Series(list(values), dtype=object, index=frame.index)
+        for name, values in zip(columns, cells, strict=True)
+    }
+    table = pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
+    return table.iloc[:, order_of(header, list(table.columns))]

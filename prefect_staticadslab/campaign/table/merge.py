@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.errors import (
     SPREADSHEET_WORDS,
@@ -41,6 +38,9 @@ from prefect_staticadslab.campaign.table.limits import (
     attempts_of,
     cost_of,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
 
@@ -103,11 +103,13 @@ def respelled_lines(
 
 
 def with_earlier_prompt(
-    frame: pd.DataFrame, position: int, written: pd.DataFrame, line: int
+    frame: pd.DataFrame, position: int, written: Spreadsheet, line: int
 ) -> pd.DataFrame:
     """A frame whose row has the prompt that a table's line has: it is what its ad was made with."""
-    here, there = _prompt_columns(frame), _prompt_columns(written)
-    sent = [written.iat[line, column] for column in there]
+    import numpy as np
+
+    here, there = _prompt_columns(frame.columns), _prompt_columns(written.header)
+    sent = [written.lines[line][column] for column in there]
     if not here or not sent:
         return frame
     cells = frame.iloc[:, here[0]].tolist()
@@ -117,9 +119,9 @@ def with_earlier_prompt(
     return changed
 
 
-def _prompt_columns(frame: pd.DataFrame) -> list[int]:
-    """Where a frame has what was sent, and what people wrote."""
-    names = [column_key(str(name)) for name in frame.columns]
+def _prompt_columns(header: Iterable[Any]) -> list[int]:
+    """Where a table has what was sent, and what people wrote."""
+    names = [column_key(str(name)) for name in header]
     columns = map(column_key, (SENT_PROMPT_COLUMN, "prompt"))
     return [names.index(column) for column in columns if column in names]
 
@@ -238,7 +240,8 @@ def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> 
         if held not in _AMOUNTS:
             continue
         read, what = _AMOUNTS[held]
-        for number, cell in zip(table.row_numbers, table.frame[column], strict=True):
+        cells = table.column(table.header.index(column))
+        for number, cell in zip(table.row_numbers, cells, strict=True):
             text = cell_text(cell).strip()
             try:
                 read(text)
@@ -257,7 +260,7 @@ def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
         job_type: Of what jobs it is.
     """
     rows = job_type.read_rows(table, unique_row_ids=False)
-    results = result_lines(table.frame, job_type.columns)
+    results = result_lines(table, job_type.columns)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
         state = JobState.from_cells(
@@ -339,7 +342,7 @@ def reopened(
     """A result table as it was in memory: its other columns, the rows, what is known of each."""
     lines = lines_of(table, job_type)
     return (
-        without_results(table.frame, job_type.columns),
+        without_results(table, job_type.columns).frame,
         [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],
         [state for _, _, state in lines],
     )

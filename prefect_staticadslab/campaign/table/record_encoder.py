@@ -6,25 +6,38 @@ import csv
 import io
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.errors import SpreadsheetError
-from prefect_staticadslab.campaign.files.cells import Dialect, FormattedValue, is_blank
+from prefect_staticadslab.campaign.files.cells import (
+    FIRST_ROW,
+    Dialect,
+    FormattedValue,
+    is_blank,
+    lines_of_cells,
+)
 from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture
 from prefect_staticadslab.campaign.files.formats.text import text_bytes, text_lines
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import check_archive
-from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
+from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import Row, SheetRows
+from prefect_staticadslab.campaign.files.formats.xlsx_writer import (
+    MEASURED_ROWS,
+    SheetLook,
+    encode_rows,
+    encode_xlsx,
+)
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
-from prefect_staticadslab.campaign.table.layout import order_of
+from prefect_staticadslab.campaign.table.layout import joined, order_of
 from prefect_staticadslab.campaign.table.merge import OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +57,8 @@ XLSX_CELL_ELEMENTS: Final = 3
 
 
 class RecordEncoder:
-    """Encodes one result table. In a text table, only lines that changed are made again.
+    """Encodes one result table. In a text table and in an .xlsx, only rows that changed are made
+    again.
 
     Args:
         ending: The table's format: `.csv`, `.tsv`, `.xlsx` or `.parquet`.
@@ -68,6 +82,8 @@ class RecordEncoder:
         self._header: list[str] = []
         self._given: list[tuple[Any, ...]] = []
         self._lines: list[str] = []
+        self._sheet = SheetRows()
+        self._rows: list[Row | None] = []
         self._known: list[JobState | None] = []
         self._last: tuple[list[Any], bytes] | None = None
 
@@ -93,10 +109,10 @@ class RecordEncoder:
         # At its end a campaign is written several times, and nothing has happened in between.
         made_of = [frame, self.picture_of, names, given, *states]
         if self._last is None or not _are_same(self._last[0], made_of):
-            table = joined(frame, states, self._columns, names)
             if self._ending == ".xlsx":
-                content = self._workbook(table, states, dict(given))
+                content = self._workbook(frame, states, names, dict(given))
             else:
+                table = joined(frame, states, self._columns, names)
                 content = encode_spreadsheet(self._ending, table, self._dialect)
             self._last = made_of, content
         return self._last[1]
@@ -132,42 +148,53 @@ class RecordEncoder:
             )
 
     def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
-        if frame is not self._frame or names != self._names:
-            self._frame, self._names = frame, names
-            self._order = order_of(names, [*frame.columns, *self._columns])
-            self._header = text_lines([names], self._dialect)
-            self._given = list(frame.itertuples(index=False, name=None))
-            self._lines = [""] * len(self._given)
-            self._known = [None] * len(self._given)
-        changed = [
-            i
-            for i, (state, known) in enumerate(zip(states, self._known, strict=True))
-            if state is not known
-        ]
-        cells = [self._line(i, states[i]) for i in changed]
+        changed = self._changed_rows(frame, states, names)
+        cells = [self._line(i, map(_inert, states[i].cells(self._columns))) for i in changed]
         for i, line in zip(changed, text_lines(cells, self._dialect), strict=True):
             self._lines[i] = line
             self._known[i] = states[i]
         return text_bytes([*self._header, *self._lines], self._dialect)
 
-    def _line(self, row: int, state: JobState) -> list[Any]:
-        cells = (*self._given[row], *map(_inert, state.cells(self._columns)))
+    def _changed_rows(
+        self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]
+    ) -> list[int]:
+        """The rows that are not as they were encoded last."""
+        if frame is not self._frame or names != self._names:
+            self._frame, self._names = frame, names
+            self._order = order_of(names, [*frame.columns, *self._columns])
+            self._header = text_lines([names], self._dialect)
+            self._given = lines_of_cells(frame)
+            self._lines = [""] * len(self._given)
+            self._sheet = SheetRows()
+            self._rows = [None] * len(self._given)
+            self._known = [None] * len(self._given)
+        return [
+            i
+            for i, (state, known) in enumerate(zip(states, self._known, strict=True))
+            if state is not known
+        ]
+
+    def _line(self, row: int, results: Iterable[Any]) -> list[Any]:
+        """A row's cells, in their order."""
+        cells = (*self._given[row], *results)
         return [cells[position] for position in self._order]
 
     def _workbook(
-        self, table: pd.DataFrame, states: Sequence[JobState], widths: Mapping[str, float]
+        self,
+        frame: pd.DataFrame,
+        states: Sequence[JobState],
+        names: Sequence[str],
+        widths: Mapping[str, float],
     ) -> bytes:
-        table = _without_pictures(table)
-        for place, name in enumerate(table.columns):
-            if (show := _SHOWN.get(self._columns.get(str(name), ""))) is not None:
-                cells = zip(table.iloc[:, place], states, strict=True)
-                table[name] = pd.Series([show(*cell) for cell in cells], table.index, dtype=object)
         look = SheetLook(
             widths=widths,
             status_column="status",
             link_columns=frozenset(name for name in self._columns if name.endswith("_url")),
             folded_columns=frozenset(KEY_COLUMNS),
         )
+        if self.picture_of is None and (content := self._of_rows(frame, states, names, look)):
+            return content
+        table = self._shown_table(frame, states, names)
         pictures = [self.picture_of(state) for state in states] if self.picture_of else []
         if any(pictures):
             name = PICTURE_COLUMN
@@ -180,6 +207,51 @@ class RecordEncoder:
                 "The pictures were left out of the table: it would be too large to be read again."
             )
         return encode_xlsx(table, look)
+
+    def _of_rows(
+        self,
+        frame: pd.DataFrame,
+        states: Sequence[JobState],
+        names: Sequence[str],
+        look: SheetLook,
+    ) -> bytes | None:
+        """A workbook of which only the rows that changed are made again.
+
+        Returns:
+            None if it cannot be made so, or has no rows.
+        """
+        for i in self._changed_rows(frame, states, names):
+            self._rows[i] = self._sheet.row(i + FIRST_ROW, self._shown_line(i, states[i]))
+            self._known[i] = states[i]
+        rows = [row for row in self._rows if row is not None]
+        if not rows or len(rows) < len(self._rows) or any(map(_PICTURE_COLUMN.fullmatch, names)):
+            return None
+        first_lines = [self._shown_line(*each) for each in enumerate(states[:MEASURED_ROWS])]
+        return encode_rows(names, rows, self._sheet, first_lines, look)
+
+    def _shown_line(self, row: int, state: JobState) -> list[Any]:
+        return self._line(row, shown_cells(state, self._columns))
+
+    def _shown_table(
+        self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]
+    ) -> pd.DataFrame:
+        """All cells as a workbook shows them."""
+        import pandas as pd
+
+        table = _without_pictures(joined(frame, states, self._columns, names))
+        for place, name in enumerate(table.columns):
+            if (show := _SHOWN.get(self._columns.get(str(name), ""))) is not None:
+                cells = zip(table.iloc[:, place], states, strict=True)
+                table[name] = pd.Series([show(*cell) for cell in cells], table.index, dtype=object)
+        return table
+
+
+def shown_cells(state: JobState, columns: Mapping[str, str]) -> list[Any]:
+    """A state's cells as a workbook shows them."""
+    return [
+        show(cell, state) if (show := _SHOWN.get(held)) is not None else cell
+        for held, cell in zip(columns.values(), state.cells(columns), strict=True)
+    ]
 
 
 def _are_same(ours: Sequence[Any], theirs: Sequence[Any]) -> bool:
@@ -239,22 +311,6 @@ _SHOWN: Final[Mapping[str, Callable[[Any, JobState], Any]]] = {
 
 def _inert(value: Any) -> Any:
     return inert(value) if isinstance(value, str) else value
-
-
-def joined(
-    frame: pd.DataFrame,
-    states: Sequence[JobState],
-    columns: Mapping[str, str],
-    header: Sequence[str],
-) -> pd.DataFrame:
-    """All columns of a table in the order of `header`; a line for each of `states`."""
-    cells = zip(*(state.cells(columns) for state in states), strict=True)
-    added = {
-        name: pd.Series(list(values), dtype=object, index=frame.index)
-        for name, values in zip(columns, cells, strict=True)
-    }
-    table = pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
-    return table.iloc[:, order_of(header, list(table.columns))]
 
 
 def unsaved_lines(

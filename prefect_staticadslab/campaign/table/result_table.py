@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Generic, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Generic, Self
 
 from prefect_staticadslab.campaign.files import conditional_writes, locations, storage
-from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet
+from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
 from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
@@ -24,6 +22,7 @@ from prefect_staticadslab.campaign.table.job_state import (
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
     header_of,
+    joined,
     with_input_names,
     with_own_columns,
     without_results,
@@ -42,8 +41,11 @@ from prefect_staticadslab.campaign.table.merge import (
     without_removed_note,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.table.record_encoder import PictureOf, joined, unsaved_lines
+from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
 from prefect_staticadslab.campaign.table.totals import Totals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -96,16 +98,16 @@ class JobTable(Generic[Q]):
         Raises:
             SpreadsheetError: A row is wrong; see `read_rows`.
             AmountError: An amount of the earlier run's table cannot be.
-            OutputError: There is something at `location` that is not this campaign's table, or
-                no table can be there.
-                It would become larger than what can be read again.
+            OutputError: There is something at `location` that is not this campaign's table, no
+                table can be there, or it would become larger than what can be read again.
             StorageError: `location` cannot be read.
         """
         rows = job_type.read_rows(spreadsheet)
+        header = with_input_names(spreadsheet.header, job_type.columns)
         table = cls(
             job_type=job_type,
             location=location,
-            frame=with_input_names(spreadsheet.frame, job_type.columns),
+            frame=frame_of(header, spreadsheet.lines),
             dialect=spreadsheet.dialect,
             rows=rows,
             notes=spreadsheet.notes,
@@ -149,9 +151,8 @@ class JobTable(Generic[Q]):
         check_amounts(written, job_type, location)
         frame, rows, states = reopened(written, job_type)
         table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
-        table.header = list(map(str, written.frame.columns))
+        table.header, table._is_reopened = list(written.header), True
         table._checkpoints.version = version
-        table._is_reopened = True
         return table
 
     def merge_from_disk(self, written: Spreadsheet) -> None:
@@ -165,7 +166,7 @@ class JobTable(Generic[Q]):
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
         self.frame, self.rows, states = reopened(written, self.job_type)
-        self.header = list(map(str, written.frame.columns))
+        self.header = list(written.header)
         self._checkpoints.saved = list(states)
         self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]
 
@@ -194,7 +195,7 @@ class JobTable(Generic[Q]):
 
     def _go_on_with(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
         """Makes a row the one that its ad was asked for with: that is what is in the picture."""
-        self.frame = with_earlier_prompt(self.frame, position, written.frame, line[0])
+        self.frame = with_earlier_prompt(self.frame, position, written, line[0])
         self.rows[position] = replace(line[1], number=self.rows[position].number)
         state, request = self.states[position], line[1].request
         self.states[position] = replace(state, request_hash=self.job_type.hash_of(request))
@@ -207,13 +208,13 @@ class JobTable(Generic[Q]):
         self.frame = with_own_columns(
             self.frame,
             self._inputs,
-            without_results(written.frame, results),
+            without_results(written, results),
             lines,
             kept=[line for line, _, _ in kept],
             is_read=self.job_type.is_read,
             removed={position for position, row in enumerate(self.rows) if row.removed},
         )
-        self.header = header_of(list(map(str, written.frame.columns)), self.frame, results)
+        self.header = header_of(written.header, self.frame, results)
         widths = {**dict(self.dialect.column_widths), **dict(written.dialect.column_widths)}
         self.dialect = replace(self.dialect, column_widths=tuple(widths.items()))
 

@@ -52,24 +52,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    # What it takes to agree is forgotten by then: a long spreadsheet would be in memory twice.
+    credentials = _agreed(given, stack)
+    if given.dry_run:
+        return COMPLETED
+    if runs_in_prefect(given):
+        return _run_in_prefect(given, credentials, stack)
+    return _run_here(given, credentials)
+
+
+def _agreed(given: argparse.Namespace, stack: contextlib.ExitStack) -> list[Credentials]:
+    """Whose keys a campaign is created with, once it is checked and somebody agrees to its cost; of
+    a dry run, its plan is told."""
     brief = _checked_brief(given)
     credentials = _credentials(given, stack, brief)
     if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
         credentials = [credentials_of_environment()]
     if given.dry_run:
         _print_plan(given, credentials, brief)
-        return COMPLETED
-    in_prefect = runs_in_prefect(given)
     # Names take some requests to be looked up. With a limit, the run can say by itself what it is.
-    if given.simulate or given.max_spend_usd is None or not brief.needs_catalogue:
+    elif given.simulate or given.max_spend_usd is None or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
         given.max_spend_usd = agreed_limit(prepared.plan, given)
         from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
 
         stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
-    if in_prefect:
-        return _run_in_prefect(given, credentials, stack)
-    return _run_here(given, credentials)
+    return credentials
 
 
 def _run_here(given: argparse.Namespace, credentials: list[Credentials]) -> int:
@@ -132,6 +140,13 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
         from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures
 
         check_table_for_pictures(given.output)
+    if given.credentials and not brief.lines:
+        from prefect_staticadslab.campaign.names.expand import expand
+        from prefect_staticadslab.campaign.names.listings import NOTHING_READ
+        from prefect_staticadslab.campaign.rows.ad_rows import read_rows
+
+        # A saved block takes Prefect to read, which takes longer than to check all rows twice.
+        read_rows(expand(brief, NOTHING_READ))
     return brief
 
 

@@ -35,13 +35,15 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
     from prefect_staticadslab.campaign.rows.form_ads import TypedAd, read_typed_ads
     from prefect_staticadslab.cli.console import say
-    from prefect_staticadslab.cli.prefect_runs import run_flow, use_prefect
     from prefect_staticadslab.cli.runner import COMPLETED
     from prefect_staticadslab.cli.spending import agreed_limit
 
-    # The run checks the same; but here a mistake is told before anything is started.
+    # The run checks the same; but here a mistake is told before anything is imported that only
+    # later steps need.
     ads = read_typed_ads(given.ads) if given.ads else []
     ads += [TypedAd(prompt=prompt) for prompt in given.prompt]
+    from prefect_staticadslab.cli.prefect_runs import run_flow, use_prefect
+
     in_prefect = runs_in_prefect(given)
     use_prefect(stack)
     kit = _saved_kit(given.brand_kit)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.bounds import TABLE_CELLS, WORKBOOK_BYTES, in_megabytes
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
@@ -14,11 +12,13 @@ from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_of,
     cell_text,
-    frame_of,
     header_problems,
     is_blank,
 )
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LARGEST_INTEGER: Final = 2**63 - 1
 _LARGEST_IN_A_FLOAT: Final = 2**53
@@ -54,7 +54,7 @@ def read_parquet(content: bytes) -> Spreadsheet:
     if problems := header_problems(table.column_names):
         raise SpreadsheetError(problems)
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
-    return Spreadsheet(frame_of(table.column_names, lines), numbers)
+    return Spreadsheet(tuple(table.column_names), lines, numbers)
 
 
 def _columns(table: Any) -> list[list[Any]]:
@@ -97,6 +97,8 @@ def _too_large(what: str) -> SpreadsheetError:
 def encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
     need_pyarrow()
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     original_names = frozenset(frame.columns)
     for position, original in enumerate(frame.columns):

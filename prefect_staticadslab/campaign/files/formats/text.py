@@ -6,9 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.bounds import LONGEST_CELL, TABLE_CELLS, TABLE_COLUMNS, TABLE_ROWS
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
@@ -17,7 +15,6 @@ from prefect_staticadslab.campaign.files.cells import (
     Dialect,
     Spreadsheet,
     cell_text,
-    frame_of,
     header_problems,
 )
 from prefect_staticadslab.campaign.files.formats.delimiters import (
@@ -27,6 +24,9 @@ from prefect_staticadslab.campaign.files.formats.delimiters import (
 from prefect_staticadslab.campaign.files.formats.encodings import encoding_named, encoding_of
 from prefect_staticadslab.campaign.files.formats.table_layout import Layout, Line, layout_of
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, inert
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LONGEST_LINE: Final = 4 * LONGEST_CELL
 """Characters. A line's cells are all made before anybody can count them."""
@@ -77,7 +77,8 @@ def read_text(
     if separator_line:
         notes = (*notes, f"cells separated by {delimiter!r}, as its line sep={delimiter} says")
     return Spreadsheet(
-        frame_of(header, lines),
+        tuple(header),
+        lines,
         tuple(number for number, _ in layout.lines),
         dialect,
         notes,

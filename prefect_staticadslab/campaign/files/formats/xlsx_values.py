@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, cell_text, is_blank
 from prefect_staticadslab.campaign.files.formats.xlsx_text import length_in_excel
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXCEL_CELL: Final = 32_767
 """Characters that a cell of an .xlsx holds."""

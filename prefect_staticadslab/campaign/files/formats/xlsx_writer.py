@@ -7,34 +7,36 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text, plain_text
 from prefect_staticadslab.campaign.files.formats.cell_pictures import LONGEST_SIDE, CellPicture
+from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import (
+    CellStyle,
+    NumberFormats,
+    Row,
+    SheetRows,
+    with_rows,
+)
 from prefect_staticadslab.campaign.files.formats.xlsx_text import (
     cell_string,
     is_web_address,
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_values import (
     Digits,
-    date_format,
     excel_value,
     refuse_longer_cells,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_LINKS: Final = 65_530
 """Links that a sheet of Excel's has."""
-
-MOST_FORMATS: Final = 1_000
-LONGEST_FORMAT: Final = 255
-"""Number formats of one workbook, of which Excel takes some thousands; and a format's characters,
-of which it takes no more."""
 
 STATUS_COLOURS: Final[Mapping[str, tuple[str, str]]] = {
     "completed": ("#C6EFCE", "#006100"),
@@ -47,12 +49,9 @@ STATUS_COLOURS: Final[Mapping[str, tuple[str, str]]] = {
 
 NARROWEST: Final = 9.0
 WIDEST: Final = 44.0
-_MEASURED_ROWS: Final = 200
+MEASURED_ROWS: Final = 200
 _ROOM_FOR_FILTER: Final = 4
 """A column is as wide as what its first rows hold, in characters; beside its name is a button."""
-
-_DATE_LETTERS: Final = frozenset("ymdhs")
-"""A number format without any of them shows a date as a number, which is read as one."""
 
 _MARGIN: Final = 4
 _ROW_PIXELS: Final = LONGEST_SIDE + 2 * _MARGIN
@@ -116,6 +115,37 @@ def encode_workbook(
     return out.getvalue()
 
 
+def encode_rows(
+    header: Sequence[str],
+    rows: Sequence[Row],
+    made_by: SheetRows,
+    first_lines: Sequence[Sequence[Any]],
+    look: SheetLook,
+) -> bytes | None:
+    """An .xlsx of one sheet whose rows are made; what `encode_xlsx` makes of the same cells.
+
+    Args:
+        header: The columns' names.
+        rows: The rows.
+        made_by: What made them, and knows their styles.
+        first_lines: The cells of the first rows, which say how wide the columns are.
+        look: How the sheet looks; without pictures.
+
+    Returns:
+        None, if some links would be left out, which is decided cell by cell.
+    """
+    links = sum(len(row.links) for row in rows)
+    if links > MOST_LINKS - len(rows) * len(look.link_columns & set(header)):
+        return None
+    out = io.BytesIO()
+    book = new_workbook(out)
+    sheet = _Sheet(book, "results", look)
+    sheet.write_around(header, first_lines[:MEASURED_ROWS], len(rows))
+    sheet.write_styles(made_by.styles, has_links=links > 0)
+    book.close()
+    return with_rows(out.getvalue(), rows, len(header))
+
+
 def new_workbook(out: io.BytesIO, *, creator: str | None = None, in_rows: bool = True) -> Any:
     """A workbook of XlsxWriter's that is written to `out` once it is closed.
 
@@ -147,18 +177,14 @@ class _Sheet:
             else {}
         )
         self._book = book
-        self._number_formats: set[str] = set()
+        self._number_formats = NumberFormats()
         self._format = cache(self._new_format)
         self._links = 0
 
     def write(self, frame: pd.DataFrame) -> None:
         names = [str(name) for name in frame.columns]
-        self._set_columns(frame, names)
-        header = self._book.add_format(HEADER)
-        for place, name in enumerate(names, self._first_column):
-            self._sheet.write_string(0, place, cell_string(name), header)
-        if self._look.pictures:
-            self._sheet.write_string(0, 0, self._look.picture_column, header)
+        first_lines = [*islice(frame.itertuples(index=False, name=None), MEASURED_ROWS)]
+        self.write_around(names, first_lines, len(frame))
         others = MOST_LINKS - len(frame) * len(self._look.link_columns & set(names))
         most_links = [MOST_LINKS if name in self._look.link_columns else others for name in names]
         for row, line in enumerate(frame.itertuples(index=False, name=None), 1):
@@ -169,28 +195,47 @@ class _Sheet:
                 zip(line, most_links, strict=True), self._first_column
             ):
                 self._write_cell(row, place, value, most)
-        self._set_view(frame, names)
 
-    def _set_columns(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
+    def write_around(
+        self, names: Sequence[str], first_lines: Sequence[Sequence[Any]], rows: int
+    ) -> None:
+        """Writes all but the rows: the header, and how the sheet looks and is printed."""
+        self._set_columns(first_lines, names)
+        header = self._book.add_format(HEADER)
+        for place, name in enumerate(names, self._first_column):
+            self._sheet.write_string(0, place, cell_string(name), header)
+        if self._look.pictures:
+            self._sheet.write_string(0, 0, self._look.picture_column, header)
+        self._set_view(names, rows)
+
+    def write_styles(self, styles: Iterable[CellStyle], *, has_links: bool) -> None:
+        """Writes a cell of each style, which gives them their numbers, and a link if there are any:
+        in place of rows."""
+        for place, style in enumerate(styles):
+            chosen = self._format(style.number_format, is_link=style.is_link)
+            self._sheet.write_number(1, place, 0, chosen)
+        if has_links:
+            self._sheet.write_url(2, 0, "http://localhost/", self._format("", is_link=True))
+
+    def _set_columns(self, first_lines: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
         if self._look.pictures:
             self._sheet.set_column_pixels(0, 0, _ROW_PIXELS)
-        first_rows = [*islice(frame.itertuples(index=False, name=None), _MEASURED_ROWS)]
         for place, name in enumerate(names):
             width = self._look.widths.get(name)
             if width is None:
-                texts = (cell_text(line[place]) for line in first_rows)
+                texts = (cell_text(line[place]) for line in first_lines)
                 width = sensible_width(name, texts)
             column = place + self._first_column
             options = {"level": 1, "hidden": True} if name in self._look.folded_columns else {}
             self._sheet.set_column(column, column, width, None, options)
 
-    def _set_view(self, frame: pd.DataFrame, names: Sequence[str]) -> None:
+    def _set_view(self, names: Sequence[str], rows: int) -> None:
         from xlsxwriter.utility import xl_range  # type: ignore[import-untyped]
 
         self._sheet.freeze_panes(1, self._look.frozen_columns)
-        if not names or frame.empty:
+        if not names or not rows:
             return
-        rows, columns = len(frame), len(names) + self._first_column
+        columns = len(names) + self._first_column
         self._sheet.autofilter(0, 0, rows, columns - 1)
         self._sheet.set_landscape()
         self._sheet.repeat_rows(0)
@@ -224,13 +269,11 @@ class _Sheet:
                 self._sheet.write_boolean(row, place, value, self._format(""))
             case int() | float():
                 number = value if isinstance(value, int) else Digits(value)
-                chosen = self._number_format(number_format, "")
-                self._sheet.write_number(row, place, number, chosen)
+                chosen = self._number_formats.choose(number_format, "")
+                self._sheet.write_number(row, place, number, self._format(chosen))
             case _:
-                usual = date_format(value)
-                shows_date = not _DATE_LETTERS.isdisjoint(number_format.casefold())
-                chosen = self._number_format(number_format if shows_date else usual, usual)
-                self._sheet.write_datetime(row, place, value, chosen)
+                chosen = self._number_formats.choose_for_date(number_format, value)
+                self._sheet.write_datetime(row, place, value, self._format(chosen))
 
     def _write_text(self, row: int, place: int, text: str, most_links: int) -> None:
         is_link = text.startswith("http") and is_web_address(text)
@@ -239,14 +282,6 @@ class _Sheet:
             self._sheet.write_url(row, place, text, self._format("", is_link=True), text)
         else:
             self._sheet.write_string(row, place, cell_string(text), self._format(""))
-
-    def _number_format(self, wanted: str, usual: str) -> Any:
-        """The cell format for a number format; the usual one's, if Excel cannot have it."""
-        if wanted not in self._number_formats:
-            if len(wanted) > LONGEST_FORMAT or len(self._number_formats) >= MOST_FORMATS:
-                wanted = usual
-            self._number_formats.add(wanted)
-        return self._format(wanted)
 
     def _new_format(self, number_format: str, *, is_link: bool = False) -> Any:
         properties = dict(self._layout)

@@ -12,7 +12,6 @@ from prefect_staticadslab.campaign.files.cells import (
     Dialect,
     Spreadsheet,
     cell_text,
-    frame_of,
     header_problems,
     is_blank,
     shortened,
@@ -190,7 +189,8 @@ def _spreadsheet(
         if name and position in cells.widths
     )
     return Spreadsheet(
-        frame_of(header, lines),
+        tuple(header),
+        lines,
         numbers,
         Dialect(column_widths=widths),
         (*notes, *table.layout.notes),
