@@ -33,14 +33,8 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.campaign.pipeline.attempt import (
-    BUSY,
-    OTHER_KEY,
-    REFUSED_KEYS,
-    TOO_LATE,
-    Attempt,
-    Decision,
-)
+from prefect_staticadslab.campaign.pipeline.attempt import REFUSED_KEYS, Attempt, Decision
+from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, OTHER_KEY, TOO_LATE
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, TRUSTED_LIFETIME

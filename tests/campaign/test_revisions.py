@@ -16,7 +16,8 @@ from prefect_staticadslab.campaign.job_types.json_trees import apply_patch, node
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, version_of_picture
 from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.attempt import BUSY, Attempt
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send

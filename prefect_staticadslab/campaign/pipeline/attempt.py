@@ -23,8 +23,11 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import (
+    BUSY,
+    OTHER_KEY,
     OTHERS_AD,
     REQUEST_ERRORS,
+    TOO_LATE,
     advice,
     ended,
     held_message,
@@ -42,15 +45,6 @@ from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
 REFUSED_KEYS: Final = 3
 """Keys that are left behind for a job because the API answers them with an old refusal."""
-
-TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
-OTHER_KEY: Final = (
-    "Another run sends it with another API key. Run it again in two hours, or with "
-    "that key at once."
-)
-BUSY: Final = (
-    "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
-)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,15 @@ OTHERS_AD: Final = (
     "own, write 'pending' into status and run it again."
 )
 
+TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
+OTHER_KEY: Final = (
+    "Another run sends it with another API key. Run it again in two hours, or with "
+    "that key at once."
+)
+BUSY: Final = (
+    "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
+)
+
 LONGEST_ERROR: Final = 1000
 """Characters of an error that a table holds; a server may write a book into it."""
 
