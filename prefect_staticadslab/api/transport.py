@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
@@ -27,6 +26,7 @@ from prefect_staticadslab.api.connection import (
 from prefect_staticadslab.api.connection.http_client import HTTPClient
 from prefect_staticadslab.api.errors import (
     APIConnectionError,
+    APIStatusError,
     APITimeoutError,
     BadRequestError,
     NotFoundError,
@@ -37,11 +37,12 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
-from prefect_staticadslab.api.responses.answer import Answer, read_answer
+from prefect_staticadslab.api.responses.answer import Answer, read_answer, told_time
+from prefect_staticadslab.api.responses.api_clock import shared_clock
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
 from prefect_staticadslab.api.responses.parsing import parse_list
 from prefect_staticadslab.api.responses.redactor import Redactor
-from prefect_staticadslab.api.retries.key_lock import shared_key_locks
+from prefect_staticadslab.api.retries.key_lock import KeyLock, shared_key_locks
 from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES, RetryPolicy
 from prefect_staticadslab.api.retries.tries import retrying
 
@@ -49,10 +50,6 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
 J = TypeVar("J", bound=Job)
-
-CLOCKS_DIFFER: Final = timedelta(days=1)
-"""A clock that is further from ours than this is none."""
-
 
 _sleep = asyncio.sleep
 
@@ -106,7 +103,7 @@ class Transport:
         self._key_locks = shared_key_locks(self.base_url, self.api_key_hash)
         self._create_timeout = httpx.Timeout(create_read_seconds, connect=connect_seconds)
         self._timeout = httpx.Timeout(read_seconds, connect=connect_seconds)
-        self.clock_ahead = timedelta(0)
+        self._clock = shared_clock(self.base_url)
         self._http = HTTPClient(
             self.base_url,
             {
@@ -133,15 +130,28 @@ class Transport:
     ) -> None:
         await self.aclose()
 
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far the API's clock is ahead of ours."""
+        return self._clock.ahead
+
     def now(self) -> datetime:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
-        return datetime.now(UTC) + self.clock_ahead
+        return self._clock.now()
 
-    def sent_elsewhere(self, idempotency_key: str, *, first: float, last: float) -> None:
-        """Says that another process may have sent requests with this key, and had no answer: the
-        first at most so many seconds ago, and the last at least so many."""
-        now = time.monotonic()
-        self._key_locks.of(idempotency_key).sent_elsewhere(now - first, now - last)
+    async def ask_the_time(self) -> None:
+        """Has the API say how late it is, if it has not yet. A refusal is an answer, too.
+
+        Raises:
+            StaticAdsLabError: It cannot be reached.
+        """
+        if not self._clock.is_known:
+            with suppress(APIStatusError):
+                await self._request("GET", "/v1/account")
+
+    def key_lock(self, idempotency_key: str) -> KeyLock:
+        """What keeps requests with this key apart; all clients of a process share it."""
+        return self._key_locks.of(idempotency_key)
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -276,10 +286,8 @@ class Transport:
                     seconds = bounds.REQUEST_SECONDS + upload_seconds
                     answer = await self._send_once(request, path, turn, seconds)
                 policy.answered()
-                self._set_clock(answer.sent_at)
-                logger.debug(
-                    "%s %s: %s, request %s", method, path, answer.status, answer.request_id
-                )
+                told = answer.status, answer.request_id
+                logger.debug("%s %s: %s, request %s", method, path, *told)
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
 
@@ -316,13 +324,9 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # `from None`: httpx's error holds the request, and that the key.
             raise self._no_answer(error, request.method, path) from None
-        return read_answer(APIResponse.of(response, content, self._redactor))
-
-    def _set_clock(self, sent_at: datetime | None) -> None:
-        if sent_at is not None:
-            ahead = sent_at - datetime.now(UTC)
-            if abs(ahead) <= CLOCKS_DIFFER:
-                self.clock_ahead = ahead
+        answer = APIResponse.of(response, content, self._redactor)
+        self._clock.learn(told_time(answer))
+        return read_answer(answer)
 
     def _no_answer(self, error: Exception, method: str, path: str) -> APIConnectionError:
         """What an httpx error amounts to, without the request in it, which holds the key."""

@@ -19,7 +19,11 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, check_ou
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.names.preflight import check_key, check_one_organization
+from prefect_staticadslab.campaign.names.preflight import (
+    check_key,
+    check_one_organization,
+    translate_errors,
+)
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
@@ -27,6 +31,7 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection
 from prefect_staticadslab.campaign.table.background import all_of
+from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 
 if TYPE_CHECKING:
@@ -145,6 +150,11 @@ async def prepare(
         organization = accounts[0].organization_name
         unchecked = await batch.check(clients[0], accounts[0])
     if clients and not dry_run:
+        may_be_sent = any(s.status is RowStatus.SUBMITTING for s in batch.table.states)
+        if plan.to_create or may_be_sent:
+            # What is marked, and whether a key has expired, goes by the API's clock.
+            with translate_errors(clients[0]):
+                await clients[0].ask_the_time()
         await batch.adopt(clients)
         plan = Plan.of(batch.table)
     return Prepared(batch, plan, clients, organization, unchecked)

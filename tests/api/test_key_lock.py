@@ -298,3 +298,71 @@ def test_what_another_process_may_have_sent_counts_like_what_this_one_sent() -> 
     assert lock.is_explained(5.0)
     assert lock.delay(5.0) == 82.0
     assert lock.delay(87.0) == 0.0
+
+
+def made_by_runs(takes: float, tries: list[tuple[int, float]], *, shares: bool) -> int:
+    """How many things runs make that send with one key, none of which knows when another does.
+
+    Args:
+        takes: How long each thing takes, in seconds. No request is answered before all are sent.
+        tries: Which run would send next, and after how many seconds.
+        shares: Whether they know that they are several.
+    """
+    clock = Clock()
+    server = LockingServer(clock, [takes], [0.0])
+    locks = [KeyLock(turn_offset=40.0) for _ in range(3)]
+    for lock in locks if shares else ():
+        lock.share(0.0)
+    for run, pause in tries:
+        clock.now += pause
+        if locks[run].delay(clock.now):
+            continue
+        number = locks[run].sent(clock.now)
+        if server.answer_to("k", b"{}") is not None:
+            locks[run].ended(number)
+    return len(server.made)
+
+
+@given(
+    takes=st.floats(0.01, 89),
+    tries=st.lists(st.tuples(st.integers(0, 2), st.floats(0, 60)), max_size=12),
+)
+def test_whenever_runs_send_that_share_a_key_one_thing_is_made(
+    takes: float, tries: list[tuple[int, float]]
+) -> None:
+    assert made_by_runs(takes, tries, shares=True) <= 1
+
+
+def test_runs_that_do_not_know_of_each_other_make_two() -> None:
+    assert made_by_runs(70, [(0, 2), (1, 58)], shares=False) == 2
+    assert made_by_runs(70, [(0, 2), (1, 58)], shares=True) == 1
+
+
+@pytest.mark.parametrize(
+    ("now", "delay"),
+    [(0, 0), (24, 0), (25, 130), (100, 55), (155, 0), (179, 0), (180, 90), (270, 0), (-60, 0)],
+)
+def test_the_turns_of_runs_that_share_a_key(now: float, delay: float) -> None:
+    lock = KeyLock(turn_offset=40.0)
+    lock.share(0.0)
+    assert lock.delay(now) == delay
+    lock.share(now)
+    assert lock.delay(now) == 0.0
+
+
+def test_there_is_always_a_key_whose_turn_it_is() -> None:
+    locks = [KeyLocks().of(f"key {number}") for number in range(200)]
+    for lock in locks:
+        lock.share(0.0)
+    for now in range(230, 400):
+        assert sum(not lock.delay(now) for lock in locks) > 20
+
+
+def test_in_its_turn_a_run_minds_what_it_sent_itself() -> None:
+    lock = KeyLock(turn_offset=0.0)
+    lock.share(0.0)
+    lock.sent(20.0)
+    assert lock.delay(24.0) == 0.0
+    assert lock.delay(26.0) == 89.0, "its turn, and the 90 s of what was sent, come to 115 s"
+    lock.sent(139.0)
+    assert lock.delay(141.0) == 89.0, "the next turn, which begins within the 90 s"

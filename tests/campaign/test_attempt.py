@@ -42,6 +42,7 @@ from prefect_staticadslab.campaign.pipeline.attempt import (
     Decision,
 )
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
+from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, TRUSTED_LIFETIME
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -61,6 +62,7 @@ SENT_BEFORE = JobState(
     api_key_hash=OURS,
     asked_at=NOW - timedelta(hours=3),
 )
+FIRST_KEY = idempotency_key("campaign", "row", 1)
 RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 
 
@@ -260,6 +262,54 @@ def test_what_may_have_been_sent_is_asked_for_with_its_own_key() -> None:
 
 def test_who_sends_what_another_wrote_down_keeps_its_time() -> None:
     assert begun(SENT_BEFORE, persisted_elsewhere=True).state.asked_at == SENT_BEFORE.asked_at
+
+
+@pytest.mark.parametrize(
+    ("known", "sends", "is_shared", "is_taken"),
+    [
+        # It marked it: it is alive, and may send it.
+        (replace(SENT_BEFORE, asked_at=NOW), 0, True, True),
+        (replace(SENT_BEFORE, idempotency_key=FIRST_KEY), 1, True, True),
+        (replace(SENT_BEFORE, idempotency_key="ee" * 32), 0, True, True),
+        # It is at another attempt by now, and what was sent of this one waits for its answer.
+        (replace(SENT_BEFORE, idempotency_key="ee" * 32), 1, False, False),
+        # It has its answer: nothing is to be sent, and what was sent waits for its own.
+        (RUNNING, 0, False, True),
+        (RUNNING, 1, False, False),
+        (replace(RUNNING, status=RowStatus.COMPLETED), 0, False, True),
+        (RETRIED, 1, False, False),
+    ],
+)
+def test_what_a_run_that_is_alive_writes_of_a_row(
+    known: JobState, sends: int, is_shared: bool, is_taken: bool
+) -> None:
+    attempt = begun(PENDING, sends=sends)
+    ours = attempt.state
+    attempt.meet(known)
+    assert attempt.is_shared is is_shared
+    assert attempt.state == (known if is_taken else ours)
+    assert attempt.shared_for(NOW) == (3 * 3600.0 if is_shared else None)
+    assert attempt.may_be_sent(NOW, is_stopped=False) is (is_shared or not is_taken)
+
+
+def test_what_another_run_has_answered_is_not_sent_and_not_withdrawn() -> None:
+    attempt = begun(PENDING, sends=0)
+    attempt.meet(RUNNING)
+    attempt.not_sent("Why not.")
+    assert attempt.state == RUNNING
+
+
+@pytest.mark.parametrize(
+    ("marked_before", "after"),
+    [(None, 0), (-3600, 0), (-1, 0), (0, 1), (5, 6), (3600, 0)],
+)
+def test_a_mark_is_never_as_old_as_the_one_that_it_takes_the_place_of(
+    marked_before: float | None, after: float
+) -> None:
+    asked_at = None if marked_before is None else NOW + timedelta(seconds=marked_before)
+    attempt = begun(replace(SENT_BEFORE, asked_at=asked_at))
+    assert attempt.state.asked_at == NOW + timedelta(seconds=after)
+    assert begun(PENDING).state.asked_at == NOW
 
 
 def test_another_runs_state_is_gone_on_from() -> None:

@@ -29,6 +29,9 @@ COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "promp
 _numbers = itertools.count()
 
 
+MARKED_AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
 def spreadsheet(prompts: Sequence[str]) -> Spreadsheet:
     frame = pd.DataFrame([[*IDS, p] for p in prompts], columns=COLUMNS, dtype=object)
     return Spreadsheet(frame, tuple(range(2, 2 + len(prompts))))
@@ -198,6 +201,52 @@ def test_of_two_keys_the_one_that_was_written_down_first_counts() -> None:
     first.save_now()
     known = asyncio.run(second.before_send({0: sent("02")}))
     assert known[0].idempotency_key == sent("01").idempotency_key
+
+
+async def test_runs_that_mark_one_row_in_one_second_see_each_other() -> None:
+    mark = JobState(
+        RowStatus.SUBMITTING,
+        attempts=1,
+        idempotency_key="01" * 32,
+        api_key_hash="aa" * 8,
+        submitted_at=MARKED_AT,
+        asked_at=MARKED_AT,
+    )
+    place = new_place()
+    runs = [ResultTable.open(place, spreadsheet(["a", "b"])) for _ in range(3)]
+    known = [(await run.before_send({0: mark}))[0] for run in runs]
+    assert known[0] == mark
+    assert len({state.asked_at for state in known}) == 3
+    for run in runs:
+        run.save_now()
+    assert [set(await run.look([0, 1])) for run in runs] == [{0}, {0}, {0}]
+    assert {run.states[0].submitted_at for run in runs} == {MARKED_AT}
+
+
+async def test_a_run_that_is_alone_has_no_news_of_its_own_marks() -> None:
+    place = new_place()
+    killed = ResultTable.open(place, spreadsheet(["a", "b"]))
+    mark = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=MARKED_AT, asked_at=MARKED_AT)
+    await killed.before_send({1: mark})
+    run = ResultTable.open(place, spreadsheet(["a", "b"]))
+    assert await run.look([0, 1]) == {}
+    await run.before_send(
+        {0: mark, 1: replace(mark, asked_at=datetime(2026, 5, 1, 13, tzinfo=UTC))}
+    )
+    assert await run.look([0, 1]) == {}
+
+
+async def test_what_another_run_has_been_answered_is_news_once() -> None:
+    place = new_place()
+    first, second = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))
+    mark = JobState(RowStatus.SUBMITTING, attempts=1, submitted_at=MARKED_AT, asked_at=MARKED_AT)
+    await first.before_send({0: mark})
+    await second.before_send({0: mark})
+    running = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
+    first.update(0, running)
+    await first.save()
+    assert await second.look([0]) == {0: running}
+    assert await second.look([0]) == {}
 
 
 def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:

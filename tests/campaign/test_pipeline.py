@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -41,6 +41,9 @@ class Notes:
         for position, state in changes.items():
             self.update(position, state)
         return changes
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        return {}
 
     def update(self, position: int, state: JobState) -> None:
         self.states.setdefault(position, []).append(state)

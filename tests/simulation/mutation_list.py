@@ -132,7 +132,7 @@ MUTATIONS: Final = (
         "own-key-wins",
         "of two runs with different keys, each goes on with its own",
         _STATE,
-        "return theirs if theirs.idempotency_key and keys_differ else ours",
+        "return theirs if theirs.idempotency_key else ours",
         "return ours",
     ),
     Mutation(

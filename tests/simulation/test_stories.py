@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
-from tests.simulation.stories.job_kinds import new_ad_row
+from tests.simulation.stories.job_kinds import Edit, new_ad_row
 from tests.simulation.stories.plan import Plan, Round
 from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
@@ -28,7 +30,7 @@ def test_some_campaigns_pay_once_and_lose_nothing(capsys: pytest.CaptureFixture[
 
 @pytest.mark.chaos
 def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--campaigns", "600", "--seed", "ci"]) == 0, capsys.readouterr()
+    assert main(["--campaigns", "600", "--seed", "ci", "--clocks"]) == 0, capsys.readouterr()
 
 
 @pytest.mark.parametrize("seconds", [1.0, 12.0, 16.0, 20.0])
@@ -71,6 +73,49 @@ def test_a_poll_that_waited_for_the_rate_limit_is_not_made_again_at_once() -> No
     )
     fate = live(plan)
     assert fate.counts["refusals with 429"], "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+@pytest.mark.parametrize(("runs", "failure_rate"), [(2, 0.2), (3, 0.0)])
+@pytest.mark.parametrize("starts_after", [0.0, 3.0, 40.0])
+def test_what_runs_side_by_side_send_late_is_paid_once(
+    runs: int, failure_rate: float, starts_after: float
+) -> None:
+    visits = tuple(
+        Visit(preflight=False, starts_after=starts_after if number else 0.0)
+        for number in range(runs)
+    )
+    plan = Plan(
+        "beside",
+        rows=tuple(map(new_ad_row, range(14))),
+        rounds=(Round(visits=visits),),
+        faults=dict.fromkeys(range(12, 60, 3), Fault.VERY_LATE),
+        settings={"chunk_ads": 2, "rate_limit": 20, "failure_rate": failure_rate},
+    )
+    fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+@pytest.mark.parametrize("clock_ahead", [-3600.0, -30.0, 30.0, 5 * 3600.0])
+@pytest.mark.parametrize("edit", [Edit.CHANGE, None])
+@pytest.mark.parametrize("preflight", [False, True])
+def test_what_a_machine_whose_clock_is_wrong_has_marked_is_paid_once(
+    clock_ahead: float, edit: Edit | None, preflight: bool
+) -> None:
+    end = (1, End.KILL)
+    wrong = Visit(end, end_where="waits for P", preflight=preflight, clock_ahead=clock_ahead)
+    plan = Plan(
+        "clocks",
+        rows=(new_ad_row(1), new_ad_row(2)),
+        rounds=(
+            Round(visits=(wrong,)),
+            Round(edit, pause_seconds=20.0, visits=(replace(wrong, clock_ahead=-clock_ahead),)),
+            Round(pause_seconds=12.0, visits=(Visit(preflight=False),)),
+        ),
+        # The first create of each run, which begins with one request more or five.
+        faults=dict.fromkeys(range(2, 14), Fault.CUT_AND_LATE),
+    )
+    fate = live(plan)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 

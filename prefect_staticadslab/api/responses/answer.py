@@ -43,7 +43,6 @@ class Answer:
     replayed: bool
     status: int
     request_id: str | None
-    sent_at: datetime | None
     size: int
 
 
@@ -67,7 +66,6 @@ def read_answer(response: APIResponse) -> Answer:
             replayed=_is_replayed(response),
             status=response.status,
             request_id=request_id,
-            sent_at=_moment(meta.get("timestamp")),
             size=response.size,
         )
     raise _error(response, body.get("error"), request_id)
@@ -77,6 +75,15 @@ def _text(value: object, at_most: int = bounds.TEXT_LENGTH) -> str:
     """A text of the API; nothing for what is none."""
     text = value if isinstance(value, str) else "" if value is None else repr(value)
     return text[:at_most]
+
+
+def told_time(response: APIResponse) -> datetime | None:
+    """When the API answered, by its own clock; None if what answered does not say that as it does.
+
+    A proxy's page may be of any age.
+    """
+    meta = response.body.get("meta") if isinstance(response.body, dict) else None
+    return _moment(meta.get("timestamp")) if isinstance(meta, dict) else None
 
 
 def _moment(text: object) -> datetime | None:

@@ -3,7 +3,8 @@
 While the API works on a request, a lock keeps out others with the same key; but only for 30 s. A
 create that takes longer, and is sent again in the meantime, makes a second ad, and both are billed.
 So what had no answer is sent again either while the lock certainly holds, or after the API has
-certainly finished with all that was sent before; never in between.
+certainly finished with all that was sent before; never in between. What two runs may send, of
+which neither knows when the other does, goes out in turns that both can reckon.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +26,10 @@ WORK_SECONDS: Final = 90.0
 """How long after it was sent the API may still work on a request. Not documented; proxies end what
 takes longer."""
 
+TURN_SECONDS: Final = REPEAT_SECONDS + WORK_SECONDS
+"""How far apart the turns are in which runs that share a key send with it. A turn is as long as a
+lock certainly holds, and before the next one the API has done with all that was sent in it."""
+
 _KEPT_LOCKS: Final = 1_000
 
 
@@ -31,6 +37,10 @@ class KeyLock:
     """What the API may still be working on, of all that was sent with one idempotency key.
 
     Times are seconds on a clock that only goes on.
+
+    Args:
+        turn_offset: By how many seconds the turns of runs that share the key come later than those
+            of other keys, so that there is always a key whose turn it is.
 
     Example:
         ```python
@@ -46,7 +56,9 @@ class KeyLock:
         ```
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turn_offset: float = 0.0) -> None:
+        self._turn_offset = turn_offset
+        self._shared_since: float | None = None
         self._number = 0
         # When the API began with it at the earliest, and ends it at the latest.
         self._open: dict[int, tuple[float, float]] = {}
@@ -54,10 +66,40 @@ class KeyLock:
 
     def delay(self, now: float) -> float:
         """Seconds until a request with this key may be sent."""
+        free = self._free(now)
+        while (turn := self._turn(free)) > free:
+            free = self._free(turn)
+        return free - now
+
+    def _free(self, now: float) -> float:
+        """When the API has done with what was sent, or its lock keeps out what is sent besides."""
         spans = self._spans(now)
         if not spans or now - min(begun for begun, _ in spans) < REPEAT_SECONDS:
-            return 0.0
-        return max(end for _, end in spans) - now
+            return now
+        return max(end for _, end in spans)
+
+    def _turn(self, now: float) -> float:
+        """When it is the turn of all that share the key; at any time, if nobody shares it."""
+        if self._shared_since is None or now - self._shared_since < REPEAT_SECONDS:
+            return now
+        first = self._shared_since + TURN_SECONDS + self._turn_offset
+        if now < first:
+            return first
+        into_turn = (now - first) % TURN_SECONDS
+        return now if into_turn < REPEAT_SECONDS else now + TURN_SECONDS - into_turn
+
+    def share(self, since: float) -> None:
+        """Another run is alive and may send with this key, in the same turns as this one.
+
+        Args:
+            since: When the key was first used at the earliest, which all of them know.
+        """
+        self._shared_since = since
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another run may send with this key."""
+        return self._shared_since is not None
 
     def sent(self, now: float, upload_seconds: float = 0.0) -> int:
         """A request with this key goes out.
@@ -124,8 +166,13 @@ class KeyLocks:
         with self._guard:
             if len(self._locks) > _KEPT_LOCKS:
                 now = self._clock()
-                self._locks = {k: v for k, v in self._locks.items() if v.is_held(now)}
-            return self._locks.setdefault(idempotency_key, KeyLock())
+                self._locks = {
+                    key: lock
+                    for key, lock in self._locks.items()
+                    if lock.is_shared or lock.is_held(now)
+                }
+            offset = zlib.crc32(idempotency_key.encode()) % TURN_SECONDS
+            return self._locks.setdefault(idempotency_key, KeyLock(offset))
 
 
 _shared: dict[tuple[str, str], KeyLocks] = {}

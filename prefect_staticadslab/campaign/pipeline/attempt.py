@@ -14,34 +14,31 @@ from typing import Final
 
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
-    BadRequestError,
     ConflictError,
     IdempotencyConflictError,
     NotFoundError,
-    PayloadTooLargeError,
     StaticAdsLabError,
-    UnprocessableError,
     WaitTimeoutError,
 )
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import (
+    OTHERS_AD,
+    REQUEST_ERRORS,
     advice,
     ended,
     held_message,
     with_job,
 )
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
-from prefect_staticadslab.campaign.pipeline.requests import (
-    NotSendableError,
-    RevisionRequest,
-)
+from prefect_staticadslab.campaign.pipeline.requests import RevisionRequest
 from prefect_staticadslab.campaign.table.job_state import (
     SENT_WITHIN,
     TRUSTED_LIFETIME,
     JobState,
     RowStatus,
 )
+from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
 REFUSED_KEYS: Final = 3
 """Keys that are left behind for a job because the API answers them with an old refusal."""
@@ -51,22 +48,9 @@ OTHER_KEY: Final = (
     "Another run sends it with another API key. Run it again in two hours, or with "
     "that key at once."
 )
-OTHERS_AD: Final = (
-    "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
-    "own, write 'pending' into status and run it again."
-)
 BUSY: Final = (
     "Somebody else has the ad rendered at this moment, so it was not changed. Run it again."
 )
-
-REQUEST_ERRORS: Final = (
-    BadRequestError,
-    NotFoundError,
-    NotSendableError,
-    PayloadTooLargeError,
-    UnprocessableError,
-)
-"""What is wrong with the request itself: it was not taken, and never will be."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +81,7 @@ class Attempt:
         refused_keys: How many keys were left behind.
         may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt;
             or this one has, before it asked once more.
+        is_shared: Whether another run is alive and may send it at any time, as this one may.
     """
 
     def __init__(self, plan: PlannedJob) -> None:
@@ -107,6 +92,7 @@ class Attempt:
         self.jobs = 0
         self.refused_keys = 0
         self.may_exist_from_before = False
+        self.is_shared = False
         self._before = plan.state
         self._marked_at: datetime | None = None
 
@@ -144,10 +130,12 @@ class Attempt:
         """Marks it as about to be sent. A create that may have been sent keeps its key.
 
         Args:
-            now: The time, by the API's clock.
+            now: The time, by the API's clock. A table holds whole seconds of it.
             api_key_hash: What stands for the API key that it is to be sent with.
         """
+        now = now.replace(microsecond=0)
         known = self._before = self.state
+        self.is_shared = False
         self._marked_at = known.asked_at
         self.sends = 0
         again = known.status is RowStatus.SUBMITTING and known.attempts > 0
@@ -162,16 +150,29 @@ class Attempt:
             submitted_at=(again and known.submitted_at) or now,
             idempotency_key=(again and known.idempotency_key) or self.plan.key(attempts),
             api_key_hash=(again and known.api_key_hash) or api_key_hash,
-            asked_at=known.asked_at if keeps_time else now,
+            asked_at=known.asked_at if keeps_time else time_of_mark(now, known.asked_at),
             facts=known.facts,
         )
 
     def learn(self, known: JobState) -> None:
-        """Goes on from what another run wrote down, if that is something else."""
+        """Goes on from what is written down, if another run wrote something else there."""
         if known != self.state:
-            self.may_exist_from_before = True
-            self._marked_at = known.asked_at
-            self.state = known
+            self.meet(known)
+
+    def meet(self, known: JobState) -> None:
+        """Goes on from what a run that is alive wrote down; what was sent waits for its answer."""
+        is_mark = known.status is RowStatus.SUBMITTING
+        if self.sends and not (is_mark and known.idempotency_key == self.idempotency_key):
+            return
+        self.is_shared = is_mark
+        self.may_exist_from_before = True
+        self._marked_at = known.asked_at
+        self.state = known
+
+    def shared_for(self, now: datetime) -> float | None:
+        """For how many seconds a run that is alive may have been sending it; None if none may."""
+        first = self.state.submitted_at
+        return (now - first).total_seconds() if self.is_shared and first is not None else None
 
     def prepare_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
         """Whether to send it now. If not, its state says why.
@@ -197,7 +198,7 @@ class Attempt:
         sent must not be sent long after it was marked, or nobody would look for it then. Both
         happen if a computer sleeps for hours.
         """
-        if is_stopped and not self.sends:
+        if not self.is_submitting or (is_stopped and not self.sends):
             return False
         asked_at, first = self.state.asked_at, self.state.submitted_at
         if asked_at is None or first is None:
@@ -246,9 +247,9 @@ class Attempt:
 
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""
-        if self._may_exist:
+        if self.is_submitting and self._may_exist:
             self._note(TOO_LATE)
-        else:
+        elif self.is_submitting:
             self._withdraw(reason)
 
     def answered(

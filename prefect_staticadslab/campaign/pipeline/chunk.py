@@ -6,7 +6,8 @@ through a `Session`, which all chunks of a key share.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -18,10 +19,15 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Jo
 from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import BegunJob, send
+from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 
 STOP_CHECK_SECONDS: Final = 1.0
 """How often what waits to be sent looks whether it still is to be."""
+
+LOOK_SECONDS: Final = 5.0
+"""How often it looks for marks of other runs. What is sent in the meantime, without knowing of
+them, must not be sent later than the lock holds that theirs have taken."""
 
 
 class _NoJournal:
@@ -30,6 +36,10 @@ class _NoJournal:
     async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
         """Nothing to write, and nobody who is faster."""
         return changes
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        """Nobody who writes."""
+        return {}
 
     def update(self, position: int, state: JobState) -> None:
         """Nothing to write."""
@@ -100,7 +110,7 @@ class _Chunk:
         self._created = {attempt.position: asyncio.Event() for attempt in to_create}
         self._session.creates_waiting += len(to_create)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with in_background(self._watch(to_create)), asyncio.TaskGroup() as group:
                 for attempt in attempts:
                     if attempt.state.is_processing:
                         group.create_task(self._finish(attempt))
@@ -150,8 +160,27 @@ class _Chunk:
         else:
             for attempt in attempts:
                 attempt.learn(known[attempt.position])
-        now = asyncio.get_running_loop().time()
+                self._share(attempt)
+        now = time.monotonic()
         self._known_at |= {attempt.position: now for attempt in attempts}
+
+    async def _watch(self, attempts: Sequence[Attempt]) -> None:
+        """Looks what other runs write of rows that wait for their turn, or for their answer."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            waiting = {a.position: a for a in attempts if a.position in self._known_at}
+            waiting = {position: a for position, a in waiting.items() if a.is_submitting}
+            if not waiting:
+                continue
+            for position, known in (await self._journal.look(waiting)).items():
+                waiting[position].meet(known)
+                self._share(waiting[position])
+
+    def _share(self, attempt: Attempt) -> None:
+        """Has it sent only in the turns of all runs that may send it."""
+        client = self._session.client
+        if (seconds := attempt.shared_for(client.now())) is not None:
+            client.key_lock(attempt.idempotency_key).share(time.monotonic() - seconds)
 
     async def _finish(self, attempt: Attempt) -> None:
         """Takes one job as far as it goes."""
@@ -177,22 +206,25 @@ class _Chunk:
 
     async def _until_safe(self, attempt: Attempt) -> None:
         """Waits until the API has done with what a run that was killed may have sent."""
-        client, loop = self._session.client, asyncio.get_running_loop()
-        known_at = self._known_at[attempt.position]
+        client, known_at = self._session.client, self._known_at[attempt.position]
+        lock = client.key_lock(attempt.idempotency_key)
         first = attempt.sent_elsewhere(client.now())
         if first is not None:
-            last = loop.time() - known_at
-            client.sent_elsewhere(attempt.idempotency_key, first=first, last=last)
-        while not self._is_stopped:
+            lock.sent_elsewhere(first=time.monotonic() - first, last=known_at)
+        while attempt.is_submitting and not self._is_stopped:
             delay = attempt.seconds_until_safe(
-                client.now(), loop.time() - known_at, self._session.timing.work_seconds
+                client.now(), time.monotonic() - known_at, self._session.timing.work_seconds
             )
+            if attempt.is_shared:
+                delay = max(delay, lock.delay(time.monotonic()))
             if not delay:
                 return
             await asyncio.sleep(min(delay, STOP_CHECK_SECONDS))
 
     async def _create(self, attempt: Attempt) -> None:
         async with self._session.open_creates:
+            if not attempt.is_submitting:  # another run has its answer
+                return
             if not attempt.prepare_to_send(
                 self._session.client.api_key_hash,
                 is_stopped=self._is_stopped,

@@ -10,16 +10,35 @@ from typing import Any, Final
 
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
+    BadRequestError,
     InsufficientBalanceError,
+    NotFoundError,
+    PayloadTooLargeError,
     PermissionDeniedError,
     StaticAdsLabError,
+    UnprocessableError,
     failure_reason,
 )
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
+from prefect_staticadslab.campaign.pipeline.requests import NotSendableError
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+
+REQUEST_ERRORS: Final = (
+    BadRequestError,
+    NotFoundError,
+    NotSendableError,
+    PayloadTooLargeError,
+    UnprocessableError,
+)
+"""What is wrong with the request itself: it was not taken, and never will be."""
+
+OTHERS_AD: Final = (
+    "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
+    "own, write 'pending' into status and run it again."
+)
 
 LONGEST_ERROR: Final = 1000
 """Characters of an error that a table holds; a server may write a book into it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -69,6 +69,9 @@ class Journal(Protocol):
         Raises:
             CampaignError: It cannot be written, so nothing must be sent.
         """
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        """What is known by now of those of these that another run has written something of."""
 
     def update(self, position: int, state: JobState) -> None:
         """This is now known."""

@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
 from prefect_staticadslab.campaign.table.merge import read_earlier
+from prefect_staticadslab.campaign.table.other_runs import OtherRuns
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, RecordEncoder
 
 logger = logging.getLogger(__name__)
@@ -93,12 +94,14 @@ class Checkpoints:
     Attributes:
         version: Which version of the file was last read or written; None if there was none.
         saved: What is known about each row on disk, in the table's order.
+        other_runs: What other runs write of these rows.
     """
 
     def __init__(self, table: Recorded) -> None:
         self._table = table
         self.version: str | None = None
         self.saved = list(table.states)
+        self.other_runs = OtherRuns()
         self._changes = 0
         self._written = 0
         self._writing = asyncio.Lock()
@@ -112,6 +115,16 @@ class Checkpoints:
         self._encoder = RecordEncoder(
             storage.suffix(table.location or ""), table.dialect, table.job_type.columns
         )
+
+    def begin(self, version: str | None) -> None:
+        """Takes the table to be what this version of it says; None if there is none.
+
+        Raises:
+            OutputError: It would become larger than what can be read again.
+        """
+        self.version, self.saved = version, list(self._table.states)
+        self.other_runs = OtherRuns()
+        self._encoder.check_size(self._table.frame)
 
     def note_change(self) -> None:
         """Something is known that is not on disk yet."""
@@ -174,6 +187,21 @@ class Checkpoints:
         await _sleep(self._open_pause)
         self._open_pause = min(2 * self._open_pause, LONGEST_OPEN_PAUSE)
 
+    async def look(self, positions: Collection[int]) -> set[int]:
+        """Takes in what other runs have written, and says of which of these rows that is news."""
+        if self._table.location is not None:
+            async with self._writing:
+                with suppress(CampaignError):  # whoever writes the table next will say so
+                    if elsewhere := await asyncio.to_thread(self._read_if_changed):
+                        self._merge(*elsewhere)
+        self._changes += self.other_runs.is_sign_due(time.monotonic())
+        return self.other_runs.news_of(positions)
+
+    def heard(self, position: int, theirs: JobState, merged: JobState) -> JobState:
+        """What to keep of a row that another run has written; see `OtherRuns.heard`."""
+        last, self.saved[position] = self.saved[position], theirs
+        return self.other_runs.heard(position, theirs, last, merged)
+
     def save_now(self) -> None:
         """Writes the table before anything else happens; for the start and the very end.
 
@@ -193,14 +221,7 @@ class Checkpoints:
         self.saved = snapshot.states
 
     def save_with_pictures(self, picture_of: PictureOf) -> None:
-        """Writes the table once more, after the very end, with a picture in each row.
-
-        Args:
-            picture_of: Gives each row its picture.
-
-        Raises:
-            StorageError, OutputError: See `save_now`.
-        """
+        """Writes the table once more, with a picture in each row. Raises like `save_now`."""
         self._encoder.picture_of = picture_of
         self.save_now()
 
@@ -281,6 +302,15 @@ class Checkpoints:
                         self._pause_after_collision(error)
                     else:
                         return None
+
+    def _read_if_changed(self) -> tuple[Spreadsheet, str] | None:
+        location = self._table.location
+        assert location is not None  # noqa: S101
+        with self._exchanging:
+            version = conditional_writes.version(location)
+            if version in (None, self.version) or self._is_ours(location):
+                return None
+            return read_earlier(location, self._table.job_type), str(version)
 
     def _is_ours(self, location: str) -> bool:
         """Whether what is there is what was sent last, although the store's answer was lost."""

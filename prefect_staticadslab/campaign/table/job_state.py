@@ -224,7 +224,8 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
 
     A completed ad is the end. Before that a later attempt is further than an earlier one, and
     within an attempt an ad that was answered is further than one that was only sent, or refused.
-    Of two that are on their way with different keys, the one that was written down first counts.
+    Of two that are on their way with different keys, the one that was written down first counts; of
+    two with the same key, the first time that it was used, and the last.
 
     Example:
         ```python
@@ -237,8 +238,13 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         ```
     """
     if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
-        keys_differ = _keys(ours) != _keys(theirs)
-        return theirs if theirs.idempotency_key and keys_differ else ours
+        if _keys(ours) != _keys(theirs):
+            return theirs if theirs.idempotency_key else ours
+        first = [s.submitted_at for s in (ours, theirs) if s.submitted_at]
+        last = [s.asked_at for s in (ours, theirs) if s.asked_at]
+        return replace(
+            ours, submitted_at=min(first, default=None), asked_at=max(last, default=None)
+        )
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 

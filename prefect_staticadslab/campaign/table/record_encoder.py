@@ -1,4 +1,4 @@
-"""The record as bytes, made again and again while a campaign runs."""
+"""The record as bytes, made again and again while a campaign runs; never too large to be read."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import order_of
+from prefect_staticadslab.campaign.table.merge import OutputError
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,13 @@ PictureOf = Callable[[JobState], CellPicture | None]
 PICTURE_COLUMN: Final = "picture"
 _PICTURE_COLUMN = re.compile(f"(ad_)*{PICTURE_COLUMN}")
 """How the column of pictures is headed, with `ad_` before it where such a column is the user's."""
+
+RESULT_BYTES: Final = 1_500
+"""What the result columns of a row may take: ids, an address, an error, a mark, a path."""
+
+XLSX_CELL_BYTES: Final = 80
+XLSX_CELL_ELEMENTS: Final = 3
+"""What a cell of an .xlsx takes in XML besides its text."""
 
 
 class RecordEncoder:
@@ -92,6 +100,36 @@ class RecordEncoder:
                 content = encode_spreadsheet(self._ending, table, self._dialect)
             self._last = made_of, content
         return self._last[1]
+
+    def check_size(self, frame: pd.DataFrame) -> None:
+        """Raises if a table would become larger than what is read.
+
+        Args:
+            frame: All columns beside the results, a line for each row.
+
+        Raises:
+            OutputError: It would; the message says what to do.
+        """
+        rows = len(frame)
+        cells = rows * (frame.shape[1] + len(self._columns))
+        most = bounds.TABLE_CELLS
+        if self._ending == ".xlsx":
+            most = min(most, bounds.WORKBOOK_ELEMENTS // XLSX_CELL_ELEMENTS)
+        if cells > most:
+            raise OutputError(
+                f"The result table would have {cells:,} cells, and {most:,} can be read again. "
+                f"{_what_to_do(self._ending)}"
+            )
+        size = sum(map(_text_bytes, frame.to_numpy().flat)) + rows * RESULT_BYTES
+        is_text = self._ending in (".csv", ".tsv")
+        largest = bounds.TABLE_BYTES if is_text else bounds.WORKBOOK_BYTES
+        if self._ending == ".xlsx":
+            size += cells * XLSX_CELL_BYTES
+        if size > largest:
+            raise OutputError(
+                f"The result table would have up to {bounds.in_megabytes(size)}, and "
+                f"{bounds.in_megabytes(largest)} can be read again. {_what_to_do(self._ending)}"
+            )
 
     def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
         if frame is not self._frame or names != self._names:
@@ -236,3 +274,14 @@ def unsaved_lines(
             writer.writerow([number, state.status, state.job_id, state.image_url, state.error])
     lines = text.getvalue()
     return f"row,status,image_ad_id,image_url,error\n{lines}".rstrip() if lines else ""
+
+
+def _what_to_do(ending: str) -> str:
+    another = "" if ending == ".parquet" else "choose a .parquet as the output, "
+    return f"Take out columns that no ad needs, {another}or share the rows out between several."
+
+
+def _text_bytes(value: object) -> int:
+    if not isinstance(value, str):
+        return 8
+    return 1 + (len(value) if value.isascii() else len(value.encode(errors="replace")))

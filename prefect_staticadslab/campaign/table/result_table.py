@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Generic, Self
@@ -43,7 +43,6 @@ from prefect_staticadslab.campaign.table.merge import (
     worth_keeping,
 )
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, joined, unsaved_lines
-from prefect_staticadslab.campaign.table.record_size import check_size
 from prefect_staticadslab.campaign.table.totals import Totals
 
 
@@ -121,10 +120,8 @@ class JobTable(Generic[Q]):
                 written = read_earlier(location, job_type)
                 check_amounts(written, job_type, location)
                 table._merge(written, by_content=True)
-                table._checkpoints.saved = list(table.states)
                 table._elsewhere.clear()
-            table._checkpoints.version = version
-            check_size(table.frame, len(job_type.columns), storage.suffix(location))
+            table._checkpoints.begin(version)
         return table
 
     @classmethod
@@ -176,7 +173,6 @@ class JobTable(Generic[Q]):
         """Adds what another run wrote down, where it knows more than this one.
 
         Args:
-            written: The table as it is at `location`.
             by_content: Whether a row that is not in it may be one that asks for the same ad under
                 another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
         """
@@ -200,8 +196,8 @@ class JobTable(Generic[Q]):
         """Makes a row the one that its ad was asked for with: that is what is in the picture."""
         self.frame = with_earlier_prompt(self.frame, position, written.frame, line[0])
         self.rows[position] = replace(line[1], number=self.rows[position].number)
-        request_hash = self.job_type.hash_of(line[1].request)
-        self.states[position] = replace(self.states[position], request_hash=request_hash)
+        state, request = self.states[position], line[1].request
+        self.states[position] = replace(state, request_hash=self.job_type.hash_of(request))
 
     def _take_columns(
         self, written: Spreadsheet, lines: Mapping[int, int], kept: Sequence[Line[Q]]
@@ -228,16 +224,14 @@ class JobTable(Generic[Q]):
             with_removed_note(state) if removed else without_removed_note(state)
         )
         # Who wants the row knows best what became of it.
-        self._set(position, merge_states(theirs, ours) if removed else merge_states(ours, theirs))
+        merged = merge_states(theirs, ours) if removed else merge_states(ours, theirs)
+        self._set(position, self._checkpoints.heard(position, theirs, merged))
 
     @property
     def current_rows(self) -> list[tuple[int, CampaignRow[Q], JobState]]:
         """The rows of the input: position, row and what is known about it."""
-        return [
-            (position, row, state)
-            for position, (row, state) in enumerate(zip(self.rows, self.states, strict=True))
-            if not row.removed
-        ]
+        known = enumerate(zip(self.rows, self.states, strict=True))
+        return [(position, row, state) for position, (row, state) in known if not row.removed]
 
     def update(self, position: int, state: JobState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
@@ -302,12 +296,18 @@ class JobTable(Generic[Q]):
         Raises:
             CampaignError: See `save`.
         """
+        self._checkpoints.other_runs.marks(changes)
         for position, state in changes.items():
             self.update(position, state)
         # What else is to be sent at this moment is written along with it.
         await asyncio.sleep(0)
         await self.save()
         return {position: self.states[position] for position in changes}
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        """What other runs have written of these rows since the last look; see `Journal.look`."""
+        news = await self._checkpoints.look(positions)
+        return {position: self.states[position] for position in news}
 
     async def save(self) -> None:
         """Writes the table, if anything that is known by now is not on disk yet.
@@ -330,9 +330,7 @@ class JobTable(Generic[Q]):
     def checkpoints(self, tell: Callable[[str], None]) -> AbstractAsyncContextManager[None]:
         """Keeps the table on disk up to date while the body runs, and whatever ends the body.
 
-        Args:
-            tell: Is told what could not be saved, if the table cannot be written in the end;
-                `unsaved` then says it again.
+        What could not be saved in the end is told, and `unsaved` says it again.
         """
         return self._checkpoints.kept(self.unsaved, tell)
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.attempt import OTHERS_AD
+from prefect_staticadslab.campaign.pipeline.job_outcome import OTHERS_AD
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import uuid4
@@ -132,6 +132,10 @@ class _Contact:
             raise CampaignError(answer.refusal)
         self._known |= answer.known
         return answer.known
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        """Only the run sees what others write."""
+        return NOTHING
 
     def update(self, position: int, state: JobState) -> None:
         """Notes what is now known; it is told at the next look into the mailbox."""

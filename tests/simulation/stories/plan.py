@@ -78,8 +78,7 @@ def draw(
         seed: Of everything.
         most_rows: The most rows that it has. Most have few: what can happen to ten can to three.
         job_kind: What jobs it asks for; "" to draw that, too.
-        clocks_differ: Whether the machines' clocks may be wrong, by hours. Without a preflight,
-            that loses and pays for ads, as docs/decisions.md tells.
+        clocks_differ: Whether the machines' clocks may be wrong, by hours.
     """
     chance = random.Random(f"plan {seed}")
     name = job_kind or chance.choice(_KIND_NAMES)

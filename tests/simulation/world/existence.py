@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.api.rate_limit import limiter
+from prefect_staticadslab.api.responses import api_clock
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline import batch, session
@@ -158,6 +159,7 @@ class World:
             stack.callback(self._end)
             stack.callback(limiter._limiters.clear)
             stack.callback(key_lock._shared.clear)
+            stack.callback(api_clock._shared.clear)
             asyncio.set_event_loop(self.loop)
             stack.callback(asyncio.set_event_loop, None)
             yield self

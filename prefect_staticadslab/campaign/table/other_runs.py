@@ -1,0 +1,96 @@
+"""Other runs that are alive and write the same table, as far as this one can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+
+SIGN_SECONDS: Final = 30.0
+"""How often a run whose rows others have marked, too, marks them anew. Whoever finds marks waits
+for longer before it takes the run that made them for dead."""
+
+CLOCKS_DIFFER: Final = timedelta(minutes=1)
+"""How far two readings of the API's clock may be apart, many marks in one second included."""
+
+ANOTHER_SECOND: Final = timedelta(seconds=1)
+"""By which two marks differ at least: a table holds whole seconds."""
+
+
+def time_of_mark(now: datetime, last: datetime | None) -> datetime:
+    """When a row counts as marked that is marked now: never when it was before.
+
+    Args:
+        now: The time, in whole seconds.
+        last: When it was marked before, perhaps by a run that is alive and looks for this one.
+    """
+    is_just_now = last is not None and timedelta(0) <= last - now < CLOCKS_DIFFER
+    return last + ANOTHER_SECOND if last is not None and is_just_now else now
+
+
+class OtherRuns:
+    """What other runs write of rows that this one is to send.
+
+    A run that marks a row which another one has marked gives it another time, and so does the other
+    one once it sees that. So each knows that the other is alive, and need not be told by whom.
+    """
+
+    def __init__(self) -> None:
+        self._ours: set[int] = set()
+        self._news: set[int] = set()
+        self._owes_sign = False
+        self._last_sign = -math.inf
+
+    def marks(self, positions: Iterable[int]) -> None:
+        """This run is about to send these rows."""
+        self._ours.update(positions)
+
+    def heard(self, position: int, theirs: JobState, last: JobState, merged: JobState) -> JobState:
+        """What to keep of a row after reading what another run has written.
+
+        Args:
+            position: The row's.
+            theirs: What is on disk.
+            last: What was there when this run last read or wrote it.
+            merged: What both know together.
+        """
+        if _word(theirs) == _word(last):
+            return merged
+        self._news.add(position)
+        is_mark = theirs.status is merged.status is RowStatus.SUBMITTING
+        if position not in self._ours or not is_mark or theirs.asked_at is None:
+            return merged
+        self._owes_sign = True
+        after = theirs.asked_at + ANOTHER_SECOND
+        return replace(merged, asked_at=max(after, merged.asked_at or after))
+
+    def news_of(self, positions: Collection[int]) -> set[int]:
+        """Those of these rows of which something new was read since this was last asked."""
+        news = self._news.intersection(positions)
+        self._news -= news
+        return news
+
+    def is_sign_due(self, now: float) -> bool:
+        """Whether the table is to be written, so that others see that this run is alive.
+
+        Args:
+            now: Seconds on a clock that only goes on.
+        """
+        if not self._owes_sign or now - self._last_sign < SIGN_SECONDS:
+            return False
+        self._owes_sign, self._last_sign = False, now
+        return True
+
+
+def _word(state: JobState) -> tuple[object, ...]:
+    return (
+        state.status,
+        state.attempts,
+        state.job_id,
+        state.idempotency_key,
+        state.asked_at,
+    )
