@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.errors import CampaignError, OpenElsewhereErr
 from prefect_staticadslab.campaign.files import conditional_writes, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.conditional_writes import ChangedMeanwhileError
-from prefect_staticadslab.campaign.files.locations import redacted
+from prefect_staticadslab.campaign.files.locations import Location, redacted
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
@@ -189,11 +189,10 @@ class Checkpoints:
 
     async def look(self, positions: Collection[int]) -> set[int]:
         """Takes in what other runs have written, and says of which of these rows that is news."""
-        if self._table.location is not None:
-            async with self._writing:
-                with suppress(CampaignError):  # whoever writes the table next will say so
-                    if elsewhere := await asyncio.to_thread(self._read_if_changed):
-                        self._merge(*elsewhere)
+        async with self._writing:
+            with suppress(CampaignError):  # whoever writes the table next will say so
+                if elsewhere := await asyncio.to_thread(self._read_if_changed):
+                    self._merge(*elsewhere)
         self._changes += self.other_runs.is_sign_due(time.monotonic())
         return self.other_runs.news_of(positions)
 
@@ -305,16 +304,17 @@ class Checkpoints:
 
     def _read_if_changed(self) -> tuple[Spreadsheet, str] | None:
         location = self._table.location
-        assert location is not None  # noqa: S101
         with self._exchanging:
-            version = conditional_writes.version(location)
-            if version in (None, self.version) or self._is_ours(location):
+            version = conditional_writes.version(location) if location else None
+            if not location or version in (None, self.version) or self._is_ours(location):
                 return None
             return read_earlier(location, self._table.job_type), str(version)
 
     def _is_ours(self, location: str) -> bool:
         """Whether what is there is what was sent last, although the store's answer was lost."""
-        return self._sent is not None and storage.read_bytes(location) == self._sent
+        if self._sent is None or Location.typed(location).is_local:  # a disk's answer is not lost
+            return False
+        return storage.read_bytes(location) == self._sent
 
     def _replace(self, location: str, snapshot: _Snapshot, version: str | None) -> None:
         self._sent = self._encoder.encode(
