@@ -167,8 +167,8 @@ MUTATIONS: Final = (
         "asked-once-more",
         "what a run asks before it ends forgets that it has asked before",
         _CHUNK,
-        "            attempt.ask_once_more()\n",
-        "            pass\n",
+        "            attempt.may_exist_from_before = True  #",
+        "            pass  #",
     ),
     Mutation(
         "no-budget",

@@ -79,8 +79,7 @@ class Attempt:
         sends: How often the create of this attempt was sent.
         jobs: How many jobs were begun for it in this run.
         refused_keys: How many keys were left behind.
-        may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt;
-            or this one has, before it asked once more.
+        may_exist_from_before: Whether it may have been sent before what this run sends at last.
         is_shared: Whether another run is alive and may send it at any time, as this one may.
     """
 
@@ -240,10 +239,6 @@ class Attempt:
         """Whether the API has done with all that was sent under its mark."""
         marked = self._marked_at
         return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
-
-    def ask_once_more(self) -> None:
-        """It is sent anew, as nothing is known of what was sent before: nor does a refusal tell."""
-        self.may_exist_from_before = True
 
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""
