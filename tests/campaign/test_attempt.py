@@ -199,7 +199,7 @@ def test_what_an_error_makes_of_a_row(case: Case) -> None:
 def test_a_refusal_says_nothing_of_what_was_asked_before(error: StaticAdsLabError) -> None:
     attempt = begun(PENDING, sends=2)
     key = attempt.idempotency_key
-    attempt.ask_once_more()
+    attempt.may_exist_from_before = True
     attempt.refused(error)
     assert (attempt.state.status, attempt.state.idempotency_key) == (SUBMITTING, key)
 

@@ -132,7 +132,7 @@ MUTATIONS: Final = (
         "own-key-wins",
         "of two runs with different keys, each goes on with its own",
         _STATE,
-        "return theirs if theirs.idempotency_key and keys_differ else ours",
+        "return theirs if theirs.idempotency_key else ours",
         "return ours",
     ),
     Mutation(
@@ -167,8 +167,8 @@ MUTATIONS: Final = (
         "asked-once-more",
         "what a run asks before it ends forgets that it has asked before",
         _CHUNK,
-        "            attempt.ask_once_more()\n",
-        "            pass\n",
+        "            attempt.may_exist_from_before = True  #",
+        "            pass  #",
     ),
     Mutation(
         "no-budget",

@@ -235,10 +235,6 @@ class Attempt:
         marked = self._marked_at
         return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
 
-    def ask_once_more(self) -> None:
-        """It is sent anew, as nothing is known of what was sent before: nor does a refusal tell."""
-        self.may_exist_from_before = True
-
     def not_sent(self, reason: str | None) -> None:
         """It was not sent, because `may_be_sent` said no."""
         if self.is_submitting and self._may_exist:

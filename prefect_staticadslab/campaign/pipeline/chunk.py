@@ -299,7 +299,7 @@ class _Chunk:
         # the same key gives the same ads.
         unanswered = [attempt for attempt in attempts if attempt.is_unanswered]
         for attempt in unanswered:
-            attempt.ask_once_more()
+            attempt.may_exist_from_before = True  # a refusal says nothing of what was sent before
         await self._settle({asyncio.create_task(self._send(a)) for a in unanswered})
         for attempt in attempts:
             if attempt.cancelled():
