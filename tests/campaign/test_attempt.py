@@ -33,8 +33,8 @@ from prefect_staticadslab.api.errors import (
     UnreadableAnswerError,
     WaitTimeoutError,
 )
-from prefect_staticadslab.campaign.pipeline.attempt import REFUSED_KEYS, Attempt, Decision
-from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, OTHER_KEY, TOO_LATE
+from prefect_staticadslab.campaign.pipeline.attempt import REFUSED_KEYS, Attempt
+from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, OTHER_KEY, TOO_LATE, Decision
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, TRUSTED_LIFETIME
@@ -365,6 +365,20 @@ def test_what_may_be_sent_when(
 ) -> None:
     attempt = begun(state, sends=sends, persisted_elsewhere=elsewhere)
     assert attempt.may_be_sent(NOW + later, is_stopped=is_stopped) is expected
+
+
+@pytest.mark.parametrize(
+    ("later", "marked_anew"),
+    [(0 * SECOND, False), (SENT_WITHIN, False), (SENT_WITHIN + SECOND, True)],
+)
+def test_what_is_sent_once_more_after_hours_is_marked_anew(
+    later: timedelta, marked_anew: bool
+) -> None:
+    attempt = begun(PENDING, sends=1)
+    marked_at = attempt.state.asked_at
+    assert attempt.sent(NOW + later) is marked_anew
+    assert attempt.sends == 2
+    assert attempt.state.asked_at == (NOW + later if marked_anew else marked_at)
 
 
 @pytest.mark.parametrize(

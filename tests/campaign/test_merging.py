@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -189,6 +190,26 @@ def test_a_refusal_does_not_outrank_an_ad() -> None:
     refused = JobState(RowStatus.FAILED, error="404", attempts=1)
     running = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
     assert merge_states(refused, running) == merge_states(running, refused) == running
+
+
+@pytest.mark.parametrize(("attempts", "counts"), [(1, "sent"), (2, "refused")])
+def test_a_refusal_does_not_outrank_what_another_run_has_sent(attempts: int, counts: str) -> None:
+    refused = JobState(RowStatus.FAILED, error="404", attempts=attempts)
+    sent = JobState(RowStatus.SUBMITTING, attempts=1)
+    further = {"refused": refused, "sent": sent}[counts]
+    assert merge_states(refused, sent) == merge_states(sent, refused) == further
+
+
+def test_a_refusal_outranks_a_runs_own_mark(tmp_path: Path) -> None:
+    place = str(tmp_path / "out.csv")
+    table, other = (ResultTable.open(place, spreadsheet(["a", "b"])) for _ in range(2))
+    asyncio.run(table.before_send({0: JobState(RowStatus.SUBMITTING, attempts=1)}))
+    other.save_now()
+    table.update(0, JobState(RowStatus.FAILED, error="404", attempts=1))
+    table.update(1, state_at("row 1", 3))
+    table.save_now()
+    assert table.states[0].status is RowStatus.FAILED
+    assert ResultTable.reopen(place).states[0].status is RowStatus.FAILED
 
 
 def test_of_two_keys_the_one_that_was_written_down_first_counts() -> None:

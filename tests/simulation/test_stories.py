@@ -70,6 +70,14 @@ def test_what_runs_side_by_side_send_late_is_paid_once(
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
+def test_two_refused_runs_beside_each_other_that_sleep_for_hours_pay_once() -> None:
+    """What one is refused, the other has sent; and one sends once more when it wakes."""
+    fate = live(draw("1.15", most_rows=10))
+    assert fate.counts[f"fault: {Fault.UNKNOWN}"]
+    assert fate.counts[f"fault: {Fault.UNANSWERED}"]
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
 @pytest.mark.parametrize("clock_ahead", [-3600.0, -30.0, 30.0, 5 * 3600.0])
 @pytest.mark.parametrize("edit", [Edit.CHANGE, None])
 @pytest.mark.parametrize("preflight", [False, True])

@@ -8,7 +8,7 @@ an error, a cancellation, or what another run wrote down. What an attempt then k
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,6 +28,7 @@ from prefect_staticadslab.campaign.pipeline.job_outcome import (
     OTHERS_AD,
     REQUEST_ERRORS,
     TOO_LATE,
+    Decision,
     advice,
     ended,
     held_message,
@@ -45,22 +46,6 @@ from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
 REFUSED_KEYS: Final = 3
 """Keys that are left behind for a job because the API answers them with an old refusal."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be done besides keeping the attempt's state.
-
-    Attributes:
-        send_again: Whether to send the create once more at once, with the attempt's new key.
-        stop_creating: Why nothing more can be created with this API key; "" if it can.
-        is_unanswered: Whether the API gave no answer that decides anything. Many of these one
-            after another are an outage.
-    """
-
-    send_again: bool = False
-    stop_creating: str = ""
-    is_unanswered: bool = False
 
 
 class Attempt:
@@ -200,6 +185,20 @@ class Attempt:
         if self._may_exist and not self.plan.persisted_elsewhere:
             return now - first <= TRUSTED_LIFETIME
         return now - asked_at <= SENT_WITHIN
+
+    def sent(self, now: datetime) -> bool:
+        """It is sent at this moment.
+
+        Returns:
+            Whether its mark is so old, because a computer slept for hours, that it was marked anew.
+            Otherwise nobody would look for a job that was begun only now.
+        """
+        self.sends += 1
+        asked_at = self.state.asked_at
+        is_old = asked_at is not None and now - asked_at > SENT_WITHIN
+        if is_old:
+            self.state = replace(self.state, asked_at=now.replace(microsecond=0))
+        return is_old
 
     def sent_elsewhere(self, now: datetime) -> float | None:
         """For how many seconds another run may have been sending it, at the most; None if none has.

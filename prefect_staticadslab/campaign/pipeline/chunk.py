@@ -14,7 +14,8 @@ from typing import Final
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.attempt import Attempt, Decision
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.job_outcome import Decision
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
@@ -241,9 +242,11 @@ class _Chunk:
 
     async def _send(self, attempt: Attempt) -> None:
         def check_may_send() -> None:
-            if not attempt.may_be_sent(self._session.client.now(), is_stopped=self._is_stopped):
+            now = self._session.client.now()
+            if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
                 raise _NotSentError
-            attempt.sends += 1
+            if attempt.sent(now):
+                self._record(attempt)
 
         decision = Decision(send_again=True)
         while decision.send_again:

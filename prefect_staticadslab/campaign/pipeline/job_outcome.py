@@ -3,7 +3,7 @@ what to do about an error that stops all of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -51,6 +51,22 @@ BUSY: Final = (
 
 LONGEST_ERROR: Final = 1000
 """Characters of an error that a table holds; a server may write a book into it."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done besides keeping the attempt's state.
+
+    Attributes:
+        send_again: Whether to send the create once more at once, with the attempt's new key.
+        stop_creating: Why nothing more can be created with this API key; "" if it can.
+        is_unanswered: Whether the API gave no answer that decides anything. Many of these one
+            after another are an outage.
+    """
+
+    send_again: bool = False
+    stop_creating: str = ""
+    is_unanswered: bool = False
 
 
 def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:

@@ -197,10 +197,10 @@ class Checkpoints:
         self._changes += self.other_runs.is_sign_due(time.monotonic())
         return self.other_runs.news_of(positions)
 
-    def heard(self, position: int, theirs: JobState, merged: JobState) -> JobState:
-        """What to keep of a row that another run has written; see `OtherRuns.heard`."""
+    def heard(self, position: int, theirs: JobState, ours: JobState, merged: JobState) -> JobState:
+        """What to keep of a row that another run may have written; see `OtherRuns.heard`."""
         last, self.saved[position] = self.saved[position], theirs
-        return self.other_runs.heard(position, theirs, last, merged)
+        return self.other_runs.heard(position, theirs, last, ours, merged)
 
     def save_now(self) -> None:
         """Writes the table before anything else happens; for the start and the very end.

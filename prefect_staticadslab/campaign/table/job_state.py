@@ -217,13 +217,16 @@ _ORDER: Final = {
     RowStatus.FAILED: 3,
     RowStatus.COMPLETED: 4,
 }
+_REFUSED: Final = 0.5
+"""Who is refused knows nothing of what another run has sent."""
 
 
 def merge_states(ours: JobState, theirs: JobState) -> JobState:
     """Of what two runs know about a row, the one that is further; ours if both are as far.
 
     A completed ad is the end. Before that a later attempt is further than an earlier one, and
-    within an attempt an ad that was answered is further than one that was only sent, or refused.
+    within an attempt an ad that was answered is further than one that was only sent, and that than
+    one that was refused: what two runs have sent may have been taken from one of them.
     Of two that are on their way with different keys, the one that was written down first counts; of
     two with the same key, the first time that it was used, and the last.
 
@@ -252,9 +255,11 @@ def _keys(state: JobState) -> tuple[str | None, str | None]:
     return state.idempotency_key, state.api_key_hash
 
 
-def _progress(state: JobState) -> tuple[bool, int, bool, int]:
+def _progress(state: JobState) -> tuple[bool, int, bool, float]:
     has_ad = state.job_id is not None
-    return state.is_completed, state.attempts, has_ad, _ORDER[state.status]
+    is_refused = state.status is RowStatus.FAILED and not has_ad
+    order = _REFUSED if is_refused else _ORDER[state.status]
+    return state.is_completed, state.attempts, has_ad, order
 
 
 def _timestamp(moment: datetime | None) -> str | None:

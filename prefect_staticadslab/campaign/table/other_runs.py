@@ -49,17 +49,21 @@ class OtherRuns:
         """This run is about to send these rows."""
         self._ours.update(positions)
 
-    def heard(self, position: int, theirs: JobState, last: JobState, merged: JobState) -> JobState:
-        """What to keep of a row after reading what another run has written.
+    def heard(
+        self, position: int, theirs: JobState, last: JobState, ours: JobState, merged: JobState
+    ) -> JobState:
+        """What to keep of a row after reading what another run may have written.
 
         Args:
             position: The row's.
             theirs: What is on disk.
             last: What was there when this run last read or wrote it.
+            ours: What this run knows.
             merged: What both know together.
         """
         if _word(theirs) == _word(last):
-            return merged
+            # Of what it sends itself, no other run has said anything.
+            return ours if position in self._ours else merged
         self._news.add(position)
         is_mark = theirs.status is merged.status is RowStatus.SUBMITTING
         if position not in self._ours or not is_mark or theirs.asked_at is None:

@@ -221,12 +221,13 @@ class JobTable(Generic[Q]):
     def _learn(self, position: int, state: JobState) -> None:
         """Another run's word on a row."""
         ours, removed = self.states[position], self.rows[position].removed
-        theirs = self._elsewhere[position] = (
-            with_removed_note(state) if removed else without_removed_note(state)
-        )
+        theirs = with_removed_note(state) if removed else without_removed_note(state)
         # Who wants the row knows best what became of it.
         merged = merge_states(theirs, ours) if removed else merge_states(ours, theirs)
-        self._set(position, self._checkpoints.heard(position, theirs, merged))
+        known = self._checkpoints.heard(position, theirs, ours, merged)
+        if known is not ours:  # which may be further than this run's own mark
+            self._elsewhere[position] = theirs
+        self._set(position, known)
 
     @property
     def current_rows(self) -> list[tuple[int, CampaignRow[Q], JobState]]:
