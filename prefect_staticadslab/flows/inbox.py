@@ -197,7 +197,10 @@ async def inbox_campaign(
         attempts: How often to try an ad whose rendering fails.
         dry_run: Only check it.
         download_images: A folder to download the pictures to; none if empty.
-        encoding, visible_rows, name_pictures_by, one_file: See `inbox`.
+        encoding: How text is encoded that leaves doubt about it.
+        visible_rows: Leave out the rows that a spreadsheet program hides.
+        name_pictures_by: A column that the pictures' files are called after.
+        one_file: Put small pictures into the contact sheet itself.
 
     Returns:
         See `flows/campaign.py`.

@@ -245,9 +245,10 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
             return theirs if theirs.idempotency_key else ours
         first = [s.submitted_at for s in (ours, theirs) if s.submitted_at]
         last = [s.asked_at for s in (ours, theirs) if s.asked_at]
-        return replace(
-            ours, submitted_at=min(first, default=None), asked_at=max(last, default=None)
-        )
+        submitted_at, asked_at = min(first, default=None), max(last, default=None)
+        if (submitted_at, asked_at) == (ours.submitted_at, ours.asked_at):
+            return ours
+        return replace(ours, submitted_at=submitted_at, asked_at=asked_at)
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 
