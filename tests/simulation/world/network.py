@@ -135,7 +135,7 @@ class Network(httpx.AsyncBaseTransport):
             await asyncio.sleep(self._way())
             if fault is Fault.LOST:
                 raise httpx.ReadError("lost", request=request)
-            return self._arrived(_refusal(fault, request), process)
+            return self._arrived(_refusal(fault, request), request, process)
         work = asyncio.get_running_loop().create_task(
             self._carry_out(request, sent, LATE_SECONDS.get(fault, 0.0) if fault else 0.0),
             context=self._world,
@@ -160,11 +160,15 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError("cut", request=request)
         await _reach(process, f"has {response.status_code} for {what}")
         self.counts[str(response.status_code)] += 1
-        return self._arrived(response, process)
+        return self._arrived(response, request, process)
 
-    def _arrived(self, response: httpx.Response, process: Process) -> httpx.Response:
+    def _arrived(
+        self, response: httpx.Response, request: httpx.Request, process: Process
+    ) -> httpx.Response:
         """An answer, of which its process knows from now on."""
-        if response.status_code in (401, 402, 403) and process.refused_at is None:
+        # Without a preflight, who asks for the account only wants to know how late it is.
+        is_told = process.visit.preflight or request.method != "GET"
+        if is_told and response.status_code in (401, 402, 403) and process.refused_at is None:
             process.refused_at = asyncio.get_running_loop().time()
         return response
 
