@@ -309,11 +309,13 @@ def joined(
     states: Sequence[JobState],
     columns: Mapping[str, str],
     header: Sequence[str],
+    cells_of: Callable[[JobState, Mapping[str, str]], Sequence[Any]] = JobState.cells,
 ) -> pd.DataFrame:
-    """All columns of a table in the order of `header`; a line for each of `states`."""
+    """All columns of a table in the order of `header`; a line for each of `states`, of which
+    `cells_of` makes the cells."""
     import pandas as pd
 
-    cells = zip(*(state.cells(columns) for state in states), strict=True)
+    cells = zip(*(cells_of(state, columns) for state in states), strict=True)
     added = {
         name: pd.Series(list(values), dtype=object, index=frame.index)
         for name, values in zip(columns, cells, strict=True)

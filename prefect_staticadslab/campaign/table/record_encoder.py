@@ -194,7 +194,7 @@ class RecordEncoder:
         )
         if self.picture_of is None and (content := self._of_rows(frame, states, names, look)):
             return content
-        table = self._shown_table(frame, states, names)
+        table = _without_pictures(joined(frame, states, self._columns, names, shown_cells))
         pictures = [self.picture_of(state) for state in states] if self.picture_of else []
         if any(pictures):
             name = PICTURE_COLUMN
@@ -231,19 +231,6 @@ class RecordEncoder:
 
     def _shown_line(self, row: int, state: JobState) -> list[Any]:
         return self._line(row, shown_cells(state, self._columns))
-
-    def _shown_table(
-        self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]
-    ) -> pd.DataFrame:
-        """All cells as a workbook shows them."""
-        import pandas as pd
-
-        table = _without_pictures(joined(frame, states, self._columns, names))
-        for place, name in enumerate(table.columns):
-            if (show := _SHOWN.get(self._columns.get(str(name), ""))) is not None:
-                cells = zip(table.iloc[:, place], states, strict=True)
-                table[name] = pd.Series([show(*cell) for cell in cells], table.index, dtype=object)
-        return table
 
 
 def shown_cells(state: JobState, columns: Mapping[str, str]) -> list[Any]:
