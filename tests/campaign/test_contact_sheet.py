@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -24,12 +25,12 @@ from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet, 
 class Page(HTMLParser):
     """The tags of a page with their attributes, and its text."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, html: Iterable[str]) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
-        self.html = html
-        self.feed(html)
+        self.html = "".join(html)
+        self.feed(self.html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))

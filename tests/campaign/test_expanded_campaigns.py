@@ -145,7 +145,7 @@ async def test_what_is_said_of_an_ad_is_said_of_the_row_it_is_of(
     place = write(tmp_path, ROWS[1], failing)
     campaign, _ = await run_campaign(place, str(tmp_path / "out.csv"), simulator.url, attempts=1)
     assert [row.number for row in campaign.table.rows] == [2, 3, 3, 3]
-    page = contact_sheet(campaign.table, str(tmp_path / "out.html"), "")
+    page = "".join(contact_sheet(campaign.table, str(tmp_path / "out.html"), ""))
     assert "SIMULATE_FAILURE Home baristas" in page
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,9 @@ _LONG_PROMPT_LINES: Final = 4
 
 _LISTED_FOLDERS: Final = 3
 
+_PARTS_IN_A_PIECE: Final = 1_000
+"""Of the template's output; a card is one."""
+
 
 @dataclass(frozen=True)
 class _Card:
@@ -79,8 +82,10 @@ class _Card:
 
 def contact_sheet(
     table: JobTable[Any], location: str, title: str, pictures: str = "", *, one_file: bool = False
-) -> str:
+) -> Iterator[str]:
     """The page for a table as one HTML text that needs no other file but the pictures.
+
+    It comes in pieces, for one whole text of all is never needed.
 
     Args:
         table: The table.
@@ -97,7 +102,7 @@ def contact_sheet(
     has_cost = "cost_usd" in table.job_type.columns
     counts = {str(status): count for status, count in table.totals().counts.items() if count}
     style, script = _asset("contact_sheet.css"), _asset("contact_sheet.js")
-    return _template().render(
+    page = _template().stream(
         title=title,
         generator=_GENERATOR,
         failed=[card for card in cards if card.is_failed],
@@ -118,6 +123,8 @@ def contact_sheet(
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+    page.enable_buffering(_PARTS_IN_A_PIECE)
+    return page
 
 
 def _cards(table: JobTable[Any], places: PicturePlaces) -> list[_Card]:
@@ -221,7 +228,7 @@ def write_contact_sheet(
     if storage.exists(location) and not _is_ours(location):
         raise CampaignError(f"{location} is a page of somebody else's, and is left alone.")
     page = contact_sheet(table, location, title, pictures, one_file=one_file)
-    storage.write_bytes(location, page.encode())
+    storage.write_bytes(location, b"".join(map(str.encode, page)))
     return location
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab.bounds import TABLE_CELLS, WORKBOOK_BYTES, in_megabytes
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _LARGEST_INTEGER: Final = 2**63 - 1
 _LARGEST_IN_A_FLOAT: Final = 2**53
 """Whole numbers up to here keep all their digits; a column with a larger one is text."""
+
+_GROUP_ROWS: Final = 1_000
+"""So many are held twice at a time, while they are written."""
 
 
 def read_parquet(content: bytes) -> Spreadsheet:
@@ -98,28 +102,53 @@ def encode_parquet(frame: pd.DataFrame) -> bytes:
     """Text columns, save those in which every value is a number or blank."""
     need_pyarrow()
     import pandas as pd
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
 
-    columns: dict[str, Any] = {}
+    columns = [frame.iloc[:, position].tolist() for position in range(frame.shape[1])]
+    types = dict(zip(_names_of(frame), map(_type_of, columns), strict=True))
+    # With what pandas notes in its files, so that it finds the same types again.
+    empty = pd.DataFrame(columns=list(types)).astype(types)
+    schema = pa.Schema.from_pandas(empty, preserve_index=False)
+    out = io.BytesIO()
+    with ParquetWriter(out, schema) as writer:
+        for start in range(0, len(frame), _GROUP_ROWS):
+            end = start + _GROUP_ROWS
+            arrays = [
+                pa.array([_stored(v, dtype) for v in values[start:end]], field.type)
+                for values, dtype, field in zip(columns, types.values(), schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+    return out.getvalue()
+
+
+def _names_of(frame: pd.DataFrame) -> list[str]:
+    """A name for each column that no other one has, as Parquet wants it."""
+    names: dict[str, None] = {}
     original_names = frozenset(frame.columns)
     for position, original in enumerate(frame.columns):
-        # Every column of a Parquet file needs a name of its own.
         name = original
-        while not name or name in columns or (not original and name in original_names):
+        while not name or name in names or (not original and name in original_names):
             name = f"{name or 'column'}_{position + 1}"
-        values = [None if is_blank(v) else v for v in frame.iloc[:, position]]
-        largest = max((abs(v) for v in values if type(v) is int), default=0)
-        kinds = {type(v) for v in values if v is not None}
-        if kinds == {int} and largest <= _LARGEST_INTEGER:
-            columns[name] = pd.array(values, dtype="Int64")
-        elif float in kinds and kinds <= {int, float} and largest <= _LARGEST_IN_A_FLOAT:
-            columns[name] = pd.array(values, dtype="Float64")
-        else:
-            columns[name] = pd.array(
-                [None if v is None else _parquet_text(v) for v in values], dtype="string"
-            )
-    out = io.BytesIO()
-    pd.DataFrame(columns).to_parquet(out, index=False)
-    return out.getvalue()
+        names[name] = None
+    return list(names)
+
+
+def _type_of(values: Sequence[Any]) -> str:
+    """What pandas calls the type of a column with these values."""
+    kinds = {type(v) for v in values if not is_blank(v)}
+    largest = max((abs(v) for v in values if type(v) is int), default=0)
+    if kinds == {int} and largest <= _LARGEST_INTEGER:
+        return "Int64"
+    if float in kinds and kinds <= {int, float} and largest <= _LARGEST_IN_A_FLOAT:
+        return "Float64"
+    return "string"
+
+
+def _stored(value: Any, dtype: str) -> Any:
+    if is_blank(value):
+        return None
+    return _parquet_text(value) if dtype == "string" else value
 
 
 def _parquet_text(value: Any) -> str:
