@@ -24,6 +24,14 @@ def positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
+def at_least_zero(text: str) -> int:
+    """A whole number of 0 or more, for argparse."""
+    with contextlib.suppress(ValueError):
+        if int(text) >= 0:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+
+
 def at_least_one(text: str) -> int:
     """A whole number of 1 or more, for argparse."""
     with contextlib.suppress(ValueError):
@@ -37,6 +45,10 @@ def usd(text: str) -> float:
     # It takes pandas along, and is needed by those who give an amount.
     from prefect_staticadslab.campaign.table.limits import amount_of
 
+    if _THOUSANDS.search(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} can be read in two ways: write it without a separator of thousands"
+        )
     try:
         return float(amount_of(text))
     except ValueError:
@@ -44,12 +56,15 @@ def usd(text: str) -> float:
         raise argparse.ArgumentTypeError(message) from None
 
 
+_THOUSANDS: Final = re.compile(r",\d{3}\s*$")
+"""A thousand to some, and to others one with three places."""
+
 BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
     "attempts": at_least_one,
-    "first": at_least_one,
+    "first": at_least_zero,
     "max_spend_per_day_usd": usd,
     "max_spend_usd": usd,
-    "max_spreadsheets": at_least_one,
+    "max_spreadsheets": at_least_zero,
     "timeout_seconds": positive,
 }
 """The numbers that have bounds, by the parameter's name."""

@@ -10,6 +10,7 @@ import pytest
 from prefect import flow
 
 from prefect_staticadslab import StaticAdsLabCredentials
+from prefect_staticadslab.cli.commands import campaign
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 
@@ -98,6 +99,8 @@ def test_an_option_may_be_shortened() -> None:
         ("--timeout-seconds=inf", "'inf' is not a number above 0"),
         ("--timeout-seconds=nan", "'nan' is not a number above 0"),
         ("--max-spend-usd=-1", "'-1' is not an amount in USD, 0 or more"),
+        ("--max-spend-usd=1,000", "'1,000' can be read in two ways: write it without a separator"),
+        ("--max-spend-usd=12,000", "'12,000' can be read in two ways"),
         ("--share=half", "invalid float value: 'half'"),
     ],
 )
@@ -213,3 +216,16 @@ def test_every_option_of_a_command_says_what_it_does(file: str) -> None:
     assert parser.prog == file
     for option in re.split(r"\n  (?=-)", said):
         assert len(option.split()) > 3, option
+
+
+@pytest.mark.parametrize(("told", "usd"), [("1000", 1000), ("12,50", 12.5), ("0,7", 0.7)])
+def test_an_amount_may_have_a_decimal_comma(told: str, usd: float) -> None:
+    assert parser_of().parse_args(["out.csv", f"--max-spend-usd={told}"]).max_spend_usd == usd
+
+
+def test_zero_is_all_where_the_help_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = campaign._parser()
+    assert parser.parse_args(["in.csv", "out.csv", "--first=0"]).first == 0
+    with pytest.raises(SystemExit):
+        parser.parse_args(["in.csv", "out.csv", "--first=-1"])
+    assert "'-1' is not a whole number of 0 or more" in capsys.readouterr().err

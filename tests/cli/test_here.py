@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from prefect_staticadslab.cli.commands import (
 from prefect_staticadslab.cli.here import NOT_RECORDED
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import without_settings, write_campaign
-from tests.processes import Ended, run
+from tests.processes import PATIENCE_SECONDS, Ended, run, start
 
 CODE = """
 import importlib, json, sys
@@ -286,3 +287,24 @@ def test_a_key_that_is_refused_ends_with_2(
     assert campaign.main([write_campaign(tmp_path, "a"), here("out.csv")]) == 2
     assert "does not accept the key" in capsys.readouterr().err
     assert simulator.api.counts["creates"] == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_campaign_goes_on_when_nobody_reads_what_it_says(
+    tmp_path: Path, simulator: SimulatorServer, more: tuple[str, ...]
+) -> None:
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "w") as pipe:
+        arguments = ["campaign", write_campaign(tmp_path, "a", "b"), str(tmp_path / "out.csv")]
+        process = start(
+            *("-m", "prefect_staticadslab", *arguments, *more),
+            env=alone(tmp_path, simulator),
+            stdout=pipe,
+            stderr=pipe,
+        )
+    os.close(reads)
+    assert process.wait(PATIENCE_SECONDS) == 0
+    assert simulator.api.counts["creates"] == (0 if more else 2)
+    assert more or list(read_spreadsheet(str(tmp_path / "out.csv")).frame["status"]) == (
+        ["completed"] * 2
+    )

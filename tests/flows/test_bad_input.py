@@ -133,7 +133,8 @@ def test_sheets_that_are_not_there_are_told_with_those_that_are(
 ) -> None:
     place = workbook(book(["notes"], ["nothing here"], Herbst=[NAMES, CELLS]))
     assert refused(place, "--sheet", "Winter") == (
-        "There is no sheet 'Winter'. There are: Sheet, Herbst. Name one with --sheet NAME."
+        "There is no sheet 'Winter'. There are: Sheet, Herbst. Name one with --sheet NAME, or "
+        "hide the others."
     )
     dry = [str(place), str(place.with_name("out.csv")), "--dry-run", "--no-preflight"]
     assert main([*dry, "--sheet", "Herbst"]) == 0

@@ -124,7 +124,7 @@ def test_a_wrong_key_or_url_is_refused_with_2_and_not_quoted(
 
 
 @pytest.mark.parametrize(
-    "options", [["--attempts", "0"], ["--first", "0"], ["--max-spend-usd", "-1"], ["--what"]]
+    "options", [["--attempts", "0"], ["--first", "-1"], ["--max-spend-usd", "-1"], ["--what"]]
 )
 def test_options_that_make_no_sense_are_refused_with_2(tmp_path: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit) as refused:
@@ -429,7 +429,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert main(arguments) == 1
         out = capsys.readouterr().out
         assert out.startswith("30 of 130 rows completed (100 pending), 30.00 USD")
-        assert "Top it up at https://" in out
+        assert out.count("up at https://") == 1, "the API's own message says where"
         assert "100 rows are left, which will cost up to 100.00 USD" in out
 
     with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=100) as simulator:

@@ -127,7 +127,8 @@ def _facts(job: Job) -> dict[str, str]:
 def advice(error: StaticAdsLabError) -> str:
     """Why nothing more is created, and what mends it."""
     if isinstance(error, InsufficientBalanceError):
-        return f"The wallet is empty: {error}. Top it up at {error.top_up_url}"
+        where = "" if error.top_up_url in str(error) else f" Top it up at {error.top_up_url}"
+        return f"The wallet is empty: {error}.{where}"
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return f"{error}. Check the key and its scopes in the Static Ads Lab dashboard."
     return str(error)

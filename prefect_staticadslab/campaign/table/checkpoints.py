@@ -245,7 +245,7 @@ class Checkpoints:
             try:
                 self.save_now()
             except CampaignError as error:
-                tell(f"{error}\nWhat could not be saved:\n{unsaved()}")
+                tell("\nWhat could not be saved:\n".join(filter(None, [str(error), unsaved()])))
 
     async def _keep_saved(self) -> None:
         while True:

@@ -125,7 +125,12 @@ def _chosen(
     if len(found) > 1:
         names = ", ".join(shortened(table.sheet.name) for table in found)
         raise SpreadsheetError(
-            [Problem(f"Several sheets have the columns: {names}. Name one with --sheet NAME.")]
+            [
+                Problem(
+                    f"Several sheets have the columns: {names}. Name one with --sheet NAME, or "
+                    "hide the others."
+                )
+            ]
         )
     if found:
         return found[0], [f"sheet {found[0].sheet.name!r}, which has the columns"]
@@ -145,7 +150,8 @@ def _all_names(sheets: Sequence[Sheet]) -> str:
     if not sheets:
         return ""
     names = (f"{s.name}{'' if s.is_visible else ' (hidden)'}" for s in sheets)
-    return f"There are: {shortened(', '.join(names), _NAMES_LENGTH)}. Name one with --sheet NAME."
+    known = shortened(", ".join(names), _NAMES_LENGTH)
+    return f"There are: {known}. Name one with --sheet NAME, or hide the others."
 
 
 def _read(sheet: Sheet, known_columns: Set[str]) -> _Table:
