@@ -49,13 +49,8 @@ MAY_STILL_COME: Final = 2 * SENT_WITHIN
 
 @dataclass
 class Revisions(Batch[Change]):
-    """Revisions to make, and their table. Those of one ad are made one after the other.
+    """Revisions to make, and their table. Those of one ad are made one after the other."""
 
-    Attributes:
-        trouble: Why no further ads could be read, if that is so.
-    """
-
-    trouble: str = ""
     _planned_positions: set[int] = field(default_factory=set)
     _client: StaticAdsLabClient | None = None
 
@@ -139,7 +134,7 @@ class Revisions(Batch[Change]):
             while planned := await self.next_round(client):
                 yield [Chunk(client.api_key_hash, planned)]
         except StaticAdsLabError as error:
-            self.trouble = f"The ads could not be read any more: {error}"
+            self.troubles.append(f"The ads could not be read any more: {error}")
 
     async def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Writes the results and their versions into the table; see `Batch.collect`."""

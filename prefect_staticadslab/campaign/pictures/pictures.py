@@ -57,19 +57,6 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
             pass
 
 
-def folder_for(
-    output: str,
-    folder: str,
-    images_zip: str,
-    *,
-    pictures_in_table: bool = False,
-    one_file: bool = False,
-) -> str:
-    """Where pictures go: what was asked for; beside the table if only a ZIP, or pictures in the
-    table or in the page, were; or nowhere."""
-    return folder or (beside(output) if images_zip or pictures_in_table or one_file else "")
-
-
 def check_table_for_pictures(output: str) -> None:
     """Raises if a table can have no pictures in its rows.
 
@@ -120,7 +107,8 @@ async def download_pictures(
     Raises:
         CampaignError: The folder cannot be made, or there is no such column.
     """
-    check_naming_column(table, name_by)
+    if name_by:
+        check_naming_column(table, name_by)
     with PictureFolder.open(folder) as picture_folder:
         async with PictureDownloader(gate) as downloader:
             downloads = Downloads(table, picture_folder, downloader, fresh_url, name_by)

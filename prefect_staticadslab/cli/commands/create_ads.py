@@ -69,8 +69,8 @@ def _run_here(given: argparse.Namespace, ads: list[TypedAd], kit: ImageAdJob) ->
     from prefect_staticadslab.cli.here import CommandHost, run_here
 
     options = CampaignOptions(
-        spreadsheet_of(ads, kit),
-        given.output,
+        source=spreadsheet_of(ads, kit),
+        output=given.output,
         max_spend_usd=given.max_spend_usd,
         attempts=given.attempts,
         download_images=given.download_images,
