@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from prefect_staticadslab.cli.console import program
 from prefect_staticadslab.cli.deployments import deployments_file
-from prefect_staticadslab.cli.program import program
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
