@@ -14,7 +14,7 @@ from prefect_staticadslab.api.web.downloads import PictureDownloader
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture, cell_picture
-from prefect_staticadslab.campaign.files.locations import file_below
+from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
 from prefect_staticadslab.campaign.pictures.folder import (
@@ -143,7 +143,7 @@ def show_pictures(table: JobTable[Any], folder: str = "") -> int:
     """
     if table.location is None or storage.suffix(table.location) != ".xlsx":
         return 0
-    folders = [storage.folder(table.location), *filter(None, [folder])]
+    folders = [folder_of(table.location), *filter(None, [folder])]
     states = [s for s in table.states if s.is_completed and s.image_path]
     if len(states) > TABLE_PICTURES:
         logger.warning(

@@ -201,15 +201,16 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
 
 def id_problem(kind: ResourceType, text: str) -> str | None:
     """What is wrong with a cell of the column of a kind's ids, or None."""
-    thing, prefix = kind.with_article, kind.prefix
-    if not text:
-        if kind.id_column not in REQUIRED_COLUMNS:
-            return None
-        return f"is empty. It needs the id of {thing}, {prefix}…."
+    prefix = kind.prefix
     if text.startswith(prefix) and len(text) > len(prefix):
         if _ID.fullmatch(text):
             return None
         return f"{shortened(text)!r} holds characters that no id has."
+    if not text and kind.id_column not in REQUIRED_COLUMNS:
+        return None
+    thing = kind.with_article
+    if not text:
+        return f"is empty. It needs the id of {thing}, {prefix}…."
     for other in KINDS:
         if text.startswith(other.prefix):
             return (

@@ -133,23 +133,3 @@ def readable_key(prefix: str, name: str) -> str:
     is_lossy = len(readable) > LONGEST_KEY or any(c.isalnum() and not c.isascii() for c in plain)
     digest = hashlib.sha256(name.encode()).hexdigest()[:8] if is_lossy or not readable else ""
     return "-".join(filter(None, (prefix, readable[:LONGEST_KEY].strip("-"), digest)))
-
-
-def campaign_key(batch: Batch[Any]) -> str:
-    """What a campaign is to automations: the same in all of its runs, and no other's."""
-    return artifact_key_base(batch.table.job_type.name, batch.name)
-
-
-def artifact_key_base(prefix: str, name: str) -> str:
-    """Lower case letters, digits and dashes, not too many, that differ where names do.
-
-    Example:
-        ```python
-        from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
-
-        assert artifact_key_base("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
-        ```
-    """
-    readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return "-".join(part for part in (prefix, readable.strip("-"), digest) if part)
