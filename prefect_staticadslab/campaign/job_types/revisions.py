@@ -186,6 +186,8 @@ class Revisions(Batch[Change]):
     def _plan(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedJob | None:
+        """What is to be sent or followed for a row; None if that is nothing, which is noted in the
+        table."""
         row, state = self.table.rows[position], self.table.states[position]
         asked_at = state.asked_at
         is_lost = asked_at is not None and client.now() - asked_at > MAY_STILL_COME

@@ -105,7 +105,13 @@ def _error_of(problems: Sequence[Problem]) -> SpreadsheetError:
 
 
 class _Writer:
-    """Writes the lines of the expanded spreadsheet."""
+    """Writes the lines of the expanded spreadsheet.
+
+    Args:
+        spreadsheet: The user's own columns and lines.
+        lines: What each of its lines asks for.
+        several: Whether any line makes more than one ad: then a column says which line each is of.
+    """
 
     def __init__(
         self, spreadsheet: Spreadsheet, lines: Sequence[BriefLine], *, several: bool

@@ -175,7 +175,7 @@ def _input_name(name: str, taken: Set[str]) -> str:
 
 
 def keys_of(names: Iterable[Any]) -> list[ColumnKey]:
-    """What tells columns apart.
+    """The key of each column, by which columns of one name are told apart.
 
     Example:
         ```python

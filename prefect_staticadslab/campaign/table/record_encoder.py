@@ -186,6 +186,8 @@ class RecordEncoder:
         names: Sequence[str],
         widths: Mapping[str, float],
     ) -> bytes:
+        """A table as an .xlsx, with pictures if it is to have them and can be read again with
+        them."""
         look = SheetLook(
             widths=widths,
             status_column="status",

@@ -42,6 +42,7 @@ def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
 
 
 def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDeployment:
+    """What Prefect serves for an entry of the `prefect.yaml`, with these credentials."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.flows import load_flow_from_entrypoint

@@ -194,6 +194,7 @@ def _caption(number: int, facts: RowFacts, words: Words) -> str:
 
 
 def markdown_picture(url: str) -> str:
+    """A picture of this width, linked to itself: Markdown's own would be as large as its file."""
     address = html.escape(url).replace("|", "%7C")
     return f'<a href="{address}"><img src="{address}" width="{PICTURE_WIDTH}"></a>'
 

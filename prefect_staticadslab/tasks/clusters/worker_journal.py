@@ -91,6 +91,8 @@ class _Contact:
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
+        """Does `work`, in contact with the run that keeps the table; see `RemoteJournal.keep`. What
+        it knows at its end is told, whatever ends it."""
         working = asyncio.ensure_future(work(self))
         listening = asyncio.create_task(self._listen(working))
         try:
@@ -156,6 +158,8 @@ class _Contact:
                 return
 
     async def _listen(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+        """Hears and tells every so often, until it is cancelled; stops the work if the run cannot
+        be reached for too long."""
         while True:
             try:
                 if self._news or self._is_due:
@@ -197,6 +201,12 @@ class _Contact:
             working.cancel()
 
     async def _report(self, ask: int = 0, to_send: Mapping[int, JobState] = NOTHING) -> None:
+        """Tells the run all that is news.
+
+        Args:
+            ask: The number of a question whether rows may be sent; 0 asks nothing.
+            to_send: The rows that it is about.
+        """
         # One after another, with all that is known by then: what is asked for must not be
         # overtaken by what was known of the same row before.
         async with self._in_order:
