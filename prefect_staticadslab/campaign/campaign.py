@@ -146,7 +146,8 @@ async def prepare(
     organization, unchecked = "", 0
     if preflight and clients:
         accounts = [await check_key(client, batch.scopes) for client in clients]
-        check_one_organization(accounts)
+        if len(accounts) > 1:
+            check_one_organization(accounts)
         organization = accounts[0].organization_name
         unchecked = await batch.check(clients[0], accounts[0])
     if clients and not dry_run:

@@ -115,7 +115,7 @@ class Brief:
         lines, problems = _read_lines(spreadsheet, columns, earlier)
         if problems and not keep_problems:
             raise SpreadsheetError(problems)
-        if notes := header_notes(spreadsheet):
+        if notes := header_notes(spreadsheet.header, columns):
             spreadsheet = replace(spreadsheet, notes=(*spreadsheet.notes, *notes))
         return cls(spreadsheet, earlier, lines, problems=problems)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
@@ -109,10 +109,14 @@ def repeated_columns(
     ]
 
 
-def header_notes(spreadsheet: Spreadsheet) -> list[str]:
-    """What of a spreadsheet's header is worth a look, in a sentence each."""
-    names = spreadsheet.header
-    return Hints.of(names, positions_of(names, KNOWN_COLUMNS), KNOWN_COLUMNS).notes
+def header_notes(header: Sequence[str], columns: Collection[str]) -> list[str]:
+    """What of a header is worth a look, in a sentence each.
+
+    Args:
+        header: What people wrote.
+        columns: The known columns that it has.
+    """
+    return Hints.of(header, columns, KNOWN_COLUMNS).notes
 
 
 def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str, list[int]]:
