@@ -191,6 +191,7 @@ def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -
 
 
 def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+    """What an error of a write means; see `ConditionalStore.refusal`."""
     # s3fs makes errors of Python of those of botocore, which say what the store said.
     answer = getattr(error.__cause__ or error, "response", None) or {}
     code = answer.get("Error", {}).get("Code")

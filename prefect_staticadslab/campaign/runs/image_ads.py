@@ -86,6 +86,7 @@ class CampaignOptions(BatchOptions):
 
     @property
     def wants_pictures(self) -> bool:
+        """Whether the ZIP, the table or the contact sheet is made of downloaded pictures."""
         return bool(self.images_zip) or self.pictures_in_table or self.one_file
 
 

@@ -72,7 +72,7 @@ class BatchOptions:
 
     @property
     def wants_pictures(self) -> bool:
-        """Whether pictures are downloaded although no folder was named for them."""
+        """Whether something is made of downloaded pictures, so that they need a folder."""
         return self.one_file
 
     @property

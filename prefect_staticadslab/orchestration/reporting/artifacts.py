@@ -85,6 +85,7 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
 
 
 async def try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
+    """Creates artifacts, or logs why that is not possible. Returns whether they are kept."""
     # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
         async with asyncio.timeout(within_seconds):
