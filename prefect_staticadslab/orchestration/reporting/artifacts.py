@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.orchestration.flow_retries import RUN_NAME
 from prefect_staticadslab.orchestration.reporting import contents
-from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand
+from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand, row_facts
 
 LONGEST_KEY: Final = 60
 """Characters of an artifact's key that are made of a name; a card shows two lines of it."""
@@ -51,13 +51,14 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
         markdown=contents.summary_markdown(summary, costs_by_brand(batch.table)),
         description=contents.without_markup(summary.headline()),
     )
-    rows = contents.table_rows(batch.table, summary.words)
+    facts = row_facts(batch.table)
+    rows = contents.table_rows(batch.table, facts, summary.words)
     await acreate_table_artifact(
         key=artifact_key(batch, "table"),
         table=rows,
         description=contents.table_description(batch.table, len(rows), summary.words),
     )
-    if gallery := contents.gallery_markdown(batch.table, summary.words):
+    if gallery := contents.gallery_markdown(batch.table, facts, summary.words):
         await acreate_markdown_artifact(
             key=artifact_key(batch, "pictures"),
             markdown=gallery,
