@@ -71,10 +71,10 @@ class Journal(Protocol):
         """
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """The states of those of these rows of which another run has written something new."""
+        """What is known by now of those of these that another run has written something of."""
 
     def update(self, position: int, state: JobState) -> None:
-        """Notes what is now known of a row."""
+        """This is now known."""
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this one's: false if it is another's already."""

@@ -201,12 +201,6 @@ class _Contact:
             working.cancel()
 
     async def _report(self, ask: int = 0, to_send: Mapping[int, JobState] = NOTHING) -> None:
-        """Tells the run all that is news.
-
-        Args:
-            ask: The number of a question whether rows may be sent; 0 asks nothing.
-            to_send: The rows that it is about.
-        """
         # One after another, with all that is known by then: what is asked for must not be
         # overtaken by what was known of the same row before.
         async with self._in_order:
