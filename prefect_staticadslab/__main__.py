@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from prefect_staticadslab import __version__
-from prefect_staticadslab.cli.program import ENTRY, called
+from prefect_staticadslab.cli.console import ENTRY, called
 
 INTERRUPTED: Final = 130
 

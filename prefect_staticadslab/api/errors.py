@@ -276,7 +276,7 @@ class WaitTimeoutError(StaticAdsLabError, TimeoutError):
 
     @property
     def image_ad_ids(self) -> tuple[str, ...]:
-        """The same, where the jobs are image ads."""
+        """`job_ids`, where the jobs are image ads."""
         return self.job_ids
 
     def __reduce__(self) -> tuple[object, ...]:

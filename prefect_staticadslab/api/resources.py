@@ -121,6 +121,7 @@ class DesignTemplate(CatalogueResource, Job):
 
     @property
     def picture_url(self) -> str | None:
+        """Where the template's preview is; None until there is one."""
         return self.preview_url
 
     @property
@@ -130,6 +131,7 @@ class DesignTemplate(CatalogueResource, Job):
 
     @property
     def price_usd(self) -> Decimal:
+        """What making it costs, in USD."""
         return TEMPLATE_PRICE_USD
 
 

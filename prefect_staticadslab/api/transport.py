@@ -160,6 +160,7 @@ class Transport:
     async def _pages(
         self, kind: type[R], path: str, filters: Mapping[str, str | bool], *, strict: bool = False
     ) -> AsyncIterator[R]:
+        """Reads a list page by page; raises if that does not end. See `list_resources`."""
         params: dict[str, str] = {
             name: str(value).lower() if isinstance(value, bool) else value
             for name, value in filters.items()

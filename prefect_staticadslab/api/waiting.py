@@ -88,6 +88,12 @@ async def wait_for_design_template(
 async def _wait(
     read: Callable[[str], Awaitable[J]], job_id: str, timeout_seconds: float, poll_seconds: float
 ) -> J:
+    """Reads a job every `poll_seconds` until it is completed; see `wait_for_image_ad`.
+
+    Raises:
+        WaitTimeoutError: It has not come to its end within `timeout_seconds`.
+        JobFailedError: It has failed.
+    """
     deadline = time.monotonic() + timeout_seconds
     poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
     while True:

@@ -31,7 +31,8 @@ class BrandKit:
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What a file says of it, by the names that it has there."""
+        """What a kit file says of it, by the file's names: the options stand beside the other
+        fields there, and the credentials are the name of their block."""
         fields = self.ad.model_dump()
         options = fields.pop("options")
         return {"credentials": self.credentials, **fields, **options}

@@ -148,6 +148,7 @@ def _nearest_field(name: str) -> str | None:
 
 
 def _parse_toml(text: str) -> Any:
+    """What a text says in TOML. No message quotes it: somebody may have put a key into it."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.count(".") > KIT_DOTS:
             raise CampaignError(
@@ -165,6 +166,7 @@ def _parse_toml(text: str) -> Any:
 
 
 def _parse_yaml(text: str) -> Any:
+    """What a text says in YAML. No message quotes it: somebody may have put a key into it."""
     # Prefect's own dependency; it tells keys that are there twice, and takes `no` for a text.
     from ruamel.yaml import YAML as Parser
     from ruamel.yaml.error import MarkedYAMLError
@@ -246,6 +248,7 @@ class _KitReader:
         self.problems: list[Problem] = []
 
     def read(self, table: Mapping[Any, Any], default_credentials: str) -> WrittenKit:
+        """The kit that a table of the file is; what is wrong with it is added to `problems`."""
         if wrong := block_name_problem(self._name):
             self._add_problem(None, wrong)
         for name in map(str, table):
@@ -288,6 +291,7 @@ class _KitReader:
         return None
 
     def _selectors(self, texts: Mapping[str, str]) -> dict[ResourceType, Selector]:
+        """What ids and names select; a name is looked for within what it belongs to."""
         selectors: dict[ResourceType, Selector] = {}
         for kind in KINDS:
             id_text, name_text = texts[kind.id_column], texts[kind.name]

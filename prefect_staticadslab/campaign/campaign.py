@@ -99,7 +99,7 @@ async def read_campaign(
     """
     if output or not name:
         check_output(source, output)
-    if clients:
+    if clients and source.lines:
         try:
             known = await look_up(clients[0], source, checks=looks_up_ids, known=known)
         except CampaignError:
@@ -146,7 +146,8 @@ async def prepare(
     organization, unchecked = "", 0
     if preflight and clients:
         accounts = [await check_key(client, batch.scopes) for client in clients]
-        check_one_organization(accounts)
+        if len(accounts) > 1:
+            check_one_organization(accounts)
         organization = accounts[0].organization_name
         unchecked = await batch.check(clients[0], accounts[0])
     if clients and not dry_run:
@@ -155,8 +156,9 @@ async def prepare(
             # What is marked, and whether a key has expired, goes by the API's clock.
             with translate_errors(clients[0]):
                 await clients[0].ask_the_time()
-        await batch.adopt(clients)
-        plan = Plan.of(batch.table)
+        if may_be_sent:
+            await batch.adopt(clients)
+            plan = Plan.of(batch.table)
     return Prepared(batch, plan, clients, organization, unchecked)
 
 

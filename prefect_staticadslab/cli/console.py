@@ -1,4 +1,4 @@
-"""What a command says, and to whom."""
+"""What a command says, to whom, and what it is called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,28 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
+
+ENTRY: Final = "staticadslab"
+"""The command that pip installs. All others are its subcommands, too."""
+
+_program: ContextVar[str] = ContextVar("program", default="")
+
+
+@contextlib.contextmanager
+def called(name: str) -> Iterator[None]:
+    """Has a subcommand be called by its whole name in what it says of itself."""
+    token = _program.set(f"{ENTRY} {name}")
+    try:
+        yield
+    finally:
+        _program.reset(token)
+
+
+def program(name: str) -> str:
+    """What the command is called, if a file of this name may be what was started."""
+    return _program.get() or name
 
 
 def say(text: str, *, end: str = "\n", is_error: bool = False) -> None:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
+from prefect_staticadslab.cli.console import program
 from prefect_staticadslab.cli.flow_source import FlowSource
-from prefect_staticadslab.cli.program import program
 
 
 def positive(text: str) -> float:

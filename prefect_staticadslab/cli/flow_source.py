@@ -50,11 +50,13 @@ class FlowSource:
 
     Attributes:
         module: The name of its module, without those of the packages around it.
+        function: The name of its function.
         description: What Prefect's UI says of it.
         parameters: What it takes, by name and in order.
     """
 
     module: str
+    function: str
     description: str
     parameters: Mapping[str, Parameter]
 
@@ -79,11 +81,11 @@ def read_flow(module: str, function: str = "", *, package: str = PACKAGE) -> Flo
         ```
     """
     place = f"{package}.{module}"
+    function = function or module
     definition = next(
         node
         for node in _tree(place).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name == (function or module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function
     )
     descriptions = dict(_described(ast.get_docstring(definition) or ""))
     given = definition.args.args
@@ -98,7 +100,7 @@ def read_flow(module: str, function: str = "", *, package: str = PACKAGE) -> Flo
         )
         for argument, default in zip(given, defaults, strict=True)
     }
-    return FlowSource(module, _description(definition, place), parameters)
+    return FlowSource(module, function, _description(definition, place), parameters)
 
 
 def _description(definition: ast.FunctionDef | ast.AsyncFunctionDef, place: str) -> str:

@@ -73,6 +73,7 @@ def run_here(
 def _run_here(
     call: Callable[[CommandHost], Awaitable[Outcome]], refused: str, lines: _LogLines
 ) -> int:
+    """Runs a course, and says how it ended; see `run_here`."""
     host = CommandHost()
     outcomes: list[Outcome] = []
 

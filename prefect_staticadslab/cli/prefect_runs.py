@@ -92,6 +92,8 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSE
 
 
 def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
+    """Runs a flow, and says how it ended; see `run_flow`. What the flow itself says of its end
+    counts more than what its server was told of it."""
     watch = Watch()
     states: list[State[Any]] = []
 

@@ -145,6 +145,7 @@ def plan(base_url: str, spend_usd: Decimal) -> str:
 
 
 def _prove(proof: Proof, file: str) -> int:
+    """Asks the API, says what it found, and writes the report. Returns the exit status."""
     try:
         asyncio.run(proof.run())
     except (CannotAskError, NoAnswerError) as error:

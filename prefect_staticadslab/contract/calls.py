@@ -76,6 +76,7 @@ def _call(
     uploads: Iterable[str] = (),
     filters: Iterable[str] = (),
 ) -> Call:
+    """A call of the API; see `Call`. What is read of its answer is what its model documents."""
     return Call(
         method,
         path,

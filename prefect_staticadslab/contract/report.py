@@ -85,6 +85,7 @@ def as_json(
 
 
 def _rows(finding: Finding) -> list[str]:
+    """A finding as lines of the table: its verdict, what we take the API for, and what was seen."""
     assumption, seen = finding.assumption, finding.seen
     shown = [reply.request_id for reply in seen.replies if reply.request_id]
     more = ", …" if len(shown) > MOST_REQUESTS else ""

@@ -71,19 +71,19 @@ async def design_templates(
     """
     watch = flow_started()
     options = TemplateOptions(
-        source,
-        output,
-        sheet,
-        encoding,
-        visible_rows,
-        dry_run,
-        max_spend_usd,
-        attempts,
-        wait,
-        timeout_seconds,
-        download_images,
-        again,
-        one_file,
+        source=source,
+        output=output,
+        sheet=sheet,
+        encoding=encoding,
+        visible_rows=visible_rows,
+        dry_run=dry_run,
+        max_spend_usd=max_spend_usd,
+        attempts=attempts,
+        wait=wait,
+        timeout_seconds=timeout_seconds,
+        download_images=download_images,
+        again=again,
+        one_file=one_file,
     )
     host = PrefectHost(make_design_templates)
     watch.ended = await state_of(await run_design_templates(options, credentials, host))

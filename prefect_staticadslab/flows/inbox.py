@@ -207,8 +207,8 @@ async def inbox_campaign(
     """
     note_begun_table(output)
     options = CampaignOptions(
-        spreadsheet,
-        output,
+        source=spreadsheet,
+        output=output,
         name=note.campaign,
         encoding=encoding,
         visible_rows=visible_rows,

@@ -94,17 +94,17 @@ async def revise(
     """
     watch = flow_started()
     options = RevisionOptions(
-        spreadsheet,
-        output,
-        sheet,
-        encoding,
-        visible_rows,
-        dry_run,
-        max_spend_usd,
-        timeout_seconds,
-        download_images,
-        again,
-        one_file,
+        spreadsheet=spreadsheet,
+        output=output,
+        sheet=sheet,
+        encoding=encoding,
+        visible_rows=visible_rows,
+        dry_run=dry_run,
+        max_spend_usd=max_spend_usd,
+        timeout_seconds=timeout_seconds,
+        download_images=download_images,
+        again=again,
+        one_file=one_file,
     )
     watch.ended = await state_of(await run_revisions(options, credentials, RevisionHost()))
     return watch.ended

@@ -62,10 +62,6 @@ class ChunkTasks:
     wait: bool
     task: ChunkTask = generate_image_ads
 
-    @property
-    def _batch(self) -> Batch[Any]:
-        return self.prepared.batch
-
     async def run(self) -> list[ImageAdResult]:
         """Runs all chunks, and writes their results into the table. Returns them, one per row."""
         keys = keys_of(self.credentials)
@@ -90,7 +86,7 @@ class ChunkTasks:
             self.attempts,
             self.timeout_seconds,
             self.wait,
-            opaque(self._batch.table),
+            opaque(self.prepared.batch.table),
         )
 
     def _submit(

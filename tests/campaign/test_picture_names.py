@@ -76,7 +76,6 @@ def test_no_two_names_are_alike_and_none_is_long(tmp_path: Path) -> None:
 
 def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     table = named(tmp_path, "Shirt")
-    check_naming_column(table, "")
     check_naming_column(table, " TITLE ")
     with pytest.raises(CampaignError, match=r"'SKU'.*no such column.*design_template_id, .*Title"):
         check_naming_column(table, "SKU")

@@ -19,6 +19,7 @@ from moto.server import ThreadedMotoServer
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import folders, locations, storage
+from prefect_staticadslab.campaign.files.locations import folder_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
@@ -189,7 +190,7 @@ def test_a_location_that_can_be_none_still_has_a_name(tmp_path: Path, location: 
     assert storage.canonical(location) == storage.canonical(location)
     assert storage.sibling(location, ".html").endswith(".html")
     assert storage.join(location, "b.png").endswith("b.png")
-    assert isinstance(storage.folder(location), str)
+    assert isinstance(folder_of(location), str)
 
 
 def test_a_file_may_be_named_like_a_home_folder_that_is_not_there(tmp_path: Path) -> None:

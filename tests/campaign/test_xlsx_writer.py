@@ -40,9 +40,9 @@ from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures import pictures
 from prefect_staticadslab.campaign.pictures.pictures import (
     check_table_for_pictures,
-    folder_for,
     show_pictures,
 )
+from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions
 
 IDS = {"design_template_id": "dt_1", "brand_id": "brand_1"}
 IDS |= {"product_id": "prod_1", "audience_id": "aud_1"}
@@ -394,9 +394,10 @@ def test_a_table_that_has_no_pictures_is_told(output: str) -> None:
 
 
 def test_pictures_for_the_table_are_kept_beside_it() -> None:
-    assert folder_for("a/out.xlsx", "", "", pictures_in_table=True) == "a/out-pictures"
-    assert folder_for("a/out.xlsx", "mine", "", pictures_in_table=True) == "mine"
-    assert folder_for("a/out.xlsx", "", "") == ""
+    options = CampaignOptions(source="a.csv", output="a/out.xlsx", pictures_in_table=True)
+    assert options.pictures_folder == "a/out-pictures"
+    assert replace(options, download_images="mine").pictures_folder == "mine"
+    assert replace(options, pictures_in_table=False).pictures_folder == ""
     check_table_for_pictures("s3://ads/out.XLSX")
 
 

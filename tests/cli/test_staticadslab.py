@@ -14,8 +14,8 @@ import pytest
 import prefect_staticadslab
 from prefect_staticadslab.__main__ import COMMANDS, SHELLS, main
 from prefect_staticadslab.cli.commands import deploy
+from prefect_staticadslab.cli.console import called, program
 from prefect_staticadslab.cli.deployments import deployments_file
-from prefect_staticadslab.cli.program import called, program
 from tests.conftest import ROOT
 from tests.processes import run
 

@@ -35,6 +35,7 @@ from prefect_staticadslab.campaign.files.locations import (
     Location,
     LocationError,
     file_below,
+    folder_of,
     local_path,
     redacted,
 )
@@ -137,7 +138,7 @@ def _below(place: Location, table: str) -> None:
             return
         promise(found.is_relative_to(base), "a place that leads out of the folder", place, table)
         return
-    folder = storage.folder(table)
+    folder = folder_of(table)
     promise(place.text.startswith(f"{folder.rstrip('/')}/"), "another folder", place, table)
     promise(".." not in place.text[len(folder) :].split("/"), "a way out", place)
 
@@ -145,7 +146,7 @@ def _below(place: Location, table: str) -> None:
 def _about_words(text: str) -> None:
     promise(len(redacted(text)) <= LONGEST_SHOWN + 2, "a place that is shown too long", text)
     promise(redacted(text).isprintable(), "a place that breaks the line", redacted(text))
-    for say in (storage.name, storage.suffix, storage.canonical, storage.folder, storage.is_url):
+    for say in (storage.name, storage.suffix, storage.canonical, folder_of, storage.is_url):
         say(text)
     for ending in WRITABLE:
         promise(storage.sibling(text, ending).endswith(ending), "a sibling", text)

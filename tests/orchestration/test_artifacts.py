@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.errors import Words
+from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.orchestration.reporting import contents
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
-from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand
+from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand, row_facts
 from tests.orchestration.summaries import summary_of
 
 AD_WORDS = Words("ad", "ads")
@@ -46,6 +46,14 @@ def table(*lines: dict[str, str], output: str | None = None) -> ResultTable:
     return made
 
 
+def table_rows(made: ResultTable, words: Words = SPREADSHEET_WORDS) -> list[dict[str, str]]:
+    return contents.table_rows(made, row_facts(made), words)
+
+
+def gallery(made: ResultTable, words: Words = SPREADSHEET_WORDS) -> str:
+    return contents.gallery_markdown(made, row_facts(made), words)
+
+
 TWO_AUDIENCES = (
     {"brand": "Harbor Roast", "audience_id": "aud_1", "audience": "Commuters", "prompt": "Iced"},
     {"brand": "Harbor Roast", "audience_id": "aud_2", "audience": "Students", "prompt": "Hot"},
@@ -53,7 +61,7 @@ TWO_AUDIENCES = (
 
 
 def test_what_tells_two_ads_apart_and_the_picture_come_first_and_what_is_the_same_last() -> None:
-    rows = contents.table_rows(table(*TWO_AUDIENCES))
+    rows = table_rows(table(*TWO_AUDIENCES))
     assert list(rows[0]) == [
         *("row", "audience", "prompt", "picture"),
         *("status", "error", "cost_usd", "product", "template", "brand", "image_ad_id"),
@@ -63,15 +71,15 @@ def test_what_tells_two_ads_apart_and_the_picture_come_first_and_what_is_the_sam
 
 def test_templates_that_differ_are_told_and_one_ad_has_all_that_is_known() -> None:
     two = table({"design_template_id": "dt_1"}, {"design_template_id": "dt_2"})
-    assert [list(row)[1] for row in contents.table_rows(two)] == ["template", "template"]
-    [one] = contents.table_rows(table(TWO_AUDIENCES[0]))
+    assert [list(row)[1] for row in table_rows(two)] == ["template", "template"]
+    [one] = table_rows(table(TWO_AUDIENCES[0]))
     assert list(one)[1:4] == ["product", "audience", "prompt"]
 
 
 def test_a_picture_says_below_what_it_has_of_its_own() -> None:
-    gallery = contents.gallery_markdown(table(*TWO_AUDIENCES))
-    assert "| Row 2 · Commuters · Iced | Row 3 · Students · Hot |" in gallery
-    assert "Harbor Roast" not in gallery
+    shown = gallery(table(*TWO_AUDIENCES))
+    assert "| Row 2 · Commuters · Iced | Row 3 · Students · Hot |" in shown
+    assert "Harbor Roast" not in shown
 
 
 def test_a_prompt_that_only_repeats_the_product_gives_way_to_the_template() -> None:
@@ -86,16 +94,16 @@ def test_a_prompt_that_only_repeats_the_product_gives_way_to_the_template() -> N
         for audience in "12"
         for template in "12"
     ]
-    gallery = contents.gallery_markdown(table(*lines))
-    assert "Row 2 · prod\\_1 · aud\\_1 · dt\\_1 |" in gallery
-    captions = re.findall(r"Row \d+ · ([^|]+) \|", gallery)
+    shown = gallery(table(*lines))
+    assert "Row 2 · prod\\_1 · aud\\_1 · dt\\_1 |" in shown
+    captions = re.findall(r"Row \d+ · ([^|]+) \|", shown)
     assert len(set(captions)) == len(lines)
 
 
 def test_where_the_form_says_ad_so_does_all_that_is_told() -> None:
     typed = table(*TWO_AUDIENCES)
-    assert next(iter(contents.table_rows(typed, AD_WORDS)[0])) == "ad"
-    assert "Ad 2 · Commuters" in contents.gallery_markdown(typed, AD_WORDS)
+    assert next(iter(table_rows(typed, AD_WORDS)[0])) == "ad"
+    assert "Ad 2 · Commuters" in gallery(typed, AD_WORDS)
     assert contents.table_description(typed, 2, AD_WORDS) == "2 ads: 2 completed."
     typed.update(1, JobState(RowStatus.FAILED, "ia_9", error="It rained."))
     typed.update(0, JobState(RowStatus.PROCESSING, "ia_8"))

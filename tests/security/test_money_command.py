@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -222,7 +223,8 @@ def test_what_is_small_goes_ahead_and_what_is_paid_for_costs_nothing_to_collect(
     assert told.err.startswith("1 ad to create, up to 1.00 USD.\n")
     assert told.out.startswith("151 of 151 rows completed")
     assert campaign_command.main([place, output]) == 0
-    assert "to create" not in capsys.readouterr().err
+    # Prefect's log, which has such words, is here if no flow ran before in this process.
+    assert not re.search(r"^\d+ ads? to create", capsys.readouterr().err, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("prefect_server", "key")

@@ -149,6 +149,7 @@ class ImageAd(Job):
 
     @property
     def picture_url(self) -> str | None:
+        """Where the ad's picture is; None until there is one."""
         return self.image_url
 
     @property

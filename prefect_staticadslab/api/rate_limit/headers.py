@@ -61,6 +61,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _count(number: float | None, at_least: int) -> int | None:
+    """A number of requests as a header may have it; None for one that makes no sense."""
     if number is None or number < at_least:
         return None
     return int(min(number, LARGEST_LIMIT))

@@ -94,6 +94,7 @@ def _moment(text: object) -> datetime | None:
 
 
 def _error(response: APIResponse, error: Any, request_id: str | None) -> StaticAdsLabError:
+    """The error that a refusal is, with what its body says of it, each part cut to its bound."""
     if not isinstance(error, dict):
         if response.status not in _TELLING_WITHOUT_A_BODY:
             return _unreadable(response, request_id)

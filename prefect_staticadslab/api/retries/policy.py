@@ -71,12 +71,13 @@ class RetryPolicy:
         return self._key_lock.delay(self._clock()) if self._key_lock else 0.0
 
     def sent(self) -> None:
-        """It goes out."""
+        """Notes that the request goes out now, for others that use the same idempotency key."""
         if self._key_lock:
             self._number = self._key_lock.sent(self._clock(), self._upload_seconds)
 
     def answered(self) -> None:
-        """The API has answered it, or never had it."""
+        """Notes that the API has answered the request, or never had it, so that its idempotency key
+        is free again."""
         if self._key_lock and self._number is not None:
             self._key_lock.ended(self._number)
 

@@ -110,6 +110,13 @@ class PictureDownloader:
         raise AssertionError("a retry loop ends with an answer or an error")
 
     async def _fetch(self, url: str, path: Path) -> None:
+        """Writes what is at an address into a file, in one try.
+
+        Raises:
+            PictureGoneError: It is no longer there.
+            APIConnectionError: It could not be fetched, which may be otherwise the next time.
+            UnreadableAnswerError: What is there is no picture.
+        """
         try:
             async with ask(self._http, url, self._gate) as answer:
                 if answer.status in DEAD_STATUSES:
@@ -123,6 +130,12 @@ class PictureDownloader:
             raise APIConnectionError(f"The picture could not be fetched: {error}") from None
 
     async def _write(self, answer: WebAnswer, path: Path, where: str) -> None:
+        """Writes an answer into a file as it comes; one that does not begin like a picture is left
+        at once.
+
+        Raises:
+            UnreadableAnswerError: It is no picture.
+        """
         head, is_picture = b"", False
         with path.open("wb") as file:
             async with aclosing(answer.pieces(bounds.PICTURE_BYTES)) as pieces:

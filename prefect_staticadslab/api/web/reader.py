@@ -118,6 +118,12 @@ async def ask(
 async def _follow(
     http: httpx.AsyncClient, url: str, gate: WebGate, headers: Mapping[str, str]
 ) -> httpx.Response:
+    """Asks an address, and those that it is redirected to: each passes the gate before it is asked.
+
+    Raises:
+        ForbiddenAddressError: One of them must not be asked.
+        WebError: One could not be, there are too many, or one leads from https to plain http.
+    """
     with _in_words(url):
         request = http.build_request("GET", url, headers=headers)
         # httpx, where it follows by itself, reads the body of a redirect, however long it is.
@@ -143,6 +149,12 @@ class _PeerCheck:
         self._is_direct = True
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hears from httpcore what becomes of a connection; closes one to a machine that is
+        forbidden.
+
+        Raises:
+            ForbiddenAddressError: The other end, which a name may have led to, must not be asked.
+        """
         if event == "connection.connect_tcp.started":
             # The other end of a connection to a proxy is the proxy, whatever is asked of it.
             port = self._url.port or PORTS[self._url.scheme]
@@ -216,6 +228,8 @@ def read_web(
 
 
 async def _read(url: str, gate: WebGate, at_most: int, headers: Mapping[str, str]) -> WebFile:
+    """Reads a file of the web; see `read_web`. Its version is its ETag, the time of its last
+    change, or a hash of its content: the first of these that there is."""
     content = io.BytesIO()
     async with web_client(gate) as http, ask(http, url, gate, headers) as answer:
         if not answer.response.is_success:

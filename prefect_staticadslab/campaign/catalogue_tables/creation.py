@@ -119,6 +119,8 @@ class _Planner:
         self.problems: list[Problem] = []
 
     def add(self, row: ResourceRow) -> None:
+        """Plans what is to be done for a row: nothing if it is there already, or if it is wrong.
+        Rows come after those that they belong to."""
         parent: Place | None = ""
         if row.kind.parent:
             parent = self._parent(row, BRAND if row.kind is PRODUCT else PRODUCT)
@@ -170,6 +172,14 @@ class _Planner:
         return None
 
     def _find_parents(self, kind: ResourceType, name: str, within: Place | None) -> list[Place]:
+        """All that a row may belong to: by their ids if they are there, else as what will be
+        created.
+
+        Args:
+            kind: What it is.
+            name: What the row calls it.
+            within: What it belongs to itself; None if the row does not say.
+        """
         present_ids: list[Place] = [
             resource.id
             for resource in self._listings[kind].find_by_name(name)

@@ -149,6 +149,8 @@ def _header(kind: ResourceType) -> list[str]:
 def _line(
     resource: CatalogueResource, header: Sequence[str], by_id: Mapping[str, CatalogueResource]
 ) -> list[Any]:
+    """A resource's cells under a header, with the names of the brand and the product that it is
+    of."""
     product = by_id.get(getattr(resource, "product_id", None) or "")
     brand_id = getattr(product or resource, "brand_id", None)
     brand = by_id.get(brand_id or "")

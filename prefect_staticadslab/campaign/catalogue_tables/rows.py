@@ -152,6 +152,13 @@ def _read_table(
 def _read_row(
     cells: Mapping[str, str], kind: ResourceType | None, number: int
 ) -> tuple[ResourceRow | None, list[Problem]]:
+    """A row as a resource to create, as far as it can be read, and what is wrong with it.
+
+    Args:
+        cells: Its cells, by column.
+        kind: What all rows of its sheet are; None if the row says so itself.
+        number: The row's number, for messages.
+    """
     if kind is None:
         kind = _type_of(cells["kind"])
         if kind is None:

@@ -341,8 +341,4 @@ def lines_of_cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 def is_blank(value: Any) -> bool:
     """Whether a cell's value is none: None, "" or NaN; `cell_of` has left no other."""
-    return value is None or value == "" or _is_nan(value)
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))

@@ -14,8 +14,8 @@ from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
 from prefect_staticadslab.campaign.errors import StorageError
-from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.files.locations import Location, redacted
+from prefect_staticadslab.campaign.files import local_files, storage
+from prefect_staticadslab.campaign.files.locations import Location, local_path, redacted
 
 logger = logging.getLogger(__name__)
 
@@ -70,12 +70,12 @@ def use_lock(lock: Lock | None) -> None:
 def one_writer(location: str) -> Iterator[None]:
     """Keeps others from writing beside `location` where nothing would refuse one of two writes.
 
-    On this machine that is `storage.one_writer`; in a store that keeps no conditions it is the lock
-    of `use_lock`, if there is one.
+    On this machine that is `local_files.one_writer`; in a store that keeps no conditions it is the
+    lock of `use_lock`, if there is one.
     """
     place, lock = Location.typed(location), _lock.get()
     if place.is_local:
-        with storage.one_writer(location):
+        with local_files.one_writer(local_path(location)):
             yield
     elif lock is None or _may_refuse(place):
         yield
@@ -191,6 +191,7 @@ def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -
 
 
 def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+    """What an error of a write means; see `ConditionalStore.refusal`."""
     # s3fs makes errors of Python of those of botocore, which say what the store said.
     answer = getattr(error.__cause__ or error, "response", None) or {}
     code = answer.get("Error", {}).get("Code")

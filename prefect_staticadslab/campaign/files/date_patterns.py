@@ -198,6 +198,7 @@ def moment_of(scheduled: datetime, time_zone: str) -> datetime:
 
 
 def _no_zone(name: str) -> str:
+    """The message that there is no time zone of a name, with the nearest names that there are."""
     zones = zoneinfo.available_timezones()
     if not zones:
         return (
@@ -213,4 +214,5 @@ def _no_zone(name: str) -> str:
 
 
 def _city(zone: str) -> str:
+    """What people may write for a zone: of `America/New_York`, `new_york`."""
     return zone.rpartition("/")[2].casefold().replace(" ", "_")

@@ -42,7 +42,7 @@ class Location:
     Attributes:
         text: The place as it is written.
         protocol: Such as `https` or `s3`, in lower case; "" for a path of this machine.
-        gate: Which hosts of the web may be asked for it.
+        gate: Which hosts of the web may be asked for it, if it is there.
     """
 
     text: str
@@ -83,7 +83,7 @@ class Location:
                 f"with http://, https://, s3://, gs://, az:// or abfs://. The environment variable "
                 f"{PROTOCOLS_VARIABLE} may allow more."
             )
-        return cls(text, protocol, WebGate.of())
+        return cls(text, protocol, WebGate())
 
     @classmethod
     def named_by(cls, table: str, text: str) -> Location:

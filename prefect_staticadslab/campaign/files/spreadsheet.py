@@ -92,8 +92,10 @@ def read_spreadsheet(
         ```
     """
     sheet = options.sheet or None
-    location = table_address(location, sheet=sheet)
-    ending = table_ending(location)
+    ending = storage.suffix(location)
+    if storage.is_web_address(location):
+        location = table_address(location, sheet=sheet)
+        ending = table_ending(location)
     content = _read_content(location)
     if is_web_page(content):
         message = f"{locations.redacted(location)} is a web page, not a table."

@@ -127,11 +127,6 @@ def sibling(location: str, ending: str) -> str:
     return stem + ending
 
 
-def folder(location: str) -> str:
-    """The folder that a file is in."""
-    return folder_of(location)
-
-
 def join(base: str, name: str) -> str:
     """The place of a file of ours in the folder `base`, by its name. What others call a file goes
     through `Location.below`.
@@ -295,7 +290,7 @@ def check_own_folder(location: str) -> None:
 
 
 def _no_folder_error(location: str) -> StorageError:
-    parent = redacted_with_folder(folder(location))
+    parent = redacted_with_folder(folder_of(location))
     name = redacted(_path(location).name)
     return StorageError(f"There is no folder {parent} to write {name} into.")
 

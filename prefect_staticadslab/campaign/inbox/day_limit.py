@@ -128,6 +128,17 @@ class DayLimit:
     def _check_started(
         self, results: str, api: str, new_usd: Decimal, *, counted_usd: Decimal
     ) -> None:
+        """Raises if a spreadsheet would cost more than is left of the day.
+
+        Args:
+            results: The folder of the inbox's notes, which say what was started.
+            api: Where the API is: each has a limit of its own.
+            new_usd: What it would cost, in USD, for the message.
+            counted_usd: What of that counts, in USD.
+
+        Raises:
+            DayLimitError: It would, or a note cannot be read.
+        """
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
         started_usd = Decimal(0)
         for place in notes_since(results, midnight - CLOCKS_APART):

@@ -224,6 +224,8 @@ class Inbox:
     def _decide(
         self, name: str, content: str, note: Note | Refused | None, present: Sequence[str]
     ) -> Decision:
+        """What is to be done with a spreadsheet, given its content's hash, its note and the
+        tables."""
         if isinstance(note, Refused):
             return note
         campaign = storage.canonical(self._location(name))

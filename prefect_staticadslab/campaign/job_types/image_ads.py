@@ -108,10 +108,12 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if output or not name:
             check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
-        table.take_over(brief.spreadsheet, brief.location, again=again)
+        if brief.earlier.results:
+            table.take_over(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_same_api(table, base_url)
-        select_rows(table, selection)
+        if selection != ALL_ROWS:
+            select_rows(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
     def check_simulation(self) -> None:

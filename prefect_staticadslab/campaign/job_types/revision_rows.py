@@ -166,6 +166,7 @@ def _header_problems(names: Sequence[str], found: Collection[str], row: int) -> 
 
 
 def _read_change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
+    """A row as the change that it asks for, or what is wrong with it."""
     image_ad_id = clean_id(cells["image_ad_id"])
     if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
         message = (

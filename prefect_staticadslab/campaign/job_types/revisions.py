@@ -49,13 +49,8 @@ MAY_STILL_COME: Final = 2 * SENT_WITHIN
 
 @dataclass
 class Revisions(Batch[Change]):
-    """Revisions to make, and their table. Those of one ad are made one after the other.
+    """Revisions to make, and their table. Those of one ad are made one after the other."""
 
-    Attributes:
-        trouble: Why no further ads could be read, if that is so.
-    """
-
-    trouble: str = ""
     _planned_positions: set[int] = field(default_factory=set)
     _client: StaticAdsLabClient | None = None
 
@@ -139,7 +134,7 @@ class Revisions(Batch[Change]):
             while planned := await self.next_round(client):
                 yield [Chunk(client.api_key_hash, planned)]
         except StaticAdsLabError as error:
-            self.trouble = f"The ads could not be read any more: {error}"
+            self.troubles.append(f"The ads could not be read any more: {error}")
 
     async def collect(self, results: Sequence[ImageAdResult]) -> None:
         """Writes the results and their versions into the table; see `Batch.collect`."""
@@ -191,6 +186,8 @@ class Revisions(Batch[Change]):
     def _plan(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedJob | None:
+        """What is to be sent or followed for a row; None if that is nothing, which is noted in the
+        table."""
         row, state = self.table.rows[position], self.table.states[position]
         asked_at = state.asked_at
         is_lost = asked_at is not None and client.now() - asked_at > MAY_STILL_COME

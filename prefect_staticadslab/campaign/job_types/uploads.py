@@ -95,6 +95,15 @@ async def upload_images(
 
 
 async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFields) -> Image:
+    """Uploads an image, unless the same was uploaded within a day and is there still.
+
+    The API answers such an upload with the earlier image, also where that was deleted meanwhile:
+    then it takes another key.
+
+    Raises:
+        ImageFileError: It was uploaded and deleted too often.
+        StaticAdsLabError: It could not be uploaded.
+    """
     for attempt in range(1, FRESH_KEYS + 1):
         sent = await client.send_image(
             image,

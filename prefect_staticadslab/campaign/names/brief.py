@@ -60,6 +60,7 @@ class Brief:
 
     Attributes:
         spreadsheet: What was read.
+        earlier: What earlier runs wrote into it.
         lines: What each of its lines asks for; nothing, if all of them say it in single ids and
             have prompts without placeholders: then the spreadsheet is what will be sent.
         location: Where it was read; "" if it was not.
@@ -68,6 +69,7 @@ class Brief:
     """
 
     spreadsheet: Spreadsheet
+    earlier: EarlierTable
     lines: tuple[BriefLine, ...] = ()
     location: str = ""
     problems: tuple[Problem, ...] = ()
@@ -106,12 +108,16 @@ class Brief:
             SpreadsheetError: With all problems that can be told without the API, in the rows'
                 order. Of a spreadsheet that is all ids, `read_rows` tells them.
         """
-        lines, problems = _read_lines(spreadsheet)
+        columns, column_problems = columns_of(spreadsheet, KNOWN_COLUMNS)
+        if column_problems:
+            raise SpreadsheetError(column_problems)
+        earlier = EarlierTable.of(spreadsheet)
+        lines, problems = _read_lines(spreadsheet, columns, earlier)
         if problems and not keep_problems:
             raise SpreadsheetError(problems)
-        if notes := header_notes(spreadsheet):
+        if notes := header_notes(spreadsheet.header, columns):
             spreadsheet = replace(spreadsheet, notes=(*spreadsheet.notes, *notes))
-        return cls(spreadsheet, lines, problems=problems)
+        return cls(spreadsheet, earlier, lines, problems=problems)
 
     @cached_property
     def needs_catalogue(self) -> bool:
@@ -138,20 +144,14 @@ class Brief:
 
 
 def _read_lines(
-    spreadsheet: Spreadsheet,
+    spreadsheet: Spreadsheet, columns: Mapping[str, int], earlier: EarlierTable
 ) -> tuple[tuple[BriefLine, ...], tuple[Problem, ...]]:
-    """What each line asks for, and what is wrong with that.
-
-    Raises:
-        SpreadsheetError: Columns are wrong, so that no row says anything.
-    """
-    columns, problems = columns_of(spreadsheet, KNOWN_COLUMNS)
-    if problems:
-        raise SpreadsheetError(problems)
-    lines = _LineReader(spreadsheet, columns)
+    """What each line asks for, and what is wrong with that; see `Brief.lines`."""
+    lines = _LineReader(spreadsheet, columns, earlier)
     if not lines.need_looking_up():
         return (), ()
     brief_lines = []
+    problems: list[Problem] = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
         if errors := error_problems(number, lines.cells(position)):
@@ -169,20 +169,31 @@ def _read_lines(
 class _LineReader:
     """Reads a spreadsheet's lines, each kind of cell once."""
 
-    def __init__(self, spreadsheet: Spreadsheet, columns: Mapping[str, int]) -> None:
+    def __init__(
+        self, spreadsheet: Spreadsheet, columns: Mapping[str, int], earlier: EarlierTable
+    ) -> None:
         self._columns = columns
         self._lines = spreadsheet.lines
         self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
-        self._earlier = EarlierTable.of(spreadsheet)
-        self._all_columns = placeholder_positions(spreadsheet.header, self._earlier.positions)
+        self._earlier = earlier
+        self._header = spreadsheet.header
+        self._selector = cache(self._read_selector)
+        self._prompt = cache(self._read_prompt)
+
+    @cached_property
+    def _all_columns(self) -> dict[str, int]:
+        """Where each column is that a prompt may name."""
+        return placeholder_positions(self._header, self._earlier.positions)
+
+    @cached_property
+    def _placeholders(self) -> PlaceholderColumns:
+        """The columns that a prompt may name, those of what an ad is made of first."""
         name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
-        taken = {columns[name] for name in ("prompt", *name_columns) if name in columns}
+        taken = {self._columns[name] for name in ("prompt", *name_columns) if name in self._columns}
         other_columns = [
             name for name, place in self._all_columns.items() if name and place not in taken
         ]
-        self._placeholders = PlaceholderColumns((*name_columns, *other_columns))
-        self._selector = cache(self._read_selector)
-        self._prompt = cache(self._read_prompt)
+        return PlaceholderColumns((*name_columns, *other_columns))
 
     def need_looking_up(self) -> bool:
         """Whether any line holds a name, several ids, a filter or a placeholder."""
@@ -242,7 +253,7 @@ class _LineReader:
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
         # What an earlier version filled in is not filled in again.
-        if self._earlier.is_filled_in(line):
+        if self._earlier.results and self._earlier.is_filled_in(line):
             return ""
         place = self._columns.get("prompt")
         return "" if place is None else plain_text(cell_text(line[place]))

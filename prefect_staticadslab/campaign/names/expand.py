@@ -21,11 +21,7 @@ from prefect_staticadslab.campaign.files.formulas import (
 )
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import ALL, ById, Selector, parts_of
-from prefect_staticadslab.campaign.names.earlier_table import (
-    EarlierTable,
-    own_spreadsheet,
-    placeholder_positions,
-)
+from prefect_staticadslab.campaign.names.earlier_table import own_spreadsheet, placeholder_positions
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource
 from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 from prefect_staticadslab.campaign.names.resolver import (
@@ -85,8 +81,7 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
         assert table.row_numbers == (2, 2)
         ```
     """
-    earlier = EarlierTable.of(brief.spreadsheet)
-    own = own_spreadsheet(brief.spreadsheet, earlier)
+    own = own_spreadsheet(brief.spreadsheet, brief.earlier)
     if not brief.lines:
         return own
     resolver = Resolver(catalogue, rows=len(brief.lines))
@@ -110,7 +105,13 @@ def _error_of(problems: Sequence[Problem]) -> SpreadsheetError:
 
 
 class _Writer:
-    """Writes the lines of the expanded spreadsheet."""
+    """Writes the lines of the expanded spreadsheet.
+
+    Args:
+        spreadsheet: The user's own columns and lines.
+        lines: What each of its lines asks for.
+        several: Whether any line makes more than one ad: then a column says which line each is of.
+    """
 
     def __init__(
         self, spreadsheet: Spreadsheet, lines: Sequence[BriefLine], *, several: bool

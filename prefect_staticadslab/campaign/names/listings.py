@@ -142,6 +142,7 @@ class Catalogue:
 
     @cached_property
     def _by_id(self) -> dict[tuple[ResourceType, str], CatalogueResource]:
+        """All resources that are known, whether from a list or asked for by themselves."""
         return {(kind, resource.id): resource for kind, resource in self.single} | {
             (key.kind, resource.id): resource
             for key, listing in self.lists.items()

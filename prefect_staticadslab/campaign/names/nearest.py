@@ -54,6 +54,8 @@ class Nearest:
         return self._rankings.get(word, [])
 
     def _compare(self, word: str) -> list[tuple[float, str]]:
+        """All words with how much each is like one, between 0 and 1, the likest first. Only the
+        likest by a rough count are compared letter by letter; the others have 0."""
         matcher = SequenceMatcher(None)
         matcher.set_seq2(word)
         rough_scores = []

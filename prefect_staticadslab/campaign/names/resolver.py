@@ -87,6 +87,8 @@ class RowAds:
         return pairs * len(self.templates)
 
     def __iter__(self) -> Iterator[Combination]:
+        """What each of a row's ads is made of: every variant with every audience and every
+        template."""
         for branch in self.branches:
             for variant in branch.variants:
                 for audience in branch.audiences:

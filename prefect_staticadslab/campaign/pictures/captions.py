@@ -151,7 +151,7 @@ def check_naming_column(table: JobTable[Any], column: str) -> None:
         CampaignError: The message lists the columns.
     """
     names = list(map(str, table.frame.columns))
-    if column and normalized(column) not in map(normalized, names):
+    if normalized(column) not in map(normalized, names):
         raise CampaignError(
             f"Pictures cannot be named by {shortened(column, 100)!r}: the table has no such "
             f"column. Its columns are: {shortened(', '.join(filter(None, names)), 300)}."

@@ -160,6 +160,7 @@ def _with_embedded_pictures(cards: Sequence[_Card]) -> list[_Card]:
 
 
 def _facet(card: _Card, name: str) -> str:
+    """What a card has of one of `FACETS`; "" if it has nothing."""
     return card.status if name == "status" else card.about.facets.get(name, "")
 
 

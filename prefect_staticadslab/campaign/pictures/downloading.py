@@ -21,7 +21,7 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.web.downloads import ENDINGS, PictureDownloader, PictureGoneError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
-from prefect_staticadslab.campaign.files.locations import file_below
+from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import (
     compared,
     is_called_like,
@@ -264,7 +264,7 @@ class Downloads:
         if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
             return None
         unique = picture_id(state)
-        source = file_below(earlier, storage.folder(self._table.location))
+        source = file_below(earlier, folder_of(self._table.location))
         if source is None:
             return None
         if not is_named_after(name, unique) and not _is_marked(source, unique):

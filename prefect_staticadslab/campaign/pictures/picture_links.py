@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from prefect_staticadslab.bounds import EMBEDDED_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations, storage
-from prefect_staticadslab.campaign.files.locations import Location, file_below
+from prefect_staticadslab.campaign.files.locations import Location, file_below, folder_of
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
     open_file,
@@ -60,7 +60,7 @@ class PicturePlaces:
     def __init__(self, location: str, *folders: str) -> None:
         """Takes the page's location, and folders besides its own that pictures may be in."""
         self._location = location
-        self._folders = [storage.folder(location), *filter(None, folders)]
+        self._folders = [folder_of(location), *filter(None, folders)]
         self._thumbnails: dict[str, frozenset[str]] = {}
 
     def links_to(self, place: Location | None) -> PictureLinks:

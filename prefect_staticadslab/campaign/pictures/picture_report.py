@@ -69,3 +69,7 @@ class Pictures:
         """What kept all further pictures, or the ZIP, from being there, a sentence each."""
         archive = f"The ZIP was not made: {self.archive_error}" if self.archive_error else ""
         return [trouble for trouble in (self.stopped_by, archive) if trouble]
+
+
+NO_PICTURES: Final = Pictures("", rows=0)
+"""Nobody wants them downloaded."""

@@ -14,7 +14,7 @@ from prefect_staticadslab.api.web.downloads import PictureDownloader
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture, cell_picture
-from prefect_staticadslab.campaign.files.locations import file_below
+from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.downloading import Downloads, FreshUrl
 from prefect_staticadslab.campaign.pictures.folder import (
@@ -55,19 +55,6 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
     if folder:
         with PictureFolder.open(folder):
             pass
-
-
-def folder_for(
-    output: str,
-    folder: str,
-    images_zip: str,
-    *,
-    pictures_in_table: bool = False,
-    one_file: bool = False,
-) -> str:
-    """Where pictures go: what was asked for; beside the table if only a ZIP, or pictures in the
-    table or in the page, were; or nowhere."""
-    return folder or (beside(output) if images_zip or pictures_in_table or one_file else "")
 
 
 def check_table_for_pictures(output: str) -> None:
@@ -120,7 +107,8 @@ async def download_pictures(
     Raises:
         CampaignError: The folder cannot be made, or there is no such column.
     """
-    check_naming_column(table, name_by)
+    if name_by:
+        check_naming_column(table, name_by)
     with PictureFolder.open(folder) as picture_folder:
         async with PictureDownloader(gate) as downloader:
             downloads = Downloads(table, picture_folder, downloader, fresh_url, name_by)
@@ -155,7 +143,7 @@ def show_pictures(table: JobTable[Any], folder: str = "") -> int:
     """
     if table.location is None or storage.suffix(table.location) != ".xlsx":
         return 0
-    folders = [storage.folder(table.location), *filter(None, [folder])]
+    folders = [folder_of(table.location), *filter(None, [folder])]
     states = [s for s in table.states if s.is_completed and s.image_path]
     if len(states) > TABLE_PICTURES:
         logger.warning(

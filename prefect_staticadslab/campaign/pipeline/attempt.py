@@ -187,7 +187,7 @@ class Attempt:
         return now - asked_at <= SENT_WITHIN
 
     def sent(self, now: datetime) -> bool:
-        """It is sent at this moment.
+        """Notes that it is sent at this moment.
 
         Returns:
             Whether its mark is so old, because a computer slept for hours, that it was marked anew.
@@ -235,7 +235,7 @@ class Attempt:
         return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
 
     def not_sent(self, reason: str | None) -> None:
-        """It was not sent, because `may_be_sent` said no."""
+        """Notes that it was not sent, because `may_be_sent` said no."""
         if self.is_submitting and self._may_exist:
             self._note(TOO_LATE)
         elif self.is_submitting:
@@ -244,7 +244,7 @@ class Attempt:
     def answered(
         self, job: Job, now: datetime, *, replayed: bool, is_another_rows: bool
     ) -> Decision:
-        """The API answered the create with a job.
+        """Decides what becomes of the row, now that the API answered its create with a job.
 
         Args:
             job: The job.

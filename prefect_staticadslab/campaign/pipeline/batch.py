@@ -36,6 +36,7 @@ class Batch(ABC, Generic[Q]):
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
         adoption: What became of rows that an interrupted run may have sent long ago.
+        troubles: What kept the run from going on, a sentence each.
     """
 
     scopes: ClassVar[Sequence[str]] = NEEDED_SCOPES
@@ -44,6 +45,7 @@ class Batch(ABC, Generic[Q]):
     name: str
     table: JobTable[Q]
     adoption: Adoption = field(default_factory=Adoption)
+    troubles: list[str] = field(default_factory=list)
 
     @property
     def title(self) -> str:

@@ -57,8 +57,8 @@ class _NotSentError(Exception):
 async def generate(
     session: Session,
     planned: Sequence[PlannedJob],
-    *,
     journal: Journal | None = None,
+    *,
     attempts: int = 2,
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     wait: bool = True,

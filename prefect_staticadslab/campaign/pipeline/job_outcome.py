@@ -103,7 +103,13 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
 
 
 def ended(state: JobState, status: RowStatus, **known: Any) -> JobState:
-    """The last state of an attempt, which costs nothing unless it says so. No key goes with it."""
+    """The state of a row whose attempt is over: without its key, and free if no cost is given.
+
+    Args:
+        state: What was known of the row.
+        status: How the attempt ended.
+        known: Fields of `JobState` that are known now.
+    """
     return replace(state.without_key(), status=status, **{"cost_usd": Decimal(0), **known})
 
 

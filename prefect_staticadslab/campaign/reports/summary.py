@@ -72,6 +72,7 @@ class Summary:
 
     @property
     def completed(self) -> int:
+        """Rows that the run was for and whose picture is there."""
         return self.counts[RowStatus.COMPLETED]
 
     @property

@@ -27,7 +27,6 @@ from prefect_staticadslab.campaign.rows.columns import (
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
-from prefect_staticadslab.campaign.rows.spellings import respellable_parts
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
@@ -63,8 +62,7 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
-            parts = respellable_parts(_prompt_cell(cells))
-            rows.append(CampaignRow(number, request, identity, parts=parts))
+            rows.append(CampaignRow(number, request, identity, prompt_cell=_prompt_cell(cells)))
         problems += [*wrong, *([duplicate] if duplicate and unique_row_ids else [])]
     if problems:
         raise SpreadsheetError(problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Final
 
 from prefect_staticadslab.api.models import ImageAdOptions, ImageAdRequest
@@ -109,10 +109,14 @@ def repeated_columns(
     ]
 
 
-def header_notes(spreadsheet: Spreadsheet) -> list[str]:
-    """What of a spreadsheet's header is worth a look, in a sentence each."""
-    names = spreadsheet.header
-    return Hints.of(names, positions_of(names, KNOWN_COLUMNS), KNOWN_COLUMNS).notes
+def header_notes(header: Sequence[str], columns: Collection[str]) -> list[str]:
+    """What of a header is worth a look, in a sentence each.
+
+    Args:
+        header: What people wrote.
+        columns: The known columns that it has.
+    """
+    return Hints.of(header, columns, KNOWN_COLUMNS).notes
 
 
 def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str, list[int]]:
@@ -201,15 +205,16 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
 
 def id_problem(kind: ResourceType, text: str) -> str | None:
     """What is wrong with a cell of the column of a kind's ids, or None."""
-    thing, prefix = kind.with_article, kind.prefix
-    if not text:
-        if kind.id_column not in REQUIRED_COLUMNS:
-            return None
-        return f"is empty. It needs the id of {thing}, {prefix}…."
+    prefix = kind.prefix
     if text.startswith(prefix) and len(text) > len(prefix):
         if _ID.fullmatch(text):
             return None
         return f"{shortened(text)!r} holds characters that no id has."
+    if not text and kind.id_column not in REQUIRED_COLUMNS:
+        return None
+    thing = kind.with_article
+    if not text:
+        return f"is empty. It needs the id of {thing}, {prefix}…."
     for other in KINDS:
         if text.startswith(other.prefix):
             return (

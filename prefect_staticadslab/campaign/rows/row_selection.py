@@ -127,8 +127,6 @@ def select_rows(table: JobTable[Any], selection: RowSelection) -> None:
     Raises:
         SelectionError: Rows are selected that are not there.
     """
-    if selection == ALL_ROWS:
-        return
     current = [position for position, _, _ in table.current_rows]
     places = selection.positions([table.rows[position].number for position in current])
     selected = {current[place] for place in places}

@@ -46,21 +46,6 @@ _GROUPED: Final = (
 _SHOWN_NUMBER: Final = re.compile(r"\D*?([+-]?\d[\d.,'’ \u00a0\u202f]*)(\D*)")
 
 
-def respellable_parts(cell: Any) -> tuple[Any, ...]:
-    """What a prompt's cell was filled in from; () if no program could write that differently."""
-    if is_blank(cell):
-        return ()
-    parts = cell.parts if isinstance(cell, FilledIn) else ("", cell, "")
-    if not any(map(_may_be_respelled, parts[1::2])):
-        return ()
-    texts = [plain_text(text) for text in parts[::2]]
-    return (texts[0], *(part for pair in zip(parts[1::2], texts[1:], strict=True) for part in pair))
-
-
-def _may_be_respelled(cell: Any) -> bool:
-    return not isinstance(cell, str) or bool(_meanings(cell))
-
-
 def find_respelled(
     rows: Mapping[int, CampaignRow[ImageAdRequest]], earlier: Sequence[CampaignRow[ImageAdRequest]]
 ) -> dict[int, int]:
@@ -76,15 +61,18 @@ def find_respelled(
     Example:
         ```python
         from prefect_staticadslab.api.models import ImageAdRequest
+        from prefect_staticadslab.campaign.files.formulas import FilledIn
         from prefect_staticadslab.campaign.rows.spellings import find_respelled
         from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
-        def row(prompt, *parts):
+        def row(prompt):
             ids = {"design_template_id": "dt_1", "brand_id": "brand_1", "product_id": "prod_1"}
             request = ImageAdRequest(**ids, audience_id="aud_1", prompt=prompt)
-            return CampaignRow(2, request, "", parts=parts)
+            return CampaignRow(2, request, "", prompt_cell=prompt)
 
-        now = {0: row("Now 7.5!", "Now ", "7.5", "!")}
+        filled_in = FilledIn("Now 7.5!")
+        filled_in.parts = ("Now ", "7.5", "!")
+        now = {0: row(filled_in)}
         assert find_respelled(now, [row("Now 8.5!"), row("Now 7.50!")]) == {0: 1}
         ```
     """
@@ -98,20 +86,38 @@ def find_respelled(
     compared = 0
     for position, row in rows.items():
         content = _content_but_for_prompt(row)
-        if not row.parts or content not in by_content or compared > MOST_COMPARED:
+        if content not in by_content or compared > MOST_COMPARED:
             continue
-        texts = row.parts[::2]
+        parts = _respellable_parts(row.prompt_cell)
+        if not parts:
+            continue
+        texts = parts[::2]
         index = indexes.get((content, *texts))
         if index is None:
             compared += len(by_content[content])
             index = indexes[content, *texts] = _by_first_cell(prompts, by_content[content], texts)
-        for number in (each for key in _keys(row.parts[1]) for each in index.get(key, ())):
+        for number in (each for key in _keys(parts[1]) for each in index.get(key, ())):
             compared += 1
-            if number not in taken and _is_made_of(prompts[number], row.parts):
+            if number not in taken and _is_made_of(prompts[number], parts):
                 found[position] = number
                 taken.add(number)
                 break
     return found
+
+
+def _respellable_parts(cell: Any) -> tuple[Any, ...]:
+    """What a prompt's cell was filled in from; () if no program could write that differently."""
+    if is_blank(cell):
+        return ()
+    parts = cell.parts if isinstance(cell, FilledIn) else ("", cell, "")
+    if not any(map(_may_be_respelled, parts[1::2])):
+        return ()
+    texts = [plain_text(text) for text in parts[::2]]
+    return (texts[0], *(part for pair in zip(parts[1::2], texts[1:], strict=True) for part in pair))
+
+
+def _may_be_respelled(cell: Any) -> bool:
+    return not isinstance(cell, str) or bool(_meanings(cell))
 
 
 def _content_but_for_prompt(row: CampaignRow[ImageAdRequest]) -> str:

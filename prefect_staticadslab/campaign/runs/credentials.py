@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -169,17 +170,14 @@ async def run_chunk(
 
     api_key = credentials.api_key.get_secret_value()
     async with shared_session(api_key, credentials.base_url) as session:
-
-        async def generate_with(journal: Journal | None) -> list[ImageAdResult]:
-            return await generate(
-                session,
-                planned,
-                journal=journal,
-                attempts=attempts,
-                timeout_seconds=timeout_seconds,
-                wait=wait,
-            )
-
-        if isinstance(journal, RemoteJournal):
-            return await journal.keep(planned, generate_with)
-        return await generate_with(journal)
+        run = functools.partial(
+            generate,
+            session,
+            planned,
+            attempts=attempts,
+            timeout_seconds=timeout_seconds,
+            wait=wait,
+        )
+        return await (
+            journal.keep(planned, run) if isinstance(journal, RemoteJournal) else run(journal)
+        )

@@ -39,7 +39,8 @@ class DownloadOptions:
             CampaignError: They cannot.
         """
         opened = ResultTable.reopen(self.table)
-        check_naming_column(opened, self.name_pictures_by)
+        if self.name_pictures_by:
+            check_naming_column(opened, self.name_pictures_by)
         if not self.folder.strip():
             raise CampaignError("Name the folder that the pictures should go to.")
         check_places(self.folder, self.images_zip)
@@ -66,10 +67,10 @@ async def run_download(
         pictures = await keep_pictures(
             opened,
             options.folder,
-            options.images_zip,
-            credentials,
             host.logger,
-            base_url=os.environ.get(BASE_URL_VARIABLE, ""),
+            base_url=credentials.base_url if credentials else os.environ.get(BASE_URL_VARIABLE, ""),
+            credentials=credentials,
+            images_zip=options.images_zip,
             name_by=options.name_pictures_by,
         )
     finally:

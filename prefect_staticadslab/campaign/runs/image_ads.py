@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import pandas as pd
 
@@ -21,16 +22,11 @@ from prefect_staticadslab.campaign.errors import (
     Words,
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
-from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import (
-    check_places,
-    check_table_for_pictures,
-    folder_for,
-)
+from prefect_staticadslab.campaign.pictures.pictures import check_places, check_table_for_pictures
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
@@ -47,7 +43,7 @@ from prefect_staticadslab.campaign.runs.credentials import (
 from prefect_staticadslab.campaign.runs.host import Host, Logger
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
 from prefect_staticadslab.campaign.runs.pictures import keep_pictures, keep_preview
-from prefect_staticadslab.campaign.runs.run_reporter import RunReporter
+from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import limit_of
 
 _read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
@@ -63,50 +59,35 @@ def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
         _read_before.reset(token)
 
 
-@dataclass(frozen=True)
-class CampaignOptions:
+@dataclass(frozen=True, kw_only=True)
+class CampaignOptions(BatchOptions):
     """What a campaign is run with, besides API keys; see `flows/campaign.py` for what each says.
 
     Dates are filled into its places and names by then.
 
     Attributes:
         source: The rows: where a spreadsheet is, or the rows themselves.
-        output: Where the result table is or will be; "" if the host has a place for it.
         name: What the idempotency keys are made of, if not the output.
     """
 
     source: str | pd.DataFrame | Spreadsheet
-    output: str
     name: str = ""
-    sheet: str = ""
-    encoding: str = ""
-    visible_rows: bool = False
-    dry_run: bool = False
     max_spend_usd: float = math.inf
     attempts: int = 2
     wait: bool = True
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS
-    download_images: str = ""
     images_zip: str = ""
     pictures_in_table: bool = False
     name_pictures_by: str = ""
-    one_file: bool = False
     preflight: bool = True
-    again: bool = False
     rows: str = ""
     first: int = 0
     preview: str = ""
 
     @property
-    def pictures_folder(self) -> str:
-        """Where pictures are downloaded to; "" if they are not."""
-        return folder_for(
-            self.output,
-            self.download_images,
-            self.images_zip,
-            pictures_in_table=self.pictures_in_table,
-            one_file=self.one_file,
-        )
+    def wants_pictures(self) -> bool:
+        """Whether the ZIP, the table or the contact sheet is made of downloaded pictures."""
+        return bool(self.images_zip) or self.pictures_in_table or self.one_file
 
 
 @dataclass(frozen=True)
@@ -144,7 +125,8 @@ async def run_image_ads(
     """
     try:
         limit_of(options.max_spend_usd)
-        check_preview(options.preview, options.output)
+        if options.preview:
+            check_preview(options.preview, options.output)
         if options.pictures_in_table:
             check_table_for_pictures(options.output)
         brief = _read_brief(options)
@@ -163,7 +145,8 @@ async def run_image_ads(
                 selection=RowSelection.of(options.rows, options.first),
             )
             host.check_table(campaign.table)
-            check_naming_column(campaign.table, options.name_pictures_by)
+            if options.name_pictures_by:
+                check_naming_column(campaign.table, options.name_pictures_by)
             prepared = await prepare(
                 campaign,
                 clients,
@@ -174,16 +157,17 @@ async def run_image_ads(
         seconds_for = keys_of(credentials_by_hash).seconds_for
         plan = prepared.plan
         ads = planned_ads(campaign) if options.dry_run or options.preview else []
-        await keep_preview(
-            options.preview, campaign, plan, ads, source=brief.location, base_url=base_url
-        )
+        if options.preview:
+            await keep_preview(
+                options.preview, campaign, plan, ads, source=brief.location, base_url=base_url
+            )
         if options.dry_run:
             told = "\n".join([plan.describe(seconds_for), *ad_lines(ads)])
             host.logger.info("Dry run, nothing is created.\n%s", told)
             await host.keep_plan(campaign, plan, ads, options.preview, words)
             return CampaignEnd(Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads)))))
-        folder = options.pictures_folder
-        check_places(folder, options.images_zip, output=options.output)
+        if folder := options.pictures_folder:
+            check_places(folder, options.images_zip, output=options.output)
         campaign.table.save_now()
     except CampaignError as error:
         message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""
@@ -191,42 +175,33 @@ async def run_image_ads(
 
     _log_plan(prepared, seconds_for, host.logger)
     reporter = RunReporter(
-        host,
-        campaign,
-        prepared.plan,
-        seconds_for,
-        brief.location,
-        prepared.organization,
-        one_file=options.one_file,
-        words=words,
+        host, prepared, seconds_for, brief.location, one_file=options.one_file, words=words
     )
     before = list(campaign.table.states)
-    async with reporter.kept():
-        async with reporter.progress():
-            results = await host.run_chunks(
-                prepared,
-                credentials_by_hash,
-                options.attempts,
-                options.timeout_seconds,
-                options.wait,
-            )
-        pictures = await keep_pictures(
-            campaign.table,
-            folder,
-            options.images_zip,
-            credentials[0],
-            host.logger,
-            name_by=options.name_pictures_by,
-        )
-    outcome = await reporter.report(results, pictures, is_created_enough=not options.wait)
+    download = partial(
+        keep_pictures,
+        campaign.table,
+        folder,
+        host.logger,
+        base_url=base_url,
+        credentials=credentials[0],
+        images_zip=options.images_zip,
+        name_by=options.name_pictures_by,
+    )
+    outcome = await reporter.run(
+        credentials_by_hash,
+        attempts=options.attempts,
+        timeout_seconds=options.timeout_seconds,
+        wait=options.wait,
+        keep_pictures=download if folder else None,
+    )
     return CampaignEnd(outcome, campaign.table, started_usd(campaign.table, before))
 
 
 def _read_brief(options: CampaignOptions) -> Brief:
     match options.source:
         case str():
-            how = ReadOptions(options.sheet, options.encoding, options.visible_rows)
-            return Brief.open(options.source, options=how, keep_problems=True)
+            return Brief.open(options.source, options=options.reading, keep_problems=True)
         case pd.DataFrame():
             return Brief.read(spreadsheet_of(options.source), keep_problems=True)
         case _:

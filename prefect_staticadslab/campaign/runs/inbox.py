@@ -127,8 +127,8 @@ async def run_inbox(
             continue
         with_pictures = options.download_images
         spreadsheet = CampaignOptions(
-            waiting.location,
-            waiting.output,
+            source=waiting.location,
+            output=waiting.output,
             name=note.campaign,
             encoding=options.encoding,
             visible_rows=options.visible_rows,

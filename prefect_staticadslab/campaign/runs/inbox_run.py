@@ -194,6 +194,7 @@ class InboxRun:
         return Outcome(End.INCOMPLETE if self.has_begun else End.REFUSED, message)
 
     def _headline(self) -> str:
+        """How many spreadsheets stand where, in one line."""
         completed = sum(outcome.is_success for outcome in self.outcomes.values())
         counts = {
             "checked" if self.dry_run else "completed": completed,

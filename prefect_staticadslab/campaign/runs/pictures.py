@@ -36,32 +36,30 @@ if TYPE_CHECKING:
 async def keep_pictures(
     table: JobTable[Any],
     folder: str,
-    images_zip: str,
-    credentials: Credentials | None,
     logger: Logger,
     *,
-    base_url: str = "",
+    base_url: str,
+    credentials: Credentials | None = None,
+    images_zip: str = "",
     name_by: str = "",
 ) -> Pictures:
     """Downloads a table's pictures, or logs why that was not possible.
 
     Args:
         table: The table.
-        folder: Where to; nothing is done if it is empty.
-        images_zip: A ZIP for all of them, or "".
+        folder: Where to.
+        logger: Where to log.
+        base_url: Where the API is, or "": a simulator has its pictures on this machine, where
+            others may not be.
         credentials: With these the API is asked for the URL of a picture that is no longer where
             it was.
-        logger: Where to log.
-        base_url: Where the API is, if there are no credentials: a simulator has its pictures on
-            this machine, where others may not be.
+        images_zip: A ZIP for all of them, or "".
         name_by: A column of the table that the files are called after, or "".
     """
-    if not folder:
-        return Pictures(folder, rows=0)
     try:
         async with contextlib.AsyncExitStack() as stack:
             fresh_url = None
-            gate = WebGate.of(credentials.base_url if credentials else base_url)
+            gate = WebGate.of(base_url)
             if credentials is not None:
                 client = await stack.enter_async_context(credentials.get_client(max_tries=3))
                 fresh_url = _fresh_url_from(client)
@@ -123,7 +121,7 @@ async def keep_preview(
     """Writes the page that shows every ad that a run would create.
 
     Args:
-        location: Where to: a path or a URL; nothing is done if it is empty.
+        location: Where to: a path or a URL.
         campaign: The campaign.
         plan: What there is to do.
         ads: The ads.
@@ -134,8 +132,6 @@ async def keep_preview(
     Raises:
         CampaignError: It cannot be written there.
     """
-    if not location:
-        return
     check_preview(location, campaign.table.location or "")
     try:
         pictures = await template_pictures(ads, WebGate.of(base_url) if base_url else None)

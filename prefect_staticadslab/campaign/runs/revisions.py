@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
-from prefect_staticadslab.campaign.pictures.pictures import check_places, folder_for
+from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED, End, Outcome
 from prefect_staticadslab.campaign.runs.pictures import keep_pictures
-from prefect_staticadslab.campaign.runs.run_reporter import RunReporter
-from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
+from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
+from prefect_staticadslab.campaign.table.limits import check_limit
 
 ONE_ATTEMPT: Final = 1
 """After a failed rendering nobody but `Revisions` knows which tree to send."""
 
 
-@dataclass(frozen=True)
-class RevisionOptions:
+@dataclass(frozen=True, kw_only=True)
+class RevisionOptions(BatchOptions):
     """What ads are revised with; see `flows/revise.py` for what each says."""
 
     spreadsheet: str
-    output: str
-    sheet: str = ""
-    encoding: str = ""
-    visible_rows: bool = False
-    dry_run: bool = False
-    max_spend_usd: float = RUN_LIMIT_USD
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS
-    download_images: str = ""
-    again: bool = False
-    one_file: bool = False
 
 
 async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C]) -> Outcome:
@@ -52,9 +43,8 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
     async with credentials.get_client() as client:
         try:
             check_limit(options.max_spend_usd)
-            how = ReadOptions(options.sheet, options.encoding, options.visible_rows)
             revisions = Revisions.open(
-                options.spreadsheet, options.output, options=how, again=options.again
+                options.spreadsheet, options.output, options=options.reading, again=options.again
             )
             prepared = await prepare(
                 revisions,
@@ -68,10 +58,8 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
             if options.dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Outcome(End.COMPLETED, message)
-            folder = folder_for(
-                options.output, options.download_images, "", one_file=options.one_file
-            )
-            check_places(folder, output=options.output)
+            if folder := options.pictures_folder:
+                check_places(folder, output=options.output)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
             return Outcome.refused(error, title=NOTHING_CHANGED)
@@ -85,27 +73,20 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
         )
         reporter = RunReporter(
             host,
-            revisions,
-            plan,
+            prepared,
             client.limiter.seconds_for,
             options.spreadsheet,
-            prepared.organization,
-            options.one_file,
+            one_file=options.one_file,
         )
-        async with reporter.kept():
-            async with reporter.progress():
-                results = await host.run_chunks(
-                    prepared,
-                    {client.api_key_hash: credentials},
-                    ONE_ATTEMPT,
-                    options.timeout_seconds,
-                    True,
-                )
-            pictures = await keep_pictures(
-                revisions.table, folder, "", None, host.logger, base_url=credentials.base_url
-            )
-    notes = [revisions.trouble] if revisions.trouble else []
-    return await reporter.report(results, pictures, notes=notes)
+        download = partial(
+            keep_pictures, revisions.table, folder, host.logger, base_url=credentials.base_url
+        )
+        return await reporter.run(
+            {client.api_key_hash: credentials},
+            attempts=ONE_ATTEMPT,
+            timeout_seconds=options.timeout_seconds,
+            keep_pictures=download if folder else None,
+        )
 
 
 def _cost(plan: Plan) -> str:

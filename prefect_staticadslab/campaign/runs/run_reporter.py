@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from prefect_staticadslab.campaign.campaign import Prepared
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.google_sheets import table_name
-from prefect_staticadslab.campaign.pictures.picture_report import Pictures
+from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
+from prefect_staticadslab.campaign.pictures.picture_report import NO_PICTURES, Pictures
+from prefect_staticadslab.campaign.pictures.pictures import beside
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.log_lines import ALWAYS_SHOWN
-from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.progress import (
     TableObserver,
     is_on_terminal,
     progress_display,
 )
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
+from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host, ProgressUpdate
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
 from prefect_staticadslab.campaign.runs.pictures import keep_contact_sheet, keep_pictures_in_table
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 
 PROGRESS_SECONDS: Final = 5.0
 """How often the host hears how far a batch is."""
@@ -41,37 +45,98 @@ FAILURES: Final = 20
 """Rows of a run whose failures are told one by one; the table has them all."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """What every batch is run with that is read from a spreadsheet; a flow says what each means.
+
+    Attributes:
+        output: Where the result table is or will be; "" if the host has a place for it.
+        timeout_seconds: How long one job is waited for before it is left for a later run.
+    """
+
+    output: str
+    sheet: str = ""
+    encoding: str = ""
+    visible_rows: bool = False
+    dry_run: bool = False
+    max_spend_usd: float = RUN_LIMIT_USD
+    timeout_seconds: float
+    download_images: str = ""
+    again: bool = False
+    one_file: bool = False
+
+    @property
+    def reading(self) -> ReadOptions:
+        """How the spreadsheet is to be read."""
+        return ReadOptions(self.sheet, self.encoding, self.visible_rows)
+
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether something is made of downloaded pictures, so that they need a folder."""
+        return self.one_file
+
+    @property
+    def pictures_folder(self) -> str:
+        """Where pictures are downloaded to: what was named, or beside the table if something asks
+        for them; "" if nothing does."""
+        return self.download_images or (beside(self.output) if self.wants_pictures else "")
+
+
 @dataclass
 class RunReporter:
-    """A run of a batch. Use it as `async with run.kept(): ...`, and then `await run.report(...)`.
+    """A run of a batch that was prepared, and of which the table is on disk: `await run.run(...)`.
 
     Attributes:
         host: Where it runs.
-        batch: What is done.
-        plan: What there was to do at the beginning.
+        prepared: What is done.
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
         source: Where the spreadsheet is that the table is made of; "" if there is none.
-        organization: Whose key it is.
         one_file: Whether the contact sheet holds the pictures in itself.
         words: What people call the rows.
     """
 
     host: Host[Any]
-    batch: Batch[Any]
-    plan: Plan
+    prepared: Prepared[Batch[Any]]
     seconds_for: Callable[[int], float]
     source: str = ""
-    organization: str = ""
     one_file: bool = False
     words: Words = SPREADSHEET_WORDS
     _started: float = field(default_factory=time.monotonic)
     _known_failures: dict[int, JobState] = field(default_factory=dict)
     _failures_told: int = 0
 
+    def __post_init__(self) -> None:
+        self.batch, self.plan = self.prepared.batch, self.prepared.plan
+
+    async def run(
+        self,
+        credentials: Mapping[str, C],
+        *,
+        attempts: int,
+        timeout_seconds: float,
+        wait: bool = True,
+        keep_pictures: Callable[[], Awaitable[Pictures]] | None = None,
+    ) -> Outcome:
+        """Brings every row to its end, keeps what people look at, and says how the run ends.
+
+        Args:
+            credentials: The keys that share the rows, by the API key's hash.
+            attempts, timeout_seconds, wait: See `generate_image_ads`. A run that does not wait is
+                at its end once everything is created.
+            keep_pictures: Downloads the pictures; None if nobody wants them.
+        """
+        async with self._kept():
+            async with self._progress():
+                results = await self.host.run_chunks(
+                    self.prepared, credentials, attempts, timeout_seconds, wait
+                )
+            pictures = await keep_pictures() if keep_pictures else NO_PICTURES
+        return await self._report(results, pictures, is_created_enough=not wait)
+
     @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def _kept(self) -> AsyncIterator[None]:
         """Keeps the table while the body runs, and tells the host if that is interrupted."""
-        self.host.started(self.batch, self.plan, self.organization)
+        self.host.started(self.batch, self.plan, self.prepared.organization)
         try:
             async with self.batch.table.checkpoints(self._log_unsaved):
                 yield
@@ -82,7 +147,7 @@ class RunReporter:
             raise
 
     @asynccontextmanager
-    async def progress(self) -> AsyncIterator[None]:
+    async def _progress(self) -> AsyncIterator[None]:
         """Shows how the table fills while the body runs, and tells of rows that failed.
 
         It shows a bar on a terminal, and log lines without one; and the host is told, if there
@@ -104,27 +169,25 @@ class RunReporter:
             tally = observer.tally(is_end=True)
             update(tally.share, tally.line())
 
-    async def report(
+    async def _report(
         self,
         results: Sequence[ImageAdResult],
         pictures: Pictures,
         *,
-        notes: Sequence[str] = (),
-        is_created_enough: bool = False,
+        is_created_enough: bool,
     ) -> Outcome:
         """Keeps what people look at, and says how the run ends.
 
         Args:
             results: What the batch's tasks gave back.
             pictures: What became of the pictures.
-            notes: What else there is to say.
             is_created_enough: Whether the run was not to wait for its jobs.
         """
         await keep_pictures_in_table(self.batch.table, pictures.folder, self.host.logger)
         summary = self._summary(results, pictures)
         kept = await self.host.keep_summary(self.batch, summary)
         await self.host.keep_table(self.batch, summary, self.source)
-        lines = [summary.headline(), *summary.notes(), *notes, *pictures.troubles()]
+        lines = [summary.headline(), *summary.notes(), *self.batch.troubles, *pictures.troubles()]
         is_elsewhere = kept and not summary.output
         if not is_elsewhere and (unsaved := self.batch.table.unsaved()):
             where = f"to {summary.output or 'Prefect'}. What is not in it:\n{unsaved}"
@@ -175,7 +238,7 @@ class RunReporter:
         # On a terminal, the same Ctrl-C may have ended the server that is told.
         if is_on_terminal():
             return
-        summary = replace(self._summary([], Pictures("", rows=0)), is_interrupted=True)
+        summary = replace(self._summary([], NO_PICTURES), is_interrupted=True)
         self.host.ended(self.batch, INTERRUPTED, summary)
         kept = await self.host.keep_summary(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
         if not kept and not summary.output:

@@ -141,7 +141,7 @@ class JobState:
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
 
     def without_key(self) -> JobState:
-        """The same, but on its way no more: what it was sent with, and when, is forgotten."""
+        """This state of a row that is on its way no more: without its keys and their time."""
         return replace(self, idempotency_key=None, api_key_hash=None, asked_at=None)
 
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:

@@ -43,8 +43,7 @@ class CampaignRow(Generic[Q_co]):
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
-        parts: What its prompt was filled in from: texts, and between them cells; () if from none
-            that another program could have written differently.
+        prompt_cell: The cell that its prompt is, which remembers what it was filled in from.
         postponed: Whether it was not selected, so that it waits for a later run.
     """
 
@@ -52,7 +51,7 @@ class CampaignRow(Generic[Q_co]):
     request: Q_co
     identity: str
     removed: bool = False
-    parts: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    prompt_cell: Any = field(default=None, compare=False, repr=False)
     postponed: bool = False
 
     @property

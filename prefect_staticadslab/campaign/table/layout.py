@@ -175,7 +175,7 @@ def _input_name(name: str, taken: Set[str]) -> str:
 
 
 def keys_of(names: Iterable[Any]) -> list[ColumnKey]:
-    """What tells columns apart.
+    """The key of each column, by which columns of one name are told apart.
 
     Example:
         ```python
@@ -219,8 +219,14 @@ def with_further(header: Sequence[str], further: Sequence[str]) -> tuple[str, ..
 def arranged(
     names: Iterable[Any], lines: Iterable[Sequence[Any]], header: Sequence[str]
 ) -> list[list[Any]]:
-    """Lines with these columns, under a header: found by name, the nth of a name as its nth, or
-    blank."""
+    """Lines whose cells stand as a header wants them.
+
+    Args:
+        names: The names of the lines' columns.
+        lines: The lines.
+        header: The names of the wanted columns. Of several with one name the first is found as the
+            first, the second as the second; what is not found is blank.
+    """
     positions = {key: position for position, key in enumerate(keys_of(names))}
     order = [positions.get(key) for key in keys_of(header)]
     return [[None if position is None else line[position] for position in order] for line in lines]

@@ -82,7 +82,7 @@ class RecordEncoder:
         self._header: list[str] = []
         self._given: list[tuple[Any, ...]] = []
         self._lines: list[str] = []
-        self._sheet = SheetRows()
+        self._sheet: SheetRows | None = None
         self._rows: list[Row | None] = []
         self._known: list[JobState | None] = []
         self._last: tuple[list[Any], bytes] | None = None
@@ -165,7 +165,7 @@ class RecordEncoder:
             self._header = text_lines([names], self._dialect)
             self._given = lines_of_cells(frame)
             self._lines = [""] * len(self._given)
-            self._sheet = SheetRows()
+            self._sheet = None
             self._rows = [None] * len(self._given)
             self._known = [None] * len(self._given)
         return [
@@ -186,6 +186,8 @@ class RecordEncoder:
         names: Sequence[str],
         widths: Mapping[str, float],
     ) -> bytes:
+        """A table as an .xlsx, with pictures if it is to have them and can be read again with
+        them."""
         look = SheetLook(
             widths=widths,
             status_column="status",
@@ -220,14 +222,16 @@ class RecordEncoder:
         Returns:
             None if it cannot be made so, or has no rows.
         """
-        for i in self._changed_rows(frame, states, names):
-            self._rows[i] = self._sheet.row(i + FIRST_ROW, self._shown_line(i, states[i]))
+        changed = self._changed_rows(frame, states, names)
+        sheet = self._sheet = self._sheet or SheetRows()
+        for i in changed:
+            self._rows[i] = sheet.row(i + FIRST_ROW, self._shown_line(i, states[i]))
             self._known[i] = states[i]
         rows = [row for row in self._rows if row is not None]
         if not rows or len(rows) < len(self._rows) or any(map(_PICTURE_COLUMN.fullmatch, names)):
             return None
         first_lines = [self._shown_line(*each) for each in enumerate(states[:MEASURED_ROWS])]
-        return encode_rows(names, rows, self._sheet, first_lines, look)
+        return encode_rows(names, rows, sheet, first_lines, look)
 
     def _shown_line(self, row: int, state: JobState) -> list[Any]:
         return self._line(row, shown_cells(state, self._columns))

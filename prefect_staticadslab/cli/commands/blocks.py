@@ -34,9 +34,8 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.preflight import check_key
-from prefect_staticadslab.cli.console import say
+from prefect_staticadslab.cli.console import program, say
 from prefect_staticadslab.cli.prefect_runs import use_prefect
-from prefect_staticadslab.cli.program import program
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of

@@ -207,8 +207,8 @@ def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief
         more = "" if given.preview else SHOW_ALL
         say("\n".join([plan.describe(limit.seconds_for), *ad_lines(ads, more=more)]))
         base_url = credentials[0].base_url if credentials else ""
-        asyncio.run(
-            keep_preview(
+        if given.preview:
+            page = keep_preview(
                 given.preview,
                 prepared.batch,
                 plan,
@@ -216,8 +216,7 @@ def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief
                 source=given.spreadsheet,
                 base_url=base_url,
             )
-        )
-        if given.preview:
+            asyncio.run(page)
             say(f"Preview:           {given.preview}")
         if not credentials or not given.preflight:
             say("The ids were not looked up: that needs a key.")
@@ -251,7 +250,8 @@ async def _prepare(
             again=given.again,
             selection=RowSelection.of(given.rows, given.first),
         )
-        check_naming_column(current.table, given.name_pictures_by)
+        if given.name_pictures_by:
+            check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
             current.check_simulation()
         return current

@@ -8,14 +8,14 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     options_of,
-    runs_in_prefect,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import COMPLETED, run_command
 
 if TYPE_CHECKING:
@@ -55,18 +55,14 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say(asyncio.run(_described(credentials, wanted)))
         say(NOTHING_CREATED)
         return COMPLETED
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.cli.here import run_here
-
-        return run_here(
-            lambda host: run_catalogue(options, credentials, host), refused=refusal(given)
-        )
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.catalog import catalog
-
-    use_prefect(stack)
-    arguments = arguments_of(given, CATALOG, credentials=as_block(credentials))
-    return run_flow(lambda: catalog(**arguments, return_state=True), refused=refusal(given))
+    return run_course(
+        given,
+        stack,
+        CATALOG,
+        lambda host: run_catalogue(options, credentials, host),
+        credentials=credentials,
+        refused=refusal(given),
+    )
 
 
 async def _described(credentials: Credentials, wanted: list[ResourceRow]) -> str:

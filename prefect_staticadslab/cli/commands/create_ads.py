@@ -6,10 +6,10 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING, Final
 
+from prefect_staticadslab.cli.console import program
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import add_prefect_option, runs_in_prefect
-from prefect_staticadslab.cli.program import program
 
 if TYPE_CHECKING:
     from prefect_staticadslab.brand_kits.image_ad_job import ImageAdJob
@@ -69,8 +69,8 @@ def _run_here(given: argparse.Namespace, ads: list[TypedAd], kit: ImageAdJob) ->
     from prefect_staticadslab.cli.here import CommandHost, run_here
 
     options = CampaignOptions(
-        spreadsheet_of(ads, kit),
-        given.output,
+        source=spreadsheet_of(ads, kit),
+        output=given.output,
         max_spend_usd=given.max_spend_usd,
         attempts=given.attempts,
         download_images=given.download_images,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from prefect_staticadslab.cli.console import program
 from prefect_staticadslab.cli.deployments import FILE, deployments_file
-from prefect_staticadslab.cli.program import program
 
 WRITTEN, IS_THERE = 0, 2
 """Exit statuses of the command."""

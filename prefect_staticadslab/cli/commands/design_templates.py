@@ -7,7 +7,7 @@ import contextlib
 from typing import Final
 
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
@@ -15,8 +15,8 @@ from prefect_staticadslab.cli.options import (
     keep_simulated_pictures,
     options_of,
     read_options,
-    runs_in_prefect,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
 from prefect_staticadslab.cli.spending import (
     add_agreement_option,
@@ -54,21 +54,19 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = given_credentials(given, stack)
     given.max_spend_usd = agreed_limit(plan, given, TEMPLATES)
     keep_simulated_pictures(given)
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.campaign.runs.design_templates import (
-            TemplateOptions,
-            run_design_templates,
-        )
-        from prefect_staticadslab.cli.here import run_here
+    from prefect_staticadslab.campaign.runs.design_templates import (
+        TemplateOptions,
+        run_design_templates,
+    )
 
-        options = options_of(given, TemplateOptions)
-        return run_here(lambda host: run_design_templates(options, credentials, host))
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.design_templates import design_templates
-
-    use_prefect(stack)
-    arguments = arguments_of(given, DESIGN_TEMPLATES, credentials=as_block(credentials))
-    return run_flow(lambda: design_templates(**arguments, return_state=True))
+    options = options_of(given, TemplateOptions)
+    return run_course(
+        given,
+        stack,
+        DESIGN_TEMPLATES,
+        lambda host: run_design_templates(options, credentials, host),
+        credentials=credentials,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_prefect_option,
@@ -18,6 +18,7 @@ from prefect_staticadslab.cli.options import (
     runs_in_prefect,
     saved_credentials,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import run_command
 
 if TYPE_CHECKING:
@@ -45,22 +46,16 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
     options = options_of(given, DownloadOptions)
     options.open()
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.cli.here import run_here
-
+    credentials = None
+    # A flow run loads the block by itself.
+    if not (runs_in_prefect(given) and given.credentials_block):
         credentials = _credentials(given, stack)
-        return run_here(
-            lambda host: run_download(options, credentials, host), refused=NOTHING_DOWNLOADED
-        )
-    if not given.credentials_block:
-        _credentials(given, stack)
-    from prefect_staticadslab.cli.prefect_runs import run_flow, use_prefect
-    from prefect_staticadslab.flows.download import download_images
-
-    use_prefect(stack)
-    arguments = arguments_of(given, DOWNLOAD)
-    return run_flow(
-        lambda: download_images(**arguments, return_state=True), refused=NOTHING_DOWNLOADED
+    return run_course(
+        given,
+        stack,
+        DOWNLOAD,
+        lambda host: run_download(options, credentials, host),
+        refused=NOTHING_DOWNLOADED,
     )
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import contextlib
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     options_of,
-    runs_in_prefect,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import goes_on, run_command
 from prefect_staticadslab.cli.spending import say_limits
+
+if TYPE_CHECKING:
+    from prefect_staticadslab.campaign.runs.outcome import Outcome
+    from prefect_staticadslab.cli.here import CommandHost
 
 API_KEY_VARIABLE: Final = "SAL_API_KEY"
 
@@ -52,31 +56,18 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
                 Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.campaign.runs.inbox import (
-            InboxOptions,
-            in_this_process,
-            run_inbox,
+    from prefect_staticadslab.campaign.runs.inbox import InboxOptions, in_this_process, run_inbox
+
+    options = options_of(given, InboxOptions)
+
+    async def run(host: CommandHost) -> Outcome:
+        one_by_one = in_this_process(credentials, host)
+        end = await run_inbox(
+            options, credentials, host, scheduled=began, run_spreadsheet=one_by_one
         )
-        from prefect_staticadslab.campaign.runs.outcome import Outcome
-        from prefect_staticadslab.cli.here import CommandHost, run_here
+        return end.outcome
 
-        options = options_of(given, InboxOptions)
-
-        async def run(host: CommandHost) -> Outcome:
-            one_by_one = in_this_process(credentials, host)
-            end = await run_inbox(
-                options, credentials, host, scheduled=began, run_spreadsheet=one_by_one
-            )
-            return end.outcome
-
-        return run_here(run)
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.inbox import inbox
-
-    use_prefect(stack)
-    arguments = arguments_of(given, INBOX, credentials=as_block(credentials))
-    return run_flow(lambda: inbox(**arguments, return_state=True))
+    return run_course(given, stack, INBOX, run, credentials=credentials)
 
 
 def _parser() -> argparse.ArgumentParser:

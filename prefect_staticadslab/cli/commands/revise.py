@@ -7,7 +7,7 @@ import contextlib
 from typing import Final
 
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
@@ -15,8 +15,8 @@ from prefect_staticadslab.cli.options import (
     keep_simulated_pictures,
     options_of,
     read_options,
-    runs_in_prefect,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import goes_on, run_command
 from prefect_staticadslab.cli.spending import (
     add_agreement_option,
@@ -54,20 +54,17 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         limit_for(plan.total_usd) if is_dry else agreed_limit(plan, given, REVISIONS)
     )
     keep_simulated_pictures(given)
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
-        from prefect_staticadslab.cli.here import run_here
+    from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
 
-        options = options_of(given, RevisionOptions)
-        return run_here(
-            lambda host: run_revisions(options, credentials, host), refused=NOTHING_CHANGED
-        )
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.revise import revise
-
-    use_prefect(stack)
-    arguments = arguments_of(given, REVISE, credentials=as_block(credentials))
-    return run_flow(lambda: revise(**arguments, return_state=True), refused=NOTHING_CHANGED)
+    options = options_of(given, RevisionOptions)
+    return run_course(
+        given,
+        stack,
+        REVISE,
+        lambda host: run_revisions(options, credentials, host),
+        credentials=credentials,
+        refused=NOTHING_CHANGED,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
+from prefect_staticadslab.cli.console import program
 from prefect_staticadslab.cli.deployments import deployments_file
-from prefect_staticadslab.cli.program import program
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -42,6 +42,7 @@ def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
 
 
 def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDeployment:
+    """What Prefect serves for an entry of the `prefect.yaml`, with these credentials."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.flows import load_flow_from_entrypoint

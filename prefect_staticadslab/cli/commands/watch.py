@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_TO_WATCH, REFUSED_TITLE
 from prefect_staticadslab.cli.console import say
-from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of, flow_parser
+from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
     options_of,
-    runs_in_prefect,
 )
+from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.cli.spending import limit_given
 
@@ -55,20 +55,14 @@ def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
     check_id(given.image_ad_id)
     credentials = given_credentials(given, stack)
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.cli.here import run_here
-
-        image_ad_id, seconds = given.image_ad_id, given.timeout_seconds
-        return run_here(
-            lambda host: run_watch(image_ad_id, seconds, credentials, host),
-            refused=NOTHING_TO_WATCH,
-        )
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.watch import watch
-
-    use_prefect(stack)
-    arguments = arguments_of(given, WATCH, credentials=as_block(credentials))
-    return run_flow(lambda: watch(**arguments, return_state=True), refused=NOTHING_TO_WATCH)
+    return run_course(
+        given,
+        stack,
+        WATCH,
+        lambda host: run_watch(given.image_ad_id, given.timeout_seconds, credentials, host),
+        credentials=credentials,
+        refused=NOTHING_TO_WATCH,
+    )
 
 
 def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
@@ -86,19 +80,16 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         mark_cost_told()
     if given.max_spend_usd is None:
         given.max_spend_usd = limit_for(request.price_usd)
-    if not runs_in_prefect(given):
-        from prefect_staticadslab.cli.here import run_here
-
-        options = options_of(given, OneAdOptions)
-        # Another ad each time the command is given.
-        name = f"command-{uuid.uuid4()}"
-        return run_here(lambda host: run_create_and_watch(options, credentials, host, name=name))
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
-    from prefect_staticadslab.flows.watch import create_and_watch
-
-    use_prefect(stack)
-    arguments = arguments_of(given, CREATE_AND_WATCH, credentials=as_block(credentials))
-    return run_flow(lambda: create_and_watch(**arguments, return_state=True))
+    agreed = options_of(given, OneAdOptions)
+    # Another ad each time the command is given.
+    name = f"command-{uuid.uuid4()}"
+    return run_course(
+        given,
+        stack,
+        CREATE_AND_WATCH,
+        lambda host: run_create_and_watch(agreed, credentials, host, name=name),
+        credentials=credentials,
+    )
 
 
 async def _resolve(options: OneAdOptions, credentials: Credentials) -> ImageAdRequest:

@@ -121,6 +121,8 @@ class Description:
 
     @cached_property
     def _operations(self) -> dict[str, dict[str, Mapping[str, Any]]]:
+        """The described operations by the shape of their path and by method, each with the
+        parameters that its path has for all of them."""
         operations: dict[str, dict[str, Mapping[str, Any]]] = {}
         for path, item in _paths(self.document.root).items():
             resolved = self.document.resolved(item)

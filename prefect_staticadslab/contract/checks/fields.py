@@ -15,7 +15,7 @@ from prefect_staticadslab.api.models import (
     Resource,
 )
 from prefect_staticadslab.contract.checks.answers import is_time
-from prefect_staticadslab.contract.checks.refusals import not_told
+from prefect_staticadslab.contract.checks.refusals import inconclusive
 from prefect_staticadslab.contract.kinds import Kind, documented_fields
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, holds_if, unseen
@@ -62,7 +62,7 @@ def _unread(annotation: object, value: Any, sent: Any) -> Iterator[str]:
 
 def readable(kind: Kind, reply: Reply) -> Seen:
     """Whether a list of resources can be read."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if not reply.is_success or not isinstance(reply.data, list):
         return differs(f"{reply}, with no list in data", reply)
@@ -88,7 +88,7 @@ def read_as(model: type[Resource], items: Sequence[Mapping[str, Any]], reply: Re
 
 def record(reply: Reply) -> Seen:
     """Whether a job's record can be read."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     odd = unreadable(JobRecord, reply.resource) if reply.is_success else [reply.result]
     told = ", ".join(odd) or f"status {reply.resource.get('status')}"

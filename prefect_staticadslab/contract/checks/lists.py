@@ -7,7 +7,7 @@ from typing import Final
 
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ
 from prefect_staticadslab.contract.checks.fields import Lists
-from prefect_staticadslab.contract.checks.refusals import BAD_REQUEST, not_told, refused
+from prefect_staticadslab.contract.checks.refusals import BAD_REQUEST, inconclusive, refused
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import (
     Seen,
@@ -35,7 +35,7 @@ def has_more(lists: Lists) -> Seen:
 
 def limit_bounds(full: Reply, none: Reply, too_many: Reply) -> Seen:
     """Whether the largest page is taken, and nothing outside of the bounds."""
-    taken = not_told(full) or _taken(full)
+    taken = inconclusive(full) or _taken(full)
     bounds = [refused(reply, (BAD_REQUEST,)) for reply in (none, too_many)]
     return all_of([taken, *bounds])
 
@@ -48,7 +48,7 @@ def cursors(ids: Sequence[str], first: Reply, second: Reply) -> Seen:
         first: The page of one item.
         second: The page of one item that follows it.
     """
-    if other := not_told(first) or not_told(second):
+    if other := inconclusive(first) or inconclusive(second):
         return other
     pages = [ids_of(first), ids_of(second)]
     if first.has_more is False:
@@ -69,7 +69,7 @@ def batch(reply: Reply, real: Collection[str], count: int) -> Seen:
     """
     if count > MAX_IDS_PER_READ:
         return refused(reply, (BAD_REQUEST,))
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if not reply.is_success:
         return differs(str(reply), reply)
@@ -82,7 +82,7 @@ def batch(reply: Reply, real: Collection[str], count: int) -> Seen:
 
 def unknown_left_out(reply: Reply, real: Collection[str], unknown: str) -> Seen:
     """Whether an id that nothing has is left out, and what is there is answered."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     found = set(ids_of(reply))
     is_so = reply.is_success and found >= set(real) and unknown not in found
@@ -91,7 +91,7 @@ def unknown_left_out(reply: Reply, real: Collection[str], unknown: str) -> Seen:
 
 def ids_without_cursors(reply: Reply, real: Collection[str]) -> Seen:
     """Whether what was asked for by id is answered, whatever `limit` and `starting_after` say."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     found = set(ids_of(reply)) & set(real)
     text = (

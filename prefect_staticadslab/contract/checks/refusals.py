@@ -25,8 +25,9 @@ _TROUBLE: Final = frozenset((429, 502, 503, 504))
 _FORBIDDEN: Final = 403
 
 
-def not_told(reply: Reply) -> Seen | None:
-    """What to say of an answer that does not come to the question; None if it does."""
+def inconclusive(reply: Reply) -> Seen | None:
+    """What to report of an answer that leaves the question open: the key may not ask it, or the API
+    was in trouble. None if it answers the question."""
     if reply.status == _FORBIDDEN:
         return unseen("the key may not ask it (403)", reply)
     if reply.status in _TROUBLE:
@@ -36,7 +37,7 @@ def not_told(reply: Reply) -> Seen | None:
 
 def refused(reply: Reply, expected: Collection[Refusal]) -> Seen:
     """Whether an answer is one of the refusals that are expected."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if (reply.status, reply.code) in expected:
         return holds(reply.result, reply)
@@ -53,7 +54,7 @@ def details(replies: Sequence[Reply]) -> Seen:
 
 def refused_again(first: Reply, second: Reply) -> Seen:
     """Whether the same key and body are refused in the same way, replayed or not."""
-    if other := not_told(first) or not_told(second):
+    if other := inconclusive(first) or inconclusive(second):
         return other
     replayed = ", replayed" if second.is_replayed else ", checked anew"
     is_same = (first.status, first.code) == (second.status, second.code)
@@ -63,7 +64,7 @@ def refused_again(first: Reply, second: Reply) -> Seen:
 
 def key_with_other_body(reply: Reply) -> Seen:
     """What becomes of a key whose first request was refused, with another body."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     expected = (*INVALID, KEY_CONFLICT)
     return holds_if((reply.status, reply.code) in expected, reply.result, reply)
@@ -74,7 +75,7 @@ def used_key_with_other_body(reply: Reply) -> Seen:
 
     A refusal of that body says nothing of the key.
     """
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if (reply.status, reply.code) == KEY_CONFLICT:
         return holds(reply.result, reply)

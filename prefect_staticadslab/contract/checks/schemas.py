@@ -150,6 +150,7 @@ def _types_of(part: Mapping[str, Any]) -> set[str]:
 
 
 def _type_of(value: object) -> str:
+    """What JSON Schema calls the type of a value."""
     match value:
         case bool():
             return "boolean"

@@ -6,7 +6,7 @@ from typing import Final
 
 from prefect_staticadslab.api.events import HEARTBEAT_SECONDS
 from prefect_staticadslab.contract.checks.fields import progress_of
-from prefect_staticadslab.contract.checks.refusals import not_told
+from prefect_staticadslab.contract.checks.refusals import inconclusive
 from prefect_staticadslab.contract.exchange import LAST_EVENTS, Stream
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, holds_if, unseen
 
@@ -17,7 +17,7 @@ ENDED: Final = ("completed", "failed")
 def of_finished_ad(stream: Stream) -> Seen:
     """Whether the stream of an ad that is finished tells so, as an event or as the ad itself."""
     reply = stream.reply
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if not reply.is_stream:
         is_ad = reply.is_success and reply.resource.get("status") in ENDED
@@ -35,7 +35,7 @@ def events(stream: Stream, status: str) -> Seen:
         status: How the ad ended.
     """
     reply = stream.reply
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if not reply.is_stream:
         return differs(f"{reply}: no stream", reply)

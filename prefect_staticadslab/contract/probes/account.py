@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from prefect_staticadslab.contract.checks.answers import is_text
-from prefect_staticadslab.contract.checks.refusals import UNAUTHORIZED, not_told, refused
+from prefect_staticadslab.contract.checks.refusals import UNAUTHORIZED, inconclusive, refused
 from prefect_staticadslab.contract.exchange import Exchange, NoAnswerError
 from prefect_staticadslab.contract.findings import Findings
 from prefect_staticadslab.contract.reply import Reply
@@ -53,7 +53,7 @@ async def ask_account(exchange: Exchange, findings: Findings) -> None:
 
 def organization_name(reply: Reply) -> Seen:
     """Whether the account tells a name where we read it."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     organization = reply.resource.get("organization")
     name = organization.get("name") if isinstance(organization, dict) else None
@@ -62,7 +62,7 @@ def organization_name(reply: Reply) -> Seen:
 
 def key_scopes(reply: Reply) -> Seen:
     """Whether the account tells the key's scopes where we read them."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     key = reply.resource.get("api_key")
     scopes = key.get("scopes") if isinstance(key, dict) else None

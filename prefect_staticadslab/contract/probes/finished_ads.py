@@ -8,7 +8,7 @@ from typing import Any, Final
 from prefect_staticadslab.api.models import ImageAdVersion
 from prefect_staticadslab.api.transport import encoded
 from prefect_staticadslab.contract.checks import fields, streams
-from prefect_staticadslab.contract.checks.refusals import not_told
+from prefect_staticadslab.contract.checks.refusals import inconclusive
 from prefect_staticadslab.contract.exchange import Exchange, NoAnswerError
 from prefect_staticadslab.contract.findings import Findings
 from prefect_staticadslab.contract.kinds import IMAGE_ADS
@@ -64,7 +64,7 @@ async def ask_record(exchange: Exchange, findings: Findings, ad: Ad | None) -> N
 
 def versions(reply: Reply) -> Seen:
     """Whether versions can be read."""
-    if other := not_told(reply):
+    if other := inconclusive(reply):
         return other
     if not reply.is_success or not isinstance(reply.data, list):
         return differs(f"{reply}, with no list in data", reply)

@@ -260,7 +260,7 @@ async def _look_at_picture(exchange: Exchange, findings: Findings, ad: Mapping[s
 
 
 def _not_created(reply: Reply) -> Seen:
-    if other := refusals.not_told(reply):
+    if other := refusals.inconclusive(reply):
         return other
     if reply.status == _EMPTY_WALLET:
         return unseen(f"the wallet is empty ({reply.result})", reply)

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.orchestration.flow_retries import RUN_NAME
 from prefect_staticadslab.orchestration.reporting import contents
-from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand
+from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand, row_facts
 
 LONGEST_KEY: Final = 60
 """Characters of an artifact's key that are made of a name; a card shows two lines of it."""
@@ -51,13 +51,14 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
         markdown=contents.summary_markdown(summary, costs_by_brand(batch.table)),
         description=contents.without_markup(summary.headline()),
     )
-    rows = contents.table_rows(batch.table, summary.words)
+    facts = row_facts(batch.table)
+    rows = contents.table_rows(batch.table, facts, summary.words)
     await acreate_table_artifact(
         key=artifact_key(batch, "table"),
         table=rows,
         description=contents.table_description(batch.table, len(rows), summary.words),
     )
-    if gallery := contents.gallery_markdown(batch.table, summary.words):
+    if gallery := contents.gallery_markdown(batch.table, facts, summary.words):
         await acreate_markdown_artifact(
             key=artifact_key(batch, "pictures"),
             markdown=gallery,
@@ -85,6 +86,7 @@ async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) ->
 
 
 async def try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
+    """Creates artifacts, or logs why that is not possible. Returns whether they are kept."""
     # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
         async with asyncio.timeout(within_seconds):
@@ -133,23 +135,3 @@ def readable_key(prefix: str, name: str) -> str:
     is_lossy = len(readable) > LONGEST_KEY or any(c.isalnum() and not c.isascii() for c in plain)
     digest = hashlib.sha256(name.encode()).hexdigest()[:8] if is_lossy or not readable else ""
     return "-".join(filter(None, (prefix, readable[:LONGEST_KEY].strip("-"), digest)))
-
-
-def campaign_key(batch: Batch[Any]) -> str:
-    """What a campaign is to automations: the same in all of its runs, and no other's."""
-    return artifact_key_base(batch.table.job_type.name, batch.name)
-
-
-def artifact_key_base(prefix: str, name: str) -> str:
-    """Lower case letters, digits and dashes, not too many, that differ where names do.
-
-    Example:
-        ```python
-        from prefect_staticadslab.orchestration.reporting.artifacts import artifact_key_base
-
-        assert artifact_key_base("campaign", "file:///ads/Sale.csv").startswith("campaign-sale-csv-")
-        ```
-    """
-    readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return "-".join(part for part in (prefix, readable.strip("-"), digest) if part)

@@ -43,6 +43,8 @@ async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
 
 
 async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str) -> None:
+    """Runs the task that materializes the asset, with what is known of the table as its
+    metadata."""
     asset = Asset(
         key=asset_key(location),
         properties=AssetProperties(

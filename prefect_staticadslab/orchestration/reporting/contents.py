@@ -21,7 +21,6 @@ from prefect_staticadslab.orchestration.reporting.facts import (
     LONGEST_FACT,
     BrandCost,
     RowFacts,
-    row_facts,
 )
 
 TABLE_ROWS: Final = 100
@@ -107,7 +106,9 @@ def inbox_markdown(outcomes: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def table_rows(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> list[dict[str, str]]:
+def table_rows(
+    table: JobTable[Any], facts: Sequence[RowFacts], words: Words = SPREADSHEET_WORDS
+) -> list[dict[str, str]]:
     """The table's rows for an artifact, at most `TABLE_ROWS`.
 
     All of them in the table's order, if they are that few; otherwise those first that are not
@@ -116,14 +117,15 @@ def table_rows(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> list[d
 
     Args:
         table: The table.
-        words: What people call its rows.
+        facts: What is said of each of its rows; see `row_facts`.
+        words: What people call them.
     """
-    lines = list(zip(table.rows, table.states, row_facts(table), strict=True))
+    lines = list(zip(table.rows, table.states, facts, strict=True))
     if len(lines) > TABLE_ROWS:
         lines.sort(key=lambda line: line[1].is_completed)
     return [
-        {words.row: str(row.number), **_table_row(state, facts)}
-        for row, state, facts in lines[:TABLE_ROWS]
+        {words.row: str(row.number), **_table_row(state, said)}
+        for row, state, said in lines[:TABLE_ROWS]
     ]
 
 
@@ -154,16 +156,19 @@ def table_description(table: JobTable[Any], listed: int, words: Words = SPREADSH
     return f"{rows}: {told}. The first {listed}, what is not completed in front.{where}"
 
 
-def gallery_markdown(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> str:
+def gallery_markdown(
+    table: JobTable[Any], facts: Sequence[RowFacts], words: Words = SPREADSHEET_WORDS
+) -> str:
     """The first pictures as a Markdown table of HTML images; "" if there is none.
 
     Args:
         table: The table.
-        words: What people call its rows.
+        facts: What is said of each of its rows; see `row_facts`.
+        words: What people call them.
     """
     pictures = [
-        (_caption(row.number, facts, words), url)
-        for row, state, facts in zip(table.rows, table.states, row_facts(table), strict=True)
+        (row.number, said, url)
+        for row, state, said in zip(table.rows, table.states, facts, strict=True)
         if state.is_completed and (url := shown_url(state.image_url))
     ]
     if not pictures:
@@ -173,8 +178,8 @@ def gallery_markdown(table: JobTable[Any], words: Words = SPREADSHEET_WORDS) -> 
     lines = [_line([" "] * abreast), _line(["---"] * abreast)]
     for start in range(0, len(listed), abreast):
         chunk = listed[start : start + abreast]
-        lines.append(_line(markdown_picture(url) for _, url in chunk))
-        lines.append(_line(caption for caption, _ in chunk))
+        lines.append(_line(markdown_picture(url) for _, _, url in chunk))
+        lines.append(_line(_caption(number, said, words) for number, said, _ in chunk))
     if len(pictures) > len(listed):
         where = "the contact sheet beside the table" if table.location else "the table"
         lines += ["", f"The first {len(listed)} of {len(pictures)} pictures; all are in {where}."]
@@ -194,6 +199,7 @@ def _caption(number: int, facts: RowFacts, words: Words) -> str:
 
 
 def markdown_picture(url: str) -> str:
+    """A picture of this width, linked to itself: Markdown's own would be as large as its file."""
     address = html.escape(url).replace("|", "%7C")
     return f'<a href="{address}"><img src="{address}" width="{PICTURE_WIDTH}"></a>'
 

@@ -16,6 +16,8 @@ events of the same kinds: `staticadslab.design-templates.…` and `staticadslab.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Any, Final
 
 from prefect.events import emit_event
@@ -26,7 +28,6 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
-from prefect_staticadslab.orchestration.reporting.artifacts import campaign_key
 from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
 LONGEST_TEXT: Final = 1000
@@ -71,7 +72,8 @@ def emit_failure(
 ) -> None:
     """Tells that a row failed, which people call as `words` has it."""
     called = f"{words.row.capitalize()} {row.number}"
-    job = state.job_id or f"{campaign_key(batch)}.row-{row.number}"
+    name = batch.table.job_type.name
+    job = state.job_id or f"{name}-{_campaign_key(batch)}.row-{row.number}"
     emit_event(
         event="staticadslab.image-ad.failed",
         resource={
@@ -98,12 +100,19 @@ def _emit(batch: Batch[Any], what: str, payload: Payload) -> None:
 
 
 def _resource(batch: Batch[Any]) -> dict[str, str]:
-    name = batch.table.job_type.name
-    key = campaign_key(batch).removeprefix(f"{name}-")
     return {
-        "prefect.resource.id": f"staticadslab.{name}.{key}",
+        "prefect.resource.id": f"staticadslab.{batch.table.job_type.name}.{_campaign_key(batch)}",
         "prefect.resource.name": without_markup(batch.title),
     }
+
+
+def _campaign_key(batch: Batch[Any]) -> str:
+    """What a campaign is to automations, such as `sale-csv-1b2c3d4e`: the same in all of its runs,
+    and no other's. It has lower case letters, digits and dashes."""
+    name = batch.name
+    readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return "-".join(part for part in (readable.strip("-"), digest) if part)
 
 
 def _shorten(text: str) -> str:

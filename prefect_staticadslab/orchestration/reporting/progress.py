@@ -78,6 +78,8 @@ class _Artifact:
         self._changed.set()
 
     async def keep(self) -> None:
+        """Creates the artifact, and updates it as there is news until its end; logs if that
+        fails."""
         started = time.monotonic()
         artifact: UUID | None = None
         sent: tuple[float, str] | None = None

@@ -70,6 +70,7 @@ async def admitted(
 async def _answer_admitted(
     request: Request, api: SimulatedAPI, operation: Operation, api_key: str
 ) -> Response:
+    """Answers a request that was let in: once for each idempotency key, if it has one."""
     if operation.noun:
         check_kind(request.path_params["id"], operation.noun)
     is_create = (operation.method, operation.path) == ("POST", "image-ads")

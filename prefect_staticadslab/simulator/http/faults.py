@@ -37,6 +37,7 @@ class Faults:
         self._api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or has the fault happen to it that is due."""
         match self._next_fault(scope):
             case None:
                 await self._app(scope, receive, send)

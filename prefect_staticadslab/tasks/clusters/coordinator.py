@@ -159,6 +159,8 @@ class Coordinator:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _take(self) -> None:
+        """Takes in what workers have put into this run's box by now; notes how long it cannot be
+        had."""
         # One look at a time: messages are taken in the order in which they were put in.
         async with self._taking:
             try:
@@ -176,6 +178,9 @@ class Coordinator:
                     self._hear(message)
 
     def _hear(self, report: Report) -> None:
+        """Takes in a worker's report: what it knows of its rows goes into the table, and what it
+        asks is answered. One that is late, or of a worker that another one has replaced, may send
+        nothing more."""
         chunk = self._chunks.get(report.chunk)
         if chunk is None:
             return

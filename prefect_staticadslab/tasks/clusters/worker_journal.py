@@ -91,6 +91,8 @@ class _Contact:
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
+        """Does `work`, in contact with the run that keeps the table; see `RemoteJournal.keep`. What
+        it knows at its end is told, whatever ends it."""
         working = asyncio.ensure_future(work(self))
         listening = asyncio.create_task(self._listen(working))
         try:
@@ -156,6 +158,8 @@ class _Contact:
                 return
 
     async def _listen(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+        """Hears and tells every so often, until it is cancelled; stops the work if the run cannot
+        be reached for too long."""
         while True:
             try:
                 if self._news or self._is_due:

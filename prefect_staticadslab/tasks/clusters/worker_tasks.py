@@ -125,6 +125,8 @@ class WorkerTasks:
         return list(results.values())
 
     async def _attempt(self, chunk: Chunk) -> list[ImageAdResult]:
+        """Has a worker try a chunk once, after all that it may send was marked on disk. Returns
+        what became of each row, also if the worker is lost."""
         chunk, unsent = self._without_unsendable(chunk)
         if not unsent:
             try:

@@ -39,6 +39,7 @@ def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
     """
 
     def header_score(delimiter: str) -> tuple[int, int]:
+        """How many known names the likeliest header has with this delimiter, and how many cells."""
         reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
         scores = [(0, 0)]
         try:

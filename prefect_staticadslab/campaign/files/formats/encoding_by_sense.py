@@ -215,6 +215,8 @@ class _DifferentCells:
 
     @property
     def cells(self) -> list[tuple[int, bytes]]:
+        """Each cell with its row. Latin-1 has a character for every byte, so these are the file's
+        own."""
         return [(row, cell.encode("latin-1")) for cell, row in self._rows.items()]
 
 

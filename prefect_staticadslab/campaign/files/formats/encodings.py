@@ -127,7 +127,7 @@ def _unicode_encoding(content: bytes, *, is_ours: bool) -> FoundEncoding | None:
 
 
 def _evident_unicode(content: bytes) -> FoundEncoding | None:
-    """The same, if it is more than ASCII, and there is no doubt."""
+    """The encoding of a text in Unicode that is more than ASCII; None if it is not, or in doubt."""
     if content.isascii() and b"\x00" not in content:
         return None
     try:

@@ -192,6 +192,7 @@ def _used_width(record: Sequence[Any]) -> int:
 
 
 def encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
+    """A table as the bytes of a CSV or TSV, its header first."""
     lines = frame.itertuples(index=False, name=None)
     return text_bytes(text_lines([tuple(frame.columns), *lines], dialect), dialect)
 

@@ -117,6 +117,11 @@ class _Counter(Parser):
         self._parser.EndElementHandler = self._end
 
     def _start(self, name: str, _: dict[str, str]) -> None:
+        """Counts an element that begins.
+
+        Raises:
+            SpreadsheetError: There are too many, or they are nested too deeply.
+        """
         self._depth += 1
         if self._depth > bounds.XML_DEPTH:
             raise too_large(f"nests more than {bounds.XML_DEPTH} XML elements")

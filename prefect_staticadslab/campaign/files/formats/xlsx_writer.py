@@ -182,6 +182,7 @@ class _Sheet:
         self._links = 0
 
     def write(self, frame: pd.DataFrame) -> None:
+        """Writes a whole table: its header, its rows, and their pictures if there are any."""
         names = [str(name) for name in frame.columns]
         first_lines = [*islice(frame.itertuples(index=False, name=None), MEASURED_ROWS)]
         self.write_around(names, first_lines, len(frame))
@@ -209,8 +210,9 @@ class _Sheet:
         self._set_view(names, rows)
 
     def write_styles(self, styles: Iterable[CellStyle], *, has_links: bool) -> None:
-        """Writes a cell of each style, which gives them their numbers, and a link if there are any:
-        in place of rows."""
+        """Writes one cell of each style, and a link if there are any, in place of rows: XlsxWriter
+        numbers styles as it meets them, and declares what links need. The rows, whose XML is made
+        elsewhere, refer to these numbers."""
         for place, style in enumerate(styles):
             chosen = self._format(style.number_format, is_link=style.is_link)
             self._sheet.write_number(1, place, 0, chosen)
@@ -230,6 +232,8 @@ class _Sheet:
             self._sheet.set_column(column, column, width, None, options)
 
     def _set_view(self, names: Sequence[str], rows: int) -> None:
+        """Has the header stay in sight and on each printed page, and rows be filtered and coloured
+        by their status."""
         from xlsxwriter.utility import xl_range  # type: ignore[import-untyped]
 
         self._sheet.freeze_panes(1, self._look.frozen_columns)

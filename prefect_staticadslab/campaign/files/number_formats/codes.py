@@ -125,6 +125,7 @@ def sections_of(number_format: str) -> list[Section]:
 
 
 def _part(match: re.Match[str]) -> Part:
+    """A part of a format, as the groups of the pattern tell it."""
     kind, text = match.lastgroup or "", match[match.lastgroup or 0]
     if kind in _LITERALS:
         return Part(_LITERALS[kind], " " if kind == "room" else _spaces(text))

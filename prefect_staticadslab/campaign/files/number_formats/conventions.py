@@ -165,6 +165,11 @@ def _told_by_percent(parts: Sequence[Part]) -> str:
 
 @lru_cache(maxsize=64)
 def _conventions(name: str) -> Conventions:
+    """How numbers and dates are written in a locale, as CLDR has it.
+
+    Raises:
+        UnknownFormatError: There is no such locale, or it has digits of its own.
+    """
     from babel import Locale, UnknownLocaleError
 
     try:

@@ -74,6 +74,12 @@ def show_in(
 
 
 def _moment(value: date | time | timedelta | float) -> Moment:
+    """A value as the midnight of its day, None for one of no day, and the time since then.
+
+    Raises:
+        UnknownFormatError: It is before the first day of which every program thinks the same, has a
+            zone, or is negative.
+    """
     if isinstance(value, datetime):
         if value.tzinfo is not None or value.date() < _FIRST_CERTAIN:
             raise UnknownFormatError
@@ -155,6 +161,18 @@ def _part(
     *,
     half_day: bool,
 ) -> str:
+    """What a date's or a time's letters, such as `yyyy` or `mm`, show.
+
+    Args:
+        letters: They, in lower case; `n` for minutes.
+        day: The day; None for a time alone.
+        since: The time since midnight, or a length.
+        conventions: How the locale writes it.
+        half_day: Whether hours go up to 12.
+
+    Raises:
+        UnknownFormatError: Nobody is sure what they show.
+    """
     if letters in ("am/pm", "a/p"):
         if not conventions.english:
             raise UnknownFormatError

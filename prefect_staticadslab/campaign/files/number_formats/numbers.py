@@ -98,6 +98,11 @@ def show_in(section: Section, value: float, conventions: Conventions) -> str:
 
 
 def _general_in(section: Section, value: float, conventions: Conventions) -> str:
+    """A number in a section that says General, with what stands around that.
+
+    Raises:
+        UnknownFormatError: It has places for digits as well.
+    """
     if any(part.kind in (Kind.DIGIT, Kind.PERCENT, Kind.EXPONENT) for part in section):
         raise UnknownFormatError
     text = general(value).replace(".", conventions.decimal)
@@ -161,6 +166,8 @@ def _digits(number: Decimal, decimals: int) -> tuple[str, str]:
 
 
 def _whole(parts: Sequence[Part], digits: str, separator: str) -> str:
+    """Digits before the decimal point, put into the places of a format from the right. The leftmost
+    place takes all that are left, and other parts stay where they are."""
     places = [place for place, part in enumerate(parts) if part.kind is Kind.DIGIT]
     if not places:
         return "".join(map(_literal, parts)) + digits
@@ -194,6 +201,11 @@ def _decimals(parts: Sequence[Part], digits: str) -> str:
 
 
 def _with_exponent(section: Section, number: Decimal, conventions: Conventions) -> str:
+    """A number with an exponent, as in `1.5E+03`, which goes in steps of one or of three.
+
+    Raises:
+        UnknownFormatError: Programs differ in what such a format shows.
+    """
     place = next(i for i, part in enumerate(section) if part.kind is Kind.EXPONENT)
     mantissa, power = section[:place], section[place + 1 :]
     marks = "".join(part.text for part in mantissa if part.kind is Kind.DIGIT)

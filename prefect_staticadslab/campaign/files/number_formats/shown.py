@@ -103,6 +103,11 @@ def show_number(value: float | date | time | timedelta, number_format: str) -> s
 
 
 def _shown(value: float | date | time | timedelta, sections: list[Section]) -> str:
+    """What a cell of this format shows, which has sections for numbers above, below and equal to 0.
+
+    Raises:
+        UnknownFormatError: Programs differ in that.
+    """
     conventions = conventions_of(sections)
     if len(sections) > _MOST_SECTIONS:
         raise UnknownFormatError

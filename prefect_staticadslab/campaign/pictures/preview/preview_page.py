@@ -71,15 +71,13 @@ def check_preview(location: str, output: str = "") -> None:
     """Raises if no preview can be written there, as far as that can be told.
 
     Args:
-        location: Where it is to be: a path or a URL; "" for none.
+        location: Where it is to be: a path or a URL.
         output: Where the result table is, whose contact sheet lies beside it.
 
     Raises:
         PreviewError: It is no page's name, or another page's.
         StorageError: Nothing is written there; see `storage.check_target`.
     """
-    if not location:
-        return
     if storage.suffix(location) not in ENDINGS:
         raise PreviewError(f"The preview {location} must end in {' or '.join(ENDINGS)}.")
     sheet = storage.sibling(output, ".html") if output else ""

@@ -60,6 +60,7 @@ def error_responses(schemas: str) -> dict[str, Any]:
 
 
 def _statuses(call: Operation) -> list[int]:
+    """The statuses that a call may be answered with, besides the one of its success."""
     statuses = set(_ALWAYS)
     if "{id}" in call.path:
         statuses |= {404, 422}

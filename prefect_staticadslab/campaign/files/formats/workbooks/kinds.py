@@ -77,6 +77,7 @@ def broken(error: Exception) -> SpreadsheetError:
 
 
 def _sheets_of_compound_file(content: bytes) -> Sequence[Sheet]:
+    """The sheets of an .xls; raises if it is encrypted, or something else of that time."""
     if not content.startswith(SIGNATURE):
         raise OleError("no signature")
     file = CompoundFile(content)
@@ -90,6 +91,7 @@ def _sheets_of_compound_file(content: bytes) -> Sequence[Sheet]:
 
 
 def _sheets_of_archive(content: bytes) -> Sequence[Sheet]:
+    """The sheets of a ZIP: an .xlsx, .xlsm, .xlsb or .ods; raises if it is something else."""
     check_archive(content)
     parts = Parts(content)
     main = parts.main

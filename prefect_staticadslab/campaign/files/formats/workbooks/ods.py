@@ -87,6 +87,7 @@ class _Content(Parser):
         self._is_text = False
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        """Takes in an element that begins: a table, a row, a cell, or what is within a cell."""
         name = name.rpartition(":")[2]
         if self._skipped or (self._cell is not None and name in _NO_TEXT_OF_CELL):
             self._skipped.append(name)
@@ -107,6 +108,8 @@ class _Content(Parser):
             self.hidden_styles.add(self._style)
 
     def _start_in_cell(self, name: str, attributes: dict[str, str]) -> None:
+        """Takes in an element of a cell's text: a paragraph, or what stands for spaces and
+        breaks."""
         match name:
             case "p" | "h":
                 if self._paragraphs:
@@ -150,6 +153,7 @@ class _Content(Parser):
             self._cells[column] = value
 
     def _end_row(self, table: _Table) -> None:
+        """Adds the row that ends to its table, as often as it is said to be repeated."""
         first, repeated = self._row + 1, _count(self._row_attributes.get("number-rows-repeated"))
         self._row += repeated
         table.unsaved += [(first, column) for column in self._unsaved]
@@ -222,6 +226,8 @@ def _moment(text: str) -> datetime | None:
 
 
 def _time_value(text: str) -> time | timedelta | None:
+    """What a duration such as `PT08H30M00S` is: a time of day, or a length if it is a day or more,
+    or negative; None if it is no duration."""
     match = _DURATION.fullmatch(text)
     if match is None:
         return None

@@ -67,6 +67,12 @@ class CompoundFile:
         return b"".join(parts)[:size]
 
     def _allocation_table(self, first_more: int) -> tuple[int, ...]:
+        """Which sector follows each sector. The table is in sectors of its own: the first of them
+        are listed in the header, and the others in a chain that starts at `first_more`.
+
+        Raises:
+            OleError: The chain goes round in a circle.
+        """
         sectors = list(struct.unpack_from(f"<{_IN_HEADER}I", self._content, 76))
         seen: set[int] = set()
         more = first_more
@@ -96,6 +102,15 @@ class CompoundFile:
 
 
 def _walk(first: int, following: tuple[int, ...]) -> Iterator[int]:
+    """The numbers of the sectors of a stream, each as the one before says it.
+
+    Args:
+        first: The first of them.
+        following: Which sector follows each, as the file's allocation table says.
+
+    Raises:
+        OleError: They lead out of the file, or round in a circle.
+    """
     sector = first
     for _ in range(len(following) + 1):
         if sector >= _TABLES:

@@ -217,6 +217,13 @@ def _no_rows(name: str, are_hidden: bool, hint: str) -> str:
 def _unsaved_problems(
     cells: SheetCells, header_row: int, numbers: Sequence[int]
 ) -> Iterator[Problem]:
+    """A problem for each formula in the table of which the file does not say what it gives.
+
+    Args:
+        cells: The sheet.
+        header_row: The number of the row with the columns' names.
+        numbers: Those of the table's rows.
+    """
     rows = {header_row, *numbers}
     for row, column in cells.unsaved:
         # A row that has nothing else is one of the table as well; what is above it is not.

@@ -188,6 +188,13 @@ def _walk_sheet(stream: bytes, copy: bytearray, start: int, end: int, walked: Wa
 
 
 def _walk_cell(kind: int, data: memoryview, walked: Walked) -> None:
+    """Notes what a record says of its cells: where they are, their formats, numbers and errors.
+
+    Args:
+        kind: The record's type.
+        data: What it holds; its layout is that of [MS-XLS], section 2.4.
+        walked: Where to note it.
+    """
     row, column = struct.unpack_from("<HH", data, 0)
     walked.reach(row, column)
     if kind == _SEVERAL_RK:

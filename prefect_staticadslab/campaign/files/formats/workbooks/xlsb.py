@@ -73,6 +73,8 @@ class _Book:
         return read_cells(self._copy(part, content), number, walked)
 
     def _copy(self, wanted: str, content: bytes) -> bytes:
+        """The workbook with one sheet as `content`, and the others empty, in the places where
+        calamine looks for them."""
         out = BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             folder, _, name = self._main.rpartition("/")
@@ -131,6 +133,7 @@ def _check_texts(part: bytes) -> None:
 
 
 def _number_formats(parts: Parts, relationships: dict[str, tuple[str, str]]) -> NumberFormats:
+    """The number formats that cells refer to by the number of their style."""
     formats = NumberFormats()
     is_cell_styles = False
     for place in (place for kind, place in relationships.values() if kind == "styles"):
@@ -146,6 +149,7 @@ def _number_formats(parts: Parts, relationships: dict[str, tuple[str, str]]) -> 
 
 
 def _walk_sheet(part: bytes, walked: Walked) -> Walked:
+    """Notes of a sheet where its cells are, which rows are hidden, and its numbers and errors."""
     row = 0
     for kind, data in _records(part):
         if kind == _ROW and len(data) >= 12:  # noqa: PLR2004

@@ -176,6 +176,8 @@ class _Styles(Parser):
 
     @property
     def number_formats(self) -> tuple[str, ...]:
+        """The number format of each of the cells' styles, in the order by which cells refer to
+        them."""
         return tuple(
             self._formats.get(i)
             or built_in_format(int(i) if i.isascii() and i.isdigit() and len(i) < 4 else 0)  # noqa: PLR2004

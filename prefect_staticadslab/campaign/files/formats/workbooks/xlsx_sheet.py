@@ -71,6 +71,7 @@ class SheetParser(Parser):
         return local
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        """Takes in an element that begins: a column's width, a row, a cell, or a part of a cell."""
         name = self._local_name(name)
         if self._in_cell:
             if name in _PARTS:
@@ -135,6 +136,8 @@ class SheetParser(Parser):
             self._unsaved.append((row, column))
 
     def _value(self, text: str) -> object:
+        """What a cell's text stands for, by the type that its element has: `s` is the number of a
+        shared text, and none is a number, which its style may make a date."""
         match self._data_type:
             case "s":
                 number = text.strip()
