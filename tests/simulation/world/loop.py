@@ -68,6 +68,18 @@ class _Ready(deque[asyncio.Handle]):
         return self._nothing
 
 
+class _Task(asyncio.Task[Any]):
+    """A task that has its place in sets from its number and not from where it lies in memory, so
+    that those of a set are always told to end in the same order."""
+
+    def __init__(self, coroutine: Any, *, number: int, **options: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs on a clock that jumps to whatever is due next.
 
@@ -82,6 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._thread_seconds = thread_seconds
         self._ready = self._kept = _Ready(self, clock)
         self.threads = Threads(self.call_later)
+        self._tasks = 0
         self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda loop, context: None)
@@ -89,7 +102,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _new_task(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     ) -> asyncio.Task[Any]:
-        task = asyncio.Task(coroutine, loop=loop, **options)
+        self._tasks += 1
+        task = _Task(coroutine, number=self._tasks, loop=loop, **options)
         context = options.get("context")
         process = current.get() if context is None else context.get(current)
         if process is not None:
