@@ -90,8 +90,8 @@ MUTATIONS: Final = (
         "first-use-forgotten",
         "a row that is marked anew counts as first sent now",
         _ATTEMPT,
-        "submitted_at=(again and known.submitted_at) or now,",
-        "submitted_at=now,",
+        "submitted_at=(again and known.submitted_at) or now.replace(microsecond=0),",
+        "submitted_at=now.replace(microsecond=0),",
     ),
     Mutation(
         "limit-off-by-one",
@@ -120,6 +120,13 @@ MUTATIONS: Final = (
         "campaign.files.conditional_writes",
         '"create"} if earlier is None else {"IfMatch": earlier}',
         '"create"} if earlier is None else {}',
+    ),
+    Mutation(
+        "marks-alike",
+        "two runs that mark in the same second write the same bytes",
+        _STATE,
+        '(asked_at := _timestamp(self.asked_at, "auto"))',
+        "(asked_at := _timestamp(self.asked_at))",
     ),
     Mutation(
         "earlier-state-wins",

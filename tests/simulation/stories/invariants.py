@@ -54,7 +54,10 @@ class Watch:
 
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""
-        limit = sent.process.visit.limit_usd
+        # What arrives late may find that a run after it was allowed more.
+        processes = self._world.processes
+        since = processes[processes.index(sent.process) :]
+        limit = max(process.visit.limit_usd for process in since)
         if sent.method == "GET" and status == 200 and sent.fault is None:
             self._look_at_read(sent)
         if sent.method == "GET" or status >= 300 or math.isinf(limit):

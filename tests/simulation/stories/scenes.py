@@ -29,6 +29,10 @@ Scene: TypeAlias = Callable[[random.Random, Plan], Plan]
 SCENE_SHARE: Final = 0.4
 """Of campaigns that have one."""
 
+LATER_SHARE: Final = 0.2
+"""Of campaigns with a scene of those that were written later. They are drawn before the others,
+so that all else is as it was before they were written."""
+
 HASTY_SHARE: Final = 0.2
 """Of campaigns whose jobs look nearly done long before they are."""
 
@@ -56,7 +60,10 @@ def draw(
     storage = random.Random(f"storage {seed}").choice(STORAGES)
     settings = {**plan.settings, "hasty_progress": is_hasty, "storage": storage}
     plan = replace(plan, settings=settings)
-    if chance.random() < SCENE_SHARE:
+    later = random.Random(f"later scene {seed}")
+    if later.random() < LATER_SHARE and KINDS[plan.job_kind].may_grow_old:
+        plan = later.choice(LATER_SCENES)(later, plan)
+    elif chance.random() < SCENE_SHARE:
         scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
         plan = chance.choice(scenes)(chance, plan)
     return _agreed(plan) if plan.settings["storage"] is Storage.PLAIN else plan
@@ -118,6 +125,68 @@ def side_by_side(chance: random.Random, plan: Plan) -> Plan:
     )
 
 
+def two_keys(chance: random.Random, plan: Plan) -> Plan:
+    """Runs with two API keys take rows of one table in turn, some of them after the other's."""
+    new_row = KINDS[plan.job_kind].new_row
+    numbers = range(SIDE_BY_SIDE_FROM, SIDE_BY_SIDE_FROM + chance.randint(2, 6))
+    keys = (SIMULATOR_API_KEY, SECOND_API_KEY, chance.choice((SIMULATOR_API_KEY, SECOND_API_KEY)))
+    visits = tuple(
+        Visit(
+            end=_end(chance) if chance.random() < 0.3 else None,
+            starts_after=chance.choice((0.4, 4.0)) * chance.random(),
+            preflight=False,
+            api_key=key,
+        )
+        for key in keys[: chance.choice((2, 2, 3))]
+    )
+    settings = {
+        "storage": chance.choice((Storage.DISK, Storage.CONDITIONAL)),
+        "chunk_ads": chance.choice((1, 1, 2)),
+    }
+    return replace(
+        _with_prompt_answers(plan),
+        rows=(*plan.rows, *(new_row(number, chance) for number in numbers)),
+        rounds=(Round(visits=visits), *plan.rounds[1:]),
+        settings={**plan.settings, **settings},
+    )
+
+
+def lid_closed(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed in the middle of a run, and a colleague goes on with its rows meanwhile,
+    while the API is slow."""
+    seconds = chance.choice((20.0, 60.0, 60.0, 200.0, 1000.0))
+    first = Visit(
+        (chance.randint(2, 6), End.SLEEP),
+        chance.choice(("has written", "waits for P", "for P")),
+        preflight=False,
+        asleep_seconds=seconds * chance.uniform(0.5, 1.5),
+        clock_sleeps=chance.random() < 0.5,
+    )
+    second = Visit(
+        end=_end(chance) if chance.random() < 0.3 else None,
+        starts_after=seconds * chance.random(),
+        preflight=False,
+    )
+    faults = {
+        number: chance.choice((*LATE_SECONDS, Fault.UNANSWERED, Fault.CUT))
+        for number in range(2, 8 * len(plan.rows) + 8)
+        if chance.random() < 0.5
+    }
+    storage = chance.choice((Storage.DISK, Storage.DISK, Storage.CONDITIONAL))
+    settings = {
+        "storage": storage,
+        "chunk_ads": chance.choice((1, 2, 100)),
+        "rate_limit": chance.choice((1_000, 8)),
+    }
+    return replace(
+        plan,
+        faults=faults,
+        spares_reads=True,
+        rounds=(Round(visits=(first, second)), *plan.rounds[1:]),
+        settings={**plan.settings, **settings},
+    )
+
+
 def edited_meanwhile(chance: random.Random, plan: Plan) -> Plan:
     """Somebody edits the spreadsheet while a run goes on, and starts another one."""
     edits = [edit for edit in KINDS[plan.job_kind].edits if edit is not Edit.MOVE]
@@ -151,6 +220,9 @@ SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhi
 
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
 """Those of a campaign whose rows may be old, or sent with another API key."""
+
+LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed)
+"""Those that were written later; of campaigns whose rows may be old, too."""
 
 
 def _end(chance: random.Random) -> tuple[int, End] | None:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from tests.simulation.world.baton import Baton
 from tests.simulation.world.clock import Clock
-from tests.simulation.world.process import ASLEEP_SECONDS, Killed, Process, current
+from tests.simulation.world.process import Killed, Process, current
 from tests.simulation.world.threads import Threads
 
 MOMENT: Final = 1e-6
@@ -112,7 +112,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def put_to_sleep(self, process: Process) -> None:
         """Runs nothing of a process for a while."""
-        process.asleep_until = self._clock.now + ASLEEP_SECONDS
+        process.asleep_until = self._clock.now + process.visit.asleep_seconds
         self.call_at(process.asleep_until, self.wake, process, context=contextvars.Context())
 
     def run_in_turns(self, baton: Baton) -> None:
@@ -122,6 +122,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def wake(self, process: Process) -> None:
         """Runs what is parked of a process."""
         process.log(f"{process.name} goes on")
+        if process.asleep_until and process.visit.clock_sleeps:
+            process.slept = process.visit.asleep_seconds
         self._ready.extend(process.parked)
         process.parked.clear()
 
