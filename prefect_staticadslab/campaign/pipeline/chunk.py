@@ -33,6 +33,11 @@ from prefect_staticadslab.campaign.pipeline.submit import (
     send,
 )
 from prefect_staticadslab.campaign.table.background import in_background
+from prefect_staticadslab.campaign.table.other_runs import (
+    KNOWN_SECONDS,
+    LOOK_SECONDS,
+    LOOKED_FOR_SECONDS,
+)
 
 STOP_CHECK_SECONDS: Final = 1.0
 """How often what waits to be sent looks whether it still is to be."""
