@@ -92,15 +92,12 @@ class _Chunk:
         self._wound_up = False
         self._unrecorded: str | None = None
         self._known_at: dict[int, float] = {}
-        self._looking = asyncio.Lock()
         self._looked_at = -math.inf
         self._created: dict[int, asyncio.Event] = {}
-        self._all: list[Attempt] = []
 
     async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
-        attempts = [Attempt(plan) for plan in planned]
+        attempts = self._all = [Attempt(plan) for plan in planned]
         to_create = [attempt for attempt in attempts if attempt.needs_create]
-        self._all = attempts
         self._created = {attempt.position: asyncio.Event() for attempt in to_create}
         self._session.creates_waiting += len(to_create)
         try:
@@ -135,8 +132,9 @@ class _Chunk:
         # that are marked as submitting are the next ones and not all.
         async with self._session.submit_window.turn(len(attempts)) as sent:
             if self._stopped_by is None:
+                marked_at = elapsed()
                 await self._begin(attempts)
-                self._looked_at = elapsed()
+                self._looked_at = marked_at
             for attempt in attempts:
                 group.create_task(self._finish(attempt))
             for attempt in attempts:
@@ -171,9 +169,9 @@ class _Chunk:
         waiting = {a.position: a for a in marked if a.is_submitting}
         if not waiting:
             return
-        was_away = not self._is_known
+        was_away, began = not self._is_known, elapsed()
         known = await self._journal.look(waiting)
-        self._looked_at = elapsed()
+        self._looked_at = began
         for position, state in known.items():
             waiting[position].meet(state)
             self._share(waiting[position], was_away=was_away)
@@ -190,15 +188,16 @@ class _Chunk:
         began = elapsed()
         while attempt.is_submitting and not self._is_known:
             try:
-                async with self._looking:
-                    if not self._is_known:
-                        await self._look()
+                await self._look()
             except CampaignError as error:
                 if elapsed() - began > LOOKED_FOR_SECONDS:
                     self._unrecorded = str(error)
                     attempt.cancelled()
                     return Decision()
                 await asyncio.sleep(STOP_CHECK_SECONDS)
+            else:
+                if elapsed() - began > LOOKED_FOR_SECONDS:  # it takes long to read
+                    self._looked_at = elapsed()
         return Decision(send_again=attempt.is_submitting)
 
     def _share(self, attempt: Attempt, *, was_away: bool = False) -> None:
