@@ -87,6 +87,27 @@ MUTATIONS: Final = (
         "if True:",
     ),
     Mutation(
+        "wakes-and-sends",
+        "a machine that was asleep sends before it has looked what others have sent",
+        _CHUNK,
+        "if not self._is_known:\n                raise",
+        "if False:\n                raise",
+    ),
+    Mutation(
+        "wakes-in-turn",
+        "a machine that was asleep takes part in turns that others did not keep",
+        _CHUNK,
+        "if was_away or not lock.is_shared:",
+        "if False:",
+    ),
+    Mutation(
+        "clock-asleep",
+        "what passes while a machine sleeps does not count",
+        "api.retries.elapsed",
+        "return clock()",
+        "return time.monotonic()",
+    ),
+    Mutation(
         "first-use-forgotten",
         "a row that is marked anew counts as first sent now",
         _ATTEMPT,

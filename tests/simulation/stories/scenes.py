@@ -11,6 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from prefect_staticadslab.api.retries.key_lock import (
+    LOCK_SECONDS,
+    REPEAT_SECONDS,
+    WORK_SECONDS,
+)
 from prefect_staticadslab.simulator.model.admission.api_keys import (
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
@@ -154,35 +159,44 @@ def two_keys(chance: random.Random, plan: Plan) -> Plan:
 def lid_closed(chance: random.Random, plan: Plan) -> Plan:
     """A laptop is closed in the middle of a run, and a colleague goes on with its rows meanwhile,
     while the API is slow."""
-    seconds = chance.choice((20.0, 60.0, 60.0, 200.0, 1000.0))
+    starts_after = chance.choice((chance.uniform(1.0, 20.0), chance.uniform(25.0, 60.0)))
+    sends_after = starts_after + (0.0 if starts_after < REPEAT_SECONDS else WORK_SECONDS)
     first = Visit(
-        (chance.randint(2, 6), End.SLEEP),
-        chance.choice(("has written", "waits for P", "for P")),
+        (chance.randint(1, 4), End.SLEEP),
+        chance.choice(("has written", "has written", "waits for P", "has 4")),
         preflight=False,
-        asleep_seconds=seconds * chance.uniform(0.5, 1.5),
+        asleep_seconds=sends_after + chance.uniform(5.0, 75.0),
         clock_sleeps=chance.random() < 0.5,
     )
-    second = Visit(
-        end=_end(chance) if chance.random() < 0.3 else None,
-        starts_after=seconds * chance.random(),
+    second = Visit(starts_after=starts_after, preflight=False)
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=(first, second)),)))
+
+
+def nap(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed, and opened again when the API's lock on what it has sent has lapsed."""
+    visit = Visit(
+        (chance.randint(1, 6), End.SLEEP),
+        chance.choice(("waits for P", "has 4", "has 4")),
         preflight=False,
+        asleep_seconds=chance.uniform(LOCK_SECONDS - 4.0, LOCK_SECONDS + 4.0),
+        clock_sleeps=True,
     )
-    faults = {
-        number: chance.choice((*LATE_SECONDS, Fault.UNANSWERED, Fault.CUT))
-        for number in range(2, 8 * len(plan.rows) + 8)
-        if chance.random() < 0.5
-    }
-    storage = chance.choice((Storage.DISK, Storage.DISK, Storage.CONDITIONAL))
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=(visit,)), *plan.rounds[1:])))
+
+
+def _slow_to_answer(chance: random.Random, plan: Plan) -> Plan:
+    """The same, most of whose creates take long."""
+    numbers = range(2, 8 * len(plan.rows) + 8)
+    slow = (*LATE_SECONDS, Fault.VERY_LATE, Fault.CUT_AND_LATE, Fault.CUT)
     settings = {
-        "storage": storage,
+        "storage": chance.choice((Storage.DISK, Storage.DISK, Storage.CONDITIONAL)),
         "chunk_ads": chance.choice((1, 2, 100)),
         "rate_limit": chance.choice((1_000, 8)),
     }
     return replace(
         plan,
-        faults=faults,
+        faults={number: chance.choice(slow) for number in numbers if chance.random() < 0.7},
         spares_reads=True,
-        rounds=(Round(visits=(first, second)), *plan.rounds[1:]),
         settings={**plan.settings, **settings},
     )
 
@@ -221,7 +235,7 @@ SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhi
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
 """Those of a campaign whose rows may be old, or sent with another API key."""
 
-LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed)
+LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed, nap)
 """Those that were written later; of campaigns whose rows may be old, too."""
 
 
