@@ -156,6 +156,26 @@ def two_keys(chance: random.Random, plan: Plan) -> Plan:
     )
 
 
+def restored_table(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody puts an older copy of the table in its place: between two runs, and during one."""
+    meanwhile = Visit(
+        starts_after=chance.uniform(0.0, 40.0), preflight=False, edit=Edit.RESTORE, end=_end(chance)
+    )
+    rounds = (
+        Round(visits=(Visit(end=_end(chance), preflight=False),)),
+        Round(
+            chance.choice((Edit.RESTORE, Edit.ADD, None)),
+            chance.choice((0.0, 100.0, HOUR)),
+            (Visit(end=_end(chance), preflight=False, attempts=3), meanwhile),
+        ),
+        Round(Edit.RESTORE, 100.0, (Visit(),)),
+    )
+    settings = {"failure_rate": chance.choice((0.0, 0.3)), "chunk_ads": chance.choice((1, 2, 100))}
+    return replace(
+        _with_prompt_answers(plan), rounds=rounds, settings={**plan.settings, **settings}
+    )
+
+
 def lid_closed(chance: random.Random, plan: Plan) -> Plan:
     """A laptop is closed in the middle of a run, and a colleague goes on with its rows meanwhile,
     while the API is slow."""
@@ -235,7 +255,7 @@ SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhi
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
 """Those of a campaign whose rows may be old, or sent with another API key."""
 
-LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed, nap)
+LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed, nap, restored_table)
 """Those that were written later; of campaigns whose rows may be old, too."""
 
 
