@@ -14,7 +14,7 @@ from tests.simulation.stories.job_kinds import JobKind, Row
 from tests.simulation.world.clock import BEGINNING
 from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
 from tests.simulation.world.network import Fault, Sent
-from tests.simulation.world.process import ASLEEP_SECONDS, Process
+from tests.simulation.world.process import Process
 
 POLL_SECONDS: Final = 2.0
 """No ad is asked for again sooner."""
@@ -114,8 +114,8 @@ class Watch:
     def ended(self, processes: list[Process], began: float) -> None:
         """Looks at a round of processes, once all of them have ended."""
         seconds = self._world.clock.now - began
-        asleep = max(p.asleep_until for p in processes) > began
-        if seconds > LONGEST_RUN_SECONDS + ASLEEP_SECONDS * asleep:
+        asleep = max(p.visit.asleep_seconds * (p.asleep_until > began) for p in processes)
+        if seconds > LONGEST_RUN_SECONDS + asleep:
             self._wrong(f"a run took {seconds:.0f} s")
         for process in processes:
             if process.error is not None:

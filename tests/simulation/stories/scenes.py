@@ -176,6 +176,39 @@ def restored_table(chance: random.Random, plan: Plan) -> Plan:
     )
 
 
+def taken_out_and_back(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody takes a row out of the spreadsheet while a run goes on, starts another one, puts the
+    row back, and starts a third."""
+    visits = (
+        Visit(preflight=False, end=_end(chance) if chance.random() < 0.3 else None),
+        Visit(preflight=False, starts_after=chance.uniform(0.0, 12.0), edit=Edit.REMOVE),
+        Visit(preflight=False, starts_after=chance.uniform(0.0, 40.0), edit=Edit.UNDO),
+    )
+    new_row = KINDS[plan.job_kind].new_row
+    numbers = range(SIDE_BY_SIDE_FROM, SIDE_BY_SIDE_FROM + chance.randint(1, 3))
+    settings = {"chunk_ads": chance.choice((1, 2, 100)), "rate_limit": chance.choice((1_000, 8))}
+    return replace(
+        _with_prompt_answers(plan),
+        rows=(*plan.rows, *(new_row(number, chance) for number in numbers)),
+        rounds=(Round(visits=visits),),
+        settings={**plan.settings, **settings},
+    )
+
+
+def asleep_for_a_day(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed for longer than keys live, and perhaps a colleague goes on meanwhile."""
+    first = Visit(
+        (chance.randint(1, 6), End.SLEEP),
+        chance.choice(("has written", "waits for P", "has 4", "")),
+        preflight=False,
+        asleep_seconds=chance.uniform(18 * HOUR, 30 * HOUR),
+        clock_sleeps=chance.random() < 0.5,
+    )
+    second = Visit(starts_after=chance.uniform(1.0, 60.0), preflight=False, end=_end(chance))
+    visits = (first, second) if chance.random() < 0.5 else (first,)
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=visits),)))
+
+
 def lid_closed(chance: random.Random, plan: Plan) -> Plan:
     """A laptop is closed in the middle of a run, and a colleague goes on with its rows meanwhile,
     while the API is slow."""
@@ -255,7 +288,14 @@ SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhi
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
 """Those of a campaign whose rows may be old, or sent with another API key."""
 
-LATER_SCENES: Final[tuple[Scene, ...]] = (two_keys, lid_closed, nap, restored_table)
+LATER_SCENES: Final[tuple[Scene, ...]] = (
+    two_keys,
+    lid_closed,
+    nap,
+    asleep_for_a_day,
+    restored_table,
+    taken_out_and_back,
+)
 """Those that were written later; of campaigns whose rows may be old, too."""
 
 

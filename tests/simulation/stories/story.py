@@ -45,6 +45,7 @@ class Story:
         self.output = world.place("out.csv")
         self._edits = 0
         self._copies: list[bytes] = []
+        self._before = self.rows
 
     def run(self, *visits: Visit, order: Sequence[int] = ()) -> list[Process]:
         """Runs the campaign in so many processes side by side; see `World.run`."""
@@ -76,6 +77,7 @@ class Story:
         chance = random.Random(number + len(self.rows))
         row = chance.randrange(len(self.rows))
         self.world.log(f"somebody {edit}")
+        before = [dict(row) for row in self.rows]
         match edit:
             case Edit.SHUFFLE:
                 chance.shuffle(self.rows)
@@ -93,6 +95,9 @@ class Story:
                 self.output.delete()
             case Edit.RESTORE if self._copies:
                 self.output.write(chance.choice(self._copies))
+            case Edit.UNDO:
+                self.rows = self._before
+        self._before = before
 
     def is_settled(self) -> bool:
         """Whether nothing is left to do: rows are completed, and what is gone has ended."""

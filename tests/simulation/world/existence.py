@@ -257,7 +257,8 @@ class World:
             process.main.add_done_callback(partial(_set, over), context=contextvars.Context())
             over.add_done_callback(partial(_tell, process), context=contextvars.Context())
             ended.append(over)
-        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
+        asleep = max(process.visit.asleep_seconds for process in processes)
+        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS + asleep)
         for process, over in zip(processes, ended, strict=True):
             process.is_dead = process.is_dead or over in late
 
