@@ -87,11 +87,32 @@ MUTATIONS: Final = (
         "if True:",
     ),
     Mutation(
+        "wakes-and-sends",
+        "a machine that was asleep sends before it has looked what others have sent",
+        _CHUNK,
+        "if not self._is_known:\n                raise",
+        "if False:\n                raise",
+    ),
+    Mutation(
+        "wakes-in-turn",
+        "a machine that was asleep takes part in turns that others did not keep",
+        _CHUNK,
+        "if was_away or not lock.is_shared:",
+        "if False:",
+    ),
+    Mutation(
+        "clock-asleep",
+        "what passes while a machine sleeps does not count",
+        "api.retries.elapsed",
+        "return clock()",
+        "return time.monotonic()",
+    ),
+    Mutation(
         "first-use-forgotten",
         "a row that is marked anew counts as first sent now",
         _ATTEMPT,
-        "submitted_at=(again and known.submitted_at) or now,",
-        "submitted_at=now,",
+        "submitted_at=(again and known.submitted_at) or now.replace(microsecond=0),",
+        "submitted_at=now.replace(microsecond=0),",
     ),
     Mutation(
         "limit-off-by-one",
@@ -120,6 +141,13 @@ MUTATIONS: Final = (
         "campaign.files.conditional_writes",
         '"create"} if earlier is None else {"IfMatch": earlier}',
         '"create"} if earlier is None else {}',
+    ),
+    Mutation(
+        "marks-alike",
+        "two runs that mark in the same second write the same bytes",
+        _STATE,
+        '(asked_at := _timestamp(self.asked_at, "auto"))',
+        "(asked_at := _timestamp(self.asked_at))",
     ),
     Mutation(
         "earlier-state-wins",

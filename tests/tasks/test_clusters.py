@@ -435,6 +435,44 @@ async def test_a_worker_that_reaches_its_run_no_more_sends_nothing_more(
     assert {r.state.error for r in results} == {worker_journal.UNREACHABLE}
 
 
+async def test_a_worker_hears_what_another_run_has_written(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, "one", "two")
+    other = Campaign.open(str(tmp_path / "in.csv"), cluster.output).table
+    heard: list[dict[int, JobState]] = []
+
+    async def work(journal: Journal) -> list[ImageAdResult]:
+        await journal.before_send(cluster.sent(0, 1))
+        heard.append(dict(await journal.look([0, 1])))
+        await other.before_send(cluster.sent(1))
+        heard.append(dict(await journal.look([0, 1])))
+        other.update(0, processing("ia_1"))
+        await other.save()
+        heard.append(dict(await journal.look([0, 1])))
+        return []
+
+    async with cluster.running():
+        await cluster.begin(cluster.coordinator.begin_chunk(), work)
+    nothing, marked, answered = heard
+    assert nothing == {}
+    assert {p: str(state.status) for p, state in marked.items()} == {1: "submitting"}
+    assert {p: state.job_id for p, state in answered.items()} == {0: "ia_1"}
+
+
+async def test_a_worker_that_hears_nothing_of_other_runs_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_journal, "LOOK_ANSWER_SECONDS", 0.05)
+    cluster = Cluster(tmp_path, "one")
+
+    async def work(journal: Journal) -> list[ImageAdResult]:
+        with pytest.raises(CampaignError, match="does not tell its worker"):
+            await journal.look([0])
+        return []
+
+    # Nobody listens.
+    await cluster.begin(cluster.coordinator.begin_chunk(), work)
+
+
 async def test_without_an_answer_nothing_is_sent(
     tmp_path: Path, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 import zlib
 from collections.abc import Callable
 from typing import Final
+
+from prefect_staticadslab.api.retries.elapsed import elapsed
 
 LOCK_SECONDS: Final = 30.0
 """How long the lock holds, from when the API began with a request. From the vendor's guide."""
@@ -36,7 +37,7 @@ _KEPT_LOCKS: Final = 1_000
 class KeyLock:
     """What the API may still be working on, of all that was sent with one idempotency key.
 
-    Times are seconds on a clock that only goes on.
+    Times are seconds on a clock that only goes on; see `elapsed`.
 
     Args:
         turn_offset: By how many seconds the turns of runs that share the key come later than those
@@ -157,7 +158,7 @@ class KeyLocks:
     """The locks of one API key; what was sent may be asked for again from elsewhere."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        self._clock = clock or time.monotonic
+        self._clock = clock or elapsed
         self._locks: dict[str, KeyLock] = {}
         self._guard = threading.Lock()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -19,6 +18,7 @@ from prefect_staticadslab.api.errors import (
     StaticAdsLabError,
     UnreadableAnswerError,
 )
+from prefect_staticadslab.api.retries.elapsed import elapsed
 from prefect_staticadslab.api.retries.key_lock import KeyLock
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class RetryPolicy:
         self._left = max_tries - 1
         self._key_lock = key_lock
         self._upload_seconds = upload_seconds
-        self._clock = clock or time.monotonic
+        self._clock = clock or elapsed
         self._number: int | None = None
         self._silent_since: float | None = None
         self._refused_since: float | None = None

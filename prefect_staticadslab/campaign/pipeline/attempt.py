@@ -109,10 +109,9 @@ class Attempt:
         """Marks it as about to be sent. A create that may have been sent keeps its key.
 
         Args:
-            now: The time, by the API's clock. A table holds whole seconds of it.
+            now: The time, by the API's clock.
             api_key_hash: What stands for the API key that it is to be sent with.
         """
-        now = now.replace(microsecond=0)
         known = self._before = self.state
         self.is_shared = False
         self._marked_at = known.asked_at
@@ -126,7 +125,7 @@ class Attempt:
             status=RowStatus.SUBMITTING,
             attempts=attempts,
             # A key lives for a day from its first use, so that is the moment to keep.
-            submitted_at=(again and known.submitted_at) or now,
+            submitted_at=(again and known.submitted_at) or now.replace(microsecond=0),
             idempotency_key=(again and known.idempotency_key) or self.plan.key(attempts),
             api_key_hash=(again and known.api_key_hash) or api_key_hash,
             asked_at=known.asked_at if keeps_time else time_of_mark(now, known.asked_at),
@@ -197,7 +196,7 @@ class Attempt:
         asked_at = self.state.asked_at
         is_old = asked_at is not None and now - asked_at > SENT_WITHIN
         if is_old:
-            self.state = replace(self.state, asked_at=now.replace(microsecond=0))
+            self.state = replace(self.state, asked_at=now)
         return is_old
 
     def sent_elsewhere(self, now: datetime) -> float | None:

@@ -6,52 +6,41 @@ through a `Session`, which all chunks of a key share.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
+from prefect_staticadslab.api.retries.elapsed import elapsed
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.job_outcome import Decision
-from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
+from prefect_staticadslab.campaign.pipeline.planned_job import (
+    ImageAdResult,
+    Journal,
+    NoJournal,
+    PlannedJob,
+)
 from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
-from prefect_staticadslab.campaign.pipeline.submit import BegunJob, send
+from prefect_staticadslab.campaign.pipeline.submit import (
+    BegunJob,
+    LookFirstError,
+    NotSentError,
+    send,
+)
 from prefect_staticadslab.campaign.table.background import in_background
-from prefect_staticadslab.campaign.table.job_state import JobState
+from prefect_staticadslab.campaign.table.other_runs import (
+    KNOWN_SECONDS,
+    LOOK_SECONDS,
+    LOOKED_FOR_SECONDS,
+)
 
 STOP_CHECK_SECONDS: Final = 1.0
 """How often what waits to be sent looks whether it still is to be."""
-
-LOOK_SECONDS: Final = 5.0
-"""How often it looks for marks of other runs. What is sent in the meantime, without knowing of
-them, must not be sent later than the lock holds that theirs have taken."""
-
-
-class _NoJournal:
-    """For ads that nobody keeps a table of: their derived keys are record enough."""
-
-    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
-        """Nothing to write, and nobody who is faster."""
-        return changes
-
-    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """Nobody who writes."""
-        return {}
-
-    def update(self, position: int, state: JobState) -> None:
-        """Nothing to write."""
-
-    def assign_job(self, position: int, image_ad_id: str) -> bool:
-        """Nobody knows."""
-        return True
-
-
-class _NotSentError(Exception):
-    """Raised in place of sending a create: creates have been stopped, or it is too late for it."""
 
 
 async def generate(
@@ -79,7 +68,7 @@ async def generate(
     Returns:
         A result for each planned ad, in the same order.
     """
-    chunk = _Chunk(session, journal or _NoJournal(), attempts, timeout_seconds, wait)
+    chunk = _Chunk(session, journal or NoJournal(), attempts, timeout_seconds, wait)
     return await chunk.run(planned)
 
 
@@ -103,15 +92,16 @@ class _Chunk:
         self._wound_up = False
         self._unrecorded: str | None = None
         self._known_at: dict[int, float] = {}
+        self._looked_at = -math.inf
         self._created: dict[int, asyncio.Event] = {}
 
     async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
-        attempts = [Attempt(plan) for plan in planned]
+        attempts = self._all = [Attempt(plan) for plan in planned]
         to_create = [attempt for attempt in attempts if attempt.needs_create]
         self._created = {attempt.position: asyncio.Event() for attempt in to_create}
         self._session.creates_waiting += len(to_create)
         try:
-            async with in_background(self._watch(to_create)), asyncio.TaskGroup() as group:
+            async with in_background(self._watch()), asyncio.TaskGroup() as group:
                 for attempt in attempts:
                     if attempt.state.is_processing:
                         group.create_task(self._finish(attempt))
@@ -142,7 +132,9 @@ class _Chunk:
         # that are marked as submitting are the next ones and not all.
         async with self._session.submit_window.turn(len(attempts)) as sent:
             if self._stopped_by is None:
+                marked_at = elapsed()
                 await self._begin(attempts)
+                self._looked_at = marked_at
             for attempt in attempts:
                 group.create_task(self._finish(attempt))
             for attempt in attempts:
@@ -162,26 +154,60 @@ class _Chunk:
             for attempt in attempts:
                 attempt.learn(known[attempt.position])
                 self._share(attempt)
-        now = time.monotonic()
+        now = elapsed()
         self._known_at |= {attempt.position: now for attempt in attempts}
 
-    async def _watch(self, attempts: Sequence[Attempt]) -> None:
+    async def _watch(self) -> None:
         """Looks what other runs write of rows that wait for their turn, or for their answer."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            waiting = {a.position: a for a in attempts if a.position in self._known_at}
-            waiting = {position: a for position, a in waiting.items() if a.is_submitting}
-            if not waiting:
-                continue
-            for position, known in (await self._journal.look(waiting)).items():
-                waiting[position].meet(known)
-                self._share(waiting[position])
+            with suppress(CampaignError):  # whoever writes the table next will say so
+                await self._look()
 
-    def _share(self, attempt: Attempt) -> None:
+    async def _look(self) -> None:
+        marked = [a for a in self._all if a.position in self._known_at]
+        waiting = {a.position: a for a in marked if a.is_submitting}
+        if not waiting:
+            return
+        was_away, began = not self._is_known, elapsed()
+        known = await self._journal.look(waiting)
+        self._looked_at = began
+        for position, state in known.items():
+            waiting[position].meet(state)
+            self._share(waiting[position], was_away=was_away)
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether it is known what other runs have written until a moment ago."""
+        return elapsed() - self._looked_at <= KNOWN_SECONDS
+
+    async def _look_first(self, attempt: Attempt) -> Decision:
+        """Looks what other runs have written, before a create is sent (once more)."""
+        # A refusal says nothing of what was sent before.
+        attempt.may_exist_from_before |= attempt.sends > 0
+        began = elapsed()
+        while attempt.is_submitting and not self._is_known:
+            try:
+                await self._look()
+            except CampaignError as error:
+                if elapsed() - began > LOOKED_FOR_SECONDS:
+                    self._unrecorded = str(error)
+                    attempt.cancelled()
+                    return Decision()
+                await asyncio.sleep(STOP_CHECK_SECONDS)
+            else:
+                if elapsed() - began > LOOKED_FOR_SECONDS:  # it takes long to read
+                    self._looked_at = elapsed()
+        return Decision(send_again=attempt.is_submitting)
+
+    def _share(self, attempt: Attempt, *, was_away: bool = False) -> None:
         """Has it sent only in the turns of all runs that may send it."""
-        client = self._session.client
+        client, now = self._session.client, elapsed()
         if (seconds := attempt.shared_for(client.now())) is not None:
-            client.key_lock(attempt.idempotency_key).share(time.monotonic() - seconds)
+            lock = client.key_lock(attempt.idempotency_key)
+            if was_away or not lock.is_shared:  # until a moment ago they sent it as they liked
+                lock.sent_elsewhere(first=now - seconds, last=now)
+            lock.share(now - seconds)
 
     async def _finish(self, attempt: Attempt) -> None:
         """Takes one job as far as it goes."""
@@ -211,13 +237,13 @@ class _Chunk:
         lock = client.key_lock(attempt.idempotency_key)
         first = attempt.sent_elsewhere(client.now())
         if first is not None:
-            lock.sent_elsewhere(first=time.monotonic() - first, last=known_at)
+            lock.sent_elsewhere(first=elapsed() - first, last=known_at)
         while attempt.is_submitting and not self._is_stopped:
             delay = attempt.seconds_until_safe(
-                client.now(), time.monotonic() - known_at, self._session.timing.work_seconds
+                client.now(), elapsed() - known_at, self._session.timing.work_seconds
             )
             if attempt.is_shared:
-                delay = max(delay, lock.delay(time.monotonic()))
+                delay = max(delay, lock.delay(elapsed()))
             if not delay:
                 return
             await asyncio.sleep(min(delay, STOP_CHECK_SECONDS))
@@ -244,7 +270,9 @@ class _Chunk:
         def check_may_send() -> None:
             now = self._session.client.now()
             if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
-                raise _NotSentError
+                raise NotSentError
+            if not self._is_known:
+                raise LookFirstError
             if attempt.sent(now):
                 self._record(attempt)
 
@@ -257,7 +285,9 @@ class _Chunk:
                     idempotency_key=attempt.idempotency_key,
                     on_send=check_may_send,
                 )
-            except _NotSentError:
+            except LookFirstError:
+                decision = await self._look_first(attempt)
+            except NotSentError:
                 attempt.not_sent(self._session.stopped_by)
                 decision = Decision()
             except StaticAdsLabError as error:

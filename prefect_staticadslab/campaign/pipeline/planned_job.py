@@ -71,13 +71,36 @@ class Journal(Protocol):
         """
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """What is known by now of those of these that another run has written something of."""
+        """What is known by now of those of these that another run has written something of.
+
+        Raises:
+            CampaignError: It cannot be read.
+        """
 
     def update(self, position: int, state: JobState) -> None:
         """This is now known."""
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
         """Whether an ad can be this one's: false if it is another's already."""
+
+
+class NoJournal:
+    """For ads that nobody keeps a table of: their derived keys are record enough."""
+
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
+        """Nothing to write, and nobody who is faster."""
+        return changes
+
+    async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
+        """Nobody who writes."""
+        return {}
+
+    def update(self, position: int, state: JobState) -> None:
+        """Nothing to write."""
+
+    def assign_job(self, position: int, image_ad_id: str) -> bool:
+        """Nobody knows."""
+        return True
 
 
 @runtime_checkable

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
+class LookFirstError(Exception):
+    """Raised in place of sending a create: other runs may have sent it meanwhile."""
+
+
+class NotSentError(Exception):
+    """Raised in place of sending a create: creates have been stopped, or it is too late for it."""
+
+
 @dataclass(frozen=True)
 class BegunJob:
     """The job that a request began, and whether an earlier request with the same key had."""

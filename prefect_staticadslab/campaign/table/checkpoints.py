@@ -189,11 +189,11 @@ class Checkpoints:
         self._open_pause = min(2 * self._open_pause, LONGEST_OPEN_PAUSE)
 
     async def look(self, positions: Collection[int]) -> set[int]:
-        """Takes in what other runs have written, and says of which of these rows that is news."""
+        """Takes in what others have written, and says of which rows that is news. Raises
+        `CampaignError` if it cannot be read."""
         async with self._writing:
-            with suppress(CampaignError):  # whoever writes the table next will say so
-                if elsewhere := await asyncio.to_thread(self._read_if_changed):
-                    self._merge(*elsewhere)
+            if elsewhere := await asyncio.to_thread(self._read_if_changed):
+                self._merge(*elsewhere)
         self._changes += self.other_runs.is_sign_due(time.monotonic())
         return self.other_runs.news_of(positions)
 

@@ -96,7 +96,8 @@ class JobState:
         idempotency_key: What the create is sent with; known until the job has ended.
         api_key_hash: What stands for the API key that it is sent with, without which the
             idempotency key means nothing; see `connection.hash_api_key`.
-        asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock.
+        asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock, to
+            the microsecond: so no two runs' marks are the same.
         facts: What else is known of jobs that are no image ads, by name.
         request_hash: What stands for what the row asks for, or asked for if it is no longer in the
             spreadsheet; see `idempotency.request_hash`. It says whose state this is, and is no part
@@ -147,7 +148,7 @@ class JobState:
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
         """The values of result columns; see `JobType.columns`."""
         error = self.error
-        if self.status is RowStatus.SUBMITTING and (asked_at := _timestamp(self.asked_at)):
+        if self.status is RowStatus.SUBMITTING and (asked_at := _timestamp(self.asked_at, "auto")):
             error = f"{_UNANSWERED.format(asked_at)} {error or ''}".strip()
         values = {
             "status": str(self.status),
@@ -263,10 +264,10 @@ def _progress(state: JobState) -> tuple[bool, int, bool, float]:
     return state.is_completed, state.attempts, has_ad, order
 
 
-def _timestamp(moment: datetime | None) -> str | None:
+def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None:
     if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _moment(text: str) -> datetime | None:
@@ -304,7 +305,7 @@ _UNANSWERED: Final = "Sent at {}; no answer is known."
 
 _SENT = re.compile(
     r"Sent (?:as (?P<campaign>[0-9a-f]+)-(?P<identity>[0-9a-f]+)-(?P<account>[0-9a-f]+) )?"
-    r"at (?P<at>[0-9TZ:-]+); no answer is known\."
+    r"at (?P<at>[0-9TZ:.-]+); no answer is known\."
 )
 """How the error of a row that is on its way begins. Earlier versions told there, too, what its key
 was made of."""

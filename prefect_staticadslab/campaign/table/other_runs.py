@@ -14,18 +14,29 @@ SIGN_SECONDS: Final = 30.0
 """How often a run whose rows others have marked, too, marks them anew. Whoever finds marks waits
 for longer before it takes the run that made them for dead."""
 
+LOOK_SECONDS: Final = 5.0
+"""How often a run looks for marks of others. What is sent in the meantime, without knowing of
+them, must not be sent later than the lock holds that theirs have taken."""
+
+KNOWN_SECONDS: Final = 3 * LOOK_SECONDS
+"""How long a look counts. Who was asleep for longer looks before he sends."""
+
+LOOKED_FOR_SECONDS: Final = 60.0
+"""How long the table is tried to be read for that, before nothing more is sent."""
+
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """How far two readings of the API's clock may be apart, many marks in one second included."""
 
 ANOTHER_SECOND: Final = timedelta(seconds=1)
-"""By which two marks differ at least: a table holds whole seconds."""
+"""By which a mark is later than the one whose place it takes. Earlier versions read and write whole
+seconds only."""
 
 
 def time_of_mark(now: datetime, last: datetime | None) -> datetime:
     """When a row counts as marked that is marked now: never when it was before.
 
     Args:
-        now: The time, in whole seconds.
+        now: The time.
         last: When it was marked before, perhaps by a run that is alive and looks for this one.
     """
     is_just_now = last is not None and timedelta(0) <= last - now < CLOCKS_DIFFER

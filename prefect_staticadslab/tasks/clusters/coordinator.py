@@ -223,7 +223,10 @@ class Coordinator:
     async def _answer(self, report: Report, chunk: _Chunk) -> None:
         known: Mapping[int, JobState] = {}
         try:
-            known = await self._mark(report.to_send, report.box, chunk)
+            if report.to_look:
+                known = await self._table.look(report.to_look)
+            else:
+                known = await self._mark(report.to_send, report.box, chunk)
         except CampaignError as error:
             refusal = str(error)
         else:

@@ -8,7 +8,7 @@ cancelled. Nothing here knows of Prefect, Dask or Ray.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -51,6 +51,7 @@ class Report:
         ask: Counts what was asked from this box, from 1; 0 if nothing is asked. A report that
             may not have arrived is told once more, with what it asked.
         to_send: What is asked: the rows that are to be sent once they are on disk.
+        to_look: What is asked instead: of which rows other runs have written something.
         is_stopping: Whether it has heard that the run is cancelled, and sends nothing more.
     """
 
@@ -60,16 +61,17 @@ class Report:
     states: Mapping[int, JobState] = field(default_factory=dict)
     ask: int = 0
     to_send: Mapping[int, JobState] = field(default_factory=dict)
+    to_look: Collection[int] = ()
     is_stopping: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the run answers to a worker that asked whether it may send.
+    """What the run answers to a worker that asked whether it may send, or what others have written.
 
     Attributes:
         ask: What is answered.
-        known: What is on disk of these rows by now.
+        known: What is on disk of these rows by now; of those that it only looks at, what is new.
         refusal: Why nothing must be sent; "" if it may.
     """
 

@@ -31,6 +31,9 @@ ANSWER_SECONDS: Final = 900.0
 """How long a worker waits to hear that its rows are on disk. The run itself waits ten minutes for a
 table that somebody has open."""
 
+LOOK_ANSWER_SECONDS: Final = 60.0
+"""How long a worker waits to hear what other runs have written."""
+
 UNREACHABLE_SECONDS: Final = 60.0
 """After so long without reaching its run a worker creates nothing more: nobody would know of it."""
 
@@ -118,26 +121,27 @@ class _Contact:
             CampaignError: It says why not.
         """
         self._known |= changes
-        self._asks += 1
-        ask = self._asks
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[ask] = waiting
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._ask(ask, changes)
-                answer = await waiting
+            known = await self._answered(ANSWER_SECONDS, to_send=changes)
         except TimeoutError:
             raise NoAnswerError(
                 "The run that keeps the table did not answer its worker, so nothing was sent."
             ) from None
-        if answer.refusal:
-            raise CampaignError(answer.refusal)
-        self._known |= answer.known
-        return answer.known
+        self._known |= known
+        return known
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """Only the run sees what others write."""
-        return NOTHING
+        """Asks what other runs have written of these, which only the run sees.
+
+        Raises:
+            NoAnswerError: It does not say so.
+        """
+        try:
+            return await self._answered(LOOK_ANSWER_SECONDS, to_look=tuple(positions))
+        except TimeoutError:
+            raise NoAnswerError(
+                "The run that keeps the table does not tell its worker what others have written."
+            ) from None
 
     def update(self, position: int, state: JobState) -> None:
         """Notes what is now known; it is told at the next look into the mailbox."""
@@ -147,10 +151,39 @@ class _Contact:
         """Only the run knows the other rows' ads, and checks that."""
         return True
 
-    async def _ask(self, ask: int, changes: Mapping[int, JobState]) -> None:
+    async def _answered(
+        self,
+        seconds: float,
+        *,
+        to_send: Mapping[int, JobState] = NOTHING,
+        to_look: Collection[int] = (),
+    ) -> Mapping[int, JobState]:
+        """What the run answers.
+
+        Raises:
+            TimeoutError: Nothing, for so many seconds.
+            CampaignError: It says why not.
+        """
+        self._asks += 1
+        ask = self._asks
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[ask] = waiting
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ask(ask, to_send, to_look)
+                answer = await waiting
+        finally:
+            self._answers.pop(ask, None)
+        if answer.refusal:
+            raise CampaignError(answer.refusal)
+        return answer.known
+
+    async def _ask(
+        self, ask: int, to_send: Mapping[int, JobState], to_look: Collection[int]
+    ) -> None:
         while True:
             try:
-                await self._report(ask, changes)
+                await self._report(ask, to_send, to_look)
             except Exception:
                 # It is told by `_listen`, which does not reach the run either.
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -200,14 +233,26 @@ class _Contact:
             self._is_due = True
             working.cancel()
 
-    async def _report(self, ask: int = 0, to_send: Mapping[int, JobState] = NOTHING) -> None:
+    async def _report(
+        self,
+        ask: int = 0,
+        to_send: Mapping[int, JobState] = NOTHING,
+        to_look: Collection[int] = (),
+    ) -> None:
         # One after another, with all that is known by then: what is asked for must not be
         # overtaken by what was known of the same row before.
         async with self._in_order:
             news, self._news = self._news, {}
             # One that fails may arrive all the same, later: its number tells that it is old.
             report = Report(
-                self._way.chunk, self._box, self._number, news, ask, to_send, self._is_stopping
+                chunk=self._way.chunk,
+                box=self._box,
+                number=self._number,
+                states=news,
+                ask=ask,
+                to_send=to_send,
+                to_look=to_look,
+                is_stopping=self._is_stopping,
             )
             self._number += 1
             self._is_due = False

@@ -14,7 +14,7 @@ from tests.simulation.stories.job_kinds import JobKind, Row
 from tests.simulation.world.clock import BEGINNING
 from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
 from tests.simulation.world.network import Fault, Sent
-from tests.simulation.world.process import ASLEEP_SECONDS, Process
+from tests.simulation.world.process import Process
 
 POLL_SECONDS: Final = 2.0
 """No ad is asked for again sooner."""
@@ -54,7 +54,10 @@ class Watch:
 
     def carried_out(self, sent: Sent, status: int) -> None:
         """The API has carried out a request: is more under way, or spent, than may be?"""
-        limit = sent.process.visit.limit_usd
+        # What arrives late may find that a run after it was allowed more.
+        processes = self._world.processes
+        since = processes[processes.index(sent.process) :]
+        limit = max(process.visit.limit_usd for process in since)
         if sent.method == "GET" and status == 200 and sent.fault is None:
             self._look_at_read(sent)
         if sent.method == "GET" or status >= 300 or math.isinf(limit):
@@ -111,8 +114,8 @@ class Watch:
     def ended(self, processes: list[Process], began: float) -> None:
         """Looks at a round of processes, once all of them have ended."""
         seconds = self._world.clock.now - began
-        asleep = max(p.asleep_until for p in processes) > began
-        if seconds > LONGEST_RUN_SECONDS + ASLEEP_SECONDS * asleep:
+        asleep = max(p.visit.asleep_seconds * (p.asleep_until > began) for p in processes)
+        if seconds > LONGEST_RUN_SECONDS + asleep:
             self._wrong(f"a run took {seconds:.0f} s")
         for process in processes:
             if process.error is not None:

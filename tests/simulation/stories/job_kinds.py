@@ -28,6 +28,8 @@ class Edit(StrEnum):
     CHANGE = "changes a row"
     MOVE = "moves the table"
     LOSE = "deletes the table"
+    RESTORE = "puts an older copy of the table in its place"
+    UNDO = "takes the last edit of the rows back"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class JobKind:
     open: Callable[[str, str, str, str], Batch[Any]]
     made: Callable[[SimulatedAPI], dict[str, Made]]
     path: str = "/v1/image-ads"
-    edits: Sequence[Edit] = tuple(edit for edit in Edit if edit is not Edit.LOSE)
+    edits: Sequence[Edit] = tuple(e for e in Edit if e not in (Edit.LOSE, Edit.RESTORE, Edit.UNDO))
     share: int = 1
     may_fail: bool = True
     has_ids: bool = True

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
+from prefect_staticadslab.api.retries.key_lock import (
+    LOCK_SECONDS,
+    REPEAT_SECONDS,
+    WORK_SECONDS,
+)
 from prefect_staticadslab.simulator.model.admission.api_keys import (
     SECOND_API_KEY,
     SIMULATOR_API_KEY,
@@ -28,6 +33,10 @@ Scene: TypeAlias = Callable[[random.Random, Plan], Plan]
 
 SCENE_SHARE: Final = 0.4
 """Of campaigns that have one."""
+
+LATER_SHARE: Final = 0.2
+"""Of campaigns with a scene of those that were written later. They are drawn before the others,
+so that all else is as it was before they were written."""
 
 HASTY_SHARE: Final = 0.2
 """Of campaigns whose jobs look nearly done long before they are."""
@@ -56,7 +65,10 @@ def draw(
     storage = random.Random(f"storage {seed}").choice(STORAGES)
     settings = {**plan.settings, "hasty_progress": is_hasty, "storage": storage}
     plan = replace(plan, settings=settings)
-    if chance.random() < SCENE_SHARE:
+    later = random.Random(f"later scene {seed}")
+    if later.random() < LATER_SHARE and KINDS[plan.job_kind].may_grow_old:
+        plan = later.choice(LATER_SCENES)(later, plan)
+    elif chance.random() < SCENE_SHARE:
         scenes = SCENES if KINDS[plan.job_kind].may_grow_old else SCENES_OF_ALL
         plan = chance.choice(scenes)(chance, plan)
     return _agreed(plan) if plan.settings["storage"] is Storage.PLAIN else plan
@@ -118,6 +130,130 @@ def side_by_side(chance: random.Random, plan: Plan) -> Plan:
     )
 
 
+def two_keys(chance: random.Random, plan: Plan) -> Plan:
+    """Runs with two API keys take rows of one table in turn, some of them after the other's."""
+    new_row = KINDS[plan.job_kind].new_row
+    numbers = range(SIDE_BY_SIDE_FROM, SIDE_BY_SIDE_FROM + chance.randint(2, 6))
+    keys = (SIMULATOR_API_KEY, SECOND_API_KEY, chance.choice((SIMULATOR_API_KEY, SECOND_API_KEY)))
+    visits = tuple(
+        Visit(
+            end=_end(chance) if chance.random() < 0.3 else None,
+            starts_after=chance.choice((0.4, 4.0)) * chance.random(),
+            preflight=False,
+            api_key=key,
+        )
+        for key in keys[: chance.choice((2, 2, 3))]
+    )
+    settings = {
+        "storage": chance.choice((Storage.DISK, Storage.CONDITIONAL)),
+        "chunk_ads": chance.choice((1, 1, 2)),
+    }
+    return replace(
+        _with_prompt_answers(plan),
+        rows=(*plan.rows, *(new_row(number, chance) for number in numbers)),
+        rounds=(Round(visits=visits), *plan.rounds[1:]),
+        settings={**plan.settings, **settings},
+    )
+
+
+def restored_table(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody puts an older copy of the table in its place: between two runs, and during one."""
+    meanwhile = Visit(
+        starts_after=chance.uniform(0.0, 40.0), preflight=False, edit=Edit.RESTORE, end=_end(chance)
+    )
+    rounds = (
+        Round(visits=(Visit(end=_end(chance), preflight=False),)),
+        Round(
+            chance.choice((Edit.RESTORE, Edit.ADD, None)),
+            chance.choice((0.0, 100.0, HOUR)),
+            (Visit(end=_end(chance), preflight=False, attempts=3), meanwhile),
+        ),
+        Round(Edit.RESTORE, 100.0, (Visit(),)),
+    )
+    settings = {"failure_rate": chance.choice((0.0, 0.3)), "chunk_ads": chance.choice((1, 2, 100))}
+    return replace(
+        _with_prompt_answers(plan), rounds=rounds, settings={**plan.settings, **settings}
+    )
+
+
+def taken_out_and_back(chance: random.Random, plan: Plan) -> Plan:
+    """Somebody takes a row out of the spreadsheet while a run goes on, starts another one, puts the
+    row back, and starts a third."""
+    visits = (
+        Visit(preflight=False, end=_end(chance) if chance.random() < 0.3 else None),
+        Visit(preflight=False, starts_after=chance.uniform(0.0, 12.0), edit=Edit.REMOVE),
+        Visit(preflight=False, starts_after=chance.uniform(0.0, 40.0), edit=Edit.UNDO),
+    )
+    new_row = KINDS[plan.job_kind].new_row
+    numbers = range(SIDE_BY_SIDE_FROM, SIDE_BY_SIDE_FROM + chance.randint(1, 3))
+    settings = {"chunk_ads": chance.choice((1, 2, 100)), "rate_limit": chance.choice((1_000, 8))}
+    return replace(
+        _with_prompt_answers(plan),
+        rows=(*plan.rows, *(new_row(number, chance) for number in numbers)),
+        rounds=(Round(visits=visits),),
+        settings={**plan.settings, **settings},
+    )
+
+
+def asleep_for_a_day(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed for longer than keys live, and perhaps a colleague goes on meanwhile."""
+    first = Visit(
+        (chance.randint(1, 6), End.SLEEP),
+        chance.choice(("has written", "waits for P", "has 4", "")),
+        preflight=False,
+        asleep_seconds=chance.uniform(18 * HOUR, 30 * HOUR),
+        clock_sleeps=chance.random() < 0.5,
+    )
+    second = Visit(starts_after=chance.uniform(1.0, 60.0), preflight=False, end=_end(chance))
+    visits = (first, second) if chance.random() < 0.5 else (first,)
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=visits),)))
+
+
+def lid_closed(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed in the middle of a run, and a colleague goes on with its rows meanwhile,
+    while the API is slow."""
+    starts_after = chance.choice((chance.uniform(1.0, 20.0), chance.uniform(25.0, 60.0)))
+    sends_after = starts_after + (0.0 if starts_after < REPEAT_SECONDS else WORK_SECONDS)
+    first = Visit(
+        (chance.randint(1, 4), End.SLEEP),
+        chance.choice(("has written", "has written", "waits for P", "has 4")),
+        preflight=False,
+        asleep_seconds=sends_after + chance.uniform(5.0, 75.0),
+        clock_sleeps=chance.random() < 0.5,
+    )
+    second = Visit(starts_after=starts_after, preflight=False)
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=(first, second)),)))
+
+
+def nap(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed, and opened again when the API's lock on what it has sent has lapsed."""
+    visit = Visit(
+        (chance.randint(1, 6), End.SLEEP),
+        chance.choice(("waits for P", "has 4", "has 4")),
+        preflight=False,
+        asleep_seconds=chance.uniform(LOCK_SECONDS - 4.0, LOCK_SECONDS + 4.0),
+        clock_sleeps=True,
+    )
+    return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=(visit,)), *plan.rounds[1:])))
+
+
+def _slow_to_answer(chance: random.Random, plan: Plan) -> Plan:
+    """The same, most of whose creates take long."""
+    numbers = range(2, 8 * len(plan.rows) + 8)
+    slow = (*LATE_SECONDS, Fault.VERY_LATE, Fault.CUT_AND_LATE, Fault.CUT)
+    settings = {
+        "storage": chance.choice((Storage.DISK, Storage.DISK, Storage.CONDITIONAL)),
+        "chunk_ads": chance.choice((1, 2, 100)),
+        "rate_limit": chance.choice((1_000, 8)),
+    }
+    return replace(
+        plan,
+        faults={number: chance.choice(slow) for number in numbers if chance.random() < 0.7},
+        spares_reads=True,
+        settings={**plan.settings, **settings},
+    )
+
+
 def edited_meanwhile(chance: random.Random, plan: Plan) -> Plan:
     """Somebody edits the spreadsheet while a run goes on, and starts another one."""
     edits = [edit for edit in KINDS[plan.job_kind].edits if edit is not Edit.MOVE]
@@ -151,6 +287,16 @@ SCENES_OF_ALL: Final[tuple[Scene, ...]] = (refused_after_silence, edited_meanwhi
 
 SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table)
 """Those of a campaign whose rows may be old, or sent with another API key."""
+
+LATER_SCENES: Final[tuple[Scene, ...]] = (
+    two_keys,
+    lid_closed,
+    nap,
+    asleep_for_a_day,
+    restored_table,
+    taken_out_and_back,
+)
+"""Those that were written later; of campaigns whose rows may be old, too."""
 
 
 def _end(chance: random.Random) -> tuple[int, End] | None:

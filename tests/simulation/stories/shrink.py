@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from tests.simulation.stories.plan import Plan, Round
-from tests.simulation.world.process import Visit
+from tests.simulation.world.process import End, Visit
 
 T = TypeVar("T")
 
@@ -88,6 +88,8 @@ def _simpler_visits(visit: Visit) -> Iterator[Visit]:
         replace(visit, preflight=False),
         replace(visit, campaign_name=""),
         replace(visit, edit=""),
+        replace(visit, asleep_seconds=Visit.asleep_seconds),
+        replace(visit, clock_sleeps=False),
     )
     return (other for other in plain if other != visit)
 
@@ -123,6 +125,9 @@ def _visit_described(visit: Visit) -> str:
     if visit.end is not None:
         where = f"point with {visit.end_where!r}" if visit.end_where else "point"
         parts.append(f"{visit.end[1]} at {where} {visit.end[0]}")
+        if visit.end[1] is End.SLEEP:
+            stands = ", its clock as well" if visit.clock_sleeps else ""
+            parts.append(f"for {visit.asleep_seconds:.0f} s{stands}")
     if visit.starts_after:
         parts.append(f"{visit.starts_after:.2f} s after the one before")
     if visit.api_key != SIMULATOR_API_KEY:

@@ -44,10 +44,13 @@ class Story:
         self.spreadsheet = world.folder / "in.csv"
         self.output = world.place("out.csv")
         self._edits = 0
+        self._copies: list[bytes] = []
+        self._before = self.rows
 
     def run(self, *visits: Visit, order: Sequence[int] = ()) -> list[Process]:
         """Runs the campaign in so many processes side by side; see `World.run`."""
         write(self.spreadsheet, self.rows)
+        self._copies += filter(None, [self.output.read()])
         began = self.world.clock.now
         processes = self.world.run(self._run_campaign, visits or (Visit(),), order)
         self.watch.look()
@@ -74,6 +77,7 @@ class Story:
         chance = random.Random(number + len(self.rows))
         row = chance.randrange(len(self.rows))
         self.world.log(f"somebody {edit}")
+        before = [dict(row) for row in self.rows]
         match edit:
             case Edit.SHUFFLE:
                 chance.shuffle(self.rows)
@@ -89,6 +93,11 @@ class Story:
                 self.output = self.output.renamed(f"out-{self._edits}.csv")
             case Edit.LOSE:
                 self.output.delete()
+            case Edit.RESTORE if self._copies:
+                self.output.write(chance.choice(self._copies))
+            case Edit.UNDO:
+                self.rows = self._before
+        self._before = before
 
     def is_settled(self) -> bool:
         """Whether nothing is left to do: rows are completed, and what is gone has ended."""

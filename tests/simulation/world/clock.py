@@ -10,6 +10,9 @@ from unittest.mock import patch
 
 import time_machine
 
+from prefect_staticadslab.api.retries import elapsed
+from tests.simulation.world.process import current
+
 BEGINNING: Final = 1_900_000_000.0
 """Seconds since 1970 at which every world begins."""
 
@@ -32,6 +35,12 @@ class Clock:
                 self._calendar.shift(moment - self.now)
             self.now = moment
 
+    def steady(self) -> float:
+        """What the clock of whoever runs shows that only goes on: it may have stood still while his
+        machine slept."""
+        process = current.get()
+        return self.now - process.slept if process is not None else self.now
+
     def sleep(self, seconds: float) -> None:
         """Lets so much time pass, as whoever blocks a whole process does."""
         self.move_to(self.now + seconds)
@@ -48,8 +57,9 @@ class Clock:
         """Makes this the time of everything in the process while the body runs."""
         with (
             time_machine.travel(BEGINNING + self.now, tick=False) as self._calendar,
-            patch.object(time, "monotonic", self),
-            patch.object(time, "perf_counter", self),
+            patch.object(time, "monotonic", self.steady),
+            patch.object(time, "perf_counter", self.steady),
+            patch.object(elapsed, "clock", self),
             patch.object(time, "sleep", self.sleep),
         ):
             yield

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import random
 import secrets
+import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -19,6 +21,7 @@ from prefect_staticadslab.api.rate_limit import limiter
 from prefect_staticadslab.api.responses import api_clock
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline import batch, session
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
 from prefect_staticadslab.campaign.table.job_state import JobState
@@ -53,6 +56,9 @@ THREAD_SECONDS: Final = (0.001, 0.3)
 
 LONGEST_RUN_SECONDS: Final = 3 * 3600.0
 """A row that another run may have sent long ago is looked for for up to two hours."""
+
+FOLDER_URL: Final = "file:///world"
+"""What the folder of every world is called where its name counts."""
 
 LATENESS_STEP_SECONDS: Final = 1.0
 """How often what is late looks at the clock."""
@@ -98,6 +104,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.chance = random.Random(str(seed))
+        self._uuids = random.Random(f"uuids {seed}")
         self.trace: list[str] = []
         self.processes: list[Process] = []
         self.clock = Clock()
@@ -123,12 +130,19 @@ class World:
             self.folder = stack.enter_context(
                 new_disk(is_over, self._next_write_fails, self._written, self.clock)
             )
+            # What is left over as garbage ends when it is collected: not at a moment of the world.
+            stack.enter_context(_no_collections())
+            # A campaign's keys are made of its table's place, and the folder's name is new.
+            here, canonical = self.folder.as_uri(), storage.canonical
+            named = lambda location: canonical(location).replace(here, FOLDER_URL)  # noqa: E731
+            stack.enter_context(patch.object(storage, "canonical", named))
             # Ids, names of temporary files and the jitter of pauses are of the seed as well.
             stack.callback(random.setstate, random.getstate())
             random.seed(self.chance.random())
             hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
             stack.enter_context(patch.object(batch, "CHUNK_ADS", self._chunk_ads))
             stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
+            stack.enter_context(patch.object(uuid, "uuid4", self._new_uuid))
             stack.enter_context(
                 patch.object(endpoint, "WAITING_STEP_SECONDS", LATENESS_STEP_SECONDS)
             )
@@ -164,6 +178,9 @@ class World:
             stack.callback(asyncio.set_event_loop, None)
             yield self
 
+    def _new_uuid(self) -> uuid.UUID:
+        return uuid.UUID(bytes=self._uuids.randbytes(16), version=4)
+
     def _end(self) -> None:
         self._is_over = True
         self.loop.bury()
@@ -179,7 +196,8 @@ class World:
 
     def log(self, what: str) -> None:
         """Notes what happens, and when."""
-        self.trace.append(f"{self.clock.now:10.3f}  {what}")
+        told = what.replace(str(self.folder), "")
+        self.trace.append(f"{self.clock.now:10.3f}  {told}")
 
     def let_pass(self, seconds: float) -> None:
         """Lets time pass in which no process runs, and what was sent before arrives."""
@@ -239,7 +257,8 @@ class World:
             process.main.add_done_callback(partial(_set, over), context=contextvars.Context())
             over.add_done_callback(partial(_tell, process), context=contextvars.Context())
             ended.append(over)
-        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS)
+        asleep = max(process.visit.asleep_seconds for process in processes)
+        _, late = await asyncio.wait(ended, timeout=2 * LONGEST_RUN_SECONDS + asleep)
         for process, over in zip(processes, ended, strict=True):
             process.is_dead = process.is_dead or over in late
 
@@ -264,6 +283,18 @@ class World:
         except BaseException as error:
             self.log(f"{process.name} breaks down: {error!r}")
             process.error = error
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Collects no garbage while the body runs."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _telling(note: Callable[[Any, int, JobState], None]) -> Callable[[Any, int, JobState], None]:

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from tests.simulation.world.baton import Baton
 from tests.simulation.world.clock import Clock
-from tests.simulation.world.process import ASLEEP_SECONDS, Killed, Process, current
+from tests.simulation.world.process import Killed, Process, current
 from tests.simulation.world.threads import Threads
 
 MOMENT: Final = 1e-6
@@ -68,6 +68,18 @@ class _Ready(deque[asyncio.Handle]):
         return self._nothing
 
 
+class _Task(asyncio.Task[Any]):
+    """A task that has its place in sets from its number and not from where it lies in memory, so
+    that those of a set are always told to end in the same order."""
+
+    def __init__(self, coroutine: Any, *, number: int, **options: Any) -> None:
+        self._number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Runs on a clock that jumps to whatever is due next.
 
@@ -82,6 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._thread_seconds = thread_seconds
         self._ready = self._kept = _Ready(self, clock)
         self.threads = Threads(self.call_later)
+        self._tasks = 0
         self._begun: list[tuple[Process, asyncio.Task[Any], Any]] = []
         self.set_task_factory(self._new_task)
         self.set_exception_handler(lambda loop, context: None)
@@ -89,7 +102,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _new_task(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
     ) -> asyncio.Task[Any]:
-        task = asyncio.Task(coroutine, loop=loop, **options)
+        self._tasks += 1
+        task = _Task(coroutine, number=self._tasks, loop=loop, **options)
         context = options.get("context")
         process = current.get() if context is None else context.get(current)
         if process is not None:
@@ -98,7 +112,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def put_to_sleep(self, process: Process) -> None:
         """Runs nothing of a process for a while."""
-        process.asleep_until = self._clock.now + ASLEEP_SECONDS
+        process.asleep_until = self._clock.now + process.visit.asleep_seconds
         self.call_at(process.asleep_until, self.wake, process, context=contextvars.Context())
 
     def run_in_turns(self, baton: Baton) -> None:
@@ -108,6 +122,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def wake(self, process: Process) -> None:
         """Runs what is parked of a process."""
         process.log(f"{process.name} goes on")
+        if process.asleep_until and process.visit.clock_sleeps:
+            process.slept = process.visit.asleep_seconds
         self._ready.extend(process.parked)
         process.parked.clear()
 

@@ -17,6 +17,9 @@ class Place(Protocol):
     def read(self) -> bytes | None:
         """What is there; None if nothing is."""
 
+    def write(self, content: bytes) -> None:
+        """Puts something there."""
+
     def renamed(self, name: str) -> Place:
         """Moves it to another name, if it is there."""
 
@@ -36,6 +39,10 @@ class FilePlace:
     def read(self) -> bytes | None:
         """See `Place.read`."""
         return self.path.read_bytes() if self.path.exists() else None
+
+    def write(self, content: bytes) -> None:
+        """See `Place.write`."""
+        self.path.write_bytes(content)
 
     def renamed(self, name: str) -> FilePlace:
         """See `Place.renamed`."""
@@ -65,6 +72,10 @@ class ObjectPlace:
     def read(self) -> bytes | None:
         """See `Place.read`."""
         return self.store.objects.get(self._key)
+
+    def write(self, content: bytes) -> None:
+        """See `Place.write`."""
+        self.store.objects[self._key] = content
 
     def renamed(self, name: str) -> ObjectPlace:
         """See `Place.renamed`."""

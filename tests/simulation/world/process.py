@@ -26,11 +26,12 @@ class End(StrEnum):
     """At once: no line of it is run any more."""
     TERMINATE = "terminated"
     """It is told, as by Ctrl-C, and ends by itself."""
-    SLEEP = "put to sleep for three hours"
+    SLEEP = "put to sleep"
     """Its machine is closed: nothing of it runs until it is opened again."""
 
 
 ASLEEP_SECONDS = 3 * 3600.0
+"""How long a machine sleeps if nothing else is drawn."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Visit:
         preflight: Whether it asks about the key and all ids first.
         campaign_name: What it calls the campaign; "" for the table's place.
         edit: What somebody does to the spreadsheet just before it starts; "" for nothing.
+        asleep_seconds: For how long its machine sleeps, if it does.
+        clock_sleeps: Whether the clock that only goes on stands still meanwhile, as on Linux.
     """
 
     end: tuple[int, End] | None = None
@@ -60,6 +63,8 @@ class Visit:
     preflight: bool = True
     campaign_name: str = ""
     edit: str = ""
+    asleep_seconds: float = ASLEEP_SECONDS
+    clock_sleeps: bool = False
 
 
 @dataclass(eq=False)
@@ -74,6 +79,7 @@ class Process:
         counted: How many of them count for its end.
         is_dead: Whether nothing of it is run any more.
         asleep_until: Until when nothing of it is run.
+        slept: For how many seconds its clock that only goes on has stood still.
         parked: What is to be run once it is awake.
         main: Its main task.
         told_at: When it was told to end; None if it was not.
@@ -95,6 +101,7 @@ class Process:
     counted: int = 0
     is_dead: bool = False
     asleep_until: float = 0.0
+    slept: float = 0.0
     parked: list[asyncio.Handle] = field(default_factory=list)
     main: asyncio.Task[object] | None = None
     told_at: float | None = None
