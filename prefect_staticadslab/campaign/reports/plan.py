@@ -122,6 +122,12 @@ class Plan:
         return sum(self.to_create.values())
 
     @property
+    def begun(self) -> str:
+        """What earlier runs have brought it to, in words."""
+        rendering = f", {self.following} still rendering" if self.following else ""
+        return f"{self.completed} of {self.rows} already completed{rendering}"
+
+    @property
     def rows_to_ads(self) -> str:
         """How many ads the spreadsheet's rows make; "" if each makes one."""
         if self.source_rows == self.rows:

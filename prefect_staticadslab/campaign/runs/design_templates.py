@@ -72,9 +72,8 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
         return Outcome.refused(error)
 
     host.logger.info(
-        "%d of %d already completed; %d to create, up to %.2f USD%s",
-        plan.completed,
-        plan.rows,
+        "%s; %d to create, up to %.2f USD%s",
+        plan.begun,
         plan.creates,
         plan.new_usd,
         f", for {organization}" if organization else "",

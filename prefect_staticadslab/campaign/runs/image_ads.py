@@ -213,10 +213,9 @@ def _log_plan(
 ) -> None:
     plan = prepared.plan
     logger.info(
-        "%s%d of %d already completed; %d to create, up to %.2f USD, in about %s%s",
+        "%s%s; %d to create, up to %.2f USD, in about %s%s",
         plan.expansion and f"{plan.expansion} ",
-        plan.completed,
-        plan.rows,
+        plan.begun,
         plan.creates,
         plan.new_usd,
         duration(plan.expected_seconds(seconds_for)),

@@ -65,9 +65,8 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
             return Outcome.refused(error, title=NOTHING_CHANGED)
 
         host.logger.info(
-            "%d of %d already completed; %d to revise. %s",
-            plan.completed,
-            plan.rows,
+            "%s; %d to revise. %s",
+            plan.begun,
             plan.creates,
             _cost(plan),
         )
