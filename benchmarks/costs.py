@@ -86,6 +86,7 @@ class Strangers:
         seconds: From the first request to each one's last create.
         ratio: The whole of it, in times of the least possible.
         refusals: Answers with 429.
+        least_seconds: The least possible.
     """
 
     rows: tuple[int, ...]
@@ -93,6 +94,7 @@ class Strangers:
     seconds: tuple[float, ...]
     ratio: float
     refusals: int
+    least_seconds: float
 
     def cost(self) -> Cost:
         """Its line of the table."""
@@ -212,11 +214,11 @@ def cpu_seconds(folder: Path, spreadsheet_of: SpreadsheetOf, rows: int) -> tuple
 def share_with_strangers(
     folder: Path, spreadsheet_of: SpreadsheetOf, rows_of_each: tuple[int, ...], *, speed: float
 ) -> Strangers:
-    """Two campaigns of unequal length on one key, started at once."""
+    """Campaigns of so many rows each on one key, started at once."""
     with SimulatorServer(speed=speed, rate_window_seconds=60 / speed) as server:
-        outputs = [folder / f"stranger-{rows}.csv" for rows in rows_of_each]
+        outputs = [folder / f"stranger-{number}.csv" for number in range(len(rows_of_each))]
         processes = [
-            _started(server, spreadsheet_of(folder / f"s{rows}.csv", rows), output)
+            _started(server, spreadsheet_of(folder / f"s{output.name}", rows), output)
             for rows, output in zip(rows_of_each, outputs, strict=True)
         ]
         for process in processes:
@@ -253,6 +255,7 @@ def strangers_of(
         seconds=tuple(times[-1] - admitted[0] for times in created),
         ratio=(admitted[-1] - admitted[0]) / least,
         refusals=refusals,
+        least_seconds=least,
     )
 
 

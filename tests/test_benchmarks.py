@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import CONTENDERS, main
 from benchmarks.costs import Cost, cost_table, strangers_of
 from benchmarks.report import plot_costs
+from benchmarks.strangers import line
 
 
 def test_a_small_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +29,11 @@ def test_a_small_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert int(lines["The same, waiting on 429"][6]) >= 10
     assert (tmp_path / "benchmark.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "benchmark.md").read_text() == out
+
+
+def test_a_run_of_strangers_is_a_line() -> None:
+    measured = strangers_of([[1, 3], [2, 4, 5, 6]], [0, 12], 10, 1)
+    assert line(3, measured, poll_seconds=2) == "| 3 | 1.000 | 0.67, 0.33 | 1 |"
 
 
 def test_costs_are_a_table_and_a_picture(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from prefect_staticadslab.api.rate_limit import (
     shared_limiter,
 )
 from prefect_staticadslab.api.rate_limit.headers import LONGEST_WAIT
+from prefect_staticadslab.api.rate_limit.sharing import Holdings
 
 
 def answered(state: RateLimitState, now: float, *, create: bool = False, **headers: float) -> None:
@@ -109,23 +110,79 @@ def shared(ours: int, theirs: int) -> RateLimitState:
 
 
 def test_with_others_there_whoever_holds_more_goes_more_slowly() -> None:
-    even, more, twice = shared(30, 30), shared(33, 30), shared(40, 20)
+    even, more, twice = shared(48, 49), shared(50, 47), shared(64, 33)
     assert even.delay(2, create=True) == pytest.approx(0.03)
-    assert more.delay(2, create=True) == pytest.approx(0.03 * 1.1**6)
+    assert more.delay(2, create=True) == pytest.approx(0.03 * (50 / 47) ** 6)
     assert twice.delay(2, create=True) == pytest.approx(0.6)
     assert twice.delay(2) == 0
 
 
+def test_nobody_goes_slowly_while_there_is_plenty() -> None:
+    assert shared(40, 20).delay(2, create=True) == pytest.approx(0.03)
+    assert shared(80, 4).delay(2, create=True) == pytest.approx(0.6)
+
+
 def test_what_others_leave_is_ours_soon() -> None:
-    state = shared(40, 20)
-    assert state.delay(3.5, create=True) == 0
-    answered(state, 3.6, create=True, limit=100, remaining=39, reset=58)
+    state = shared(60, 30)
+    answered(state, 3.6, create=True, limit=100, remaining=9, reset=58)
     assert state.delay(3.6, create=True) == pytest.approx(0.03)
 
 
 def test_whoever_holds_little_takes_the_slots_that_are_left_for_reads() -> None:
-    assert shared(60, 37).delay(3, create=True) > 1
-    assert shared(20, 77).delay(3, create=True) == 0
+    assert shared(60, 38).delay(3, create=True) == 0
+    assert shared(60, 39).delay(3, create=True) > 1
+    assert shared(20, 79).delay(3, create=True) == 0
+
+
+def test_reads_of_two_live_on_what_reads_of_one_live_on_alone() -> None:
+    assert learned(limit=100, window=60).seconds_per_read() == 15
+    assert shared(40, 40).seconds_per_read() == 30
+
+
+def test_slots_of_others_that_come_back_are_taken_again_until_an_answer_says_otherwise() -> None:
+    state = shared(50, 50)
+    assert state.delay(61, create=True) == 0
+    for second in range(48):
+        answered(state, 61 + second / 100, create=True, limit=100, remaining=0, reset=1)
+    # Theirs are 60 s old at 62 s. One request asks; the others wait for what it hears.
+    assert 0 < state.delay(61.6, create=True) < 1
+    started = state.start(63, create=True)
+    assert state.delay(63, create=True) > 1
+    state.finish(63.1, RateLimitHeaders(100, 47, 58), started, create=True)
+    assert state.delay(63.2, create=True) == 0
+
+
+@pytest.mark.parametrize("what", ["no answer", "not sent", "refused and nothing said"])
+def test_who_asks_in_vain_whether_others_left_something_asks_again(what: str) -> None:
+    state = RateLimitState()
+    answered(state, 0, limit=100, remaining=0, reset=7)
+    assert state.delay(7) == 0
+    started = state.start(7)
+    if what == "no answer":
+        state.no_answer(8)
+    elif what == "not sent":
+        state.not_sent()
+    else:
+        state.finish(8, RateLimitHeaders(), started, refused=True)
+    assert state.delay(9) == 0
+    state.start(9)
+    assert state.delay(9) > 0
+
+
+def test_what_was_counted_a_window_ago_says_nothing() -> None:
+    state = shared(40, 60)
+    assert state.is_shared
+    assert state.delay(3) > 0
+    assert state.delay(62.1) == 0
+    assert not state.is_shared
+
+
+@pytest.mark.parametrize("sharers", [2, 3])
+def test_who_share_a_window_evenly_have_no_more_on_their_way_than_is_free(sharers: int) -> None:
+    holdings = Holdings(ours=30, theirs=30 * (sharers - 1))
+    for free in range(sharers, 100):
+        assert sharers * holdings.most_in_flight(free) <= free + sharers - 1
+    assert sharers * holdings.most_in_flight(96) <= 0.75 * 96
 
 
 def test_whoever_holds_more_lets_others_ask_first_for_what_comes_back() -> None:

@@ -44,9 +44,9 @@ def test_alone_the_limit_is_used_with_few_requests_and_no_ad_is_seen_late(
 ) -> None:
     world, [campaign] = played(latency, seed, (250, 0.0))
     assert world.server.refused == 0
-    assert campaign.requests <= 1.06 * campaign.rows
+    assert campaign.requests <= 1.05 * campaign.rows
     assert max(campaign.delays) < 20
-    assert campaign.seen <= 1.03 * least(3) + POLL
+    assert campaign.seen <= 1.02 * (least(3) + POLL)
 
 
 @pytest.mark.parametrize("latency", LATENCIES)
@@ -54,8 +54,9 @@ def test_alone_the_limit_is_used_with_few_requests_and_no_ad_is_seen_late(
 def test_two_share_a_key_and_take_no_longer_for_it(latency: tuple[float, float], seed: int) -> None:
     start = random.Random(seed).uniform(0, 1)
     world, both = played(latency, seed, (140, 0.0), (140, start))
-    assert world.server.refused <= 15
-    assert max(campaign.created[-1] for campaign in both) + LONGEST <= 1.045 * least(3)
+    assert world.server.refused <= 8
+    assert max(campaign.created[-1] for campaign in both) + LONGEST <= 1.035 * least(3)
+    assert max(campaign.seen for campaign in both) <= 1.03 * (least(3) + POLL)
     assert all(0.35 <= share <= 0.65 for share in shares(both))
 
 
@@ -66,7 +67,8 @@ def test_one_that_comes_into_a_full_window_gets_its_share_of_the_next(
 ) -> None:
     start = random.Random(seed).uniform(2, 4)
     world, both = played(latency, seed, (140, 0.0), (140, start))
-    assert world.server.refused <= 15
+    assert world.server.refused <= 8
+    assert max(campaign.seen for campaign in both) <= 1.03 * (least(3) + POLL)
     assert all(0.3 <= share <= 0.7 for share in shares(both))
 
 
@@ -77,13 +79,15 @@ def test_a_small_campaign_beside_a_large_one_is_done_with_the_window_that_opens_
 ) -> None:
     start = random.Random(seed).uniform(0, 30)
     world, [large, small] = played(latency, seed, (500, 0.0), (20, start))
-    assert world.server.refused <= 15
-    assert small.created[-1] <= WINDOW + 8
-    assert large.created[-1] <= 5 * WINDOW + 12
+    assert world.server.refused <= 8
+    assert small.created[-1] <= WINDOW + 6
+    assert large.created[-1] <= 5 * WINDOW + 8
 
 
 @pytest.mark.parametrize("latency", LATENCIES)
-def test_three_have_a_share_each(latency: tuple[float, float]) -> None:
-    _, three = played(latency, 1, (140, 0.0), (140, 0.5), (140, 1.0))
-    assert max(campaign.created[-1] for campaign in three) <= 4 * WINDOW + 10
+@pytest.mark.parametrize("seed", [1, 2])
+def test_three_have_a_share_each(latency: tuple[float, float], seed: int) -> None:
+    world, three = played(latency, seed, (140, 0.0), (140, 0.5), (140, 1.0))
+    assert world.server.refused <= 20
+    assert max(campaign.created[-1] for campaign in three) <= 4 * WINDOW + 6
     assert all(0.2 <= share <= 0.5 for share in shares(three))

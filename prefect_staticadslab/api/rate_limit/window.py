@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from prefect_staticadslab.api.rate_limit.headers import RateLimitHeaders
+from prefect_staticadslab.api.rate_limit.sharing import QUIET_SHARE, Holdings
 
 FIRST_GUESS_LIMIT: Final = 100
 FIRST_GUESS_WINDOW: Final = 60.0
@@ -28,23 +29,6 @@ ALMOST: Final = 0.9
 EARLY: Final = 0.7
 """Of a window: what others took and gave back sooner than this shows that it is shorter."""
 
-BURST_SHARE: Final = 0.05
-"""The part of a window over which its creates are spread. A campaign that starts a moment after
-another one finds slots then, and not a window that was emptied in a tenth of a second."""
-
-YIELD_POWER: Final = 6
-"""With others there, whoever holds more of the window than they do goes more slowly, by the sixth
-power of how many times as much: by little what is nearly even, by a lot who has twice as much."""
-
-SLOWEST_SHARE: Final = 1.0
-"""And at the slowest as if its creates were spread over the whole window."""
-
-LITTLE: Final = 0.5
-"""Of what others hold. Whoever holds less than this leaves it to them to leave slots to reads."""
-
-QUIET_SHARE: Final = 0.025
-"""The part of a window for which others must have taken nothing until all of it is ours again."""
-
 SHORTEST_WINDOW: Final = 0.01
 """Seconds. A server whose count makes no sense must not make the window none: it is divided by."""
 
@@ -54,10 +38,13 @@ SHORTEST_REFUSAL_WAIT: Final = 1.0
 
 @dataclass(frozen=True)
 class RequestStart:
-    """The moment at which a request went out: how many had been answered, and slots come back."""
+    """The moment at which a request went out: which one it is, how many had been answered and slots
+    come back, and how many slots were ours then, its own included."""
 
+    number: int
     answers: int
     returned: int
+    ours: int
 
 
 @dataclass
@@ -66,7 +53,8 @@ class RateLimitState:
 
     A request occupies a slot from its start until one window after its answer: the server may have
     counted it at any moment in between. Slots that others took are known only from `Remaining`
-    being lower than our own requests explain; they are held for a window from when they were seen.
+    being lower than our own requests explain; they are held for a window from when they were seen,
+    and then until an answer says that they have come back: who took them before does so again.
     """
 
     limit: int | None = None
@@ -83,12 +71,20 @@ class RateLimitState:
     _returned: int = 0
     _next_return: float = math.inf
     _others_took: float = -math.inf
+    _sent: int = 0
+    _newest: int = 0
+    _counted: Holdings = field(default_factory=Holdings)
 
     @property
     def window(self) -> float:
         """The window's length in seconds, as far as the server has shown it."""
         longest = min(FIRST_GUESS_WINDOW, self._longest_window)
         return max(SHORTEST_WINDOW, self._shortest_window, longest)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether others use the key at this time."""
+        return bool(self._foreign) or self._counted.theirs > 0
 
     def delay(self, now: float, *, create: bool = False) -> float:
         """Seconds until a request may start; 0 for now, infinite for "when an answer comes".
@@ -103,17 +99,17 @@ class RateLimitState:
             # One request goes ahead and brings the limit back; the others wait for its answer.
             return math.inf if self.in_flight else 0.0
         self._forget(now)
-        free = self.limit - self._used()
+        free = self._free()
         needed = 1 + (self._reserve_left() if create else 0)
         if free < needed:
             freed = self._until_freed(needed - free, now)
-            if self.in_flight or (create and not self._foreign):
+            if self.in_flight or (create and not self.is_shared):
                 return freed
-            # Others' slots come back at times that only the server knows. Who holds more than they
-            # do lets them ask first.
-            patience = self._quiet() if create and self._ratio() > 1 else 0.0
+            # Others' slots come back at times that only the server knows, and may be taken again.
+            # Who holds more than they do lets them ask first.
+            patience = self._counted.patience * self._shown_window() if create else 0.0
             return min(freed, max(0.0, self._next_return + patience - now))
-        if self._foreign and self.in_flight >= max(1, free // 2):
+        if self.is_shared and self.in_flight >= self._counted.most_in_flight(free):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
         return max(0.0, self._last_create + self._pace(now) - now) if create else 0.0
@@ -130,7 +126,8 @@ class RateLimitState:
                 while len(self._reads) > self._reserved() // 2:
                     self._reads.popleft()
             self._last_create = now
-        return RequestStart(self._answers, self._returned)
+        self._sent += 1
+        return RequestStart(self._sent, self._answers, self._returned, self._ours())
 
     def finish(
         self,
@@ -155,6 +152,7 @@ class RateLimitState:
         if refused:
             wait = headers.retry_after or SHORTEST_REFUSAL_WAIT
             self.blocked_until = max(self.blocked_until, now + wait)
+            self._next_return = min(self._next_return, self.blocked_until)
         else:
             self._occupy(now, create)
         overtaken = self._answers - started.answers
@@ -168,6 +166,7 @@ class RateLimitState:
             returned = self._returned - started.returned
             used = self.limit - headers.remaining
             self._reconcile(now, used, overtaken, returned, headers.reset)
+            self._count(used, started)
         self._last_answer = now
 
     def no_answer(self, now: float, *, create: bool = False) -> None:
@@ -175,20 +174,22 @@ class RateLimitState:
         self.in_flight -= 1
         self._answers += 1
         self._occupy(now, create)
+        self._next_return = self._asked_anew()
 
     def not_sent(self) -> None:
         """A request that had its turn was not sent after all: it takes no slot."""
         self.in_flight -= 1
+        self._next_return = self._asked_anew()
 
     def seconds_for(self, creates: int, now: float) -> float:
         """Seconds until so many more creates have started, at least."""
         self._forget(now)
         limit, reserved = self.limit or FIRST_GUESS_LIMIT, self._reserved()
-        waiting = creates - max(0, limit - self._used() - max(0, reserved - len(self._reads)))
+        waiting = creates - max(0, self._free() - max(0, reserved - len(self._reads)))
         if waiting <= 0:
             return 0.0
         windows, rest = divmod(waiting - 1, max(1, limit - reserved))
-        first = self._until_freed(rest + 1, now)
+        first = self._until_freed(rest + 1, now, with_theirs=True)
         return (self.window if math.isinf(first) else first) + windows * self.window
 
     def creates_within(self, seconds: float) -> int:
@@ -216,20 +217,31 @@ class RateLimitState:
             self._next_return = now + headers.reset
 
     def _pace(self, now: float) -> float:
-        """Seconds between two creates; see `BURST_SHARE` and `YIELD_POWER`."""
-        steady = self.window / (self.limit or FIRST_GUESS_LIMIT)
-        share = BURST_SHARE
-        if self._foreign and now - self._others_took <= self._quiet():
-            share *= max(1.0, self._ratio()) ** YIELD_POWER
-        return steady * min(share, SLOWEST_SHARE)
+        """Seconds between two creates."""
+        limit, window = self.limit or FIRST_GUESS_LIMIT, self._shown_window()
+        is_contended = self.is_shared and now - self._others_took <= QUIET_SHARE * window
+        counted = self._counted if is_contended else Holdings()
+        return window / limit * counted.spread(self._free(), limit)
 
-    def _quiet(self) -> float:
-        """Seconds after which others that want slots would have taken some."""
-        return QUIET_SHARE * self.window
+    def _shown_window(self) -> float:
+        """The window's length as others on the key see it, who may know it better than to guess."""
+        return self._shortest_window or self.window
 
-    def _ratio(self) -> float:
-        """How many times as much of the window as others have is ours."""
-        return (len(self._answered) + self.in_flight) / max(1, self._foreign_slots())
+    def _asked_anew(self) -> float:
+        """When to ask for what a request was to tell that told nothing: at once, with others."""
+        return -math.inf if self.is_shared else self._next_return
+
+    def _count(self, used_at_server: int, started: RequestStart) -> None:
+        """Notes whose the slots were that the newest request found in use.
+
+        Most requests come in as they went out, so that those before it were counted, and those
+        after it were not. Answers that come crosswise prove no others, and only say how many those
+        have who are known to be there.
+        """
+        if started.number > self._newest:
+            self._newest = started.number
+            theirs = max(0, used_at_server - started.ours) if self.is_shared else 0
+            self._counted = Holdings(started.ours, theirs)
 
     def _reconcile(
         self,
@@ -289,30 +301,47 @@ class RateLimitState:
             self._returned += 1
             # If the server told when a slot comes back, this was it.
             self._next_return = math.inf
+        if self._last_answer <= horizon:
+            self._counted = Holdings()  # none of it is in the window any more
         while self._reads and self._reads[0] <= horizon:
             self._reads.popleft()
         while self._foreign and self._foreign[0][0] <= horizon:
-            self._foreign.popleft()
+            returned, _, _ = self._foreign.popleft()
+            # Whether it was taken again is to be asked.
+            self._next_return = min(self._next_return, returned + self.window)
 
     def _foreign_slots(self) -> int:
         return sum(count for _, count, _ in self._foreign)
 
-    def _used(self) -> int:
-        return self.in_flight + len(self._answered) + self._foreign_slots()
+    def _ours(self) -> int:
+        return len(self._answered) + self.in_flight
+
+    def _free(self) -> int:
+        """How many slots are free, as far as the server has said."""
+        theirs = max(self._foreign_slots(), self._counted.theirs)
+        return (self.limit or FIRST_GUESS_LIMIT) - self._ours() - theirs
 
     def _reserved(self) -> int:
         limit = self.limit or FIRST_GUESS_LIMIT
-        return max(1, round(limit * RESERVED_SHARE)) if limit > 1 else 0
+        share = RESERVED_SHARE * (self._counted.share_of_reads if self.is_shared else 1.0)
+        return max(1, round(limit * share)) if limit > 1 else 0
 
     def _reserve_left(self) -> int:
         """How many slots creates leave to reads now; none while others hold most of the window."""
-        if self._foreign and self._ratio() < LITTLE:
+        if self.is_shared and self._counted.is_little:
             return 0
         return max(0, self._reserved() - len(self._reads))
 
-    def _until_freed(self, slots: int, now: float) -> float:
-        """Seconds until so many of the slots in use are free; infinite if that hangs on answers."""
-        returns = sorted([(t, 1) for t in self._answered] + [(t, n) for t, n, _ in self._foreign])
+    def _until_freed(self, slots: int, now: float, *, with_theirs: bool = False) -> float:
+        """Seconds until so many slots of ours are free; infinite if that hangs on answers.
+
+        Those that others hold count only `with_theirs`, because others take them again.
+        """
+        if slots <= 0:
+            return 0.0
+        returns = [(answered, 1) for answered in self._answered]
+        if with_theirs:
+            returns = sorted(returns + [(since, count) for since, count, _ in self._foreign])
         for since, count in returns:
             slots -= count
             if slots <= 0:

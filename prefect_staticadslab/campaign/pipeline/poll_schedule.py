@@ -113,9 +113,9 @@ def next_poll(
     """When to poll next.
 
     A finished ad is seen within `STALE_POLLS`. While others wait to be created, requests are
-    scarce, and there is no poll sooner than that. Afterwards a poll comes when half of the time has
-    passed within which the last ad may end, so that the end itself is seen within `poll_seconds`;
-    and the first one comes early, because it tells how long jobs take here.
+    scarce, and there is no poll sooner than that. Afterwards a poll comes as soon as the last ad
+    must have ended, if that is sooner, and from then on every `poll_seconds`; and the first one
+    comes early, because it tells how long jobs take here.
 
     Args:
         last_poll: When the last poll was; None for never.
@@ -132,7 +132,7 @@ def next_poll(
         span = JobSpan(shortest=30, longest=60)
         assert next_poll(None, [100.0, 101.0], span, None) == 104
         assert next_poll(104, [100.0, 101.0], span, 15) == 148
-        assert next_poll(148, [100.0, 101.0], span, None) == 154.5
+        assert next_poll(148, [100.0, 101.0], span, None) == 161
         assert next_poll(160, [101.0], span, None) == 164
         ```
     """
@@ -145,4 +145,4 @@ def next_poll(
     if seconds_per_read is not None:
         return begin + max(STALE_POLLS * poll_seconds, seconds_per_read)
     until_last = last + span.longest - begin
-    return begin + min(max(poll_seconds, until_last / 2), STALE_POLLS * poll_seconds)
+    return begin + min(max(poll_seconds, until_last), STALE_POLLS * poll_seconds)
