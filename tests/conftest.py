@@ -38,12 +38,17 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests import QUIET, USERS_CERTIFICATES, processes
+from tests import QUIET, RARELY, USERS_CERTIFICATES, processes
+from tests.drawing import draw_the_same_whatever_is_imported
 from tests.processes import SHARED, running, until
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+draw_the_same_whatever_is_imported()
+
+# What is imported and collected is nearly all kept, so nothing is looked for in it.
+gc.disable()
 
 QUICK_SERVER = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
@@ -89,6 +94,8 @@ def pytest_collection_finish() -> None:
     """What has been imported stays: the garbage collector need not look through it again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*RARELY)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from tests import RARELY
 from tests.prefect_settings import KnownSettings, Settings, enter
 
 HELLO = b"!"
@@ -81,6 +82,8 @@ def import_all() -> None:
         importlib.import_module("ray.dag")
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*RARELY)
+    gc.enable()
 
 
 class _Worker:
@@ -267,6 +270,7 @@ def _status_of(end: SystemExit) -> int:
 
 if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()
     import_all()
     wanted = serve(listening)
     if wanted is not None:
