@@ -1,7 +1,7 @@
-"""A Python that has imported the commands, which is nothing that takes long, and forks when asked.
+"""A Python that has imported only what refuses a spreadsheet, and forks when asked.
 
-So that a process begins with next to nothing in memory, without a Python's start for each. Had the
-commands imported more by themselves, each of its processes would have it, and say so.
+So that a process begins with nothing large in memory, without a Python's start for each. If these
+modules imported pandas or Prefect, each of its processes would have it, and say so.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ from typing import Any, Final
 
 from tests.processes import ROOT, Ended
 
-COMMANDS: Final = (
-    "campaign",
-    "catalog",
-    "create_ads",
-    "design_templates",
-    "download",
-    "inbox",
-    "revise",
+IMPORTED: Final = (
+    "campaign.campaign",
+    "campaign.job_types.design_templates",
+    "campaign.job_types.image_ads",
+    "campaign.job_types.revisions",
+    "cli.commands.campaign",
+    "cli.commands.catalog",
+    "cli.commands.create_ads",
+    "cli.commands.design_templates",
+    "cli.commands.download",
+    "cli.commands.inbox",
+    "cli.commands.revise",
+    "cli.prefect_settings",
 )
-"""Those that begin without Prefect."""
+"""What reads and refuses a spreadsheet, and the commands that begin without Prefect."""
 
 
 class LightPython:
@@ -69,9 +74,8 @@ class LightPython:
 
 def serve() -> Any:
     """Forks when asked. Returns in each forked process what it is to run; else None, at the end."""
-    importlib.import_module("prefect_staticadslab.cli.prefect_settings")
-    for name in COMMANDS:
-        importlib.import_module(f"prefect_staticadslab.cli.commands.{name}")
+    for name in IMPORTED:
+        importlib.import_module(f"prefect_staticadslab.{name}")
     while line := sys.stdin.readline():
         pid = os.fork()
         if pid == 0:
