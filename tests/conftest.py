@@ -46,9 +46,7 @@ from tests.processes import SHARED, running, until
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 draw_the_same_whatever_is_imported()
-
-# What is imported and collected is nearly all kept, so nothing is looked for in it.
-gc.disable()
+gc.set_threshold(*RARELY)
 
 QUICK_SERVER = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"
@@ -94,8 +92,6 @@ def pytest_collection_finish() -> None:
     """What has been imported stays: the garbage collector need not look through it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*RARELY)
-    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -82,8 +82,6 @@ def import_all() -> None:
         importlib.import_module("ray.dag")
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*RARELY)
-    gc.enable()
 
 
 class _Worker:
@@ -270,7 +268,7 @@ def _status_of(end: SystemExit) -> int:
 
 if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
-    gc.disable()
+    gc.set_threshold(*RARELY)
     import_all()
     wanted = serve(listening)
     if wanted is not None:
