@@ -159,8 +159,8 @@ QUOTED = re.compile(r"'[^']*'")
 def typed(line: str, environment: dict[str, str]) -> Ended:
     """How a command line ends, and all that it prints.
 
-    All imports are made before. That they can be made, `make wheel-test` proves, where such commands
-    are those that pip has installed.
+    All imports are made before. That they can be made, `make wheel-test` proves, where such
+    commands are those that pip has installed.
     """
     folder = Path.cwd()
     plain = line.replace("$PWD", str(folder))
