@@ -5,22 +5,25 @@ PY := .venv/bin/python
 # something.
 PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
 
+# The bytecode of what is imported is kept, whatever this shell is set to: pip compiles nothing.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test lint unit wheel-test lowest chaos simulation mutations fuzz distributed ui screenshots benchmark \
 	reference lock clean
 
 demo: .venv/demo
 	@$(PY) examples/demo.py
 
-test: lint unit
+# Two at a time: mypy needs one processor for most of a minute.
+test:
+	@$(MAKE) --jobs=2 lint unit
 
 lint: .venv/test
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
-# The bytecode of what is imported hundreds of times is kept, whatever this shell is set to. What
-# drives a browser is not even collected, which would import it once for each worker.
-unit: export PYTHONDONTWRITEBYTECODE =
+# What drives a browser is not even collected, which would import it once for each worker.
 unit: .venv/test
 	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui" --ignore=tests/ui
 
@@ -72,16 +75,16 @@ fuzz: .venv/test
 	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
-.venv/demo: locks/demo.txt pyproject.toml scripts/make_venv.sh
+.venv/demo: locks/demo.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh locks/demo.txt
 	@touch $@
 
-.venv/test: locks/test.txt pyproject.toml scripts/make_venv.sh
+.venv/test: locks/test.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh locks/test.txt
 	@touch .venv/demo $@
 
 # The lowest pandas has no wheels for newer Pythons.
-.venv-lowest/made: locks/lowest.txt pyproject.toml scripts/make_venv.sh
+.venv-lowest/made: locks/lowest.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
 	@PYTHON="$(PYTHON) python3.11" scripts/make_venv.sh locks/lowest.txt .venv-lowest
 	@touch $@
 
@@ -110,6 +113,7 @@ screenshots: .venv/test
 # Needs uv (https://docs.astral.sh/uv/); only for whoever changes a dependency.
 COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-annotate --no-header
 lock:
+	echo pip | $(COMPILE) --generate-hashes -o locks/pip.txt -
 	$(COMPILE) pyproject.toml --all-extras --group dev --group build --generate-hashes -o locks/test.txt
 	$(COMPILE) pyproject.toml --group build -c locks/test.txt --generate-hashes -o locks/demo.txt
 	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct | \

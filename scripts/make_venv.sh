@@ -25,5 +25,11 @@ fi
 
 echo "Installing from $1 (a minute or two the first time)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-"$venv/bin/python" -m pip install -qq --no-deps --require-hashes -r "$1"
-"$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --editable .
+# Most of what is installed is never imported; what is, Python compiles then.
+install() {
+    "$venv/bin/python" -m pip install -qq --no-deps --no-compile "$@"
+}
+# A Python's own pip may be years old, and those need minutes to choose among the files of an index.
+install --require-hashes -r locks/pip.txt
+install --require-hashes -r "$1"
+install --no-build-isolation --editable .

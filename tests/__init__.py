@@ -9,6 +9,10 @@ from typing import Final
 QUIET: Final = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 """So that Prefect's servers in these tests tell nobody about themselves."""
 
+RARELY: Final = (100_000, 50, 100)
+"""How seldom Python looks for garbage in cycles. Flow runs and Prefect's server make so many
+objects that it took them a fifth of their time."""
+
 USERS_CERTIFICATES: Final = os.environ.setdefault(
     "TESTS_USERS_CERTIFICATES", os.environ.get("SSL_CERT_FILE", "")
 )

@@ -38,12 +38,15 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests import QUIET, USERS_CERTIFICATES, processes
+from tests import QUIET, RARELY, USERS_CERTIFICATES, processes
+from tests.drawing import draw_the_same_whatever_is_imported
 from tests.processes import SHARED, running, until
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+draw_the_same_whatever_is_imported()
+gc.set_threshold(*RARELY)
 
 QUICK_SERVER = {
     f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false"

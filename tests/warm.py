@@ -26,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
+from tests import RARELY
 from tests.prefect_settings import KnownSettings, Settings, enter
 
 HELLO = b"!"
@@ -267,6 +268,7 @@ def _status_of(end: SystemExit) -> int:
 
 if __name__ == "__main__":
     listening = socket.socket(fileno=int(sys.argv[1]))
+    gc.set_threshold(*RARELY)
     import_all()
     wanted = serve(listening)
     if wanted is not None:

@@ -156,8 +156,12 @@ QUOTED = re.compile(r"'[^']*'")
 """What a shell leaves as it is."""
 
 
-def typed(line: str, environment: dict[str, str], *, cold: bool) -> Ended:
-    """How a command line ends, and all that it prints; unless cold, with all imports made."""
+def typed(line: str, environment: dict[str, str]) -> Ended:
+    """How a command line ends, and all that it prints.
+
+    All imports are made before. That they can be made, `make wheel-test` proves, where such
+    commands are those that pip has installed.
+    """
     folder = Path.cwd()
     plain = line.replace("$PWD", str(folder))
     words = shlex.split(plain)
@@ -165,15 +169,9 @@ def typed(line: str, environment: dict[str, str], *, cold: bool) -> Ended:
         words = ["python", "-m", MODULES[words[0]], *words[1:]]
     needs_shell = words[0] != "python" or set(QUOTED.sub("", plain)) & set("|&;<>$`*?~(){}")
     options: dict[str, Any] = {"env": environment, "cwd": folder, "stderr": subprocess.STDOUT}
-    if cold or needs_shell:
+    if needs_shell:
         return run_program("sh", "-c", line, **options)
     return run(*words[1:], **options)
-
-
-README = [command for fence in CONSOLE if fence.page == "README.md" for command in fence.commands]
-COLD = {command.line.split()[0]: command for command in README}.values()
-"""The last of the README's commands with each program: these begin as a user's do, with nothing in
-memory. What has been imported once can be imported again, so the others need not prove it."""
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=str)
@@ -184,7 +182,7 @@ def test_the_commands_of_a_block_print_what_it_says(
     for command in block.commands:
         if command.line in UNEXECUTED:
             continue
-        status, told, _ = typed(command.line, environment, cold=command in COLD)
+        status, told, _ = typed(command.line, environment)
         said = told.replace(simulator.url, "http://127.0.0.1:8321")
         is_refused = bool(command.printed and REFUSED.match(command.printed[0]))
         assert status == (2 if is_refused else 0), said

@@ -7,15 +7,12 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.internal.cache import LRUCache
-from hypothesis.internal.conjecture import providers
 
 from tests.fuzz.target import BrokenPromiseError, Target, read, written
 
@@ -114,7 +111,7 @@ class Examination:
         started = time.monotonic()
         self._end = None if count else started + seconds
         rounds = 0
-        with _endless_inputs_stopped(), _whatever_is_imported() if count else nullcontext():
+        with _endless_inputs_stopped():
             while self._goes_on(count, rounds):
                 try:
                     self._round(seed_of_all + rounds, min(count or ROUND, ROUND))
@@ -245,24 +242,6 @@ def _kind(error: Exception) -> str:
     ours = [frame for frame in frames if "prefect_staticadslab" in frame.filename]
     where = (ours or frames)[-1]
     return f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
-
-
-@contextmanager
-def _whatever_is_imported() -> Iterator[None]:
-    """Makes inputs that do not hang on which modules are imported by now.
-
-    Hypothesis takes values from the project's modules that are, which is good for a long fuzz.
-    """
-    if not hasattr(providers, "_get_local_constants"):  # as in its older versions
-        yield
-        return
-    from hypothesis.internal.constants_ast import Constants
-
-    with (
-        mock.patch.object(providers, "_get_local_constants", return_value=Constants()),
-        mock.patch.object(providers, "CONSTANTS_CACHE", LRUCache(1024)),
-    ):
-        yield
 
 
 @contextmanager

@@ -131,9 +131,11 @@ def generator(tmp_path: Path) -> Path:
     """openapi-python-client, in an environment of its own: it wants older versions of what Prefect
     uses."""
     environment = outside_environment()
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    empty = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")]
+    subprocess.run(empty, check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "-qq", "openapi-python-client>=0.25"]
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    install = [*pip, "install", "-qq", "--no-compile", "openapi-python-client>=0.25"]
     subprocess.run(install, env=environment, check=True)
     return python
 
