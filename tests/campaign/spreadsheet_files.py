@@ -45,6 +45,7 @@ def xlsx(
     styles: str | None = None,
     workbook: str = "",
     head: str = "",
+    foot: str = "",
     **parts: str,
 ) -> bytes:
     """An .xlsx.
@@ -56,6 +57,7 @@ def xlsx(
         styles: Its part of styles, if it has one.
         workbook: What stands before the list of sheets.
         head: What stands before the rows.
+        foot: What stands after them.
         parts: Further ones.
     """
     base = _STRICT if strict else _TRANSITIONAL
@@ -81,7 +83,7 @@ def xlsx(
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}">{links}</Relationships>',
         **{
             f"xl/worksheets/sheet{n}.xml": f'<worksheet xmlns="{main}">{head}'
-            f"<sheetData>{rows}</sheetData></worksheet>"
+            f"<sheetData>{rows}</sheetData>{foot}</worksheet>"
             for n, (_, _, rows) in enumerate(sheets, 1)
         },
         **parts,
@@ -143,6 +145,7 @@ def xlsb(
     size: int = 0,
     formats: Sequence[str] = (),
     is_1904: bool = False,
+    merged: Sequence[tuple[int, int, int, int]] = (),
 ) -> bytes:
     """An .xlsb, given its cells; a text such as `#REF!` is that error.
 
@@ -152,6 +155,7 @@ def xlsb(
         size: How many rows and columns it says that it has.
         formats: Number formats; the cells of each line have them in turn, from its first number on.
         is_1904: Whether its days are counted from 1904.
+        merged: The first and the last row, and column, of cells that are merged, counted from 0.
     """
     sheet = _record(129) + _record(148, struct.pack("<4I", 0, size, 0, size)) + _record(145)
     for row, line in enumerate(lines):
@@ -169,7 +173,8 @@ def xlsb(
                 sheet += _record(6, place + _wide(value))
             elif isinstance(value, int | float):
                 sheet += _record(5, place + struct.pack("<d", value))
-    sheet += _record(146) + _record(130)
+    sheet += _record(146) + b"".join(_record(176, struct.pack("<4I", *each)) for each in merged)
+    sheet += _record(130)
     bundle = _record(156, struct.pack("<II", 0, 1) + _wide("rId1") + _wide("Ads"))
     book = (
         _record(131)

@@ -95,6 +95,13 @@ def test_folding_twice_is_folding_once(name: str) -> None:
     assert fold_name(fold_name(name)) == fold_name(name)
 
 
+@pytest.mark.parametrize(
+    "mark", ["\u200e", "\u200f", "\u200b", "\ufeff", "\u2060", "\u202a", "\u2069"]
+)
+def test_what_nobody_sees_is_no_part_of_a_name(mark: str) -> None:
+    assert fold_name(f"{mark}Cold{mark} Brew Kit{mark}") == fold_name("Cold Brew Kit")
+
+
 def test_an_ambiguous_name_is_told_with_the_ids() -> None:
     assert told({**NAMES, "brand": "Twin"}) == [
         "Row 2, column brand: 2 brands are called 'Twin': brand_c (Twin), brand_d (Twin). "

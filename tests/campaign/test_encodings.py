@@ -168,6 +168,20 @@ def test_a_line_that_says_the_separator_is_none_of_the_table(prompts: Any, line:
     assert prompts.notes == ["cells separated by ';', as its line sep=; says"]
 
 
+@pytest.mark.parametrize("unticked", ["FALSE", "Falsch", "ЛОЖЬ", "☐"])
+def test_rows_of_nothing_but_boxes_that_are_not_ticked_are_none(
+    prompts: Any, unticked: str
+) -> None:
+    rows = f"b;One;{unticked}\n;;{unticked}\nb;Two;TRUE\n;;{unticked}\n;;{unticked}\n"
+    assert prompts(f"brand_id;prompt;Approved\n{rows}".encode()) == ["One", "Two"]
+    assert prompts.notes == ["rows 3, 5-6 with nothing but boxes that are not ticked, left out"]
+
+
+@pytest.mark.parametrize("other", ["TRUE", "0", "-", "no"])
+def test_a_row_with_anything_else_is_one(prompts: Any, other: str) -> None:
+    assert len(prompts(f"brand_id;prompt;Approved\nb;One;FALSE\n;;{other}\n".encode())) == 2
+
+
 def test_a_title_and_a_total_of_a_text_file_are_no_rows(prompts: Any) -> None:
     content = "Summer 2026;;\n\nbrand_id;prompt;price\nb;One;1,50 €\nb;Two;2\nTotal:;;3,50 €\n"
     assert prompts(content.encode()) == ["One", "Two"]

@@ -310,3 +310,61 @@ def test_any_length_of_stream_gets_into_a_compound_file() -> None:
         back = CompoundFile(compound_file("Workbook", content)).read("Workbook")
         assert back[: len(content)] == content
         assert not io.BytesIO(back[len(content) :]).read().strip(b"\0")
+
+
+def merged_workbooks() -> dict[str, bytes]:
+    """Of each kind, with the prompts and the prices merged; the latter column is not read."""
+    ranges = '<mergeCells><mergeCell ref="E2:E3"/><mergeCell ref="F2:F3"/></mergeCells>'
+    spanned = 'table:number-rows-spanned="2"'
+    first = [*(ods_cell(str(v)) for v in ROWS[0][:4]), ods_cell("First", more=spanned)]
+    second = [*(ods_cell(str(v)) for v in ROWS[1][:4]), "<table:covered-table-cell/>"]
+    return {
+        "in.xlsx": xlsx(("Ads", "visible", ADS), foot=ranges),
+        "in.xlsb": xlsb(HEADER, *ROWS, merged=[(1, 2, 4, 4), (1, 2, 5, 5)]),
+        "in.xls": (KEPT / "merged.xls").read_bytes(),
+        "in.ods": ods(ods_table("".join(first), "".join(second))),
+    }
+
+
+@pytest.mark.parametrize("name", ["in.xlsx", "in.xlsb", "in.xls", "in.ods"])
+def test_a_cell_under_another_one_is_not_read_as_empty(read: Any, name: str) -> None:
+    """It is shown with the other one's value, and an ad without it would be paid for."""
+    with pytest.raises(SpreadsheetError) as refused:
+        read(merged_workbooks()[name], name)
+    assert [(p.row, p.column) for p in refused.value.problems] == [(3, "prompt")]
+    assert "is merged with other cells (E2:E3)" in str(refused.value)
+
+
+def test_cells_merged_across_columns_hide_those_that_are_read(read: Any) -> None:
+    foot = '<mergeCells><mergeCell ref="D2:F3"/></mergeCells>'
+    with pytest.raises(SpreadsheetError) as refused:
+        read(xlsx(("Ads", "visible", ADS), foot=foot))
+    assert {(p.row, p.column) for p in refused.value.problems} == {
+        (2, "prompt"),
+        (3, "audience_id"),
+        (3, "prompt"),
+    }
+
+
+@pytest.mark.parametrize("ref", ["F2:F3", "E2:F2", "A1:F1", "A9:F20", "E2", "", "E:E", "?:?"])
+def test_merged_cells_that_hide_nothing_that_is_read_are_let_be(read: Any, ref: str) -> None:
+    foot = f'<mergeCells><mergeCell ref="{ref}"/></mergeCells>'
+    assert rows(read(xlsx(("Ads", "visible", ADS), foot=foot))) == ROWS
+
+
+def test_so_many_merged_cells_are_refused(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "_MOST_MERGED", 2)
+    foot = "<mergeCells>" + 3 * '<mergeCell ref="F2:F3"/>' + "</mergeCells>"
+    with pytest.raises(SpreadsheetError, match="more than 2 merged cells"):
+        read(xlsx(("Ads", "visible", ADS), foot=foot))
+
+
+def test_rows_of_nothing_but_boxes_that_are_not_ticked_are_none(read: Any) -> None:
+    made = sheet_rows(
+        [*HEADER, "Approved"],
+        [*ROWS[0], True],
+        *[[None] * 6 + [False]] * 3,
+    )
+    table = read(xlsx(("Ads", "visible", made)))
+    assert table.row_numbers == (2,)
+    assert table.notes == ("rows 3-5 with nothing but boxes that are not ticked, left out",)

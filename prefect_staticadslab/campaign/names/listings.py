@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Final
 from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.bounds import NAME_LENGTH
 from prefect_staticadslab.campaign.names.nearest import Nearest
+from prefect_staticadslab.campaign.rows.cell_values import INVISIBLE
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 NEAREST: Final = 3
@@ -164,12 +164,9 @@ class ChosenResource:
 NOTHING_READ: Final = Catalogue()
 
 
-_NO_WIDTH: Final = re.compile("[\u00ad\u200b\u2060\ufeff]")
-"""What is copied along with a name, and that nobody sees."""
-
-
 def fold_name(name: str) -> str:
-    """A name as it is compared: without case, width, and how many spaces there are.
+    """A name as it is compared: without case, width, how many spaces there are, and what nobody
+    sees.
 
     Example:
         ```python
@@ -181,7 +178,7 @@ def fold_name(name: str) -> str:
     """
     if len(name) > NAME_LENGTH:  # which no resource has
         return " ".join(name.casefold().split())
-    name = _NO_WIDTH.sub("", name)
+    name = INVISIBLE.sub("", name)
     # Folding the case may leave what NFKC would compose once more.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(text.split())

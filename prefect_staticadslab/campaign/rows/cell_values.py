@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import cell_text, shortened
+from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
 
 _TRUE: Final = frozenset(
     (
@@ -22,14 +23,11 @@ _TRUE: Final = frozenset(
 )
 """What Excel writes for true in the languages that have a word of their own; yes; and ticks."""
 
-_FALSE: Final = frozenset(
+_FALSE: Final = UNTICKED | frozenset(
     (
-        *("false", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "falsk", "usann"),
-        *("epätosi", "nepravda", "hamis", "fals", "yanlış", "yanliş", "ложь", "хибність"),
-        *("ψευδεσ", "väär", "gezurra", "偽", "假", "거짓"),
         *("no", "n", "off", "nein", "non", "não", "nao", "nee", "nej", "nei", "nie", "ne", "ei"),
         *("nem", "hayır", "hayir", "нет", "ні", "οχι", "όχι", "いいえ", "否", "아니요"),
-        *("0", "0.0", "0,0", "-", "–", "—", "−", "✗", "✘", "☐", "❌", "🗷"),
+        *("0", "0.0", "0,0", "-", "–", "—", "−", "✗", "✘", "❌", "🗷"),
     )
 )
 
@@ -58,8 +56,8 @@ _ERRORS: Final = frozenset(
 )
 """What a formula shows that could not be computed, as programs write it in their languages."""
 
-_INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-"""Characters without a width of their own. An id that was copied from a web page may have them."""
+INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+"""Characters without a width of their own. What was copied from a web page may have them."""
 
 
 def read_boolean(cell: Any) -> bool | None:
@@ -97,7 +95,7 @@ def clean_id(text: str) -> str:
         assert clean_id("'brand_1\\u200b\\u00a0") == "brand_1"
         ```
     """
-    return _INVISIBLE.sub("", text).strip().removeprefix("'").strip()
+    return INVISIBLE.sub("", text).strip().removeprefix("'").strip()
 
 
 def error_problem(cell: Any) -> str | None:

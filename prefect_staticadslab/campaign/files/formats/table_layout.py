@@ -60,6 +60,16 @@ TOTAL_LABELS: Final = frozenset(
 )
 """What stands before a sum, in the languages of those who write campaigns."""
 
+UNTICKED: Final = frozenset(
+    (
+        *("false", "falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "falsk", "usann"),
+        *("epätosi", "nepravda", "hamis", "fals", "yanlış", "yanliş", "ложь", "хибність"),
+        *("ψευδεσ", "väär", "gezurra", "偽", "假", "거짓"),
+        "☐",
+    )
+)
+"""What is written for a box that is not ticked, in the languages that have a word of their own."""
+
 _NUMBER = re.compile(r"[^\w%]*[+-]?[\d.,'’ \u00a0\u202f]*\d[^\w%]*%?(?:\s*[A-Za-z]{3})?[^\w]*")
 _LONGEST_NUMBER: Final = 40
 """Characters of an amount with its currency."""
@@ -105,7 +115,13 @@ def layout_of(lines: Sequence[Line], known_columns: Set[str]) -> Layout:
     if above:
         which = _rows([number for number, _ in above])
         notes.append(f"{which} above the columns' names, left out")
-    if len(below) > 1 and _is_total(header[1], below[-1][1], known_columns):
+    if has_names := len(known_names(header[1], known_columns)) >= HEADER_NAMES:
+        unticked = [number for number, cells in below if _is_unticked(cells)]
+        left_out = frozenset(unticked)
+        below = [line for line in below if line[0] not in left_out]
+        if unticked:
+            notes.append(f"{_rows(unticked)} with nothing but boxes that are not ticked, left out")
+    if has_names and len(below) > 1 and _is_total(below[-1][1]):
         notes.append(f"row {below[-1][0]}, a total below the table, left out")
         below.pop()
     return Layout(header, below, tuple(notes))
@@ -118,10 +134,14 @@ def _header_place(lines: Sequence[Line], known_columns: Set[str]) -> int:
     return 0
 
 
-def _is_total(header: Sequence[Any], cells: Sequence[Any], known_columns: Set[str]) -> bool:
+def _is_unticked(cells: Sequence[Any]) -> bool:
+    """Whether a line has nothing but FALSE, as all do down to where boxes were dragged."""
+    texts = (cell_text(cell).strip() for cell in cells if not is_blank(cell))
+    return all(text.casefold() in UNTICKED for text in texts if text)
+
+
+def _is_total(cells: Sequence[Any]) -> bool:
     """Whether a line has nothing but a label such as "Total", and numbers."""
-    if len(known_names(header, known_columns)) < HEADER_NAMES:
-        return False
     filled = [cell for cell in cells if not is_blank(cell) and cell_text(cell).strip()]
     texts = [cell for cell in filled if not _is_number(cell)]
     return len(texts) == 1 < len(filled) and _is_label(cell_text(texts[0]))

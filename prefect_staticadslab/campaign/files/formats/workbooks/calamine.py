@@ -21,7 +21,12 @@ from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import (
     built_in_format,
     number_value,
 )
-from prefect_staticadslab.campaign.files.formats.workbooks.sheets import SheetCells, check_extent
+from prefect_staticadslab.campaign.files.formats.workbooks.sheets import (
+    MergedCells,
+    SheetCells,
+    check_extent,
+    note_merged,
+)
 
 ERRORS: Final = {
     0x00: "#NULL!",
@@ -71,11 +76,17 @@ class Walked:
     last_column: int = 0
     told: dict[tuple[int, int], object] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    merged: list[MergedCells] = field(default_factory=list)
 
     def reach(self, row: int, column: int) -> None:
         """Notes a cell. Rows and columns are counted from 0."""
         self.last_row = max(self.last_row, row + 1)
         self.last_column = max(self.last_column, column + 1)
+
+    def note_merged(self, rows: tuple[int, int], columns: tuple[int, int]) -> None:
+        """Notes cells that are merged. Rows and columns are counted from 0."""
+        (row, last_row), (column, last_column) = rows, columns
+        note_merged(self.merged, (row + 1, last_row + 1), (column + 1, last_column + 1))
 
     def note_error(self, row: int, column: int, code: int) -> None:
         """Notes a cell that holds an error."""
@@ -121,7 +132,7 @@ def read_cells(content: bytes, position: int, walked: Walked) -> SheetCells:
             rows[number] = cells
     for (row, column), value in walked.told.items():
         rows.setdefault(row, {})[column] = value
-    return SheetCells(rows, frozenset(walked.hidden))
+    return SheetCells(rows, frozenset(walked.hidden), merged=tuple(walked.merged))
 
 
 _READ_SHEET: Final = """

@@ -14,9 +14,11 @@ from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.files.cells import CellError, FormattedValue, cell_text
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import Parser, too_large
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import (
+    MergedCells,
     Sheet,
     SheetCells,
     check_extent,
+    note_merged,
 )
 
 _DURATION = re.compile(
@@ -54,6 +56,7 @@ class _Table:
         self.rows: dict[int, dict[int, Any]] = {}
         self.hidden: set[int] = set()
         self.unsaved: list[tuple[int, int]] = []
+        self.merged: list[MergedCells] = []
         self.last_row = self.last_column = 0
 
     def sheet(self, hidden_styles: set[str]) -> Sheet:
@@ -61,7 +64,9 @@ class _Table:
 
     def _read(self) -> SheetCells:
         check_extent(self.last_row, self.last_column)
-        return SheetCells(self.rows, frozenset(self.hidden), tuple(self.unsaved))
+        return SheetCells(
+            self.rows, frozenset(self.hidden), tuple(self.unsaved), merged=tuple(self.merged)
+        )
 
 
 class _Content(Parser):
@@ -143,6 +148,7 @@ class _Content(Parser):
     def _end_cell(self, cell: dict[str, str]) -> None:
         first, repeated = self._column + 1, _count(cell.get("number-columns-repeated"))
         self._column += repeated
+        self._note_merged(cell, first)
         value = cell_value(cell, "".join(self._texts))
         if value is None or value == "":
             if "formula" in cell and "value-type" not in cell:
@@ -151,6 +157,14 @@ class _Content(Parser):
         self._count_kept(repeated)
         for column in range(first, self._column + 1):
             self._cells[column] = value
+
+    def _note_merged(self, cell: dict[str, str], column: int) -> None:
+        rows = _count(cell.get("number-rows-spanned"))
+        columns = _count(cell.get("number-columns-spanned"))
+        if rows * columns > 1 and self.tables:
+            row = self._row + 1
+            last_row, last_column = row + rows - 1, column + columns - 1
+            note_merged(self.tables[-1].merged, (row, last_row), (column, last_column))
 
     def _end_row(self, table: _Table) -> None:
         """Adds the row that ends to its table, as often as it is said to be repeated."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text
@@ -13,6 +13,21 @@ from prefect_staticadslab.campaign.files.number_formats import show_number
 
 PLAIN_FORMATS: Final = frozenset(("", "general", "@"))
 """Number formats that show a number as it is."""
+
+
+class MergedCells(NamedTuple):
+    """A rectangle of cells that is shown as one, with the value of its first; counted from 1."""
+
+    first_row: int
+    last_row: int
+    first_column: int
+    last_column: int
+
+    @property
+    def name(self) -> str:
+        """What a spreadsheet program calls it, such as `G2:G4`."""
+        first = f"{column_letters(self.first_column)}{self.first_row}"
+        return f"{first}:{column_letters(self.last_column)}{self.last_row}"
 
 
 @dataclass(frozen=True)
@@ -24,12 +39,14 @@ class SheetCells:
         hidden_rows: Rows that a spreadsheet program hides.
         unsaved: Where formulas stand whose value no program has saved: row and column.
         widths: Of columns whose width somebody chose, in characters, as Excel counts it.
+        merged: Cells that are shown as one.
     """
 
     rows: Mapping[int, Mapping[int, Any]]
     hidden_rows: frozenset[int] = frozenset()
     unsaved: tuple[tuple[int, int], ...] = ()
     widths: Mapping[int, float] = field(default_factory=dict)
+    merged: tuple[MergedCells, ...] = ()
 
     def lines(self) -> list[tuple[int, list[Any]]]:
         """The rows that are not blank, in order, from the first column on: number and cells."""
@@ -57,6 +74,21 @@ class Sheet:
     read: Callable[[], SheetCells]
 
 
+def note_merged(merged: list[MergedCells], rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    """Adds cells that are merged, from the first to the last row and column, to those of a sheet.
+
+    Raises:
+        SpreadsheetError: They are more than are read.
+    """
+    if len(merged) == _MOST_MERGED:
+        raise too_large(f"has more than {_MOST_MERGED:,} merged cells. Unmerge them")
+    if min(rows) > 0 and min(columns) > 0:
+        merged.append(MergedCells(*rows, *columns))
+
+
+_MOST_MERGED: Final = 100_000
+
+
 def check_extent(rows: int, columns: int) -> None:
     """Raises if a sheet that reaches so far has more cells than are read.
 
@@ -69,6 +101,15 @@ def check_extent(rows: int, columns: int) -> None:
             f"{bounds.TABLE_CELLS:,} cells, the most that is read. Delete the rows and columns "
             "beyond the table"
         )
+
+
+def column_letters(column: int) -> str:
+    """A column as a spreadsheet program calls it: the first is A, the 28th AB."""
+    letters = ""
+    while column:
+        column, last = divmod(column - 1, 26)
+        letters = chr(ord("A") + last) + letters
+    return letters
 
 
 def shown_value(value: Any, number_format: str) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from prefect_staticadslab.bounds import LONGEST_CELL
@@ -22,13 +24,20 @@ from prefect_staticadslab.campaign.files.formats.table_layout import (
     layout_of,
 )
 from prefect_staticadslab.campaign.files.formats.workbooks.kinds import broken, sheets_of
-from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, SheetCells
+from prefect_staticadslab.campaign.files.formats.workbooks.sheets import (
+    Sheet,
+    SheetCells,
+    column_letters,
+)
 
 NeededColumns = Sequence[Set[str]]
 """What a header must have: one name of each of these sets."""
 
 _NAMES_LENGTH: Final = 500
 """Characters of the sheets' names in a message."""
+
+_MERGED_TOLD: Final = 1_000
+"""Merged cells that are told at most."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ def read_workbook(
     if table.is_empty:
         raise SpreadsheetError([Problem("The sheet is empty.")])
     hint = "" if sheet or len(sheets) < 2 else f" {_all_names(sheets)}"  # noqa: PLR2004
-    return _spreadsheet(table, notes, visible_rows, None if may_be_empty else hint)
+    return _spreadsheet(table, notes, known_columns, visible_rows, None if may_be_empty else hint)
 
 
 def sheet_names(content: bytes) -> list[str]:
@@ -166,7 +175,11 @@ def _read(sheet: Sheet, known_columns: Set[str]) -> _Table:
 
 
 def _spreadsheet(
-    table: _Table, notes: Sequence[str], visible_rows: bool, hint: str | None
+    table: _Table,
+    notes: Sequence[str],
+    known_columns: Set[str],
+    visible_rows: bool,
+    hint: str | None,
 ) -> Spreadsheet:
     """A table as a spreadsheet; `hint` is told if it has no rows, which None allows."""
     header_row, header_cells = table.layout.header
@@ -185,6 +198,8 @@ def _spreadsheet(
     problems = header_problems(header, header_row)
     problems += _unsaved_problems(cells, header_row, numbers)
     problems += _length_problems(header, lines, numbers)
+    read = [place for place, name in enumerate(header, 1) if known_names([name], known_columns)]
+    problems += islice(_merged_problems(cells, header, read, numbers), _MERGED_TOLD)
     if not lines and not problems and hint is not None:
         problems.append(Problem(_no_rows(table.sheet.name, bool(hidden and visible_rows), hint)))
     if problems:
@@ -236,6 +251,36 @@ def _unsaved_problems(
             )
 
 
+def _merged_problems(
+    cells: SheetCells, header: Sequence[str], read: Sequence[int], numbers: Sequence[int]
+) -> Iterator[Problem]:
+    """A problem for each cell that is read and lies under another one.
+
+    It is shown with a value that is not its own, and would be read, and paid for, as empty.
+
+    Args:
+        cells: The sheet.
+        header: The columns' names.
+        read: Columns that are read, counted from 1.
+        numbers: Those of the table's rows, in order.
+    """
+    for merged in cells.merged:
+        first, end = (
+            bisect_left(numbers, merged.first_row),
+            bisect_right(numbers, merged.last_row),
+        )
+        for row in numbers[first:end]:
+            for column in read:
+                is_within = merged.first_column <= column <= merged.last_column
+                if is_within and (row, column) != (merged.first_row, merged.first_column):
+                    yield Problem(
+                        f"is merged with other cells ({merged.name}), so it has no value of its "
+                        "own. Unmerge them, and write its value into each.",
+                        row,
+                        header[column - 1],
+                    )
+
+
 def _length_problems(
     header: Sequence[str], lines: Sequence[Sequence[object]], numbers: Sequence[int]
 ) -> Iterator[Problem]:
@@ -243,12 +288,3 @@ def _length_problems(
         for name, value in zip(header, line, strict=True):
             if isinstance(value, str) and len(value) > LONGEST_CELL:
                 yield Problem(f"has more than {LONGEST_CELL:,} characters.", number, name)
-
-
-def column_letters(column: int) -> str:
-    """A column as a spreadsheet program calls it: the first is A, the 28th AB."""
-    letters = ""
-    while column:
-        column, last = divmod(column - 1, 26)
-        letters = chr(ord("A") + last) + letters
-    return letters

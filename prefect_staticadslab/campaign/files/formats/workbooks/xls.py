@@ -30,6 +30,8 @@ _NUMBER, _RK = 0x203, 0x27E
 _BLANKS: Final = frozenset((0x201, 0xBE))
 _CELLS: Final = frozenset((_NUMBER, 0xFD, _RK, _BOOL_ERROR, _FORMULA, 0x204, 0xD6))
 
+_MERGED: Final = 0xE5
+
 _ROW_HIDDEN: Final = 0x20
 _WORKSHEET: Final = 0
 _IGNORED: Final = 0x5D00
@@ -180,6 +182,10 @@ def _walk_sheet(stream: bytes, copy: bytearray, start: int, end: int, walked: Wa
         elif kind == _ROW and len(data) >= 14:  # noqa: PLR2004
             if data[12] & _ROW_HIDDEN:
                 walked.hidden.add(data[0] + 256 * data[1] + 1)
+        elif kind == _MERGED:
+            for at in range(2, len(data) - 7, 8):
+                row, last_row, column, last_column = struct.unpack_from("<HHHH", data, at)
+                walked.note_merged((row, last_row), (column, last_column))
         elif (kind in _CELLS or kind == _SEVERAL_RK) and len(data) >= 6:  # noqa: PLR2004
             _walk_cell(kind, data, walked)
     for record in sizes:

@@ -25,6 +25,7 @@ _LAST_CELL: Final = 11
 """Records from 2 to this are cells."""
 
 _BUNDLE_SHEET, _SHARED_TEXTS, _BOOK_PROPERTIES = 156, 159, 153
+_MERGED: Final = 176
 _FORMAT, _STYLE, _CELL_STYLES, _END_OF_CELL_STYLES = 44, 47, 617, 618
 _ROW_HIDDEN: Final = 0x10
 
@@ -166,4 +167,7 @@ def _walk_sheet(part: bytes, walked: Walked) -> Walked:
                 walked.note_number(row, column, style, rk_number(data[8:12]))
             elif kind in (_NUMBER, _FORMULA_NUMBER) and len(data) >= 16:  # noqa: PLR2004
                 walked.note_number(row, column, style, struct.unpack_from("<d", data, 8)[0])
+        elif kind == _MERGED and len(data) >= 16:  # noqa: PLR2004
+            first_row, last_row, first, last = struct.unpack_from("<IIII", data, 0)
+            walked.note_merged((first_row, last_row), (first, last))
     return walked

@@ -10,7 +10,12 @@ from typing import IO, Any, Final
 from prefect_staticadslab.bounds import TABLE_COLUMNS
 from prefect_staticadslab.campaign.files.cells import CellError
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import Parser
-from prefect_staticadslab.campaign.files.formats.workbooks.sheets import SheetCells, check_extent
+from prefect_staticadslab.campaign.files.formats.workbooks.sheets import (
+    MergedCells,
+    SheetCells,
+    check_extent,
+    note_merged,
+)
 
 _INTEGER = re.compile(r"[+-]?\d{1,400}", re.A)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.A)
@@ -43,6 +48,7 @@ class SheetParser(Parser):
         self._hidden: set[int] = set()
         self._unsaved: list[tuple[int, int]] = []
         self._widths: dict[int, float] = {}
+        self._merged: list[MergedCells] = []
         self._last_row = self._last_column = 0
         self._row = self._column = 0
         self._in_data = self._in_cell = self._is_phonetic = False
@@ -62,7 +68,9 @@ class SheetParser(Parser):
         self.read_whole(stream)
         check_extent(self._last_row, self._last_column)
         widths = {n: w for n, w in self._widths.items() if n <= self._last_column}
-        return SheetCells(self._rows, frozenset(self._hidden), tuple(self._unsaved), widths)
+        return SheetCells(
+            self._rows, frozenset(self._hidden), tuple(self._unsaved), widths, tuple(self._merged)
+        )
 
     def _local_name(self, name: str) -> str:
         local = self._names.get(name)
@@ -83,6 +91,8 @@ class SheetParser(Parser):
         elif not self._in_data:
             if name == "col":
                 self._note_width(attributes)
+            elif name == "mergeCell":
+                self._note_merged(attributes.get("ref", ""))
             self._in_data = name == "sheetData"
         elif name == "c":
             self._row, self._column = cell_position(
@@ -106,6 +116,11 @@ class SheetParser(Parser):
         if _NUMBER.fullmatch(width) and len(self._widths) < TABLE_COLUMNS:
             for column in range(max(1, first), min(last, TABLE_COLUMNS) + 1):
                 self._widths[column] = _characters(float(width))
+
+    def _note_merged(self, reference: str) -> None:
+        first, _, last = reference.partition(":")
+        (row, column), (last_row, last_column) = (cell_position(r, 0, 0) for r in (first, last))
+        note_merged(self._merged, (row, last_row), (column, last_column))
 
     def _text(self, text: str) -> None:
         if self._open_element and not self._is_phonetic:
