@@ -395,4 +395,4 @@ def test_a_header_that_is_further_down_is_all_that_is_told() -> None:
     titled = {"Spring": "design_template_id", "": "brand_id", " ": "product_id", "x": "audience_id"}
     with pytest.raises(SpreadsheetError) as refused:
         Brief.read(sheet(titled))
-    assert str(refused.value) == "Row 2: This looks like the header. Delete the 1 row(s) above it."
+    assert str(refused.value) == "Row 2: This looks like the header. Delete the row above it."

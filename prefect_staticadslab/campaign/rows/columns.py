@@ -198,7 +198,9 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
         known_names = positions_of([cell_text(value) for value in line], KNOWN_COLUMNS)
         if len(known_names) > 1:
-            hint = f"This looks like the header. Delete the {number - 1} row(s) above it."
+            above = number - 1
+            which = "row" if above == 1 else f"{above} rows"
+            hint = f"This looks like the header. Delete the {which} above it."
             return [Problem(hint, row=number)]
     return []
 
