@@ -396,3 +396,33 @@ def test_a_header_that_is_further_down_is_all_that_is_told() -> None:
     with pytest.raises(SpreadsheetError) as refused:
         Brief.read(sheet(titled))
     assert str(refused.value) == "Row 2: This looks like the header. Delete the row above it."
+
+
+@pytest.mark.parametrize("base", [NAMES, IDS])
+@pytest.mark.parametrize(
+    ("cells", "told_of"),
+    [
+        ({"design_template_id": "Ask Anna"}, "'Ask Anna' (column design_template_id)"),
+        ({"prompt": "Now {price}"}, "'Now {price}' (column prompt)"),
+        ({"price": "1,234.50"}, "'1,234.50' (column price)"),
+        ({"price": "9.00", "stock": "4"}, "'9.00' (column price) and '4' (column stock)"),
+        ({"price": "9.00", "editable": "FALSE"}, "'9.00' (column price)"),
+        ({"editable": "perhaps"}, "'perhaps' (column editable)"),
+    ],
+)
+def test_a_row_that_is_no_ad_is_told_in_one_line(
+    base: dict[str, str], cells: dict[str, str], told_of: str
+) -> None:
+    columns = {"price": "", "stock": "", "editable": "", "prompt": "", **base}
+    stray = dict.fromkeys(columns, "") | cells
+    with pytest.raises(SpreadsheetError) as refused:
+        read_rows(expanded(columns, stray))
+    assert str(refused.value) == (
+        f"Row 3: has only {told_of}. A total or a note? Delete the row, or fill in the rest of it."
+    )
+
+
+def test_a_row_with_anything_of_an_ad_is_told_by_what_it_lacks() -> None:
+    half = dict.fromkeys(NAMES, "") | {"brand": NAMES["brand"], "product": NAMES["product"]}
+    with pytest.raises(SpreadsheetError, match=r"Row 3, column audience: is empty\."):
+        lines(NAMES, half)

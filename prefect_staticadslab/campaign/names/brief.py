@@ -52,6 +52,7 @@ from prefect_staticadslab.campaign.rows.columns import (
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
+from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,13 @@ def _read_lines(
             problems += errors
             continue
         line, line_problems = lines.read(position, number)
+        stray = lines.stray_problem(position, number) if line_problems else None
+        if stray:
+            # What is wrong is not looked up: a note would be told to be no brand.
+            nothing = {kind: Selector(each.column) for kind, each in line.selectors.items()}
+            brief_lines.append(replace(line, selectors=nothing, prompt=None))
+            problems.append(stray)
+            continue
         brief_lines.append(line)
         problems += line_problems
         cells = lines.cells(position)
@@ -208,6 +216,10 @@ class _LineReader:
             or has_placeholders(self._prompt_text(line))
             for line in self._lines
         )
+
+    def stray_problem(self, position: int, number: int) -> Problem | None:
+        """The one problem of a line that is no ad by the look of it."""
+        return stray_row_problem(number, self._header, self._lines[position])
 
     def cells(self, position: int) -> dict[str, Any]:
         """A line's cells in the known columns, by column name."""

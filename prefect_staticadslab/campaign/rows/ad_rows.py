@@ -27,6 +27,7 @@ from prefect_staticadslab.campaign.rows.columns import (
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
+from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
@@ -56,6 +57,8 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
         # An ad of an earlier version may have been made of an error; that is over.
         errors = error_problems(number, cells) if unique_row_ids else []
         request, wrong = (None, errors) if errors else _read_request(number, cells)
+        if wrong and (stray := stray_row_problem(number, spreadsheet.header, line)):
+            wrong = [stray]
         duplicate = row_ids.problem(number, cells)
         if request is not None:
             identity = identities.next_identity(cells, content_of(request))

@@ -1,0 +1,62 @@
+"""Rows that are no ads by the look of them: a sum without a label, or a note below the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from prefect_staticadslab.campaign.errors import Problem
+from prefect_staticadslab.campaign.files.cells import cell_text, column_key, shortened
+from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
+from prefect_staticadslab.campaign.rows.resource_types import KINDS
+
+_OF_AN_AD: Final = frozenset(
+    column_key(name) for kind in KINDS for name in (kind.id_column, kind.name)
+) | {"prompt"}
+
+_SHOWN_CELLS: Final = 3
+"""Cells that are told of a row without anything of an ad."""
+
+
+def stray_row_problem(number: int, header: Sequence[str], line: Sequence[Any]) -> Problem | None:
+    """One problem for a row that is no ad by the look of it, instead of one per missing cell.
+
+    It is a row with a single cell, or with nothing in a column that an ad is made of. Boxes that
+    are not ticked do not count. No such row makes an ad, and none is left out without being told.
+
+    Args:
+        number: The row's, as a spreadsheet program shows it.
+        header: The columns' names.
+        line: The row's cells.
+
+    Example:
+        ```python
+        header = ["brand", "product", "price"]
+        problem = stray_row_problem(14, header, ["Ask Anna first", "", ""])
+        assert str(problem) == (
+            "Row 14: has only 'Ask Anna first' (column brand). A total or a note? Delete the row, "
+            "or fill in the rest of it."
+        )
+        assert stray_row_problem(2, header, ["Nordbrew", "Cold Brew Kit", ""]) is None
+        ```
+    """
+    texts = [cell_text(cell).strip() for cell in line]
+    filled = [
+        (name, text)
+        for name, text in zip(header, texts, strict=False)
+        if text and text.casefold() not in UNTICKED
+    ]
+    if not filled or (len(filled) > 1 and any(column_key(n) in _OF_AN_AD for n, _ in filled)):
+        return None
+    shown = [_shown(name, text) for name, text in filled[:_SHOWN_CELLS]]
+    more = ["more"] if len(filled) > _SHOWN_CELLS else []
+    return Problem(
+        f"has only {' and '.join([*shown, *more])}. A total or a note? Delete the row, or fill in "
+        "the rest of it.",
+        number,
+    )
+
+
+def _shown(name: str, text: str) -> str:
+    what = repr(shortened(text))
+    return f"{what} (column {shortened(name)})" if name.strip() else what
