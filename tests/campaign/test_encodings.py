@@ -182,6 +182,12 @@ def test_a_row_with_anything_else_is_one(prompts: Any, other: str) -> None:
     assert len(prompts(f"brand_id;prompt;Approved\nb;One;FALSE\n;;{other}\n".encode())) == 2
 
 
+def test_a_total_with_a_box_that_is_not_ticked_is_no_row(prompts: Any) -> None:
+    content = "brand_id;prompt;price;Approved\nb;One;1,50;TRUE\nb;Two;2;FALSE\nTotal;;3,50;FALSE\n"
+    assert prompts(content.encode()) == ["One", "Two"]
+    assert prompts.notes == ["row 4, a total below the table, left out"]
+
+
 def test_a_title_and_a_total_of_a_text_file_are_no_rows(prompts: Any) -> None:
     content = "Summer 2026;;\n\nbrand_id;prompt;price\nb;One;1,50 €\nb;Two;2\nTotal:;;3,50 €\n"
     assert prompts(content.encode()) == ["One", "Two"]

@@ -141,8 +141,9 @@ def _is_unticked(cells: Sequence[Any]) -> bool:
 
 
 def _is_total(cells: Sequence[Any]) -> bool:
-    """Whether a line has nothing but a label such as "Total", and numbers."""
-    filled = [cell for cell in cells if not is_blank(cell) and cell_text(cell).strip()]
+    """Whether a line has nothing but a label such as "Total", and numbers; boxes aside."""
+    texts_of = ((cell, cell_text(cell).strip()) for cell in cells if not is_blank(cell))
+    filled = [cell for cell, text in texts_of if text and text.casefold() not in UNTICKED]
     texts = [cell for cell in filled if not _is_number(cell)]
     return len(texts) == 1 < len(filled) and _is_label(cell_text(texts[0]))
 
