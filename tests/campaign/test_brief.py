@@ -102,6 +102,26 @@ def test_what_nobody_sees_is_no_part_of_a_name(mark: str) -> None:
     assert fold_name(f"{mark}Cold{mark} Brew Kit{mark}") == fold_name("Cold Brew Kit")
 
 
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("design_template", "dt_0"), ("brand", "brand_a"), ("product", "Tea"), ("audience", "Early")],
+)
+@pytest.mark.parametrize("mark", ["\u200e", "\u200b", "\ufeff"])
+def test_a_cell_of_names_is_read_without_what_nobody_sees(
+    column: str, text: str, mark: str
+) -> None:
+    marked = {**NAMES, column: f"{mark}{text}{mark}"}
+    (found,), (expected,) = lines(marked), lines(NAMES)
+    assert [found[name] for name in IDS] == [expected[name] for name in IDS]
+    assert found[column] == marked[column]
+
+
+def test_a_cell_of_names_with_nothing_that_is_seen_is_empty() -> None:
+    assert told({**NAMES, "brand": "\u200b"}) == [
+        "Row 2, column brand: is empty. Name a brand, or put its id here."
+    ]
+
+
 def test_an_ambiguous_name_is_told_with_the_ids() -> None:
     assert told({**NAMES, "brand": "Twin"}) == [
         "Row 2, column brand: 2 brands are called 'Twin': brand_c (Twin), brand_d (Twin). "

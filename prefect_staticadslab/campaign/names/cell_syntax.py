@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
+from prefect_staticadslab.campaign.rows.cell_values import INVISIBLE
 from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
 from prefect_staticadslab.campaign.rows.resource_types import BRAND, TEMPLATE, ResourceType
 
@@ -118,7 +119,7 @@ def read_selector(
         return Selector(column, values), wrong
     if id_parts:
         values, wrong = _read_values(kind, column, id_parts)
-        claim = "" if name_parts == id_parts else name_text.strip()
+        claim = "" if not name_parts or name_parts == id_parts else name_text.strip()
         return Selector(column, values, claim=claim), wrong
     names = tuple(Everything() if part == ALL else ByName(part) for part in name_parts)
     wrong = [_all_brands_problem(column)] if kind is BRAND and ALL in name_parts else []
@@ -126,7 +127,7 @@ def read_selector(
 
 
 def parts_of(text: str) -> list[str]:
-    """A cell's values, one by one.
+    """A cell's values, one by one, without what nobody sees.
 
     Example:
         ```python
@@ -135,7 +136,8 @@ def parts_of(text: str) -> list[str]:
         assert parts_of("Commuters | Home baristas |") == ["Commuters", "Home baristas"]
         ```
     """
-    return [part.strip() for part in text.split(SEPARATOR) if part.strip()]
+    parts = (part.strip() for part in INVISIBLE.sub("", text).split(SEPARATOR))
+    return [part for part in parts if part]
 
 
 def _too_many_values_message(count: int) -> str:
