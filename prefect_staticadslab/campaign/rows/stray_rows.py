@@ -31,6 +31,8 @@ def stray_row_problem(number: int, header: Sequence[str], line: Sequence[Any]) -
 
     Example:
         ```python
+        from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
+
         header = ["brand", "product", "price"]
         problem = stray_row_problem(14, header, ["Ask Anna first", "", ""])
         assert str(problem) == (
