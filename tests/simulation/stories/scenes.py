@@ -38,6 +38,9 @@ LATER_SHARE: Final = 0.2
 """Of campaigns with a scene of those that were written later. They are drawn before the others,
 so that all else is as it was before they were written."""
 
+SLOW_ROWS: Final = 12
+"""Of a campaign nearly all of whose creates take a minute."""
+
 HASTY_SHARE: Final = 0.2
 """Of campaigns whose jobs look nearly done long before they are."""
 
@@ -238,7 +241,9 @@ def nap(chance: random.Random, plan: Plan) -> Plan:
 
 
 def _slow_to_answer(chance: random.Random, plan: Plan) -> Plan:
-    """The same, most of whose creates take long."""
+    """The same, with few rows, most of whose creates take long: runs that send them in turns would
+    take hours for hundreds."""
+    plan = replace(plan, rows=plan.rows[:SLOW_ROWS])
     numbers = range(2, 8 * len(plan.rows) + 8)
     slow = (*LATE_SECONDS, Fault.VERY_LATE, Fault.CUT_AND_LATE, Fault.CUT)
     settings = {
