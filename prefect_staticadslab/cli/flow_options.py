@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, Final
 
 from prefect_staticadslab.cli.console import program
@@ -24,20 +25,12 @@ def positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
-def at_least_zero(text: str) -> int:
-    """A whole number of 0 or more, for argparse."""
+def whole_number(text: str, *, least: int = 1) -> int:
+    """A whole number of `least` or more, for argparse."""
     with contextlib.suppress(ValueError):
-        if int(text) >= 0:
+        if int(text) >= least:
             return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
-
-
-def at_least_one(text: str) -> int:
-    """A whole number of 1 or more, for argparse."""
-    with contextlib.suppress(ValueError):
-        if int(text) >= 1:
-            return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
 
 
 def usd(text: str) -> float:
@@ -60,11 +53,11 @@ _THOUSANDS: Final = re.compile(r",\d{3}\s*$")
 """A thousand to some, and to others one with three places."""
 
 BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
-    "attempts": at_least_one,
-    "first": at_least_zero,
+    "attempts": whole_number,
+    "first": partial(whole_number, least=0),
     "max_spend_per_day_usd": usd,
     "max_spend_usd": usd,
-    "max_spreadsheets": at_least_zero,
+    "max_spreadsheets": partial(whole_number, least=0),
     "timeout_seconds": positive,
 }
 """The numbers that have bounds, by the parameter's name."""
