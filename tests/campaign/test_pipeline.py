@@ -21,6 +21,7 @@ from prefect_staticadslab.campaign.pipeline.session import Session, shared_sessi
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest, sent_at
+from tests.gate import closed_gate
 from tests.scripted import DROP, answer, data, error, scripted
 
 
@@ -197,7 +198,10 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
     make_request: MakeRequest, shut_down: bool
 ) -> None:
     notes = Notes()
-    with SimulatorServer(speed=1, rate_limit=10_000, answer_seconds=0.3) as simulator:
+    with (
+        SimulatorServer(speed=1, rate_limit=10_000) as simulator,
+        closed_gate(simulator, after=10) as gate,
+    ):
         async with session_of(simulator.url) as session:
             work = asyncio.create_task(
                 generate(session, planned(make_request, *map(str, range(100))), journal=notes)
@@ -209,6 +213,7 @@ async def test_a_cancelled_chunk_sends_nothing_more_and_keeps_what_was_sent(
             for task in asyncio.all_tasks() if shut_down else [work]:
                 if task is not here:
                     task.cancel()
+            gate.set()
             with pytest.raises(asyncio.CancelledError):
                 await work
         known = {s[-1].job_id for s in notes.states.values() if s[-1].job_id}

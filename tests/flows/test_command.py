@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import QUICK_SERVER, ROOT, without_settings, write_campaign
-from tests.gate import closed_gate
+from tests.gate import closed_gate, creates_held
 from tests.processes import Ended, can_make_small_disks, ended, start, start_program, until
 
 EXAMPLE = str(ROOT / "examples" / "campaign.csv")
@@ -404,12 +404,13 @@ def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
 def test_a_command_here_and_one_in_prefect_at_once_create_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
-    # Answers take so long that the two meet, however far apart they come up.
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=2) as simulator:
+    with SimulatorServer(speed=30, rate_limit=10_000) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 16), str(tmp_path / "out.csv")]
         alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "no-profiles")}
         places = [prefect_server, alone]
-        both = [command(arguments, place, simulator, "-c", QUICKLY_DONE) for place in places]
+        with creates_held():
+            both = [command(arguments, place, simulator, "-c", QUICKLY_DONE) for place in places]
+            until(lambda: simulator.api.counts["409"])
         ended = [finished(process) for process in both]
         assert [status for status, _, _ in ended] == [0, 0]
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)

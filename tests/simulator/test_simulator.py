@@ -22,6 +22,7 @@ from prefect_staticadslab.simulator.model.admission.rate_window import RateWindo
 from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
+from tests.gate import creates_held
 from tests.processes import PATIENCE_SECONDS, start
 
 BODY = simulated_ids()
@@ -154,12 +155,12 @@ def test_idempotency_replays_conflicts_and_forgets() -> None:
 
 
 def test_a_key_whose_first_request_still_runs_conflicts() -> None:
-    with SimulatorServer(answer_seconds=0.5) as server, client_of(server) as http:
+    with SimulatorServer(lock_seconds=3600) as server, client_of(server) as http:
         first = threading.Thread(target=create, args=(http, "k"))
-        first.start()
-        while server.api.counts["creates"] == 0:
-            time.sleep(0.01)
-        assert create(http, "k").status_code == 409
+        with creates_held() as is_held:
+            first.start()
+            assert is_held.wait(PATIENCE_SECONDS)
+            assert create(http, "k").status_code == 409
         first.join()
         assert create(http, "k").headers["Idempotent-Replayed"] == "true"
         assert len(server.api.jobs) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from tests.conftest import ROOT, write_campaign
+from tests.gate import closed_gate
 from tests.ui.conftest import BUCKET, Serving
 from tests.ui.home import Answer, Home, eventually
 
@@ -144,15 +144,13 @@ def test_a_run_that_lost_its_machine_goes_on_on_another_one(
     """The table is in an object store; each ad is created once, and nothing is paid twice."""
     api = home.simulator.api
     before = set(api.jobs)
-    usual = api.settings
     rows = [f"ad {number}" for number in range(150)]
     spreadsheet = write_campaign(tmp_path, *rows)
     output = f"s3://{BUCKET}/out.csv"
-    api.settings = replace(usual, answer_seconds=1)
-    run_id = home.start("campaign", spreadsheet=spreadsheet, output=output, max_spend_usd=150)
-    eventually(lambda: {} if len(api.jobs) - len(before) >= 10 else None, "ten ads")
-    served.restart_after_a_power_cut()
-    api.settings = usual
+    with closed_gate(home.simulator, after=len(before) + 10):
+        run_id = home.start("campaign", spreadsheet=spreadsheet, output=output, max_spend_usd=150)
+        eventually(lambda: {} if len(api.jobs) - len(before) >= 10 else None, "ten ads")
+        served.restart_after_a_power_cut()
     created = len(api.jobs) - len(before)
     assert created < len(rows)
     assert home.run(run_id)["state_type"] == "RUNNING"  # nobody told the server
