@@ -41,6 +41,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests import QUIET, RARELY, USERS_CERTIFICATES, processes
 from tests.drawing import draw_the_same_whatever_is_imported
 from tests.processes import SHARED, running, until
+from tests.quick import wait_for_less
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)
@@ -76,6 +77,8 @@ MakeRequest = Callable[..., ImageAdRequest]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes a folder for what all workers share; they inherit its name."""
+    # The simulation takes parts of this module, and lives in time of its own.
+    wait_for_less(work_seconds=0.1)
     if not hasattr(config, "workerinput"):
         # The path of a socket in it must be short.
         folder = tempfile.mkdtemp(prefix="tests-")
@@ -209,8 +212,8 @@ def free_port() -> int:
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
-    """A simulator whose jobs take one to two seconds, with the limit out of the way."""
-    with SimulatorServer(speed=30, rate_limit=10_000) as server:
+    """A simulator whose jobs take a fifth of a second at most, with the limit out of the way."""
+    with SimulatorServer(speed=300, rate_limit=10_000) as server:
         yield server
 
 

@@ -2,9 +2,9 @@
 
 Half a second of a command's life is its own; its imports are several. A process that is forked
 here is one of its own in all that tests look at: its environment, folder, streams, signals, memory
-and end. Run by `tests.processes`, with the number of a socket that listens: all test workers ask
-the same one. What a worker asked for and did not see the end of ends with the worker, however that
-one ends, and this one ends with the last of them.
+and end. Only for jobs it waits less than a user's. Run by `tests.processes`, with the number of a
+socket that listens: all test workers ask the same one. What a worker asked for and did not see the
+end of ends with the worker, however that one ends, and this one ends with the last of them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 
 from tests import RARELY
 from tests.prefect_settings import KnownSettings, Settings, enter
+from tests.quick import wait_for_less
 
 HELLO = b"!"
 """What a worker is told once this one is there."""
@@ -71,6 +72,7 @@ def import_all() -> None:
         # The flows and blocks are part of the package in a wheel.
         if "__main__" not in parts and parts[1] not in ("flows", "blocks"):
             importlib.import_module(found.name)
+    wait_for_less()
     for name in HEAVY:
         importlib.import_module(name)
     # Prefect's own commands import these each time; Dask's is not in every environment.

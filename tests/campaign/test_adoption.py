@@ -13,9 +13,7 @@ from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClien
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 from tests.scripted import answer, scripted
@@ -110,11 +108,6 @@ def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: Mak
 
 
 # From a killed run to the bill, against a simulator whose keys age
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.limits import BudgetError
@@ -26,11 +24,6 @@ from tests.campaign.shop import NAMES, expanded
 from tests.conftest import run_batch, run_campaign, write_campaign
 
 PROMPTS = ("completed", "processing", "submitting", "failed", "pending")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 def earlier(folder: Path, ending: str = ".csv") -> str:

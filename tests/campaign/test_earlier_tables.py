@@ -18,9 +18,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, wr
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS
@@ -35,7 +33,6 @@ PROMPTS = ("pending", "submitting", "processing", "completed", "failed", "remove
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
     monkeypatch.setattr(key_lock, "WORK_SECONDS", 0.1)
 
 

@@ -5,29 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from prefect_staticadslab import RowStatus, StaticAdsLabClient
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
 from prefect_staticadslab.campaign.pipeline.chunk import generate
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.conftest import write_campaign
 
 WEIGHTS = {hash_api_key(SIMULATOR_API_KEY): 1.0}
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:

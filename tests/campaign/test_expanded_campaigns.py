@@ -18,8 +18,6 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.cell_values import error_problem
 from prefect_staticadslab.campaign.table.limits import BudgetError
@@ -33,11 +31,6 @@ ROWS = (
     (*ESPRESSO, "*", "*", "ad_format=Sale", "12.90", "{product} for {audience}, {{now}} {price}"),
     (*ESPRESSO, "", "Commuters", "ad_format=Sale", "12.90", "Plain"),
 )
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 def write(folder: Path, *rows: Sequence[str], columns: Sequence[str] = COLUMNS) -> str:

@@ -31,8 +31,6 @@ from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_s
 from prefect_staticadslab.campaign.pictures.picture_files import check_and_shrink
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import check_places, download_pictures
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.test_storage import Store, store  # noqa: F401 - a fixture
 from tests.conftest import ROOT, run_campaign, write_campaign
@@ -292,7 +290,6 @@ async def test_the_simulator_is_asked_for_the_url_of_a_picture_that_moved(
     client: StaticAdsLabClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
     place = write_campaign(tmp_path, "a", "b")
     table = (await run_campaign(place, str(tmp_path / "out.csv"), simulator.url))[0].table
     url = table.states[0].image_url or ""

@@ -12,22 +12,15 @@ from decimal import Decimal
 import pytest
 
 from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline import session as sessions
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk import generate
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest, sent_at
 from tests.gate import closed_gate
 from tests.scripted import DROP, answer, data, error, scripted
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 @dataclass
@@ -151,7 +144,7 @@ async def test_a_row_that_failed_before_gets_a_new_attempt(
 async def test_an_empty_wallet_stops_all_creates_and_collects_the_rest(
     make_request: MakeRequest,
 ) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
+    with SimulatorServer(speed=300, rate_limit=10_000, wallet_usd=30) as simulator:
         async with session_of(simulator.url) as session:
             chunks = [
                 [

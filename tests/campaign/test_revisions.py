@@ -15,20 +15,13 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.json_trees import apply_patch, nodes
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR
 from prefect_staticadslab.campaign.job_types.revisions import Revisions, version_of_picture
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_batch
-
-
-@pytest.fixture(autouse=True)
-def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
 
 
 def write(folder: Path, *rows: tuple[str, str, Any]) -> str:

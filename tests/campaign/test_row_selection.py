@@ -12,8 +12,6 @@ from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection, SelectionError
@@ -21,11 +19,6 @@ from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, SHOP, sheet
 from tests.conftest import run_batch, write_campaign
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 @pytest.mark.parametrize(

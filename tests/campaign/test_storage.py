@@ -23,8 +23,6 @@ from prefect_staticadslab.campaign.files.locations import folder_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
@@ -37,7 +35,6 @@ RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.1)
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.1)
 

@@ -15,20 +15,13 @@ from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.job_types.references import References
-from prefect_staticadslab.campaign.pipeline import session
 from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.limits import BudgetError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_batch, sent_at
-
-
-@pytest.fixture(autouse=True)
-def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
 
 
 def picture(color: str = "teal", size: tuple[int, int] = (80, 100), kind: str = "PNG") -> bytes:

@@ -18,8 +18,6 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, simulated_ids
 from tests.documentation.pages import PAGES, Fence, fenced
@@ -117,7 +115,7 @@ def steady(text: str) -> list[str]:
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
     """One that has the earlier ads which the examples revise and watch."""
-    with SimulatorServer(speed=30, rate_limit=10_000, earlier_ads=True) as server:
+    with SimulatorServer(speed=300, rate_limit=10_000, earlier_ads=True) as server:
         yield server
 
 
@@ -193,7 +191,6 @@ def test_the_commands_of_a_block_print_what_it_says(
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("name", "code"), EXAMPLES)
 def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     if "static-ads-lab" in code or "BLOCK_NAME" in code:
         credentials = StaticAdsLabCredentials.from_environment()
         credentials.save("static-ads-lab", overwrite=True)

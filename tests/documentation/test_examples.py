@@ -12,18 +12,11 @@ import pytest
 from examples.ads_from_dataframe import weekly_ads
 from examples.ads_to_database import campaign_into_database, save_ads
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import ROOT, write_campaign
 from tests.documentation.pages import Page
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 async def test_rows_of_a_dataframe_become_ads(

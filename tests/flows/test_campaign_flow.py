@@ -23,8 +23,6 @@ from prefect.client.schemas.objects import Artifact, State
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.simulator import SimulatorServer
@@ -32,11 +30,6 @@ from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_AP
 from tests.conftest import ROOT, write_campaign
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 def contents(folder: Path) -> list[str]:

@@ -312,7 +312,7 @@ def test_an_interrupted_command_records_everything(
     tmp_path: Path, environment: dict[str, str], number: signal.Signals
 ) -> None:
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=10) as gate,
     ):
         place = write_campaign(tmp_path, *map(str, range(130)))
@@ -338,7 +338,7 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     shutil.copy(prefect_database, tmp_path / "prefect" / "prefect.db")
     alone = {**without_settings(), **QUICK_SERVER, "PREFECT_HOME": str(tmp_path / "prefect")}
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=10) as gate,
     ):
         place = write_campaign(tmp_path, *map(str, range(130)))
@@ -359,7 +359,7 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=12) as gate,
     ):
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
@@ -380,7 +380,7 @@ def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=12) as gate,
     ):
         arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
@@ -404,7 +404,7 @@ def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
 def test_a_command_here_and_one_in_prefect_at_once_create_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str]
 ) -> None:
-    with SimulatorServer(speed=30, rate_limit=10_000) as simulator:
+    with SimulatorServer(speed=300, rate_limit=10_000) as simulator:
         arguments = [write_campaign(tmp_path, *["the same"] * 16), str(tmp_path / "out.csv")]
         alone = {**without_settings(), "PREFECT_HOME": str(tmp_path / "no-profiles")}
         places = [prefect_server, alone]
@@ -425,7 +425,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
     place = write_campaign(tmp_path, *map(str, range(130)))
     arguments = [place, str(tmp_path / "out.csv"), "--yes"]
     monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=30) as simulator:
+    with SimulatorServer(speed=300, rate_limit=10_000, wallet_usd=30) as simulator:
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert main(arguments) == 1
         out = capsys.readouterr().out
@@ -433,7 +433,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert out.count("up at https://") == 1, "the API's own message says where"
         assert "100 rows are left, which will cost up to 100.00 USD" in out
 
-    with SimulatorServer(speed=30, rate_limit=10_000, wallet_usd=100) as simulator:
+    with SimulatorServer(speed=300, rate_limit=10_000, wallet_usd=100) as simulator:
         monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert main([*arguments, "--max-spend-usd", "129.99"]) == 2
         assert "costs up to 130.00 USD" in capsys.readouterr().err
@@ -468,7 +468,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         "from prefect_staticadslab.cli.commands.campaign import main; raise SystemExit(main())"
     )
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.1) as simulator,
         closed_gate(simulator, after=60) as gate,
     ):
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]

@@ -16,18 +16,11 @@ from prefect.states import AwaitingRetry
 
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials, TypedAd
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.flows.create_ads import create_ads
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ import pytest
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.rows.form_ads import TypedAd, read_typed_ads
 from prefect_staticadslab.cli.commands.create_ads import main
 from prefect_staticadslab.simulator import SimulatorServer
@@ -28,7 +26,6 @@ def kit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> str:
     """The name of a saved kit."""
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     credentials.save("typed-key", overwrite=True)
     fields: dict[str, Any] = {"credentials": credentials, **simulated_ids()}
     ImageAdJob(**fields).save("typed", overwrite=True)

@@ -19,8 +19,6 @@ from PIL import Image
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.cli.commands.download import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -33,7 +31,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key, short pauses; and pictures may be on this machine."""
     monkeypatch.delenv("SAL_API_KEY", raising=False)
     monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.FIRST_BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.1)
 

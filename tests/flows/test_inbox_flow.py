@@ -32,8 +32,6 @@ from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.names.preflight import check_key
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.commands.inbox import main
 from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -41,11 +39,6 @@ from tests.conftest import simulated_ids
 from tests.processes import Ended, ended, start, until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 @pytest.fixture

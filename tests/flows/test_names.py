@@ -14,8 +14,6 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -28,11 +26,6 @@ from tests.processes import until
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 async def run(
@@ -195,7 +188,7 @@ def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.2) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
         closed_gate(simulator, after=12) as gate,
     ):
         rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]

@@ -9,18 +9,11 @@ import pytest
 from openpyxl import load_workbook
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.commands.campaign import main as campaign_main
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.flows.download import download_images
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import write_campaign
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 def pictures_in(place: Path) -> list[int]:

@@ -11,8 +11,6 @@ import pytest
 from prefect.client.schemas.objects import State
 
 from prefect_staticadslab import StaticAdsLabCredentials
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.cli.commands import design_templates as templates_command
 from prefect_staticadslab.cli.commands import revise as revise_command
 from prefect_staticadslab.flows.campaign import campaign
@@ -24,11 +22,6 @@ from tests.conftest import ROOT, simulated_ids
 
 REFERENCES = str(ROOT / "examples" / "references")
 REVISIONS = str(ROOT / "examples" / "revisions.csv")
-
-
-@pytest.fixture(autouse=True)
-def polls_come_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.2, work_seconds=0.1))
 
 
 @pytest.fixture

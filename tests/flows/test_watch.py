@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,8 @@ def test_ctrl_c_leaves_the_ad_and_says_how_to_go_on(
 def test_the_price_comes_first_then_the_id_then_the_steps(
     prefect_server: dict[str, str], simulator: SimulatorServer, tmp_path: Path
 ) -> None:
+    # So that the job has steps to tell of.
+    simulator.api.settings = replace(simulator.api.settings, speed=30)
     status, told, logged = ended(command(prefect_server, simulator.url, *options(), "--editable"))
     (job,) = simulator.api.jobs
     assert status == 0

@@ -29,8 +29,6 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
@@ -40,11 +38,6 @@ from tests.conftest import simulated_ids, write_campaign
 from tests.gate import closed_gate
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
 
 
 @flow

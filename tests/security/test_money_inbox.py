@@ -26,8 +26,6 @@ from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.runs.inbox_run import InboxRun
 from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -46,11 +44,6 @@ def simulator() -> Iterator[SimulatorServer]:
     """One whose jobs take no time worth mentioning."""
     with SimulatorServer(speed=300, rate_limit=10_000) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.1, work_seconds=0.1))
 
 
 def it_is(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:

@@ -35,8 +35,6 @@ from prefect_staticadslab import (
 )
 from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.errors import NotFoundError
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.orchestration.flow_calls import DispatchedFlow
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -52,7 +50,6 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
     monkeypatch.setattr(waiting, "SHORTEST_POLL_SECONDS", 0.1)
 
 

@@ -62,7 +62,7 @@ def test_a_sync_flow_that_is_interrupted_and_run_again_pays_once(
             env=prefect_server | environment,
         )
 
-    with SimulatorServer(speed=30, rate_limit=10_000, answer_seconds=0.1) as simulator:
+    with SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.1) as simulator:
         place = write_campaign(tmp_path, *map(str, range(50)))
         with closed_gate(simulator, after=10) as gate:
             process = nightly(simulator)

@@ -27,8 +27,6 @@ from prefect_staticadslab import (
     watch_image_ad,
 )
 from prefect_staticadslab.api import errors
-from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import MakeRequest
 from tests.scripted import data, error, scripted
@@ -144,8 +142,6 @@ async def test_a_chunk_of_requests_becomes_results(
     make_request: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "TIMING", Timing(poll_seconds=0.3, work_seconds=0.1))
-
     @flow
     async def chunk(credentials: StaticAdsLabCredentials) -> list[ImageAdResult]:
         requests = [make_request("a"), make_request("a"), make_request("SIMULATE_FAILURE")]

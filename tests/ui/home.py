@@ -130,7 +130,7 @@ def prefect_at_home(folder: Path, **environment: str) -> Iterator[Home]:
     """A server with its UI, with credentials and a brand kit saved that lead to a simulator."""
     (folder / "prefect").mkdir()
     with (
-        SimulatorServer(speed=30, rate_limit=10_000) as simulator,
+        SimulatorServer(speed=300, rate_limit=10_000) as simulator,
         running_prefect(folder / "prefect", **OFTEN) as found,
     ):
         credentials = StaticAdsLabCredentials.model_validate(
