@@ -1,14 +1,14 @@
 # Two commands are for everybody: `make demo` and `make test`. Neither needs anything but Python and make.
 
 PY := .venv/bin/python
-# Three workers: each costs its collection and a Prefect server, and some of the tests wait for
-# something.
-PYTEST := $(PY) -m pytest -q -n 3 --dist worksteal
+# Five workers: each costs its collection and a Prefect server, but half of a test's time it waits
+# for something.
+PYTEST := $(PY) -m pytest -q -n 5 --dist worksteal
 
 # The bytecode of what is imported is kept, whatever this shell is set to: pip compiles nothing.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test lint unit wheel-test lowest chaos simulation mutations fuzz distributed ui screenshots benchmark \
+.PHONY: demo test lint unit slow wheel-test lowest chaos simulation mutations fuzz distributed ui screenshots benchmark \
 	reference lock clean
 
 demo: .venv/demo
@@ -25,7 +25,11 @@ lint: .venv/test
 
 # What drives a browser is not even collected, which would import it once for each worker.
 unit: .venv/test
-	$(PYTEST) -m "not wheel and not chaos and not distributed and not ui" --ignore=tests/ui
+	$(PYTEST) -m "not slow and not wheel and not chaos and not distributed and not ui" --ignore=tests/ui
+
+# What begins as cold as a user's, is served by Prefect, or fills a disk or a gigabyte.
+slow: .venv/test
+	$(PY) -m pytest -q -m slow --ignore=tests/ui
 
 # Builds the wheel, and installs it without the lock into an empty environment, as a user's pip does.
 wheel-test: .venv/test

@@ -101,6 +101,7 @@ def triggered(timeout: float = PATIENCE_SECONDS, **parameters: object) -> FlowRu
     raise AssertionError("the deployment was never served")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("served")
 def test_a_served_campaign_runs_with_the_saved_block(tmp_path: Path) -> None:
     output = str(tmp_path / "out.csv")
@@ -111,6 +112,7 @@ def test_a_served_campaign_runs_with_the_saved_block(tmp_path: Path) -> None:
     assert set(read_spreadsheet(output).frame["status"]) == {"completed"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("served")
 async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_recorded(
     tmp_path: Path, simulator: SimulatorServer

@@ -329,6 +329,7 @@ def test_an_interrupted_command_records_everything(
         assert len(created) < 130
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
     tmp_path: Path, prefect_database: Path
@@ -444,6 +445,7 @@ def test_an_empty_wallet_leaves_the_rest_for_the_next_run(
         assert len(simulator.api.jobs) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_make_small_disks(), reason="needs Linux with user namespaces")
 def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
     tmp_path: Path, environment: dict[str, str]

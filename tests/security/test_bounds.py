@@ -39,6 +39,7 @@ for place in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
 def test_whatever_is_too_large_is_refused_within_a_gigabyte(tmp_path: Path) -> None:
     attacks = large_files.write(tmp_path)

@@ -153,6 +153,7 @@ def test_a_server_that_the_active_profile_names_keeps_its_own_key(tmp_path: Path
 # The real server, while the real command runs
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
 def test_nobody_else_gets_into_the_server_while_a_command_runs(
     tmp_path: Path, prefect_database: Path
