@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from prefect_staticadslab.api.retries.tries import Tries, retrying
+from prefect_staticadslab.api.retries.tries import retrying
 from prefect_staticadslab.campaign.errors import CampaignError, OpenElsewhereError, StorageError
 from prefect_staticadslab.campaign.files import conditional_writes, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
@@ -107,7 +107,7 @@ class Checkpoints:
         self._written = 0
         self._writing = asyncio.Lock()
         self._exchanging = threading.Lock()
-        self._snapshots = 0
+        self._snapshots = self._looks = self._looked = 0
         self._last_write_seconds = 0.0
         self._sent: bytes | None = None
         self._collisions = 0
@@ -155,7 +155,7 @@ class Checkpoints:
 
     async def _write(self) -> None:
         started = time.perf_counter()
-        async for attempt in _writes(_may_pass_soon):
+        async for attempt in retrying(_may_pass_soon, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS):
             with attempt:
                 changes, snapshot = self._changes, self._snapshot()
                 while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
@@ -191,9 +191,13 @@ class Checkpoints:
     async def look(self, positions: Collection[int]) -> set[int]:
         """Takes in what others have written, and says of which rows that is news. Raises
         `CampaignError` if it cannot be read."""
+        wanted = self._looks + 1
         async with self._writing:
-            if elsewhere := await asyncio.to_thread(self._read_if_changed):
-                self._merge(*elsewhere)
+            if self._looked < wanted:  # one look is for all who asked before it began
+                self._looks = look = self._looks + 1
+                if elsewhere := await asyncio.to_thread(self._read_if_changed):
+                    self._merge(*elsewhere)
+                self._looked = look
         self._changes += self.other_runs.is_sign_due(time.monotonic())
         return self.other_runs.news_of(positions)
 
@@ -211,7 +215,7 @@ class Checkpoints:
         """
         if self._table.location is None:
             return
-        for attempt in _writes(StorageError):
+        for attempt in retrying(StorageError, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS):
             with attempt:
                 changes, snapshot = self._changes, self._snapshot()
                 while elsewhere := self._exchange(snapshot):
@@ -339,10 +343,6 @@ class Checkpoints:
                 "all the time. Let fewer run at once."
             ) from error
         time.sleep(random.uniform(0, longest))
-
-
-def _writes(on: type[StorageError] | Callable[[Exception], bool]) -> Tries:
-    return retrying(on, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS)
 
 
 def _may_pass_soon(error: Exception) -> bool:
