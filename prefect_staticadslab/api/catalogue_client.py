@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -19,7 +19,7 @@ from prefect_staticadslab.api.resources import (
     ImageType,
 )
 from prefect_staticadslab.api.responses.parsing import parse
-from prefect_staticadslab.api.transport import Transport, Upload, encoded
+from prefect_staticadslab.api.transport import OnSend, Transport, Upload, encoded
 
 C = TypeVar("C", bound=CatalogueResource)
 
@@ -187,7 +187,7 @@ class CatalogueClient(Transport):
         reference: ImageFile | str,
         *,
         idempotency_key: str | None = None,
-        on_send: Callable[[], None] | None = None,
+        on_send: OnSend | None = None,
     ) -> CreatedDesignTemplate:
         """Has a design template made from a reference ad; it starts as `processing`.
 
@@ -222,7 +222,7 @@ class CatalogueClient(Transport):
         )
 
     async def _create_template(
-        self, key: str, on_send: Callable[[], None] | None, **body: Any
+        self, key: str, on_send: OnSend | None, **body: Any
     ) -> CreatedDesignTemplate:
         answer = await self._request(
             "POST",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -36,7 +36,7 @@ from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.responses.answer import read_answer
 from prefect_staticadslab.api.responses.body import APIResponse, body_pieces, read_body
 from prefect_staticadslab.api.responses.parsing import parse, parse_list
-from prefect_staticadslab.api.transport import encoded
+from prefect_staticadslab.api.transport import OnSend, encoded
 
 
 class StaticAdsLabClient(CatalogueClient):
@@ -92,7 +92,7 @@ class StaticAdsLabClient(CatalogueClient):
         request: ImageAdRequest,
         *,
         idempotency_key: str | None = None,
-        on_send: Callable[[], None] | None = None,
+        on_send: OnSend | None = None,
     ) -> CreatedImageAd:
         """Asks for an image ad; it starts as `processing`.
 
@@ -102,6 +102,7 @@ class StaticAdsLabClient(CatalogueClient):
                 often they are sent. Without one, a key is drawn for this call.
             on_send: Called each time right before the request goes out, after the wait for the
                 rate limit. What it raises keeps the request from being sent, and comes out here.
+                What it returns, if anything, is awaited, and then it is called again.
 
         Raises:
             InsufficientBalanceError: The wallet is empty.
@@ -151,7 +152,7 @@ class StaticAdsLabClient(CatalogueClient):
         current_json_tree: JsonTree,
         *,
         idempotency_key: str | None = None,
-        on_send: Callable[[], None] | None = None,
+        on_send: OnSend | None = None,
     ) -> CreatedImageAd:
         """Renders an editable ad anew from a tree; the ad is `processing` again.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -50,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Resource)
 J = TypeVar("J", bound=Job)
+
+OnSend: TypeAlias = Callable[[], Awaitable[None] | None]
+"""Called before each sending; and once more after what it returns, which is awaited off turn."""
 
 _sleep = asyncio.sleep
 
@@ -236,7 +239,7 @@ class Transport:
         upload: Upload | None = None,
         idempotency_key: str | None = None,
         is_create: bool = False,
-        on_send: Callable[[], None] | None = None,
+        on_send: OnSend | None = None,
     ) -> Answer:
         """Sends a request until it is answered.
 
@@ -246,7 +249,7 @@ class Transport:
             form, upload: The body instead, as multipart.
             idempotency_key: See the API's guide; for POST and PATCH.
             is_create: Whether it begins a job; polls have a reserve of the limit beside these.
-            on_send: Called before each time that it is sent; what it raises keeps it from that.
+            on_send: What it raises keeps it from being sent; waiting for it takes no try.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         files, upload_seconds = None, 0.0
@@ -276,13 +279,7 @@ class Transport:
         )
         async for this_try in retrying(policy):
             with this_try:
-                async with self._turn(policy, create=is_create) as turn:
-                    try:
-                        if on_send is not None:
-                            on_send()
-                    except BaseException:
-                        turn.not_sent = True
-                        raise
+                async with self._turn(policy, on_send, create=is_create) as turn:
                     policy.sent()
                     seconds = bounds.REQUEST_SECONDS + upload_seconds
                     answer = await self._send_once(request, path, turn, seconds)
@@ -293,17 +290,22 @@ class Transport:
         raise AssertionError("a retry loop ends with an answer or an error")
 
     @asynccontextmanager
-    async def _turn(self, policy: RetryPolicy, *, create: bool) -> AsyncIterator[Turn]:
-        """A turn at the rate limit, when the lock on the idempotency key is in nobody's way."""
+    async def _turn(
+        self, policy: RetryPolicy, on_send: OnSend | None, *, create: bool
+    ) -> AsyncIterator[Turn]:
+        """A turn at the rate limit; when it comes, neither lock nor `on_send` is in its way."""
         while True:
             if delay := policy.delay():
                 await _sleep(delay)
+            first = None
             async with self.limiter.turn(create=create) as turn:
-                # The turn may have been long in coming.
-                if not policy.delay():
+                turn.not_sent = True
+                if not policy.delay() and (on_send is None or (first := on_send()) is None):
+                    turn.not_sent = False
                     yield turn
                     return
-                turn.not_sent = True
+            if first is not None:
+                await first
 
     async def _send_once(
         self, request: httpx.Request, path: str, turn: Turn, seconds: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -293,6 +293,28 @@ async def test_what_on_send_raises_keeps_the_request_from_being_sent(
         with pytest.raises(RuntimeError, match="not now"):
             await client.create_image_ad(make_request(), on_send=no)
     assert server.received == []
+
+
+async def test_what_on_send_returns_is_awaited_off_turn_and_takes_no_try(
+    make_request: MakeRequest,
+) -> None:
+    seen: list[str] = []
+    turns: list[int] = []
+
+    def on_send() -> Awaitable[None] | None:
+        seen.append("asked")
+        return look() if seen.count("looked") < seen.count("asked") / 2 else None
+
+    async def look() -> None:
+        seen.append("looked")
+        turns.append(client.limiter._state.in_flight)
+
+    async with scripted([DROP] * 4) as server, client_of(server.url, max_tries=3) as client:
+        with pytest.raises(errors.APIConnectionError):
+            await client.create_image_ad(make_request(), on_send=on_send)
+    assert seen == ["asked", "looked", "asked"] * 3
+    assert turns == [0, 0, 0]
+    assert len(server.received) == 3
 
 
 # Answers that are strange, and good enough

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
 from tests.simulation.stories.job_kinds import Edit, new_ad_row
 from tests.simulation.stories.plan import Plan, Round
 from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
+from tests.simulation.world import existence
 from tests.simulation.world.existence import Storage
 from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit
@@ -126,6 +128,23 @@ def test_a_poll_that_waited_for_the_rate_limit_is_not_made_again_at_once() -> No
     )
     fate = live(plan)
     assert fate.counts["refusals with 429"], "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+def test_what_nobody_answers_is_given_up_also_while_the_table_is_slow_to_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(existence, "THREAD_SECONDS", (8.0, 12.0))
+    plan = Plan(
+        "a slow share",
+        rows=tuple(map(new_ad_row, range(3))),
+        rounds=(Round(visits=(Visit(preflight=False),)),),
+        faults=dict.fromkeys(range(1, 200), Fault.BROKEN),
+        settings={"chunk_ads": 1},
+        spares_reads=True,
+    )
+    fate = live(plan)
+    assert fate.counts[f"fault: {Fault.BROKEN}"] == 3 * DEFAULT_MAX_TRIES, "\n".join(fate.trace)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 

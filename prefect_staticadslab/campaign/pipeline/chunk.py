@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -28,8 +28,8 @@ from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import (
     BegunJob,
-    LookFirstError,
     NotSentError,
+    OtherKeyError,
     send,
 )
 from prefect_staticadslab.campaign.table.background import in_background
@@ -181,24 +181,20 @@ class _Chunk:
         """Whether it is known what other runs have written until a moment ago."""
         return elapsed() - self._looked_at <= KNOWN_SECONDS
 
-    async def _look_first(self, attempt: Attempt) -> Decision:
-        """Looks what other runs have written, before a create is sent (once more)."""
-        # A refusal says nothing of what was sent before.
-        attempt.may_exist_from_before |= attempt.sends > 0
+    async def _look_first(self, attempt: Attempt) -> None:
+        """Looks what other runs have written, before a create is sent (once more). Raises
+        `CampaignError` if that cannot be read."""
         began = elapsed()
         while attempt.is_submitting and not self._is_known:
             try:
                 await self._look()
-            except CampaignError as error:
+            except CampaignError:
                 if elapsed() - began > LOOKED_FOR_SECONDS:
-                    self._unrecorded = str(error)
-                    attempt.cancelled()
-                    return Decision()
+                    raise
                 await asyncio.sleep(STOP_CHECK_SECONDS)
             else:
                 if elapsed() - began > LOOKED_FOR_SECONDS:  # it takes long to read
                     self._looked_at = elapsed()
-        return Decision(send_again=attempt.is_submitting)
 
     def _share(self, attempt: Attempt, *, was_away: bool = False) -> None:
         """Has it sent only in the turns of all runs that may send it."""
@@ -252,11 +248,7 @@ class _Chunk:
         async with self._session.open_creates:
             if not attempt.is_submitting:  # another run has its answer
                 return
-            if not attempt.prepare_to_send(
-                self._session.client.api_key_hash,
-                is_stopped=self._is_stopped,
-                reason=self._session.stopped_by,
-            ):
+            if not self._may_go_out(attempt):
                 self._record(attempt)
                 return
             # A task of its own: what is sent is paid for, so a cancellation must not tear it from
@@ -266,27 +258,35 @@ class _Chunk:
             sending.add_done_callback(self._sending.discard)
             await asyncio.shield(sending)
 
+    def _may_go_out(self, attempt: Attempt) -> bool:
+        key_hash, reason = self._session.client.api_key_hash, self._session.stopped_by
+        return attempt.prepare_to_send(key_hash, is_stopped=self._is_stopped, reason=reason)
+
     async def _send(self, attempt: Attempt) -> None:
-        def check_may_send() -> None:
-            now = self._session.client.now()
+        def check_may_send() -> Awaitable[None] | None:
+            now = client.now()
             if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
                 raise NotSentError
             if not self._is_known:
-                raise LookFirstError
+                return self._look_first(attempt)
+            if attempt.idempotency_key != key:
+                raise OtherKeyError
             if attempt.sent(now):
                 self._record(attempt)
+            return None
 
-        decision = Decision(send_again=True)
+        client, decision = self._session.client, Decision(send_again=True)
         while decision.send_again:
+            key = attempt.idempotency_key
             try:
                 begun = await send(
-                    self._session.client,
-                    attempt.plan.request,
-                    idempotency_key=attempt.idempotency_key,
-                    on_send=check_may_send,
+                    client, attempt.plan.request, idempotency_key=key, on_send=check_may_send
                 )
-            except LookFirstError:
-                decision = await self._look_first(attempt)
+            except OtherKeyError:
+                decision = Decision(send_again=self._may_go_out(attempt))
+            except CampaignError as error:
+                self._unrecorded, decision = str(error), Decision()
+                attempt.cancelled()
             except NotSentError:
                 attempt.not_sent(self._session.stopped_by)
                 decision = Decision()

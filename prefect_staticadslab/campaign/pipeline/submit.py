@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prefect_staticadslab.api.models import ImageAdRequest, Job
+from prefect_staticadslab.api.transport import OnSend
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
 from prefect_staticadslab.campaign.pipeline.requests import (
     AnyRequest,
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
-class LookFirstError(Exception):
-    """Raised in place of sending a create: other runs may have sent it meanwhile."""
+class OtherKeyError(Exception):
+    """Raised in place of sending a create: another run has written down another key for it."""
 
 
 class NotSentError(Exception):
@@ -41,7 +41,7 @@ async def send(
     request: AnyRequest,
     *,
     idempotency_key: str,
-    on_send: Callable[[], None],
+    on_send: OnSend,
 ) -> BegunJob:
     """Sends a request; see `StaticAdsLabClient.create_image_ad`.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
+from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES
 from tests.simulation.stories.job_kinds import JobKind, Row
 from tests.simulation.world.clock import BEGINNING
 from tests.simulation.world.existence import LONGEST_RUN_SECONDS, World
@@ -30,6 +31,9 @@ WINDOW_SECONDS: Final = 61.0
 """How long a request counts against the rate limit, and a moment."""
 
 
+MOST_TRIES: Final = 2 * DEFAULT_MAX_TRIES
+"""How often a process sends one create that gets no answer: it may ask once more before it ends."""
+
 _IDS: Final = re.compile(rb"\b(?:ia|dt)_[0-9a-f]+")
 
 
@@ -48,6 +52,7 @@ class Watch:
         self._bodies: dict[str, bytes] = {}
         self._key_of_process: defaultdict[Process, dict[str, float]] = defaultdict(dict)
         self._asked: dict[tuple[Process, str], float] = {}
+        self._tries: Counter[tuple[Process, str]] = Counter()
         self._seen = 0
         world.network.carried_out = self.carried_out
         world.written = self.written
@@ -57,6 +62,8 @@ class Watch:
         # What arrives late may find that a run after it was allowed more.
         processes = self._world.processes
         since = processes[processes.index(sent.process) :]
+        if status == 429:
+            self._tries[sent.process, sent.key] -= 1
         limit = max(process.visit.limit_usd for process in since)
         if sent.method == "GET" and status == 200 and sent.fault is None:
             self._look_at_read(sent)
@@ -103,6 +110,9 @@ class Watch:
         if self._bodies.setdefault(sent.key, sent.body) != sent.body:
             self._wrong(f"{process.name} sends another body with the key {sent.key}", sent)
         keys = self._key_of_process[process]
+        self._tries[process, sent.key] += sent.fault is not Fault.REFUSED
+        if self._tries[process, sent.key] > MOST_TRIES:
+            self._wrong(f"{process.name} sends {sent.key} more than {MOST_TRIES} times", sent)
         is_new = sent.key not in keys
         keys.setdefault(sent.key, sent.moment)
         refused_at, told_at = process.refused_at, process.told_at
