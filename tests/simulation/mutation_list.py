@@ -90,8 +90,8 @@ MUTATIONS: Final = (
         "wakes-and-sends",
         "a machine that was asleep sends before it has looked what others have sent",
         _CHUNK,
-        "if not self._is_known:\n                raise",
-        "if False:\n                raise",
+        "if not self._is_known:\n                return",
+        "if False:\n                return",
     ),
     Mutation(
         "wakes-in-turn",

@@ -33,8 +33,7 @@ def test_some_campaigns_pay_once_and_lose_nothing(capsys: pytest.CaptureFixture[
 
 @pytest.mark.chaos
 def test_whatever_happens_each_row_is_paid_once(capsys: pytest.CaptureFixture[str]) -> None:
-    # Of 600, ci.235 takes longer than a run may; see docs/decisions.md.
-    assert main(["--campaigns", "200", "--seed", "ci", "--clocks"]) == 0, capsys.readouterr()
+    assert main(["--campaigns", "600", "--seed", "ci", "--clocks"]) == 0, capsys.readouterr()
 
 
 @pytest.mark.parametrize("seconds", [1.0, 12.0, 16.0, 20.0])
