@@ -50,11 +50,13 @@ class Found:
         name: The mutation's.
         campaigns: After how many drawn campaigns something was wrong, or how many there were.
         violation: What was wrong; "" if nothing was.
+        was_known: Whether no drawn one showed it, but one that is written out.
     """
 
     name: str
     campaigns: int
     violation: str
+    was_known: bool = False
 
 
 def first_violation(name: str, campaigns: int, most_rows: int) -> Found:
@@ -71,6 +73,7 @@ def first_violation(name: str, campaigns: int, most_rows: int) -> Found:
     warnings.simplefilter("ignore")
     # Only now, so that what these import is broken.
     from tests.simulation.stories.fate import live
+    from tests.simulation.stories.known import KNOWN
     from tests.simulation.stories.scenes import draw
 
     logging.disable(logging.CRITICAL)
@@ -78,4 +81,7 @@ def first_violation(name: str, campaigns: int, most_rows: int) -> Found:
         fate = live(draw(f"mutant.{number}", most_rows=most_rows))
         if fate.violations:
             return Found(name, number + 1, fate.violations[0])
+    for plan in KNOWN:
+        if violations := live(plan).violations:
+            return Found(name, campaigns, violations[0], was_known=True)
     return Found(name, campaigns, "")

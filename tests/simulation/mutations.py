@@ -1,4 +1,5 @@
-"""Breaks decisions of the product on purpose, one at a time, and says which the simulation finds.
+"""Breaks decisions of the product on purpose, one at a time, and says which the simulation finds:
+after how many drawn campaigns, or else with one that is written out (`stories/known.py`).
 
 `python -m tests.simulation.mutations`; returns 1 if fewer than nineteen in twenty are found.
 """
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         for outcome in pool.imap_unordered(_outcome, work, chunksize=1):
             found += bool(outcome.violation)
             most = max(most, outcome.campaigns if outcome.violation else 0)
-            which = f"{outcome.campaigns:5} campaigns" if outcome.violation else "NOT FOUND"
+            drawn = "one written out" if outcome.was_known else f"{outcome.campaigns:5} campaigns"
+            which = drawn if outcome.violation else "NOT FOUND"
             print(f"{which:15}  {outcome.name:22} {outcome.violation[:90]}", flush=True)
         as_it_is = pool.apply(_outcome, ((UNBROKEN, most, given.rows),))
     print(f"{found} of {len(chosen)} mutations found")

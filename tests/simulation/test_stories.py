@@ -10,11 +10,16 @@ from prefect_staticadslab.api.retries.policy import DEFAULT_MAX_TRIES
 from tests.simulation.__main__ import main, report
 from tests.simulation.stories.fate import live
 from tests.simulation.stories.job_kinds import Edit, new_ad_row
+from tests.simulation.stories.known import (
+    ASLEEP_BESIDE_ANOTHER,
+    ASLEEP_WITH_ITS_CLOCK,
+    MARKED_IN_ONE_SECOND,
+    REFUSED,
+)
 from tests.simulation.stories.plan import Plan, Round
 from tests.simulation.stories.scenes import draw
 from tests.simulation.stories.shrink import described, shrink
 from tests.simulation.world import existence
-from tests.simulation.world.existence import Storage
 from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit
 
@@ -147,69 +152,28 @@ def test_what_nobody_answers_is_given_up_also_while_the_table_is_slow_to_read(
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
-@pytest.mark.parametrize("seed", [3, 29, 37])
-def test_what_two_runs_mark_in_the_same_second_is_not_taken_for_one_runs_mark(seed: int) -> None:
-    killed = Visit((3, End.KILL), end_where="waits for P", preflight=False)
-    plan = Plan(
-        f"alike {seed}",
-        rows=(new_ad_row(1),),
-        rounds=(
-            Round(visits=(Visit(preflight=False), killed)),
-            Round(Edit.MOVE, visits=(Visit(preflight=False),)),
-        ),
-        faults={3: Fault.GATEWAY, 4: Fault.EMPTY, 5: Fault.UNANSWERED},
-        settings={"storage": Storage.CONDITIONAL},
-    )
+@pytest.mark.parametrize("plan", REFUSED)
+def test_a_row_that_the_api_refuses_has_failed_and_does_not_wait(plan: Plan) -> None:
+    fate = live(plan)
+    assert fate.counts[f"fault: {Fault.UNKNOWN}"] == 1
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+@pytest.mark.parametrize("plan", MARKED_IN_ONE_SECOND)
+def test_what_two_runs_mark_in_the_same_second_is_not_taken_for_one_runs_mark(plan: Plan) -> None:
     fate = live(plan)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
-@pytest.mark.parametrize(
-    ("starts_after", "asleep_seconds"),
-    [(5.0, 38.0), (5.0, 70.0), (30.0, 135.0), (30.0, 150.0), (30.0, 160.0), (30.0, 180.0)],
-)
-@pytest.mark.parametrize("clock_sleeps", [False, True])
-@pytest.mark.parametrize("row", [1, 2, 3, 4])
-def test_who_was_asleep_looks_what_another_run_has_sent_meanwhile(
-    starts_after: float, asleep_seconds: float, clock_sleeps: bool, row: int
-) -> None:
-    asleep = Visit(
-        (2, End.SLEEP),
-        end_where="has written",
-        preflight=False,
-        asleep_seconds=asleep_seconds,
-        clock_sleeps=clock_sleeps,
-    )
-    other = Visit(preflight=False, starts_after=starts_after)
-    plan = Plan(
-        "asleep",
-        rows=(new_ad_row(row),),
-        rounds=(Round(visits=(asleep, other)),),
-        faults={3: Fault.VERY_LATE},
-    )
+@pytest.mark.parametrize("plan", ASLEEP_BESIDE_ANOTHER)
+def test_who_was_asleep_looks_what_another_run_has_sent_meanwhile(plan: Plan) -> None:
     fate = live(plan)
     assert fate.counts[f"fault: {Fault.VERY_LATE}"], "\n".join(fate.trace)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 
-@pytest.mark.parametrize("asleep_seconds", [28.0, 30.0, 32.0, 60.0])
-@pytest.mark.parametrize("point", [1, 2])
-def test_a_lock_lapses_while_a_machine_sleeps_whose_clock_stands_still(
-    asleep_seconds: float, point: int
-) -> None:
-    asleep = Visit(
-        (point, End.SLEEP),
-        end_where="has 4",
-        preflight=False,
-        asleep_seconds=asleep_seconds,
-        clock_sleeps=True,
-    )
-    plan = Plan(
-        "its clock as well",
-        rows=(new_ad_row(1),),
-        rounds=(Round(visits=(asleep,)),),
-        faults={2: Fault.CUT_AND_LATE},
-    )
+@pytest.mark.parametrize("plan", ASLEEP_WITH_ITS_CLOCK)
+def test_a_lock_lapses_while_a_machine_sleeps_whose_clock_stands_still(plan: Plan) -> None:
     fate = live(plan)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
