@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -79,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Makes a folder for what all workers share; they inherit its name."""
     # The simulation takes parts of this module, and lives in time of its own.
     wait_for_less(work_seconds=0.1)
+    # What a shell runs in the background ignores Ctrl-C, and so would all that is started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         # The path of a socket in it must be short.
         folder = tempfile.mkdtemp(prefix="tests-")

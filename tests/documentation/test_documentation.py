@@ -32,6 +32,7 @@ UNEXECUTED = {
     "make test",
     "make unit",
     "make chaos",
+    "make slow",
     "make fuzz",
     "make lowest",
     "make wheel-test",
