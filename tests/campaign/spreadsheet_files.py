@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 KEPT = Path(__file__).parent / "kept"
-"""What no code here can make: `ads.xls`, written by LibreOffice."""
+"""What no code here can make: files .xls, such as `ads.xls`, which LibreOffice has written."""
 
 HEADER = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt", "price"]
 ROWS = [
@@ -146,6 +146,7 @@ def xlsb(
     formats: Sequence[str] = (),
     is_1904: bool = False,
     merged: Sequence[tuple[int, int, int, int]] = (),
+    struck: Sequence[int] = (),
 ) -> bytes:
     """An .xlsb, given its cells; a text such as `#REF!` is that error.
 
@@ -156,6 +157,7 @@ def xlsb(
         formats: Number formats; the cells of each line have them in turn, from its first number on.
         is_1904: Whether its days are counted from 1904.
         merged: The first and the last row, and column, of cells that are merged, counted from 0.
+        struck: Rows whose texts are struck out, counted from 1.
     """
     sheet = _record(129) + _record(148, struct.pack("<4I", 0, size, 0, size)) + _record(145)
     for row, line in enumerate(lines):
@@ -163,7 +165,8 @@ def xlsb(
         sheet += _record(0, struct.pack("<IIHBBI", row, 0, 300, 0, flags, 0) + bytes(1))
         styles = iter(range(1, len(formats) + 1))
         for column, value in enumerate(line):
-            style = 0 if isinstance(value, str) or value is None else next(styles, 0)
+            of_text = len(formats) + 1 if row + 1 in struck else 0
+            style = of_text if isinstance(value, str) or value is None else next(styles, 0)
             place = struct.pack("<II", column, style)
             if isinstance(value, bytes):
                 sheet += _record(2, place + value)
@@ -203,15 +206,18 @@ def xlsb(
 
 
 def _styles(formats: Sequence[str]) -> bytes:
-    """General, and a style for each of these formats; a style of styles, which no cell has."""
+    """General, a style for each of these formats, and one that strikes out; a style of styles,
+    which no cell has."""
     written = b"".join(
         _record(44, struct.pack("<H", 164 + number) + _wide(text))
         for number, text in enumerate(formats)
     )
     styles = [_record(47, struct.pack("<HH", 0, 0) + bytes(12))]
     styles += [_record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(formats))]
+    styles += [_record(47, struct.pack("<HHH", 0, 0, 1) + bytes(10))]
+    fonts = b"".join(_record(43, struct.pack("<HH", 220, flags) + bytes(21)) for flags in (0, 8))
     cell_styles = _record(617) + b"".join(styles) + _record(618)
-    return _record(278) + written + _record(626) + styles[0] + _record(627) + cell_styles
+    return _record(278) + written + fonts + _record(626) + styles[0] + _record(627) + cell_styles
 
 
 def _record(kind: int, data: bytes = b"") -> bytes:

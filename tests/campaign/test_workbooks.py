@@ -8,7 +8,10 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
+from openpyxl.styles import Font
 
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import CellError, FormattedValue, Spreadsheet
@@ -368,3 +371,77 @@ def test_rows_of_nothing_but_boxes_that_are_not_ticked_are_none(read: Any) -> No
     table = read(xlsx(("Ads", "visible", made)))
     assert table.row_numbers == (2,)
     assert table.notes == ("rows 3-5 with nothing but boxes that are not ticked, left out",)
+
+
+STRUCK = '<style:style style:name="{}" style:family="{}"><style:text-properties {}/></style:style>'
+
+
+def struck_ods() -> dict[str, bytes]:
+    """Files .ods in which the second row's prompt is struck out, in each way that there is."""
+    solid = 'style:text-line-through-style="solid"'
+    none = 'style:text-line-through-style="none" style:text-line-through-type="none"'
+    plain, ids = ods_cell("First"), [*(ods_cell(str(v)) for v in ROWS[1][:4])]
+    first = "".join([*(ods_cell(str(v)) for v in ROWS[0][:4]), plain])
+    cell = ods_cell("007", more='table:style-name="ce1"')
+    span = ods_cell('0<text:span text:style-name="T1">07</text:span>')
+    by_style = STRUCK.format("ce1", "table-cell", solid) + STRUCK.format("T1", "text", solid)
+    # Cells that name no style have the one of their column.
+    of_column = '<table:table-column table:number-columns-repeated="4"/>'
+    of_column += '<table:table-column table:default-cell-style-name="ce1"/>'
+    other = ods_cell("First", more='table:style-name="ce2"')
+    named = ods_table(first.replace(plain, other), "".join([*ids, ods_cell("007")]))
+    by_column = named.replace("<table:table-row>", f"{of_column}<table:table-row>", 1)
+    by_column = by_column.replace(ods_cell("prompt"), other.replace("First", "prompt"))
+    return {
+        "a cell": ods(ods_table(first, "".join([*ids, cell])), styles=by_style),
+        "a part of it": ods(ods_table(first, "".join([*ids, span])), styles=by_style),
+        "a column but for some": ods(
+            by_column, styles=by_style + STRUCK.format("ce2", "table-cell", none)
+        ),
+    }
+
+
+def struck_workbooks() -> dict[str, tuple[str, bytes]]:
+    """Of each kind, with the second row's prompt struck out."""
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    for line in (HEADER, *ROWS):
+        sheet.append(line)
+    sheet["E3"].font = Font(strike=True)
+    sheet["E2"].font = Font(strike=False, bold=True)
+    whole = io.BytesIO()
+    book.save(whole)
+    part = "<is><r><t>0</t></r><r><rPr><strike/></rPr><t>07</t></r></is>"
+    plain = "<is><t>007</t></is>"
+    assert plain in ADS
+    in_part = xlsx(("Ads", "visible", ADS.replace(plain, part)))
+    shared = io.BytesIO()
+    with xlsxwriter.Workbook(shared) as written:
+        cells = written.add_worksheet("Ads")
+        for number, line in enumerate((HEADER, *ROWS)):
+            cells.write_row(number, 0, line)
+        cells.write_rich_string(2, 4, "0", written.add_format({"font_strikeout": True}), "07")
+    return {
+        "xlsx": ("in.xlsx", whole.getvalue()),
+        "xlsx, a part": ("in.xlsx", in_part),
+        "xlsx, a part of a shared text": ("in.xlsx", shared.getvalue()),
+        "xlsb": ("in.xlsb", xlsb(HEADER, *ROWS, struck=[3], formats=["0.00"])),
+        "xls": ("in.xls", (KEPT / "struck.xls").read_bytes()),
+        **{f"ods, {way}": ("in.ods", content) for way, content in struck_ods().items()},
+    }
+
+
+@pytest.mark.parametrize("kind", struck_workbooks())
+def test_rows_with_struck_out_cells_are_told(read: Any, kind: str) -> None:
+    """Somebody may have struck them out instead of deleting them, and they are paid for."""
+    name, content = struck_workbooks()[kind]
+    table = read(content, name)
+    assert table.notes == ("row 3 with struck-out cells, read like the others",)
+    assert [line[4] for line in rows(table)] == ["First", "007"]
+
+
+def test_what_is_not_struck_out_is_not_told(read: Any) -> None:
+    dxfs = "<dxfs><dxf><font><strike/></font></dxf></dxfs>"
+    fonts = '<fonts><font><strike val="0"/></font></fonts><cellXfs><xf fontId="0"/></cellXfs>'
+    for content in (xlsx(ORDINARY, styles=fonts + dxfs), (KEPT / "ads.xls").read_bytes()):
+        assert "struck" not in " ".join(read(content).notes)

@@ -113,14 +113,16 @@ def layout_of(lines: Sequence[Line], known_columns: Set[str]) -> Layout:
     above, header, below = lines[:place], lines[place], list(lines[place + 1 :])
     notes = []
     if above:
-        which = _rows([number for number, _ in above])
+        which = rows_named([number for number, _ in above])
         notes.append(f"{which} above the columns' names, left out")
     if has_names := len(known_names(header[1], known_columns)) >= HEADER_NAMES:
         unticked = [number for number, cells in below if _is_unticked(cells)]
         left_out = frozenset(unticked)
         below = [line for line in below if line[0] not in left_out]
         if unticked:
-            notes.append(f"{_rows(unticked)} with nothing but boxes that are not ticked, left out")
+            notes.append(
+                f"{rows_named(unticked)} with nothing but boxes that are not ticked, left out"
+            )
     if has_names and len(below) > 1 and _is_total(below[-1][1]):
         notes.append(f"row {below[-1][0]}, a total below the table, left out")
         below.pop()
@@ -158,5 +160,6 @@ def _is_number(cell: Any) -> bool:
     return len(cell) <= _LONGEST_NUMBER and _NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _rows(numbers: Sequence[int]) -> str:
+def rows_named(numbers: Sequence[int]) -> str:
+    """Rows by their numbers, such as `rows 4 and 7`."""
     return f"row{'s' if len(numbers) > 1 else ''} {ranges(numbers)}"

@@ -49,39 +49,59 @@ class BrokenWorkbookError(Exception):
 
 
 @dataclass
-class NumberFormats:
-    """How the cells of a workbook show their numbers.
+class CellStyles:
+    """How the cells of a workbook show what they hold.
 
     Attributes:
         written: The formats that the workbook itself holds, by their number.
         by_style: The format of each style that a cell may name; "" is General.
+        struck_fonts: For each font, whether it strikes a text out.
+        struck_styles: The styles with such a font.
         epoch_1904: Whether the workbook counts days from 1904, as Excel for Mac once did.
     """
 
     written: dict[int, str] = field(default_factory=dict)
     by_style: list[str] = field(default_factory=list)
+    struck_fonts: list[bool] = field(default_factory=list)
+    struck_styles: set[int] = field(default_factory=set)
     epoch_1904: bool = False
 
-    def add_style(self, number: int) -> None:
-        """Adds the next style, whose format has this number. What is written comes first."""
+    def add_font(self, data: bytes | memoryview) -> None:
+        """Adds the next font, whose height comes first, and then flags, in two bytes each."""
+        self.struck_fonts.append(len(data) > 2 and bool(data[2] & _STRUCK_OUT))  # noqa: PLR2004
+
+    def add_style(self, number: int, font: int) -> None:
+        """Adds the next style, given the numbers of its format and font. What is written comes
+        first."""
+        if font < len(self.struck_fonts) and self.struck_fonts[font]:
+            self.struck_styles.add(len(self.by_style))
         self.by_style.append(self.written.get(number) or built_in_format(number))
+
+
+_STRUCK_OUT: Final = 0x08
 
 
 @dataclass
 class Walked:
     """What is told of a sheet's cells without reading them."""
 
-    formats: NumberFormats
+    styles: CellStyles
     last_row: int = 0
     last_column: int = 0
     told: dict[tuple[int, int], object] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
     merged: list[MergedCells] = field(default_factory=list)
+    struck: set[int] = field(default_factory=set)
 
     def reach(self, row: int, column: int) -> None:
         """Notes a cell. Rows and columns are counted from 0."""
         self.last_row = max(self.last_row, row + 1)
         self.last_column = max(self.last_column, column + 1)
+
+    def note_style(self, row: int, style: int) -> None:
+        """Notes the style of a cell that is not blank."""
+        if style in self.styles.struck_styles:
+            self.struck.add(row + 1)
 
     def note_merged(self, rows: tuple[int, int], columns: tuple[int, int]) -> None:
         """Notes cells that are merged. Rows and columns are counted from 0."""
@@ -94,11 +114,11 @@ class Walked:
 
     def note_number(self, row: int, column: int, style: int, number: float) -> None:
         """Notes a cell that shows a number in a way of its own."""
-        styles = self.formats.by_style
-        number_format = styles[style] if style < len(styles) else ""
+        formats = self.styles.by_style
+        number_format = formats[style] if style < len(formats) else ""
         if number_format:
             self.told[row + 1, column + 1] = number_value(
-                _value(number), number_format, epoch_1904=self.formats.epoch_1904
+                _value(number), number_format, epoch_1904=self.styles.epoch_1904
             )
 
 
@@ -132,7 +152,12 @@ def read_cells(content: bytes, position: int, walked: Walked) -> SheetCells:
             rows[number] = cells
     for (row, column), value in walked.told.items():
         rows.setdefault(row, {})[column] = value
-    return SheetCells(rows, frozenset(walked.hidden), merged=tuple(walked.merged))
+    return SheetCells(
+        rows,
+        frozenset(walked.hidden),
+        merged=tuple(walked.merged),
+        struck_rows=frozenset(walked.struck),
+    )
 
 
 _READ_SHEET: Final = """

@@ -7,6 +7,7 @@ are counted as they would be, and a row that is repeated is kept once.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from datetime import datetime, time, timedelta
 from typing import IO, Any, Final
 
@@ -57,6 +58,7 @@ class _Table:
         self.hidden: set[int] = set()
         self.unsaved: list[tuple[int, int]] = []
         self.merged: list[MergedCells] = []
+        self.struck: set[int] = set()
         self.last_row = self.last_column = 0
 
     def sheet(self, hidden_styles: set[str]) -> Sheet:
@@ -65,7 +67,11 @@ class _Table:
     def _read(self) -> SheetCells:
         check_extent(self.last_row, self.last_column)
         return SheetCells(
-            self.rows, frozenset(self.hidden), tuple(self.unsaved), merged=tuple(self.merged)
+            self.rows,
+            frozenset(self.hidden),
+            tuple(self.unsaved),
+            merged=tuple(self.merged),
+            struck_rows=frozenset(self.struck),
         )
 
 
@@ -80,6 +86,8 @@ class _Content(Parser):
         self.tables: list[_Table] = []
         self.hidden_styles: set[str] = set()
         self._style = ""
+        self._struck_styles: set[str] = set()
+        self._column_styles: list[tuple[int, str]] = []
         self._kept = 0
         self._row = self._column = 0
         self._row_attributes: dict[str, str] = {}
@@ -89,7 +97,7 @@ class _Content(Parser):
         self._texts: list[str] = []
         self._paragraphs = 0
         self._skipped: list[str] = []
-        self._is_text = False
+        self._is_text = self._is_cell_struck = self._is_row_struck = False
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         """Takes in an element that begins: a table, a row, a cell, or what is within a cell."""
@@ -100,17 +108,38 @@ class _Content(Parser):
             self._start_in_cell(name, attributes)
         elif name in _CELLS:
             self._cell, self._texts, self._paragraphs = _local(attributes), [], 0
+            self._is_cell_struck = self._style_of(self._cell) in self._struck_styles
         elif name == "table-row":
             self._row_attributes = _local(attributes)
             self._column, self._cells, self._unsaved = 0, {}, []
+            self._is_row_struck = False
+        elif name == "table-column":
+            self._note_column(_local(attributes))
         elif name == "table":
             given = _local(attributes)
             self.tables.append(_Table(given.get("name", ""), given.get("style-name", "")))
-            self._row = 0
-        elif name == "style":
+            self._row, self._column_styles = 0, []
+        elif name in ("style", "default-style"):
             self._style = _local(attributes).get("name", "")
+        elif name == "text-properties":
+            if _is_line_through(_local(attributes)):
+                self._struck_styles.add(self._style)
         elif name == "table-properties" and _local(attributes).get("display") == "false":
             self.hidden_styles.add(self._style)
+
+    def _note_column(self, column: dict[str, str]) -> None:
+        """Notes which style its cells have that name none."""
+        last = self._column_styles[-1][0] if self._column_styles else 0
+        last += _count(column.get("number-columns-repeated"))
+        self._column_styles.append((last, column.get("default-cell-style-name", "")))
+
+    def _style_of(self, cell: dict[str, str]) -> str:
+        """The style of the cell that begins."""
+        style = cell.get("style-name") or self._row_attributes.get("default-cell-style-name")
+        if style is None:
+            place = bisect_left(self._column_styles, (self._column + 1, ""))
+            style = self._column_styles[place][1] if place < len(self._column_styles) else ""
+        return style
 
     def _start_in_cell(self, name: str, attributes: dict[str, str]) -> None:
         """Takes in an element of a cell's text: a paragraph, or what stands for spaces and
@@ -123,6 +152,8 @@ class _Content(Parser):
                 self._is_text = True
             case "s":
                 self._texts.append(" " * min(_count(_local(attributes).get("c")), 1000))
+            case "span":
+                self._is_cell_struck |= _local(attributes).get("style-name") in self._struck_styles
             case "tab":
                 self._texts.append("\t")
             case "line-break":
@@ -155,6 +186,7 @@ class _Content(Parser):
                 self._unsaved.append(first)
             return
         self._count_kept(repeated)
+        self._is_row_struck |= self._is_cell_struck
         for column in range(first, self._column + 1):
             self._cells[column] = value
 
@@ -179,6 +211,8 @@ class _Content(Parser):
             table.last_column = max(table.last_column, *self._cells)
             if self._row_attributes.get("visibility") in _HIDDEN:
                 table.hidden.update(rows)
+            if self._is_row_struck:
+                table.struck.update(rows)
 
     def _count_kept(self, cells: int) -> None:
         self._kept += cells
@@ -195,6 +229,12 @@ def _local(attributes: dict[str, str]) -> dict[str, str]:
     if attributes.get("calcext:value-type") == "error":
         made["value-type"] = "error"
     return made
+
+
+def _is_line_through(text: dict[str, str]) -> bool:
+    """Whether a style's properties of text strike it out."""
+    lines = (text.get(f"text-line-through-{name}", "none") for name in ("style", "type"))
+    return any(line != "none" for line in lines)
 
 
 def _count(text: str | None) -> int:

@@ -40,6 +40,7 @@ class SheetCells:
         unsaved: Where formulas stand whose value no program has saved: row and column.
         widths: Of columns whose width somebody chose, in characters, as Excel counts it.
         merged: Cells that are shown as one.
+        struck_rows: Rows with a cell that is struck out.
     """
 
     rows: Mapping[int, Mapping[int, Any]]
@@ -47,6 +48,7 @@ class SheetCells:
     unsaved: tuple[tuple[int, int], ...] = ()
     widths: Mapping[int, float] = field(default_factory=dict)
     merged: tuple[MergedCells, ...] = ()
+    struck_rows: frozenset[int] = frozenset()
 
     def lines(self) -> list[tuple[int, list[Any]]]:
         """The rows that are not blank, in order, from the first column on: number and cells."""

@@ -22,6 +22,7 @@ from prefect_staticadslab.campaign.files.formats.table_layout import (
     Layout,
     known_names,
     layout_of,
+    rows_named,
 )
 from prefect_staticadslab.campaign.files.formats.workbooks.kinds import broken, sheets_of
 from prefect_staticadslab.campaign.files.formats.workbooks.sheets import (
@@ -214,10 +215,16 @@ def _spreadsheet(
         lines,
         numbers,
         Dialect(column_widths=widths),
-        (*notes, *table.layout.notes),
+        (*notes, *table.layout.notes, *_struck_notes(cells, numbers)),
         0 if visible_rows else len(hidden),
         header_row,
     )
+
+
+def _struck_notes(cells: SheetCells, numbers: Sequence[int]) -> Iterator[str]:
+    """That rows are read which somebody may have struck out to leave them out."""
+    if struck := [number for number in numbers if number in cells.struck_rows]:
+        yield f"{rows_named(struck)} with struck-out cells, read like the others"
 
 
 def _used_width(line: Sequence[object]) -> int:

@@ -12,7 +12,7 @@ from prefect_staticadslab.bounds import WORKBOOK_PARTS
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import too_large
 from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     BrokenWorkbookError,
-    NumberFormats,
+    CellStyles,
     Walked,
     read_cells,
     rk_number,
@@ -24,7 +24,7 @@ STREAMS: Final = ("Workbook", "Book")
 """Where a workbook is within its file; the second is that of Excel 95."""
 
 _BOF, _EOF, _FILE_PASS, _BOUND_SHEET, _SST = 0x809, 0x0A, 0x2F, 0x85, 0xFC
-_DATE_1904, _FORMAT, _OLD_FORMAT, _XF = 0x22, 0x41E, 0x1E, 0xE0
+_DATE_1904, _FORMAT, _OLD_FORMAT, _FONT, _XF = 0x22, 0x41E, 0x1E, 0x31, 0xE0
 _DIMENSIONS, _ROW, _BOOL_ERROR, _FORMULA, _SEVERAL_RK = 0x200, 0x208, 0x205, 0x06, 0xBD
 _NUMBER, _RK = 0x203, 0x27E
 _BLANKS: Final = frozenset((0x201, 0xBE))
@@ -77,7 +77,7 @@ def xls_sheets(file: CompoundFile) -> list[Sheet]:
 class _Book:
     def __init__(self, name: str, stream: bytes) -> None:
         self._name, self._stream = name, stream
-        self._formats = NumberFormats()
+        self._styles = CellStyles()
         self.sheets: list[_BoundSheet] = []
         for record in _records(stream, 0):
             if record.kind == _FILE_PASS:
@@ -89,7 +89,7 @@ class _Book:
                     raise BrokenWorkbookError("texts")
             if record.kind == _BOUND_SHEET and len(record.data) >= 8:  # noqa: PLR2004
                 self.sheets.append(_bound_sheet(record.data, is_old=name == "Book"))
-            _note_format(record.kind, record.data, self._formats, is_old=name == "Book")
+            _note_style(record.kind, record.data, self._styles, is_old=name == "Book")
         starts = {sheet.start for sheet in self.sheets}
         if not self.sheets or len(starts) < len(self.sheets):
             raise BrokenWorkbookError("sheets")
@@ -106,7 +106,7 @@ class _Book:
             if sheet is not wanted:
                 _end_early(copy, sheet.start)
         walked = _walk_sheet(
-            self._stream, copy, wanted.start, self._ends[wanted.start], Walked(self._formats)
+            self._stream, copy, wanted.start, self._ends[wanted.start], Walked(self._styles)
         )
         return read_cells(compound_file(self._name, bytes(copy)), number, walked)
 
@@ -150,15 +150,18 @@ def _end_early(stream: bytearray, start: int) -> None:
     struct.pack_into("<HH", stream, start + 4 + length, _EOF, 0)
 
 
-def _note_format(kind: int, data: memoryview, formats: NumberFormats, *, is_old: bool) -> None:
-    """Notes what a record says of how numbers are shown."""
+def _note_style(kind: int, data: memoryview, styles: CellStyles, *, is_old: bool) -> None:
+    """Notes what a record says of how cells are shown."""
     if kind == _DATE_1904 and len(data) >= 2:  # noqa: PLR2004
-        formats.epoch_1904 = data[0] == 1
+        styles.epoch_1904 = data[0] == 1
     elif kind in (_FORMAT, _OLD_FORMAT) and len(data) > 5:  # noqa: PLR2004
-        formats.written[data[0] + 256 * data[1]] = _format_text(data, is_old=is_old)
+        styles.written[data[0] + 256 * data[1]] = _format_text(data, is_old=is_old)
+    elif kind == _FONT:
+        styles.add_font(data)
     elif kind == _XF and len(data) >= 4:  # noqa: PLR2004
-        (number,) = struct.unpack_from("<H", data, 2)
-        formats.add_style(number)
+        font, number = struct.unpack_from("<HH", data)
+        # No font has the number 4.
+        styles.add_style(number, font - (font > 4))  # noqa: PLR2004
 
 
 def _format_text(data: memoryview, *, is_old: bool) -> str:
@@ -203,9 +206,11 @@ def _walk_cell(kind: int, data: memoryview, walked: Walked) -> None:
     """
     row, column = struct.unpack_from("<HH", data, 0)
     walked.reach(row, column)
+    walked.note_style(row, data[4] + 256 * data[5])
     if kind == _SEVERAL_RK:
         walked.reach(row, struct.unpack_from("<H", data, len(data) - 2)[0])
         for place, at in enumerate(range(4, len(data) - 7, 6), column):
+            walked.note_style(row, data[at] + 256 * data[at + 1])
             _note(walked, row, place, data, at, rk_number(data[at + 2 : at + 6]))
     elif kind == _RK and len(data) >= 10:  # noqa: PLR2004
         _note(walked, row, column, data, 4, rk_number(data[6:10]))

@@ -11,7 +11,7 @@ from typing import Final
 
 from prefect_staticadslab.campaign.files.formats.workbooks.calamine import (
     BrokenWorkbookError,
-    NumberFormats,
+    CellStyles,
     Walked,
     read_cells,
     rk_number,
@@ -26,7 +26,7 @@ _LAST_CELL: Final = 11
 
 _BUNDLE_SHEET, _SHARED_TEXTS, _BOOK_PROPERTIES = 156, 159, 153
 _MERGED: Final = 176
-_FORMAT, _STYLE, _CELL_STYLES, _END_OF_CELL_STYLES = 44, 47, 617, 618
+_FONT, _FORMAT, _STYLE, _CELL_STYLES, _END_OF_CELL_STYLES = 43, 44, 47, 617, 618
 _ROW_HIDDEN: Final = 0x10
 
 
@@ -38,12 +38,12 @@ def xlsb_sheets(parts: Parts) -> list[Sheet]:
     """
     main = parts.main
     relationships = parts.relationships(main)
-    formats = _number_formats(parts, relationships)
-    book = _Book(parts, main, relationships, formats)
+    styles = _cell_styles(parts, relationships)
+    book = _Book(parts, main, relationships, styles)
     found: list[tuple[str, bool, str]] = []
     for kind, data in _records(parts.read(main)):
         if kind == _BOOK_PROPERTIES and len(data) >= 1:
-            formats.epoch_1904 = bool(data[0] & 1)
+            styles.epoch_1904 = bool(data[0] & 1)
         elif kind == _BUNDLE_SHEET:
             state, _ = struct.unpack_from("<II", data, 0)
             identifier, at = _wide_text(data, 8)
@@ -62,15 +62,15 @@ class _Book:
         parts: Parts,
         main: str,
         relationships: dict[str, tuple[str, str]],
-        formats: NumberFormats,
+        styles: CellStyles,
     ) -> None:
         self._parts, self._main, self._relationships = parts, main, relationships
-        self._formats = formats
+        self._styles = styles
 
     def read_sheet(self, number: int, part: str) -> SheetCells:
         """Reads one sheet, in a copy of the workbook in which the others have no cells."""
         content = self._parts.read(part)
-        walked = _walk_sheet(content, Walked(self._formats))
+        walked = _walk_sheet(content, Walked(self._styles))
         return read_cells(self._copy(part, content), number, walked)
 
     def _copy(self, wanted: str, content: bytes) -> bytes:
@@ -133,20 +133,22 @@ def _check_texts(part: bytes) -> None:
             return
 
 
-def _number_formats(parts: Parts, relationships: dict[str, tuple[str, str]]) -> NumberFormats:
-    """The number formats that cells refer to by the number of their style."""
-    formats = NumberFormats()
+def _cell_styles(parts: Parts, relationships: dict[str, tuple[str, str]]) -> CellStyles:
+    """The styles that cells refer to by their numbers."""
+    styles = CellStyles()
     is_cell_styles = False
     for place in (place for kind, place in relationships.values() if kind == "styles"):
         for kind, data in _records(parts.read(place)) if place in parts else ():
             if kind in (_CELL_STYLES, _END_OF_CELL_STYLES):
                 is_cell_styles = kind == _CELL_STYLES
+            elif kind == _FONT:
+                styles.add_font(data)
             elif kind == _FORMAT and len(data) >= 6:  # noqa: PLR2004
-                formats.written[data[0] + 256 * data[1]] = _wide_text(data, 2)[0]
-            elif kind == _STYLE and is_cell_styles and len(data) >= 4:  # noqa: PLR2004
-                (number,) = struct.unpack_from("<H", data, 2)
-                formats.add_style(number)
-    return formats
+                styles.written[data[0] + 256 * data[1]] = _wide_text(data, 2)[0]
+            elif kind == _STYLE and is_cell_styles and len(data) >= 6:  # noqa: PLR2004
+                number, font = struct.unpack_from("<HH", data, 2)
+                styles.add_style(number, font)
+    return styles
 
 
 def _walk_sheet(part: bytes, walked: Walked) -> Walked:
@@ -163,6 +165,7 @@ def _walk_sheet(part: bytes, walked: Walked) -> Walked:
             if kind in (_ERROR, _FORMULA_ERROR) and len(data) > 8:  # noqa: PLR2004
                 walked.note_error(row, column, data[8])
             style = int.from_bytes(data[4:7], "little")
+            walked.note_style(row, style)
             if kind == _RK and len(data) >= 12:  # noqa: PLR2004
                 walked.note_number(row, column, style, rk_number(data[8:12]))
             elif kind in (_NUMBER, _FORMULA_NUMBER) and len(data) >= 16:  # noqa: PLR2004

@@ -23,6 +23,8 @@ from prefect_staticadslab.campaign.files.formats.workbooks.sheets import Sheet, 
 from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_sheet import (
     TRUE,
     SheetParser,
+    StruckOut,
+    is_on,
     unescaped,
 )
 
@@ -119,13 +121,16 @@ class _SharedTexts(Parser):
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
         self.texts: list[str] = []
+        self.struck: set[int] = set()
         self._parts: list[str] = []
         self._is_text = self._is_phonetic = False
 
-    def _start(self, name: str, _: dict[str, str]) -> None:
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:
             case "si":
                 self._parts = []
+            case "strike" if is_on(attributes):
+                self.struck.add(len(self.texts))
             case "t":
                 self._is_text = True
             case "rPh":
@@ -146,33 +151,50 @@ class _SharedTexts(Parser):
 
 
 class _Styles(Parser):
-    """The number format of each style that a cell may name."""
+    """The number format of each style that a cell may name, and whether it strikes it out."""
 
     def __init__(self) -> None:
         super().__init__()
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._is_format_list = self._is_cell_list = False
+        self._is_format_list = self._is_font_list = self._is_cell_list = False
         self._formats: dict[str, str] = {}
         self._format_ids: list[str] = []
+        self._font_ids: list[str] = []
+        self._fonts = 0
+        self._struck_fonts: set[str] = set()
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         match name.rpartition(":")[2]:
             case "numFmts":
                 self._is_format_list = True
+            case "fonts":
+                self._is_font_list = True
             case "cellXfs":
                 self._is_cell_list = True
             case "numFmt" if self._is_format_list:
                 self._formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            case "font" if self._is_font_list:
+                self._fonts += 1
+            case "strike" if self._is_font_list and is_on(attributes):
+                self._struck_fonts.add(str(self._fonts - 1))
             case "xf" if self._is_cell_list:
                 self._format_ids.append(attributes.get("numFmtId", "0"))
+                self._font_ids.append(attributes.get("fontId", "0"))
 
     def _end(self, name: str) -> None:
         match name.rpartition(":")[2]:
             case "numFmts":
                 self._is_format_list = False
+            case "fonts":
+                self._is_font_list = False
             case "cellXfs":
                 self._is_cell_list = False
+
+    @property
+    def struck_styles(self) -> frozenset[int]:
+        """The styles that strike a cell out."""
+        return frozenset(n for n, i in enumerate(self._font_ids) if i in self._struck_fonts)
 
     @property
     def number_formats(self) -> tuple[str, ...]:
@@ -190,13 +212,14 @@ class _Book:
     """What all sheets of a workbook share."""
 
     parts: Parts
-    texts: tuple[str, ...] = ()
-    number_formats: tuple[str, ...] = ()
-    epoch_1904: bool = False
+    texts: tuple[str, ...]
+    number_formats: tuple[str, ...]
+    struck_out: StruckOut
+    epoch_1904: bool
 
     def read_sheet(self, part: str) -> SheetCells:
         with self.parts.open(part) as stream:
-            return SheetParser(self.texts, self._value).read_cells(stream)
+            return SheetParser(self.texts, self._value, self.struck_out).read_cells(stream)
 
     def _value(self, number: int | float, style: int) -> object:
         known = 0 <= style < len(self.number_formats)
@@ -223,7 +246,13 @@ def xlsx_sheets(parts: Parts) -> list[Sheet]:
         if by_kind.get(kind, "") in parts:
             with parts.open(by_kind[kind]) as stream:
                 parser.read_whole(stream)
-    book = _Book(parts, tuple(texts.texts), styles.number_formats, workbook.epoch_1904)
+    book = _Book(
+        parts,
+        tuple(texts.texts),
+        styles.number_formats,
+        StruckOut(styles.struck_styles, frozenset(texts.struck)),
+        workbook.epoch_1904,
+    )
     return [
         Sheet(name, is_visible, partial(book.read_sheet, part))
         for name, identifier, is_visible in workbook.sheets

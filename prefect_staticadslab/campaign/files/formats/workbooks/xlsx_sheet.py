@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import IO, Any, Final
 
@@ -27,16 +28,38 @@ _PARTS: Final = frozenset(("v", "f", "is"))
 TRUE: Final = frozenset(("1", "true", "on"))
 
 
+def is_on(attributes: dict[str, str]) -> bool:
+    """Whether an element such as `<strike/>` switches something on."""
+    return attributes.get("val", "1") in TRUE
+
+
+@dataclass(frozen=True)
+class StruckOut:
+    """What is struck out wherever a cell has it.
+
+    Attributes:
+        styles: The numbers of cells' styles.
+        texts: Those of shared texts, of which a part may be.
+    """
+
+    styles: Set[int]
+    texts: Set[int]
+
+
 class SheetParser(Parser):
     """Reads the cells of a sheet.
 
     Args:
         shared_texts: Texts that cells name by their number.
         to_value: Makes a value of a cell's number and its style's number.
+        struck_out: What is struck out.
     """
 
     def __init__(
-        self, shared_texts: Sequence[str], to_value: Callable[[int | float, int], object]
+        self,
+        shared_texts: Sequence[str],
+        to_value: Callable[[int | float, int], object],
+        struck_out: StruckOut,
     ) -> None:
         super().__init__()
         self._parser.StartElementHandler = self._start
@@ -44,14 +67,16 @@ class SheetParser(Parser):
         self._parser.CharacterDataHandler = self._text
         self._shared_texts = shared_texts
         self._to_value = to_value
+        self._struck_out = struck_out
         self._rows: dict[int, dict[int, Any]] = {}
         self._hidden: set[int] = set()
         self._unsaved: list[tuple[int, int]] = []
         self._widths: dict[int, float] = {}
         self._merged: list[MergedCells] = []
+        self._struck: set[int] = set()
         self._last_row = self._last_column = 0
         self._row = self._column = 0
-        self._in_data = self._in_cell = self._is_phonetic = False
+        self._in_data = self._in_cell = self._is_phonetic = self._is_struck = False
         self._data_type, self._style = "n", 0
         self._cell_parts: set[str] = set()
         self._texts: list[str] = []
@@ -69,7 +94,12 @@ class SheetParser(Parser):
         check_extent(self._last_row, self._last_column)
         widths = {n: w for n, w in self._widths.items() if n <= self._last_column}
         return SheetCells(
-            self._rows, frozenset(self._hidden), tuple(self._unsaved), widths, tuple(self._merged)
+            self._rows,
+            frozenset(self._hidden),
+            tuple(self._unsaved),
+            widths,
+            tuple(self._merged),
+            frozenset(self._struck),
         )
 
     def _local_name(self, name: str) -> str:
@@ -88,6 +118,8 @@ class SheetParser(Parser):
                 self._open_element = name
             elif name == "rPh":
                 self._is_phonetic = True
+            elif name == "strike":
+                self._is_struck |= is_on(attributes)
         elif not self._in_data:
             if name == "col":
                 self._note_width(attributes)
@@ -101,6 +133,7 @@ class SheetParser(Parser):
             self._in_cell = True
             self._data_type = attributes.get("t", "n")
             self._style = _number(attributes.get("s"), 0)
+            self._is_struck = self._style in self._struck_out.styles
             self._cell_parts, self._texts = set(), []
         elif name == "row":
             self._row = _number(attributes.get("r"), self._row + 1)
@@ -147,6 +180,8 @@ class SheetParser(Parser):
             value = self._value(text)
             if value is not None and value != "":
                 self._rows.setdefault(row, {})[column] = value
+                if self._is_struck:
+                    self._struck.add(row)
         elif "f" in self._cell_parts and self._data_type == "n":
             self._unsaved.append((row, column))
 
@@ -157,6 +192,7 @@ class SheetParser(Parser):
             case "s":
                 number = text.strip()
                 index = int(number) if _INTEGER.fullmatch(number) else -1
+                self._is_struck |= index in self._struck_out.texts
                 # A number that no text has is blank in every program.
                 return self._shared_texts[index] if 0 <= index < len(self._shared_texts) else None
             case "b":
