@@ -61,7 +61,7 @@ A_DAY_AND_MORE = timedelta(hours=25)
 
 Row = dict[str, str]
 
-_A_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_A_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 def _a_day_before(moment: re.Match[str]) -> str:
