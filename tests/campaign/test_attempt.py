@@ -267,9 +267,12 @@ def test_who_sends_what_another_wrote_down_keeps_its_time() -> None:
         (replace(SENT_BEFORE, idempotency_key="ee" * 32), 0, True, True),
         # It is at another attempt by now, and what was sent of this one waits for its answer.
         (replace(SENT_BEFORE, idempotency_key="ee" * 32), 1, False, False),
-        # It has its answer: nothing is to be sent, and what was sent waits for its own.
+        # It has another API key: it has waited, and what was sent was not in the list of ads.
+        (replace(SENT_BEFORE, idempotency_key="ee" * 32, api_key_hash=THEIRS), 1, True, True),
+        (replace(SENT_BEFORE, idempotency_key=FIRST_KEY, api_key_hash=THEIRS), 1, True, True),
+        # It has its answer: nothing is to be sent any more.
         (RUNNING, 0, False, True),
-        (RUNNING, 1, False, False),
+        (RUNNING, 1, False, True),
         (replace(RUNNING, status=RowStatus.COMPLETED), 0, False, True),
         (RETRIED, 1, False, False),
     ],
@@ -284,6 +287,14 @@ def test_what_a_run_that_is_alive_writes_of_a_row(
     assert attempt.state == (known if is_taken else ours)
     assert attempt.shared_for(NOW) == (3 * 3600.0 if is_shared else None)
     assert attempt.may_be_sent(NOW, is_stopped=False) is (is_shared or not is_taken)
+
+
+def test_an_answer_that_comes_after_another_runs_ad_is_named_and_takes_no_row() -> None:
+    attempt = begun(PENDING)
+    attempt.meet(RUNNING)
+    attempt.answered(ad("processing"), NOW, replayed=False, is_another_rows=False)
+    assert (attempt.state.job_id, attempt.state.status) == ("ia_1", RowStatus.PROCESSING)
+    assert "this run has made ia_9 as well" in (attempt.state.error or "")
 
 
 def test_what_another_run_has_answered_is_not_sent_and_not_withdrawn() -> None:

@@ -70,8 +70,12 @@ async def test_a_look_that_fails_is_nobody_elses(monkeypatch: pytest.MonkeyPatch
     assert looks[1:] == [{}, {}]
 
 
+@pytest.mark.parametrize("is_same_key", [False, True])
 async def test_who_slept_leaves_a_row_to_the_run_that_sends_it_with_another_api_key(
-    simulator: SimulatorServer, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+    simulator: SimulatorServer,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    is_same_key: bool,
 ) -> None:
     slept = 0.0
     monkeypatch.setattr(chunk, "elapsed", lambda: time.monotonic() + slept)
@@ -84,10 +88,11 @@ async def test_who_slept_leaves_a_row_to_the_run_that_sends_it_with_another_api_
 
         async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
             ours = self.states[0][-1]
-            return {0: replace(ours, idempotency_key="theirs", api_key_hash="another")}
+            key = ours.idempotency_key if is_same_key else "theirs"
+            return {0: replace(ours, idempotency_key=key, api_key_hash="another")}
 
     async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
         (result,) = await generate(session, planned(make_request, "a"), journal=Asleep())
-    assert result.state.idempotency_key == "theirs"
+    assert result.state.api_key_hash == "another"
     assert result.state.error == OTHER_KEY
     assert not simulator.api.jobs

@@ -21,8 +21,8 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
-from prefect_staticadslab.campaign.table.job_state import merge_states
 from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.other_runs import merge_states
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
 COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]
@@ -198,6 +198,33 @@ def test_a_refusal_does_not_outrank_what_another_run_has_sent(attempts: int, cou
     sent = JobState(RowStatus.SUBMITTING, attempts=1)
     further = {"refused": refused, "sent": sent}[counts]
     assert merge_states(refused, sent) == merge_states(sent, refused) == further
+
+
+def test_of_two_ads_of_a_row_the_one_that_was_written_down_stays_unless_it_failed() -> None:
+    """The other one is as good, and to write it down would lose the first."""
+    first = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
+    second = JobState(RowStatus.PROCESSING, job_id="ia_2", attempts=1)
+    assert merge_states(second, first) == first
+    failed = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1)
+    assert merge_states(second, failed) == merge_states(failed, second) == second
+    completed = JobState(RowStatus.COMPLETED, job_id="ia_1", attempts=1)
+    assert merge_states(second, completed) == merge_states(completed, second) == completed
+    assert merge_states(replace(completed, job_id="ia_2"), completed) == completed
+    # A later attempt has been begun because the earlier ad failed.
+    assert merge_states(replace(second, attempts=2), first).job_id == "ia_2"
+
+
+async def test_nothing_is_begun_for_a_row_that_has_another_runs_ad(tmp_path: Path) -> None:
+    place = str(tmp_path / "out.csv")
+    ours, theirs = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))
+    running = JobState(RowStatus.PROCESSING, job_id="ia_theirs", attempts=1)
+    theirs.update(0, running)
+    theirs.save_now()
+    ours.update(0, JobState(RowStatus.PROCESSING, job_id="ia_ours", attempts=1))
+    ours.save_now()
+    ours.update(0, JobState(RowStatus.FAILED, job_id="ia_ours", attempts=1))
+    known = await ours.before_send({0: JobState(RowStatus.SUBMITTING, attempts=2)})
+    assert known[0].job_id == ours.states[0].job_id == "ia_theirs"
 
 
 def test_a_refusal_outranks_a_runs_own_mark(tmp_path: Path) -> None:

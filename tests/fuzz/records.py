@@ -36,8 +36,8 @@ from prefect_staticadslab.campaign.table.job_state import (
     RESULT_COLUMNS,
     JobState,
     RowStatus,
-    merge_states,
 )
+from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.record_encoder import RecordEncoder
 from tests.fuzz.inputs import (
     MOMENTS,

@@ -48,6 +48,7 @@ class Mutation:
 _ATTEMPT: Final = "campaign.pipeline.attempt"
 _CHUNK: Final = "campaign.pipeline.chunk"
 _CHECKPOINTS: Final = "campaign.table.checkpoints"
+_OTHER_RUNS: Final = "campaign.table.other_runs"
 _STATE: Final = "campaign.table.job_state"
 
 MUTATIONS: Final = (
@@ -98,6 +99,13 @@ MUTATIONS: Final = (
         "a machine that was asleep takes part in turns that others did not keep",
         _CHUNK,
         "if was_away or not lock.is_shared:",
+        "if False:",
+    ),
+    Mutation(
+        "their-key-here",
+        "a create goes out with its key although another run has marked it with another meanwhile",
+        _CHUNK,
+        "if attempt.marked_with != marked_with:",
         "if False:",
     ),
     Mutation(
@@ -152,14 +160,14 @@ MUTATIONS: Final = (
     Mutation(
         "earlier-state-wins",
         "of what two runs know the state that is less far is kept",
-        _STATE,
+        _OTHER_RUNS,
         "return theirs if _progress(theirs) > _progress(ours) else ours",
         "return theirs if _progress(theirs) < _progress(ours) else ours",
     ),
     Mutation(
         "own-key-wins",
         "of two runs with different keys, each goes on with its own",
-        _STATE,
+        _OTHER_RUNS,
         "return theirs if theirs.idempotency_key else ours",
         "return ours",
     ),

@@ -14,6 +14,7 @@ from tests.simulation.stories.known import (
     ASLEEP_BESIDE_ANOTHER,
     ASLEEP_WITH_ITS_CLOCK,
     MARKED_IN_ONE_SECOND,
+    OPENED_BESIDE_ANOTHER_KEY,
     REFUSED,
 )
 from tests.simulation.stories.plan import Plan, Round
@@ -169,6 +170,12 @@ def test_what_two_runs_mark_in_the_same_second_is_not_taken_for_one_runs_mark(pl
 def test_who_was_asleep_looks_what_another_run_has_sent_meanwhile(plan: Plan) -> None:
     fate = live(plan)
     assert fate.counts[f"fault: {Fault.VERY_LATE}"], "\n".join(fate.trace)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
+@pytest.mark.parametrize("plan", OPENED_BESIDE_ANOTHER_KEY)
+def test_who_was_asleep_leaves_a_row_to_a_run_with_another_api_key(plan: Plan) -> None:
+    fate = live(plan)
     assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
 
 

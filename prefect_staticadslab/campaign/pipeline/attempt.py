@@ -14,8 +14,6 @@ from typing import Final
 
 from prefect_staticadslab.api.errors import (
     ACCOUNT_ERRORS,
-    ConflictError,
-    IdempotencyConflictError,
     NotFoundError,
     StaticAdsLabError,
     WaitTimeoutError,
@@ -23,6 +21,7 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import (
+    ANOTHER_AD,
     BUSY,
     OTHER_KEY,
     OTHERS_AD,
@@ -32,6 +31,7 @@ from prefect_staticadslab.campaign.pipeline.job_outcome import (
     advice,
     ended,
     held_message,
+    is_conflict,
     with_job,
 )
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
@@ -86,10 +86,14 @@ class Attempt:
         return self.state.idempotency_key or self.plan.key(self.state.attempts)
 
     @property
+    def marked_with(self) -> tuple[str, str | None]:
+        """Its idempotency key, and what stands for the API key, which has such keys of its own."""
+        return self.idempotency_key, self.state.api_key_hash
+
+    @property
     def needs_create(self) -> bool:
         """Whether a create is to be sent for it."""
-        is_begun = self.state.is_processing or self.state.is_completed
-        return self.plan.may_create and not is_begun
+        return self.plan.may_create and not self.state.has_ad
 
     @property
     def is_submitting(self) -> bool:
@@ -138,9 +142,12 @@ class Attempt:
             self.meet(known)
 
     def meet(self, known: JobState) -> None:
-        """Goes on from what a run that is alive wrote down; what was sent waits for its answer."""
+        """Goes on from what a run that is alive wrote down. What was sent waits for its answer,
+        unless that run has an ad, or another API key, and so has waited, and not found it."""
         is_mark = known.status is RowStatus.SUBMITTING
-        if self.sends and not (is_mark and known.idempotency_key == self.idempotency_key):
+        is_of_other_key = known.api_key_hash not in (None, self.state.api_key_hash)
+        is_alike = is_of_other_key or known.idempotency_key == self.idempotency_key
+        if self.sends and not known.has_ad and not (is_mark and is_alike):
             return
         self.is_shared = is_mark
         self.may_exist_from_before = True
@@ -254,6 +261,9 @@ class Attempt:
         if is_another_rows:
             self._note(OTHERS_AD.format(job.id))
             return Decision()
+        if self.state.job_id not in (None, job.id):
+            self._note(ANOTHER_AD.format(job.id))
+            return Decision()
         self.replayed = replayed and self.sends == 1
         self.jobs += 1
         self.see(job)
@@ -262,16 +272,13 @@ class Attempt:
 
     def refused(self, error: StaticAdsLabError) -> Decision:
         """The create ended with an error, all tries of it included."""
+        is_of_account = isinstance(error, ACCOUNT_ERRORS)
         may_change_key = not self.plan.persisted_elsewhere and self.refused_keys < REFUSED_KEYS
         if isinstance(error, ACCOUNT_ERRORS) and error.replayed and may_change_key:
             self._rotate_idempotency_key()
             return Decision(send_again=True)
-        is_of_account = isinstance(error, ACCOUNT_ERRORS)
-        is_conflict = isinstance(error, ConflictError) and not isinstance(
-            error, IdempotencyConflictError
-        )
-        is_busy = is_conflict and isinstance(self.plan.request, RevisionRequest)
-        is_decided = is_conflict or is_of_account or isinstance(error, REQUEST_ERRORS)
+        is_busy = is_conflict(error) and isinstance(self.plan.request, RevisionRequest)
+        is_decided = is_conflict(error) or is_of_account or isinstance(error, REQUEST_ERRORS)
         if not is_decided or error.outcome_unknown or self.may_exist_from_before:
             # A job may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before

@@ -269,7 +269,7 @@ class _Chunk:
                 raise NotSentError
             if not self._is_known:
                 return self._look_first(attempt)
-            if attempt.idempotency_key != key:
+            if attempt.marked_with != marked_with:
                 raise OtherKeyError
             if attempt.sent(now):
                 self._record(attempt)
@@ -277,7 +277,7 @@ class _Chunk:
 
         client, decision = self._session.client, Decision(send_again=True)
         while decision.send_again:
-            key = attempt.idempotency_key
+            marked_with = key, _ = attempt.marked_with
             try:
                 begun = await send(
                     client, attempt.plan.request, idempotency_key=key, on_send=check_may_send

@@ -11,6 +11,8 @@ from typing import Any, Final
 from prefect_staticadslab.api.errors import (
     AuthenticationError,
     BadRequestError,
+    ConflictError,
+    IdempotencyConflictError,
     InsufficientBalanceError,
     NotFoundError,
     PayloadTooLargeError,
@@ -39,6 +41,7 @@ OTHERS_AD: Final = (
     "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
     "own, write 'pending' into status and run it again."
 )
+ANOTHER_AD: Final = "Another run has made an ad for this row, and this run has made {} as well."
 
 TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
 OTHER_KEY: Final = (
@@ -67,6 +70,12 @@ class Decision:
     send_again: bool = False
     stop_creating: str = ""
     is_unanswered: bool = False
+
+
+def is_conflict(error: StaticAdsLabError) -> bool:
+    """Whether the API's state is in the way of a request, and not another one with its key."""
+    is_of_key = isinstance(error, IdempotencyConflictError)
+    return isinstance(error, ConflictError) and not is_of_key
 
 
 def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:

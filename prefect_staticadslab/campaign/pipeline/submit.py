@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class OtherKeyError(Exception):
-    """Raised in place of sending a create: another run has written down another key for it."""
+    """Raised in place of sending a create: another run has marked it with another key."""
 
 
 class NotSentError(Exception):

@@ -333,9 +333,7 @@ def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
         (
             row.request.price_usd
             for row, state, earlier in zip(table.rows, table.states, before, strict=False)
-            if state.status in begun
-            and state != earlier
-            and not (earlier.is_processing or earlier.is_completed)
+            if state.status in begun and state != earlier and not earlier.has_ad
         ),
         Decimal(0),
     )

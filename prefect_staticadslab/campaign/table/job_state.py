@@ -132,6 +132,11 @@ class JobState:
         return self.status is RowStatus.PROCESSING and self.job_id is not None
 
     @property
+    def has_ad(self) -> bool:
+        """Whether there is an ad that has not failed."""
+        return self.is_processing or self.is_completed
+
+    @property
     def job_failed(self) -> bool:
         """Whether there was a job, and it failed; a create that was refused has none."""
         return self.status is RowStatus.FAILED and self.job_id is not None
@@ -209,59 +214,6 @@ class JobState:
             facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
             request_hash=_if_like(_REQUEST_HASH, text["request_hash"]),
         )
-
-
-_ORDER: Final = {
-    RowStatus.PENDING: 0,
-    RowStatus.SUBMITTING: 1,
-    RowStatus.PROCESSING: 2,
-    RowStatus.FAILED: 3,
-    RowStatus.COMPLETED: 4,
-}
-_REFUSED: Final = 0.5
-"""Who is refused knows nothing of what another run has sent."""
-
-
-def merge_states(ours: JobState, theirs: JobState) -> JobState:
-    """Of what two runs know about a row, the one that is further; ours if both are as far.
-
-    A completed ad is the end. Before that a later attempt is further than an earlier one, and
-    within an attempt an ad that was answered is further than one that was only sent, and that than
-    one that was refused: what two runs have sent may have been taken from one of them.
-    Of two that are on their way with different keys, the one that was written down first counts; of
-    two with the same key, the first time that it was used, and the last.
-
-    Example:
-        ```python
-        from prefect_staticadslab import JobState, RowStatus
-        from prefect_staticadslab.campaign.table.job_state import merge_states
-
-        failed = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1)
-        again = JobState(RowStatus.SUBMITTING, attempts=2)
-        assert merge_states(failed, again) == merge_states(again, failed) == again
-        ```
-    """
-    if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
-        if _keys(ours) != _keys(theirs):
-            return theirs if theirs.idempotency_key else ours
-        first = [s.submitted_at for s in (ours, theirs) if s.submitted_at]
-        last = [s.asked_at for s in (ours, theirs) if s.asked_at]
-        submitted_at, asked_at = min(first, default=None), max(last, default=None)
-        if (submitted_at, asked_at) == (ours.submitted_at, ours.asked_at):
-            return ours
-        return replace(ours, submitted_at=submitted_at, asked_at=asked_at)
-    return theirs if _progress(theirs) > _progress(ours) else ours
-
-
-def _keys(state: JobState) -> tuple[str | None, str | None]:
-    return state.idempotency_key, state.api_key_hash
-
-
-def _progress(state: JobState) -> tuple[bool, int, bool, float]:
-    has_ad = state.job_id is not None
-    is_refused = state.status is RowStatus.FAILED and not has_ad
-    order = _REFUSED if is_refused else _ORDER[state.status]
-    return state.is_completed, state.attempts, has_ad, order
 
 
 def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None:

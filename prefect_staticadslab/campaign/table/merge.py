@@ -93,11 +93,7 @@ def respelled_lines(
         lines: The table's lines that are no row's.
         job_type: Of what jobs they are.
     """
-    rest = [
-        line
-        for line in lines
-        if line[2].is_processing or line[2].is_completed or line[2].status is RowStatus.SUBMITTING
-    ]
+    rest = [line for line in lines if line[2].has_ad or line[2].status is RowStatus.SUBMITTING]
     found = job_type.find_respelled(rows, [row for _, row, _ in rest])
     return {position: rest[number] for position, number in found.items()}
 

@@ -107,5 +107,66 @@ def _word(state: JobState) -> tuple[object, ...]:
         state.attempts,
         state.job_id,
         state.idempotency_key,
+        state.api_key_hash,
         state.asked_at,
     )
+
+
+_ORDER: Final = {
+    RowStatus.PENDING: 0,
+    RowStatus.SUBMITTING: 1,
+    RowStatus.PROCESSING: 2,
+    RowStatus.FAILED: 3,
+    RowStatus.COMPLETED: 4,
+}
+_REFUSED: Final = 0.5
+"""Who is refused knows nothing of what another run has sent."""
+
+
+def merge_states(ours: JobState, theirs: JobState) -> JobState:
+    """Of what two runs know about a row, the one that is further; ours if both are as far.
+
+    A completed ad is the end. Before that a later attempt is further than an earlier one, and
+    within an attempt an ad that was answered is further than one that was only sent, and that than
+    one that was refused: what two runs have sent may have been taken from one of them.
+    Of two that are on their way with different keys, and of two ads, the one that was written down
+    first counts, unless it failed; of two with the same key, the first time that it was used, and
+    the last.
+
+    Example:
+        ```python
+        from prefect_staticadslab import JobState, RowStatus
+        from prefect_staticadslab.campaign.table.other_runs import merge_states
+
+        failed = JobState(RowStatus.FAILED, job_id="ia_1", attempts=1)
+        again = JobState(RowStatus.SUBMITTING, attempts=2)
+        assert merge_states(failed, again) == merge_states(again, failed) == again
+        ```
+    """
+    if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
+        if _keys(ours) != _keys(theirs):
+            return theirs if theirs.idempotency_key else ours
+        first = [s.submitted_at for s in (ours, theirs) if s.submitted_at]
+        last = [s.asked_at for s in (ours, theirs) if s.asked_at]
+        submitted_at, asked_at = min(first, default=None), max(last, default=None)
+        if (submitted_at, asked_at) == (ours.submitted_at, ours.asked_at):
+            return ours
+        return replace(ours, submitted_at=submitted_at, asked_at=asked_at)
+    if ours.job_id and theirs.job_id not in (None, ours.job_id) and _reach(ours) == _reach(theirs):
+        return ours if theirs.job_failed else theirs
+    return theirs if _progress(theirs) > _progress(ours) else ours
+
+
+def _reach(state: JobState) -> tuple[bool, int]:
+    return state.is_completed, state.attempts
+
+
+def _keys(state: JobState) -> tuple[str | None, str | None]:
+    return state.idempotency_key, state.api_key_hash
+
+
+def _progress(state: JobState) -> tuple[bool, int, bool, float]:
+    has_ad = state.job_id is not None
+    is_refused = state.status is RowStatus.FAILED and not has_ad
+    order = _REFUSED if is_refused else _ORDER[state.status]
+    return state.is_completed, state.attempts, has_ad, order

@@ -13,12 +13,7 @@ from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spread
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
 from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
-from prefect_staticadslab.campaign.table.job_state import (
-    JobState,
-    RowStatus,
-    merge_states,
-    with_picture_of,
-)
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, with_picture_of
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
     header_of,
@@ -41,6 +36,7 @@ from prefect_staticadslab.campaign.table.merge import (
     without_removed_note,
     worth_keeping,
 )
+from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
 from prefect_staticadslab.campaign.table.totals import Totals
 
@@ -300,7 +296,8 @@ class JobTable(Generic[Q]):
         """
         self._checkpoints.other_runs.marks(changes)
         for position, state in changes.items():
-            self.update(position, state)
+            if not self.states[position].has_ad:  # another run's, if it has
+                self.update(position, state)
         # What else is to be sent at this moment is written along with it.
         await asyncio.sleep(0)
         await self.save()

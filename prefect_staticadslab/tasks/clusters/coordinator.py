@@ -15,7 +15,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.job_outcome import OTHERS_AD
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.table.background import in_background
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, merge_states
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.tasks.clusters.messages import (
     PAUSE_SECONDS,
@@ -208,7 +209,7 @@ class Coordinator:
         nothing of what its successor may send."""
         for position, state in states.items():
             own, known = self._own(position, state), self._table.states[position]
-            if own.job_id and own is not known and merge_states(known, own) is own:
+            if own.job_id and own is not known and merge_states(own, known) is own:
                 self._table.update(position, own)
 
     def _own(self, position: int, state: JobState) -> JobState:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import product
 from typing import Final
 
+from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY
 from tests.simulation.stories.job_kinds import Edit, new_ad_row
-from tests.simulation.stories.plan import Plan, Round
+from tests.simulation.stories.plan import HOUR, Plan, Round
 from tests.simulation.world.existence import Storage
 from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit
@@ -44,6 +45,22 @@ def _asleep(times: tuple[float, float], row: int, clock_sleeps: bool) -> Plan:
     )
 
 
+def _opened_beside_another_key(point: int, seconds: float, late: int) -> Plan:
+    asleep = Visit(
+        (point, End.SLEEP),
+        end_where="has 202",
+        preflight=False,
+        asleep_seconds=3 * HOUR + seconds,
+    )
+    other = Visit(preflight=False, starts_after=3 * HOUR, api_key=SECOND_API_KEY)
+    return Plan(
+        f"opened beside another key {point}",
+        rows=tuple(map(new_ad_row, range(5))),
+        rounds=(Round(visits=(asleep, other)),),
+        faults=dict.fromkeys(range(late, late + 2), Fault.VERY_LATE),
+    )
+
+
 def _own_clock(point: int, asleep_seconds: float) -> Plan:
     asleep = Visit(
         (point, End.SLEEP),
@@ -70,6 +87,13 @@ ASLEEP_BESIDE_ANOTHER: Final = tuple(
 )
 """A machine sleeps before it sends, and another run has sent it by the time that it is awake."""
 
+OPENED_BESIDE_ANOTHER_KEY: Final = tuple(
+    _opened_beside_another_key(*drawn)
+    for drawn in product((1, 2, 3), (1.0, 5.0, 20.0, 60.0), (8, 12))
+)
+"""A machine is opened that was closed for hours, and a run with another API key has just marked
+what it has not sent; with the idempotency key that it has as well, which the API tells apart."""
+
 ASLEEP_WITH_ITS_CLOCK: Final = tuple(
     _own_clock(*drawn) for drawn in product((1, 2), (28.0, 30.0, 32.0, 60.0))
 )
@@ -87,5 +111,11 @@ REFUSED: Final = tuple(
 )
 """Nothing happens to a run, but the API refuses a row, of which it has said nothing before."""
 
-KNOWN: Final = (*REFUSED, *MARKED_IN_ONE_SECOND, *ASLEEP_WITH_ITS_CLOCK, *ASLEEP_BESIDE_ANOTHER)
+KNOWN: Final = (
+    *REFUSED,
+    *MARKED_IN_ONE_SECOND,
+    *OPENED_BESIDE_ANOTHER_KEY,
+    *ASLEEP_WITH_ITS_CLOCK,
+    *ASLEEP_BESIDE_ANOTHER,
+)
 """All of them."""

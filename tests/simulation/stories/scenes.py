@@ -228,6 +228,29 @@ def lid_closed(chance: random.Random, plan: Plan) -> Plan:
     return _slow_to_answer(chance, replace(plan, rounds=(Round(visits=(first, second)),)))
 
 
+def opened_beside_another_key(chance: random.Random, plan: Plan) -> Plan:
+    """A laptop is closed for hours, and opened again while a colleague goes on with another key."""
+    asleep_seconds = chance.uniform(2.5 * HOUR, 12 * HOUR)
+    first = Visit(
+        (chance.randint(1, 8), End.SLEEP),
+        chance.choice(("has written", "waits for P", "has 202", "has 202")),
+        preflight=False,
+        asleep_seconds=asleep_seconds,
+        clock_sleeps=chance.random() < 0.5,
+    )
+    starts_after = asleep_seconds - chance.choice((1.0, 10.0, 100.0)) * chance.random()
+    second = Visit(
+        end=_end(chance) if chance.random() < 0.3 else None,
+        starts_after=starts_after,
+        preflight=False,
+        api_key=SECOND_API_KEY,
+    )
+    # Equal rows may take each other's ads then; docs/decisions.md tells of it.
+    rows = tuple(row for place, row in enumerate(plan.rows) if row not in plan.rows[:place])
+    plan = replace(plan, rows=rows, rounds=(Round(visits=(first, second)), *plan.rounds[1:]))
+    return _slow_to_answer(chance, plan) if chance.random() < 0.5 else _with_prompt_answers(plan)
+
+
 def nap(chance: random.Random, plan: Plan) -> Plan:
     """A laptop is closed, and opened again when the API's lock on what it has sent has lapsed."""
     visit = Visit(
@@ -296,6 +319,7 @@ SCENES: Final[tuple[Scene, ...]] = (*SCENES_OF_ALL, outage, crossing, lost_table
 LATER_SCENES: Final[tuple[Scene, ...]] = (
     two_keys,
     lid_closed,
+    opened_beside_another_key,
     nap,
     asleep_for_a_day,
     restored_table,
