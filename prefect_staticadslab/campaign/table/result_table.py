@@ -296,7 +296,8 @@ class JobTable(Generic[Q]):
         """
         self._checkpoints.other_runs.marks(changes)
         for position, state in changes.items():
-            if not self.states[position].has_ad:  # another run's, if it has
+            # For what another run has an ad by now, nothing is begun.
+            if position not in self._elsewhere or not self.states[position].has_ad:
                 self.update(position, state)
         # What else is to be sent at this moment is written along with it.
         await asyncio.sleep(0)
