@@ -214,6 +214,30 @@ def test_of_two_ads_of_a_row_the_one_that_was_written_down_stays_unless_it_faile
     assert merge_states(replace(second, attempts=2), first).job_id == "ia_2"
 
 
+def test_two_runs_that_have_the_ads_of_equal_rows_the_other_way_round_lose_none(
+    tmp_path: Path,
+) -> None:
+    place = str(tmp_path / "out.csv")
+    ours, theirs = (ResultTable.open(place, spreadsheet(["a", "a"])) for _ in range(2))
+
+    def is_at(table: ResultTable, position: int, job_id: str, status: RowStatus) -> None:
+        table.update(position, JobState(status, job_id=job_id, attempts=1))
+        table.save_now()
+
+    for position, job_id in enumerate(("ia_1", "ia_2")):
+        theirs.update(position, JobState(RowStatus.PROCESSING, job_id=job_id, attempts=1))
+        ours.update(1 - position, JobState(RowStatus.PROCESSING, job_id=job_id, attempts=1))
+    theirs.save_now()
+    ours.save_now()
+    is_at(theirs, 0, "ia_1", RowStatus.COMPLETED)
+    is_at(ours, 1, "ia_1", RowStatus.COMPLETED)
+    is_at(ours, 0, "ia_2", RowStatus.COMPLETED)
+    is_at(theirs, 1, "ia_2", RowStatus.PROCESSING)
+    written = ResultTable.open(place, spreadsheet(["a", "a"])).states
+    assert [s.job_id for s in written] == ["ia_1", "ia_2"]
+    assert all(s.is_completed for s in written)
+
+
 async def test_nothing_is_begun_for_a_row_that_has_another_runs_ad(tmp_path: Path) -> None:
     place = str(tmp_path / "out.csv")
     ours, theirs = (ResultTable.open(place, spreadsheet(["a"])) for _ in range(2))

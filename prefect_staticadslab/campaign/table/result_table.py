@@ -153,10 +153,7 @@ class JobTable(Generic[Q]):
 
     def merge_from_disk(self, written: Spreadsheet) -> None:
         """Adds what another run wrote, where it knows more than this one."""
-        if self._is_reopened:
-            self._follow(written)
-        else:
-            self._merge(written)
+        (self._follow if self._is_reopened else self._merge)(written)
 
     def _follow(self, written: Spreadsheet) -> None:
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
@@ -233,6 +230,10 @@ class JobTable(Generic[Q]):
 
     def update(self, position: int, state: JobState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
+        owner = self._owner(position, state.job_id)
+        if owner != position and self.states[owner].job_id == state.job_id:
+            # Another run has given this ad to an equal row, and this one another ad.
+            position, state = owner, replace(state, attempts=self.states[owner].attempts)
         state = with_removed_note(state) if self.rows[position].removed else state
         self._set(position, merge_states(state, self._elsewhere.get(position, state)))
         self._checkpoints.note_change()
@@ -261,14 +262,18 @@ class JobTable(Generic[Q]):
         A row that was removed gives its ad up: the API says that it was made with this row's key,
         so they are the same row, which somebody changed in the table.
         """
-        owner = self._owners.get(image_ad_id, position)
-        if owner == position or not self.job_type.exclusive:
-            return True
-        if not self.rows[owner].removed:
+        if self._owner(position, image_ad_id) != position:
             return False
-        self._set(owner, JobState(attempts=self.states[owner].attempts))
-        self._elsewhere.pop(owner, None)
+        owner = self._owners.get(image_ad_id, position)
+        if owner != position and self.job_type.exclusive:
+            self._set(owner, JobState(attempts=self.states[owner].attempts))
+            self._elsewhere.pop(owner, None)
         return True
+
+    def _owner(self, position: int, image_ad_id: str | None) -> int:
+        """Which row of the spreadsheet an ad is known of; this one, if of no other."""
+        owner = self._owners.get(image_ad_id or "", position)
+        return position if self.rows[owner].removed or not self.job_type.exclusive else owner
 
     def forget(self, position: int, reason: str) -> None:
         """Notes that a row that may have been sent never was: it can be sent with its key again.
@@ -310,12 +315,9 @@ class JobTable(Generic[Q]):
         return {position: self.states[position] for position in news}
 
     async def save(self) -> None:
-        """Writes the table, if anything that is known by now is not on disk yet.
-
-        Raises:
-            StorageError: It cannot be written, also when tried again.
-            OutputError: What is at `location` by now is no table of this program.
-        """
+        """Writes the table, if anything that is known by now is not on disk yet. Raises
+        `StorageError` if it cannot be written, also when tried again; `OutputError` if what is at
+        `location` by now is no table of this program."""
         await self._checkpoints.save()
 
     def save_now(self) -> None:
