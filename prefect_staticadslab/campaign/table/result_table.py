@@ -230,7 +230,7 @@ class JobTable(Generic[Q]):
 
     def update(self, position: int, state: JobState) -> None:
         """Notes what is now known about a row; it is on disk with the next checkpoint."""
-        owner = self._owner(position, state.job_id)
+        owner = self._owner(position, state.job_id) if position in self._elsewhere else position
         if owner != position and self.states[owner].job_id == state.job_id:
             # Another run has given this ad to an equal row, and this one another ad.
             position, state = owner, replace(state, attempts=self.states[owner].attempts)
