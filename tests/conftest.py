@@ -215,8 +215,8 @@ def free_port() -> int:
 
 @pytest.fixture
 def simulator() -> Iterator[SimulatorServer]:
-    """A simulator whose jobs take a fifth of a second at most, with the limit out of the way."""
-    with SimulatorServer(speed=300, rate_limit=10_000) as server:
+    """A simulator whose jobs take one to two seconds, with the limit out of the way."""
+    with SimulatorServer(speed=30, rate_limit=10_000) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What tests wait for less than users do: jobs of a simulator are over in a moment."""
+"""What tests wait for less than users do: jobs of a simulator are looked at often."""
 
 from __future__ import annotations
 
