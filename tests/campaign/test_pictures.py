@@ -288,7 +288,6 @@ async def test_the_simulator_is_asked_for_the_url_of_a_picture_that_moved(
     tmp_path: Path,
     simulator: SimulatorServer,
     client: StaticAdsLabClient,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = write_campaign(tmp_path, "a", "b")
     table = (await run_campaign(place, str(tmp_path / "out.csv"), simulator.url))[0].table

@@ -191,7 +191,7 @@ def test_the_commands_of_a_block_print_what_it_says(
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(("name", "code"), EXAMPLES)
-def test_an_example_runs(name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_runs(name: str, code: str) -> None:
     if "static-ads-lab" in code or "BLOCK_NAME" in code:
         credentials = StaticAdsLabCredentials.from_environment()
         credentials.save("static-ads-lab", overwrite=True)

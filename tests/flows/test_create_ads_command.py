@@ -23,7 +23,6 @@ Capture = pytest.CaptureFixture[str]
 def kit(
     prefect_server: dict[str, str],
     credentials: StaticAdsLabCredentials,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> str:
     """The name of a saved kit."""
     credentials.save("typed-key", overwrite=True)

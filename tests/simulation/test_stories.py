@@ -25,6 +25,12 @@ from tests.simulation.world.network import Fault
 from tests.simulation.world.process import End, Visit
 
 
+def live_well(plan: Plan) -> None:
+    """Brings a campaign through its world, in which nothing must be as it must not."""
+    fate = live(plan)
+    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+
+
 def test_the_seed_that_was_asked_for(request: pytest.FixtureRequest) -> None:
     seed = request.config.getoption("--seed", default="")
     if not seed:
@@ -55,8 +61,7 @@ def test_a_create_of_34_s_that_three_runs_have_marked_is_paid_once(seconds: floa
         ),
         faults={1: Fault.LATE},
     )
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 @pytest.mark.parametrize(("runs", "failure_rate"), [(2, 0.2), (3, 0.0)])
@@ -75,8 +80,7 @@ def test_what_runs_side_by_side_send_late_is_paid_once(
         faults=dict.fromkeys(range(12, 60, 3), Fault.VERY_LATE),
         settings={"chunk_ads": 2, "rate_limit": 20, "failure_rate": failure_rate},
     )
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 def test_two_refused_runs_beside_each_other_that_sleep_for_hours_pay_once() -> None:
@@ -106,8 +110,7 @@ def test_what_a_machine_whose_clock_is_wrong_has_marked_is_paid_once(
         # The first create of each run, which begins with one request more or five.
         faults=dict.fromkeys(range(2, 14), Fault.CUT_AND_LATE),
     )
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 def test_what_a_run_asks_before_it_ends_knows_what_it_has_asked_before() -> None:
@@ -162,8 +165,7 @@ def test_a_row_that_the_api_refuses_has_failed_and_does_not_wait(plan: Plan) -> 
 
 @pytest.mark.parametrize("plan", MARKED_IN_ONE_SECOND)
 def test_what_two_runs_mark_in_the_same_second_is_not_taken_for_one_runs_mark(plan: Plan) -> None:
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 @pytest.mark.parametrize("plan", ASLEEP_BESIDE_ANOTHER)
@@ -175,14 +177,12 @@ def test_who_was_asleep_looks_what_another_run_has_sent_meanwhile(plan: Plan) ->
 
 @pytest.mark.parametrize("plan", OPENED_BESIDE_ANOTHER_KEY)
 def test_who_was_asleep_leaves_a_row_to_a_run_with_another_api_key(plan: Plan) -> None:
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 @pytest.mark.parametrize("plan", ASLEEP_WITH_ITS_CLOCK)
 def test_a_lock_lapses_while_a_machine_sleeps_whose_clock_stands_still(plan: Plan) -> None:
-    fate = live(plan)
-    assert not fate.violations, "\n".join([*fate.violations, *fate.trace])
+    live_well(plan)
 
 
 def test_one_seed_tells_one_story() -> None:

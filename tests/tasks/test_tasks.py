@@ -140,7 +140,6 @@ async def test_a_create_that_cannot_succeed_is_not_retried(make_request: MakeReq
 async def test_a_chunk_of_requests_becomes_results(
     credentials: StaticAdsLabCredentials,
     make_request: MakeRequest,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @flow
     async def chunk(credentials: StaticAdsLabCredentials) -> list[ImageAdResult]:
