@@ -24,12 +24,13 @@ lint: .venv/test
 	$(PY) -m mypy
 
 # What drives a browser is not even collected, which would import it once for each worker.
+NO_BROWSER := --ignore=tests/flows/ui
 unit: .venv/test
-	$(PYTEST) -m "not slow and not wheel and not chaos and not distributed and not ui" --ignore=tests/ui
+	$(PYTEST) -m "not slow and not wheel and not chaos and not distributed and not ui" $(NO_BROWSER)
 
 # What begins as cold as a user's, is served by Prefect, or fills a disk or a gigabyte.
 slow: .venv/test
-	$(PY) -m pytest -q -m slow --ignore=tests/ui
+	$(PY) -m pytest -q -m slow $(NO_BROWSER)
 
 # Builds the wheel, and installs it without the lock into an empty environment, as a user's pip does.
 wheel-test: .venv/test
@@ -41,22 +42,23 @@ TEMPORARY_SERVER := test_nobody_else_gets_into_the_server_while_a_command_runs
 # With the lowest versions that pyproject.toml allows, the tests of what touches them: Prefect's
 # blocks, flows, commands and deployments, pandas and the formats, httpx, fsspec, and the simulator.
 # What old versions warn each other of is not ours to mend.
+TOUCHING := $(addprefix tests/, \
+	$(addprefix api/, test_client.py test_endpoints.py test_events.py) \
+	$(addprefix blocks/, test_credentials.py test_image_ad_job.py test_saved_blocks.py) \
+	$(addprefix campaign/files/, test_spreadsheet.py test_storage.py) \
+	$(addprefix campaign/files/workbooks/, test_workbooks.py test_xlsx_writer.py) \
+	$(addprefix campaign/pictures/, test_contact_sheet.py test_pictures.py) \
+	campaign/table/test_results.py \
+	$(addprefix cli/, test_command.py test_deployments.py) \
+	$(addprefix flows/, test_bad_input.py test_campaign_flow.py test_templates_and_revisions.py test_watch.py) \
+	orchestration/test_tasks.py \
+	$(addprefix simulator/, test_catalogue.py test_jobs_and_uploads.py) \
+	security/network/test_temporary_server.py::$(TEMPORARY_SERVER))
 lowest: .venv-lowest/made
 	.venv-lowest/bin/python -m pytest -q -n 3 --dist worksteal -o cache_dir=.venv-lowest/cache \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 		-W ignore::FutureWarning -m "not chaos and not distributed and not ui and not wheel" \
-		tests/api/test_client.py tests/api/test_endpoints.py tests/api/test_events.py \
-		tests/campaign/test_spreadsheet.py tests/campaign/test_results.py \
-		tests/campaign/test_workbooks.py tests/campaign/test_xlsx_writer.py \
-		tests/campaign/test_storage.py tests/campaign/test_pictures.py \
-		tests/campaign/test_contact_sheet.py tests/simulator/test_catalogue.py \
-		tests/simulator/test_jobs_and_uploads.py \
-		tests/blocks/test_credentials.py tests/blocks/test_image_ad_job.py \
-		tests/blocks/test_saved_blocks.py tests/deployments/test_deployments.py \
-		tests/flows/test_bad_input.py tests/flows/test_campaign_flow.py \
-		tests/flows/test_command.py tests/flows/test_templates_and_revisions.py \
-		tests/flows/test_watch.py tests/tasks/test_tasks.py \
-		tests/security/test_temporary_server.py::$(TEMPORARY_SERVER)
+		$(TOUCHING)
 
 # Campaigns that are killed, in a world of faults: real processes for a minute, and then on virtual
 # time drawn ones, and a small one in every way that there is. CI runs it, `make test` a part.
@@ -76,7 +78,7 @@ mutations: .venv/test
 # An hour for each parser of what arrives, two at a time; `make fuzz FUZZ_SECONDS=60` is a first look.
 FUZZ_SECONDS := 3600
 fuzz: .venv/test
-	$(PY) -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	$(PY) -m tests.security.fuzz --seconds $(FUZZ_SECONDS)
 
 # An environment is as good as the lock it was made from, so the locks are its prerequisites.
 .venv/demo: locks/demo.txt locks/pip.txt pyproject.toml scripts/make_venv.sh

@@ -2,7 +2,7 @@
 
     python scripts/screenshots.py        # takes those of docs/, with a server of its own
 
-The tests in tests/ui drive the UI with the same `Browser`. Needs Chromium and playwright.
+The tests in tests/flows/ui drive the UI with the same `Browser`. Needs Chromium and playwright.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     output: Path = parser.parse_args(arguments).output
     output.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(ROOT))
-    from tests.ui.home import KIT, prefect_at_home
+    from tests.flows.ui.home import KIT, prefect_at_home
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -23,7 +23,7 @@ os.environ |= {
     # Whoever makes an HTTP client reads all certificates that it trusts: 30 ms for the usual
     # hundred and fifty, ten times for each flow run. Nothing here is asked over TLS, so these tests
     # trust one, whose private key was never kept.
-    "SSL_CERT_FILE": str(Path(__file__).resolve().parent / "nobody.pem"),
+    "SSL_CERT_FILE": str(Path(__file__).resolve().parent / "support" / "nobody.pem"),
     # fsspec's store in memory is an object store that needs no server.
     "SAL_ALLOWED_PROTOCOLS": "memory",
 }

@@ -39,10 +39,11 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunk import generate
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests import QUIET, RARELY, USERS_CERTIFICATES, processes
-from tests.drawing import draw_the_same_whatever_is_imported
-from tests.processes import SHARED, running, until
-from tests.quick import wait_for_less
+from tests import QUIET, RARELY, USERS_CERTIFICATES
+from tests.support import processes
+from tests.support.drawing import draw_the_same_whatever_is_imported
+from tests.support.processes import SHARED, running, until
+from tests.support.quick import wait_for_less
 
 # How long an example takes hangs on what else the machine does.
 settings.register_profile("any machine", deadline=None)

@@ -25,7 +25,7 @@ from prefect_staticadslab.api.retries.policy import RetryPolicy
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
 from tests.conftest import MakeRequest
-from tests.scripted import DROP, HANG, answer, data, error, scripted
+from tests.support.scripted import DROP, HANG, answer, data, error, scripted
 
 KEY = "sal_live_SECRET"
 AD = {"id": "ia_1", "status": "processing", "something_new": {"deep": [1]}}

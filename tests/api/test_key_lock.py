@@ -24,7 +24,7 @@ from prefect_staticadslab.api.resources import Brand
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.api.retries.key_lock import KeyLock, KeyLocks
 from prefect_staticadslab.api.retries.policy import RetryPolicy
-from tests.scripted import answer, data, error, listening, read_request, scripted
+from tests.support.scripted import answer, data, error, listening, read_request, scripted
 
 LOCK_SECONDS = 30.0
 REQUEST = ImageAdRequest(

@@ -24,7 +24,7 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.resources import Brand, DesignTemplate, Image, ImageFile, Product
 from prefect_staticadslab.api.waiting import wait_for_image_ad, watch_image_ad
 from prefect_staticadslab.campaign.pipeline.job_outcome import advice
-from tests.scripted import DROP, HANG, answer, data, error, scripted, stream
+from tests.support.scripted import DROP, HANG, answer, data, error, scripted, stream
 
 PNG = b"\x89PNG\r\n\x1a\n...."
 REQUEST = ImageAdRequest(

@@ -27,7 +27,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from tests.conftest import MakeRequest
-from tests.scripted import DROP, HANG, answer, data, error, scripted, stream
+from tests.support.scripted import DROP, HANG, answer, data, error, scripted, stream
 
 DONE = {"id": "ia_1", "status": "completed", "image_url": "https://cdn/1.png"}
 RUNNING = {"id": "ia_1", "status": "processing"}

@@ -22,7 +22,7 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.cli.options import saved_credentials
 from tests.conftest import ROOT
-from tests.processes import run
+from tests.support.processes import run
 
 
 class _Quiet(SimpleHTTPRequestHandler):

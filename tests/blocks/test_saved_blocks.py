@@ -19,7 +19,7 @@ from prefect_staticadslab.cli.commands.blocks import main as save_command
 from prefect_staticadslab.flows.create_ads import create_ads
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import ROOT, free_port, simulated_ids
-from tests.processes import run
+from tests.support.processes import run
 
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]

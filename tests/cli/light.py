@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.processes import ROOT, Ended
+from tests.support.processes import ROOT, Ended
 
 IMPORTED: Final = (
     "campaign.campaign",

@@ -27,7 +27,7 @@ from prefect_staticadslab.cli.here import NOT_RECORDED
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.cli.light import LightPython
 from tests.conftest import without_settings, write_campaign
-from tests.processes import PATIENCE_SECONDS, Ended, run, start
+from tests.support.processes import PATIENCE_SECONDS, Ended, run, start
 
 CODE = """
 import importlib, json, sys

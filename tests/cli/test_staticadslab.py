@@ -17,7 +17,7 @@ from prefect_staticadslab.cli.commands import deploy
 from prefect_staticadslab.cli.console import called, program
 from prefect_staticadslab.cli.deployments import deployments_file
 from tests.conftest import ROOT
-from tests.processes import run
+from tests.support.processes import run
 
 Capture = pytest.CaptureFixture[str]
 

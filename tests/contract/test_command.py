@@ -11,7 +11,7 @@ from prefect_staticadslab.contract.__main__ import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import free_port
 from tests.contract.command import Contract
-from tests.scripted import answer, data, scripted
+from tests.support.scripted import answer, data, scripted
 
 
 def test_a_key_is_needed(

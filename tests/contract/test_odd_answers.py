@@ -22,7 +22,7 @@ from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Seen
 from tests.contract.command import Contract
 from tests.contract.described import description
-from tests.scripted import answer, scripted
+from tests.support.scripted import answer, scripted
 
 NAMES = (
     *("data", "error", "meta", "has_more", "code", "message", "details", "field", "id", "status"),

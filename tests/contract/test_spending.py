@@ -16,7 +16,7 @@ from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import without_settings
 from tests.contract.command import Contract
 from tests.contract.deviating import SLOW, Answer, Deviation, deviating
-from tests.processes import ended, line_with, start
+from tests.support.processes import ended, line_with, start
 
 PAID = {name for name, each in ASSUMPTIONS.items() if each.is_paid}
 

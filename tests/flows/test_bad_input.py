@@ -15,7 +15,7 @@ from openpyxl import Workbook
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.cli.commands.campaign import main
-from tests import processes
+from tests.support import processes
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 ROW = "dt_1,brand_1,prod_1,aud_1,Hello"

@@ -36,7 +36,7 @@ from prefect_staticadslab.cli.commands.inbox import main
 from prefect_staticadslab.flows.inbox import inbox
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
-from tests.processes import Ended, ended, start, until
+from tests.support.processes import Ended, ended, start, until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

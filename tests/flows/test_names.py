@@ -17,12 +17,12 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.campaign.names.test_expanded_campaigns import ESPRESSO, write
 from tests.campaign.shop import SHOP
-from tests.campaign.test_expanded_campaigns import ESPRESSO, write
+from tests.cli.test_command import command, table
 from tests.conftest import ROOT
-from tests.flows.test_command import command, table
-from tests.gate import closed_gate
-from tests.processes import until
+from tests.support.gate import closed_gate
+from tests.support.processes import until
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")

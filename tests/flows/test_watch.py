@@ -20,7 +20,7 @@ from prefect_staticadslab.cli.commands.watch import main
 from prefect_staticadslab.flows.watch import create_and_watch, watch
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest
-from tests.processes import ended, line_with, start
+from tests.support.processes import ended, line_with, start
 
 HARBOR = {
     "design_template": "ad_format=Sale",

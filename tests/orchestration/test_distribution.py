@@ -26,8 +26,8 @@ from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_K
 from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
 from prefect_staticadslab.tasks.clusters.messages import Report
 from tests.conftest import write_campaign
-from tests.gate import closed_gate
-from tests.processes import PATIENCE_SECONDS
+from tests.support.gate import closed_gate
+from tests.support.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

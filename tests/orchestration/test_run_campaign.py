@@ -35,7 +35,7 @@ from prefect_staticadslab.orchestration.reporting.assets import asset_key
 from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
-from tests.gate import closed_gate
+from tests.support.gate import closed_gate
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 

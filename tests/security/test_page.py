@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect_staticadslab import bounds
 from tests.conftest import ROOT
-from tests.documentation.pages import Page
+from tests.project.pages import Page
 
 PAGE = Page("docs/security.md")
 ATTACKS = ROOT / "tests" / "security"
@@ -58,7 +58,7 @@ def test_each_promise_names_its_tests() -> None:
 
 
 def test_each_file_of_attacks_stands_for_a_promise() -> None:
-    files = {file.name for file in ATTACKS.glob("test_*.py")} - {Path(__file__).name}
+    files = {file.name for file in ATTACKS.rglob("test_*.py")} - {Path(__file__).name}
     told = {file for *_, tests in promised() for file, _ in named(tests)}
     assert files - told == set()
 

@@ -17,7 +17,7 @@ import sseclient
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
-from tests.processes import PATIENCE_SECONDS, ended, until
+from tests.support.processes import PATIENCE_SECONDS, ended, until
 
 HEADERS = {"X-API-Key": SIMULATOR_API_KEY}
 

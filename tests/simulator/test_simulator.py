@@ -22,8 +22,8 @@ from prefect_staticadslab.simulator.model.admission.rate_window import RateWindo
 from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
-from tests.gate import creates_held
-from tests.processes import PATIENCE_SECONDS, start
+from tests.support.gate import creates_held
+from tests.support.processes import PATIENCE_SECONDS, start
 
 BODY = simulated_ids()
 

@@ -15,8 +15,8 @@ import pytest
 
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import simulated_ids
-from tests.processes import PATIENCE_SECONDS, until
 from tests.simulator.helpers import picture
+from tests.support.processes import PATIENCE_SECONDS, until
 
 SECONDS = 1000
 """That what takes a second of the API's takes here."""

@@ -1,0 +1,292 @@
+"""What an interrupted run may have sent is found again after its keys have expired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClient
+from prefect_staticadslab.api.connection import hash_api_key
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
+from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
+from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from tests.conftest import MakeRequest, run_campaign, write_campaign
+from tests.support.scripted import answer, scripted
+
+NOW = datetime(2026, 5, 2, 12, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(hours=25)
+A_DAY_AND_MORE = timedelta(hours=25)
+
+AdOf = Callable[..., ImageAd]
+
+# Deciding, without an API
+
+
+@pytest.fixture
+def ad_of(make_request: MakeRequest) -> AdOf:
+    def make(name: str, shown_prompt: str, **fields: object) -> ImageAd:
+        shown = make_request(shown_prompt).model_dump(exclude={"options", "node_overrides"})
+        given = {"status": "completed", "image_url": "https://cdn/1.png", "created_at": YESTERDAY}
+        return ImageAd.model_validate({**shown, **given, "id": name, **fields})
+
+    return make
+
+
+def sent(make_request: MakeRequest, *prompts: str) -> list[SentRow]:
+    return [SentRow(i, make_request(prompt), YESTERDAY) for i, prompt in enumerate(prompts)]
+
+
+def test_each_row_gets_its_own_ad(ad_of: AdOf, make_request: MakeRequest) -> None:
+    rows = sent(make_request, "a", "b", "c")
+    verdict = match(rows, [ad_of("ia_b", "b"), ad_of("ia_a", "a")], frozenset())
+    assert {p: ad.id for p, ad in verdict.adopted.items()} == {0: "ia_a", 1: "ia_b"}
+    assert verdict.not_found == [2]
+    assert verdict.ambiguous == {}
+
+
+def test_equal_rows_share_equal_ads_among_them(ad_of: AdOf, make_request: MakeRequest) -> None:
+    rows = sent(make_request, "a", "a", "a")
+    verdict = match(rows, [ad_of("ia_1", "a"), ad_of("ia_2", "a")], frozenset())
+    assert sorted(ad.id for ad in verdict.adopted.values()) == ["ia_1", "ia_2"]
+    assert len(verdict.not_found) == 1
+
+
+def test_more_ads_than_rows_are_a_question(ad_of: AdOf, make_request: MakeRequest) -> None:
+    ads = [ad_of("ia_1", "a"), ad_of("ia_2", "a")]
+    verdict = match(sent(make_request, "a"), ads, frozenset())
+    assert verdict.ambiguous == {0: ("ia_1", "ia_2")}
+    assert match(sent(make_request, "a"), ads, frozenset({"ia_2"})).adopted[0].id == "ia_1"
+
+
+def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
+    ad_of: AdOf, make_request: MakeRequest
+) -> None:
+    overrides = [{"n": {"characters": text}} for text in ("Hi", "Ho")]
+    rows = [
+        SentRow(i, make_request("a", node_overrides=o), YESTERDAY) for i, o in enumerate(overrides)
+    ]
+    assert match(rows, [ad_of("ia_1", "a")], frozenset()).ambiguous == {0: ("ia_1",), 1: ("ia_1",)}
+    assert match(rows, [], frozenset()).not_found == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"prompt": "b"},
+        {"audience_id": "aud_other"},
+        {"product_variant_id": "pv_other"},
+        {"editable": True},
+        {"status": "failed"},
+        {"created_at": YESTERDAY - timedelta(hours=1)},
+        {"created_at": YESTERDAY + timedelta(hours=3)},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_is_not_the_rows_ad_is_not_adopted(
+    ad_of: AdOf, make_request: MakeRequest, other: dict[str, object]
+) -> None:
+    verdict = match(sent(make_request, "a"), [ad_of("ia_1", "a", **other)], frozenset())
+    assert verdict.not_found == [0]
+
+
+def test_clocks_may_differ_and_a_date_may_be_missing(
+    ad_of: AdOf, make_request: MakeRequest
+) -> None:
+    for created in (YESTERDAY - timedelta(minutes=9), None, "once"):
+        ad = ad_of("ia_1", "a", created_at=created)
+        assert match(sent(make_request, "a"), [ad], frozenset()).adopted[0].id == "ia_1"
+
+
+def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: MakeRequest) -> None:
+    verdict = match(sent(make_request, "a\nb"), [ad_of("ia_1", " a\r\nb ")], frozenset())
+    assert verdict.adopted[0].id == "ia_1"
+
+
+# From a killed run to the bill, against a simulator whose keys age
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> str:
+    return str(tmp_path / "out.csv")
+
+
+async def leave_submitting(
+    spreadsheet: str,
+    output: str,
+    simulator: SimulatorServer,
+    *,
+    created: int,
+    api_key: str = SIMULATOR_API_KEY,
+) -> None:
+    """A run that marked all of its rows, sent some, and was killed before any answer."""
+    campaign = Campaign.open(spreadsheet, output)
+    (chunk,) = campaign.chunks()
+    async with StaticAdsLabClient(api_key, simulator.url) as client:
+        for plan in chunk.ads[:created]:
+            row = campaign.table.rows[plan.position]
+            await client.create_image_ad(row.request, idempotency_key=plan.key(1))
+    for plan in chunk.ads:
+        mark = JobState(
+            RowStatus.SUBMITTING,
+            attempts=1,
+            submitted_at=datetime.now(UTC),
+            idempotency_key=plan.key(1),
+            api_key_hash=hash_api_key(api_key),
+            asked_at=datetime.now(UTC),
+        )
+        campaign.table.update(plan.position, mark)
+    campaign.table.save_now()
+
+
+def aged(state: JobState) -> JobState:
+    assert state.submitted_at
+    asked_at = state.asked_at and state.asked_at - A_DAY_AND_MORE
+    return replace(state, submitted_at=state.submitted_at - A_DAY_AND_MORE, asked_at=asked_at)
+
+
+def let_a_day_pass(spreadsheet: str, output: str, simulator: SimulatorServer) -> None:
+    simulator.api.age(A_DAY_AND_MORE.total_seconds())
+    table = Campaign.open(spreadsheet, output).table
+    for position, state in enumerate(table.states):
+        if state.submitted_at:
+            table.states[position] = aged(state)
+    table.save_now()
+
+
+def states(campaign: Campaign) -> list[str]:
+    return [str(state.status) for state in campaign.table.states]
+
+
+async def test_after_a_day_what_was_created_is_adopted_and_only_the_rest_is_created(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a", "b", "b", "c")
+    await leave_submitting(spreadsheet, output, simulator, created=3)
+    let_a_day_pass(spreadsheet, output, simulator)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed"] * 4
+    assert (campaign.adoption.looked_for, campaign.adoption.found) == (4, 3)
+    assert {s.job_id for s in campaign.table.states} == set(simulator.api.jobs)
+    assert len(simulator.api.jobs) == 4
+
+
+async def test_within_the_day_the_keys_are_asked_and_not_the_lists(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    await leave_submitting(spreadsheet, output, simulator, created=2)
+    campaign, results = await run_campaign(spreadsheet, output, simulator.url)
+    assert campaign.adoption.looked_for == 0
+    assert [r.replayed for r in results] == [True, True]
+    assert len(simulator.api.jobs) == 2
+
+
+async def test_what_is_ambiguous_is_told_not_paid_for_and_settled_in_the_table(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a")
+    await leave_submitting(spreadsheet, output, simulator, created=1)
+    other = str(tmp_path / "other.csv")
+    await leave_submitting(spreadsheet, other, simulator, created=1)
+    let_a_day_pass(spreadsheet, output, simulator)
+    for _ in range(2):
+        campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+        assert states(campaign) == ["submitting"]
+        assert len(simulator.api.jobs) == 2
+        error = campaign.table.states[0].error or ""
+        assert all(image_ad_id in error for image_ad_id in simulator.api.jobs)
+        assert error.count("nobody can say") == 1
+
+    chosen = next(iter(simulator.api.jobs))
+    text = Path(output).read_text().replace(",submitting,,", f",processing,{chosen},")
+    Path(output).write_text(text)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed"]
+    assert campaign.table.states[0].job_id == chosen
+    assert len(simulator.api.jobs) == 2
+
+
+async def test_a_row_whose_equal_was_just_sent_waits_until_that_is_answered(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a", "a")
+    await leave_submitting(spreadsheet, output, simulator, created=2)
+    table = Campaign.open(spreadsheet, output).table
+    table.states[1] = aged(table.states[1])
+    table.save_now()
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed", "submitting"]
+    assert "equal row" in (campaign.table.states[1].error or "")
+    assert len(simulator.api.jobs) == 2
+
+
+async def test_a_row_that_is_gone_is_looked_for_and_never_created(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a", "b", "c")
+    await leave_submitting(spreadsheet, output, simulator, created=2)
+    let_a_day_pass(spreadsheet, output, simulator)
+    campaign, _ = await run_campaign(write_campaign(tmp_path, "a"), output, simulator.url)
+    assert states(campaign) == ["completed", "completed", "failed"]
+    assert [row.removed for row in campaign.table.rows] == [False, True, True]
+    assert NEVER_CREATED in (campaign.table.states[2].error or "")
+    assert len(simulator.api.jobs) == 2
+
+
+async def test_if_nobody_can_be_asked_nothing_is_created(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a")
+    await leave_submitting(spreadsheet, output, simulator, created=1)
+    let_a_day_pass(spreadsheet, output, simulator)
+    simulator.api.scopes.clear()
+    with pytest.raises(KeyRefusedError, match="may have been sent"):
+        await run_campaign(spreadsheet, output, simulator.url)
+    assert len(simulator.api.jobs) == 1
+
+
+async def test_a_table_that_was_moved_creates_nothing_twice(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    await leave_submitting(spreadsheet, output, simulator, created=2)
+    moved = Path(output).rename(tmp_path / "moved.csv")
+    campaign, _ = await run_campaign(spreadsheet, str(moved), simulator.url)
+    assert states(campaign) == ["completed"] * 2
+    assert len(simulator.api.jobs) == 2
+
+
+async def test_what_another_api_key_has_sent_is_looked_for_and_else_waited_for(
+    tmp_path: Path, output: str, simulator: SimulatorServer
+) -> None:
+    """An API keeps idempotency keys for one API key: this one's would create the ad again."""
+    simulator.api.scopes["sal_live_rotated"] = simulator.api.scopes[SIMULATOR_API_KEY]
+    spreadsheet = write_campaign(tmp_path, "a", "b")
+    await leave_submitting(spreadsheet, output, simulator, created=1, api_key="sal_live_rotated")
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed", "submitting"]
+    assert "may still be created" in (campaign.table.states[1].error or "")
+    assert len(simulator.api.jobs) == 1
+
+    let_a_day_pass(spreadsheet, output, simulator)
+    campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
+    assert states(campaign) == ["completed", "completed"]
+    assert len(simulator.api.jobs) == 2
+
+
+@pytest.mark.parametrize("nonsense", [None, {"items": []}, [{"id": 7, "status": []}, "what"]])
+async def test_a_list_that_is_none_does_not_prove_that_there_is_no_ad(
+    tmp_path: Path, output: str, simulator: SimulatorServer, nonsense: object
+) -> None:
+    spreadsheet = write_campaign(tmp_path, "a")
+    await leave_submitting(spreadsheet, output, simulator, created=1)
+    let_a_day_pass(spreadsheet, output, simulator)
+    async with scripted([answer({"data": nonsense})]) as server:
+        with pytest.raises(KeyRefusedError, match="could not be asked"):
+            await run_campaign(spreadsheet, output, server.url)
+    assert {r.method for r in server.received} == {"GET"}
