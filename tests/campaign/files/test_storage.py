@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
-from prefect_staticadslab.campaign.files import folders, locations, storage
-from prefect_staticadslab.campaign.files.locations import folder_of
+from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
+from tests.campaign.files.s3_bucket import Store
 from tests.conftest import run_campaign, write_campaign
 
 SENT = JobState(RowStatus.SUBMITTING, attempts=1)
@@ -143,107 +138,7 @@ def test_writers_wait_for_one_another_and_leave_no_file_behind(folder: Path) -> 
     assert list((folder / "to").iterdir()) == []
 
 
-# Locations that can be none
-
-NO_USER, NO_URL, NO_NAME, TOO_LONG = "~nobody_x/a.csv", "http://[bad/a.csv", "a\0b.csv", "x" * 5000
-BAD = [NO_USER, NO_URL, NO_NAME, TOO_LONG, "file://[/a.csv", "\ud800.csv"]
-
-
-@pytest.mark.parametrize("location", BAD)
-@pytest.mark.parametrize(
-    "asked",
-    [
-        storage.read_bytes,
-        storage.exists,
-        folders.file_names,
-        lambda location: storage.read_start(location, 1),
-        lambda location: storage.write_bytes(location, b""),
-    ],
-)
-def test_a_location_that_can_be_none_is_refused_in_words(
-    location: str, asked: Callable[[str], object]
-) -> None:
-    with pytest.raises(StorageError) as refused:
-        asked(location)
-    said = str(refused.value)
-    assert said.isprintable()
-    assert len(said) < 2 * locations.LONGEST_SHOWN
-    assert said.count("cannot be") <= 1
-
-
-@pytest.mark.parametrize("location", [NO_USER, NO_NAME, TOO_LONG, "file://[/a.csv"])
-def test_a_folder_that_can_be_none_is_refused_in_words(location: str) -> None:
-    with pytest.raises(StorageError):
-        storage.is_folder(location)
-    with pytest.raises(StorageError):
-        storage.check_target(f"{location}/a.csv")
-    assert not storage.is_folder(NO_URL)
-
-
-@pytest.mark.parametrize("location", BAD)
-def test_a_location_that_can_be_none_still_has_a_name(tmp_path: Path, location: str) -> None:
-    assert storage.name(location) == location.rpartition("/")[2]
-    assert storage.suffix(location) == ("" if location == TOO_LONG else ".csv")
-    assert storage.canonical(location) == storage.canonical(location)
-    assert storage.sibling(location, ".html").endswith(".html")
-    assert storage.join(location, "b.png").endswith("b.png")
-    assert isinstance(folder_of(location), str)
-
-
-def test_a_file_may_be_named_like_a_home_folder_that_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "~nobody_x.png").write_bytes(b"1")
-    assert storage.read_bytes(storage.join(str(tmp_path), "~nobody_x.png")) == b"1"
-
-
-def test_no_message_shows_the_password_of_a_url_that_is_none() -> None:
-    with pytest.raises(StorageError) as refused:
-        storage.read_bytes("http://me:secret@[bad/a.csv?token=secret")
-    assert "secret" not in str(refused.value)
-
-
 # A real S3 server
-
-
-@dataclass
-class Store:
-    """A bucket of an S3 server that can be away for a while; what it holds, it keeps."""
-
-    server: ThreadedMotoServer
-    port: int
-    bucket: str
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.bucket}"
-
-    def stop(self) -> None:
-        self.server.stop()
-
-    def start(self) -> None:
-        self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
-        self.server.start()
-
-
-@pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
-    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_MAX_ATTEMPTS": "1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    made = Store(server, port, f"bucket-{os.getpid()}-{abs(hash(tmp_path))}")
-    filesystem: Any = fsspec.filesystem("s3", skip_instance_cache=True)
-    filesystem.mkdir(made.bucket)
-    yield made
-    type(filesystem).clear_instance_cache()
-    made.stop()
 
 
 def copied_to(store: Store, spreadsheet: str) -> str:

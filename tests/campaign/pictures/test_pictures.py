@@ -32,7 +32,7 @@ from prefect_staticadslab.campaign.pictures.picture_files import check_and_shrin
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import check_places, download_pictures
 from prefect_staticadslab.simulator import SimulatorServer
-from tests.campaign.files.test_storage import Store, store  # noqa: F401 - a fixture
+from tests.campaign.files.s3_bucket import Store
 from tests.conftest import ROOT, run_campaign, write_campaign
 from tests.support.processes import can_make_small_disks
 from tests.support.scripted import HANG, Scripted, answer, scripted
@@ -606,7 +606,7 @@ async def test_pictures_and_zip_live_behind_urls(tmp_path: Path, remote: str) ->
 
 async def test_a_remote_folder_that_refuses_is_told_per_row(
     tmp_path: Path,
-    store: Store,  # noqa: F811
+    store: Store,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING)
