@@ -46,8 +46,8 @@ TOUCHING := $(addprefix tests/, \
 	$(addprefix api/, test_client.py test_endpoints.py test_events.py) \
 	$(addprefix blocks/, test_credentials.py test_image_ad_job.py test_saved_blocks.py) \
 	$(addprefix campaign/files/, test_impossible_locations.py test_spreadsheet.py test_storage.py) \
-	$(addprefix campaign/files/workbooks/, test_merged_and_struck_cells.py test_workbook_cells.py \
-		test_workbooks.py test_xlsx_writer.py) \
+	$(addprefix campaign/files/workbooks/, test_merged_and_struck_cells.py test_pictures_in_rows.py \
+		test_workbook_cells.py test_workbooks.py test_xlsx_writer.py) \
 	$(addprefix campaign/pictures/, test_contact_sheet.py test_pictures.py) \
 	campaign/table/test_results.py \
 	$(addprefix cli/, test_command.py test_deployments.py) \
