@@ -49,7 +49,7 @@ TOUCHING := $(addprefix tests/, \
 	$(addprefix campaign/files/workbooks/, test_merged_and_struck_cells.py test_pictures_in_rows.py \
 		test_workbook_cells.py test_workbooks.py test_xlsx_writer.py) \
 	$(addprefix campaign/pictures/, test_contact_sheet.py test_pictures.py) \
-	campaign/table/test_results.py \
+	$(addprefix campaign/table/, test_reopened_tables.py test_results.py) \
 	$(addprefix cli/, test_command.py test_deployments.py) \
 	$(addprefix flows/, test_bad_input.py test_campaign_flow.py test_templates_and_revisions.py test_watch.py) \
 	orchestration/test_tasks.py \
