@@ -1,4 +1,4 @@
-"""Every decision about one paid job, without a network, a table or a clock.
+"""What an answer or an error makes of one paid job, without a network, a table or a clock.
 
 A case is what is known of a row, what happens to its create, and what must come of it. `same` keeps
 the idempotency key, so that whoever goes on asks for the same job; `none` forgets it, because
@@ -34,10 +34,8 @@ from prefect_staticadslab.api.errors import (
     WaitTimeoutError,
 )
 from prefect_staticadslab.campaign.pipeline.attempt import REFUSED_KEYS, Attempt
-from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, OTHER_KEY, TOO_LATE, Decision
+from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, Decision
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
-from prefect_staticadslab.campaign.table.idempotency import idempotency_key
-from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, TRUSTED_LIFETIME
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OURS, THEIRS = "aa" * 8, "bb" * 8
@@ -56,7 +54,6 @@ SENT_BEFORE = JobState(
     api_key_hash=OURS,
     asked_at=NOW - timedelta(hours=3),
 )
-FIRST_KEY = idempotency_key("campaign", "row", 1)
 RUNNING = JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1)
 
 
@@ -224,206 +221,6 @@ def test_a_key_that_is_written_down_elsewhere_is_never_left_behind() -> None:
     decision = attempt.refused(status_error(InsufficientBalanceError, 402, replayed=True))
     assert decision.stop_creating
     assert attempt.idempotency_key == SENT_BEFORE.idempotency_key
-
-
-@pytest.mark.parametrize(
-    ("state", "may_create", "expected"),
-    [
-        (PENDING, True, True),
-        (RETRIED, True, True),
-        (SENT_BEFORE, True, True),
-        (RUNNING, True, False),
-        (JobState(RowStatus.COMPLETED, job_id="ia_1"), True, False),
-        (JobState(RowStatus.PROCESSING), True, True),
-        (PENDING, False, False),
-        (SENT_BEFORE, False, False),
-        (RETRIED, False, False),
-    ],
-)
-def test_what_needs_a_create(state: JobState, may_create: bool, expected: bool) -> None:
-    assert Attempt(plan(state, may_create=may_create)).needs_create is expected
-
-
-def test_what_may_have_been_sent_is_asked_for_with_its_own_key() -> None:
-    attempt = begun(SENT_BEFORE)
-    assert attempt.idempotency_key == SENT_BEFORE.idempotency_key
-    assert attempt.state.attempts == SENT_BEFORE.attempts
-    assert attempt.state.submitted_at == SENT_BEFORE.submitted_at
-    assert attempt.state.asked_at == NOW
-    assert begun(PENDING).idempotency_key == plan(PENDING).key(1)
-    assert begun(RETRIED).idempotency_key == plan(PENDING).key(4)
-
-
-def test_who_sends_what_another_wrote_down_keeps_its_time() -> None:
-    assert begun(SENT_BEFORE, persisted_elsewhere=True).state.asked_at == SENT_BEFORE.asked_at
-
-
-@pytest.mark.parametrize(
-    ("known", "sends", "is_shared", "is_taken"),
-    [
-        # It marked it: it is alive, and may send it.
-        (replace(SENT_BEFORE, asked_at=NOW), 0, True, True),
-        (replace(SENT_BEFORE, idempotency_key=FIRST_KEY), 1, True, True),
-        (replace(SENT_BEFORE, idempotency_key="ee" * 32), 0, True, True),
-        # It is at another attempt by now, and what was sent of this one waits for its answer.
-        (replace(SENT_BEFORE, idempotency_key="ee" * 32), 1, False, False),
-        # It has another API key: it has waited, and what was sent was not in the list of ads.
-        (replace(SENT_BEFORE, idempotency_key="ee" * 32, api_key_hash=THEIRS), 1, True, True),
-        (replace(SENT_BEFORE, idempotency_key=FIRST_KEY, api_key_hash=THEIRS), 1, True, True),
-        # It has its answer: nothing is to be sent any more.
-        (RUNNING, 0, False, True),
-        (RUNNING, 1, False, True),
-        (replace(RUNNING, status=RowStatus.COMPLETED), 0, False, True),
-        (RETRIED, 1, False, False),
-    ],
-)
-def test_what_a_run_that_is_alive_writes_of_a_row(
-    known: JobState, sends: int, is_shared: bool, is_taken: bool
-) -> None:
-    attempt = begun(PENDING, sends=sends)
-    ours = attempt.state
-    attempt.meet(known)
-    assert attempt.is_shared is is_shared
-    assert attempt.state == (known if is_taken else ours)
-    assert attempt.shared_for(NOW) == (3 * 3600.0 if is_shared else None)
-    assert attempt.may_be_sent(NOW, is_stopped=False) is (is_shared or not is_taken)
-
-
-def test_an_answer_that_comes_after_another_runs_ad_is_named_and_takes_no_row() -> None:
-    attempt = begun(PENDING)
-    attempt.meet(RUNNING)
-    attempt.answered(ad("processing"), NOW, replayed=False, is_another_rows=False)
-    assert (attempt.state.job_id, attempt.state.status) == ("ia_1", RowStatus.PROCESSING)
-    assert "this run has made ia_9 as well" in (attempt.state.error or "")
-
-
-def test_what_another_run_has_answered_is_not_sent_and_not_withdrawn() -> None:
-    attempt = begun(PENDING, sends=0)
-    attempt.meet(RUNNING)
-    attempt.not_sent("Why not.")
-    assert attempt.state == RUNNING
-
-
-@pytest.mark.parametrize(
-    ("marked_before", "after"),
-    [(None, 0), (-3600, 0), (-1, 0), (0, 1), (5, 6), (3600, 0)],
-)
-def test_a_mark_is_never_as_old_as_the_one_that_it_takes_the_place_of(
-    marked_before: float | None, after: float
-) -> None:
-    asked_at = None if marked_before is None else NOW + timedelta(seconds=marked_before)
-    attempt = begun(replace(SENT_BEFORE, asked_at=asked_at))
-    assert attempt.state.asked_at == NOW + timedelta(seconds=after)
-    assert begun(PENDING).state.asked_at == NOW
-
-
-def test_another_runs_state_is_gone_on_from() -> None:
-    attempt = begun(PENDING, sends=0)
-    attempt.learn(attempt.state)
-    assert not attempt.may_exist_from_before
-    attempt.learn(RUNNING)
-    assert attempt.state == RUNNING
-    attempt = begun(PENDING, sends=0)
-    attempt.learn(replace(attempt.state, idempotency_key="ee" * 32))
-    assert attempt.idempotency_key == "ee" * 32
-    assert attempt.refused(EMPTY).stop_creating
-    assert attempt.state.status is SUBMITTING, "the other run's create may have come through"
-
-
-@pytest.mark.parametrize(
-    ("api_key_hash", "is_stopped", "is_sent", "status", "says"),
-    [
-        (OURS, False, True, SUBMITTING, None),
-        (THEIRS, False, False, SUBMITTING, OTHER_KEY),
-        (OURS, True, False, UNSENT, "The wallet is empty."),
-        (THEIRS, True, False, UNSENT, "The wallet is empty."),
-    ],
-)
-def test_what_is_sent_when_it_is_its_turn(
-    api_key_hash: str, is_stopped: bool, is_sent: bool, status: RowStatus, says: str | None
-) -> None:
-    attempt = begun(PENDING, sends=0)
-    reason = "The wallet is empty." if is_stopped else None
-    assert attempt.prepare_to_send(api_key_hash, is_stopped=is_stopped, reason=reason) is is_sent
-    assert (attempt.state.status, attempt.state.error) == (status, says)
-
-
-SECOND = timedelta(seconds=1)
-
-
-@pytest.mark.parametrize(
-    ("state", "sends", "elsewhere", "later", "is_stopped", "expected"),
-    [
-        pytest.param(PENDING, 0, False, SENT_WITHIN, False, True, id="in time"),
-        pytest.param(PENDING, 0, False, SENT_WITHIN + SECOND, False, False, id="slept over"),
-        pytest.param(PENDING, 0, False, 0 * SECOND, True, False, id="stopped"),
-        pytest.param(PENDING, 1, False, 0 * SECOND, True, True, id="its answer is missing"),
-        pytest.param(PENDING, 1, False, TRUSTED_LIFETIME, False, True, id="while its key lives"),
-        pytest.param(PENDING, 1, False, TRUSTED_LIFETIME + SECOND, False, False, id="no longer"),
-        pytest.param(
-            SENT_BEFORE, 0, False, TRUSTED_LIFETIME - timedelta(hours=3), False, True,
-            id="by another run, while its key lives",
-        ),
-        pytest.param(
-            SENT_BEFORE, 0, False, TRUSTED_LIFETIME - timedelta(hours=2), False, False,
-            id="by another run, no longer",
-        ),
-        pytest.param(SENT_BEFORE, 0, True, 0 * SECOND, False, False, id="waited for a worker"),
-    ],
-)  # fmt: skip
-def test_what_may_be_sent_when(
-    state: JobState, sends: int, elsewhere: bool, later: timedelta, is_stopped: bool, expected: bool
-) -> None:
-    attempt = begun(state, sends=sends, persisted_elsewhere=elsewhere)
-    assert attempt.may_be_sent(NOW + later, is_stopped=is_stopped) is expected
-
-
-@pytest.mark.parametrize(
-    ("later", "marked_anew"),
-    [(0 * SECOND, False), (SENT_WITHIN, False), (SENT_WITHIN + SECOND, True)],
-)
-def test_what_is_sent_once_more_after_hours_is_marked_anew(
-    later: timedelta, marked_anew: bool
-) -> None:
-    attempt = begun(PENDING, sends=1)
-    marked_at = attempt.state.asked_at
-    assert attempt.sent(NOW + later) is marked_anew
-    assert attempt.sends == 2
-    assert attempt.state.asked_at == (NOW + later if marked_anew else marked_at)
-
-
-@pytest.mark.parametrize(
-    ("state", "sends", "status", "says"),
-    [
-        (PENDING, 0, UNSENT, "stopped"),
-        (RETRIED, 0, UNSENT, "stopped"),
-        (PENDING, 1, SUBMITTING, TOO_LATE),
-        (SENT_BEFORE, 0, SUBMITTING, TOO_LATE),
-    ],
-)
-def test_what_was_not_sent(state: JobState, sends: int, status: RowStatus, says: str) -> None:
-    attempt = begun(state, sends=sends)
-    attempt.not_sent("stopped")
-    assert (attempt.state.status, attempt.state.error) == (status, says)
-
-
-@pytest.mark.parametrize(
-    ("state", "sends", "changes", "status", "attempts"),
-    [
-        (PENDING, 0, True, UNSENT, 0),
-        (RETRIED, 0, True, UNSENT, 3),
-        (SENT_BEFORE, 0, True, SUBMITTING, 2),
-        (PENDING, 1, False, SUBMITTING, 1),
-    ],
-)
-def test_what_a_cancellation_makes_of_a_row(
-    state: JobState, sends: int, changes: bool, status: RowStatus, attempts: int
-) -> None:
-    attempt = begun(state, sends=sends)
-    assert attempt.is_unanswered is (sends > 0)
-    assert attempt.cancelled() is changes
-    assert (attempt.state.status, attempt.state.attempts) == (status, attempts)
-    assert state is not SENT_BEFORE or attempt.state == SENT_BEFORE
 
 
 def ad(status: str, **fields: Any) -> ImageAd:
