@@ -1,0 +1,165 @@
+"""Rows that an earlier run, or one at the same time, may have sent or has an ad for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from prefect_staticadslab import JobState, PlannedJob, RowStatus
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.campaign.pipeline.test_pipeline import Notes, planned, session_of
+from tests.conftest import MakeRequest, sent_at
+
+
+async def test_an_ad_that_was_created_is_only_followed(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url) as session:
+        ad = (await session.client.create_image_ad(make_request("a"))).image_ad
+        known = JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)
+        (result,) = await generate(session, planned(make_request, "a", states={0: known}))
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
+    assert len(simulator.api.jobs) == 1
+
+
+async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    (plan,) = planned(make_request, "a")
+    async with session_of(simulator.url) as session:
+        lost = await session.client.create_image_ad(make_request("a"), idempotency_key=plan.key(1))
+        submitting = {0: JobState(RowStatus.SUBMITTING, attempts=1)}
+        (result,) = await generate(session, planned(make_request, "a", states=submitting))
+    assert result.state.job_id == lost.image_ad.id
+    assert result.state.attempts == 1
+
+
+async def test_a_row_that_failed_before_gets_a_new_attempt(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    failed = {0: JobState(RowStatus.FAILED, error="no", attempts=3)}
+    async with session_of(simulator.url) as session:
+        (result,) = await generate(session, planned(make_request, "a", states=failed))
+    assert (result.state.status, result.state.attempts) == (RowStatus.COMPLETED, 4)
+
+
+@pytest.mark.parametrize(
+    ("marked_before", "waits"), [(5, 0.0), (24, 0.0), (26, 80.0), (3_600, 80.0), (3_700, 0.0)]
+)
+def test_what_another_run_may_have_sent_waits_until_the_api_has_done_with_it(
+    make_request: MakeRequest, marked_before: float, waits: float
+) -> None:
+    now = datetime.now(UTC)
+    marked = sent_at(now - timedelta(seconds=marked_before), "aa" * 8)
+    attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
+    attempt.begin(now, "aa" * 8)
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
+    assert attempt.seconds_until_safe(now, 90, work_seconds=90) == 0
+    attempt.sends = 1
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == 0
+
+
+@pytest.mark.parametrize(("first_used", "waits"), [(20, 0.0), (26, 80.0), (34, 80.0), (600, 80.0)])
+def test_a_lock_counts_from_the_first_use_of_a_key_whoever_has_marked_it_anew(
+    make_request: MakeRequest, first_used: float, waits: float
+) -> None:
+    now = datetime.now(UTC)
+    marked = replace(
+        sent_at(now - timedelta(seconds=3), "aa" * 8),
+        submitted_at=now - timedelta(seconds=first_used),
+    )
+    attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
+    attempt.begin(now, "aa" * 8)
+    assert attempt.sent_elsewhere(now) == first_used
+    assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
+
+
+async def test_another_rows_ad_is_not_taken_for_this_rows(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    """Two equal rows, of which somebody deleted the first one's line from the table."""
+    notes = Notes()
+    first, second = (PlannedJob(i, make_request("x"), "campaign", f"nr {i}") for i in range(2))
+    async with session_of(simulator.url) as session:
+        (had,) = await generate(session, [second], wait=False)
+        notes.update(first.position, had.state)
+        (result,) = await generate(session, [second], journal=notes)
+    assert result.state.status is RowStatus.SUBMITTING
+    assert f"answers with {had.state.job_id}, which is the ad of an equal row" in (
+        result.state.error or ""
+    )
+    assert len(simulator.api.jobs) == 1
+
+
+@dataclass
+class Faster(Notes):
+    """A journal in which another run has written down what it knows, at the last moment."""
+
+    known: dict[int, JobState] = field(default_factory=dict)
+
+    async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
+        return {**await super().before_send(changes), **self.known}
+
+
+async def test_what_another_run_has_created_is_followed_and_not_created(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    async with session_of(simulator.url) as session:
+        ad = (await session.client.create_image_ad(make_request("a"))).image_ad
+        faster = Faster(known={0: JobState(RowStatus.PROCESSING, job_id=ad.id, attempts=1)})
+        (result,) = await generate(session, planned(make_request, "a"), journal=faster)
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
+    assert len(simulator.api.jobs) == 1
+
+
+async def test_what_another_run_has_sent_is_asked_for_with_its_key(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    now = datetime.now(UTC)
+    async with session_of(simulator.url) as session:
+        (plan,) = planned(make_request, "a")
+        key = "00ff" * 16
+        ad = (await session.client.create_image_ad(make_request("a"), idempotency_key=key)).image_ad
+        sent = sent_at(now, session.client.api_key_hash)
+        (result,) = await generate(session, [plan], journal=Faster(known={0: sent}))
+    assert (result.state.status, result.state.job_id) == (RowStatus.COMPLETED, ad.id)
+
+
+async def test_what_another_api_key_has_sent_is_left_to_it(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    now = datetime.now(UTC)
+    sent = sent_at(now, "another")
+    async with session_of(simulator.url) as session:
+        (result,) = await generate(
+            session, planned(make_request, "a"), journal=Faster(known={0: sent})
+        )
+    assert result.state.status is RowStatus.SUBMITTING
+    assert "another API key" in (result.state.error or "")
+    assert len(simulator.api.jobs) == 0
+
+
+@pytest.mark.parametrize("hours", [21, 2], ids=["it may exist", "it was never sent"])
+async def test_what_a_computer_slept_over_is_not_sent(
+    simulator: SimulatorServer, make_request: MakeRequest, hours: int
+) -> None:
+    """Its key may have expired; or nobody would look for an ad that was created so late."""
+    long_ago = datetime.now(UTC) - timedelta(hours=hours)
+    async with session_of(simulator.url) as session:
+        if hours > 20:
+            sent = sent_at(long_ago, session.client.api_key_hash)
+            (result,) = await generate(session, planned(make_request, "a", states={0: sent}))
+            assert result.state.status is RowStatus.SUBMITTING
+            assert "too long ago" in (result.state.error or "")
+        else:
+            clock = session.client.now
+            times = iter([long_ago])
+            session.client.now = lambda: next(times, clock())  # type: ignore[method-assign]
+            (result,) = await generate(session, planned(make_request, "a"))
+            assert (result.state.status, result.state.attempts) == (RowStatus.PENDING, 0)
+    assert len(simulator.api.jobs) == 0
