@@ -19,10 +19,7 @@ from prefect_staticadslab.campaign.files.formats.cell_pictures import (
     cell_picture,
 )
 from prefect_staticadslab.campaign.pictures import pictures
-from prefect_staticadslab.campaign.pictures.pictures import (
-    check_table_for_pictures,
-    show_pictures,
-)
+from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures, show_pictures
 from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions
 from tests.campaign.files.workbooks.test_xlsx_writer import (
     completed,
