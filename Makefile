@@ -48,7 +48,8 @@ TOUCHING := $(addprefix tests/, \
 	$(addprefix campaign/files/, test_impossible_locations.py test_spreadsheet.py test_storage.py) \
 	$(addprefix campaign/files/workbooks/, test_merged_and_struck_cells.py test_pictures_in_rows.py \
 		test_workbook_cells.py test_workbooks.py test_xlsx_writer.py) \
-	$(addprefix campaign/pictures/, test_contact_sheet.py test_pictures.py) \
+	$(addprefix campaign/pictures/, test_contact_sheet.py test_download_trouble.py test_picture_places.py \
+		test_pictures.py) \
 	$(addprefix campaign/table/, test_reopened_tables.py test_results.py) \
 	$(addprefix cli/, test_command.py test_deployments.py) \
 	$(addprefix flows/, test_bad_input.py test_campaign_flow.py test_templates_and_revisions.py test_watch.py) \

@@ -20,13 +20,10 @@ from prefect_staticadslab.campaign.pictures.captions import (
 )
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
-from tests.campaign.pictures.test_pictures import PNG, complete, files, sent, table_of
+from tests.campaign.pictures.scripted_pictures import PNG, complete, files, sent, table_of
 from tests.support.scripted import Scripted, answer, scripted
 
-
-@pytest.fixture(autouse=True)
-def pictures_may_be_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAL_ALLOWED_HOSTS", "127.0.0.1")
+pytestmark = pytest.mark.usefixtures("pictures_may_be_on_this_machine")
 
 
 def named(folder: Path, *titles: str) -> ResultTable:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
-from tests.campaign.pictures.test_pictures import picture
+from tests.campaign.pictures.scripted_pictures import picture
 from tests.support.processes import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.ui
