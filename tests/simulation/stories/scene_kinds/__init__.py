@@ -1,0 +1,1 @@
+"""Scenes, by kind; `scenes.py` draws one of them."""
