@@ -43,7 +43,7 @@ READ_COLUMNS: Final = frozenset(
 """What is read of a table in which every row is one ad and says so in ids."""
 
 KNOWN_COLUMNS: Final = READ_COLUMNS - {SENT_PROMPT_COLUMN} | frozenset(NAME_COLUMNS)
-"""What is read of a spreadsheet that people wrote; see `campaign.brief`."""
+"""What is read of a spreadsheet that people wrote; see `campaign.names.brief`."""
 
 NEEDED_COLUMNS: Final = tuple(
     frozenset((kind.id_column, kind.name)) for kind in KINDS if kind.id_column in REQUIRED_COLUMNS
