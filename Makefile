@@ -25,7 +25,7 @@ lint: .venv/test
 
 # What drives a browser is not even collected, which would import it once for each worker.
 NO_BROWSER := --ignore=tests/flows/ui
-unit: .venv/test
+unit: .venv/compiled
 	$(PYTEST) -m "not slow and not wheel and not chaos and not distributed and not ui" $(NO_BROWSER)
 
 # What begins as cold as a user's, is served by Prefect, or fills a disk or a gigabyte.
@@ -90,6 +90,11 @@ fuzz: .venv/test
 .venv/test: locks/test.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
 	@scripts/make_venv.sh locks/test.txt
 	@touch .venv/demo $@
+
+# Compiles what every test worker imports, in one process: all of them would begin with that.
+.venv/compiled: .venv/test
+	@$(PY) -m pytest -qq --collect-only $(NO_BROWSER) > /dev/null
+	@touch $@
 
 # The lowest pandas has no wheels for newer Pythons.
 .venv-lowest/made: locks/lowest.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
