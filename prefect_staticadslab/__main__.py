@@ -116,12 +116,21 @@ class _PrintCompletion(argparse.Action):
         import shtab
 
         shell = given[1]
-        print(shtab.complete(_whole_parser(), shell))  # noqa: T201
+        print(shtab.complete(_completion_parser(), shell))  # noqa: T201
         parser.exit()
 
 
-def _whole_parser() -> argparse.ArgumentParser:
-    """A parser that knows the options of all commands, which takes importing them."""
+PLACES: Final = frozenset(
+    {
+        *("spreadsheet", "output", "folder", "results_folder", "source", "table", "kits"),
+        *("create", "starter", "preview", "download_images", "images_zip"),
+    }
+)
+"""The arguments of commands that are files or folders, by their names in Python."""
+
+
+def _completion_parser() -> argparse.ArgumentParser:
+    """All commands with their options, for shtab; imports every command."""
     import shtab
 
     whole = argparse.ArgumentParser(prog=ENTRY)
@@ -129,7 +138,7 @@ def _whole_parser() -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         parser = _module(command)._parser()
         for action in parser._actions:
-            if action.option_strings == [] or action.type is str:
+            if action.dest in PLACES:
                 action.complete = shtab.FILE
         commands.add_parser(name, parents=[parser], add_help=False, help=command.does)
     return whole

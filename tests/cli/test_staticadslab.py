@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import prefect_staticadslab
-from prefect_staticadslab.__main__ import COMMANDS, SHELLS, main
+from prefect_staticadslab.__main__ import COMMANDS, PLACES, SHELLS, _module, main
 from prefect_staticadslab.cli.commands import deploy
 from prefect_staticadslab.cli.console import called, program
 from prefect_staticadslab.cli.deployments import deployments_file
@@ -100,6 +100,30 @@ def test_it_prints_what_completes_every_command_and_its_options(
     said = told(capsys, "--print-completion", shell)
     assert all(name in said for name in COMMANDS)
     assert "max-spend-usd" in said
+
+
+@pytest.mark.parametrize(
+    ("argument", "is_a_place"),
+    [
+        ("campaign_pos_0", True),
+        ("campaign___images_zip", True),
+        ("catalog___starter", True),
+        ("blocks_pos_0", True),
+        ("campaign___encoding", False),
+        ("inbox___results", False),
+        ("watch_pos_0", False),
+        ("watch___prompt", False),
+        ("create_ads_pos_0", False),
+    ],
+)
+def test_files_complete_what_is_a_file(argument: str, is_a_place: bool, capsys: Capture) -> None:
+    said = told(capsys, "--print-completion", "bash")
+    assert (f"_{argument}_COMPGEN=_shtab_compgen_files" in said) is is_a_place
+
+
+def test_every_place_is_an_argument_of_a_command() -> None:
+    parsers = [_module(command)._parser() for command in COMMANDS.values()]
+    assert {action.dest for parser in parsers for action in parser._actions} >= PLACES
 
 
 def test_bash_completes_an_option(capsys: Capture, tmp_path: Path) -> None:
