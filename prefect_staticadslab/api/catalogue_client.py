@@ -144,7 +144,8 @@ class CatalogueClient(Transport):
             idempotency_key: The same key and file within 24 hours give the same image.
 
         Raises:
-            BadRequestError, PayloadTooLargeError: The API does not take the file.
+            BadRequestError, NotFoundError, PayloadTooLargeError, UnprocessableError: The API
+                does not take it.
         """
         sent = await self.send_image(
             image,

@@ -91,7 +91,7 @@ def credentials_of_environment() -> KeyCredentials:
     return KeyCredentials.from_environment()
 
 
-def keep_simulated_pictures(given: argparse.Namespace) -> None:
+def set_folder_for_simulated_pictures(given: argparse.Namespace) -> None:
     """Has a simulation's pictures downloaded beside its table: they are gone with the simulator."""
     from prefect_staticadslab.campaign.files import storage
 

@@ -45,7 +45,10 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 def flow_started() -> Watch:
-    """What a flow calls first: tells its command, if there is one. It then says how it ended."""
+    """What a flow calls first: sets up its log, its signals and the lock of its table.
+
+    Tells its command, if there is one, that it has started. The flow then sets `ended`.
+    """
     keep_warnings_in_prefect()
     show_control_characters()
     use_lock(table_lock)

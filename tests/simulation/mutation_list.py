@@ -91,7 +91,7 @@ MUTATIONS: Final = (
         "wakes-and-sends",
         "a machine that was asleep sends before it has looked what others have sent",
         _CHUNK,
-        "if not self._is_known:\n                return",
+        "if not self._looked_lately:\n                return",
         "if False:\n                return",
     ),
     Mutation(

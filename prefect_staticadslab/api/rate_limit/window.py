@@ -73,7 +73,7 @@ class RateLimitState:
     _others_took: float = -math.inf
     _sent: int = 0
     _newest: int = 0
-    _counted: Holdings = field(default_factory=Holdings)
+    _holdings: Holdings = field(default_factory=Holdings)
 
     @property
     def window(self) -> float:
@@ -84,7 +84,7 @@ class RateLimitState:
     @property
     def is_shared(self) -> bool:
         """Whether others use the key at this time."""
-        return bool(self._foreign) or self._counted.theirs > 0
+        return bool(self._foreign) or self._holdings.theirs > 0
 
     def delay(self, now: float, *, create: bool = False) -> float:
         """Seconds until a request may start; 0 for now, infinite for "when an answer comes".
@@ -107,9 +107,9 @@ class RateLimitState:
                 return freed
             # Others' slots come back at times that only the server knows, and may be taken again.
             # Who holds more than they do lets them ask first.
-            patience = self._counted.patience * self._shown_window() if create else 0.0
+            patience = self._holdings.patience * self._shown_window() if create else 0.0
             return min(freed, max(0.0, self._next_return + patience - now))
-        if self.is_shared and self.in_flight >= self._counted.most_in_flight(free):
+        if self.is_shared and self.in_flight >= self._holdings.most_in_flight(free):
             # What others have in flight at this moment is not in what the server has said.
             return math.inf
         return max(0.0, self._last_create + self._pace(now) - now) if create else 0.0
@@ -166,7 +166,7 @@ class RateLimitState:
             returned = self._returned - started.returned
             used = self.limit - headers.remaining
             self._reconcile(now, used, overtaken, returned, headers.reset)
-            self._count(used, started)
+            self._note_holdings(used, started)
         self._last_answer = now
 
     def no_answer(self, now: float, *, create: bool = False) -> None:
@@ -220,7 +220,7 @@ class RateLimitState:
         """Seconds between two creates."""
         limit, window = self.limit or FIRST_GUESS_LIMIT, self._shown_window()
         is_contended = self.is_shared and now - self._others_took <= QUIET_SHARE * window
-        counted = self._counted if is_contended else Holdings()
+        counted = self._holdings if is_contended else Holdings()
         return window / limit * counted.spread(self._free(), limit)
 
     def _shown_window(self) -> float:
@@ -231,17 +231,18 @@ class RateLimitState:
         """When to ask for what a request was to tell that told nothing: at once, with others."""
         return -math.inf if self.is_shared else self._next_return
 
-    def _count(self, used_at_server: int, started: RequestStart) -> None:
-        """Notes whose the slots were that the newest request found in use.
+    def _note_holdings(self, used_at_server: int, started: RequestStart) -> None:
+        """Splits the slots that the server counted at the newest request into ours and others'.
 
-        Most requests come in as they went out, so that those before it were counted, and those
-        after it were not. Answers that come crosswise prove no others, and only say how many those
-        have who are known to be there.
+        Requests mostly arrive in the order in which they were sent: then the count is our slots
+        at this one's start, and the rest is others'. Requests that overtake each other raise it,
+        too, so a surplus is others' only if the key is known to be shared. An answer to a request
+        that is older than the newest one changes nothing.
         """
         if started.number > self._newest:
             self._newest = started.number
             theirs = max(0, used_at_server - started.ours) if self.is_shared else 0
-            self._counted = Holdings(started.ours, theirs)
+            self._holdings = Holdings(started.ours, theirs)
 
     def _reconcile(
         self,
@@ -302,7 +303,7 @@ class RateLimitState:
             # If the server told when a slot comes back, this was it.
             self._next_return = math.inf
         if self._last_answer <= horizon:
-            self._counted = Holdings()  # none of it is in the window any more
+            self._holdings = Holdings()  # none of it is in the window any more
         while self._reads and self._reads[0] <= horizon:
             self._reads.popleft()
         while self._foreign and self._foreign[0][0] <= horizon:
@@ -318,17 +319,17 @@ class RateLimitState:
 
     def _free(self) -> int:
         """How many slots are free, as far as the server has said."""
-        theirs = max(self._foreign_slots(), self._counted.theirs)
+        theirs = max(self._foreign_slots(), self._holdings.theirs)
         return (self.limit or FIRST_GUESS_LIMIT) - self._ours() - theirs
 
     def _reserved(self) -> int:
         limit = self.limit or FIRST_GUESS_LIMIT
-        share = RESERVED_SHARE * (self._counted.share_of_reads if self.is_shared else 1.0)
+        share = RESERVED_SHARE * (self._holdings.share_of_reads if self.is_shared else 1.0)
         return max(1, round(limit * share)) if limit > 1 else 0
 
     def _reserve_left(self) -> int:
         """How many slots creates leave to reads now; none while others hold most of the window."""
-        if self.is_shared and self._counted.is_little:
+        if self.is_shared and self._holdings.is_little:
             return 0
         return max(0, self._reserved() - len(self._reads))
 

@@ -169,16 +169,16 @@ def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...
         table: The table.
         column: A column of the user's that pictures are called after; "" for none.
     """
-    known = [
+    fallbacks = [
         picture_stem(row.number, title, picture_id(state))
         for row, title, state in zip(table.rows, titles(table), table.states, strict=True)
     ]
     if not column:
-        return [(stem,) for stem in known]
+        return [(stem,) for stem in fallbacks]
     choices = [
-        _choices(text, row, picture_id(state), stem)
+        _stem_choices(text, row, picture_id(state), stem)
         for text, row, state, stem in zip(
-            texts_of(table, column), row_numbers(table), table.states, known, strict=True
+            texts_of(table, column), row_numbers(table), table.states, fallbacks, strict=True
         )
     ]
     for _ in range(max(map(len, choices), default=0)):
@@ -190,13 +190,18 @@ def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...
     return choices
 
 
-def _choices(text: str, row: int, unique: str, known: str) -> tuple[str, ...]:
+def _stem_choices(text: str, row: int, picture_id: str, fallback: str) -> tuple[str, ...]:
+    """The stems that a picture may have, the best first.
+
+    The text of the user's column, unless Windows forbids it; with the row's number; with the
+    picture's id, too; and the fallback, which is the only one if the text has no letters.
+    """
     stem = file_stem(text)
     if not stem:
-        return (known,)
+        return (fallback,)
     with_row = f"{stem}-{row:04d}"
     plain = () if stem.casefold() in _RESERVED else (stem,)
-    return tuple(dict.fromkeys((*plain, with_row, f"{with_row}-{safe_id(unique)}", known)))
+    return tuple(dict.fromkeys((*plain, with_row, f"{with_row}-{safe_id(picture_id)}", fallback)))
 
 
 def is_called_like(stem: str, wanted: str, picture_id: str) -> bool:

@@ -192,7 +192,7 @@ class Attempt:
             return now - first <= TRUSTED_LIFETIME
         return now - asked_at <= SENT_WITHIN
 
-    def sent(self, now: datetime) -> bool:
+    def note_sent(self, now: datetime) -> bool:
         """Notes that it is sent at this moment.
 
         Returns:

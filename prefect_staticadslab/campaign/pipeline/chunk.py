@@ -90,7 +90,7 @@ class _Chunk:
         self._wait = wait
         self._sending: set[asyncio.Task[None]] = set()
         self._wound_up = False
-        self._unrecorded: str | None = None
+        self._unrecorded_reason: str | None = None
         self._known_at: dict[int, float] = {}
         self._looked_at = -math.inf
         self._created: dict[int, asyncio.Event] = {}
@@ -121,7 +121,7 @@ class _Chunk:
     @property
     def _stopped_by(self) -> str | None:
         """What keeps this chunk from creating, if something does."""
-        return self._session.stopped_by or self._unrecorded
+        return self._session.stopped_by or self._unrecorded_reason
 
     @property
     def _is_stopped(self) -> bool:
@@ -149,7 +149,7 @@ class _Chunk:
         try:
             known = await self._journal.before_send({a.position: a.state for a in attempts})
         except CampaignError as error:
-            self._unrecorded = str(error)
+            self._unrecorded_reason = str(error)
         else:
             for attempt in attempts:
                 attempt.learn(known[attempt.position])
@@ -169,7 +169,7 @@ class _Chunk:
         waiting = {a.position: a for a in marked if a.is_submitting}
         if not waiting:
             return
-        was_away, began = not self._is_known, elapsed()
+        was_away, began = not self._looked_lately, elapsed()
         known = await self._journal.look(waiting)
         self._looked_at = began
         for position, state in known.items():
@@ -177,15 +177,14 @@ class _Chunk:
             self._share(waiting[position], was_away=was_away)
 
     @property
-    def _is_known(self) -> bool:
+    def _looked_lately(self) -> bool:
         """Whether it is known what other runs have written until a moment ago."""
         return elapsed() - self._looked_at <= KNOWN_SECONDS
 
     async def _look_first(self, attempt: Attempt) -> None:
-        """Looks what other runs have written, before a create is sent (once more). Raises
-        `CampaignError` if that cannot be read."""
+        """Looks what other runs have written, before a create; CampaignError if it cannot."""
         began = elapsed()
-        while attempt.is_submitting and not self._is_known:
+        while attempt.is_submitting and not self._looked_lately:
             try:
                 await self._look()
             except CampaignError:
@@ -263,21 +262,23 @@ class _Chunk:
         return attempt.prepare_to_send(key_hash, is_stopped=self._is_stopped, reason=reason)
 
     async def _send(self, attempt: Attempt) -> None:
+        """Sends a create, and again while its key has to change; records what came of it."""
+
         def check_may_send() -> Awaitable[None] | None:
             now = client.now()
             if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
                 raise NotSentError
-            if not self._is_known:
+            if not self._looked_lately:
                 return self._look_first(attempt)
             if attempt.marked_with != marked_with:
                 raise OtherKeyError
-            if attempt.sent(now):
+            if attempt.note_sent(now):
                 self._record(attempt)
             return None
 
         client, decision = self._session.client, Decision(send_again=True)
         while decision.send_again:
-            marked_with = key, _ = attempt.marked_with
+            key, _ = marked_with = attempt.marked_with
             try:
                 begun = await send(
                     client, attempt.plan.request, idempotency_key=key, on_send=check_may_send
@@ -285,7 +286,7 @@ class _Chunk:
             except OtherKeyError:
                 decision = Decision(send_again=self._may_go_out(attempt))
             except CampaignError as error:
-                self._unrecorded, decision = str(error), Decision()
+                self._unrecorded_reason, decision = str(error), Decision()
                 attempt.cancelled()
             except NotSentError:
                 attempt.not_sent(self._session.stopped_by)

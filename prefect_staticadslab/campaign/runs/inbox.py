@@ -144,7 +144,7 @@ async def run_inbox(
         work.record(waiting, outcome)
         if outcome.end is End.CANCELLED:
             break
-    return InboxEnd(await work.end(host), work.may_pass)
+    return InboxEnd(await work.report(host), work.may_pass)
 
 
 async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> Outcome:

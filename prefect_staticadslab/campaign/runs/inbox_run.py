@@ -172,9 +172,9 @@ class InboxRun:
         if plan and outcome.end is not End.REFUSED:
             self.budget = self.budget.start(plan.new_usd)
 
-    async def end(self, host: Host[Any]) -> Outcome:
+    async def report(self, host: Host[Any]) -> Outcome:
         """Logs how the run went, has the host keep that, and says how it ended."""
-        await host.keep_inbox(self.inbox.folder, self._headline(), self._told())
+        await host.keep_inbox(self.inbox.folder, self._headline(), self._messages())
         for name, reason in self.left.items():
             host.logger.warning("%s is left. %s", name, reason)
         for name, reason in self.refused.items():
@@ -185,7 +185,7 @@ class InboxRun:
             )
         if self.found.tables:
             host.logger.info("Taken for result tables: %s", ", ".join(self.found.tables))
-        message = "\n".join([self._headline(), *self._lines()])
+        message = "\n".join([self._headline(), *self._message_lines()])
         ends = [outcome.end for outcome in self.outcomes.values()]
         if End.CANCELLED in ends:
             return Outcome(End.CANCELLED, message)
@@ -208,20 +208,20 @@ class InboxRun:
         dry = "Dry run, nothing was created. " if self.dry_run else ""
         return f"{dry}Spreadsheets in {where}: {parts or 'none'}"
 
-    def _lines(self) -> list[str]:
-        told = self._told()
-        return [line for name, message in told.items() for line in _outcome_lines(name, message)]
+    def _message_lines(self) -> list[str]:
+        messages = self._messages().items()
+        return [line for name, message in messages for line in _outcome_lines(name, message)]
 
-    def _told(self) -> dict[str, str]:
+    def _messages(self) -> dict[str, str]:
         """What became of each spreadsheet that was not finished before, in words."""
-        ends = {name: outcome.message for name, outcome in self.outcomes.items()}
+        messages = {name: outcome.message for name, outcome in self.outcomes.items()}
         if self.dry_run:
-            ends |= {
+            messages |= {
                 name: f"{plan.creates} of {plan.rows} ads to create, up to {plan.new_usd:.2f} USD"
                 for name, plan in self._plans.items()
                 if self.outcomes[name].is_success
             }
-        return {**ends, **self.refused, **self.left}
+        return {**messages, **self.refused, **self.left}
 
 
 async def _open_campaign(

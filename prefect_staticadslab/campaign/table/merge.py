@@ -332,10 +332,13 @@ def _unmatched(rows: Sequence[CampaignRow[Q]], found: Mapping[int, Line[Q]]) -> 
     return [position for position in range(len(rows)) if position not in found]
 
 
-def reopened(
+def table_parts(
     table: Spreadsheet, job_type: JobType[Q]
 ) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[JobState]]:
-    """A result table as it was in memory: its other columns, the rows, what is known of each."""
+    """What a result table on disk is in memory: its other columns, its rows, each row's state.
+
+    A row was removed from the spreadsheet if its error begins with `REMOVED`.
+    """
     lines = lines_of(table, job_type)
     return (
         without_results(table, job_type.columns).frame,

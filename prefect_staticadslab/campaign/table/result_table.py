@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.table.merge import (
     lines_of,
     match_lines,
     read_earlier,
-    reopened,
+    table_parts,
     with_earlier_prompt,
     with_removed_note,
     without_removed_note,
@@ -145,7 +145,7 @@ class JobTable(Generic[Q]):
             )
         written = read_earlier(location, job_type, is_to_be=False)
         check_amounts(written, job_type, location)
-        frame, rows, states = reopened(written, job_type)
+        frame, rows, states = table_parts(written, job_type)
         table = cls(job_type, location, frame, written.dialect, rows, states, resumed=True)
         table.header, table._is_reopened = list(written.header), True
         table._checkpoints.version = version
@@ -158,7 +158,7 @@ class JobTable(Generic[Q]):
     def _follow(self, written: Spreadsheet) -> None:
         """Takes the table as another run wrote it, and what is known of the pictures from here."""
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
-        self.frame, self.rows, states = reopened(written, self.job_type)
+        self.frame, self.rows, states = table_parts(written, self.job_type)
         self.header = list(written.header)
         self._checkpoints.saved = list(states)
         self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]

@@ -16,11 +16,11 @@ from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     credentials_of_environment,
-    keep_simulated_pictures,
     options_of,
     read_options,
     runs_in_prefect,
     saved_credentials,
+    set_folder_for_simulated_pictures,
     simulated,
 )
 from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
@@ -65,8 +65,8 @@ def _agreed(given: argparse.Namespace, stack: contextlib.ExitStack) -> list[Cred
     """Whose keys a campaign is created with, once it is checked and somebody agrees to its cost; of
     a dry run, its plan is told."""
     brief = _checked_brief(given)
-    credentials = _credentials(given, stack, brief)
-    if not credentials and not (given.dry_run and _no_key_wanted(given, brief)):
+    credentials = _named_credentials(given, stack, brief)
+    if not credentials and not (given.dry_run and _can_do_without_key(given, brief)):
         credentials = [credentials_of_environment()]
     if given.dry_run:
         _print_plan(given, credentials, brief)
@@ -175,19 +175,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _credentials(
+def _named_credentials(
     given: argparse.Namespace, stack: contextlib.ExitStack, brief: Brief
 ) -> list[Credentials]:
-    """The credentials that the command names; none if they are to come from the environment."""
+    """The credentials that the command names; a simulator's, which this starts, for `--simulate`.
+
+    None if they are to come from the environment, or if a simulated dry run looks nothing up.
+    """
     if given.simulate:
         if given.dry_run and not brief.needs_catalogue:
             return []
-        keep_simulated_pictures(given)
+        set_folder_for_simulated_pictures(given)
         return [simulated(stack)]
     return [saved_credentials(name, stack) for name in given.credentials]
 
 
-def _no_key_wanted(given: argparse.Namespace, brief: Brief) -> bool:
+def _can_do_without_key(given: argparse.Namespace, brief: Brief) -> bool:
     if not os.environ.get(API_KEY_VARIABLE):
         return True
     return not brief.needs_catalogue and (given.simulate or not given.preflight)

@@ -12,9 +12,9 @@ from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     given_credentials,
-    keep_simulated_pictures,
     options_of,
     read_options,
+    set_folder_for_simulated_pictures,
 )
 from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
@@ -53,7 +53,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         return COMPLETED
     credentials = given_credentials(given, stack)
     given.max_spend_usd = agreed_limit(plan, given, TEMPLATES)
-    keep_simulated_pictures(given)
+    set_folder_for_simulated_pictures(given)
     from prefect_staticadslab.campaign.runs.design_templates import (
         TemplateOptions,
         run_design_templates,

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from prefect_staticadslab.simulator.http.answers import error_response
 from prefect_staticadslab.simulator.http.control import control_routes
 from prefect_staticadslab.simulator.http.description.document import openapi_document
-from prefect_staticadslab.simulator.http.endpoint import admitted
+from prefect_staticadslab.simulator.http.endpoint import admit_and_answer
 from prefect_staticadslab.simulator.http.routes import api_routes, operations
 from prefect_staticadslab.simulator.http.served_files import file_routes
 from prefect_staticadslab.simulator.model.errors import APIError
@@ -34,7 +34,7 @@ def make_app(api: SimulatedAPI) -> Starlette:
         async def answer() -> Response:
             return await _not_found(request)
 
-        return await admitted(request, api, answer)
+        return await admit_and_answer(request, api, answer)
 
     return Starlette(
         routes=[

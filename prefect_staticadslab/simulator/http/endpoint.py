@@ -37,12 +37,12 @@ def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
                 api.check_scope(api_key, operation.scope)
             return await _answer_admitted(request, api, operation, api_key)
 
-        return await admitted(request, api, answer)
+        return await admit_and_answer(request, api, answer)
 
     return Route(f"/v1/{operation.path}", handle, methods=[operation.method])
 
 
-async def admitted(
+async def admit_and_answer(
     request: Request, api: SimulatedAPI, answer: Callable[[], Awaitable[Response]]
 ) -> Response:
     """An answer, or the error that it ends with, with the headers that every answer has.

@@ -83,9 +83,9 @@ class _Contact:
         self._known: dict[int, JobState] = {}
         self._answers: dict[int, asyncio.Future[Answer]] = {}
         self._in_order = asyncio.Lock()
-        self._told_at = time.monotonic()
+        self._reported_at = time.monotonic()
         self._failing_since: float | None = None
-        self._is_due = True
+        self._report_is_due = True
         self._is_stopping = False
         self._is_cut_off = False
 
@@ -97,7 +97,7 @@ class _Contact:
         """Does `work`, in contact with the run that keeps the table; see `RemoteJournal.keep`. What
         it knows at its end is told, whatever ends it."""
         working = asyncio.ensure_future(work(self))
-        listening = asyncio.create_task(self._listen(working))
+        listening = asyncio.create_task(self._exchange(working))
         try:
             return await working
         except asyncio.CancelledError:
@@ -185,17 +185,19 @@ class _Contact:
             try:
                 await self._report(ask, to_send, to_look)
             except Exception:
-                # It is told by `_listen`, which does not reach the run either.
+                # It is told by `_exchange`, which does not reach the run either.
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
                 return
 
-    async def _listen(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
-        """Hears and tells every so often, until it is cancelled; stops the work if the run cannot
-        be reached for too long."""
+    async def _exchange(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+        """Takes what has come every PAUSE_SECONDS, and reports news, or that this worker is alive.
+
+        If that fails for UNREACHABLE_SECONDS, the work is stopped. Runs until it is cancelled.
+        """
         while True:
             try:
-                if self._news or self._is_due:
+                if self._news or self._report_is_due:
                     await self._report()
                 for message in await asyncio.to_thread(self._way.mailboxes.take, self._box):
                     self._hear(decode(message), working)
@@ -209,7 +211,7 @@ class _Contact:
                     self._is_cut_off = True
                     self._stop(working)
             await asyncio.sleep(PAUSE_SECONDS)
-            self._is_due |= time.monotonic() - self._told_at >= HEARTBEAT_SECONDS
+            self._report_is_due |= time.monotonic() - self._reported_at >= HEARTBEAT_SECONDS
 
     def _result(self, plan: PlannedJob) -> ImageAdResult:
         state = self._known.get(plan.position, plan.state)
@@ -230,7 +232,7 @@ class _Contact:
     def _stop(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
         if not self._is_stopping:
             self._is_stopping = True
-            self._is_due = True
+            self._report_is_due = True
             working.cancel()
 
     async def _report(
@@ -255,11 +257,11 @@ class _Contact:
                 is_stopping=self._is_stopping,
             )
             self._number += 1
-            self._is_due = False
+            self._report_is_due = False
             try:
                 await asyncio.to_thread(self._way.mailboxes.put, self._way.run_box, encode(report))
             except BaseException:
                 self._news = news | self._news
-                self._is_due = True
+                self._report_is_due = True
                 raise
-            self._told_at = time.monotonic()
+            self._reported_at = time.monotonic()

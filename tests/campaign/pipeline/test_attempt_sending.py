@@ -192,7 +192,7 @@ def test_what_is_sent_once_more_after_hours_is_marked_anew(
 ) -> None:
     attempt = begun(PENDING, sends=1)
     marked_at = attempt.state.asked_at
-    assert attempt.sent(NOW + later) is marked_anew
+    assert attempt.note_sent(NOW + later) is marked_anew
     assert attempt.sends == 2
     assert attempt.state.asked_at == (NOW + later if marked_anew else marked_at)
 

@@ -103,11 +103,12 @@ def likeliest_encoding(
         possible: Encodings in which the file can be written.
 
     Raises:
-        SpreadsheetError: There is doubt. The message shows two readings.
+        SpreadsheetError: No encoding makes text of it; or there is doubt, and the message shows
+            one reading or two.
     """
     cells, others = _cells(content, known_columns)
-    sent = [row_cell for row_cell in cells if not row_cell[1].isascii()]
-    judged = sent or [row_cell for row_cell in others if not row_cell[1].isascii()]
+    telling = [(row, cell) for row, cell in cells if not cell.isascii()]
+    judged = telling or [(row, cell) for row, cell in others if not cell.isascii()]
     # An id is in no language.
     context = [(n, c) for n, c in cells if c.isascii() and b"_" not in c]
     readings = _readings(possible, [c for _, c in judged], [c for _, c in context])
@@ -119,7 +120,8 @@ def likeliest_encoding(
     best = readings[0]
     rivals = [each for each in readings[1:] if each.texts != best.texts]
     is_clear = best.makes_sense and (not rivals or best.score - rivals[0].score >= _NO_DOUBT)
-    if not sent or is_clear:
+    # If nothing that is in doubt is sent, a wrong letter costs nothing, and nobody is asked.
+    if not telling or is_clear:
         return best.encoding
     raise doubt(best, rivals[0] if rivals else None, [row for row, _ in judged])
 

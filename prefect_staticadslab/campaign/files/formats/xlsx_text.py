@@ -46,6 +46,7 @@ def cell_string(text: str) -> str:
     text = _NOT_IN_XML.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     if not _ESCAPE.search(text) and not (text.startswith("<r>") and text.endswith("</r>")):
         return text
+    # XlsxWriter escapes `_xHHHH_` once more, also in XML; it does not see `&#95;` as an underscore.
     xml = escape(_WOULD_BE_ESCAPE.sub("_x005F_", text)).replace("_", "&#95;")
     return f'<r><t xml:space="preserve">{xml}</t></r>'
 

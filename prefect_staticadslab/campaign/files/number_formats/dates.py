@@ -27,23 +27,24 @@ Moment = tuple[datetime | None, timedelta]
 """A date, if there is one, and the time since its beginning, or a duration."""
 
 
-def show_in(
+def date_text(
     section: Section, value: date | time | timedelta | float, conventions: Conventions
 ) -> str:
     """What is shown for a date, a time or a duration.
 
     Args:
-        section: Of the format.
-        value: A number is of days. Its date is not known: there are two ways of counting.
-        conventions: The country's.
+        section: The part of the number format to show it in.
+        value: A number is a length in days, never a date: workbooks count dates in two ways.
+        conventions: How the format's country writes dates.
 
     Raises:
         UnknownFormatError: The format holds what is not known for certain.
     """
-    letters = _with_minutes(section)
+    letters = _letters_of(section)
     decimals = _decimals_of_seconds(section)
     day, since = _moment(value)
     unit = timedelta(seconds=1) / 10**decimals if _shows(letters, "s") else _MILLISECOND
+    # No more than milliseconds are known, so what is shown is rounded from these.
     since = _rounded(_rounded(since, _MILLISECOND), unit)
     if since >= _DAY and day is not None:
         try:
@@ -51,12 +52,12 @@ def show_in(
         except OverflowError:
             raise UnknownFormatError from None
         since -= _DAY
-    half_day = any(text in ("am/pm", "a/p") for text in letters)
+    twelve_hours = any(text in ("am/pm", "a/p") for text in letters)
     shown, place = [], 0
     while place < len(section):
         part, text = section[place], letters[place]
         if part.kind is Kind.DATE:
-            shown.append(_part(text, day, since, conventions, half_day=half_day))
+            shown.append(_letters_text(text, day, since, conventions, twelve_hours=twelve_hours))
         elif part.kind is Kind.ELAPSED:
             if day is not None:
                 raise UnknownFormatError
@@ -109,7 +110,7 @@ def _rounded(value: timedelta, unit: timedelta) -> timedelta:
         raise UnknownFormatError from None
 
 
-def _with_minutes(section: Section) -> list[str]:
+def _letters_of(section: Section) -> list[str]:
     """The parts' letters, with `n` for minutes: an `m` behind an hour or before a second."""
     places = [i for i, part in enumerate(section) if part.kind in (Kind.DATE, Kind.ELAPSED)]
     letters = [part.text for part in section]
@@ -153,22 +154,22 @@ def _elapsed(letters: str, since: timedelta) -> str:
     return str(since // unit[letters[0]]).zfill(len(letters))
 
 
-def _part(
+def _letters_text(
     letters: str,
     day: datetime | None,
     since: timedelta,
     conventions: Conventions,
     *,
-    half_day: bool,
+    twelve_hours: bool,
 ) -> str:
     """What a date's or a time's letters, such as `yyyy` or `mm`, show.
 
     Args:
-        letters: They, in lower case; `n` for minutes.
-        day: The day; None for a time alone.
-        since: The time since midnight, or a length.
-        conventions: How the locale writes it.
-        half_day: Whether hours go up to 12.
+        letters: In lower case, minutes as `n`.
+        day: Its midnight; None for a time of day, a duration or a number.
+        since: The time since that midnight, or the duration.
+        conventions: How the format's country writes dates.
+        twelve_hours: Whether hours go up to 12.
 
     Raises:
         UnknownFormatError: Nobody is sure what they show.
@@ -181,7 +182,7 @@ def _part(
     seconds = int(since.total_seconds())
     hour = seconds // 3600 % 24
     of_time = {
-        "h": (hour % 12 or 12) if half_day else hour,
+        "h": (hour % 12 or 12) if twelve_hours else hour,
         "n": seconds // 60 % 60,
         "s": seconds % 60,
     }.get(letters[0])

@@ -73,7 +73,7 @@ def general(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def show_in(section: Section, value: float, conventions: Conventions) -> str:
+def number_text(section: Section, value: float, conventions: Conventions) -> str:
     """What is shown for a number that is not negative.
 
     Raises:

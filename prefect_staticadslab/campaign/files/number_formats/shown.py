@@ -116,11 +116,11 @@ def _shown(value: float | date | time | timedelta, sections: list[Section]) -> s
     if is_date(sections[0]) or not isinstance(value, int | float):
         if any(condition_of(section) for section in sections) or not is_date(sections[0]):
             raise UnknownFormatError
-        return dates.show_in(sections[0], value, conventions)
+        return dates.date_text(sections[0], value, conventions)
     section, signed = _section_for(float(numbers.decimal_of(value)), sections)
     if not section:
         return ""
-    text = numbers.show_in(section, abs(value), conventions)
+    text = numbers.number_text(section, abs(value), conventions)
     if signed and not re.search("[1-9]", text):
         raise UnknownFormatError
     return f"-{text.lstrip(' ')}" if signed else text

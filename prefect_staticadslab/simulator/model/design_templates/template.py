@@ -62,6 +62,7 @@ class Template:
             "duration_ms": round(self.seconds * 1000) if done else None,
             "created_at": timestamp(self.created),
             "updated_at": timestamp(self.created),
+            # After an update, its moment is among the fields, too.
             **self.fields,
             "current_json_tree": self.fields["current_json_tree"] if done else None,
         }

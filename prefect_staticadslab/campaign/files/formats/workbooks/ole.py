@@ -22,6 +22,9 @@ _IN_HEADER: Final = 109
 _MINI_BELOW: Final = 4096
 """Bytes; a shorter stream lies in small sectors."""
 
+_ROOT, _STREAM = 5, 2
+"""The kinds of entries of a directory that are read here, and made."""
+
 _FREE, _END, _TABLE, _TABLES = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC
 
 
@@ -49,9 +52,9 @@ class CompoundFile:
         root = (0, 0)
         for at in range(0, len(directory) - _ENTRY + 1, _ENTRY):
             name, kind, place = _entry(directory[at : at + _ENTRY])
-            if kind == 5:  # noqa: PLR2004
+            if kind == _ROOT:
                 root = place
-            elif kind == 2:  # noqa: PLR2004
+            elif kind == _STREAM:
                 self.entries.setdefault(name, place)
         table = self._chain(first_mini)
         self._next_mini = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
@@ -153,7 +156,9 @@ def compound_file(name: str, stream: bytes) -> bytes:
     header += struct.pack("<5I", 0, tables, directory, 0, _MINI_BELOW)
     header += struct.pack("<4I", _END, 0, first_more if more else _END, more)
     header += struct.pack(f"<{_IN_HEADER}I", *in_header)
-    entries = _new_entry("Root Entry", 5, _END, 0, child=1) + _new_entry(name, 2, 0, len(stream))
+    entries = _packed_entry("Root Entry", _ROOT, _END, 0, child=1) + _packed_entry(
+        name, _STREAM, 0, len(stream)
+    )
     rest = places[_IN_HEADER:]
     lists = b""
     for number in range(more):
@@ -165,7 +170,8 @@ def compound_file(name: str, stream: bytes) -> bytes:
     return header + stream + entries.ljust(_SECTOR, b"\0") + table + lists
 
 
-def _new_entry(name: str, kind: int, first: int, size: int, child: int = _FREE) -> bytes:
+def _packed_entry(name: str, kind: int, first: int, size: int, child: int = _FREE) -> bytes:
+    """A directory entry [MS-CFB 2.6.1] without siblings; `first` is its first sector."""
     text = name.encode("utf-16-le") + b"\0\0"
     head = text.ljust(64, b"\0") + struct.pack("<HBB", len(text), kind, 1)
     tree = struct.pack("<3I", _FREE, _FREE, child)
