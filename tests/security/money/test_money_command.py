@@ -1,9 +1,9 @@
-"""A command says what it will cost, and above a sum it asks, at a real terminal or not at all."""
+"""A command says what it will cost, and above a sum it starts nothing nobody agreed to."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -25,35 +25,15 @@ from prefect_staticadslab.cli.commands import inbox as inbox_command
 from prefect_staticadslab.cli.commands import revise as revise_command
 from prefect_staticadslab.cli.commands import watch as watch_command
 from prefect_staticadslab.cli.spending import Consent, consent, cost_line
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, simulated_ids, write_campaign
-from tests.support.processes import Terminal
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import ROOT, write_campaign
 
 MANY = 101
 """Rows that cost more than what a command starts without asking."""
 
-EDITABLE = 26
-"""Rows that do so if their ads are editable."""
-
 Capture = pytest.CaptureFixture[str]
 
 CHANGE = '"{""a"": {""characters"": ""b""}}"'
-
-
-@pytest.fixture
-def simulator() -> Iterator[SimulatorServer]:
-    """One whose jobs take no time worth mentioning."""
-    with SimulatorServer(speed=300, rate_limit=10_000) as server:
-        yield server
-
-
-@pytest.fixture
-def key(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A key in the environment, as a user has it."""
-    environment = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return environment
 
 
 # The decision
@@ -260,102 +240,6 @@ def test_a_simulation_never_asks(tmp_path: Path, capsys: Capture) -> None:
         small.setattr("prefect_staticadslab.cli.spending.ASK_ABOVE_USD", 1.0)
         assert campaign_command.main([place, str(tmp_path / "out.csv"), "--simulate"]) == 0
     assert "nothing is billed" in capsys.readouterr().err
-
-
-# At a terminal
-
-
-def terminal_of(folder: Path, environment: dict[str, str], *options: str) -> Terminal:
-    """A real command above the sum: editable ads cost the most, so it needs the fewest of them."""
-    ids = simulated_ids()
-    lines = [",".join([*ids.values(), str(n), "true"]) for n in range(EDITABLE)]
-    (folder / "in.csv").write_text("\n".join([",".join([*ids, "prompt", "editable"]), *lines, ""]))
-    return Terminal(
-        *("flows/campaign.py", str(folder / "in.csv"), str(folder / "out.csv"), *options),
-        env=environment,
-        waits_for="[y/N]",
-    )
-
-
-@pytest.mark.parametrize("keys", [b"n\n", b"\n", b"\x04", b"maybe\n", b"Y E S\n", b"no\n"])
-def test_at_a_terminal_everything_but_a_yes_is_a_no(
-    tmp_path: Path,
-    prefect_server: dict[str, str],
-    key: dict[str, str],
-    simulator: SimulatorServer,
-    keys: bytes,
-) -> None:
-    terminal = terminal_of(tmp_path, prefect_server | key)
-    status, out = terminal.answers(keys)
-    assert "This costs up to 104.00 USD. Create 26 ads? [y/N]" in terminal.shown
-    assert (status, out) == (2, "")
-    assert "Nothing was created." in terminal.shown
-    assert "That was not agreed to." in terminal.shown
-    assert "Traceback" not in terminal.shown
-    assert simulator.api.counts["requests"] == 0
-    assert written(tmp_path) == ["in.csv"]
-
-
-def test_ctrl_c_at_the_question_is_an_interruption_and_nothing_is_created(
-    tmp_path: Path,
-    prefect_server: dict[str, str],
-    key: dict[str, str],
-    simulator: SimulatorServer,
-) -> None:
-    terminal = terminal_of(tmp_path, prefect_server | key)
-    terminal.wait()
-    terminal.process.send_signal(2)
-    # It may arrive just before the command reads, and then only a line wakes it.
-    status, _ = terminal.answers(b"y\n")
-    assert status == 130
-    assert simulator.api.counts["requests"] == 0
-    assert written(tmp_path) == ["in.csv"]
-
-
-@pytest.mark.parametrize("keys", [b"y\n", b" Yes\n"])
-def test_at_a_terminal_a_yes_goes_ahead(
-    tmp_path: Path,
-    prefect_server: dict[str, str],
-    key: dict[str, str],
-    simulator: SimulatorServer,
-    keys: bytes,
-) -> None:
-    terminal = terminal_of(tmp_path, prefect_server | key)
-    status, out = terminal.answers(keys)
-    assert status == 0, terminal.shown
-    assert out.startswith("26 of 26 rows completed, 104.00 USD")
-    assert len(simulator.api.jobs) == EDITABLE
-
-
-@pytest.mark.parametrize("option", [["--yes"], ["--max-spend-usd", "104"]])
-def test_who_has_said_so_before_is_not_asked(
-    tmp_path: Path,
-    prefect_server: dict[str, str],
-    key: dict[str, str],
-    simulator: SimulatorServer,
-    option: list[str],
-) -> None:
-    terminal = terminal_of(tmp_path, prefect_server | key, *option)
-    status, _ = terminal.answers(b"")
-    assert status == 0, terminal.shown
-    assert "[y/N]" not in terminal.shown
-    assert "26 ads to create, up to 104.00 USD." in terminal.shown
-    assert len(simulator.api.jobs) == EDITABLE
-
-
-def test_with_names_and_a_limit_the_flow_says_the_cost_at_the_terminal(
-    tmp_path: Path,
-    prefect_server: dict[str, str],
-    key: dict[str, str],
-    simulator: SimulatorServer,
-) -> None:
-    names = str(ROOT / "examples" / "names.csv")
-    arguments = ["flows/campaign.py", names, str(tmp_path / "out.csv"), "--max-spend-usd", "14"]
-    terminal = Terminal(*arguments, env=prefect_server | key, waits_for="[y/N]")
-    status, _ = terminal.answers(b"")
-    assert status == 0, terminal.shown
-    assert "14 to create, up to 14.00 USD" in terminal.shown
-    assert len(simulator.api.jobs) == 14
 
 
 def test_what_a_command_starts_unasked_is_no_more_than_what_is_documented() -> None:
