@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import stamina
 
-from prefect_staticadslab import FigmaRender, ImageAdRequest, StaticAdsLabClient
+from prefect_staticadslab import ImageAdRequest, StaticAdsLabClient
 from prefect_staticadslab.api import errors
 from prefect_staticadslab.api.errors import BILLING_URL, ErrorDetail, ImageAdFailedError
-from prefect_staticadslab.api.models import (
-    MAX_FIGMA_BYTES,
-    Account,
-    FigmaSyncResult,
-    ImageAd,
-    figma_batches,
-)
+from prefect_staticadslab.api.models import Account, ImageAd
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.resources import Brand, DesignTemplate, Image, ImageFile, Product
 from prefect_staticadslab.api.waiting import wait_for_image_ad, watch_image_ad
 from prefect_staticadslab.campaign.pipeline.job_outcome import advice
 from tests.support.scripted import DROP, HANG, answer, data, error, scripted, stream
 
+pytestmark = pytest.mark.usefixtures("no_pauses_between_retries")
+
 PNG = b"\x89PNG\r\n\x1a\n...."
 REQUEST = ImageAdRequest(
     design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
 )
-
-
-@pytest.fixture(autouse=True)
-def no_pauses_between_retries() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=50):
-        yield
 
 
 def client_of(url: str) -> StaticAdsLabClient:
@@ -108,65 +95,6 @@ async def test_a_template_can_be_restored_and_deleted_ones_listed() -> None:
         ("GET", "/v1/design-templates?deleted=true&limit=100"),
     ]
     assert server.received[0].headers["idempotency-key"]
-
-
-# Figma
-
-
-@pytest.mark.parametrize(
-    ("item", "message", "status"),
-    [
-        ({"id": "ia_1", "success": True}, None, None),
-        ({"image_ad_id": "ia_1", "success": True, "version_id": "iav_1"}, None, None),
-        ({"id": "ia_1", "status": "processing", "sku_code": "x"}, None, "processing"),
-        ({"id": "ia_1", "image_ad": {"id": "ia_1", "status": "completed"}}, None, "completed"),
-        ({"data": {"id": "ia_1", "status": "completed"}}, None, "completed"),
-        ({"id": "ia_1", "error": {"code": "X", "message": "No."}}, "No.", None),
-        ({"id": "ia_1", "error": "No."}, "No.", None),
-        ({"id": "ia_1", "success": False, "message": "No."}, "No.", None),
-        ({"id": "ia_1", "status": "error"}, "no reason given", None),
-        ({"id": "ia_1", "success": False, "error": None}, "no reason given", None),
-    ],
-)
-async def test_each_item_of_a_sync_succeeds_or_fails_by_itself(
-    item: dict[str, Any], message: str | None, status: str | None
-) -> None:
-    render = FigmaRender(id="ia_1", current_json_tree={}, figma_render_base64="eA==")
-    for reply in (answer({"results": [item]}), data({"results": [item]}), data([item])):
-        async with scripted([reply]) as server, client_of(server.url) as client:
-            (synced,) = await client.sync_image_ads([render])
-        assert synced.id == "ia_1"
-        assert synced.is_synced == (message is None)
-        assert (synced.error and synced.error.message) == message
-        assert (synced.image_ad and synced.image_ad.status) == status
-
-
-def test_a_sync_is_cut_by_number_and_by_bytes() -> None:
-    def render(megabytes: float) -> FigmaRender:
-        picture = base64.b64encode(bytes(int(megabytes * 750_000))).decode()
-        return FigmaRender(id="ia_1", current_json_tree={}, figma_render_base64=picture)
-
-    batches = list(figma_batches([render(4)] * 7 + [render(0.01)] * 23))
-    assert [len(batch) for batch in batches] == [3, 3, 10, 10, 4]
-    for batch in batches:
-        body = json.dumps({"items": [one.model_dump() for one in batch]})
-        assert len(body.encode()) <= MAX_FIGMA_BYTES
-    with pytest.raises(ValueError, match=r"ia_1 has 16\.0 MB"):
-        list(figma_batches([render(16)]))
-
-
-async def test_a_sync_that_is_too_large_is_not_sent() -> None:
-    render = FigmaRender(id="ia_1", current_json_tree={}, figma_render_base64="eA==")
-    async with scripted([answer({"results": []})]) as server, client_of(server.url) as client:
-        with pytest.raises(ValueError, match="at most 10 ads and 15 MB"):
-            await client.sync_image_ads([render] * 11)
-    assert server.received == []
-
-
-def test_an_item_that_is_none_hides_no_other() -> None:
-    assert FigmaSyncResult.model_validate({"id": "ia_1"}).is_synced
-    with pytest.raises(ValueError, match="id"):
-        FigmaSyncResult.model_validate({"status": "completed"})
 
 
 # What may be null or of another kind
