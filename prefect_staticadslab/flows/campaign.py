@@ -113,6 +113,7 @@ async def campaign(
     """
     watch = flow_started()
     try:
+        # The command may pass infinity, for no limit; a form may not.
         check_limit(max_spend_usd)
     except CampaignError as error:
         watch.ended = await refused_state(error)

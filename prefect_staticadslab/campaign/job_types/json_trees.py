@@ -151,8 +151,6 @@ def check_patch(operations: object) -> list[dict[str, Any]]:
         raise TreeError(f"is no JSON patch: {_one_line(error)}") from None
     for operation in operations:
         name = operation["op"]
-        if name not in _REQUIRED_FIELDS:
-            raise TreeError(f"is no JSON patch: there is no operation {shortened(name)!r}.")
         required_field = _REQUIRED_FIELDS[name]
         if required_field and required_field not in operation:
             raise TreeError(f"is no JSON patch: {name} needs a {required_field!r}.")

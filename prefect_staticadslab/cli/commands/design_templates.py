@@ -52,6 +52,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say("Dry run: nothing was created.")
         return COMPLETED
     credentials = given_credentials(given, stack)
+    # The run, here or in Prefect, is given what `given` holds from here on.
     given.max_spend_usd = agreed_limit(plan, given, TEMPLATES)
     set_folder_for_simulated_pictures(given)
     from prefect_staticadslab.campaign.runs.design_templates import (
