@@ -1,0 +1,110 @@
+"""What is wrong with a table of additions is told with row, column and sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from prefect_staticadslab import StaticAdsLabClient
+from prefect_staticadslab.campaign.catalogue_tables.creation import (
+    plan_additions,
+    types_to_read,
+)
+from prefect_staticadslab.campaign.catalogue_tables.report import (
+    read_catalogue,
+)
+from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
+from prefect_staticadslab.campaign.errors import SpreadsheetError
+from tests.flows.catalog.tables import table_of, write_xlsx
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (table_of("name,brand", "A,B"), ["Row 1: The column kind is missing."]),
+        (
+            table_of("kind,name,brand", "brand,,", "shop,A,", ",A,", "product,A,"),
+            [
+                "Row 2, column name: is empty. Each brand needs a name.",
+                "Row 3, column kind: says 'shop'. It holds one of",
+                "Row 4, column kind: is empty. It holds one of",
+                "Row 5, column brand: is empty. Say which brand the product belongs to",
+            ],
+        ),
+        (
+            table_of("kind;name;details;sort_order", "brand;A;tone;", "brand;B;[1];3"),
+            [
+                "Row 2, column details: is no JSON",
+                "Row 3, column details: is JSON, but not an object",
+                "Row 3, column sort_order: says '3', but a brand has no sort_order.",
+            ],
+        ),
+        (
+            table_of("kind,name,product,sort_order", "variant,A,P,first"),
+            ["Row 2, column sort_order: 'first' is no whole number."],
+        ),
+        (
+            table_of(
+                "kind;name;details;color_palettes;fonts",
+                "brand;A;;[NaN];",
+                'brand;B;{"a":1e999};;',
+                'brand;C;{"a":"\\ud800"};;',
+                f"brand;D;;;{'[' * 300}{']' * 300}",
+                f'brand;E;{{"a":{"[" * 100_000};;',
+            ),
+            [
+                "Row 2, column color_palettes: is no JSON: it holds NaN",
+                "Row 3, column details: is no JSON that can be sent: 1e999 is too large",
+                "Row 4, column details: is no JSON: it holds half of a character, \\ud800.",
+                "Row 5, column fonts: is no JSON that can be sent: it is nested more than 100",
+                "Row 6, column details: is no JSON that can be sent: it is nested more than 100",
+            ],
+        ),
+    ],
+)
+def test_all_that_is_wrong_with_a_table_is_told_with_row_and_column(
+    tmp_path: Path, write: Callable[[Path], str], says: list[str]
+) -> None:
+    with pytest.raises(SpreadsheetError) as refused:
+        read_resource_rows(write(tmp_path))
+    told = str(refused.value).splitlines()
+    assert len(told) == len(says)
+    assert all(line.startswith(said) for line, said in zip(told, says, strict=True))
+
+
+def test_a_problem_says_in_which_sheet_it_is(tmp_path: Path) -> None:
+    sheets: dict[str, list[list[str | None]]] = {
+        "brands": [["name"], ["A"]],
+        "products": [["name", "brand"], [None, "A"]],
+    }
+    with pytest.raises(SpreadsheetError, match=r"Row 2, .* \(sheet products\)"):
+        read_resource_rows(write_xlsx(tmp_path / "new.xlsx", sheets))
+
+
+async def test_parents_that_are_nowhere_or_several_and_rows_that_are_there_twice_are_told(
+    client: StaticAdsLabClient, tmp_path: Path
+) -> None:
+    table = table_of(
+        "kind,name,brand,brand_id,product",
+        "product,A,Harbour Roast,,",
+        "product,A,,brand_none,",
+        "brand,New,,,",
+        "brand,NEW,,,",
+        "product,Cold Brew Kit,New,,",
+        "audience,All,,,Cold Brew Kit",
+        "audience,All,Harbor Roast,,Cold Brew Kit",
+    )(tmp_path)
+    wanted = read_resource_rows(table)
+    content = await read_catalogue(client, await client.get_account(), types_to_read(wanted))
+    with pytest.raises(SpreadsheetError) as refused:
+        plan_additions(wanted, content)
+    assert {str(problem).split(".")[0] for problem in refused.value.problems} == {
+        "Row 2, column brand: There is no brand 'Harbour Roast', neither in the catalogue nor in "
+        "this file",
+        "Row 3, column brand_id: There is no brand 'brand_none', neither in the catalogue nor in "
+        "this file",
+        "Row 5, column name: 'NEW' is also in row 4",
+        "Row 7, column product: There are 2 products called 'Cold Brew Kit'",
+    }
