@@ -51,7 +51,7 @@ TOUCHING := $(addprefix tests/, \
 	$(addprefix campaign/pictures/, test_contact_sheet.py test_download_trouble.py test_picture_places.py \
 		test_pictures.py) \
 	$(addprefix campaign/table/, test_reopened_tables.py test_results.py) \
-	$(addprefix cli/, test_command.py test_deployments.py) \
+	$(addprefix cli/, test_command.py test_command_before_a_run.py test_deployments.py) \
 	$(addprefix flows/, test_bad_input.py test_campaign_flow.py test_templates_and_revisions.py test_watch.py) \
 	orchestration/test_tasks.py \
 	$(addprefix simulator/, test_catalogue.py test_jobs_and_uploads.py) \

@@ -19,7 +19,7 @@ from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.campaign.names.test_expanded_campaigns import ESPRESSO, write
 from tests.campaign.shop import SHOP
-from tests.cli.test_command import command, table
+from tests.cli.commands import command, table
 from tests.conftest import ROOT
 from tests.support.gate import closed_gate
 from tests.support.processes import until
