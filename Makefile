@@ -44,7 +44,8 @@ TEMPORARY_SERVER := test_nobody_else_gets_into_the_server_while_a_command_runs
 # What old versions warn each other of is not ours to mend.
 TOUCHING := $(addprefix tests/, \
 	$(addprefix api/, test_client.py test_client_on_bad_days.py test_endpoints.py test_events.py) \
-	$(addprefix blocks/, test_credentials.py test_image_ad_job.py test_saved_blocks.py) \
+	$(addprefix blocks/, test_block_pages.py test_credentials.py test_image_ad_job.py \
+		test_saved_blocks.py) \
 	$(addprefix campaign/files/, test_impossible_locations.py test_spreadsheet.py test_storage.py) \
 	$(addprefix campaign/files/workbooks/, test_merged_and_struck_cells.py test_pictures_in_rows.py \
 		test_workbook_cells.py test_workbooks.py test_xlsx_writer.py) \
