@@ -55,7 +55,7 @@ TOUCHING := $(addprefix tests/, \
 	$(addprefix cli/, test_command.py test_command_before_a_run.py test_deployments.py) \
 	$(addprefix flows/, test_bad_input.py test_campaign_flow.py test_templates_and_revisions.py test_watch.py) \
 	orchestration/test_tasks.py \
-	$(addprefix simulator/, test_catalogue.py test_jobs_and_uploads.py) \
+	$(addprefix simulator/, test_catalogue.py test_editable_ads.py test_jobs_and_uploads.py) \
 	security/network/test_temporary_server.py::$(TEMPORARY_SERVER))
 lowest: .venv-lowest/made
 	.venv-lowest/bin/python -m pytest -q -n 3 --dist worksteal -o cache_dir=.venv-lowest/cache \
