@@ -1,6 +1,5 @@
-"""The pipeline: requests in, results out. Creates go out as the rate limit allows, and what runs is
-polled in batches, wherever in the process it was created. `generate` takes a chunk of planned ads
-through a `Session`, which all chunks of a key share.
+"""The pipeline: `generate` takes a chunk of planned jobs through a `Session`, which all chunks of a
+key share. Creates go out as the rate limit allows, and what runs is polled in batches.
 """
 
 from __future__ import annotations
@@ -131,10 +130,11 @@ class _Chunk:
         # Chunks send one after another, so that rows go out in the table's order, and the rows
         # that are marked as submitting are the next ones and not all.
         async with self._session.submit_window.turn(len(attempts)) as sent:
-            if self._stopped_by is None:
-                marked_at = elapsed()
-                await self._begin(attempts)
-                self._looked_at = marked_at
+            if self._stopped_by is not None:
+                return
+            marked_at = elapsed()
+            await self._begin(attempts)
+            self._looked_at = marked_at
             for attempt in attempts:
                 group.create_task(self._finish(attempt))
             for attempt in attempts:

@@ -39,6 +39,22 @@ async def test_a_row_that_may_have_been_sent_is_sent_with_the_same_key(
     assert result.state.attempts == 1
 
 
+async def test_where_nothing_is_created_any_more_a_row_that_may_have_been_sent_stays_as_it_is(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    """The wallet was found to be empty before this chunk had its turn."""
+    sent_before, notes = sent_at(datetime.now(UTC) - timedelta(minutes=5), "aa" * 8), Notes()
+    plans = planned(make_request, "a", "b", states={0: sent_before})
+    async with session_of(simulator.url) as session:
+        session.stop_creating("The wallet is empty.")
+        results = await generate(session, plans, journal=notes)
+        assert session.creates_waiting == 0
+    assert [result.state for result in results] == [sent_before, JobState()]
+    assert results[1].stopped_by == "The wallet is empty."
+    assert notes.sent == []
+    assert len(simulator.api.jobs) == 0
+
+
 async def test_a_row_that_failed_before_gets_a_new_attempt(
     simulator: SimulatorServer, make_request: MakeRequest
 ) -> None:
