@@ -241,9 +241,9 @@ class Attempt:
         return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
 
     def not_sent(self, reason: str | None) -> None:
-        """Notes that it was not sent, because `may_be_sent` said no."""
+        """Notes that `may_be_sent` said no; `reason` is what stopped all creates, if they are."""
         if self.is_submitting and self._may_exist:
-            self._note(TOO_LATE)
+            self._note(TOO_LATE if self.sends or reason is None else reason)
         elif self.is_submitting:
             self._withdraw(reason)
 

@@ -198,17 +198,20 @@ def test_what_is_sent_once_more_after_hours_is_marked_anew(
 
 
 @pytest.mark.parametrize(
-    ("state", "sends", "status", "says"),
+    ("state", "sends", "reason", "status", "says"),
     [
-        (PENDING, 0, UNSENT, "stopped"),
-        (RETRIED, 0, UNSENT, "stopped"),
-        (PENDING, 1, SUBMITTING, TOO_LATE),
-        (SENT_BEFORE, 0, SUBMITTING, TOO_LATE),
+        (PENDING, 0, "stopped", UNSENT, "stopped"),
+        (RETRIED, 0, "stopped", UNSENT, "stopped"),
+        (PENDING, 1, "stopped", SUBMITTING, TOO_LATE),
+        (SENT_BEFORE, 0, "stopped", SUBMITTING, "stopped"),
+        (SENT_BEFORE, 0, None, SUBMITTING, TOO_LATE),
     ],
 )
-def test_what_was_not_sent(state: JobState, sends: int, status: RowStatus, says: str) -> None:
+def test_what_was_not_sent(
+    state: JobState, sends: int, reason: str | None, status: RowStatus, says: str
+) -> None:
     attempt = begun(state, sends=sends)
-    attempt.not_sent("stopped")
+    attempt.not_sent(reason)
     assert (attempt.state.status, attempt.state.error) == (status, says)
 
 
