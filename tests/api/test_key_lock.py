@@ -209,7 +209,15 @@ def test_locks_that_hold_nothing_are_forgotten() -> None:
     clock.now = 91
     for number in range(5_000):
         locks.of(str(number))
-    assert locks.of("held") is not held
+    assert "held" not in locks._locks
+
+
+def test_a_lock_that_somebody_waits_with_stays_the_only_one_of_its_key() -> None:
+    locks = KeyLocks(Clock())
+    in_hand = locks.of("waits")
+    for number in range(5_000):
+        locks.of(str(number))
+    assert locks.of("waits") is in_hand
 
 
 def test_what_another_process_may_have_sent_counts_like_what_this_one_sent() -> None:

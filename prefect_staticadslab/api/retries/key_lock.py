@@ -14,6 +14,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from prefect_staticadslab.api.retries.elapsed import elapsed
 
@@ -160,10 +161,12 @@ class KeyLocks:
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or elapsed
         self._locks: dict[str, KeyLock] = {}
+        # Whoever waits with a lock has not sent anything yet, and must not be given a second one.
+        self._in_hand: WeakValueDictionary[str, KeyLock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
     def of(self, idempotency_key: str) -> KeyLock:
-        """The lock of a key."""
+        """The lock of an idempotency key, made if there is none."""
         with self._guard:
             if len(self._locks) > _KEPT_LOCKS:
                 now = self._clock()
@@ -172,8 +175,11 @@ class KeyLocks:
                     for key, lock in self._locks.items()
                     if lock.is_shared or lock.is_held(now)
                 }
-            offset = zlib.crc32(idempotency_key.encode()) % TURN_SECONDS
-            return self._locks.setdefault(idempotency_key, KeyLock(offset))
+            lock = self._in_hand.get(idempotency_key)
+            if lock is None:
+                lock = KeyLock(zlib.crc32(idempotency_key.encode()) % TURN_SECONDS)
+            self._locks[idempotency_key] = self._in_hand[idempotency_key] = lock
+            return lock
 
 
 _shared: dict[tuple[str, str], KeyLocks] = {}
