@@ -54,6 +54,7 @@ class Poller(Generic[J]):
         self._seconds_per_read = seconds_per_read
         self._poll_seconds = poll_seconds
         self._followed: dict[str, asyncio.Future[J]] = {}
+        self._waiting: Counter[str] = Counter()
         self._since: dict[str, float] = {}
         self._is_stale: dict[str, Callable[[J], bool]] = {}
         self._last_poll: float | None = None
@@ -89,6 +90,7 @@ class Poller(Generic[J]):
             self._since[job_id] = time.monotonic() if is_new else -math.inf
             if is_stale is not None:
                 self._is_stale[job_id] = is_stale
+        self._waiting[job_id] += 1
         if self._loop_task is None or self._loop_task.done():
             self._loop_task = asyncio.create_task(self._poll())
             self._loop_task.add_done_callback(self._ended)
@@ -98,10 +100,9 @@ class Poller(Generic[J]):
         except TimeoutError:
             raise WaitTimeoutError((job_id,), timeout_seconds) from None
         finally:
-            self._followed.pop(job_id, None)
-            self._since.pop(job_id, None)
-            self._is_stale.pop(job_id, None)
-            self._forget_misses(job_id)
+            self._waiting[job_id] -= 1
+            if not self._waiting[job_id]:
+                self._forget(job_id)
 
     async def close(self) -> None:
         """Stops polling."""
@@ -184,6 +185,12 @@ class Poller(Generic[J]):
     def _shows_the_past(self, job: J) -> bool:
         is_stale = self._is_stale.get(job.id)
         return is_stale is not None and is_stale(job)
+
+    def _forget(self, job_id: str) -> None:
+        """Nobody waits for it any more."""
+        for known in (self._followed, self._waiting, self._since, self._is_stale):
+            known.pop(job_id, None)
+        self._forget_misses(job_id)
 
     def _forget_misses(self, job_id: str) -> None:
         self._misses.pop(job_id, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from prefect_staticadslab import ImageAd, JobState, RowStatus
+from prefect_staticadslab.api.errors import WaitTimeoutError
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.poller import Poller
@@ -114,6 +116,25 @@ async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing() -> None:
         "ia_1", 600, is_new=True, is_stale=lambda job: Look.of(job) == before
     )
     assert seen == new
+    await poller.close()
+
+
+async def test_one_that_gives_up_takes_no_answer_from_another_that_waits_for_the_same_job() -> None:
+    answers = [ad(BEFORE, "processing")]
+
+    async def read(_: Sequence[str]) -> list[ImageAd]:
+        return answers
+
+    async def read_one(_: str) -> ImageAd:
+        return answers[0]
+
+    poller = Poller(read, read_one, lambda: None, poll_seconds=0.01)
+    patient = asyncio.create_task(poller.finished("ia_1", 600))
+    await asyncio.sleep(0)
+    with pytest.raises(WaitTimeoutError):
+        await poller.finished("ia_1", 0)
+    answers[0] = ad(SENT)
+    assert await patient == ad(SENT)
     await poller.close()
 
 
