@@ -245,7 +245,7 @@ async def resolve_one_ad(
     limit = limit_of(max_spend_usd)
     try:
         account = await check_key(client)
-        brief = Brief.read(_one_line(cells), keep_problems=True)
+        brief = Brief.read(_spreadsheet_of(cells), keep_problems=True)
         campaign = await read_campaign(brief, "", [client], name=ONE_AD)
         rows = campaign.table.rows
         if len(rows) != 1:
@@ -270,7 +270,8 @@ def price_line(request: ImageAdRequest) -> str:
     return f"1 {request.job_name} image ad: {request.price_usd:.2f} USD, billed when it completes"
 
 
-def _one_line(cells: Mapping[str, str]) -> Spreadsheet:
+def _spreadsheet_of(cells: Mapping[str, str]) -> Spreadsheet:
+    """One row; a cell that holds an id (`brand_…`) is moved from `brand` to `brand_id`."""
     columns = dict(cells)
     for kind in KINDS:
         if columns.get(kind.name, "").strip().startswith(kind.prefix):

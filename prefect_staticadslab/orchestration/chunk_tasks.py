@@ -63,7 +63,7 @@ class ChunkTasks:
     task: ChunkTask = generate_image_ads
 
     async def run(self) -> list[ImageAdResult]:
-        """Runs all chunks, and writes their results into the table. Returns them, one per row."""
+        """Runs all chunks, and writes their results into the table: one for each job to do."""
         keys = keys_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):

@@ -86,7 +86,7 @@ async def refused_state(
     """Logs an error, and returns the state of a run that has created nothing because of it.
 
     Where the flow has retries, what may pass by itself (an API or a bucket that cannot be reached)
-    is left to them; what only people can mend is not tried again.
+    is left to them; for what only people can mend, they are switched off on the server.
 
     Args:
         error: What is wrong.

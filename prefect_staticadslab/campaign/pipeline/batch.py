@@ -111,7 +111,9 @@ class ParallelBatch(Batch[B]):
     def chunks(
         self, weights: Mapping[str, float] | None = None, *, most: int | None = None
     ) -> list[Chunk]:
-        """The rows that are to be completed, in the table's order, a hundred at a time.
+        """The jobs of this run that are not completed, in the table's order, in chunks.
+
+        Of rows that were removed or not selected, only jobs that are being rendered.
 
         Args:
             weights: How to share them out between keys; see `distribute`. None for a single key.

@@ -71,13 +71,13 @@ class Poller(Generic[J]):
         is_new: bool = False,
         is_stale: Callable[[J], bool] | None = None,
     ) -> J:
-        """The ad, once it is completed or failed.
+        """Waits until a job is completed or failed, and returns it. Polls if nobody does yet.
 
         Args:
-            job_id: Which ad.
+            job_id: Which job.
             timeout_seconds: How long to follow it.
             is_new: Whether it was created just now, and will take its time.
-            is_stale: Whether an answer is from before it was begun, and says nothing.
+            is_stale: Tells whether an answer is from before it was begun; such are ignored.
 
         Raises:
             WaitTimeoutError: It still runs after `timeout_seconds`.

@@ -94,7 +94,7 @@ async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]
                     return Outcome(End.COMPLETED, f"{additions.describe()}\n{NOTHING_CREATED}")
                 host.logger.info(additions.describe())
                 outcome = await create_additions(client, additions)
-                lines += _told(additions, outcome)
+                lines += _additions_report(additions, outcome)
             content = await _read(client, output, starter)
         if starter:
             lines += await _write_starter(content, starter, credentials.base_url)
@@ -141,8 +141,8 @@ async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additio
     return plan_additions(wanted, await read_catalogue(client, account, kinds))
 
 
-def _told(additions: Additions, outcome: AdditionsEnd) -> list[str]:
-    """What became of a table, for people."""
+def _additions_report(additions: Additions, outcome: AdditionsEnd) -> list[str]:
+    """Lines on what was added to the catalogue, what was there already, and what failed."""
     lines = [f"Created: {count_by_type([each.row.kind for each, _ in outcome.created])}"]
     if additions.present:
         kinds = [row.kind for row, _ in additions.present]

@@ -50,7 +50,9 @@ class DownloadOptions:
 async def run_download(
     options: DownloadOptions, credentials: Credentials | None, host: Host[Any]
 ) -> Outcome:
-    """Downloads the pictures that a result table names, and creates nothing.
+    """Downloads the pictures that a result table names, and creates no ad.
+
+    Their paths are noted in the table, which is saved, and its contact sheet is written.
 
     Args:
         options: What to do.

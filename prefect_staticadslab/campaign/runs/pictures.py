@@ -43,14 +43,14 @@ async def keep_pictures(
     images_zip: str = "",
     name_by: str = "",
 ) -> Pictures:
-    """Downloads a table's pictures, or logs why that was not possible.
+    """Downloads a table's pictures, or logs why that was not possible; then all count as missing.
 
     Args:
-        table: The table.
+        table: The table. Paths, and new addresses, are noted in it; it is not saved here.
         folder: Where to.
         logger: Where to log.
-        base_url: Where the API is, or "": a simulator has its pictures on this machine, where
-            others may not be.
+        base_url: The API's address, or "". Pictures on its host and port may be asked for even if
+            that is this machine, as with a simulator.
         credentials: With these the API is asked for the URL of a picture that is no longer where
             it was.
         images_zip: A ZIP for all of them, or "".

@@ -163,7 +163,7 @@ class RunReporter:
             if self.plan.creates + self.plan.following:
                 kept = self.host.progress(self.batch, observer.tally().line())
                 update = await stack.enter_async_context(kept)
-            await stack.enter_async_context(in_background(self._follow(observer, update)))
+            await stack.enter_async_context(in_background(self._report_progress(observer, update)))
             yield
             self._tell_failures(self._failed_now())
             tally = observer.tally(is_end=True)
@@ -248,7 +248,8 @@ class RunReporter:
         """Logs what a table could not hold: the last chance, in a run that is interrupted."""
         self.host.logger.error(message, extra=ALWAYS_SHOWN)
 
-    async def _follow(self, observer: TableObserver, update: ProgressUpdate) -> None:
+    async def _report_progress(self, observer: TableObserver, update: ProgressUpdate) -> None:
+        """Tells every PROGRESS_SECONDS how far it is, and which rows have failed for good."""
         before: dict[int, JobState] = self._known_failures
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)

@@ -157,10 +157,10 @@ class Checkpoints:
         started = time.perf_counter()
         async for attempt in retrying(_may_pass_soon, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS):
             with attempt:
-                changes, snapshot = self._changes, self._snapshot()
+                changes, snapshot = self._changes, self._take_snapshot()
                 while elsewhere := await asyncio.to_thread(self._exchange, snapshot):
                     self._merge(*elsewhere)
-                    changes, snapshot = self._changes, self._snapshot()
+                    changes, snapshot = self._changes, self._take_snapshot()
         self._written = changes
         self.saved = snapshot.states
         self._last_write_seconds = time.perf_counter() - started
@@ -217,10 +217,10 @@ class Checkpoints:
             return
         for attempt in retrying(StorageError, max_tries=SAVE_TRIES, seconds=SAVE_SECONDS):
             with attempt:
-                changes, snapshot = self._changes, self._snapshot()
+                changes, snapshot = self._changes, self._take_snapshot()
                 while elsewhere := self._exchange(snapshot):
                     self._merge(*elsewhere)
-                    changes, snapshot = self._changes, self._snapshot()
+                    changes, snapshot = self._changes, self._take_snapshot()
         self._written = changes
         self.saved = snapshot.states
 
@@ -262,7 +262,7 @@ class Checkpoints:
             except CampaignError as error:
                 logger.warning("The table could not be saved, trying again: %s", error)
 
-    def _snapshot(self) -> _Snapshot:
+    def _take_snapshot(self) -> _Snapshot:
         self._snapshots += 1
         table = self._table
         return _Snapshot(

@@ -90,7 +90,7 @@ def read_earlier_ads(
         existing += 1
         completed += theirs.is_completed
         if not again and ours.status in (RowStatus.PENDING, RowStatus.FAILED):
-            taken_over[position] = _as_known(theirs, ours)
+            taken_over[position] = _taken_over_state(theirs, ours)
     return EarlierAds(location, existing, completed, again), taken_over
 
 
@@ -105,7 +105,8 @@ def _is_of(theirs: JobState, ours: JobState, ads: int) -> bool:
     return theirs.request_hash == ours.request_hash
 
 
-def _as_known(theirs: JobState, ours: JobState) -> JobState:
+def _taken_over_state(theirs: JobState, ours: JobState) -> JobState:
+    """The spreadsheet's word on an ad, as a state of this campaign."""
     state = without_removed_note(theirs)
     if ours.attempts:
         # Further than what this campaign has written down of the row.

@@ -104,7 +104,7 @@ class RecordEncoder:
         """
         names = tuple(header) or (*map(str, frame.columns), *self._columns)
         if self._ending in (".csv", ".tsv"):
-            return self._text(frame, states, names)
+            return self._encode_text(frame, states, names)
         given = self._dialect.column_widths if column_widths is None else column_widths
         # At its end a campaign is written several times, and nothing has happened in between.
         made_of = [frame, self.picture_of, names, given, *states]
@@ -136,7 +136,7 @@ class RecordEncoder:
                 f"The result table would have {cells:,} cells, and {most:,} can be read again. "
                 f"{_what_to_do(self._ending)}"
             )
-        size = sum(map(_text_bytes, frame.to_numpy().flat)) + rows * RESULT_BYTES
+        size = sum(map(_text_size, frame.to_numpy().flat)) + rows * RESULT_BYTES
         is_text = self._ending in (".csv", ".tsv")
         largest = bounds.TABLE_BYTES if is_text else bounds.WORKBOOK_BYTES
         if self._ending == ".xlsx":
@@ -147,7 +147,9 @@ class RecordEncoder:
                 f"{bounds.in_megabytes(largest)} can be read again. {_what_to_do(self._ending)}"
             )
 
-    def _text(self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]) -> bytes:
+    def _encode_text(
+        self, frame: pd.DataFrame, states: Sequence[JobState], names: Sequence[str]
+    ) -> bytes:
         changed = self._changed_rows(frame, states, names)
         cells = [self._line(i, map(_inert, states[i].cells(self._columns))) for i in changed]
         for i, line in zip(changed, text_lines(cells, self._dialect), strict=True):
@@ -328,7 +330,7 @@ def _what_to_do(ending: str) -> str:
     return f"Take out columns that no ad needs, {another}or share the rows out between several."
 
 
-def _text_bytes(value: object) -> int:
+def _text_size(value: object) -> int:
     if not isinstance(value, str):
         return 8
     return 1 + (len(value) if value.isascii() else len(value.encode(errors="replace")))

@@ -184,7 +184,7 @@ class JobTable(Generic[Q]):
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, removed=True))
             self.states.append(with_removed_note(state))
             self._checkpoints.saved.append(with_removed_note(state))
-            self._set(len(self.states) - 1, self.states[-1])
+            self._store_state(len(self.states) - 1, self.states[-1])
 
     def _go_on_with(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
         """Makes a row the one that its ad was asked for with: that is what is in the picture."""
@@ -220,7 +220,7 @@ class JobTable(Generic[Q]):
         known = self._checkpoints.heard(position, theirs, ours, merged)
         if known is not ours:  # which may be further than this run's own mark
             self._elsewhere[position] = theirs
-        self._set(position, known)
+        self._store_state(position, known)
 
     @property
     def current_rows(self) -> list[tuple[int, CampaignRow[Q], JobState]]:
@@ -235,7 +235,7 @@ class JobTable(Generic[Q]):
             # Another run has given this ad to an equal row, and this one another ad.
             position, state = owner, replace(state, attempts=self.states[owner].attempts)
         state = with_removed_note(state) if self.rows[position].removed else state
-        self._set(position, merge_states(state, self._elsewhere.get(position, state)))
+        self._store_state(position, merge_states(state, self._elsewhere.get(position, state)))
         self._checkpoints.note_change()
 
     def take_over(self, spreadsheet: Spreadsheet, location: str, *, again: bool) -> None:
@@ -245,10 +245,10 @@ class JobTable(Generic[Q]):
         )
         for position, state in states.items():
             self._elsewhere.pop(position, None)
-            self._set(position, state)
+            self._store_state(position, state)
             self._checkpoints.note_change()
 
-    def _set(self, position: int, state: JobState) -> None:
+    def _store_state(self, position: int, state: JobState) -> None:
         request_hash = self.states[position].request_hash
         if state.request_hash != request_hash:
             state = replace(state, request_hash=request_hash)
@@ -266,7 +266,7 @@ class JobTable(Generic[Q]):
             return False
         owner = self._owners.get(image_ad_id, position)
         if owner != position and self.job_type.exclusive:
-            self._set(owner, JobState(attempts=self.states[owner].attempts))
+            self._store_state(owner, JobState(attempts=self.states[owner].attempts))
             self._elsewhere.pop(owner, None)
         return True
 

@@ -93,7 +93,7 @@ def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
 
 
 def inbox_markdown(outcomes: Mapping[str, str]) -> str:
-    """What became of an inbox's spreadsheets, as Markdown: a line for each sentence."""
+    """What became of an inbox's spreadsheets, as Markdown: a row for each line of its message."""
     if not outcomes:
         return "There was nothing to do."
     lines = ["| Spreadsheet | |", "|---|---|"]

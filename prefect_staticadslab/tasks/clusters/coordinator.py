@@ -58,7 +58,7 @@ class _Chunk:
         box: Of the worker that has it; "" before it has begun.
         last_number: The last report from that box.
         last_ask: The last that was asked from there.
-        heard_at: When that was.
+        heard_at: When the last report came from that box.
         asked: From which box each row was asked for last.
         is_ended: Whether its result is here, or nobody waits for it any more.
     """
@@ -125,7 +125,7 @@ class Coordinator:
     async def result_of(
         self, journal: WorkerJournal, result: asyncio.Future[list[ImageAdResult]]
     ) -> list[ImageAdResult]:
-        """Waits for a chunk's result.
+        """Waits for a chunk's result, with the table's word where that knows more.
 
         If this is cancelled, so is the work of all workers, and what they know by then is in the
         table when it ends.
@@ -243,18 +243,21 @@ class Coordinator:
     async def _mark(
         self, to_send: Mapping[int, JobState], box: str, chunk: _Chunk
     ) -> Mapping[int, JobState]:
-        """Writes down what a worker is about to send. Returns what is known of it by then."""
+        """Writes down what a worker is about to send. Returns what is known of it by then.
+
+        Rows that a lost worker of this chunk may have sent are answered as they are on disk.
+        """
         states = self._table.states
-        taken = {
+        perhaps_sent = {
             position: _from_lost_worker(states[position])
             for position in to_send
             if chunk.asked.get(position, box) != box
             and states[position].status is not RowStatus.PENDING
         }
-        changes = {p: state for p, state in to_send.items() if p not in taken}
+        changes = {p: state for p, state in to_send.items() if p not in perhaps_sent}
         chunk.asked |= dict.fromkeys(to_send, box)
         # Also if all are taken: what the lost worker had asked for may not be on disk yet.
-        return {**await self._table.before_send(changes), **taken}
+        return {**await self._table.before_send(changes), **perhaps_sent}
 
     async def _stop(self, chunk: _Chunk, result: asyncio.Future[list[ImageAdResult]]) -> None:
         """Has all workers stop, and waits for a chunk to end, if a worker has begun with it."""

@@ -46,7 +46,7 @@ NOTHING: Final[Mapping[int, JobState]] = {}
 
 
 class NoAnswerError(CampaignError):
-    """The run that has the table does not say that rows are on disk, so they must not be sent."""
+    """The run that has the table did not answer in time, so nothing may be sent."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,11 @@ class _Contact:
         return known
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """Asks what other runs have written of these, which only the run sees.
+        """Asks the run, which alone has the table, what other runs have written of these rows.
 
         Raises:
-            NoAnswerError: It does not say so.
+            NoAnswerError: It does not answer within LOOK_ANSWER_SECONDS.
+            CampaignError: It refuses; the message says why.
         """
         try:
             return await self._answered(LOOK_ANSWER_SECONDS, to_look=tuple(positions))

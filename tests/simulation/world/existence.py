@@ -155,7 +155,8 @@ class World:
             )
             self.network = Network(self.api, app, self.log, self.chance, self._fault)
             self.new_client = partial(StaticAdsLabClient, transport=self.network)
-            stack.enter_context(patch.object(JobTable, "_set", _telling(JobTable._set)))
+            told = _telling(JobTable._store_state)
+            stack.enter_context(patch.object(JobTable, "_store_state", told))
             stack.enter_context(patch.object(session, "StaticAdsLabClient", self.new_client))
             self.loop = VirtualLoop(self.clock, lambda: self.chance.uniform(*THREAD_SECONDS))
             if self._storage is not Storage.DISK:
