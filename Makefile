@@ -42,7 +42,7 @@ TEMPORARY_SERVER := test_nobody_else_gets_into_the_server_while_a_command_runs
 # With the lowest versions that pyproject.toml allows, the tests of what touches them: Prefect's
 # blocks, flows, commands and deployments, pandas and the formats, httpx, fsspec, and the simulator.
 # What old versions warn each other of is not ours to mend.
-TOUCHING := $(addprefix tests/, \
+LOWEST_TESTS := $(addprefix tests/, \
 	$(addprefix api/, test_client.py test_client_on_bad_days.py test_endpoints.py test_events.py) \
 	$(addprefix blocks/, test_block_pages.py test_credentials.py test_image_ad_job.py \
 		test_saved_blocks.py) \
@@ -61,7 +61,7 @@ lowest: .venv-lowest/made
 	.venv-lowest/bin/python -m pytest -q -n 3 --dist worksteal -o cache_dir=.venv-lowest/cache \
 		-W ignore::DeprecationWarning -W ignore::PendingDeprecationWarning \
 		-W ignore::FutureWarning -m "not chaos and not distributed and not ui and not wheel" \
-		$(TOUCHING)
+		$(LOWEST_TESTS)
 
 # Campaigns that are killed, in a world of faults: real processes for a minute, and then on virtual
 # time drawn ones, and a small one in every way that there is. CI runs it, `make test` a part.
@@ -94,8 +94,8 @@ fuzz: .venv/test
 
 # Compiles what every test worker imports, in one process: all of them would begin with that.
 .venv/compiled: .venv/test
-	@$(PY) -m pytest -qq --collect-only $(NO_BROWSER) > /dev/null
-	@touch $@
+	@$(PY) -m pytest -qq --collect-only $(NO_BROWSER) > $@.new || { cat $@.new; false; }
+	@mv $@.new $@
 
 # The lowest pandas has no wheels for newer Pythons.
 .venv-lowest/made: locks/lowest.txt locks/pip.txt pyproject.toml scripts/make_venv.sh
