@@ -221,6 +221,19 @@ def simulator() -> Iterator[SimulatorServer]:
         yield server
 
 
+def key_of(simulator: SimulatorServer) -> dict[str, str]:
+    """A simulator's key and address, as a user has them in the environment."""
+    return {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+
+
+def set_key(monkeypatch: pytest.MonkeyPatch, simulator: SimulatorServer) -> dict[str, str]:
+    """Has this process, and what it starts, find a simulator. Gives what it has set."""
+    environment = key_of(simulator)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return environment
+
+
 @pytest.fixture
 async def client(simulator: SimulatorServer) -> AsyncIterator[StaticAdsLabClient]:
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as made:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
 from tests.blocks.saving import Environment, forget
+from tests.conftest import set_key
 
 
 @pytest.fixture
@@ -15,8 +16,7 @@ def environment(
     prefect_server: Environment, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Environment]:
     """A server without blocks of ours, and a key."""
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     forget(prefect_server)
     yield prefect_server
     forget(prefect_server)

@@ -14,8 +14,8 @@ import pytest
 
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.cli.commands import EXAMPLE, command, finished, table
-from tests.conftest import QUICK_SERVER, ROOT, without_settings, write_campaign
+from tests.cli.commands import EXAMPLE, command, finished, killed_on_its_way, table
+from tests.conftest import QUICK_SERVER, ROOT, key_of, set_key, without_settings, write_campaign
 from tests.support.gate import closed_gate, creates_held
 from tests.support.processes import can_make_small_disks, ended, start_program, until
 
@@ -72,8 +72,7 @@ def real_key(
 ) -> None:
     """What a user has set for the real API, but for the base URL; and a Prefect server."""
     assert prefect_server
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
 
 
 @pytest.mark.usefixtures("real_key")
@@ -150,18 +149,8 @@ def test_ctrl_c_reaches_prefects_temporary_server_too_and_all_is_recorded(
 def test_a_killed_command_goes_on_and_pays_for_each_row_once(
     tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
-        closed_gate(simulator, after=12) as gate,
-    ):
-        arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
-        process = command(arguments, environment, simulator)
-        until(lambda: len(simulator.api.jobs) >= 12, process)
-        process.kill()
-        gate.set()
-        process.communicate()
-        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
+    with killed_on_its_way(arguments, environment, monkeypatch) as simulator:
         assert main(arguments) == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
         assert len(simulator.api.jobs) == 40
@@ -171,19 +160,9 @@ def test_a_killed_command_goes_on_and_pays_for_each_row_once(
 def test_some_rows_killed_on_their_way_and_then_all_are_paid_for_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
-        closed_gate(simulator, after=12) as gate,
-    ):
-        arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
-        selected = [*arguments, "--rows", "3-32"]
-        process = command(selected, prefect_server, simulator)
-        until(lambda: len(simulator.api.jobs) >= 12, process)
-        process.kill()
-        gate.set()
-        process.communicate()
-        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    arguments = [write_campaign(tmp_path, *["the same"] * 40), str(tmp_path / "out.csv")]
+    selected = [*arguments, "--rows", "3-32"]
+    with killed_on_its_way(selected, prefect_server, monkeypatch) as simulator:
         assert main(selected) == 0
         assert len(simulator.api.jobs) == 30
         done = [row["status"] == "completed" for row in table(tmp_path)]
@@ -265,7 +244,7 @@ def test_a_full_disk_stops_the_run_and_what_it_knows_is_told(
         closed_gate(simulator, after=60) as gate,
     ):
         run = ["unshare", "-rm", "sh", "-c", script, "sh", sys.executable, "-c", in_a_hurry]
-        key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+        key = key_of(simulator)
         run += [place, f"{tmp_path}/disk/out.csv", "--yes"]
         process = start_program(*run, env=environment | key)
         until((tmp_path / "saved" / "full").exists, process)

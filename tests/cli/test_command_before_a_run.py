@@ -10,9 +10,9 @@ import pytest
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.commands.campaign import main
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
 from tests.cli.commands import EXAMPLE, command, finished
-from tests.conftest import write_campaign
+from tests.conftest import set_key, write_campaign
 
 
 @pytest.fixture
@@ -152,8 +152,7 @@ def test_ids_that_do_not_exist_are_told_before_prefect_starts(
     monkeypatch: pytest.MonkeyPatch,
     simulator: SimulatorServer,
 ) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     place = Path(write_campaign(tmp_path, "a", "b"))
     place.write_text(place.read_text().replace("brand_", "brand_none_", 2).replace("_none", "", 1))
     assert main([str(place), str(tmp_path / "out.csv"), "--dry-run"]) == 2

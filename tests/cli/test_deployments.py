@@ -26,7 +26,7 @@ from prefect_staticadslab.cli.commands.blocks import main as save_command
 from prefect_staticadslab.cli.commands.serve import deployments
 from prefect_staticadslab.cli.deployments import deployments_file
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, write_campaign
+from tests.conftest import ROOT, set_key, write_campaign
 from tests.support.processes import PATIENCE_SECONDS, run, running
 
 BLOCK = "static-ads-lab-credentials/static-ads-lab"
@@ -40,8 +40,7 @@ Capture = pytest.CaptureFixture[str]
 def environment(
     prefect_server: Environment, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> Environment:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     return prefect_server
 
 

@@ -21,8 +21,8 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.cli.commands.download import main
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import run_campaign, write_campaign
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import run_campaign, set_key, write_campaign
 from tests.support.processes import ended, start, until
 
 
@@ -110,8 +110,7 @@ def test_dead_urls_end_with_1_and_with_a_key_they_are_looked_up(
     out = capsys.readouterr().out
     assert "1 of 2 pictures are there" in out
     assert "No picture could be had for row 3; the next run tries again." in out
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     assert run(tmp_path) == 0
     assert [s.image_url for s in ResultTable.reopen(str(tmp_path / "out.csv")).states] == urls
     assert simulator.api.counts["creates"] == 2

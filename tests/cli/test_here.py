@@ -26,7 +26,7 @@ from prefect_staticadslab.cli.commands import (
 from prefect_staticadslab.cli.here import NOT_RECORDED
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.cli.light import LightPython
-from tests.conftest import without_settings, write_campaign
+from tests.conftest import set_key, without_settings, write_campaign
 from tests.support.processes import PATIENCE_SECONDS, Ended, run, start
 
 CODE = """
@@ -237,8 +237,7 @@ def here(
 ) -> Callable[[str], str]:
     """No server of Prefect's, and a key. Gives a function for places in a folder of its own."""
     monkeypatch.setattr(options, "has_prefect_api", lambda: False)
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     return lambda name: str(tmp_path / name)
 
 

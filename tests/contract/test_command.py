@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.contract.__main__ import main
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import free_port
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import free_port, set_key
 from tests.contract.command import Contract
 from tests.support.scripted import answer, data, scripted
 
@@ -107,8 +107,7 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
     capsys: pytest.CaptureFixture[str],
     simulator: SimulatorServer,
 ) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     assert main(["--json", str(tmp_path / "no" / "such.json")]) == 2
     assert "There is no folder" in capsys.readouterr().err
     assert simulator.api.counts["requests"] == 0

@@ -16,13 +16,11 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.flows.campaign import campaign
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.names.test_expanded_campaigns import ESPRESSO, write
 from tests.campaign.shop import SHOP
-from tests.cli.commands import command, table
-from tests.conftest import ROOT
-from tests.support.gate import closed_gate
-from tests.support.processes import until
+from tests.cli.commands import killed_on_its_way, table
+from tests.conftest import ROOT, set_key
 
 NAMES = str(ROOT / "examples" / "names.csv")
 MATRIX = str(ROOT / "examples" / "matrix.csv")
@@ -143,8 +141,7 @@ def test_with_a_key_a_dry_run_tells_what_is_wrong_with_names(
     monkeypatch: pytest.MonkeyPatch,
     simulator: SimulatorServer,
 ) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     place = write(tmp_path, ("Harbour Roast", "Cold Brew Kit", "", "*", "*", "", ""))
     arguments = [place, str(tmp_path / "out.csv"), "--dry-run"]
     assert main(arguments) == 2
@@ -187,21 +184,11 @@ def test_a_simulation_of_names_is_not_mixed_into_real_ads(
 def test_a_killed_matrix_goes_on_and_pays_for_each_ad_once(
     tmp_path: Path, prefect_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        SimulatorServer(speed=300, rate_limit=10_000, answer_seconds=0.2) as simulator,
-        closed_gate(simulator, after=12) as gate,
-    ):
-        rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
-        arguments = [write(tmp_path, *rows), str(tmp_path / "out.csv")]
-        process = command(arguments, prefect_server, simulator)
-        until(lambda: len(simulator.api.jobs) >= 12, process)
-        process.kill()
-        gate.set()
-        process.communicate()
+    rows = [(*ESPRESSO, "*", "*", "ad_format=Sale", str(n), "{price}") for n in range(7)]
+    arguments = [write(tmp_path, *rows), str(tmp_path / "out.csv")]
+    with killed_on_its_way(arguments, prefect_server, monkeypatch) as simulator:
         rows = [("HARBOR ROAST", *row[1:]) for row in reversed(rows)]
         write(tmp_path, *rows)
-        monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-        monkeypatch.setenv("SAL_BASE_URL", simulator.url)
         assert main(arguments) == 0
         assert {row["image_ad_id"] for row in table(tmp_path)} == set(simulator.api.jobs)
         assert len(simulator.api.jobs) == 7 * 6

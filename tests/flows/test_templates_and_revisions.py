@@ -16,9 +16,9 @@ from prefect_staticadslab.cli.commands import revise as revise_command
 from prefect_staticadslab.flows.campaign import campaign
 from prefect_staticadslab.flows.design_templates import design_templates
 from prefect_staticadslab.flows.revise import revise
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY
-from tests.conftest import ROOT, simulated_ids
+from tests.conftest import ROOT, set_key, simulated_ids
 
 REFERENCES = str(ROOT / "examples" / "references")
 REVISIONS = str(ROOT / "examples" / "revisions.csv")
@@ -33,8 +33,7 @@ def simulator() -> Iterator[SimulatorServer]:
 
 @pytest.fixture
 def environment(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
 
 
 def table(place: Path) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.cli.commands.watch import main
 from prefect_staticadslab.flows.watch import create_and_watch, watch
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import MakeRequest
+from tests.conftest import MakeRequest, set_key
 from tests.support.processes import ended, line_with, start
 
 HARBOR = {
@@ -32,8 +32,7 @@ HARBOR = {
 
 @pytest.fixture
 def environment(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import write_campaign
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import key_of, write_campaign
 from tests.support.gate import closed_gate
 from tests.support.processes import ended, start, until
 
@@ -56,7 +56,7 @@ def test_a_sync_flow_that_is_interrupted_and_run_again_pays_once(
     script.write_text(SCRIPT)
 
     def nightly(simulator: SimulatorServer) -> subprocess.Popen[str]:
-        environment = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+        environment = key_of(simulator)
         return start(
             *(str(script), kind, place, str(tmp_path / "out.csv")),
             env=prefect_server | environment,

@@ -18,8 +18,8 @@ from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, simulated_ids
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import ROOT, key_of, simulated_ids
 from tests.project.pages import PAGES, Fence, fenced
 from tests.support.processes import Ended, run, run_program
 
@@ -131,7 +131,7 @@ def environment(
     for name in ("flows", "blocks", "deployments", "examples", "prefect.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
-    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+    key = key_of(simulator)
     for name, value in key.items():
         monkeypatch.setenv(name, value)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import ROOT, outside_environment
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import ROOT, key_of, outside_environment
 from tests.support.processes import run_program, start_program, stop, until
 
 pytestmark = pytest.mark.wheel
@@ -94,7 +94,7 @@ def test_installed_without_the_lock_a_campaign_runs(installed: Path, tmp_path: P
 def test_an_installed_package_deploys_and_serves_its_flows_from_an_empty_folder(
     installed: Path, prefect_server: dict[str, str], simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+    key = key_of(simulator)
     folder = tmp_path / "empty"
     folder.mkdir()
     api = {"PREFECT_API_URL": prefect_server["PREFECT_API_URL"], "PREFECT_HOME": str(tmp_path)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
@@ -81,8 +82,6 @@ def drop_downs_of(book: Any) -> dict[str, str]:
 
 
 def encoded(starter: Starter) -> Any:
-    import io
-
     return openpyxl.load_workbook(
         io.BytesIO(encode_starter(starter, {}, name="a b.xlsx", day="2026-11-26"))
     )

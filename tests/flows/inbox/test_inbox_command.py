@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab.cli.commands.inbox import main
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import key_of
 from tests.flows.inbox.inboxes import names, rows, statuses
 from tests.support.processes import Ended, ended, start, until
 
@@ -42,7 +43,7 @@ def command(
     simulator: SimulatorServer,
     *program: str,
 ) -> subprocess.Popen[str]:
-    key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+    key = key_of(simulator)
     arguments = (*(program or ("flows/inbox.py",)), str(folder), "--settle-seconds", "0")
     return start(*arguments, env={**environment, **key})
 

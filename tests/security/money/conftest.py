@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import set_key
 
 
 @pytest.fixture
@@ -19,7 +20,4 @@ def simulator() -> Iterator[SimulatorServer]:
 @pytest.fixture
 def key(simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A key in the environment, as a user has it."""
-    environment = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return environment
+    return set_key(monkeypatch, simulator)

@@ -18,8 +18,8 @@ from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, 
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.runs.inbox_run import InboxRun
 from prefect_staticadslab.flows.inbox import inbox
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import simulated_ids
+from prefect_staticadslab.simulator import SimulatorServer
+from tests.conftest import key_of, simulated_ids
 from tests.security.money.inbox_days import NOON, begun, it_is, limit, noted
 from tests.support.processes import start, until
 
@@ -195,7 +195,7 @@ def test_a_killed_run_leaves_its_reservation_and_the_limit_holds(
 ) -> None:
     put(tmp_path, a="1234", b="12")
     with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
-        key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+        key = key_of(simulator)
         options = ["--settle-seconds", "0", "--max-spend-per-day-usd", "5"]
         process = start("flows/inbox.py", str(tmp_path), *options, env={**prefect_server, **key})
         until(lambda: simulator.api.jobs, process)

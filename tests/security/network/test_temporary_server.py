@@ -29,7 +29,14 @@ from websockets.typing import Subprotocol
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.cli.temporary_server import NO_ORIGIN, closed_temporary_server
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from tests.conftest import QUICK_SERVER, ROOT, running_prefect, without_settings, write_campaign
+from tests.conftest import (
+    QUICK_SERVER,
+    ROOT,
+    key_of,
+    running_prefect,
+    without_settings,
+    write_campaign,
+)
 from tests.support.processes import PATIENCE_SECONDS, run, running, until
 
 EVIL = "https://evil.example"
@@ -168,7 +175,7 @@ def test_nobody_else_gets_into_the_server_while_a_command_runs(
     told = tmp_path / "told.txt"
     # Jobs take minutes, until the clock is put forward: the server is there while it is attacked.
     with SimulatorServer(speed=0.1, rate_limit=10_000) as simulator:
-        key = {"SAL_API_KEY": SIMULATOR_API_KEY, "SAL_BASE_URL": simulator.url}
+        key = key_of(simulator)
         saved = run("blocks/save.py", env=alone | key)
         assert saved.status == 0, saved.err
         assert saved.err.startswith("PREFECT_API_URL is not set")

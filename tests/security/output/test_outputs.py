@@ -24,9 +24,9 @@ from prefect_staticadslab.campaign.pictures.picture_zip import check_zip
 from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
 from prefect_staticadslab.cli.commands.campaign import main
-from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
+from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.job_types.test_templates import picture
-from tests.conftest import write_campaign
+from tests.conftest import set_key, write_campaign
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and pipes are POSIX")
 
@@ -92,8 +92,7 @@ def test_the_command_refuses_such_a_table_before_anything_is_created(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("SAL_API_KEY", SIMULATOR_API_KEY)
-    monkeypatch.setenv("SAL_BASE_URL", simulator.url)
+    set_key(monkeypatch, simulator)
     trap(tmp_path / name, keys)
     assert main([write_campaign(tmp_path, "a"), str(tmp_path / name)]) == 2
     assert "nothing is written" in capsys.readouterr().err
