@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -77,10 +78,18 @@ def test_the_projects_file_and_the_packages_say_the_same() -> None:
     assert "flows/" not in by_module
 
 
+def forget_deployments(environment: Environment) -> None:
+    """Removes what an earlier test has served: its runs would name a block that may be deleted."""
+    url = f"{environment['PREFECT_API_URL']}/deployments"
+    for deployed in httpx.post(f"{url}/filter", json={}).raise_for_status().json():
+        httpx.delete(f"{url}/{deployed['id']}").raise_for_status()
+
+
 @pytest.fixture
 def served(environment: Environment, tmp_path: Path, capsys: Capture) -> Iterator[None]:
     """`deployments/serve.py`, running; it gets the key from the saved block only."""
     assert save_block(capsys, "--overwrite")[0] == 0
+    forget_deployments(environment)
     with running("deployments/serve.py", env=environment, log=tmp_path / "serve.log"):
         yield
 
@@ -127,6 +136,8 @@ async def test_a_run_that_is_cancelled_in_the_ui_ends_cancelled_with_everything_
         async with asyncio.timeout(PATIENCE_SECONDS):
             while len(api.jobs) < 10:
                 await asyncio.sleep(0.1)
+                state = (await client.read_flow_run(run.id)).state
+                assert not state or not state.is_final(), state
             api.settings = replace(api.settings, answer_seconds=5)
             await client.set_flow_run_state(run.id, Cancelling())
             while not (state := (await client.read_flow_run(run.id)).state) or not state.is_final():
