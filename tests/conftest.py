@@ -260,9 +260,9 @@ def make_request() -> MakeRequest:
 
 def simulated_ids() -> dict[str, str]:
     """The four ids of things that belong together in every simulator."""
-    from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
+    from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalogue
 
-    catalog = seeded_catalog()
+    catalog = seeded_catalogue()
     product = next(iter(catalog.products.values()))
     audience = next(a for a in catalog.audiences.values() if a["product_id"] == product["id"])
     template = next(t for t in catalog.design_templates.values() if t["status"] == "completed")

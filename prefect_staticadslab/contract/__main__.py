@@ -60,7 +60,7 @@ class Proof:
     requests: int = 0
 
     async def run(self) -> None:
-        """Asks all there is to ask.
+        """Asks all there is to ask, and records it in `findings`.
 
         Raises:
             CannotAskError, NoAnswerError: The API cannot be asked.
@@ -80,6 +80,7 @@ class Proof:
                 free.look_at_answers(exchange, self.findings)
 
     def _say_topic(self, topic: str) -> None:
+        """Says on a terminal what is asked next."""
         if sys.stderr.isatty():
             self.say(f"Asking about {topic}")
 
@@ -87,12 +88,12 @@ class Proof:
         self.say(f"Image ad {ad_id} is created: {AD_USD} USD when it completes.")
 
     def say(self, text: str, *, is_error: bool = True) -> None:
-        """Prints what the API has no part in writing, whatever it answers: no key, no commands."""
+        """Prints a text, with the key blotted out and control characters made visible."""
         shown = Redactor(self.api_key).text(text)
         print(_visible(shown), file=sys.stderr if is_error else sys.stdout, flush=True)
 
     def json(self) -> bytes:
-        """What was found out, for a file."""
+        """The report as JSON, with the key blotted out."""
         text = report.as_json(
             self.findings.all(),
             base_url=self.base_url,
@@ -171,6 +172,7 @@ def _prove(proof: Proof, file: str) -> int:
 
 
 def _visible(text: str) -> str:
+    """The text with its control characters made visible."""
     # It takes pandas along, which takes as long as all the rest of `--help`.
     from prefect_staticadslab.campaign.files.cells import visible
 
@@ -199,7 +201,11 @@ def _connection() -> tuple[str, str]:
 
 
 def _usd(text: str) -> Decimal:
-    """What may be spent: enough for one flat ad, and not so much that something else was meant."""
+    """The amount of `--spend`, at least the price of a flat image ad.
+
+    Raises:
+        argparse.ArgumentTypeError: It is less, or no number.
+    """
     try:
         amount = Decimal(text)
     except InvalidOperation:

@@ -44,6 +44,7 @@ def batch_name(kind: Kind, count: int) -> str:
 
 
 def _topic(topic: str, *rows: tuple[str, str, str], is_paid: bool = False) -> list[Assumption]:
+    """The assumptions of a topic, each given as name, statement and code; see `Assumption`."""
     return [Assumption(name, topic, statement, code, is_paid) for name, statement, code in rows]
 
 

@@ -90,6 +90,7 @@ def _call(
 
 
 def _catalogue_calls(kind: Kind, fields: tuple[str, ...]) -> Iterator[Call]:
+    """The five calls for a kind of the catalogue, whose creates send these fields."""
     one, parent = f"{kind.path}/{{id}}", PARENTS.get(kind)
     filters = (parent,) if parent else ()
     yield _call("POST", kind.path, kind.model, sends=fields)

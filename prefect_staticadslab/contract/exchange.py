@@ -1,4 +1,4 @@
-"""Asking the API: each question once, within the key's rate limit, and never with more patience."""
+"""Asking the API: each question once, within the key's rate limit, and recording every answer."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class Exchange:
         with_key: bool = True,
         read_seconds: float = bounds.READ_SECONDS,
     ) -> Reply:
-        """Asks once, and again only after a 429, which is no answer to the question.
+        """Asks once, and again only after a 429, which is no answer. Each answer joins `replies`.
 
         Args:
             method, path: What to ask.
@@ -157,34 +157,36 @@ class Exchange:
         headers = self._key if with_key else {}
         if idempotency_key:
             headers = {**headers, "Idempotency-Key": idempotency_key}
-        async with self._noting_silence(f"{method} {path.partition('?')[0]}"):
+        async with self._counting_silences(f"{method} {path.partition('?')[0]}"):
             request = self._http.build_request(
                 method, path, headers=headers, json=json, timeout=_timeout(read_seconds)
             )
             for _ in range(1 + MOST_REFUSALS):
-                async with self._sent(request) as answer:
-                    reply = self._keep(path, answer, await _whole_body(answer))
+                async with self._send(request) as answer:
+                    reply = self._record_reply(path, answer, await _read_whole_body(answer))
                 if reply.status != httpx.codes.TOO_MANY_REQUESTS:
                     break
         return reply
 
     async def stream(self, path: str, seconds: float) -> Stream:
-        """Asks for a stream, and reads it until it has told an end, or ends, or time is up.
+        """Asks for a stream, and reads it until its last event, its end, or the time is up.
+
+        The answer joins `replies`.
 
         Raises:
             NoAnswerError: There was no answer.
         """
         headers = {**self._key, "Accept": "text/event-stream", "Cache-Control": "no-store"}
         events: list[Event] = []
-        async with self._noting_silence(f"GET {path} as a stream"):
+        async with self._counting_silences(f"GET {path} as a stream"):
             request = self._http.build_request(
                 "GET", path, headers=headers, timeout=_timeout(seconds)
             )
-            async with self._sent(request) as answer:
+            async with self._send(request) as answer:
                 kind = answer.headers.get("content-type", "")
                 if not answer.is_success or "text/event-stream" not in kind:
-                    return Stream(self._keep(path, answer, await _whole_body(answer)))
-                reply = self._keep(path, answer, b"")
+                    return Stream(self._record_reply(path, answer, await _read_whole_body(answer)))
+                reply = self._record_reply(path, answer, b"")
                 try:
                     async with asyncio.timeout(seconds):
                         ending = await self._read_events(answer, events)
@@ -195,7 +197,7 @@ class Exchange:
         return Stream(reply, tuple(events), ending)
 
     async def _read_events(self, answer: httpx.Response, events: list[Event]) -> str:
-        """Adds a stream's events as they come, and says how it ended."""
+        """Adds a stream's events to `events` as they come. Returns how it ended, for people."""
         since = time.monotonic()
         bounded = httpx.Response(
             answer.status_code,
@@ -205,15 +207,15 @@ class Exchange:
         async with aclosing(httpx_sse.EventSource(bounded).aiter_sse()) as parts:
             async for part in parts:
                 now = time.monotonic()
-                events.append(Event(part.event, self._json(part.data), now - since))
+                events.append(Event(part.event, self._load_json(part.data), now - since))
                 since = now
                 if part.event in LAST_EVENTS:
                     return f"ended with {part.event}"
         return "closed without an end"
 
     @asynccontextmanager
-    async def _sent(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """Sends a request when its turn comes; its body is still to be read."""
+    async def _send(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """Sends a request once the rate limit allows. Gives the answer, its body unread."""
         async with self._limiter.turn() as turn:
             # What is not the key's is not counted against it.
             turn.not_sent = "x-api-key" not in request.headers
@@ -229,8 +231,11 @@ class Exchange:
             await answer.aclose()
 
     @asynccontextmanager
-    async def _noting_silence(self, question: str) -> AsyncIterator[None]:
-        """Turns what stands in the place of an answer into a sentence without the key."""
+    async def _counting_silences(self, question: str) -> AsyncIterator[None]:
+        """Counts questions without an answer, and raises NoAnswerError for each.
+
+        After MOST_SILENCES of them one after the other it raises without asking.
+        """
         if self._silences >= MOST_SILENCES:
             raise NoAnswerError("not asked, since the API no longer answered", was_asked=False)
         try:
@@ -246,8 +251,8 @@ class Exchange:
             ) from None
         self._silences = 0
 
-    def _keep(self, path: str, answer: httpx.Response, content: bytes) -> Reply:
-        """An answer without the key, which is among `replies` from now on."""
+    def _record_reply(self, path: str, answer: httpx.Response, content: bytes) -> Reply:
+        """Adds an answer to `replies`, with the key blotted out, and returns it."""
         response = APIResponse.of(answer, content, self.redactor)
         request = answer.request
         reply = Reply(
@@ -261,7 +266,8 @@ class Exchange:
         self.replies.append(reply)
         return reply
 
-    def _json(self, data: str) -> Any:
+    def _load_json(self, data: str) -> Any:
+        """The JSON of an event, with the key blotted out; None if it is no JSON."""
         try:
             return load_json(self.redactor.json(data))
         except ValueError:
@@ -272,6 +278,6 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=bounds.CONNECT_SECONDS)
 
 
-async def _whole_body(answer: httpx.Response) -> bytes:
+async def _read_whole_body(answer: httpx.Response) -> bytes:
     async with asyncio.timeout(bounds.REQUEST_SECONDS):
         return await read_body(answer)

@@ -41,7 +41,7 @@ class Findings:
         self._seen: defaultdict[str, list[Seen]] = defaultdict(list)
 
     def add(self, name: str, *seen: Seen) -> None:
-        """Something was seen of the assumption of this name.
+        """Records what was seen of the assumption of this name.
 
         Raises:
             KeyError: There is none.
@@ -49,14 +49,14 @@ class Findings:
         self._seen[ASSUMPTIONS[name].name] += seen
 
     def seen(self, name: str) -> Seen:
-        """What all sights of an assumption come to."""
+        """All that was seen of an assumption, taken together; unseen if nothing was."""
         if name in self._seen:
             return all_of(self._seen[name])
         return unseen(NOT_PAID if ASSUMPTIONS[name].is_paid else "it was not asked")
 
     @contextmanager
     def without_answers(self, *names: str) -> Iterator[None]:
-        """Has these assumptions unseen if the questions within have no answers."""
+        """Records these assumptions as unseen if a question within has no answer, and goes on."""
         try:
             yield
         except NoAnswerError as error:

@@ -44,17 +44,17 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """What is in its envelope."""
+        """What its envelope has as `data`, of whatever type; None if there is none."""
         return self.body.get("data") if self.is_json else None
 
     @property
     def resource(self) -> dict[str, Any]:
-        """What is in its envelope, if that is an object."""
+        """Its `data` if that is an object; else an empty one."""
         return self.data if isinstance(self.data, dict) else {}
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """What it lists."""
+        """The objects in its `data`, if that is a list."""
         listed = self.data if isinstance(self.data, list) else []
         return [item for item in listed if isinstance(item, dict)]
 
@@ -66,24 +66,24 @@ class Reply:
 
     @property
     def error(self) -> dict[str, Any]:
-        """Its error, if it says no."""
+        """Its `error`; an empty object if it has none."""
         error = self.body.get("error") if self.is_json else None
         return error if isinstance(error, dict) else {}
 
     @property
     def code(self) -> str:
-        """Its error's code."""
+        """Its error's code; "" if it has none."""
         return str(self.error.get("code") or "")
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What it says of itself."""
+        """Its `meta`; an empty object if it has none."""
         meta = self.body.get("meta") if self.is_json else None
         return meta if isinstance(meta, dict) else {}
 
     @property
     def request_id(self) -> str:
-        """What support asks for."""
+        """Its request id, which support asks for; "" if it has none."""
         return str(self.meta.get("request_id") or self.headers.get("x-request-id") or "")
 
     @property

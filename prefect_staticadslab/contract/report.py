@@ -99,11 +99,13 @@ def _rows(finding: Finding) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
+    """The lines of a text that fit beside the verdicts."""
     room = WIDTH - len(_INDENT)
     return textwrap.wrap(text, room, break_on_hyphens=False, subsequent_indent="  ") or [""]
 
 
 def _entry(finding: Finding) -> dict[str, Any]:
+    """A finding in the JSON report."""
     assumption, seen = finding.assumption, finding.seen
     return {
         "name": assumption.name,
@@ -117,6 +119,7 @@ def _entry(finding: Finding) -> dict[str, Any]:
 
 
 def _request(reply: Reply) -> dict[str, Any]:
+    """A request in the JSON report, and how it was answered."""
     return {
         "question": reply.question,
         "status": reply.status,

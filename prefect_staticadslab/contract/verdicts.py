@@ -53,7 +53,7 @@ def holds_if(condition: object, text: str, *replies: Reply) -> Seen:
 
 
 def all_of(parts: Iterable[Seen]) -> Seen:
-    """What several sights of one assumption come to: one that differs decides, then one that holds.
+    """What was seen of one assumption several times, as one: differs before holds before unseen.
 
     Example:
         ```python

@@ -115,7 +115,7 @@ def test_a_key_that_may_only_read_is_no_difference(
 def test_an_organization_with_nothing_is_no_difference(
     contract: Contract, server: SimulatorServer
 ) -> None:
-    catalog = server.api.catalog
+    catalog = server.api.catalogue
     for name in ("brands", "products", "product_variants", "audiences"):
         getattr(catalog, name).clear()
     server.api.jobs.clear()

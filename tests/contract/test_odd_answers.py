@@ -84,7 +84,7 @@ CHECKS: list[Callable[[Reply], Seen]] = [
     versions,
     organization_name,
     key_scopes,
-    lambda reply: streams.of_finished_ad(Stream(reply, (Event("progress", reply.body),), "")),
+    lambda reply: streams.finished_ad_stream(Stream(reply, (Event("progress", reply.body),), "")),
     lambda reply: streams.stream_progress(Stream(reply, (Event("progress", reply.body),), "")),
     lambda reply: one_ad.created(reply, {"brand_id": "brand_1"}),
     lambda reply: one_ad.replay(reply, "ia_1"),

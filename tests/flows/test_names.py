@@ -85,7 +85,7 @@ async def test_the_budget_is_held_against_all_ads_of_a_matrix(
 async def test_names_that_mean_nothing_or_too_much_are_refused_before_anything_is_sent(
     tmp_path: Path, credentials: StaticAdsLabCredentials, simulator: SimulatorServer
 ) -> None:
-    brands = simulator.api.catalog.brands
+    brands = simulator.api.catalogue.brands
     other = {**next(iter(brands.values())), "id": f"brand_{2:016}", "name": "HARBOR ROAST"}
     brands[other["id"]] = other
     rest = ("", "Commuters", "ad_format=Sale", "1", "x")

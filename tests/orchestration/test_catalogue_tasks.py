@@ -231,7 +231,7 @@ async def test_a_revision_whose_answer_was_lost_is_made_once(
     simulator.api.age(3600)
     before = await client.get_image_ad(ad.id)
     faults = iter([None, "dropped after"])
-    monkeypatch.setattr(simulator.api, "next_fault", lambda: next(faults, None))
+    monkeypatch.setattr(simulator.api, "draw_fault", lambda: next(faults, None))
     retried = revise_image_ad.with_options(retry_delay_seconds=1.2)
     revised = await run_once(retried, credentials, ad.id, one_more)
     assert revised.is_completed

@@ -70,7 +70,7 @@ def test_injected_refusals_are_answers_of_the_api(
 def test_a_mistake_of_the_simulators_own_is_an_answer_too(
     simulator: SimulatorServer, api: httpx.Client
 ) -> None:
-    simulator.api.catalog.brands["brand_broken"] = {"id": "brand_broken"}
+    simulator.api.catalogue.brands["brand_broken"] = {"id": "brand_broken"}
     answer = api.get("/v1/brands/brand_broken")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "INTERNAL_ERROR")
     assert answer.json()["meta"]

@@ -54,7 +54,7 @@ def change_template(api: httpx.Client) -> httpx.Response:
 
 def count_of_template_changes(server: SimulatorServer) -> int:
     identifier = simulated_ids()["design_template_id"]
-    return int(server.api.catalog.design_templates[identifier]["json_tree_version"]) - 1
+    return int(server.api.catalogue.design_templates[identifier]["json_tree_version"]) - 1
 
 
 Ask = Callable[[httpx.Client], httpx.Response]

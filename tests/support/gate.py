@@ -46,16 +46,16 @@ def creates_held() -> Iterator[threading.Event]:
     All else is answered as ever. Gives an event that is set once a create is held.
     """
     is_held, opened = threading.Event(), threading.Event()
-    carry_out = endpoint._carry_out
+    run_handler = endpoint._run_handler
 
-    async def carry_out_late(operation: Operation, call: Call) -> Any:
+    async def run_handler_late(operation: Operation, call: Call) -> Any:
         if (operation.method, operation.path) == ("POST", "image-ads"):
             is_held.set()
             await asyncio.to_thread(opened.wait, PATIENCE_SECONDS)
-        return await carry_out(operation, call)
+        return await run_handler(operation, call)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(endpoint, "_carry_out", carry_out_late)
+        patch.setattr(endpoint, "_run_handler", run_handler_late)
         try:
             yield is_held
         finally:

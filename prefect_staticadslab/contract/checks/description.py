@@ -19,7 +19,7 @@ from prefect_staticadslab.contract.kinds import DESIGN_TEMPLATES
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, unseen
 
-MOST_TOLD: Final = 8
+MOST_SHOWN: Final = 8
 JSON: Final = "application/json"
 FORM: Final = "multipart/form-data"
 _SUCCESSES: Final = ("200", "201", "202", "2XX", "default")
@@ -50,7 +50,7 @@ class Description:
     def calls(self) -> Seen:
         """Whether all calls of the client are there."""
         missing = [call.name for call in CALLS if self.operation(call) is None]
-        return _told(missing, f"all {len(CALLS)}")
+        return _seen_of(missing, f"all {len(CALLS)}")
 
     def answers(self) -> Seen:
         """Whether all fields that are read are there, with types that can be read."""
@@ -65,9 +65,9 @@ class Description:
             odd += [
                 f"{call.name}: {problem}"
                 for name in sorted(call.fields)
-                if (problem := self._odd(name, properties.get(name), readable.get(name)))
+                if (problem := self._problem(name, properties.get(name), readable.get(name)))
             ]
-        return _told(odd, f"{count} fields") if count else unseen("no answer is described")
+        return _seen_of(odd, f"{count} fields") if count else unseen("no answer is described")
 
     def bodies(self) -> Seen:
         """Whether all fields that are sent are there, and no other is required."""
@@ -82,17 +82,17 @@ class Description:
                 odd += [f"{call.name}: no {name}" for name in sorted(sent - schema.names)]
                 required = schema.required - sent
                 odd += [f"{call.name}: {name} is required" for name in sorted(required)]
-        return _told(odd, f"{count} fields") if count else unseen("no body is described")
+        return _seen_of(odd, f"{count} fields") if count else unseen("no body is described")
 
     def filters(self) -> Seen:
         """Whether all filters that are sent are there."""
         pairs = [
-            (call, name, self._query(call, operation))
+            (call, name, self._query_names(call, operation))
             for call, operation in self._described()
             for name in sorted(call.filters)
         ]
         missing = [f"{call.name}?{name}=" for call, name, known in pairs if name not in known]
-        return _told(missing, f"{len(pairs)} filters")
+        return _seen_of(missing, f"{len(pairs)} filters")
 
     def template_upload(self) -> Seen:
         """Whether a template is made in one of the two ways that the client has."""
@@ -113,7 +113,7 @@ class Description:
         return holds(" and ".join(ways)) if ways else differs(f"it takes {others}")
 
     def operation(self, call: Call) -> Mapping[str, Any] | None:
-        """What is said of a call; None if it is not there."""
+        """How a call is described; None if it is not."""
         for path, methods in self._operations.items():
             if path == _shape(call.path):
                 return methods.get(call.method.lower())
@@ -139,13 +139,13 @@ class Description:
         return operations
 
     def _described(self) -> Iterator[tuple[Call, Mapping[str, Any]]]:
-        """The calls that are there; `calls` says which are not."""
+        """The client's calls that are described, each with its description."""
         for call in CALLS:
             if (operation := self.operation(call)) is not None:
                 yield call, operation
 
     def _answer(self, call: Call, operation: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The properties of the resource that a success carries."""
+        """The described properties of what a success answers; None if there are none."""
         responses = as_object(operation.get("responses"))
         for status in _SUCCESSES:
             if status in responses:
@@ -156,8 +156,8 @@ class Description:
                 return self.document.properties(data)
         return None
 
-    def _odd(self, name: str, schema: Any, readable: frozenset[str] | None) -> str:
-        """What is wrong with a field as it is described; nothing if we can read it."""
+    def _problem(self, name: str, schema: Any, readable: frozenset[str] | None) -> str:
+        """What is wrong with a field as it is described; "" if we can read it."""
         if schema is None:
             return f"no {name}"
         described = self.document.types(schema) - {"null"}
@@ -166,10 +166,12 @@ class Description:
         return ""
 
     def _body(self, operation: Mapping[str, Any], kind: str) -> _Body:
+        """The fields of the described body of this media type; none if there is no such body."""
         schema = self.document.content(operation.get("requestBody"), kind)
         return _Body(frozenset(self.document.properties(schema)), self.document.required(schema))
 
-    def _query(self, call: Call, operation: Mapping[str, Any]) -> set[str]:
+    def _query_names(self, call: Call, operation: Mapping[str, Any]) -> set[str]:
+        """The names that may stand in the query."""
         resolved = [self.document.resolved(each) for each in operation["parameters"]]
         return {str(each.get("name")) for each in resolved if each.get("in") == "query"}
 
@@ -191,9 +193,10 @@ def _shape(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path).rstrip("/").removeprefix("/v1")
 
 
-def _told(odd: Sequence[str], text: str) -> Seen:
+def _seen_of(odd: Sequence[str], text: str) -> Seen:
+    """Differs if anything is odd, and names it; else it holds, with this text."""
     unique = list(dict.fromkeys(odd))
     if not unique:
         return holds(text)
-    more = f"; and {len(unique) - MOST_TOLD} more" if len(unique) > MOST_TOLD else ""
-    return differs("; ".join(unique[:MOST_TOLD]) + more)
+    more = f"; and {len(unique) - MOST_SHOWN} more" if len(unique) > MOST_SHOWN else ""
+    return differs("; ".join(unique[:MOST_SHOWN]) + more)

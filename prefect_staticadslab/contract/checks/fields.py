@@ -23,10 +23,10 @@ from prefect_staticadslab.contract.verdicts import Seen, differs, holds, holds_i
 STATUSES: Final = frozenset(("processing", "completed", "failed"))
 TIMES: Final = ("created_at", "updated_at", "completed_at")
 PROGRESS_FIELDS: Final = ("step", "message", "percentage")
-MOST_TOLD: Final = 3
+MOST_SHOWN: Final = 3
 
 Lists = Mapping[Kind, Reply]
-"""The first page of each kind."""
+"""The first page of each kind that was read."""
 
 
 def unreadable(model: type[pydantic.BaseModel], item: Mapping[str, Any]) -> list[str]:
@@ -48,12 +48,15 @@ def unreadable(model: type[pydantic.BaseModel], item: Mapping[str, Any]) -> list
         f"{name}{below}"
         for name, field in model.model_fields.items()
         if item.get(name) is not None
-        for below in _unread(field.annotation, getattr(read, name), item[name])
+        for below in _unread_parts(field.annotation, getattr(read, name), item[name])
     ]
 
 
-def _unread(annotation: object, value: Any, sent: Any) -> Iterator[str]:
-    """Nothing if a value was read as it was sent, else what is added to its field's name."""
+def _unread_parts(annotation: object, value: Any, sent: Any) -> Iterator[str]:
+    """What of a value could not be read, as what follows its field's name.
+
+    That is "" for the value itself, `.NAME` for a field of it, and nothing if all was read.
+    """
     if value is None or (annotation is str and not isinstance(sent, str)):
         yield ""
     elif isinstance(value, pydantic.BaseModel) and isinstance(sent, Mapping):
@@ -74,7 +77,7 @@ def readable(kind: Kind, reply: Reply) -> Seen:
 def read_as(model: type[Resource], items: Sequence[Mapping[str, Any]], reply: Reply) -> Seen:
     """Whether a model can read these resources; fields that none of them has are told, too."""
     odd = {
-        name: f"{name} of {item.get('id')} is {_type(_at(item, name))}"
+        name: f"{name} of {item.get('id')} is {_json_type(_value_at(item, name))}"
         for item in items
         for name in unreadable(model, item)
     }
@@ -99,7 +102,7 @@ def id_prefixes(lists: Lists) -> Seen:
     """Whether ids begin as they should."""
     pairs = [(kind, item.get("id")) for kind, reply in lists.items() for item in reply.items]
     odd = [f"{kind.name}: {name}" for kind, name in pairs if not _has_prefix(kind, name)]
-    return _few(odd, [name for _, name in pairs], lists.values())
+    return _seen_of_many(odd, [name for _, name in pairs], lists.values())
 
 
 def times(lists: Lists) -> Seen:
@@ -111,7 +114,7 @@ def times(lists: Lists) -> Seen:
         for name in TIMES
         if item.get(name) is not None
     ]
-    return _few([text for text, value in told if not is_time(value)], told, lists.values())
+    return _seen_of_many([text for text, value in told if not is_time(value)], told, lists.values())
 
 
 def statuses(lists: Lists) -> Seen:
@@ -123,13 +126,13 @@ def statuses(lists: Lists) -> Seen:
         if item.get("status") is not None
     }
     others = sorted(found - STATUSES)
-    return _few(others, found, lists.values(), ", ".join(sorted(found)))
+    return _seen_of_many(others, found, lists.values(), ", ".join(sorted(found)))
 
 
 def sku_codes(ads: Sequence[Mapping[str, Any]]) -> Seen:
     """Whether the kinds of ads are those that have a price here."""
     odd = [f"{ad.get('id')} has {ad.get('sku_code')!r}" for ad in ads if not _has_price(ad)]
-    return _few(odd, ads, (), ", ".join(sorted({str(ad.get("sku_code")) for ad in ads})))
+    return _seen_of_many(odd, ads, (), ", ".join(sorted({str(ad.get("sku_code")) for ad in ads})))
 
 
 def image_urls(ads: Sequence[Mapping[str, Any]]) -> Seen:
@@ -142,7 +145,7 @@ def image_urls(ads: Sequence[Mapping[str, Any]]) -> Seen:
         for ad in clear
         if (ad.get("status") == "completed") != bool(ad.get("image_url"))
     ]
-    return _few(odd, clear, ())
+    return _seen_of_many(odd, clear, ())
 
 
 def progress(ads: Sequence[Mapping[str, Any]]) -> Seen:
@@ -154,10 +157,11 @@ def progress(ads: Sequence[Mapping[str, Any]]) -> Seen:
 def progress_of(told: Sequence[Any]) -> Seen:
     """Whether what jobs say of their progress is a step, a sentence and a share."""
     odd = [f"{each!r}"[:100] for each in told if not _is_progress(each)]
-    return _few(odd, told, ())
+    return _seen_of_many(odd, told, ())
 
 
 def _is_progress(value: Any) -> bool:
+    """Whether it has all fields of a progress, and a share from 0 to 1."""
     if not isinstance(value, dict) or any(name not in value for name in PROGRESS_FIELDS):
         return False
     share = value["percentage"]
@@ -170,34 +174,44 @@ def _has_prefix(kind: Kind, name: object) -> bool:
 
 
 def _has_price(ad: Mapping[str, Any]) -> bool:
+    """Whether its SKU has a price here, and is of the kind that the ad is."""
     sku = str(ad.get("sku_code"))
     return sku in PRICE_USD and (sku == EDITABLE_IMAGE_AD) == bool(ad.get("editable"))
 
 
-def _few(
+def _seen_of_many(
     odd: Sequence[str],
     all_items: Iterable[object],
     replies: Iterable[Reply],
     text: str | None = None,
 ) -> Seen:
-    """What a check of many things comes to."""
+    """Differs if anything is odd, and names it; holds, or is unseen if there was nothing to check.
+
+    Args:
+        odd: What is wrong, a phrase each.
+        all_items: All that was checked.
+        replies: The answers that show it.
+        text: What to say if it holds; by default how many items there are.
+    """
     count = len(list(all_items))
     if not count:
         return unseen("there is none")
     if odd:
-        more = f", and {len(odd) - MOST_TOLD} more" if len(odd) > MOST_TOLD else ""
-        return differs("; ".join(odd[:MOST_TOLD]) + more, *replies)
+        more = f", and {len(odd) - MOST_SHOWN} more" if len(odd) > MOST_SHOWN else ""
+        return differs("; ".join(odd[:MOST_SHOWN]) + more, *replies)
     return holds(text or f"{count} of them", *replies)
 
 
-def _at(item: Mapping[str, Any], name: str) -> Any:
+def _value_at(item: Mapping[str, Any], name: str) -> Any:
+    """The value of a field whose name may be a path, such as `progress.step`; None if not there."""
     value: Any = item
     for part in name.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
 
-def _type(value: object) -> str:
+def _json_type(value: object) -> str:
+    """What JSON calls the type of a value, with its article."""
     names = {
         dict: "an object",
         list: "a list",

@@ -35,7 +35,7 @@ def has_more(lists: Lists) -> Seen:
 
 def limit_bounds(full: Reply, none: Reply, too_many: Reply) -> Seen:
     """Whether the largest page is taken, and nothing outside of the bounds."""
-    taken = inconclusive(full) or _taken(full)
+    taken = inconclusive(full) or _success(full)
     bounds = [refused(reply, (BAD_REQUEST,)) for reply in (none, too_many)]
     return all_of([taken, *bounds])
 
@@ -60,7 +60,7 @@ def cursors(ids: Sequence[str], first: Reply, second: Reply) -> Seen:
 
 
 def batch(reply: Reply, real: Collection[str], count: int) -> Seen:
-    """What a request with so many ids comes to.
+    """Whether a request with so many ids answers those that exist, or is refused for too many.
 
     Args:
         reply: The answer.
@@ -100,7 +100,8 @@ def ids_without_cursors(reply: Reply, real: Collection[str]) -> Seen:
     return holds_if(text and len(found) == len(real), text or str(reply), reply)
 
 
-def _taken(reply: Reply) -> Seen:
+def _success(reply: Reply) -> Seen:
+    """Whether it was answered with a success."""
     if reply.is_success:
         return holds(reply.result, reply)
     return differs(str(reply), reply)

@@ -41,7 +41,7 @@ def refused(reply: Reply, expected: Collection[Refusal]) -> Seen:
         return other
     if (reply.status, reply.code) in expected:
         return holds(reply.result, reply)
-    return differs(_told(reply), reply)
+    return differs(_with_made_id(reply), reply)
 
 
 def details(replies: Sequence[Reply]) -> Seen:
@@ -63,7 +63,7 @@ def refused_again(first: Reply, second: Reply) -> Seen:
 
 
 def key_with_other_body(reply: Reply) -> Seen:
-    """What becomes of a key whose first request was refused, with another body."""
+    """Whether a key whose first request was refused is refused with another body, too."""
     if other := inconclusive(reply):
         return other
     expected = (*INVALID, KEY_CONFLICT)
@@ -71,20 +71,21 @@ def key_with_other_body(reply: Reply) -> Seen:
 
 
 def used_key_with_other_body(reply: Reply) -> Seen:
-    """What becomes of a key that has made something, with a body that cannot succeed.
+    """Whether a key that has made something is in conflict with a body that cannot succeed.
 
-    A refusal of that body says nothing of the key.
+    If it is the body that is refused, that says nothing of the key: unseen.
     """
     if other := inconclusive(reply):
         return other
     if (reply.status, reply.code) == KEY_CONFLICT:
         return holds(reply.result, reply)
     if reply.is_success or reply.status == KEY_CONFLICT[0]:
-        return differs(_told(reply), reply)
+        return differs(_with_made_id(reply), reply)
     return unseen(f"the body is looked at before the key ({reply.result})", reply)
 
 
 def _details(reply: Reply) -> Seen:
+    """Whether a validation error lists fields, each with a message."""
     listed = reply.error.get("details")
     entries = listed if isinstance(listed, list) else []
     is_so = entries and all(
@@ -95,7 +96,7 @@ def _details(reply: Reply) -> Seen:
     return holds_if(is_so, text, reply)
 
 
-def _told(reply: Reply) -> str:
-    """What was asked and answered; and what it made, as somebody has to delete that."""
+def _with_made_id(reply: Reply) -> str:
+    """What was asked and answered; and the id of what a POST made, which somebody has to delete."""
     made = reply.resource.get("id") if reply.is_success and reply.method == "POST" else None
     return f"{reply}, and made {made}" if made else str(reply)

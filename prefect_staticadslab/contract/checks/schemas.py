@@ -54,6 +54,7 @@ class Document:
         return {}
 
     def _at(self, reference: str) -> Any:
+        """What is at a JSON pointer such as `#/parts/Id`; None if nothing is (RFC 6901)."""
         found: Any = self.root
         for name in reference.removeprefix("#/").split("/"):
             key = name.replace("~1", "/").replace("~0", "~")
@@ -79,6 +80,7 @@ class Document:
         return self._required(schema, DEEPEST)
 
     def _required(self, schema: Any, depth: int) -> frozenset[str]:
+        """See `required`; `depth` is how many references and alternatives are still followed."""
         part = self.resolved(schema)
         if not part or not depth:
             return frozenset()
@@ -91,7 +93,7 @@ class Document:
         return found
 
     def items(self, schema: Any) -> Any:
-        """What a list is of."""
+        """The schema of a list's items; None if the schema is of no list."""
         return next((part["items"] for part in self._parts(schema) if "items" in part), None)
 
     def types(self, schema: Any) -> frozenset[str]:
@@ -102,7 +104,7 @@ class Document:
         return frozenset(found) or _ANYTHING
 
     def _parts(self, schema: Any, depth: int = DEEPEST) -> Iterator[Mapping[str, Any]]:
-        """A schema and all that it is combined of."""
+        """A schema, and all schemas that it combines, with their references followed."""
         part = self.resolved(schema)
         if not part or not depth:
             return
@@ -127,16 +129,18 @@ def json_types(model: type[Resource]) -> Mapping[str, frozenset[str]]:
     schema = model.model_json_schema()
     document = Document(schema)
     return {
-        name: _wider(document.types(field) - {"null"})
+        name: _with_all_numbers(document.types(field) - {"null"})
         for name, field in schema["properties"].items()
     }
 
 
-def _wider(types: frozenset[str]) -> frozenset[str]:
+def _with_all_numbers(types: frozenset[str]) -> frozenset[str]:
+    """The same types; with one of the two for numbers also the other."""
     return types | _NUMBERS if types & _NUMBERS else types
 
 
 def _types_of(part: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a schema names, without what it combines; none if it names none."""
     told = part.get("type")
     types = {told} if isinstance(told, str) else set(map(str, as_list(told)))
     if "enum" in part or "const" in part:

@@ -14,7 +14,7 @@ KNOWN_EVENTS: Final = LAST_EVENTS | {"started", "progress", "heartbeat"}
 ENDED: Final = ("completed", "failed")
 
 
-def of_finished_ad(stream: Stream) -> Seen:
+def finished_ad_stream(stream: Stream) -> Seen:
     """Whether the stream of an ad that is finished tells so, as an event or as the ad itself."""
     reply = stream.reply
     if other := inconclusive(reply):

@@ -36,13 +36,13 @@ async def ask_account(exchange: Exchange, findings: Findings) -> None:
         ) from None
     if reply.status == _NOT_ACCEPTED:
         raise CannotAskError(
-            f"The API at {exchange.base_url} does not accept the key ({_told(reply)}). "
+            f"The API at {exchange.base_url} does not accept the key ({_with_request_id(reply)}). "
             "Check SAL_API_KEY in the Static Ads Lab dashboard."
         )
     if not reply.is_json or reply.status == _NOT_FOUND or reply.status >= _SERVER_ERRORS:
         raise CannotAskError(
             f"What answers at {exchange.base_url} is not the Static Ads Lab API, or it is in "
-            f"trouble ({_told(reply)}). Is SAL_BASE_URL right?"
+            f"trouble ({_with_request_id(reply)}). Is SAL_BASE_URL right?"
         )
     findings.add("organization-name", organization_name(reply))
     findings.add("key-scopes", key_scopes(reply))
@@ -72,6 +72,6 @@ def key_scopes(reply: Reply) -> Seen:
     return differs(", ".join(odd), reply) if odd else holds(f"{len(scopes)} of them", reply)
 
 
-def _told(reply: Reply) -> str:
+def _with_request_id(reply: Reply) -> str:
     request = f", request {reply.request_id}" if reply.request_id else ""
     return f"{reply.result}{request}"

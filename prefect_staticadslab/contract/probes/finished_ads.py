@@ -49,7 +49,7 @@ async def ask_stream(exchange: Exchange, findings: Findings, ad: Ad | None, seco
         made = differs if error.was_silent else unseen
         findings.add("finished-stream", made(str(error)))
     else:
-        findings.add("finished-stream", streams.of_finished_ad(stream))
+        findings.add("finished-stream", streams.finished_ad_stream(stream))
 
 
 async def ask_record(exchange: Exchange, findings: Findings, ad: Ad | None) -> None:

@@ -76,7 +76,7 @@ async def ask_description(exchange: Exchange, findings: Findings) -> None:
 
 
 def look_at_answers(exchange: Exchange, findings: Findings) -> None:
-    """Looks at what all answers that came have in common."""
+    """Records what all answers so far have in common."""
     replies = exchange.replies
     findings.add("envelope", answers.envelope(replies))
     findings.add("request-id", answers.request_ids(replies))

@@ -86,7 +86,11 @@ async def ask_batches(exchange: Exchange, findings: Findings, read: Lists) -> No
 
 
 async def _ask_unknown(exchange: Exchange, findings: Findings, kind: Kind, real: list[str]) -> bool:
-    """Asks for an id that nothing has beside one that is there. Returns whether that is taken."""
+    """Asks for an id that nothing has beside one that exists.
+
+    Returns:
+        Whether it was seen that unknown ids are left out, and not refused.
+    """
     unknown = kind.unknown_id()
     reply = await exchange.ask("GET", f"{kind.path}?ids={_joined([*real, unknown])}")
     seen = lists.unknown_left_out(reply, real, unknown)
@@ -106,4 +110,5 @@ async def _ask_with_cursor(
 
 
 def _joined(ids: list[str]) -> str:
+    """The ids as a query has them, with commas between them."""
     return ",".join(map(encoded, ids))

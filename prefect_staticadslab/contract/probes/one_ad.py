@@ -43,7 +43,7 @@ _REFUSED: Final = range(400, 500)
 
 @dataclass
 class Purchase:
-    """What is known of the ad, whenever it is broken off.
+    """What is known of the ad, updated at each step, for whoever interrupts the run.
 
     Attributes:
         idempotency_key: What it was sent with; empty while nothing was sent.
@@ -89,7 +89,7 @@ async def make_one(
     body = ingredients(lists)
     if body is None:
         text = "there is no completed template, or no product with its brand and an audience"
-        _add_to_all(findings, unseen(text))
+        _record_for_all_paid(findings, unseen(text))
         return
     key = purchase.idempotency_key = new_key()
     try:
@@ -101,12 +101,12 @@ async def make_one(
         )
     except NoAnswerError as error:
         purchase.is_settled = not error.was_asked
-        _add_to_all(findings, unseen(f"{error}. {purchase.warning}".rstrip(". ")))
+        _record_for_all_paid(findings, unseen(f"{error}. {purchase.warning}".rstrip(". ")))
         return
     purchase.ad_id = str(reply.resource.get("id") or "") if reply.is_success else ""
     if not purchase.ad_id:
         purchase.is_settled = reply.status in _REFUSED
-        _add_to_all(findings, _not_created(reply))
+        _record_for_all_paid(findings, _not_created(reply))
         return
     on_created(purchase.ad_id)
     findings.add("ad-created", one_ad.created(reply, body))
@@ -121,7 +121,7 @@ async def make_one(
 
 
 def ingredients(lists: Lists) -> dict[str, str] | None:
-    """The body of a create, of what there is; None if something is missing.
+    """The body of a create, with ids that the lists have; None if they lack something.
 
     It says nothing but the four ids, so that it is a flat ad.
     """
@@ -211,7 +211,7 @@ async def _follow(
 
 
 async def _stream(exchange: Exchange, path: str, seconds: float) -> Stream | str:
-    """The stream, or why there is none."""
+    """Reads the stream; a text that says why if there is no answer."""
     try:
         return await exchange.stream(path, seconds)
     except NoAnswerError as error:
@@ -219,7 +219,7 @@ async def _stream(exchange: Exchange, path: str, seconds: float) -> Stream | str
 
 
 async def _poll(exchange: Exchange, path: str, timing: Timing) -> list[Reply]:
-    """What polls were answered until the ad ended, or time was up."""
+    """Polls until the ad has ended, an answer is missing, or time is up. Returns the answers."""
     deadline = time.monotonic() + timing.ad_seconds
     polls: list[Reply] = []
     while True:
@@ -260,6 +260,7 @@ async def _look_at_picture(exchange: Exchange, findings: Findings, ad: Mapping[s
 
 
 def _not_created(reply: Reply) -> Seen:
+    """What an answer without an ad says: unseen for an empty wallet or trouble, else it differs."""
     if other := refusals.inconclusive(reply):
         return other
     if reply.status == _EMPTY_WALLET:
@@ -267,8 +268,8 @@ def _not_created(reply: Reply) -> Seen:
     return differs(f"it was not created: {reply.result}", reply)
 
 
-def _add_to_all(findings: Findings, seen: Seen) -> None:
-    """Has one thing to say of the ad, and of all else that needs it."""
+def _record_for_all_paid(findings: Findings, seen: Seen) -> None:
+    """Records what was seen of the create, and all else that needs an ad as unseen."""
     findings.add("ad-created", seen)
     for name, assumption in ASSUMPTIONS.items():
         if assumption.is_paid and name != "ad-created":

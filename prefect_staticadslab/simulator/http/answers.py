@@ -17,8 +17,8 @@ from prefect_staticadslab.simulator.model.resources.envelopes import Deleted, Er
 
 
 def success_response(request: Request, operation: Operation, reply: Reply) -> Response:
-    """A reply, through the model that describes it."""
-    model = operation.whole_answer
+    """The HTTP answer to a call that succeeded: its reply in the envelope, checked by its model."""
+    model = operation.response_model
     if model is Deleted:
         return _response(model.model_validate(reply.data), operation.status)
     content = {"data": reply.data, "meta": _meta()}
@@ -29,7 +29,7 @@ def success_response(request: Request, operation: Operation, reply: Reply) -> Re
 
 
 def error_response(error: APIError) -> Response:
-    """An error in its envelope, with its own headers."""
+    """The HTTP answer to a call that was refused: the error in its envelope, with its headers."""
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
@@ -41,9 +41,11 @@ def error_response(error: APIError) -> Response:
 
 
 def _response(answer: BaseModel, status: int, host: str = "") -> Response:
+    """An answer as JSON; `host` is put before the paths of what this server serves."""
     content = answer.model_dump_json(context={HOST: host})
     return Response(content, status, media_type="application/json")
 
 
 def _meta() -> dict[str, str]:
+    """A new request id, and the time."""
     return {"request_id": f"req_{uuid.uuid4().hex[:16]}", "timestamp": timestamp(now())}

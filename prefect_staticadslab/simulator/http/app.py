@@ -31,6 +31,8 @@ def make_app(api: SimulatedAPI) -> Starlette:
     """The ASGI application of a simulated API."""
 
     async def no_such_call(request: Request) -> Response:
+        """A 404 below `/v1`, which counts against the rate limit as any request does."""
+
         async def answer() -> Response:
             return await _not_found(request)
 
@@ -46,11 +48,12 @@ def make_app(api: SimulatedAPI) -> Starlette:
             Route("/v1/{path:path}", no_such_call, methods=METHODS),
             Route("/{path:path}", _not_found, methods=METHODS),
         ],
-        exception_handlers={Exception: _own_mistake},
+        exception_handlers={Exception: _internal_error},
     )
 
 
 async def _banner(_: Request) -> Response:
+    """The page that tells a visitor that this is a simulator."""
     return HTMLResponse(BANNER)
 
 
@@ -60,9 +63,11 @@ async def _description(request: Request) -> Response:
 
 
 async def _not_found(request: Request) -> Response:
+    """A 404 that names the method and the path."""
     message = f"There is no {request.method} {request.url.path}."
     return error_response(APIError(404, "NOT_FOUND", message))
 
 
-async def _own_mistake(_: Request, _error: Exception) -> Response:
+async def _internal_error(_: Request, _error: Exception) -> Response:
+    """A 500 in the envelope of errors, for an exception that nothing caught."""
     return error_response(APIError(500, "INTERNAL_ERROR", "The simulator has made a mistake."))

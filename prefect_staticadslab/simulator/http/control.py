@@ -44,6 +44,7 @@ def control_routes(api: SimulatedAPI) -> list[Route]:
         return JSONResponse(_all_ads(api))
 
     async def age(request: Request) -> Response:
+        """Puts the clock forward, once no create is being answered."""
         try:
             seconds = check(Age, dict(request.query_params)).seconds
         except APIError as error:
@@ -54,6 +55,7 @@ def control_routes(api: SimulatedAPI) -> list[Route]:
         return JSONResponse({})
 
     async def slow(request: Request) -> Response:
+        """Has the next requests that begin a job answered late."""
         try:
             query = check(Slow, dict(request.query_params))
         except APIError as error:

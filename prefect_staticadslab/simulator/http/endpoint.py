@@ -27,7 +27,7 @@ WAITING_STEP_SECONDS: Final = 0.02
 
 
 def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
-    """The route of one call of the API."""
+    """The route of one call of the API: rate limit, API key, scope, then the call's handler."""
 
     async def handle(request: Request) -> Response:
         api_key = request.headers.get("x-api-key", "")
@@ -45,10 +45,13 @@ def endpoint(api: SimulatedAPI, operation: Operation) -> Route:
 async def admit_and_answer(
     request: Request, api: SimulatedAPI, answer: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """An answer, or the error that it ends with, with the headers that every answer has.
+    """Counts a request against its API key's rate limit, and answers it if it is let in.
+
+    Returns:
+        The answer, or the error that it ended with, with the rate limit's headers.
 
     Args:
-        request: The request, which is counted against its key's rate limit.
+        request: The request.
         api: What is simulated.
         answer: Gives the answer, once the request is let in.
     """
@@ -82,12 +85,12 @@ async def _answer_admitted(
     call = Call(request, api, idempotency_key, query, body, sent.files)
     if idempotency_key is None or operation.method not in ("POST", "PATCH"):
         api.counts["creates without a key"] += is_create
-        return _response(request, operation, await _carry_out(operation, call))
+        return _to_response(request, operation, await _run_handler(operation, call))
     return await _answer_once(call, operation, api_key, idempotency_key, sent)
 
 
 def _checked_body(operation: Operation, sent: Sent) -> BaseModel | None:
-    """The body as its model.
+    """The body as the model of the form or of the JSON that was sent; None if the call has none.
 
     Raises:
         APIError: 400, or 422 for an id of something else.
@@ -102,7 +105,13 @@ def _checked_body(operation: Operation, sent: Sent) -> BaseModel | None:
 async def _answer_once(
     call: Call, operation: Operation, api_key: str, idempotency_key: str, sent: Sent
 ) -> Response:
-    """The first answer that this idempotency key had, or else the handler's, which is kept."""
+    """Answers as this idempotency key was answered before, or else runs the handler.
+
+    What the handler answers is kept for the key. If it raises, the key is forgotten.
+
+    Raises:
+        APIError: 409 if the key is in use or was used with another request; the handler's.
+    """
     request, api = call.request, call.api
     digests = {n: hashlib.sha256(content).hexdigest() for n, (_, content) in call.files.items()}
     fingerprint = [request.method, request.url.path, sent.body, digests]
@@ -111,11 +120,11 @@ async def _answer_once(
     )
     if isinstance(begun, Replay):
         api.counts["replayed"] += 1
-        response = _response(request, operation, Reply(begun.answer))
+        response = _to_response(request, operation, Reply(begun.answer))
         response.headers["Idempotent-Replayed"] = "true"
         return response
     try:
-        reply = await _carry_out(operation, call)
+        reply = await _run_handler(operation, call)
     except BaseException:
         api.idempotency.forget(begun)
         raise
@@ -123,11 +132,11 @@ async def _answer_once(
         # As its model: the resources themselves change later, what was answered does not.
         reply = Reply(operation.answer.model_validate(reply.data))
         api.idempotency.finish(begun, reply.data)
-    return _response(request, operation, reply)
+    return _to_response(request, operation, reply)
 
 
-async def _carry_out(operation: Operation, call: Call) -> Reply | Response:
-    """What the call's handler answers; late, if that was ordered."""
+async def _run_handler(operation: Operation, call: Call) -> Reply | Response:
+    """Runs the call's handler; first it waits, if `/_simulator/slow` has ordered that."""
     api = call.api
     wait = api.slow_answers.begin(now()) if operation.begins_job else None
     if wait is not None:
@@ -138,5 +147,6 @@ async def _carry_out(operation: Operation, call: Call) -> Reply | Response:
     return await operation.handler(call)
 
 
-def _response(request: Request, operation: Operation, reply: Reply | Response) -> Response:
+def _to_response(request: Request, operation: Operation, reply: Reply | Response) -> Response:
+    """A handler's reply in its envelope; a stream of events has none, and stays as it is."""
     return success_response(request, operation, reply) if isinstance(reply, Reply) else reply

@@ -38,7 +38,7 @@ class Faults:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or has the fault happen to it that is due."""
-        match self._next_fault(scope):
+        match self._draw_fault(scope):
             case None:
                 await self._app(scope, receive, send)
             case "slow":
@@ -60,10 +60,10 @@ class Faults:
             case "HTML page":
                 await HTMLResponse(_PROXY_PAGE)(scope, receive, send)
             case fault:
-                await error_response(self._refusal(fault, scope))(scope, receive, send)
+                await error_response(self._error_of(fault, scope))(scope, receive, send)
 
-    def _refusal(self, fault: str, scope: Scope) -> APIError:
-        """What the API itself answers, with the headers that all of its answers have."""
+    def _error_of(self, fault: str, scope: Scope) -> APIError:
+        """The error answer of a fault that is a status; the API's has rate-limit headers."""
         if scope["path"].startswith(PICTURES):
             return APIError(int(fault), _CODES[fault], "Simulated.")
         api_key = Headers(scope=scope).get("x-api-key", "")
@@ -72,18 +72,20 @@ class Faults:
             return exceeded(headers | {"RateLimit-Reset": "1"}, 1)
         return APIError(int(fault), _CODES[fault], "Simulated.", headers=headers)
 
-    def _next_fault(self, scope: Scope) -> str | None:
+    def _draw_fault(self, scope: Scope) -> str | None:
+        """Draws what happens to a request, one of `chance.FAULTS`; None if nothing does."""
         if scope["type"] != "http":
             return None
         if scope["path"].startswith(PICTURES):
-            return self._api.next_picture_fault()
-        return self._api.next_fault() if scope["path"].startswith("/v1/") else None
+            return self._api.draw_picture_fault()
+        return self._api.draw_fault() if scope["path"].startswith("/v1/") else None
 
 
 class Protocol(H11Protocol):
     """uvicorn's HTTP/1.1, with the connection in the scope, so that a fault can break it off."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Has the application called with `transport` in its scope, for this connection."""
         super().connection_made(transport)
         app: Any = self.app
 
@@ -94,18 +96,18 @@ class Protocol(H11Protocol):
 
 
 async def _drop(scope: Scope) -> None:
-    """Breaks the connection off."""
+    """Aborts the connection, so that its client gets no further byte."""
     scope["transport"].abort()
     # Time for uvicorn to notice, or it would answer with a 500 of its own.
     await asyncio.sleep(0.01)
 
 
 async def _discard(_message: Message) -> None:
-    """Keeps an answer from its client."""
+    """Sends nothing: the client does not get this part of the answer."""
 
 
 def _first_half(send: Send) -> Send:
-    """Sends the head of an answer and half of its first piece."""
+    """A `send` that passes on the head of an answer and half of its first piece, and no more."""
     cut = False
 
     async def send_first_half(message: Message) -> None:

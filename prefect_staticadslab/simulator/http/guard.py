@@ -33,7 +33,7 @@ class Guard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = None if scope["type"] == "lifespan" else _refused(scope)
+        error = None if scope["type"] == "lifespan" else _refusal(scope)
         if error is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -42,8 +42,8 @@ class Guard:
             await error_response(error)(scope, receive, send)
 
 
-def _refused(scope: Scope) -> APIError | None:
-    """Why a request is not let in; None if it is."""
+def _refusal(scope: Scope) -> APIError | None:
+    """The error, 421 or 403, of a request that is not let in; None if it is let in."""
     headers = Headers(scope=scope)
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not _is_this_machine(hosts[0]):

@@ -28,7 +28,7 @@ class Call:
         request: The request itself.
         api: What is simulated.
         idempotency_key: Its idempotency key, if it has one.
-        query: What a list is asked for; None for what is no list.
+        query: The query of a list; None for a call that reads none.
         sent: Its body; None for a call that has none.
         files: The files of its form, by field: name and content.
     """
@@ -46,15 +46,19 @@ class Call:
         identifier: str = self.request.path_params["id"]
         return identifier
 
-    def asked(self, kind: type[Q]) -> Q:
-        """The query of a list, which is of the kind that the table of calls gives it."""
+    def list_query(self, kind: type[Q]) -> Q:
+        """The query of a list.
+
+        Raises:
+            TypeError: The table of calls gives this call another model for its query.
+        """
         if not isinstance(self.query, kind):
-            raise TypeError(f"{self.request.url.path} is not asked for {kind.__name__}.")
+            raise TypeError(f"{self.request.url.path} has no query of {kind.__name__}.")
         return self.query
 
     @property
     def fields(self) -> dict[str, Any]:
-        """What the body says, without what it leaves open."""
+        """The fields that were sent in the body, by name, without those that were left out."""
         return self.sent.model_dump(exclude_unset=True) if self.sent else {}
 
 
@@ -91,7 +95,7 @@ class Operation:
         path: Its path below `/v1`.
         handler: What answers it, once its API key, query and body are checked.
         answer: What it answers: the model of a resource, or of what is in a list.
-        query: What it can be asked for, if it answers a list.
+        query: The model of its query, if it answers a list.
         status: The HTTP status of its success.
         json: What may be sent as JSON.
         form: What may be sent as a form.
@@ -111,7 +115,7 @@ class Operation:
 
     @cached_property
     def scope(self) -> str | None:
-        """What the API key must be allowed to do; None for what every key may do."""
+        """The scope that the API key needs, such as `brands:read`; None if every key may do it."""
         resource = self.path.partition("/")[0]
         if resource == "account":
             return None
@@ -126,13 +130,13 @@ class Operation:
 
     @cached_property
     def noun(self) -> str | None:
-        """Of what the id in its path must be; None for one that has no prefix of its own."""
+        """What the id in its path is of, such as `image ad`; None if it has no prefix."""
         noun = self.path.partition("/")[0].replace("-", " ").removesuffix("s")
         return noun if "{id}" in self.path and noun in PREFIXES else None
 
     @cached_property
-    def whole_answer(self) -> type[Answer]:
-        """The model of all that is answered, with its envelope if it has one."""
+    def response_model(self) -> type[Answer]:
+        """The model of the whole answer: the resource or the page in its envelope, or `Deleted`."""
         if self.answer is Deleted:
             return Deleted
         return page_of(self.answer) if self.query else envelope_of(self.answer)

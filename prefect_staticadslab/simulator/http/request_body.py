@@ -24,7 +24,7 @@ MOST_LEVELS: Final = 200
 
 @dataclass(frozen=True)
 class Sent:
-    """What a request holds.
+    """A request's body, read but not yet held against a model.
 
     Attributes:
         body: Its JSON, or its form's fields; None if it has no body.
@@ -38,7 +38,7 @@ class Sent:
 
 
 async def read_body(request: Request) -> Sent:
-    """What a request holds.
+    """Reads a request's body, which is empty for other methods than POST and PATCH.
 
     Raises:
         APIError: 413 if it is too large, 400 if it is neither JSON nor a form.
@@ -52,7 +52,7 @@ async def read_body(request: Request) -> Sent:
         return Sent(_read_json(body))
     fields, files = {}, {}
     try:
-        async with _with_body(request, body).form(max_part_size=MOST_BODY_BYTES) as form:
+        async with _request_with_body(request, body).form(max_part_size=MOST_BODY_BYTES) as form:
             for name, value in form.items():
                 if isinstance(value, UploadFile):
                     files[name] = (value.filename or "", await value.read())
@@ -63,8 +63,8 @@ async def read_body(request: Request) -> Sent:
     return Sent(fields, files, is_form=True)
 
 
-def _with_body(request: Request, body: bytes) -> Request:
-    """A request whose body was read already."""
+def _request_with_body(request: Request, body: bytes) -> Request:
+    """The same request with its body in memory, since a stream can be read only once."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -96,7 +96,7 @@ def _read_json(body: bytes) -> Any:
             that is infinite or none, half of a character, more than `MOST_LEVELS` levels.
     """
     try:
-        value = json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        value = json.loads(body, parse_constant=_reject_constant, parse_float=_finite_float)
         _check_depth(value)
         if b"\\u" in body:  # the only way to half of a character
             json.dumps(value, ensure_ascii=False).encode()
@@ -105,17 +105,20 @@ def _read_json(body: bytes) -> Any:
     return value
 
 
-def _no_number(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
+    """Raises ValueError for `NaN` and `Infinity`, which Python reads and JSON does not have."""
     raise ValueError(name)
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
+    """A number of the body; ValueError for one as large as `1e999`."""
     if math.isinf(number := float(text)):
         raise ValueError(text)
     return number
 
 
 def _check_depth(value: Any) -> None:
+    """Raises ValueError if objects and lists are nested more than `MOST_LEVELS` deep."""
     waiting, level = [value], 0
     while waiting := [each for each in waiting if isinstance(each, dict | list)]:
         level += 1

@@ -49,7 +49,7 @@ def operations() -> list[Operation]:
 
 
 def api_routes(api: SimulatedAPI) -> list[Route]:
-    """What answers them."""
+    """The route of each call, which answers from this simulated API."""
     return [endpoint(api, operation) for operation in operations()]
 
 

@@ -49,7 +49,7 @@ def _picture(api: SimulatedAPI, name: str) -> bytes | None:
         from_figma = rendering.figma_render
         return from_figma.content if from_figma else draw_picture(job, rendering, api)
     try:
-        template = api.design_templates.whatever(name, now())
+        template = api.design_templates.get_even_deleted(name, now())
     except APIError:
         return None
     return draw_preview(template, api) if template["status"] == "completed" else None

@@ -41,11 +41,14 @@ class Chance:
         self._jobs_by_body: Counter[str] = Counter()
 
     def job_seconds(self, shortest: float, longest: float) -> float:
-        """How long a job takes."""
+        """Draws how many seconds a job takes."""
         return self._jobs.uniform(shortest, longest)
 
     def job_fails(self, body: Mapping[str, Any], failure_rate: float) -> bool:
-        """Whether an image ad will fail: as its prompt asks for, or else by chance."""
+        """Draws whether an image ad will fail, unless a word in its prompt decides that.
+
+        How often a body with `ONE_FAILURE_WORD` was asked for is remembered.
+        """
         drawn = self._jobs.random()
         prompt = body.get("prompt") or ""
         if ONE_FAILURE_WORD in prompt:
@@ -55,5 +58,5 @@ class Chance:
         return FAILURE_WORD in prompt or drawn < failure_rate
 
     def fault(self, rate: float, faults: tuple[str, ...]) -> str | None:
-        """One of the faults for a share of all requests, and None for the others."""
+        """Draws one of the faults for this share of all requests, and None for the others."""
         return None if self._faults.random() >= rate else self._faults.choice(faults)

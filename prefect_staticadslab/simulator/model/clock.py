@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 def now() -> float:
-    """The time."""
+    """The time in seconds since 1970; tests may replace this function."""
     return time.time()
 
 

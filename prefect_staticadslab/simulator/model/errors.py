@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-MOST_TOLD: Final = 3
+DETAILS_IN_MESSAGE: Final = 3
 """Details that a message tells; all of them are listed beside it."""
 
 
@@ -43,7 +43,7 @@ class APIError(Exception):
 def not_valid(*details: tuple[str, str]) -> APIError:
     """A 400 that says what is wrong with which field."""
     listed = [{"field": field, "message": message} for field, message in details]
-    message = "; ".join(f"{field} {message}" for field, message in details[:MOST_TOLD])
+    message = "; ".join(f"{field} {message}" for field, message in details[:DETAILS_IN_MESSAGE])
     return APIError(400, "VALIDATION_ERROR", f"Not valid: {message}.", details=listed)
 
 

@@ -30,13 +30,13 @@ LIGHT_ON_DARK: Final = ("Bold", "Product")
 
 def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
     """The PNG of a rendering: brand, product, audience, the texts of its tree, and the format."""
-    catalog = api.catalog
-    brand = catalog.brands[job.body["brand_id"]]
-    product = catalog.products[job.body["product_id"]]
-    audience = catalog.audiences[job.body["audience_id"]]
-    template = api.design_templates.whatever(job.body["design_template_id"], now())
+    catalogue = api.catalogue
+    brand = catalogue.brands[job.body["brand_id"]]
+    product = catalogue.products[job.body["product_id"]]
+    audience = catalogue.audiences[job.body["audience_id"]]
+    template = api.design_templates.get_even_deleted(job.body["design_template_id"], now())
     ad_format = template["ad_format"]
-    variant = catalog.product_variants.get(job.body.get("product_variant_id") or "")
+    variant = catalogue.product_variants.get(job.body.get("product_variant_id") or "")
     tree = rendering.tree or api.first_tree(job)
     dark, accent, light = _colors(brand)
     ground, ink = (dark, light) if ad_format in LIGHT_ON_DARK else (light, dark)
@@ -165,7 +165,7 @@ def _paste_product_picture(picture: Image.Image, product_picture: bytes) -> None
 
 
 def _uploaded_picture(url: str | None, api: SimulatedAPI) -> bytes | None:
-    """The uploaded image that an address of this simulator stands for; None for others."""
+    """The content of the uploaded image at this address; None if it is none of this simulator."""
     try:
         name = urlsplit(url or "").path
     except ValueError:
@@ -238,6 +238,7 @@ def _draw_package(
 def _draw_label(
     draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, ground: str, ink: str
 ) -> None:
+    """Draws a rounded label that ends at `place`, the right end of its middle line."""
     right, middle = place
     text = _printable(text)
     left = right - draw.textlength(text, font=_font(32)) - 56
@@ -260,6 +261,7 @@ def _printable(text: str) -> str:
 
 @lru_cache(4096)
 def _printable_letter(letter: str) -> str:
+    """The letter; a space for any white space, and nothing for a letter that the font lacks."""
     if letter.isspace():
         return " "
     missing = _font(32).getmask("\uffff")
@@ -267,6 +269,7 @@ def _printable_letter(letter: str) -> str:
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """The lines of a text, none wider than `width` pixels unless one word is."""
     lines: list[str] = []
     for word in _printable(text).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:

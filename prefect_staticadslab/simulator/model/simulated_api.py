@@ -12,7 +12,7 @@ from prefect_staticadslab.simulator.model.admission.idempotency import Idempoten
 from prefect_staticadslab.simulator.model.admission.rate_window import RateWindows
 from prefect_staticadslab.simulator.model.admission.slow_answers import SlowAnswers
 from prefect_staticadslab.simulator.model.admission.wallet import Wallet
-from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import earlier_ads, seeded_catalogue
 from prefect_staticadslab.simulator.model.chance import (
     FAILURE_WORD,
     FAULTS,
@@ -48,7 +48,7 @@ class SimulatedAPI:
         settings: How it behaves; tests replace them while it runs.
         scopes: What each API key may do.
         idempotency: What was answered to idempotency keys.
-        catalog: Brands, products, variants, audiences, images, and the templates of the start.
+        catalogue: Brands, products, variants, audiences, images, and the templates of the start.
         design_templates: All of them; `templates` are those that were made since the start.
         image_ads: All of them; `jobs` are the same by id.
         files: Uploaded images, by the id of what they became.
@@ -61,8 +61,8 @@ class SimulatedAPI:
         self.settings = settings or Settings()
         self.scopes = scopes_by_key()
         self.idempotency = IdempotencyKeys(self.settings.key_seconds)
-        self.catalog = seeded_catalog(self.settings.more_brands)
-        self.design_templates = DesignTemplates(self.catalog.design_templates)
+        self.catalogue = seeded_catalogue(self.settings.more_brands)
+        self.design_templates = DesignTemplates(self.catalogue.design_templates)
         self.templates = self.design_templates.made
         self.image_ads = ImageAds()
         self.jobs = self.image_ads.jobs
@@ -80,8 +80,9 @@ class SimulatedAPI:
         self._not_billed = frozenset(self.jobs)
 
     def _add_earlier_ads(self) -> None:
+        """Adds ads that were completed an hour ago, and that are not billed."""
         an_hour_ago = time.time() - 3600
-        for identifier, body in earlier_ads(self.catalog).items():
+        for identifier, body in earlier_ads(self.catalogue).items():
             self.jobs[identifier] = self._begin_job(identifier, body, an_hour_ago, 40.0, False)
 
     # Who may ask
@@ -102,7 +103,7 @@ class SimulatedAPI:
         return self._rate_windows.admit(api_key, now)
 
     def rate_headers(self, api_key: str, now: float) -> dict[str, str]:
-        """How the window of a key stands."""
+        """The rate-limit headers of a key's window, without counting a request."""
         return self._rate_windows.headers(api_key if api_key in self.scopes else "", now)
 
     def check_scope(self, api_key: str, scope: str) -> None:
@@ -112,7 +113,7 @@ class SimulatedAPI:
 
     @property
     def admitted(self) -> deque[float]:
-        """When requests were let in."""
+        """When each request was let in, of all API keys."""
         return self._rate_windows.admitted
 
     # Image ads
@@ -120,13 +121,13 @@ class SimulatedAPI:
     def create_image_ad(
         self, body: dict[str, Any], now: float, idempotency_key: str | None = None
     ) -> dict[str, Any]:
-        """Begins a job.
+        """Adds an image ad whose job begins now, and sets its price aside. Returns the ad.
 
         Raises:
             APIError: 400 for overrides that do not fit, 402, 404 or 422.
         """
         template = self.design_templates.get(body["design_template_id"], now)
-        check_relations(body, template, self.catalog)
+        check_relations(body, template, self.catalogue)
         seconds = self._job_seconds(SECONDS)
         fails = self._chance.job_fails(body, self.settings.failure_rate)
         _, price = PRICES[bool(body.get("editable"))]
@@ -141,10 +142,11 @@ class SimulatedAPI:
     def _begin_job(
         self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
     ) -> Job:
+        """An ad with its first rendering; it is neither charged for nor added to `jobs`."""
         template = self.design_templates.get(body["design_template_id"], now)
         width, height = template["width"], template["height"]
-        enlarged = FOUR_K / max(width, height) if self.settings.four_k else 1.0
-        job = Job(identifier, body, now, width, height, enlarged)
+        picture_scale = FOUR_K / max(width, height) if self.settings.four_k else 1.0
+        job = Job(identifier, body, now, width, height, picture_scale)
         tree = self.first_tree(job) if job.is_editable else None
         version, job_id = new_id("iav"), new_id("job")
         job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
@@ -152,9 +154,11 @@ class SimulatedAPI:
 
     def first_tree(self, job: Job) -> dict[str, Any]:
         """An ad's tree as it is first filled from its template."""
-        template = self.design_templates.whatever(job.body["design_template_id"], time.time())
+        template = self.design_templates.get_even_deleted(
+            job.body["design_template_id"], time.time()
+        )
         copy_texts = {
-            "Headline": str(self.catalog.products[job.body["product_id"]]["name"]),
+            "Headline": str(self.catalogue.products[job.body["product_id"]]["name"]),
             "Body": " ".join(str(job.body.get("prompt") or "").split()),
         }
         return fill_tree(
@@ -162,7 +166,7 @@ class SimulatedAPI:
         )
 
     def revise_image_ad(self, identifier: str, body: dict[str, Any], now: float) -> dict[str, Any]:
-        """Begins another rendering of an editable ad.
+        """Begins another rendering of an editable ad, which costs nothing. Returns the ad.
 
         Raises:
             APIError: 404, 409 while it is rendered, or 422 for a flat ad.
@@ -205,7 +209,7 @@ class SimulatedAPI:
     # Design templates
 
     def create_template(self, reference: Upload, now: float) -> dict[str, Any]:
-        """Begins to make a design template.
+        """Adds a design template whose job begins now, and sets its price aside. Returns it.
 
         Raises:
             APIError: 402.
@@ -224,12 +228,12 @@ class SimulatedAPI:
     # Images and the rest of the catalogue
 
     def add_image(self, upload: Upload, fields: dict[str, Any], now: float) -> dict[str, Any]:
-        """Adds an uploaded image, and keeps its file.
+        """Adds an uploaded image, and keeps its file. Returns the image.
 
         Raises:
             APIError: 422 if there is no such product.
         """
-        image = self.catalog.add_image(upload, fields, now)
+        image = self.catalogue.add_image(upload, fields, now)
         self.files[image["id"]] = upload
         return image
 
@@ -239,7 +243,7 @@ class SimulatedAPI:
         Raises:
             APIError: 404, or 409 if other resources belong to it.
         """
-        self.catalog.delete(resource_type, identifier)
+        self.catalogue.delete(resource_type, identifier)
         self.files.pop(identifier, None)
 
     # The bill
@@ -251,32 +255,36 @@ class SimulatedAPI:
         return sum(ads, Decimal(0)) + made * TEMPLATE_PRICE
 
     def _is_billed(self, job: Job, now: float) -> bool:
+        """Whether an ad was paid for: its first rendering succeeded, and it is no earlier one."""
         return job.id not in self._not_billed and job.renderings[0].status(now) == "completed"
 
     def _charge(self, price: Decimal, now: float, seconds: float, fails: bool) -> None:
+        """Sets a price aside, which a job that fails gives back after so many seconds; or a 402."""
         balance = Decimal(str(self.settings.wallet_usd))
         returned_at = now + seconds if fails else None
         self._wallet.set_aside(price, now, balance=balance, returned_at=returned_at)
 
     # Chance and time
 
-    def next_fault(self) -> str | None:
-        """What this request meets with; None for nothing."""
+    def draw_fault(self) -> str | None:
+        """Draws what happens to this request, and counts it; None if nothing does."""
         fault = self._chance.fault(self.settings.fault_rate, FAULTS)
-        return self._counted(fault, "faults")
+        return self._count_fault(fault, "faults")
 
-    def next_picture_fault(self) -> str | None:
-        """What this picture's download meets with; None for nothing."""
+    def draw_picture_fault(self) -> str | None:
+        """Draws what happens to this picture's download, and counts it; None if nothing does."""
         fault = self._chance.fault(self.settings.picture_fault_rate, PICTURE_FAULTS)
-        return self._counted(fault, "picture faults")
+        return self._count_fault(fault, "picture faults")
 
-    def _counted(self, fault: str | None, counter: str) -> str | None:
+    def _count_fault(self, fault: str | None, counter: str) -> str | None:
+        """The same fault, counted by its own name and with all of its kind."""
         if fault is not None:
             self.counts[counter] += 1
             self.counts[f"fault: {fault}"] += 1
         return fault
 
     def _job_seconds(self, shortest_and_longest: tuple[float, float]) -> float:
+        """Draws how many seconds a job takes at the speed of the settings."""
         return self._chance.job_seconds(*shortest_and_longest) / self.settings.speed
 
     def age(self, seconds: float) -> None:

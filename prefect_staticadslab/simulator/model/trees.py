@@ -52,18 +52,18 @@ def template_tree(name: str, width: int, height: int) -> dict[str, Any]:
 def nodes(tree: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """All nodes, each before its children."""
     yield dict(tree) if not isinstance(tree, dict) else tree
-    for child in _listed(tree.get("children")):
+    for child in _list_or_empty(tree.get("children")):
         if isinstance(child, dict):
             yield from nodes(child)
 
 
-def _listed(value: Any) -> list[Any]:
-    """The value if it is a list; clients may have sent something else, which counts as empty."""
+def _list_or_empty(value: Any) -> list[Any]:
+    """The value if it is a list; whatever else a client has sent counts as an empty one."""
     return value if isinstance(value, list) else []
 
 
 def check_tree(tree: object) -> dict[str, Any]:
-    """The same, if it is an entire tree.
+    """Returns the tree if it is an entire one: a `FRAME` with an id and children.
 
     Raises:
         APIError: 400 if it is not.
@@ -135,7 +135,7 @@ def texts(tree: Mapping[str, Any]) -> list[tuple[str, str]]:
 def first_picture_url(tree: Mapping[str, Any]) -> str | None:
     """The address of the first picture that a tree holds."""
     for node in nodes(tree):
-        for fill in _listed(node.get("fills")):
+        for fill in _list_or_empty(node.get("fills")):
             if isinstance(fill, dict) and fill.get("type") == "IMAGE" and fill.get("imageFillUrl"):
                 return str(fill["imageFillUrl"])
     return None

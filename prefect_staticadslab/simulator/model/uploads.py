@@ -71,6 +71,7 @@ def read_image(filename: str, content: bytes, field: str = "file") -> Upload:
 
 
 def _too_many_pixels() -> APIError:
+    """A 413."""
     message = f"The image has more than {MOST_PIXELS:,} pixels."
     return APIError(413, "PAYLOAD_TOO_LARGE", message)
 
@@ -89,7 +90,7 @@ def decode_image(text: object, field: str) -> Upload:
 
 
 def thumbnail(content: bytes, longest: int) -> bytes:
-    """A smaller WebP of an image."""
+    """An image as WebP, with at most so many pixels on its longest side."""
     from PIL import Image
 
     with _decoding, Image.open(io.BytesIO(content)) as image:

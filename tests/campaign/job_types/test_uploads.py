@@ -162,10 +162,10 @@ async def test_an_image_that_was_deleted_is_uploaded_anew_although_its_key_is_kn
     assert await upload_images(client, places, logo) == [first]
     for _ in range(uploads.FRESH_KEYS - 1):
         (image,) = await upload_images(client, places, logo)
-        del simulator.api.catalog.images[image.id]
+        del simulator.api.catalogue.images[image.id]
     (again,) = await upload_images(client, places, logo)
-    assert again.id in simulator.api.catalog.images
-    del simulator.api.catalog.images[again.id]
+    assert again.id in simulator.api.catalogue.images
+    del simulator.api.catalogue.images[again.id]
     with pytest.raises(ImageFileError, match=r"a\.png was uploaded 3 times within a day"):
         await upload_images(client, places, logo)
 

@@ -45,7 +45,7 @@ async def looked_up(
 
 def many_products(simulator: SimulatorServer, count: int) -> list[dict[str, str]]:
     """A row for each of so many new products, all of them with an audience of the same name."""
-    catalog = simulator.api.catalog
+    catalog = simulator.api.catalogue
     kit = catalog.products[KIT]
     commuters = next(a for a in catalog.audiences.values() if a["name"] == "Commuters")
     for number in range(count):

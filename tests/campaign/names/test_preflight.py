@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
-from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalog
+from prefect_staticadslab.simulator.model.catalogue.seeds import seeded_catalogue
 from prefect_staticadslab.simulator.model.resources.ids import make_id
 from tests.conftest import simulated_ids
 from tests.support.scripted import answer, error, scripted
@@ -108,7 +108,7 @@ async def test_what_is_wrong_in_many_rows_is_one_line(
 async def test_a_whole_catalogue_is_looked_up_in_a_handful_of_requests(
     opened: Open, simulator: SimulatorServer
 ) -> None:
-    catalog = seeded_catalog()
+    catalog = seeded_catalogue()
     rows = [
         {
             "brand_id": catalog.products[audience["product_id"]]["brand_id"],
@@ -129,7 +129,7 @@ async def test_a_whole_catalogue_is_looked_up_in_a_handful_of_requests(
 async def test_an_endless_catalogue_is_not_read_to_its_end(
     opened: Open, simulator: SimulatorServer
 ) -> None:
-    audiences = simulator.api.catalog.audiences
+    audiences = simulator.api.catalogue.audiences
     good = audiences[GOOD["audience_id"]]
     for number in range(3000):
         audience = {**good, "id": f"aud_{number:016}", "name": str(number)}

@@ -229,7 +229,7 @@ async def test_templates_pictures_are_fetched_once_each_and_made_small(
     simulator: SimulatorServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     templates = [
-        t for t in simulator.api.catalog.design_templates.values() if t["status"] == "completed"
+        t for t in simulator.api.catalogue.design_templates.values() if t["status"] == "completed"
     ]
     url = str(templates[0]["preview_url"]).replace("https://", "http://")
     address = url if url.startswith(simulator.url) else f"{simulator.url}{url}"

@@ -83,7 +83,7 @@ def stream(*names: str, reply: Reply = STREAM) -> Stream:
     ],
 )
 def test_a_stream_of_a_finished_ad(answer: Stream, expected: Verdict) -> None:
-    assert verdict(streams.of_finished_ad(answer)) == expected
+    assert verdict(streams.finished_ad_stream(answer)) == expected
 
 
 @pytest.mark.parametrize(

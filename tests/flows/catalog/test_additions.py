@@ -48,7 +48,7 @@ async def test_a_table_adds_what_is_not_there_and_is_safe_to_run_again(
         "audience 'Campers'",
     ]
     assert [row.name for row, _ in additions.present] == ["Commuters"]
-    simulated = simulator.api.catalog
+    simulated = simulator.api.catalogue
     ids = {each.row.name: identifier for each, identifier in outcome.created}
     assert simulated.brands[ids["Tidewater Tea"]]["fonts"] == [{"name": "Lora"}, {"name": "Inter"}]
     assert simulated.audiences[ids["Evening readers"]]["product_id"] == ids["Sea Fennel Infusion"]
@@ -67,7 +67,7 @@ async def test_two_runs_at_once_add_nothing_twice(
     outcomes = await asyncio.gather(*(create_additions(client, plan) for plan in plans))
     ids = [[identifier for _, identifier in outcome.created] for outcome in outcomes]
     assert ids[0] == ids[1]
-    names = [brand["name"] for brand in simulator.api.catalog.brands.values()]
+    names = [brand["name"] for brand in simulator.api.catalogue.brands.values()]
     assert names.count("Tidewater Tea") == 1
 
 
@@ -79,7 +79,7 @@ async def test_what_was_deleted_is_added_anew_although_its_key_is_known(
     client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path, times: int
 ) -> None:
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
-    simulated = simulator.api.catalog
+    simulated = simulator.api.catalogue
     for _ in range(times):
         _, outcome = await add(client, table)
         (_, brand), (_, product) = outcome.created
@@ -96,7 +96,7 @@ async def test_what_is_deleted_again_and_again_is_told_as_not_created(
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT)
     for _ in range(FRESH_KEYS):
         _, outcome = await add(client, table)
-        del simulator.api.catalog.brands[outcome.created[0][1]]
+        del simulator.api.catalogue.brands[outcome.created[0][1]]
     _, outcome = await add(client, table)
     assert outcome.created == []
     assert [reason for _, reason in outcome.failed] == [
@@ -112,11 +112,11 @@ async def test_what_was_renamed_is_not_taken_for_what_a_row_wants(
     table = write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT[:2])
     _, outcome = await add(client, table)
     renamed = outcome.created[0][1]
-    simulator.api.catalog.brands[renamed]["name"] = "Sea, closed"
+    simulator.api.catalogue.brands[renamed]["name"] = "Sea, closed"
     _, outcome = await add(client, write_csv(tmp_path / "new.csv", *BRAND_AND_PRODUCT))
     (_, brand), (_, product) = outcome.created
     assert brand != renamed
-    assert simulator.api.catalog.products[product]["brand_id"] == brand
+    assert simulator.api.catalogue.products[product]["brand_id"] == brand
 
 
 async def test_a_workbook_has_a_sheet_for_each_kind_of_addition(

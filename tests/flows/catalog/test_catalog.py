@@ -51,10 +51,10 @@ async def test_a_workbook_has_a_sheet_for_each_kind_with_parents_named_beside_th
 async def test_lists_longer_than_a_page_are_whole_and_text_stays_text(
     client: StaticAdsLabClient, simulator: SimulatorServer, tmp_path: Path
 ) -> None:
-    seed = next(iter(simulator.api.catalog.brands.values()))
+    seed = next(iter(simulator.api.catalogue.brands.values()))
     for number in range(250):
         brand = {**seed, "id": f"brand_{number:016}", "name": f"=1+{number}", "description": "007"}
-        simulator.api.catalog.brands[brand["id"]] = brand
+        simulator.api.catalogue.brands[brand["id"]] = brand
     frames = tables(await read_catalogue(client, await client.get_account()))
     assert len(frames["brands"]) == 254
     write_report(str(tmp_path / "c.xlsx"), frames)
@@ -135,7 +135,7 @@ def test_a_dry_run_says_what_would_be_created_and_writes_nothing(
         "Dry run: nothing was created.",
     ]
     assert not output.exists()
-    assert len(simulator.api.catalog.brands) == 4
+    assert len(simulator.api.catalogue.brands) == 4
 
 
 @pytest.mark.usefixtures("environment")

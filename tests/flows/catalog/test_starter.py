@@ -200,7 +200,7 @@ async def test_previews_that_cannot_be_had_are_left_out(
     gate = WebGate.of(simulator.url)
     found = next(
         str(t["preview_url"])
-        for t in simulator.api.catalog.design_templates.values()
+        for t in simulator.api.catalogue.design_templates.values()
         if t["preview_url"]
     )
     if found.startswith("/"):

@@ -64,10 +64,10 @@ def test_a_request_with_two_hosts_is_refused(api: httpx.Client) -> None:
 def test_another_site_reads_no_truth_and_changes_nothing(
     api: httpx.Client, simulator: SimulatorServer, origin: str, method: str, path: str
 ) -> None:
-    brands = len(simulator.api.catalog.brands)
+    brands = len(simulator.api.catalogue.brands)
     answer = api.request(method, path, json={"name": "Evil"}, headers={"Origin": origin})
     assert answer.status_code == 403
-    assert len(simulator.api.catalog.brands) == brands
+    assert len(simulator.api.catalogue.brands) == brands
     assert "access-control-allow-origin" not in answer.headers
 
 

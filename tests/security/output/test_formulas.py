@@ -90,7 +90,7 @@ async def test_a_name_of_the_catalogue_is_no_formula_and_the_ad_stays_the_same(
     formula: str, tmp_path: Path, simulator: SimulatorServer, client: StaticAdsLabClient
 ) -> None:
     ids = simulated_ids()
-    for audience in simulator.api.catalog.audiences.values():
+    for audience in simulator.api.catalogue.audiences.values():
         audience["name"] = f"{formula} {audience['id']}"
     place = tmp_path / "in.csv"
     header = "design_template_id,brand_id,product_id,audience,prompt"

@@ -31,36 +31,38 @@ def file_of(call: Call) -> tuple[str, bytes]:
 
 
 def create(resource_type: str) -> Handler:
-    """What answers the call that adds a resource of this type."""
+    """The handler of the call that adds a resource of this type."""
 
     async def answer(call: Call) -> Reply:
         fields = call.sent.model_dump() if call.sent else {}
-        return Reply(call.api.catalog.create(resource_type, fields, now()))
+        return Reply(call.api.catalogue.create(resource_type, fields, now()))
 
     return answer
 
 
 def list_all(resource_type: str) -> Handler:
-    """What answers the call that lists resources of this type."""
+    """The handler of the call that lists resources of this type."""
     return _handler(
-        lambda call: page(call.asked(List), list(call.api.catalog.all(resource_type).values()))
+        lambda call: page(
+            call.list_query(List), list(call.api.catalogue.all(resource_type).values())
+        )
     )
 
 
 def get(resource_type: str) -> Handler:
-    """What answers the call that reads a resource of this type."""
-    return _handler(lambda call: Reply(call.api.catalog.get(resource_type, call.id)))
+    """The handler of the call that reads a resource of this type."""
+    return _handler(lambda call: Reply(call.api.catalogue.get(resource_type, call.id)))
 
 
 def update(resource_type: str) -> Handler:
-    """What answers the call that changes a resource of this type."""
+    """The handler of the call that changes a resource of this type."""
     return _handler(
-        lambda call: Reply(call.api.catalog.update(resource_type, call.id, call.fields, now()))
+        lambda call: Reply(call.api.catalogue.update(resource_type, call.id, call.fields, now()))
     )
 
 
 def delete(resource_type: str) -> Handler:
-    """What answers the call that deletes a resource of this type."""
+    """The handler of the call that deletes a resource of this type."""
 
     def answer(call: Call) -> Reply:
         call.api.delete_resource(resource_type, call.id)
@@ -70,7 +72,7 @@ def delete(resource_type: str) -> Handler:
 
 
 def _handler(answer: Callable[[Call], Reply]) -> Handler:
-    """A handler that has nothing to wait for."""
+    """A handler made of a function that does not wait."""
 
     async def handler(call: Call) -> Reply:
         return answer(call)

@@ -24,7 +24,7 @@ async def create_template(call: Call) -> Reply:
 
 async def list_templates(call: Call) -> Reply:
     """The templates of some ids, or a page of all or of the deleted ones."""
-    query = call.asked(DesignTemplates)
+    query = call.list_query(DesignTemplates)
     templates = list(call.api.design_templates.all(now(), deleted=query.deleted))
     if query.ids is None:
         return page(query, templates)

@@ -36,6 +36,7 @@ def fetch_image(url: object) -> uploads.Upload:
 
 
 def _unreachable(message: str) -> APIError:
+    """A 422."""
     return APIError(422, "UNREACHABLE_IMAGE", message)
 
 

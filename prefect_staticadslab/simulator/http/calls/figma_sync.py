@@ -18,7 +18,7 @@ async def sync_image_ads(call: Call) -> Reply:
 
 
 async def _result(call: Call, item: dict[str, Any]) -> dict[str, Any]:
-    """What becomes of one item."""
+    """Synchronizes one item. Returns its entry in the answer: its version's id, or its error."""
     result = {"id": item["id"], "success": True, "version_id": None, "error": None}
     try:
         result["version_id"] = await _synchronize(call, item)

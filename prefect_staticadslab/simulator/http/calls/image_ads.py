@@ -36,7 +36,7 @@ async def create_image_ad(call: Call) -> Reply:
 
 async def list_image_ads(call: Call) -> Reply:
     """The ads of some ids, or a page of all of them, the newest first."""
-    api, moment, query = call.api, now(), call.asked(ImageAds)
+    api, moment, query = call.api, now(), call.list_query(ImageAds)
     if query.ids is None:
         return page(query, [job.resource(moment) for job in reversed(api.jobs.values())])
     api.counts["batch reads"] += 1
@@ -71,7 +71,7 @@ async def _events(api: SimulatedAPI, job: Job) -> AsyncIterator[str]:
             last_heartbeat = now()
             yield _event("heartbeat", None)
         await asyncio.sleep(STREAM_STEP_SECONDS / speed)
-    if job.present.fails:
+    if job.latest.fails:
         yield _event("error", job_failure())
     else:
         yield _event("complete", {"id": job.id})
@@ -95,7 +95,7 @@ async def delete_image_ad(call: Call) -> Reply:
 
 async def list_versions(call: Call) -> Reply:
     """The versions of an ad, the newest first."""
-    return page(call.asked(Versions), call.api.image_ads.get(call.id).versions(now()))
+    return page(call.list_query(Versions), call.api.image_ads.get(call.id).versions(now()))
 
 
 async def get_version(call: Call) -> Reply:

@@ -9,7 +9,10 @@ from prefect_staticadslab.simulator.model.resources.queries import List
 
 
 def page(query: List, items: list[dict[str, Any]]) -> Reply:
-    """The items that a query asks for, and whether more follow."""
+    """The page of items that a query asks for, filtered, and whether more follow.
+
+    A page begins after `starting_after`; with an id that is not there it is empty.
+    """
     items = matching(query, items)
     start = 0
     if query.starting_after is not None:

@@ -67,7 +67,7 @@ def openapi_document(operations: Iterable[Operation], url: str) -> dict[str, Any
 
 def _schemas(calls: list[Operation]) -> dict[str, Any]:
     """All models that calls take or answer, and all that these consist of."""
-    answers = {call.whole_answer for call in calls} | {ErrorAnswer}
+    answers = {call.response_model for call in calls} | {ErrorAnswer}
     bodies = {body for call in calls for body in (call.json, call.form) if body}
     modes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         *((model, "serialization") for model in sorted(answers, key=_name)),

@@ -39,7 +39,7 @@ _ALWAYS: Final = (401, 403, 429, 500, 503)
 def success_response(call: Operation, schemas: str) -> dict[str, Any]:
     """The answer of a call that succeeds."""
     content: dict[str, Any] = {
-        "application/json": {"schema": {"$ref": schemas + call.whole_answer.__name__}}
+        "application/json": {"schema": {"$ref": schemas + call.response_model.__name__}}
     }
     if call.streams:
         content["text/event-stream"] = {"schema": {"type": "string"}}

@@ -27,6 +27,15 @@ class Replay:
 
 @dataclass
 class _Key:
+    """A key that was sent.
+
+    Attributes:
+        fingerprint: The SHA-256 of the request that it was first sent with.
+        since: When that was.
+        lock: Of the request that is being answered, or was the last to be.
+        replay: What was answered; None while nothing was.
+    """
+
     fingerprint: str
     since: float
     lock: Lock

@@ -41,7 +41,7 @@ class RateWindows:
         return self.headers(api_key, now)
 
     def headers(self, api_key: str, now: float) -> dict[str, str]:
-        """How a key's window stands."""
+        """The rate-limit headers of a key's window, without counting a request."""
         window = self._window(api_key, now)
         reset = window[0] + self._seconds - now if window else self._seconds
         return {
@@ -51,7 +51,7 @@ class RateWindows:
         }
 
     def _window(self, api_key: str, now: float) -> deque[float]:
-        """When this key's requests of the last window were let in."""
+        """When this key's requests of the last window were let in, once older ones are dropped."""
         window = self._windows[api_key]
         while window and window[0] <= now - self._seconds:
             window.popleft()

@@ -18,7 +18,7 @@ class Wait:
 
 
 class SlowAnswers:
-    """What begins the next jobs is answered so much later, each for the seconds ordered for it."""
+    """The waits that tests have ordered for the next requests that begin a job."""
 
     def __init__(self) -> None:
         self._ordered: deque[float] = deque()
@@ -29,7 +29,7 @@ class SlowAnswers:
         self._ordered.extend([seconds] * count)
 
     def begin(self, now: float) -> Wait | None:
-        """What this request has to wait for; None if nothing is ordered."""
+        """Takes the next wait that was ordered, which begins now; None if there is none."""
         if not self._ordered:
             return None
         wait = Wait(now + self._ordered.popleft())
@@ -37,10 +37,10 @@ class SlowAnswers:
         return wait
 
     def end(self, wait: Wait) -> None:
-        """Takes note that a request waits no longer."""
+        """Forgets a wait, once its request has waited."""
         self._waits.remove(wait)
 
     def age(self, seconds: float) -> None:
-        """Puts the clock forward for all that wait."""
+        """Makes all waits end so many seconds earlier."""
         for wait in self._waits:
             wait.until -= seconds

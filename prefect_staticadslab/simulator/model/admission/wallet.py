@@ -44,6 +44,7 @@ class Wallet:
 
 
 def _insufficient(price: Decimal, left: Decimal) -> APIError:
+    """A 402 that says how much is missing."""
     message = (
         f"This costs {price:.2f} USD, and the wallet has {left:.2f} USD left: "
         f"{price - left:.2f} USD are missing. Top up at {TOP_UP_URL}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prefect_staticadslab.simulator.model.catalogue.catalog import Catalog
+from prefect_staticadslab.simulator.model.catalogue.catalogue import Catalogue
 from prefect_staticadslab.simulator.model.design_templates.template import PIXELS
 from prefect_staticadslab.simulator.model.resources.ids import make_id
 from prefect_staticadslab.simulator.model.trees import template_tree
@@ -18,6 +18,8 @@ CREATED_AT: Final = "2026-01-05T09:00:00.000Z"
 
 @dataclass(frozen=True)
 class _BrandSeed:
+    """A brand of the start, with the variants of its products, and whom each is advertised to."""
+
     name: str
     description: str
     colors: tuple[str, ...]
@@ -83,29 +85,29 @@ _TEMPLATES: Final = (
 )
 
 
-def seeded_catalog(more_brands: int = 0) -> Catalog:
+def seeded_catalogue(more_brands: int = 0) -> Catalogue:
     """The catalogue that every simulator starts with.
 
     Args:
         more_brands: How many more brands there are, with a product and an audience each.
     """
-    catalog = Catalog()
+    catalogue = Catalogue()
     for brand in _BRANDS:
-        _add_brand(catalog, brand)
+        _add_brand(catalogue, brand)
     for number in range(1, more_brands + 1):
         name = f"Brand {number}"
-        _add_brand(catalog, _BrandSeed(name, "", (), {"Product": ()}, ("Everybody",)))
+        _add_brand(catalogue, _BrandSeed(name, "", (), {"Product": ()}, ("Everybody",)))
     for template in _TEMPLATES:
-        _add_template(catalog, *template)
-    return catalog
+        _add_template(catalogue, *template)
+    return catalogue
 
 
 def _add_template(
-    catalog: Catalog, name: str, ad_format: str, aspect_ratio: str, industry: str, status: str
+    catalogue: Catalogue, name: str, ad_format: str, aspect_ratio: str, industry: str, status: str
 ) -> None:
     template_id = make_id("dt", name)
     width, height = PIXELS[aspect_ratio]
-    catalog.design_templates[template_id] = _dated(
+    catalogue.design_templates[template_id] = _with_dates(
         id=template_id,
         reference_image_url=None,
         status=status,
@@ -122,9 +124,9 @@ def _add_template(
     )
 
 
-def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
+def _add_brand(catalogue: Catalogue, seed: _BrandSeed) -> None:
     brand_id = make_id("brand", seed.name)
-    catalog.brands[brand_id] = _dated(
+    catalogue.brands[brand_id] = _with_dates(
         id=brand_id,
         name=seed.name,
         description=seed.description or None,
@@ -135,33 +137,34 @@ def _add_brand(catalog: Catalog, seed: _BrandSeed) -> None:
     )
     for product, variants in seed.products.items():
         product_id = make_id("prod", seed.name, product)
-        catalog.products[product_id] = _dated(
+        catalogue.products[product_id] = _with_dates(
             id=product_id, brand_id=brand_id, name=product, description=None, details=None
         )
         for order, variant in enumerate(variants):
             variant_id = make_id("pv", seed.name, product, variant)
-            catalog.product_variants[variant_id] = _dated(
+            catalogue.product_variants[variant_id] = _with_dates(
                 id=variant_id, product_id=product_id, name=variant, sort_order=order, image_ids=[]
             )
         for audience in seed.audiences:
             audience_id = make_id("aud", seed.name, product, audience)
-            catalog.audiences[audience_id] = _dated(
+            catalogue.audiences[audience_id] = _with_dates(
                 id=audience_id, product_id=product_id, name=audience, description=None, details={}
             )
 
 
-def _dated(**fields: Any) -> dict[str, Any]:
+def _with_dates(**fields: Any) -> dict[str, Any]:
+    """A resource of these fields that was created at the start."""
     return {**fields, "created_at": CREATED_AT, "updated_at": CREATED_AT}
 
 
-def earlier_ads(catalog: Catalog) -> dict[str, dict[str, Any]]:
+def earlier_ads(catalogue: Catalogue) -> dict[str, dict[str, Any]]:
     """What three editable ads and a flat one were created from, by id."""
-    templates = [t for t in catalog.design_templates.values() if t["status"] == "completed"]
-    products = list(catalog.products.values())
+    templates = [t for t in catalogue.design_templates.values() if t["status"] == "completed"]
+    products = list(catalogue.products.values())
     bodies = {}
     for number, editable in enumerate((True, True, True, False), 1):
         product = products[(number - 1) * 4]
-        audience = next(a for a in catalog.audiences.values() if a["product_id"] == product["id"])
+        audience = next(a for a in catalogue.audiences.values() if a["product_id"] == product["id"])
         bodies[make_id("ia", "earlier", str(number))] = {
             "design_template_id": templates[number - 1]["id"],
             "brand_id": product["brand_id"],

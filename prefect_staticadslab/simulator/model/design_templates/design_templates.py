@@ -30,10 +30,10 @@ class DesignTemplates:
         self._deleted: set[str] = set()
 
     def all(self, now: float, *, deleted: bool = False) -> Iterator[Resource]:
-        """All that there are; or, instead, all that are deleted."""
+        """The templates that are not deleted; with `deleted`, only those that are."""
         for identifier in (*self._seeded, *self.made):
             if (identifier in self._deleted) == deleted:
-                yield self.whatever(identifier, now)
+                yield self.get_even_deleted(identifier, now)
 
     def get(self, identifier: str, now: float) -> Resource:
         """The template of an id.
@@ -43,9 +43,9 @@ class DesignTemplates:
         """
         if identifier in self._deleted:
             raise APIError(404, "NOT_FOUND", f"The design template {identifier} is deleted.")
-        return self.whatever(identifier, now)
+        return self.get_even_deleted(identifier, now)
 
-    def whatever(self, identifier: str, now: float) -> Resource:
+    def get_even_deleted(self, identifier: str, now: float) -> Resource:
         """The template of an id, whether or not it is deleted: ads that it made still need it.
 
         Raises:

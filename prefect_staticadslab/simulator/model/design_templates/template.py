@@ -69,7 +69,7 @@ class Template:
 
 
 def fields_from_reference(identifier: str, reference: Upload) -> dict[str, Any]:
-    """What a reference decides of its template: size, industry, format and tree."""
+    """The fields of a template that its reference image decides, the same for the same image."""
     ratio = nearest_ratio(reference.width, reference.height)
     width, height = PIXELS[ratio]
     drawn = int(reference.digest[:8], 16)

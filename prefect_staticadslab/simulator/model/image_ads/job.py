@@ -61,6 +61,7 @@ class Rendering:
         return min(1.0, (now - self.started) / self.seconds) if self.seconds else 1.0
 
     def status(self, now: float) -> str:
+        """`processing`, and later `completed` or `failed`."""
         if self.share_done(now) < 1:
             return "processing"
         return "failed" if self.fails else "completed"
@@ -75,7 +76,7 @@ class Job:
         body: What it was created from.
         created: When.
         width, height: What it is drawn in, in pixels.
-        enlarged: How much larger its picture is than that.
+        picture_scale: How many times larger than that its pictures are.
         renderings: What was rendered of it, the first one first.
         idempotency_key: What its create was sent with.
     """
@@ -85,12 +86,12 @@ class Job:
     created: float
     width: int
     height: int
-    enlarged: float = 1.0
+    picture_scale: float = 1.0
     renderings: list[Rendering] = field(default_factory=list)
     idempotency_key: str | None = None
 
     @property
-    def present(self) -> Rendering:
+    def latest(self) -> Rendering:
         """The latest rendering, which decides the job's status."""
         return self.renderings[-1]
 
@@ -114,22 +115,24 @@ class Job:
 
     @property
     def options(self) -> dict[str, bool] | None:
-        """What was chosen; None if nothing was."""
+        """The create's options, true unless they were switched off; None if it had none."""
         chosen = self.body.get("options")
         if chosen is None:
             return None
         return {n: chosen.get(n) is not False for n in ("generate_ai_images", "generate_copy")}
 
     def share_done(self, now: float) -> float:
-        return self.present.share_done(now)
+        """How much of the latest rendering is done, from 0 to 1."""
+        return self.latest.share_done(now)
 
     def status(self, now: float) -> str:
-        return self.present.status(now)
+        """The latest rendering's."""
+        return self.latest.status(now)
 
     @property
     def picture_size(self) -> tuple[int, int]:
         """The width and height of its pictures, in pixels."""
-        return round(self.width * self.enlarged), round(self.height * self.enlarged)
+        return round(self.width * self.picture_scale), round(self.height * self.picture_scale)
 
     def picture_path(self, rendering: Rendering) -> str:
         """The path of a rendering's picture."""
@@ -138,7 +141,7 @@ class Job:
 
     def resource(self, now: float) -> dict[str, Any]:
         """The ad as the API answers it."""
-        body, present, status = self.body, self.present, self.status(now)
+        body, latest, status = self.body, self.latest, self.status(now)
         done = status != "processing"
         completed = status == "completed"
         from_figma = [self.picture_path(r) for r in self.renderings if r.figma_render is not None]
@@ -157,18 +160,18 @@ class Job:
             "editable": self.is_editable,
             "sku_code": PRICES[self.is_editable][0],
             "status": status,
-            "progress": None if done else current_step(present.share_done(now)),
-            "image_url": self.picture_path(present) if completed else None,
+            "progress": None if done else current_step(latest.share_done(now)),
+            "image_url": self.picture_path(latest) if completed else None,
             "width": self.picture_size[0] if completed else None,
             "height": self.picture_size[1] if completed else None,
-            "current_json_tree": present.tree if has_tree else None,
+            "current_json_tree": latest.tree if has_tree else None,
             "figma_render_url": from_figma[-1] if from_figma else None,
             "initial_figma_render_url": from_figma[0] if from_figma else None,
             "error": job_failure() if status == "failed" else None,
-            "duration_ms": round(present.seconds * 1000) if done else None,
+            "duration_ms": round(latest.seconds * 1000) if done else None,
             "batch_id": None,
             "created_at": timestamp(self.created),
-            "completed_at": timestamp(present.started + present.seconds) if done else None,
+            "completed_at": timestamp(latest.started + latest.seconds) if done else None,
         }
 
     def job_resource(self, rendering: Rendering, now: float) -> dict[str, Any]:

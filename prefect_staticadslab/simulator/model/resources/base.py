@@ -68,14 +68,14 @@ Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
 Pixels = Annotated[int, Field(ge=1)]
 
 
-def _on_host(path: str, info: SerializationInfo) -> str:
-    """The full address of what this server serves."""
+def _with_host(path: str, info: SerializationInfo) -> str:
+    """A path with this server's address before it; an address that has a host as it is."""
     return f"{info.context[HOST]}{path}" if info.context and path.startswith("/") else path
 
 
 Url = Annotated[
     str,
-    PlainSerializer(_on_host, return_type=str),
+    PlainSerializer(_with_host, return_type=str),
     Field(json_schema_extra={"format": "uri"}),
 ]
 """An address. Of what is served here only the path is known, until somebody asks at a host."""

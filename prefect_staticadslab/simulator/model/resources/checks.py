@@ -22,7 +22,7 @@ _WORDS: Final = {
 
 
 def check(model: type[M], sent: object) -> M:
-    """What was sent, as its model.
+    """Holds what was sent against its model, and returns it as that.
 
     Raises:
         APIError: 400 for what is missing, unknown or of another type; 422 if all that is wrong are
@@ -35,30 +35,33 @@ def check(model: type[M], sent: object) -> M:
 
 
 def _refused(error: ValidationError) -> APIError:
+    """The 400 or 422 that tells of each field what is wrong with it."""
     mistakes = error.errors(include_url=False, include_input=False)
     details: dict[str, str] = {}
     for mistake in mistakes:
-        details.setdefault(_field(mistake["loc"]), _message(mistake))
+        details.setdefault(_field_path(mistake["loc"]), _message(mistake))
     refusal = not_valid(*sorted(details.items()))
     if all(_is_wrong_kind(mistake) for mistake in mistakes):
         refusal.status = 422
     return refusal
 
 
-def _field(place: tuple[int | str, ...]) -> str:
+def _field_path(place: tuple[int | str, ...]) -> str:
     """The place of a mistake, without pydantic's names for the members of a union."""
     parts = [str(part) for part in place if isinstance(part, int) or part.isidentifier()]
     return ".".join(parts) or "body"
 
 
 def _is_wrong_kind(mistake: Mapping[str, Any]) -> bool:
+    """Whether it is an id with the prefix of something else."""
     return mistake["type"] == WRONG_KIND and str(mistake["ctx"]["pattern"]).endswith("_")
 
 
 def _message(mistake: Mapping[str, Any]) -> str:
+    """What is wrong with a field, as what follows the field's name."""
     if _is_wrong_kind(mistake):
         return f"is an id of something else: those begin with {mistake['ctx']['pattern'][1:]}"
     if mistake["type"] == WRONG_KIND:
         return "must not be empty"
-    said: str = mistake["msg"]
-    return _WORDS.get(mistake["type"]) or said[:1].lower() + said[1:]
+    text: str = mistake["msg"]
+    return _WORDS.get(mistake["type"]) or text[:1].lower() + text[1:]

@@ -26,15 +26,17 @@ LARGEST_LIMIT: Final = 100
 """Of a page, and of the ids of one request."""
 
 
-def _is_true(value: object) -> object:
+def _parse_bool(value: object) -> object:
+    """True or False for the text of it; anything else as it is, which is refused then."""
     return {"true": True, "false": False}.get(str(value), value)
 
 
-def _ids(value: object) -> object:
+def _split_ids(value: object) -> object:
+    """The ids between the commas of a text; anything else as it is."""
     return [each for each in value.split(",") if each] if isinstance(value, str) else value
 
 
-Truth = Annotated[bool, Field(strict=True), BeforeValidator(_is_true)]
+QueryBool = Annotated[bool, Field(strict=True), BeforeValidator(_parse_bool)]
 """`true` or `false`, and no other word for them."""
 
 
@@ -49,7 +51,7 @@ class List(Query):
     starting_after: str | None = None
 
     def filters(self) -> dict[str, Any]:
-        """What a resource's fields must be."""
+        """The values that a resource's fields must have, by the field's name."""
         apart = {"limit", "starting_after", "ids", "deleted"}
         return self.model_dump(exclude=apart, exclude_none=True)
 
@@ -100,12 +102,12 @@ class DesignTemplates(List):
 
     starting_after: TemplateRef | None = None
     ids: Annotated[
-        list[TemplateRef] | None, Field(max_length=LARGEST_LIMIT), BeforeValidator(_ids)
+        list[TemplateRef] | None, Field(max_length=LARGEST_LIMIT), BeforeValidator(_split_ids)
     ] = None
     status: JobState | None = None
     industry: str | None = None
     ad_format: str | None = None
-    deleted: Truth = False
+    deleted: QueryBool = False
 
 
 class ImageAds(List):
@@ -113,7 +115,7 @@ class ImageAds(List):
 
     starting_after: ImageAdRef | None = None
     ids: Annotated[
-        list[ImageAdRef] | None, Field(max_length=LARGEST_LIMIT), BeforeValidator(_ids)
+        list[ImageAdRef] | None, Field(max_length=LARGEST_LIMIT), BeforeValidator(_split_ids)
     ] = None
     status: JobState | None = None
     brand_id: BrandRef | None = None
@@ -121,5 +123,5 @@ class ImageAds(List):
     product_variant_id: VariantRef | None = None
     design_template_id: TemplateRef | None = None
     batch_id: str | None = None
-    editable: Truth | None = None
+    editable: QueryBool | None = None
     sku_code: Sku | None = None

@@ -17,7 +17,7 @@ Resource = dict[str, Any]
 
 
 @dataclass
-class Catalog:
+class Catalogue:
     """All resources by id. A resource type is the name of one of these fields."""
 
     brands: dict[str, Resource] = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Catalog:
     images: dict[str, Resource] = field(default_factory=dict)
 
     def all(self, resource_type: str) -> dict[str, Resource]:
-        """The resources of a type, by id."""
+        """The resources of a type by id: the dictionary itself, which calls change."""
         resources: dict[str, Resource] = getattr(self, resource_type)
         return resources
 
@@ -41,7 +41,7 @@ class Catalog:
         return find(self.all(resource_type), identifier, _noun(resource_type))
 
     def create(self, resource_type: str, fields: Mapping[str, Any], now: float) -> Resource:
-        """Adds a brand, product, variant or audience.
+        """Adds a brand, product, variant or audience, and returns it.
 
         Raises:
             APIError: 409 if its parent has one of this name already, 422 if there is no parent.
@@ -61,16 +61,16 @@ class Catalog:
     def update(
         self, resource_type: str, identifier: str, fields: Mapping[str, Any], now: float
     ) -> Resource:
-        """Changes fields of a resource.
+        """Changes fields of a resource, and returns it.
 
         Raises:
             APIError: 404, 409 if its parent has one of this name already, 422 for no such parent.
         """
-        present = self.get(resource_type, identifier)
+        current = self.get(resource_type, identifier)
         self._check_parent(resource_type, fields)
-        self._check_name(resource_type, {**present, **fields})
-        present |= {**fields, "updated_at": timestamp(now)}
-        return present
+        self._check_name(resource_type, {**current, **fields})
+        current |= {**fields, "updated_at": timestamp(now)}
+        return current
 
     def delete(self, resource_type: str, identifier: str) -> None:
         """Deletes a resource.
@@ -86,7 +86,7 @@ class Catalog:
         del self.all(resource_type)[identifier]
 
     def add_image(self, upload: Upload, fields: Mapping[str, Any], now: float) -> Resource:
-        """Adds an uploaded image.
+        """Adds an uploaded image, and returns it.
 
         Raises:
             APIError: 422 if there is no such product.
