@@ -29,7 +29,7 @@ def told() -> list[str]:
 
 def _sources(room: str) -> Iterator[Path]:
     for file in (ROOT / room).rglob("*.py"):
-        if "simulator" not in file.parts:
+        if "simulator" not in file.relative_to(ROOT).parts:
             yield file
 
 
