@@ -26,6 +26,7 @@ from prefect_staticadslab.cli.runner import (
 )
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
+from prefect_staticadslab.orchestration.command_link import Watch
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE, REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.log_lines import (
     PREFECT,
@@ -33,7 +34,6 @@ from prefect_staticadslab.orchestration.reporting.log_lines import (
     hide_logs_of,
     show_control_characters,
 )
-from prefect_staticadslab.orchestration.watch import Watch
 
 
 def use_prefect(stack: contextlib.ExitStack) -> None:

@@ -12,11 +12,11 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
 from prefect_staticadslab.orchestration.run_names import run_name as named
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 def run_name() -> str:

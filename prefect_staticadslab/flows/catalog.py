@@ -9,11 +9,11 @@ from prefect.runtime import flow_run
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.runs.catalogue import CatalogueOptions, run_catalogue
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import run_name as named
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 def run_name() -> str:

@@ -15,12 +15,12 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.run_campaign import use_words
 from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 def run_name() -> str:

@@ -13,11 +13,11 @@ from prefect_staticadslab.campaign.runs.design_templates import (
 )
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.design_templates import make_design_templates
 
 

@@ -16,11 +16,11 @@ from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_dow
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 @dispatched

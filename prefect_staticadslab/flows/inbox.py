@@ -25,11 +25,11 @@ from prefect_staticadslab.orchestration.begun_tables import (
     note_begun_table,
     noting_begun_tables,
 )
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, outcome_of, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 @dispatched

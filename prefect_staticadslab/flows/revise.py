@@ -18,11 +18,11 @@ from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_re
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 

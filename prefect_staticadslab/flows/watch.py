@@ -11,12 +11,12 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch, run_watch
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
 from prefect_staticadslab.orchestration.run_names import named_by
-from prefect_staticadslab.orchestration.watch import flow_started
 
 
 @dispatched

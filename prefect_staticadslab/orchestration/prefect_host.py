@@ -25,6 +25,7 @@ from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import ChunkTask, ChunkTasks
+from prefect_staticadslab.orchestration.command_link import Watch
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
     keep_artifacts,
@@ -40,7 +41,6 @@ from prefect_staticadslab.orchestration.reporting.events import (
 from prefect_staticadslab.orchestration.reporting.live import image_ad_artifact
 from prefect_staticadslab.orchestration.reporting.plan_artifact import keep_plan
 from prefect_staticadslab.orchestration.reporting.progress import progress_artifact
-from prefect_staticadslab.orchestration.watch import Watch
 from prefect_staticadslab.tasks import generate_image_ads
 
 IN_PREFECT: Final = "among this run's artifacts in Prefect"

@@ -26,9 +26,9 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.flows.campaign import campaign
+from prefect_staticadslab.orchestration.command_link import flow_started
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
-from prefect_staticadslab.orchestration.watch import flow_started
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import simulated_ids, write_campaign
 from tests.support.flow_runs import events_of, logs_of
