@@ -26,7 +26,7 @@ from prefect_staticadslab.cli.runner import (
 )
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
-from prefect_staticadslab.orchestration.command_link import Watch
+from prefect_staticadslab.orchestration.command_link import CommandLink
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE, REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.log_lines import (
     PREFECT,
@@ -94,39 +94,39 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSE
 def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
     """Runs a flow, and says how it ended; see `run_flow`. What the flow itself says of its end
     counts more than what its server was told of it."""
-    watch = Watch()
+    link = CommandLink()
     states: list[State[Any]] = []
 
     def interrupt() -> None:
         # Prefect calls it a crash; it is none. By then all is recorded. Prefect would go on for
         # minutes to tell a server of it that the same Ctrl-C may have ended.
         hide_logs_of(PREFECT)
-        watch.interrupted = True
+        link.interrupted = True
 
     async def run(handle_signals: Callable[[], None]) -> None:
-        watch.handle_signals = handle_signals
-        watch.tell_flows()
+        link.handle_signals = handle_signals
+        link.link_flows()
         states.append(await call())
 
     try:
         run_interruptible(run, interrupt)
     except asyncio.CancelledError:
-        raise Interruption(watch.if_interrupted) from None
+        raise Interruption(link.if_interrupted) from None
     except Exception as error:
-        if watch.interrupted:
-            raise Interruption(watch.if_interrupted) from error
-        if not watch.started:
+        if link.interrupted:
+            raise Interruption(link.if_interrupted) from error
+        if not link.started:
             raise CampaignError(
                 f"Prefect could not start the run, with its server at {PREFECT_API_URL.value()}: "
                 f"{error}\nStart it with `prefect server start`, or set PREFECT_API_URL to "
                 "another one, or to none at all."
             ) from error
-        if watch.ended is None:
+        if link.end_state is None:
             raise
         say(f"Prefect's server could not be told how it ended: {error}", is_error=True)
-    state = watch.ended or states[0]
-    if watch.interrupted or state.is_cancelled() or state.is_crashed():
-        raise Interruption(watch.if_interrupted)
+    state = link.end_state or states[0]
+    if link.interrupted or state.is_cancelled() or state.is_crashed():
+        raise Interruption(link.if_interrupted)
     if state.name == REFUSED_STATE:
         say(f"{refused}\n{state.message}", is_error=True)
         return REFUSED

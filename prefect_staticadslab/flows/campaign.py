@@ -12,7 +12,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.run_campaign import run_campaign
@@ -111,13 +111,13 @@ async def campaign(
         Completed if every selected row is, or, without waiting, if every ad of these is created;
         Failed, with the count and the table in its message, if not.
     """
-    watch = flow_started()
+    link = begin_flow()
     try:
         # The command may pass infinity, for no limit; a form may not.
         check_limit(max_spend_usd)
     except CampaignError as error:
-        watch.ended = await refused_state(error)
-        return watch.ended
+        link.end_state = await refused_state(error)
+        return link.end_state
     end = await run_campaign(
         spreadsheet,
         output,
@@ -144,8 +144,8 @@ async def campaign(
         first=first,
         preview=preview,
     )
-    watch.ended = await final_state(end.state)
-    return watch.ended
+    link.end_state = await final_state(end.state)
+    return link.end_state
 
 
 if __name__ == "__main__":

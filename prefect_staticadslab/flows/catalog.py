@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.runs.catalogue import CatalogueOptions, run_catalogue
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -51,10 +51,10 @@ async def catalog(
     Returns:
         Completed, or Failed if something could not be added.
     """
-    started = flow_started()
+    link = begin_flow()
     options = CatalogueOptions(output, create, dry_run, starter)
-    started.ended = await state_of(await run_catalogue(options, credentials, PrefectHost()))
-    return started.ended
+    link.end_state = await state_of(await run_catalogue(options, credentials, PrefectHost()))
+    return link.end_state
 
 
 if __name__ == "__main__":

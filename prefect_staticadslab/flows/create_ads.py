@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, refused_state
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
@@ -64,7 +64,7 @@ async def create_ads(
     Returns:
         Completed if every ad is; Failed, with the reasons, if not.
     """
-    watch = flow_started()
+    link = begin_flow()
     tries = await FlowRetries.of_this_run()
     try:
         check_limit(max_spend_usd)
@@ -72,8 +72,8 @@ async def create_ads(
             tries.check_keys_are_known()
         rows = spreadsheet_of(ads, brand_kit)
     except CampaignError as error:
-        watch.ended = await refused_state(error)
-        return watch.ended
+        link.end_state = await refused_state(error)
+        return link.end_state
     with use_words(FORM_WORDS):
         end = await run_campaign(
             rows,
@@ -86,8 +86,8 @@ async def create_ads(
             dry_run=dry_run,
             download_images=download_images,
         )
-    watch.ended = await final_state(end.state)
-    return watch.ended
+    link.end_state = await final_state(end.state)
+    return link.end_state
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.runs.design_templates import (
 )
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -69,7 +69,7 @@ async def design_templates(
     Returns:
         Completed if every template is, or, without waiting, if every one is created; else Failed.
     """
-    watch = flow_started()
+    link = begin_flow()
     options = TemplateOptions(
         source=source,
         output=output,
@@ -86,8 +86,8 @@ async def design_templates(
         one_file=one_file,
     )
     host = PrefectHost(make_design_templates)
-    watch.ended = await state_of(await run_design_templates(options, credentials, host))
-    return watch.ended
+    link.end_state = await state_of(await run_design_templates(options, credentials, host))
+    return link.end_state
 
 
 if __name__ == "__main__":

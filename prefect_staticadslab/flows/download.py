@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_dow
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.credentials import refusals
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -53,15 +53,15 @@ async def download_images(
     Returns:
         Completed if all pictures are there, Failed if not.
     """
-    watch = flow_started()
+    link = begin_flow()
     options = DownloadOptions(table, folder, images_zip, name_pictures_by, one_file)
     try:
         credentials = await _credentials(credentials_block)
     except CampaignError as error:
-        watch.ended = await refused_state(error, title=NOTHING_DOWNLOADED)
-        return watch.ended
-    watch.ended = await state_of(await run_download(options, credentials, PrefectHost()))
-    return watch.ended
+        link.end_state = await refused_state(error, title=NOTHING_DOWNLOADED)
+        return link.end_state
+    link.end_state = await state_of(await run_download(options, credentials, PrefectHost()))
+    return link.end_state
 
 
 async def _credentials(block: str) -> StaticAdsLabCredentials | None:

@@ -25,7 +25,7 @@ from prefect_staticadslab.orchestration.begun_tables import (
     note_begun_table,
     noting_begun_tables,
 )
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import final_state, outcome_of, state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -92,7 +92,7 @@ async def inbox(
         Completed if everything that was there is finished, or left for the next run; Failed if a
         spreadsheet has mistakes or rows that failed, with each of them in its message.
     """
-    watch = flow_started()
+    link = begin_flow()
     options = InboxOptions(
         folder,
         results,
@@ -122,11 +122,11 @@ async def inbox(
         run_spreadsheet=run_spreadsheet,
     )
     if end.may_pass is None:
-        watch.ended = await state_of(end.outcome)
+        link.end_state = await state_of(end.outcome)
     else:
         state = await state_of(end.outcome, is_last_word=False)
-        watch.ended = await final_state(state, may_pass=end.may_pass)
-    return watch.ended
+        link.end_state = await final_state(state, may_pass=end.may_pass)
+    return link.end_state
 
 
 async def _run_in_flow_run(

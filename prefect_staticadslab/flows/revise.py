@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_re
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.chunk_tasks import opaque
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import state_of
 from prefect_staticadslab.orchestration.prefect_host import PrefectHost
@@ -92,7 +92,7 @@ async def revise(
     Returns:
         Completed if every revision is; Failed, with the counts in its message, if not.
     """
-    watch = flow_started()
+    link = begin_flow()
     options = RevisionOptions(
         spreadsheet=spreadsheet,
         output=output,
@@ -106,8 +106,8 @@ async def revise(
         again=again,
         one_file=one_file,
     )
-    watch.ended = await state_of(await run_revisions(options, credentials, RevisionHost()))
-    return watch.ended
+    link.end_state = await state_of(await run_revisions(options, credentials, RevisionHost()))
+    return link.end_state
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch, run_watch
 from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
 from prefect_staticadslab.orchestration.flow_retries import FlowRetries
@@ -40,10 +40,12 @@ async def watch(
     Returns:
         Completed with the picture's URL in its message; Failed if the job failed or time was up.
     """
-    started = flow_started()
-    outcome = await run_watch(image_ad_id, timeout_seconds, credentials, PrefectHost(watch=started))
-    started.ended = await state_of(outcome)
-    return started.ended
+    link = begin_flow()
+    outcome = await run_watch(
+        image_ad_id, timeout_seconds, credentials, PrefectHost(command_link=link)
+    )
+    link.end_state = await state_of(outcome)
+    return link.end_state
 
 
 @dispatched
@@ -82,14 +84,14 @@ async def create_and_watch(
     Returns:
         Completed with the picture's URL in its message; Failed if the job failed or time was up.
     """
-    started = flow_started()
+    link = begin_flow()
     try:
         check_limit(max_spend_usd)
         tries = await FlowRetries.of_this_run()
         tries.check_keys_are_known()
     except CampaignError as error:
-        started.ended = await refused_state(error)
-        return started.ended
+        link.end_state = await refused_state(error)
+        return link.end_state
     options = OneAdOptions(
         design_template,
         brand,
@@ -102,10 +104,10 @@ async def create_and_watch(
         max_spend_usd,
     )
     outcome = await run_create_and_watch(
-        options, credentials, PrefectHost(watch=started), name=tries.name
+        options, credentials, PrefectHost(command_link=link), name=tries.name
     )
-    started.ended = await state_of(outcome)
-    return started.ended
+    link.end_state = await state_of(outcome)
+    return link.end_state
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import ChunkTask, ChunkTasks
-from prefect_staticadslab.orchestration.command_link import Watch
+from prefect_staticadslab.orchestration.command_link import CommandLink
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     artifact_key,
     keep_artifacts,
@@ -52,21 +52,21 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
 
     Attributes:
         task: The task that takes a chunk.
-        watch: What a command is told by, if one runs the flow.
+        command_link: The link to the command that runs the flow; None if there is none.
     """
 
     table_place = IN_PREFECT
 
     task: ChunkTask = generate_image_ads
-    watch: Watch | None = None
+    command_link: CommandLink | None = None
 
     @property
     def logger(self) -> Logger:
         return get_run_logger()
 
     def say_if_interrupted(self, message: str) -> None:
-        if self.watch is not None:
-            self.watch.if_interrupted = message
+        if self.command_link is not None:
+            self.command_link.if_interrupted = message
 
     def check_table(self, table: JobTable[Any]) -> None:
         if table.location is None and len(table.rows) > TABLE_ROWS:

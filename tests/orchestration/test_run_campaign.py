@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.flows.campaign import campaign
-from prefect_staticadslab.orchestration.command_link import flow_started
+from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.assets import asset_key
 from prefect_staticadslab.simulator import SimulatorServer
@@ -303,7 +303,7 @@ async def test_a_run_that_is_interrupted_tells_how_far_it_came(
 
 @flow
 async def warned() -> None:
-    flow_started()
+    begin_flow()
     logging.getLogger("prefect_staticadslab.campaign.pipeline.poller").warning(
         "Polling 3 jobs: away"
     )
