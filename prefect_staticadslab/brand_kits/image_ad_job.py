@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import SavedOptions
 from prefect_staticadslab.credentials import StaticAdsLabCredentials, one_line, prefect_logo
 from prefect_staticadslab.tasks._dispatch import SyncOrAsync, dispatch
-from prefect_staticadslab.tasks._runs import key_of_trigger
+from prefect_staticadslab.tasks._runs import next_trigger_key
 
 
 class ImageAdRun(JobRun[ImageAd]):
@@ -245,7 +245,7 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
             options=options,
             node_overrides=node_overrides,
         )
-        derived = None if idempotency_key else key_of_trigger(request)
+        derived = None if idempotency_key else next_trigger_key(request)
         async with self.credentials.get_client() as client:
             if derived is None:
                 created = await client.create_image_ad(request, idempotency_key=idempotency_key)

@@ -34,13 +34,15 @@ TRANSIENT_ERRORS: Final = (
 
 
 def retries_on(*errors: type[Exception]) -> dict[str, Any]:
-    """Options of a task that is tried again after these errors; a failed job is none of them.
+    """Options of a task that is retried four times after these errors, and never cached.
 
-    It is beyond the client's own retries, which take about a minute: an outage of a quarter of an
-    hour.
+    That is beyond the client's own retries, which take about a minute: it outlasts an outage of a
+    quarter of an hour. After other errors, such as a failed job's, the task fails at once.
     """
 
-    async def may_pass(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
+    async def failed_with_one_of_them(
+        _task: Task[Any, Any], _run: TaskRun, state: State[Any]
+    ) -> bool:
         outcome = await state.aresult(raise_on_failure=False)
         return isinstance(outcome, errors)
 
@@ -48,37 +50,38 @@ def retries_on(*errors: type[Exception]) -> dict[str, Any]:
         "retries": 4,
         "retry_delay_seconds": exponential_backoff(backoff_factor=30),
         "retry_jitter_factor": 0.2,
-        "retry_condition_fn": may_pass,
+        "retry_condition_fn": failed_with_one_of_them,
         "cache_policy": NO_CACHE,
     }
 
 
 RETRIES: Final = retries_on(*TRANSIENT_ERRORS)
+"""Options of a task that is retried after `TRANSIENT_ERRORS`."""
 
 
-def run_id() -> str:
-    """The task run's id, the same in all its retries; without a run, one that is drawn."""
-    return str(task_run.id or uuid.uuid4())
+def task_run_key() -> str:
+    """An idempotency key that is the same in all retries of this task run.
 
-
-def run_key() -> str:
-    """An idempotency key that is the same in all retries of this task run."""
-    return f"task-run-{run_id()}"
+    Outside of a task run it is a random one, another with each call.
+    """
+    return f"task-run-{task_run.id or uuid.uuid4()}"
 
 
 REMEMBERED_RUNS: Final = 10_000
-"""More than a process ever has at once."""
+"""How many tries of runs triggers are counted for: more than a process ever has at once."""
 
-_lock = threading.Lock()
-_triggered: OrderedDict[tuple[str, int], Counter[str]] = OrderedDict()
-"""What was asked for so far, by run and by how often that was started."""
+_trigger_counts_lock = threading.Lock()
+_trigger_counts: OrderedDict[tuple[str, int], Counter[str]] = OrderedDict()
+"""How often each request, by its digest, was triggered so far: by the id of the task run or flow
+run, and the number of its try."""
 
 
-def key_of_trigger(request: ImageAdRequest) -> str:
-    """The same for the same request at the same place of a run, in all of that run's retries.
+def next_trigger_key(request: ImageAdRequest) -> str:
+    """Counts a trigger of this request in the present run, and returns its idempotency key.
 
-    A place is not a number in the order of the triggers, which side by side may change with every
-    try: it is the request, and how many equal ones this try has already made.
+    The key is made of the task run, or else the flow run, of the request, and of how many equal
+    requests this try of the run has triggered by now. So it is the same in all retries of the run,
+    even if triggers that go side by side come in another order. Outside of a run it is random.
     """
     run, tries = task_run.id, task_run.run_count
     kind = "task"
@@ -87,10 +90,10 @@ def key_of_trigger(request: ImageAdRequest) -> str:
     if not run:
         return str(uuid.uuid4())
     digest = hashlib.sha256(json.dumps(request.body(), sort_keys=True).encode()).hexdigest()[:16]
-    with _lock:
-        so_far = _triggered.setdefault((run, tries or 0), Counter())
-        so_far[digest] += 1
-        occurrence = so_far[digest]
-        while len(_triggered) > REMEMBERED_RUNS:
-            _triggered.popitem(last=False)
+    with _trigger_counts_lock:
+        counts = _trigger_counts.setdefault((run, tries or 0), Counter())
+        counts[digest] += 1
+        occurrence = counts[digest]
+        while len(_trigger_counts) > REMEMBERED_RUNS:
+            _trigger_counts.popitem(last=False)
     return f"{kind}-run-{run}-{digest}-{occurrence}"

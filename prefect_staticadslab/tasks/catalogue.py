@@ -18,7 +18,7 @@ from prefect_staticadslab.api.resources import (
     ProductVariant,
 )
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import RETRIES, task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 C = TypeVar("C", bound=CatalogueResource)
@@ -304,7 +304,7 @@ async def update_resource(
     """
     async with credentials.get_client() as client:
         return await client.update_resource(
-            kind, identifier, idempotency_key=idempotency_key or run_key(), **fields
+            kind, identifier, idempotency_key=idempotency_key or task_run_key(), **fields
         )
 
 
@@ -335,4 +335,4 @@ async def _create(
 ) -> C:
     given = {name: value for name, value in fields.items() if value is not None}
     async with credentials.get_client() as client:
-        return await client.create_resource(kind, idempotency_key=key or run_key(), **given)
+        return await client.create_resource(kind, idempotency_key=key or task_run_key(), **given)

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import (
 )
 from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import run_key
+from prefect_staticadslab.tasks._runs import task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 
@@ -82,7 +82,7 @@ async def generate_image_ads(
         print(asyncio.run(two_prompts(StaticAdsLabCredentials.from_environment())))
         ```
     """
-    campaign = idempotency_key or run_key()
+    campaign = idempotency_key or task_run_key()
     planned = [
         each
         if isinstance(each, PlannedJob)

@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import (
 )
 from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import RETRIES, task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 
@@ -73,7 +73,7 @@ async def create_design_template(
     image = await asyncio.to_thread(read_image, reference)
     async with credentials.get_client() as client:
         created = await client.create_design_template(
-            image, idempotency_key=idempotency_key or run_key()
+            image, idempotency_key=idempotency_key or task_run_key()
         )
     return created.design_template
 
@@ -160,7 +160,7 @@ async def update_design_template(
             design_template_id,
             current_json_tree,
             change_summary=change_summary,
-            idempotency_key=idempotency_key or run_key(),
+            idempotency_key=idempotency_key or task_run_key(),
         )
 
 
@@ -186,7 +186,7 @@ async def restore_design_template(
     """
     async with credentials.get_client() as client:
         return await client.restore_design_template(
-            design_template_id, idempotency_key=idempotency_key or run_key()
+            design_template_id, idempotency_key=idempotency_key or task_run_key()
         )
 
 

@@ -8,7 +8,7 @@ from prefect_staticadslab.api import waiting
 from prefect_staticadslab.api.events import ImageAdEvent
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdRequest
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import RETRIES, task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 
@@ -84,7 +84,7 @@ async def create_image_ad(
     """
     async with credentials.get_client() as client:
         created = await client.create_image_ad(
-            request, idempotency_key=idempotency_key or run_key()
+            request, idempotency_key=idempotency_key or task_run_key()
         )
     return created.image_ad
 

@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.runs.credentials import run_chunk
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, run_key
+from prefect_staticadslab.tasks._runs import TRANSIENT_ERRORS, retries_on, task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 
@@ -99,7 +99,7 @@ async def revise_image_ad(
             revised = await client.update_image_ad(
                 image_ad_id,
                 change(ad.current_json_tree),
-                idempotency_key=idempotency_key or run_key(),
+                idempotency_key=idempotency_key or task_run_key(),
             )
         except IdempotencyConflictError:
             # Another tree under this key: an earlier try of this task run was taken.

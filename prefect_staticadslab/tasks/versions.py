@@ -13,7 +13,7 @@ from prefect_staticadslab.api.models import (
     figma_batches,
 )
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
-from prefect_staticadslab.tasks._runs import RETRIES, run_key
+from prefect_staticadslab.tasks._runs import RETRIES, task_run_key
 from prefect_staticadslab.tasks._step_task import step_task
 
 
@@ -95,7 +95,7 @@ async def sync_image_ads(
         print(asyncio.run(hand_in(StaticAdsLabCredentials.from_environment(), [])))
         ```
     """
-    run = idempotency_key or run_key()
+    run = idempotency_key or task_run_key()
     batches = list(figma_batches(renders))
     synced: list[FigmaSyncResult] = []
     async with credentials.get_client() as client:
