@@ -1,4 +1,4 @@
-"""Calls for both kinds of code: awaited where somebody can await them, run to their end elsewhere.
+"""Calls for both kinds of code: awaited in async code, run to their end elsewhere.
 
 Prefect's integrations do this with `prefect._internal.compatibility.async_dispatch`, which is not
 public, goes by the flow alone (an `async def` that a sync flow runs gets a result which it then
@@ -22,10 +22,11 @@ from prefect.exceptions import MissingContextError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_COROUTINE: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_COROUTINE_FLAGS: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
-_LOOK_SECONDS: Final = 0.2
-"""How often who waits looks whether he is interrupted. Windows interrupts no wait by itself."""
+_INTERRUPT_CHECK_SECONDS: Final = 0.2
+"""How often a blocking call checks whether it is interrupted. Windows interrupts no wait by
+itself."""
 
 if TYPE_CHECKING:
 
@@ -44,7 +45,10 @@ else:
 def sync_or_async(
     function: Callable[P, Coroutine[Any, Any, R]],
 ) -> Callable[P, SyncOrAsync[R]]:
-    """Makes a coroutine function one that may be called in both kinds of code; see `dispatch`.
+    """Makes a coroutine function one that may be called in both kinds of code.
+
+    What it returns gives a coroutine in async code; elsewhere it blocks, and gives the result. See
+    `dispatch`.
 
     Example:
         ```python
@@ -63,24 +67,29 @@ def sync_or_async(
     """
 
     @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> SyncOrAsync[R]:
+    def dispatched(*args: P.args, **kwargs: P.kwargs) -> SyncOrAsync[R]:
         return dispatch(function(*args, **kwargs))
 
-    return call
+    return dispatched
 
 
 def dispatch(coroutine: Coroutine[Any, Any, R]) -> SyncOrAsync[R]:
-    """A coroutine as it is, where somebody can await it; what comes of it, where nobody can.
+    """Returns a coroutine as it is in async code; elsewhere runs it, and returns its result.
 
-    An interruption cancels the coroutine, and waits for it to clean up.
+    Elsewhere this blocks, and raises what the coroutine raises. An interruption cancels the
+    coroutine, waits for it to clean up, and is raised again.
     """
-    if _can_be_awaited():
+    if _caller_is_async():
         return cast("SyncOrAsync[R]", coroutine)
     return cast("SyncOrAsync[R]", _run_to_end(coroutine))
 
 
-def _can_be_awaited() -> bool:
-    """Whether who calls is async code."""
+def _caller_is_async() -> bool:
+    """Whether the code that called this module can await a coroutine.
+
+    It cannot without a running event loop, nor directly in a sync flow or task, even if Prefect
+    runs that in a loop.
+    """
     if not _loop_is_running():
         return False
     try:
@@ -103,11 +112,12 @@ def _loop_is_running() -> bool:
 def _is_called_by_coroutine() -> bool:
     """Whether there is a coroutine between the call and the sync flow or task that it is made in.
 
-    The loop that runs is that coroutine's, or one in which Prefect has called the sync flow.
+    Looks at the call stack, up to the first frame of Prefect's: the running loop is that
+    coroutine's, or one in which Prefect has called the sync flow.
     """
     frame = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_flags & _COROUTINE:
+        if frame.f_code.co_flags & _COROUTINE_FLAGS:
             return True
         if frame.f_globals.get("__name__", "").startswith("prefect."):
             return False
@@ -116,39 +126,42 @@ def _is_called_by_coroutine() -> bool:
 
 
 def _run_to_end(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Runs a coroutine in a thread and a loop of its own.
+    """Runs a coroutine in a thread and a loop of its own, blocks until its end, returns its result.
 
-    What signals raise, as Prefect's do on a cancellation, is raised where this waits. In a loop of
-    this thread it would be raised in any callback, and asyncio only logs what a callback raises.
+    What signals raise, as Prefect's do on a cancellation, is raised where this waits, once the
+    coroutine is cancelled and has ended. In a loop of this thread it would be raised in any
+    callback, and asyncio only logs what a callback raises.
     """
-    started: Future[Callable[[], object]] = Future()
+    canceller: Future[Callable[[], object]] = Future()
 
-    async def run() -> R:
+    async def run_cancellable() -> R:
+        """Awaits the coroutine, once `canceller` has what cancels it from another thread."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101
-        started.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
+        canceller.set_result(lambda: loop.call_soon_threadsafe(task.cancel))
         return await coroutine
 
     with ThreadPoolExecutor(1, thread_name_prefix="static-ads-lab") as thread:
-        outcome = thread.submit(copy_context().run, asyncio.run, run())
+        result = thread.submit(copy_context().run, asyncio.run, run_cancellable())
         try:
-            _wait_for(outcome)
+            _block_until_done(result)
         except BaseException:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                started.result()()
+                canceller.result()()
             raise
-        return outcome.result()
+        return result.result()
 
 
-def _wait_for(outcome: Future[Any]) -> None:
-    """Blocks until there is an outcome.
+def _block_until_done(result: Future[Any]) -> None:
+    """Blocks this thread until a future is done; its result or error stays in it.
 
     Raises:
-        asyncio.CancelledError: Who called is cancelled. The loop cannot tell him: he blocks it.
+        asyncio.CancelledError: The asyncio task that called this was cancelled. Its loop cannot
+            raise that there: the task blocks it.
     """
     caller = asyncio.current_task() if _loop_is_running() else None
     before = caller.cancelling() if caller else 0
-    while not outcome.done():
-        wait([outcome], timeout=_LOOK_SECONDS)
+    while not result.done():
+        wait([result], timeout=_INTERRUPT_CHECK_SECONDS)
         if caller and caller.cancelling() > before:
             raise asyncio.CancelledError

@@ -34,16 +34,16 @@ class StepTask(Task[P, Coroutine[Any, Any, R]], Generic[P, R]):
     ) -> SyncOrAsync[R]: ...
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs the task. In async code, the call is to be awaited."""
+        """Runs the task, and returns its result; in async code the call is to be awaited."""
         return dispatch(super().__call__(*args, **kwargs))
 
     def with_options(self, **options: Any) -> StepTask[P, R]:
         """A copy of the task with other options; those of Prefect's `Task.with_options`."""
         # Prefect makes a task of its own class.
-        changed = super().with_options(**options)
-        changed.__class__ = type(self)
-        assert isinstance(changed, StepTask)  # noqa: S101
-        return changed
+        copy = super().with_options(**options)
+        copy.__class__ = type(self)
+        assert isinstance(copy, StepTask)  # noqa: S101
+        return copy
 
     if TYPE_CHECKING:
         # Prefect's own types give the coroutine for what comes of it.
@@ -68,9 +68,9 @@ class StepTask(Task[P, Coroutine[Any, Any, R]], Generic[P, R]):
 def step_task(
     *, name: str, description: str, **options: Any
 ) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], StepTask[P, R]]:
-    """Prefect's `task` decorator, for a step of the API."""
+    """A decorator like Prefect's `task`, with its options, that makes a `StepTask`."""
 
-    def make(function: Callable[P, Coroutine[Any, Any, R]]) -> StepTask[P, R]:
+    def make_task(function: Callable[P, Coroutine[Any, Any, R]]) -> StepTask[P, R]:
         return StepTask(function, name=name, description=description, **options)
 
-    return make
+    return make_task
