@@ -28,20 +28,22 @@ LOCK_SECONDS: Final = 10.0
 LEASE_SECONDS: Final = 60.0
 """After which the lock of a run that was killed is free again: the least that Prefect takes."""
 
-_PAUSES: Final = (0.05, 0.2)
-"""Seconds, from and to, between two tries."""
+_RETRY_PAUSES: Final = (0.05, 0.2)
+"""The shortest and the longest pause between two tries to lock, in seconds."""
 
-_not_waited_for: set[str] = set()
-"""Locks that could not be had once, and are tried once at a time until they can."""
+_unavailable_locks: set[str] = set()
+"""Names of locks that could not be had when they were last tried. They are tried without waiting
+until they can be had."""
 
 
 @contextmanager
 def table_lock(location: str) -> Iterator[None]:
     """Keeps other runs with the same Prefect API from writing a table while the body runs.
 
-    Does nothing where no API is configured: a temporary server has one run only. A lock that cannot
-    be had in a moment is not waited for any longer, as a campaign must not stop for that: then the
-    next checkpoint mends what two runs write at the same instant.
+    Does nothing where no API is configured: a temporary server has one run only. If the lock cannot
+    be had within `LOCK_SECONDS`, the body runs without it, with a warning in the log the first
+    time, as a campaign must not stop for that: then the next checkpoint mends what two runs write
+    at the same instant.
 
     Args:
         location: Where the table is.
@@ -56,11 +58,11 @@ def table_lock(location: str) -> Iterator[None]:
             yield
         finally:
             if lease is not None:
-                _unlock(client, lease)
+                _release(client, lease)
 
 
 def lock_name(location: str) -> str:
-    """What the limit is called in Prefect.
+    """The name of the global concurrency limit that is a table's lock; of no other table's.
 
     Example:
         ```python
@@ -73,32 +75,43 @@ def lock_name(location: str) -> str:
 
 
 def _try_to_lock(client: SyncPrefectClient, name: str, location: str) -> str | None:
-    """The lease of the lock; None if it cannot be had, which is said the first time."""
+    """Takes a lock, and returns the id of its lease.
+
+    None if it cannot be had: then it logs a warning, unless the last try failed as well, and the
+    next try does not wait.
+
+    Args:
+        client: Of Prefect's API.
+        name: The lock's; see `lock_name`.
+        location: The table's, for the warning.
+    """
     try:
         lease = _lock(client, name)
     except (httpx.HTTPError, TimeoutError) as error:
-        if name not in _not_waited_for:
-            _not_waited_for.add(name)
+        if name not in _unavailable_locks:
+            _unavailable_locks.add(name)
             logger.warning(
                 "The lock of %s cannot be had from Prefect, and is not waited for: %s",
                 redacted(location),
                 error,
             )
         return None
-    _not_waited_for.discard(name)
+    _unavailable_locks.discard(name)
     return lease
 
 
 def _lock(client: SyncPrefectClient, name: str) -> str:
-    """Locks, and returns the lease.
+    """Takes a lock, and returns the id of its lease. Creates the limit first if there is none.
+
+    Waits for up to `LOCK_SECONDS`; not at all if the lock could not be had the last time.
 
     Raises:
-        TimeoutError: Somebody keeps it.
+        TimeoutError: Another run has it.
         httpx.HTTPError: Prefect's API cannot be asked, or refuses.
     """
     with suppress(ObjectAlreadyExists):
         client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
-    deadline = time.monotonic() + (0.0 if name in _not_waited_for else LOCK_SECONDS)
+    deadline = time.monotonic() + (0.0 if name in _unavailable_locks else LOCK_SECONDS)
     while True:
         try:
             answer = client.increment_concurrency_slots_with_lease(
@@ -111,10 +124,11 @@ def _lock(client: SyncPrefectClient, name: str) -> str:
             return str(answer.json()["lease_id"])
         if time.monotonic() >= deadline:
             raise TimeoutError("another run has kept it for too long")
-        time.sleep(random.uniform(*_PAUSES))
+        time.sleep(random.uniform(*_RETRY_PAUSES))
 
 
-def _unlock(client: SyncPrefectClient, lease: str) -> None:
-    """Gives the lock back; if that cannot be told, it is free after its lease."""
+def _release(client: SyncPrefectClient, lease: str) -> None:
+    """Gives a lock back. If Prefect's API cannot be told, nothing is raised: the lock is free
+    `LEASE_SECONDS` after it was taken."""
     with suppress(httpx.HTTPError):
         client.release_concurrency_slots_with_lease(UUID(lease))

@@ -74,7 +74,7 @@ def test_whoever_keeps_it_is_not_waited_for_and_it_is_said_once(
         "has kept it for too long"
     ]
     with table_lock(location):
-        assert lock_name(location) not in _table_lock._not_waited_for
+        assert lock_name(location) not in _table_lock._unavailable_locks
 
 
 def test_a_server_that_is_away_is_not_waited_for(
