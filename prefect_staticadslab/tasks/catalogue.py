@@ -44,7 +44,7 @@ async def list_brands(credentials: StaticAdsLabCredentials) -> list[Brand]:
         print(asyncio.run(catalogue(StaticAdsLabCredentials.from_environment())))
         ```
     """
-    return await _list(credentials, Brand)
+    return await _list_resources(credentials, Brand)
 
 
 @step_task(
@@ -54,7 +54,7 @@ async def list_products(
     credentials: StaticAdsLabCredentials, brand_id: str | None = None
 ) -> list[Product]:
     """All products, or those of one brand. See `list_brands` for an example."""
-    return await _list(credentials, Product, brand_id=brand_id)
+    return await _list_resources(credentials, Product, brand_id=brand_id)
 
 
 @step_task(
@@ -66,7 +66,7 @@ async def list_product_variants(
     credentials: StaticAdsLabCredentials, product_id: str | None = None
 ) -> list[ProductVariant]:
     """All product variants, or those of one product."""
-    return await _list(credentials, ProductVariant, product_id=product_id)
+    return await _list_resources(credentials, ProductVariant, product_id=product_id)
 
 
 @step_task(
@@ -76,7 +76,7 @@ async def list_audiences(
     credentials: StaticAdsLabCredentials, product_id: str | None = None
 ) -> list[Audience]:
     """All audiences, or those of one product."""
-    return await _list(credentials, Audience, product_id=product_id)
+    return await _list_resources(credentials, Audience, product_id=product_id)
 
 
 @step_task(name="list-images", description="Reads all images that match.", **RETRIES)
@@ -86,7 +86,7 @@ async def list_images(
     image_type: ImageType | None = None,
 ) -> list[Image]:
     """All images, or those of one product or type."""
-    return await _list(credentials, Image, product_id=product_id, image_type=image_type)
+    return await _list_resources(credentials, Image, product_id=product_id, image_type=image_type)
 
 
 @step_task(
@@ -107,17 +107,17 @@ async def list_design_templates(
         status: `processing`, `completed` or `failed`; only a completed one can be used for an ad.
         industry: Such as `ecommerce`.
         ad_format: Such as `Sale`, `Testimonial` or `Bold`.
-        deleted: Only deleted ones, or none of them.
-        ids: Only these; in any number.
+        deleted: True for deleted ones only, False for none of them.
+        ids: Only these, in any number; one that is in it twice is read once.
     """
     filters = {"status": status, "industry": industry, "ad_format": ad_format, "deleted": deleted}
     if ids is None:
-        return await _list(credentials, DesignTemplate, **filters)
-    wanted = list(dict.fromkeys(ids))
+        return await _list_resources(credentials, DesignTemplate, **filters)
+    distinct_ids = list(dict.fromkeys(ids))
     found: list[DesignTemplate] = []
-    for start in range(0, len(wanted), MAX_IDS_PER_READ):
-        some = ",".join(wanted[start : start + MAX_IDS_PER_READ])
-        found += await _list(credentials, DesignTemplate, ids=some, **filters)
+    for start in range(0, len(distinct_ids), MAX_IDS_PER_READ):
+        some_ids = ",".join(distinct_ids[start : start + MAX_IDS_PER_READ])
+        found += await _list_resources(credentials, DesignTemplate, ids=some_ids, **filters)
     return found
 
 
@@ -165,7 +165,7 @@ async def create_brand(
         print(asyncio.run(new_shop(StaticAdsLabCredentials.from_environment())))
         ```
     """
-    return await _create(
+    return await _create_resource(
         credentials,
         Brand,
         idempotency_key,
@@ -192,7 +192,7 @@ async def create_product(
     Raises:
         BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
     """
-    return await _create(
+    return await _create_resource(
         credentials,
         Product,
         idempotency_key,
@@ -217,7 +217,7 @@ async def create_product_variant(
     Raises:
         BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
     """
-    return await _create(
+    return await _create_resource(
         credentials,
         ProductVariant,
         idempotency_key,
@@ -242,7 +242,7 @@ async def create_audience(
     Raises:
         BadRequestError, NotFoundError, UnprocessableError: The API does not take it like that.
     """
-    return await _create(
+    return await _create_resource(
         credentials,
         Audience,
         idempotency_key,
@@ -299,6 +299,9 @@ async def update_resource(
 ) -> C:
     """Changes these fields of a resource; images cannot be changed. See `get_resource`.
 
+    Returns:
+        The resource with its changes.
+
     Raises:
         BadRequestError, NotFoundError: The API does not take it like that.
     """
@@ -322,17 +325,19 @@ async def delete_resource(
         await client.delete_resource(kind, identifier)
 
 
-async def _list(
+async def _list_resources(
     credentials: StaticAdsLabCredentials, kind: type[C], **filters: str | bool | None
 ) -> list[C]:
+    """Reads all pages of a kind of resource; filters that are None are left out."""
     given = {name: value for name, value in filters.items() if value is not None}
     async with credentials.get_client() as client:
         return [resource async for resource in client.list_resources(kind, **given)]
 
 
-async def _create(
+async def _create_resource(
     credentials: StaticAdsLabCredentials, kind: type[C], key: str | None, **fields: Any
 ) -> C:
+    """Adds a resource; without a key it uses the task run's. Fields that are None are left out."""
     given = {name: value for name, value in fields.items() if value is not None}
     async with credentials.get_client() as client:
         return await client.create_resource(kind, idempotency_key=key or task_run_key(), **given)

@@ -34,7 +34,7 @@ async def generate_image_ads(
     journal: Journal | RemoteJournal | None = None,
     idempotency_key: str | None = None,
 ) -> list[ImageAdResult]:
-    """From a chunk of requests to results. One ad's failure is that ad's alone.
+    """Creates a chunk of image ads and follows them. One ad's failure is that ad's alone.
 
     Chunks that are awaited in one event loop share their client, rate limit and polls.
 
@@ -82,11 +82,11 @@ async def generate_image_ads(
         print(asyncio.run(two_prompts(StaticAdsLabCredentials.from_environment())))
         ```
     """
-    campaign = idempotency_key or task_run_key()
+    key_base = idempotency_key or task_run_key()
     planned = [
         each
         if isinstance(each, PlannedJob)
-        else PlannedJob(position, each, campaign=campaign, identity=str(position))
+        else PlannedJob(position, each, campaign=key_base, identity=str(position))
         for position, each in enumerate(requests)
     ]
     return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)

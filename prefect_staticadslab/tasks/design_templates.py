@@ -89,7 +89,7 @@ async def wait_for_design_template(
     timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
     poll_seconds: float = waiting.SHORTEST_POLL_SECONDS,
 ) -> DesignTemplate:
-    """Waits for one design template. See `create_design_template` for an example.
+    """Polls one design template until it is completed. See `create_design_template`.
 
     Args:
         credentials: Whose key to use.
@@ -120,7 +120,7 @@ async def update_design_template(
     change_summary: str | None = None,
     idempotency_key: str | None = None,
 ) -> DesignTemplate:
-    """Gives a design template another tree; ads that are created from then on follow it.
+    """Gives a design template another tree, which ads that are created from then on are made by.
 
     Args:
         credentials: Whose key to use.
@@ -220,5 +220,8 @@ async def make_design_templates(
     wait: bool = True,
     journal: Journal | RemoteJournal | None = None,
 ) -> list[ImageAdResult]:
-    """From a chunk of reference ads to design templates; see `generate_image_ads`."""
+    """Has a chunk of design templates made, and follows them.
+
+    The arguments and the results are those of `generate_image_ads`.
+    """
     return await run_chunk(credentials, planned, attempts, timeout_seconds, wait, journal)

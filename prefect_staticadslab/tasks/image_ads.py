@@ -148,7 +148,7 @@ async def wait_for_image_ad(
     timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
     poll_seconds: float = waiting.POLL_SECONDS,
 ) -> ImageAd:
-    """Waits for one image ad. See `create_image_ad` for an example.
+    """Polls one image ad until it is completed. See `create_image_ad` for an example.
 
     Args:
         credentials: Whose key to use.
@@ -178,7 +178,7 @@ async def wait_for_image_ads(
     timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
     poll_seconds: float = waiting.POLL_SECONDS,
 ) -> list[ImageAd]:
-    """Waits for many image ads.
+    """Polls many image ads until each has ended, or time is up.
 
     Args:
         credentials: Whose key to use.

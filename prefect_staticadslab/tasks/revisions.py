@@ -39,6 +39,8 @@ async def revise_image_ad(
     retries. A flow that is retried as a whole has new task runs, as have its subflows; give an
     `idempotency_key` of your own where that must not change the ad again.
 
+    If this key has already changed the ad to another tree, nothing is changed.
+
     Args:
         credentials: Whose key to use.
         image_ad_id: Which ad.
@@ -48,8 +50,11 @@ async def revise_image_ad(
         idempotency_key: A key of your own instead of the task run's; within 24 hours it changes
             the ad once, whatever `change` says.
 
+    Returns:
+        The ad as it is after the change.
+
     Raises:
-        NotEditableError: It is a flat ad; nothing was sent.
+        NotEditableError: It is a flat ad, or has no tree yet; nothing was sent.
         ConflictError: It is being rendered at this moment; the task tries again later.
         StaticAdsLabError: See `prefect_staticadslab.api.errors`.
 
@@ -118,6 +123,10 @@ async def revise_image_ads(
     timeout_seconds: float = waiting.BATCH_TIMEOUT_SECONDS,
     journal: Journal | None = None,
 ) -> list[ImageAdResult]:
-    """From a round of changed trees to new versions; see `generate_image_ads`."""
+    """Sends a new tree for each ad, and follows the ads until they are rendered.
+
+    Each is tried once, and always followed; otherwise the arguments and the results are those of
+    `generate_image_ads`.
+    """
     # One attempt: after a failed rendering nobody but `Revisions` knows which tree to send.
     return await run_chunk(credentials, planned, 1, timeout_seconds, True, journal)

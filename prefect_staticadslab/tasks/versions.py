@@ -95,19 +95,20 @@ async def sync_image_ads(
         print(asyncio.run(hand_in(StaticAdsLabCredentials.from_environment(), [])))
         ```
     """
-    run = idempotency_key or task_run_key()
+    key_base = idempotency_key or task_run_key()
     batches = list(figma_batches(renders))
     synced: list[FigmaSyncResult] = []
     async with credentials.get_client() as client:
         start = 0
         for batch in batches:
             synced += await client.sync_image_ads(
-                batch, idempotency_key=f"{run}-{start}-{_digest(batch)}"
+                batch, idempotency_key=f"{key_base}-{start}-{_batch_digest(batch)}"
             )
             start += len(batch)
     return synced
 
 
-def _digest(renders: Sequence[FigmaRender]) -> str:
+def _batch_digest(renders: Sequence[FigmaRender]) -> str:
+    """What stands for the content of a batch in its idempotency key."""
     content = json.dumps([render.model_dump() for render in renders], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
