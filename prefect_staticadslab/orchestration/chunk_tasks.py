@@ -18,8 +18,8 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.runs.credentials import keys_of
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
-from prefect_staticadslab.tasks.clusters.task_runners import mailboxes_of
-from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.task_runners import open_mailboxes
+from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ class ChunkTasks:
                 weights=keys.weights(),
                 most_chunks=MOST_TASK_RUNS,
             )
-        mailboxes = mailboxes_of(context.task_runner)
-        workers = WorkerTasks(self.prepared, self._submit, keys, self.attempts, mailboxes)
+        mailboxes = open_mailboxes(context.task_runner)
+        workers = WorkerTasks(self.prepared, self._submit_chunk, keys, self.attempts, mailboxes)
         async with workers.running() as run_chunk:
             return await run(self.prepared, run_chunk, weights=keys.weights())
 
@@ -89,10 +89,10 @@ class ChunkTasks:
             opaque(self.prepared.batch.table),
         )
 
-    def _submit(
-        self, chunk: Chunk, attempts: int, journal: WorkerJournal | None
+    def _submit_chunk(
+        self, chunk: Chunk, attempts: int, journal: JournalLink | None
     ) -> Callable[[], list[ImageAdResult]]:
-        """Gives a chunk to the task runner; see `Submit`."""
+        """Gives a chunk to the task runner; see `SubmitChunk`."""
         future = self.task.submit(
             self.credentials[chunk.api_key_hash],
             # Not opaque: Prefect's quotes do not survive pickling.

@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
 from prefect_staticadslab.tasks.clusters.coordinator import Coordinator
 from prefect_staticadslab.tasks.clusters.messages import Report, decode
-from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from tests.conftest import write_campaign
 
 Work = Callable[[Journal], Awaitable[list[ImageAdResult]]]
@@ -77,7 +77,7 @@ class Cluster:
                 worker.cancel()
             await asyncio.gather(*self.workers, return_exceptions=True)
 
-    def begin(self, journal: WorkerJournal, work: Work) -> asyncio.Future[list[ImageAdResult]]:
+    def begin(self, journal: JournalLink, work: Work) -> asyncio.Future[list[ImageAdResult]]:
         """A worker begins with a chunk."""
         worker = asyncio.ensure_future(journal.keep(self.ads, work))
         self.workers.append(worker)

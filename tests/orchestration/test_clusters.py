@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal
 from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of, run_chunk
 from prefect_staticadslab.simulator import SimulatorServer
-from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
 from tests.conftest import write_campaign
 from tests.orchestration.clusters import Cluster, MemoryMailboxes, generating, processing, until
@@ -40,7 +40,7 @@ async def test_what_a_worker_sends_is_on_disk_with_its_key_before(
     async with cluster.running():
         journal = cluster.coordinator.begin_chunk()
         worker = cluster.begin(journal, generating(cluster, simulator.url))
-        results = await cluster.coordinator.result_of(journal, worker)
+        results = await cluster.coordinator.wait_for_result(journal, worker)
     assert [str(result.state.status) for result in results] == ["completed"] * 3
     assert len(on_disk) == len(simulator.api.jobs) == 4
     assert all((frame["idempotency_key"] != "").sum() >= 1 for frame in on_disk)
@@ -60,7 +60,7 @@ async def test_rows_are_known_while_their_chunk_still_runs(tmp_path: Path) -> No
     async with cluster.running():
         journal = cluster.coordinator.begin_chunk()
         worker = cluster.begin(journal, work)
-        waiting = asyncio.create_task(cluster.coordinator.result_of(journal, worker))
+        waiting = asyncio.create_task(cluster.coordinator.wait_for_result(journal, worker))
         await until(lambda: cluster.table.states[0].job_id == "ia_1")
         assert list(cluster.saved()["status"]) == ["submitting", "submitting"]
         assert cluster.statuses() == ["processing", "submitting"]
@@ -78,7 +78,7 @@ async def test_a_refused_row_is_failed_as_it_is_elsewhere(
     async with cluster.running():
         journal = cluster.coordinator.begin_chunk()
         worker = cluster.begin(journal, generating(cluster, simulator.url))
-        for result in await cluster.coordinator.result_of(journal, worker):
+        for result in await cluster.coordinator.wait_for_result(journal, worker):
             cluster.table.update(result.position, result.state)
     assert cluster.statuses() == ["completed", "failed"]
     assert len(simulator.api.jobs) == 1
@@ -99,7 +99,7 @@ async def test_a_campaign_comes_to_its_end_with_mailboxes_and_without(
     given: list[int] = []
 
     def submit(
-        chunk: Chunk, attempts: int, journal: WorkerJournal | None
+        chunk: Chunk, attempts: int, journal: JournalLink | None
     ) -> Callable[[], list[ImageAdResult]]:
         assert (journal is not None) is has_mailboxes
         given.append(len(chunk.ads))
@@ -128,7 +128,7 @@ async def test_another_rows_ad_is_not_taken_for_a_rows_own(tmp_path: Path) -> No
     async with cluster.running():
         journal = cluster.coordinator.begin_chunk()
         cluster.table.update(0, processing("ia_1"))
-        results = await cluster.coordinator.result_of(journal, cluster.begin(journal, work))
+        results = await cluster.coordinator.wait_for_result(journal, cluster.begin(journal, work))
     assert results[0].state.job_id == "ia_1"
     assert results[1].state.job_id is None
     assert "which is the ad of an equal row" in (results[1].state.error or "")

@@ -77,14 +77,14 @@ async def check_cancellation_on(
 ) -> None:
     """The table knows rows of a chunk that still runs, and a cancellation reaches its worker."""
     heard = asyncio.Event()
-    hear = Coordinator._hear
+    handle_report = Coordinator._handle_report
 
-    def hear_and_tell(self: Coordinator, report: Report) -> None:
-        hear(self, report)
+    def handle_and_tell(self: Coordinator, report: Report) -> None:
+        handle_report(self, report)
         if report.is_stopping:
             heard.set()
 
-    monkeypatch.setattr(Coordinator, "_hear", hear_and_tell)
+    monkeypatch.setattr(Coordinator, "_handle_report", handle_and_tell)
     place, output = write_campaign(folder, *prompts(100)), folder / "cancelled.csv"
     with (
         SimulatorServer(speed=10, rate_limit=10_000) as simulator,

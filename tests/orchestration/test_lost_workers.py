@@ -17,7 +17,8 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Jo
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.tasks.clusters import coordinator as run_side
 from prefect_staticadslab.tasks.clusters import worker_journal
-from prefect_staticadslab.tasks.clusters.coordinator import ClusterLostError, unfinished
+from prefect_staticadslab.tasks.clusters.coordinator import ClusterLostError
+from prefect_staticadslab.tasks.clusters.worker_tasks import results_of_lost_chunk
 from tests.orchestration.clusters import Cluster, generating, processing, until
 from tests.support.gate import closed_gate
 
@@ -98,7 +99,7 @@ async def test_a_worker_that_takes_over_pays_for_nothing_twice(
             assert len(simulator.api.jobs) == 12
             assert cluster.statuses() == ["submitting"] * 12
             worker = cluster.begin(journal, generating(cluster, simulator.url))
-            results = await cluster.coordinator.result_of(journal, worker)
+            results = await cluster.coordinator.wait_for_result(journal, worker)
     assert {result.state.job_id for result in results} == set(simulator.api.jobs)
     assert len(simulator.api.jobs) == 12
 
@@ -111,7 +112,7 @@ async def test_a_cancelled_run_stops_its_workers_and_has_every_id(
         async with cluster.running():
             journal = cluster.coordinator.begin_chunk()
             worker = cluster.begin(journal, generating(cluster, simulator.url))
-            waiting = asyncio.create_task(cluster.coordinator.result_of(journal, worker))
+            waiting = asyncio.create_task(cluster.coordinator.wait_for_result(journal, worker))
             await until(lambda: len(simulator.api.jobs) >= 20)
             waiting.cancel()
             await until(lambda: any(r.is_stopping for r in cluster.mailboxes.reports))
@@ -143,7 +144,7 @@ async def test_who_begins_after_the_cancellation_sends_nothing(tmp_path: Path) -
     async with cluster.running():
         ours, theirs = cluster.coordinator.begin_chunk(), cluster.coordinator.begin_chunk()
         waiting = asyncio.create_task(
-            cluster.coordinator.result_of(ours, cluster.begin(ours, first))
+            cluster.coordinator.wait_for_result(ours, cluster.begin(ours, first))
         )
         await begun.wait()
         await until(lambda: bool(cluster.mailboxes.reports))
@@ -176,7 +177,7 @@ async def test_a_cluster_that_is_lost_is_not_waited_for(
     async with cluster.running():
         journal = cluster.coordinator.begin_chunk()
         never: asyncio.Future[list[ImageAdResult]] = asyncio.get_running_loop().create_future()
-        waiting = asyncio.create_task(cluster.coordinator.result_of(journal, never))
+        waiting = asyncio.create_task(cluster.coordinator.wait_for_result(journal, never))
         if has_begun:
             worker = cluster.begin(journal, work)
             await until(lambda: cluster.statuses() == ["completed", "submitting"])
@@ -192,7 +193,7 @@ async def test_a_cluster_that_is_lost_is_not_waited_for(
         with pytest.raises(ClusterLostError, match=reason):
             await waiting
     if has_begun:
-        lost = unfinished(cluster.table, [0, 1], "lost")
+        lost = results_of_lost_chunk(cluster.table, [0, 1], "lost")
         assert [result.state.error for result in lost] == [None, "lost"]
 
 

@@ -1,11 +1,11 @@
-"""The side of a cluster's mailboxes that has the table: it answers the workers, and is told."""
+"""The run's side of a cluster's mailboxes: it has the table, and answers the workers' reports."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -27,18 +27,18 @@ from prefect_staticadslab.tasks.clusters.messages import (
     decode,
     encode,
 )
-from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 
 logger = logging.getLogger(__name__)
 
 UNREACHABLE_SECONDS: Final = 60.0
-"""So long a cluster may be out of reach; its clients connect again by themselves."""
+"""How long a cluster may be out of reach; its clients connect again by themselves."""
 
 SILENT_SECONDS: Final = 300.0
-"""After so long without a word a worker that had begun is lost, and no other has taken over."""
+"""After how long without a report a worker that had begun counts as lost."""
 
 UNBEGUN_SECONDS: Final = 3600.0
-"""So long chunks wait for a worker while none is heard of. Machines take minutes to come, and other
+"""How long chunks wait for a worker while none reports. Machines take minutes to come, and other
 people's work on a cluster may come first."""
 
 STOP_SECONDS: Final = 12.0
@@ -51,33 +51,33 @@ class ClusterLostError(Exception):
 
 
 @dataclass
-class _Chunk:
-    """What is known of a chunk that a worker has, or will have.
+class _ChunkContact:
+    """How far the exchange is with the worker that has a chunk, or will have it.
 
     Attributes:
-        box: Of the worker that has it; "" before it has begun.
-        last_number: The last report from that box.
-        last_ask: The last that was asked from there.
-        heard_at: When the last report came from that box.
-        asked: From which box each row was asked for last.
+        worker_box: The worker's mailbox; "" before one has begun.
+        last_report_number: The highest number of a report from that box; -1 before the first.
+        last_question: The highest number of a question from that box; 0 before the first.
+        last_report_at: When the last report from that box came, by the coordinator's clock.
+        asked_from: From which box each row was last asked to be marked, by its position.
         is_ended: Whether its result is here, or nobody waits for it any more.
     """
 
-    box: str = ""
-    last_number: int = -1
-    last_ask: int = 0
-    heard_at: float = 0.0
-    asked: dict[int, str] = field(default_factory=dict)
+    worker_box: str = ""
+    last_report_number: int = -1
+    last_question: int = 0
+    last_report_at: float = 0.0
+    asked_from: dict[int, str] = field(default_factory=dict)
     is_ended: bool = False
 
 
 class Coordinator:
-    """Takes what workers tell into the table, and answers when they ask whether they may send.
+    """Takes what workers report into the table, and answers when they ask whether they may send.
 
-    What a worker asks for is on disk before it is answered, so that a row which may be paid for is
-    known with its key, whatever happens to the worker and its messages. A chunk that the cluster
-    begins anew, because its worker was lost, gets what is known of its rows by then: those that
-    the lost worker may have sent count as sent, as if another run had done it.
+    A row that a worker asks to send is marked on disk before the answer, so that one which may be
+    paid for is known with its key, whatever happens to the worker and its messages. A chunk that
+    the cluster begins anew, because its worker was lost, gets what is known of its rows by then:
+    those that the lost worker may have sent count as sent, as if another run had done it.
 
     Args:
         mailboxes: The cluster's.
@@ -94,126 +94,142 @@ class Coordinator:
         self._mailboxes = mailboxes
         self._table = table
         self._clock = clock
-        self._box = uuid4().hex
-        self._chunks: dict[str, _Chunk] = {}
-        self._taking = asyncio.Lock()
-        self._answering: set[asyncio.Task[None]] = set()
-        self._looked_at = self._heard_at = clock()
-        self._failing_since: float | None = None
-        self._trouble = ""
-        self._is_stopping = False
+        self._own_box = uuid4().hex
+        self._chunks: dict[str, _ChunkContact] = {}  # by chunk id
+        self._take_lock = asyncio.Lock()
+        self._answer_tasks: set[asyncio.Task[None]] = set()  # what is being sent to workers
+        # When the mailbox was last read, and when a report was last in it.
+        self._box_read_at = self._last_report_at = clock()
+        self._unreachable_since: float | None = None  # None while the mailbox can be read
+        self._last_error = ""  # why the mailbox could not be read
+        self._is_stopping = False  # whether the run is cancelled
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Looks into the mailbox while the body runs."""
+        """Takes in and answers workers' reports while the body runs, then closes the mailbox."""
         try:
             async with in_background(self._listen()):
                 yield
         finally:
-            for task in self._answering:
+            for task in self._answer_tasks:
                 task.cancel()
             with suppress(Exception):
                 async with asyncio.timeout(PAUSE_SECONDS):
-                    await asyncio.to_thread(self._mailboxes.close, self._box)
+                    await asyncio.to_thread(self._mailboxes.close, self._own_box)
 
-    def begin_chunk(self) -> WorkerJournal:
-        """A journal for the worker that will get a chunk."""
-        chunk = uuid4().hex
-        self._chunks[chunk] = _Chunk()
-        return WorkerJournal(self._mailboxes, self._box, chunk)
+    def begin_chunk(self) -> JournalLink:
+        """Registers one more chunk, and returns what its worker is to be given as its journal."""
+        chunk_id = uuid4().hex
+        self._chunks[chunk_id] = _ChunkContact()
+        return JournalLink(self._mailboxes, self._own_box, chunk_id)
 
-    async def result_of(
-        self, journal: WorkerJournal, result: asyncio.Future[list[ImageAdResult]]
+    async def wait_for_result(
+        self, journal: JournalLink, result: asyncio.Future[list[ImageAdResult]]
     ) -> list[ImageAdResult]:
-        """Waits for a chunk's result, with the table's word where that knows more.
+        """Waits for a chunk's result, and returns it with what the table knows beyond it.
 
         If this is cancelled, so is the work of all workers, and what they know by then is in the
         table when it ends.
 
         Args:
-            journal: What the chunk was given.
+            journal: What `begin_chunk` gave for the chunk.
             result: Its result, as the cluster gives it.
 
         Raises:
-            ClusterLostError: The result will not come.
+            ClusterLostError: The worker or the cluster is not heard of any more.
             Exception: What the cluster raises in place of the result.
         """
-        chunk = self._chunks[journal.chunk]
+        chunk = self._chunks[journal.chunk_id]
         try:
             while not result.done():
                 await asyncio.wait({result}, timeout=PAUSE_SECONDS)
-                if not result.done() and (loss := self._loss_of(chunk)):
-                    raise ClusterLostError(loss)
+                if not result.done() and (reason := self._loss_reason(chunk)):
+                    raise ClusterLostError(reason)
         except asyncio.CancelledError:
-            await self._stop(chunk, result)
+            await self._stop_workers(chunk, result)
             raise
         finally:
             chunk.is_ended = True
-        return [self._checked(each) for each in result.result()]
+        return [self._reconciled_result(each) for each in result.result()]
 
-    def _checked(self, result: ImageAdResult) -> ImageAdResult:
-        return replace(result, state=self._own(result.position, result.state))
+    def _reconciled_result(self, result: ImageAdResult) -> ImageAdResult:
+        """A worker's result with its state as `_reconciled_state` gives it."""
+        return replace(result, state=self._reconciled_state(result.position, result.state))
 
     async def _listen(self) -> None:
+        """Takes in reports every `PAUSE_SECONDS`, until it is cancelled."""
         while True:
-            await self._take()
+            await self._take_reports()
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _take(self) -> None:
-        """Takes in what workers have put into this run's box by now; notes how long it cannot be
-        had."""
-        # One look at a time: messages are taken in the order in which they were put in.
-        async with self._taking:
+    async def _take_reports(self) -> None:
+        """Handles the reports that are in this run's mailbox by now. If it cannot be read, nothing
+        is raised: the error is kept, and since when there is one."""
+        # One at a time: reports are handled in the order in which they were put in.
+        async with self._take_lock:
             try:
-                messages = await asyncio.to_thread(self._mailboxes.take, self._box)
+                messages = await asyncio.to_thread(self._mailboxes.take, self._own_box)
             except Exception as error:
                 # A cluster's libraries raise whatever they like.
-                self._trouble = repr(error)
-                if self._failing_since is None:
-                    self._failing_since = self._clock()
+                self._last_error = repr(error)
+                if self._unreachable_since is None:
+                    self._unreachable_since = self._clock()
                 return
-            self._failing_since = None
-            self._looked_at = self._clock()
+            self._unreachable_since = None
+            self._box_read_at = self._clock()
             for message in map(decode, messages):
                 if isinstance(message, Report):
-                    self._hear(message)
+                    self._handle_report(message)
 
-    def _hear(self, report: Report) -> None:
-        """Takes in a worker's report: what it knows of its rows goes into the table, and what it
-        asks is answered. One that is late, or of a worker that another one has replaced, may send
-        nothing more."""
-        chunk = self._chunks.get(report.chunk)
+    def _handle_report(self, report: Report) -> None:
+        """Takes a report's states into the table, and starts to send the answer to its question.
+
+        A worker whose chunk has ended, or that another one has replaced, is answered that it may
+        send nothing more, and only ids of ads are taken from it. A report of an unknown chunk, or
+        one that a later report has overtaken, is ignored. If the run is cancelled and the worker
+        has not heard of it, it is sent `Stop`.
+        """
+        chunk = self._chunks.get(report.chunk_id)
         if chunk is None:
             return
-        self._heard_at = self._looked_at
-        if report.box != chunk.box and report.number == 0:
-            chunk.box, chunk.last_number, chunk.last_ask = report.box, -1, 0
-        if is_late := chunk.is_ended or report.box != chunk.box:
-            self._learn_late(report.states)
-        elif report.number > chunk.last_number:
-            chunk.last_number, chunk.heard_at = report.number, self._heard_at
+        self._last_report_at = self._box_read_at
+        if report.box != chunk.worker_box and report.number == 0:
+            chunk.worker_box, chunk.last_report_number, chunk.last_question = report.box, -1, 0
+        if is_late := chunk.is_ended or report.box != chunk.worker_box:
+            self._take_ids_only(report.states)
+        elif report.number > chunk.last_report_number:
+            chunk.last_report_number, chunk.last_report_at = report.number, self._last_report_at
             for position, state in report.states.items():
-                self._table.update(position, self._own(position, state))
+                self._table.update(position, self._reconciled_state(position, state))
         else:
             return
         if self._is_stopping and not report.is_stopping:
-            self._spawn(self._put(report.box, Stop()))
-        if is_late and report.ask:
-            self._spawn(self._put(report.box, Answer(report.ask, refusal=TAKEN_OVER)))
-        elif report.ask > chunk.last_ask:
-            chunk.last_ask = report.ask
-            self._spawn(self._answer(report, chunk))
+            self._start_in_background(self._send(report.box, Stop()))
+        if is_late and report.question:
+            self._start_in_background(
+                self._send(report.box, Answer(report.question, refusal=TAKEN_OVER))
+            )
+        elif report.question > chunk.last_question:
+            chunk.last_question = report.question
+            self._start_in_background(self._answer_question(report, chunk))
 
-    def _learn_late(self, states: Mapping[int, JobState]) -> None:
-        """Takes ids from a worker that nobody counts on any more; what it did not send says
-        nothing of what its successor may send."""
+    def _take_ids_only(self, states: Mapping[int, JobState]) -> None:
+        """Takes states with an ad's id into the table, where they are further than what it knows.
+
+        They are of a worker that was replaced, or that nobody waits for: what it did not send says
+        nothing of what its successor may send.
+        """
         for position, state in states.items():
-            own, known = self._own(position, state), self._table.states[position]
-            if own.job_id and own is not known and merge_states(own, known) is own:
-                self._table.update(position, own)
+            told, known = self._reconciled_state(position, state), self._table.states[position]
+            if told.job_id and told is not known and merge_states(told, known) is told:
+                self._table.update(position, told)
 
-    def _own(self, position: int, state: JobState) -> JobState:
-        """What a worker knows of a row, unless more is known, or it is of another row's ad."""
+    def _reconciled_state(self, position: int, state: JobState) -> JobState:
+        """A worker's state of a row; the table's instead if only that has the ad, or, with an
+        error that says so, if the worker's ad is another row's.
+
+        An ad that was a removed row's becomes this row's; see `JobTable.assign_job`.
+        """
         known = self._table.states[position]
         if state.job_id is None:
             return known if known.job_id and known.attempts >= state.attempts else state
@@ -221,82 +237,102 @@ class Coordinator:
             return state
         return replace(known, error=OTHERS_AD.format(state.job_id))
 
-    async def _answer(self, report: Report, chunk: _Chunk) -> None:
+    async def _answer_question(self, report: Report, chunk: _ChunkContact) -> None:
+        """Looks up or marks the rows that a worker asks for, and sends it what is known of them, or
+        why it must send nothing."""
         known: Mapping[int, JobState] = {}
         try:
             if report.to_look:
                 known = await self._table.look(report.to_look)
             else:
-                known = await self._mark(report.to_send, report.box, chunk)
+                known = await self._mark_rows(report.to_send, report.box, chunk)
         except CampaignError as error:
             refusal = str(error)
         else:
-            refusal = self._refusal_of(report, chunk)
-        await self._put(report.box, Answer(report.ask, {} if refusal else known, refusal))
+            refusal = self._refusal_reason(report, chunk)
+        await self._send(report.box, Answer(report.question, {} if refusal else known, refusal))
 
-    def _refusal_of(self, report: Report, chunk: _Chunk) -> str:
-        """Why a worker must not send what is on disk; "" if it may."""
+    def _refusal_reason(self, report: Report, chunk: _ChunkContact) -> str:
+        """Why a worker must not send what was marked for it; "" if it may."""
         if self._is_stopping or chunk.is_ended:
             return CANCELLED
-        return TAKEN_OVER if chunk.box != report.box else ""
+        return TAKEN_OVER if chunk.worker_box != report.box else ""
 
-    async def _mark(
-        self, to_send: Mapping[int, JobState], box: str, chunk: _Chunk
+    async def _mark_rows(
+        self, to_send: Mapping[int, JobState], box: str, chunk: _ChunkContact
     ) -> Mapping[int, JobState]:
-        """Writes down what a worker is about to send. Returns what is known of it by then.
+        """Marks the rows on disk that a worker is about to send, and returns what is known of each.
 
-        Rows that a lost worker of this chunk may have sent are answered as they are on disk.
+        Rows that a lost worker of this chunk may have sent are not marked anew, but returned as
+        `_marked_by_lost_worker` gives them.
+
+        Args:
+            to_send: The states that the worker would send the rows with, by position.
+            box: The worker's mailbox.
+            chunk: Their chunk.
+
+        Raises:
+            CampaignError: They cannot be written, so nothing must be sent.
         """
         states = self._table.states
         perhaps_sent = {
-            position: _from_lost_worker(states[position])
+            position: _marked_by_lost_worker(states[position])
             for position in to_send
-            if chunk.asked.get(position, box) != box
+            if chunk.asked_from.get(position, box) != box
             and states[position].status is not RowStatus.PENDING
         }
         changes = {p: state for p, state in to_send.items() if p not in perhaps_sent}
-        chunk.asked |= dict.fromkeys(to_send, box)
-        # Also if all are taken: what the lost worker had asked for may not be on disk yet.
+        chunk.asked_from |= dict.fromkeys(to_send, box)
+        # Also without changes: what the lost worker had asked for may not be on disk yet.
         return {**await self._table.before_send(changes), **perhaps_sent}
 
-    async def _stop(self, chunk: _Chunk, result: asyncio.Future[list[ImageAdResult]]) -> None:
-        """Has all workers stop, and waits for a chunk to end, if a worker has begun with it."""
+    async def _stop_workers(
+        self, chunk: _ChunkContact, result: asyncio.Future[list[ImageAdResult]]
+    ) -> None:
+        """Has all workers stop: this chunk's at once, others when they report next.
+
+        If a worker has begun with this chunk, waits up to `STOP_SECONDS` for its end, and takes in
+        reports meanwhile. A result that is there then goes into the table.
+        """
         self._is_stopping = True
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                if chunk.box:
-                    await self._put(chunk.box, Stop())
-                while chunk.box and not result.done():
+                if chunk.worker_box:
+                    await self._send(chunk.worker_box, Stop())
+                while chunk.worker_box and not result.done():
                     await asyncio.wait({result}, timeout=PAUSE_SECONDS)
                     # A loop that shuts down has cancelled `_listen`, too.
-                    await self._take()
-                await self._take()
+                    await self._take_reports()
+                await self._take_reports()
         if result.done() and not result.cancelled() and result.exception() is None:
-            for each in map(self._checked, result.result()):
+            for each in map(self._reconciled_result, result.result()):
                 self._table.update(each.position, each.state)
 
-    async def _put(self, box: str, message: Answer | Stop) -> None:
+    async def _send(self, box: str, message: Answer | Stop) -> None:
+        """Puts a message into a worker's mailbox. If that fails, it is logged, and not raised."""
         try:
             await asyncio.to_thread(self._mailboxes.put, box, encode(message))
         except Exception as error:
             # The worker sends nothing without an answer.
             logger.warning("A worker cannot be reached: %r", error)
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+    def _start_in_background(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Starts to send something to a worker, and does not wait for it."""
+        task = asyncio.create_task(sending)
+        self._answer_tasks.add(task)
+        task.add_done_callback(self._answer_tasks.discard)
 
-    def _loss_of(self, chunk: _Chunk) -> str:
-        """Why a chunk's result will not come; "" if it may."""
-        failing_since = self._failing_since
+    def _loss_reason(self, chunk: _ChunkContact) -> str:
+        """Why a chunk's result will not come any more; "" if it may."""
+        failing_since = self._unreachable_since
         if failing_since is not None and self._clock() - failing_since > UNREACHABLE_SECONDS:
-            return f"the cluster cannot be reached: {self._trouble}"
-        # As of the last look: a program that was held up has words waiting for it.
-        now = self._looked_at
-        if chunk.box and now - chunk.heard_at > SILENT_SECONDS:
+            return f"the cluster cannot be reached: {self._last_error}"
+        # As of the last time that it was read: in the mailbox of a program that was held up there
+        # may be reports.
+        now = self._box_read_at
+        if chunk.worker_box and now - chunk.last_report_at > SILENT_SECONDS:
             return f"not heard of for {SILENT_SECONDS / 60:.0f} minutes"
-        if not chunk.box and now - self._heard_at > UNBEGUN_SECONDS:
+        if not chunk.worker_box and now - self._last_report_at > UNBEGUN_SECONDS:
             return f"no worker was heard of for {UNBEGUN_SECONDS / 60:.0f} minutes"
         return ""
 
@@ -305,21 +341,9 @@ TAKEN_OVER: Final = "Another worker has taken over, so this one sends nothing mo
 CANCELLED: Final = "The run was cancelled, so nothing more is sent."
 
 
-def _from_lost_worker(state: JobState) -> JobState:
-    """What a lost worker was about to send. With a note, so that whoever asks for it anew sees that
-    it is not its own word."""
+def _marked_by_lost_worker(state: JobState) -> JobState:
+    """What is known of a row that a lost worker had asked for; with a note in `error` if it is
+    `submitting`, by which its successor sees that the mark is not its own."""
     if state.status is not RowStatus.SUBMITTING:
         return state
     return replace(state, error="Its first worker was lost.")
-
-
-def unfinished(table: JobTable[Any], positions: Sequence[int], reason: str) -> list[ImageAdResult]:
-    """What is known of the rows of a chunk that was lost, with the reason where more is to come."""
-    states = [table.states[position] for position in positions]
-    return [
-        ImageAdResult(
-            position,
-            replace(state, error=reason) if state.is_unsent or state.is_processing else state,
-        )
-        for position, state in zip(positions, states, strict=True)
-    ]

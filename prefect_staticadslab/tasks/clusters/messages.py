@@ -15,10 +15,10 @@ from typing import Final, Protocol
 from prefect_staticadslab.campaign.table.job_state import JobState
 
 PAUSE_SECONDS: Final = 0.5
-"""How often each side looks into its mailbox."""
+"""How often each side takes out what is in its mailbox."""
 
 HEARTBEAT_SECONDS: Final = 10.0
-"""How often a worker is heard of that has nothing to tell."""
+"""How often a worker reports that has nothing new to tell."""
 
 
 class Mailboxes(Protocol):
@@ -35,31 +35,31 @@ class Mailboxes(Protocol):
         """Takes out what is in a box at this moment; returns at once, also if that is nothing."""
 
     def close(self, box: str) -> None:
-        """The box is not used any more by whoever calls this."""
+        """Gives up a box that this side uses no more."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a worker tells.
+    """What a worker tells the run that has the table, and perhaps asks it.
 
     Attributes:
-        chunk: Which chunk it works on.
+        chunk_id: Which chunk it works on.
         box: Where it is to be answered: a box for each time that a chunk is begun, so that what a
             lost worker told is not taken for what its successor tells.
         number: Counts the reports from this box, from 0.
-        states: What is known by now of rows, by their positions.
-        ask: Counts what was asked from this box, from 1; 0 if nothing is asked. A report that
-            may not have arrived is told once more, with what it asked.
-        to_send: What is asked: the rows that are to be sent once they are on disk.
-        to_look: What is asked instead: of which rows other runs have written something.
+        states: What has become known of rows since the last report, by their positions.
+        question: Counts what was asked from this box, from 1; 0 if nothing is asked. A report that
+            may not have arrived is sent once more, under a new number with the same question.
+        to_send: What is asked: to mark these rows as about to be sent, by their positions.
+        to_look: What is asked instead: what other runs have written of these positions.
         is_stopping: Whether it has heard that the run is cancelled, and sends nothing more.
     """
 
-    chunk: str
+    chunk_id: str
     box: str
     number: int
     states: Mapping[int, JobState] = field(default_factory=dict)
-    ask: int = 0
+    question: int = 0
     to_send: Mapping[int, JobState] = field(default_factory=dict)
     to_look: Collection[int] = ()
     is_stopping: bool = False
@@ -67,15 +67,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the run answers to a worker that asked whether it may send, or what others have written.
+    """The run's answer to a worker that asked whether it may send, or what other runs have written.
 
     Attributes:
-        ask: What is answered.
-        known: What is on disk of these rows by now; of those that it only looks at, what is new.
+        question: The number of the question that is answered.
+        known: What is on disk by now of the rows that are to be sent; or, of those that were looked
+            up, what is new. By their positions, and empty if it is refused.
         refusal: Why nothing must be sent; "" if it may.
     """
 
-    ask: int
+    question: int
     known: Mapping[int, JobState] = field(default_factory=dict)
     refusal: str = ""
 
@@ -91,7 +92,7 @@ def encode(message: Report | Answer | Stop) -> bytes:
 
 
 def decode(message: bytes) -> Report | Answer | Stop:
-    """The message of `encode`.
+    """The message that `encode` made bytes of. Unpickling them runs code, if they say so.
 
     Whoever can write into a cluster's mailboxes can run code on its workers and in its clients
     anyway: tasks and results go to and fro as pickles.

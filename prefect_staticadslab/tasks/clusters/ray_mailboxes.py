@@ -15,7 +15,7 @@ START_SECONDS: Final = 300
 
 
 class Boxes:
-    """What the actor holds: boxes by name, each with its messages in order."""
+    """The class of the actor: boxes by name, each with its messages in order."""
 
     def __init__(self) -> None:
         self._messages: defaultdict[str, list[bytes]] = defaultdict(list)
@@ -25,7 +25,7 @@ class Boxes:
         self._messages[box].append(message)
 
     def take(self, box: str) -> list[bytes]:
-        """Takes out what is in a box."""
+        """Takes out what is in a box; an empty list if that is nothing."""
         return self._messages.pop(box, [])
 
 
@@ -40,8 +40,8 @@ class RayMailboxes:
     """
 
     def __init__(self, actor: Any = None) -> None:
-        # What is taken out and comes too late must not be lost.
-        self._late: dict[str, Any] = {}
+        # Takes that were not answered in time, by box: what they have taken out must not be lost.
+        self._overdue_takes: dict[str, Any] = {}
         self._actor = actor
         if actor is None:
             # It only waits, so it takes no CPU away from the chunks.
@@ -49,21 +49,27 @@ class RayMailboxes:
             ray.get(self._actor.__ray_ready__.remote(), timeout=START_SECONDS)
 
     def __reduce__(self) -> tuple[type[RayMailboxes], tuple[Any]]:
+        """Pickled as the handle: a worker uses the same actor."""
         return type(self), (self._actor,)
 
     def put(self, box: str, message: bytes) -> None:
-        """See `Mailboxes`."""
+        """Has the actor put a message into a box; see `Mailboxes`."""
         ray.get(self._actor.put.remote(box, message), timeout=CALL_SECONDS)
 
     def take(self, box: str) -> list[bytes]:
-        """See `Mailboxes`."""
-        taken = self._late.pop(box, None) or self._actor.take.remote(box)
+        """Takes out what is in a box; see `Mailboxes`.
+
+        Raises:
+            ray.exceptions.GetTimeoutError: The actor does not answer in time. The next call for
+                this box goes on waiting for the same answer.
+        """
+        taken = self._overdue_takes.pop(box, None) or self._actor.take.remote(box)
         try:
             messages: list[bytes] = ray.get(taken, timeout=CALL_SECONDS)
         except ray.exceptions.GetTimeoutError:
-            self._late[box] = taken
+            self._overdue_takes[box] = taken
             raise
         return messages
 
     def close(self, box: str) -> None:
-        """Nothing is kept for a box that is empty."""
+        """Does nothing: the actor keeps nothing for a box that is empty."""

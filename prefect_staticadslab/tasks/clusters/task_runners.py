@@ -1,4 +1,4 @@
-"""Which of Prefect's task runners has mailboxes."""
+"""Opens mailboxes on the cluster of a task runner, if it is one that has them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from prefect.task_runners import TaskRunner
 from prefect_staticadslab.tasks.clusters.messages import Mailboxes
 
 
-def mailboxes_of(task_runner: TaskRunner[Any]) -> Mailboxes | None:
-    """Mailboxes of the cluster that a task runner runs tasks on.
+def open_mailboxes(task_runner: TaskRunner[Any]) -> Mailboxes | None:
+    """Opens mailboxes on the cluster that a task runner runs tasks on; on Ray that starts an actor.
 
-    None if it is no cluster that has them, or if they cannot be opened: then workers report what
-    they know at the end of each chunk.
+    Returns:
+        None if it is not a Dask or Ray cluster, or, with a warning in the log, if they cannot be
+        opened: then workers report what they know at the end of each chunk.
     """
     packages = {cls.__module__.split(".")[0] for cls in type(task_runner).__mro__}
     try:

@@ -1,4 +1,4 @@
-"""The journal of a worker, which writes nothing: it asks and tells the run that has the table."""
+"""The journal of a worker, which has no table: it reports to the run that has it, and asks it."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ UNREACHABLE_SECONDS: Final = 60.0
 
 UNREACHABLE: Final = "Its worker did not reach the run any more; run it again."
 
-LAST_WORD_SECONDS: Final = 5.0
-"""How long a worker tries to tell what it knows in the end; its result says the same."""
+LAST_REPORT_SECONDS: Final = 5.0
+"""How long a worker tries to report what it knows in the end; its result says the same."""
 
-NOTHING: Final[Mapping[int, JobState]] = {}
+NO_ROWS: Final[Mapping[int, JobState]] = {}
 
 
 class NoAnswerError(CampaignError):
@@ -50,18 +50,20 @@ class NoAnswerError(CampaignError):
 
 
 @dataclass(frozen=True)
-class WorkerJournal:
-    """The way to a campaign's table, for a worker that has none; see `RemoteJournal`.
+class JournalLink:
+    """What links a worker to the run that has the table, and is pickled on its way to the worker.
+
+    It is the worker's `RemoteJournal`.
 
     Attributes:
-        mailboxes: What carries messages between them.
-        run_box: The box of the run that has the table.
-        chunk: What stands for the worker's chunk.
+        mailboxes: What carries messages between the run and the worker.
+        run_box: The mailbox of the run.
+        chunk_id: By which the run knows the worker's chunk.
     """
 
     mailboxes: Mailboxes
     run_box: str
-    chunk: str
+    chunk_id: str
 
     async def keep(
         self,
@@ -69,60 +71,67 @@ class WorkerJournal:
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
         """Does `work` with a journal that tells the run of everything; see `RemoteJournal`."""
-        return await _Contact(self).keep(planned, work)
+        return await _WorkerJournal(self).run_work(planned, work)
 
 
-class _Contact:
-    """A worker's contact with its run, for one chunk."""
+class _WorkerJournal:
+    """A `Journal` that reports a chunk's states to the run that has the table, and asks it.
 
-    def __init__(self, way: WorkerJournal) -> None:
-        self._way = way
+    Args:
+        link: What the run gave the worker of the chunk.
+    """
+
+    def __init__(self, link: JournalLink) -> None:
+        self._link = link
         self._box = uuid4().hex
-        self._number = self._asks = 0
-        self._news: dict[int, JobState] = {}
-        self._known: dict[int, JobState] = {}
-        self._answers: dict[int, asyncio.Future[Answer]] = {}
-        self._in_order = asyncio.Lock()
+        self._next_report_number = self._last_question = 0
+        self._unreported: dict[int, JobState] = {}  # what the run is not told yet, by position
+        self._known: dict[int, JobState] = {}  # what is known of each row, by position
+        self._awaited_answers: dict[int, asyncio.Future[Answer]] = {}  # by question
+        self._report_lock = asyncio.Lock()
         self._reported_at = time.monotonic()
-        self._failing_since: float | None = None
-        self._report_is_due = True
-        self._is_stopping = False
-        self._is_cut_off = False
+        self._unreachable_since: float | None = None  # None while the run can be reached
+        self._report_is_due = True  # a report is to be sent even without news
+        self._is_stopping = False  # the work was cancelled: nothing more is sent to the API
+        self._is_cut_off = False  # it was, because the run could not be reached
 
-    async def keep(
+    async def run_work(
         self,
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
-        """Does `work`, in contact with the run that keeps the table; see `RemoteJournal.keep`. What
-        it knows at its end is told, whatever ends it."""
+        """Does `work`, in contact with the run that has the table, and returns its results.
+
+        If the run stops it or is out of reach, the results are what is known of each job by then.
+        Whatever ends it, what is known is reported once more, and the mailboxes are closed.
+        """
         working = asyncio.ensure_future(work(self))
-        listening = asyncio.create_task(self._exchange(working))
+        exchanging = asyncio.create_task(self._exchange_messages(working))
         try:
             return await working
         except asyncio.CancelledError:
             own = asyncio.current_task()
             if not self._is_stopping or (own is not None and own.cancelling()):
                 raise
-            return [self._result(plan) for plan in planned]
+            return [self._result_if_stopped(job) for job in planned]
         finally:
-            listening.cancel()
+            exchanging.cancel()
             with contextlib.suppress(Exception):
-                async with asyncio.timeout(LAST_WORD_SECONDS):
-                    await self._report()
-                    for box in (self._box, self._way.run_box):
-                        await asyncio.to_thread(self._way.mailboxes.close, box)
+                async with asyncio.timeout(LAST_REPORT_SECONDS):
+                    await self._send_report()
+                    for box in (self._box, self._link.run_box):
+                        await asyncio.to_thread(self._link.mailboxes.close, box)
 
     async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
-        """Asks whether these may be sent. Returns once the run has written them down.
+        """Asks the run to mark these rows. Returns what it knows of them once that is on disk.
 
         Raises:
-            NoAnswerError: It does not say so.
-            CampaignError: It says why not.
+            NoAnswerError: It does not answer within ANSWER_SECONDS, so nothing may be sent.
+            CampaignError: It refuses; the message says why.
         """
         self._known |= changes
         try:
-            known = await self._answered(ANSWER_SECONDS, to_send=changes)
+            known = await self._ask_run(ANSWER_SECONDS, to_send=changes)
         except TimeoutError:
             raise NoAnswerError(
                 "The run that keeps the table did not answer its worker, so nothing was sent."
@@ -138,131 +147,147 @@ class _Contact:
             CampaignError: It refuses; the message says why.
         """
         try:
-            return await self._answered(LOOK_ANSWER_SECONDS, to_look=tuple(positions))
+            return await self._ask_run(LOOK_ANSWER_SECONDS, to_look=tuple(positions))
         except TimeoutError:
             raise NoAnswerError(
                 "The run that keeps the table does not tell its worker what others have written."
             ) from None
 
     def update(self, position: int, state: JobState) -> None:
-        """Notes what is now known; it is told at the next look into the mailbox."""
-        self._known[position] = self._news[position] = state
+        """Notes what is now known of a row; it is reported within PAUSE_SECONDS."""
+        self._known[position] = self._unreported[position] = state
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
-        """Only the run knows the other rows' ads, and checks that."""
+        """Always true here: the run, which knows the other rows' ads, checks it in the report."""
         return True
 
-    async def _answered(
+    async def _ask_run(
         self,
         seconds: float,
         *,
-        to_send: Mapping[int, JobState] = NOTHING,
+        to_send: Mapping[int, JobState] = NO_ROWS,
         to_look: Collection[int] = (),
     ) -> Mapping[int, JobState]:
-        """What the run answers.
+        """Asks the run one thing, and returns the rows' states of its answer, by position.
+
+        Args:
+            seconds: How long to wait for the answer.
+            to_send, to_look: What to ask, one of them; see `Report`.
 
         Raises:
-            TimeoutError: Nothing, for so many seconds.
-            CampaignError: It says why not.
+            TimeoutError: There is no answer by then.
+            CampaignError: The run refuses; the message says why.
         """
-        self._asks += 1
-        ask = self._asks
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[ask] = waiting
+        self._last_question += 1
+        question = self._last_question
+        awaited: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._awaited_answers[question] = awaited
         try:
             async with asyncio.timeout(seconds):
-                await self._ask(ask, to_send, to_look)
-                answer = await waiting
+                await self._report_until_sent(question, to_send, to_look)
+                answer = await awaited
         finally:
-            self._answers.pop(ask, None)
+            self._awaited_answers.pop(question, None)
         if answer.refusal:
             raise CampaignError(answer.refusal)
         return answer.known
 
-    async def _ask(
-        self, ask: int, to_send: Mapping[int, JobState], to_look: Collection[int]
+    async def _report_until_sent(
+        self, question: int, to_send: Mapping[int, JobState], to_look: Collection[int]
     ) -> None:
+        """Sends a report with a question, again and again until that does not fail."""
         while True:
             try:
-                await self._report(ask, to_send, to_look)
+                await self._send_report(question, to_send, to_look)
             except Exception:
-                # It is told by `_exchange`, which does not reach the run either.
+                # `_exchange_messages` logs it, which does not reach the run either.
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
                 return
 
-    async def _exchange(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
-        """Takes what has come every PAUSE_SECONDS, and reports news, or that this worker is alive.
+    async def _exchange_messages(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+        """Every PAUSE_SECONDS reports what is new, and handles what is in the worker's mailbox.
 
-        If that fails for UNREACHABLE_SECONDS, the work is stopped. Runs until it is cancelled.
+        Without news it reports every HEARTBEAT_SECONDS. If the run cannot be reached for
+        UNREACHABLE_SECONDS, the work is stopped. Goes on until it is cancelled.
         """
         while True:
             try:
-                if self._news or self._report_is_due:
-                    await self._report()
-                for message in await asyncio.to_thread(self._way.mailboxes.take, self._box):
-                    self._hear(decode(message), working)
-                self._failing_since = None
+                if self._unreported or self._report_is_due:
+                    await self._send_report()
+                for message in await asyncio.to_thread(self._link.mailboxes.take, self._box):
+                    self._handle_message(decode(message), working)
+                self._unreachable_since = None
             except Exception as error:
                 # A cluster's libraries raise whatever they like.
                 logger.warning("The run that keeps the table cannot be reached: %r", error)
-                if self._failing_since is None:
-                    self._failing_since = time.monotonic()
-                if time.monotonic() - self._failing_since >= UNREACHABLE_SECONDS:
+                if self._unreachable_since is None:
+                    self._unreachable_since = time.monotonic()
+                if time.monotonic() - self._unreachable_since >= UNREACHABLE_SECONDS:
                     self._is_cut_off = True
-                    self._stop(working)
+                    self._stop_work(working)
             await asyncio.sleep(PAUSE_SECONDS)
             self._report_is_due |= time.monotonic() - self._reported_at >= HEARTBEAT_SECONDS
 
-    def _result(self, plan: PlannedJob) -> ImageAdResult:
-        state = self._known.get(plan.position, plan.state)
+    def _result_if_stopped(self, job: PlannedJob) -> ImageAdResult:
+        """What is known of a job whose work was stopped; with an error if that was because the run
+        could not be reached."""
+        state = self._known.get(job.position, job.state)
         if self._is_cut_off and (state.is_unsent or state.is_processing):
             state = replace(state, error=UNREACHABLE)
-        return ImageAdResult(plan.position, state)
+        return ImageAdResult(job.position, state)
 
-    def _hear(
+    def _handle_message(
         self, message: Report | Answer | Stop, working: asyncio.Future[list[ImageAdResult]]
     ) -> None:
+        """Passes an answer on to who asked, or stops the work if that is what the run says."""
         if isinstance(message, Answer):
-            waiting = self._answers.pop(message.ask, None)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
+            awaited = self._awaited_answers.pop(message.question, None)
+            if awaited is not None and not awaited.done():
+                awaited.set_result(message)
         elif isinstance(message, Stop):
-            self._stop(working)
+            self._stop_work(working)
 
-    def _stop(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+    def _stop_work(self, working: asyncio.Future[list[ImageAdResult]]) -> None:
+        """Cancels the work, once, and has that reported."""
         if not self._is_stopping:
             self._is_stopping = True
             self._report_is_due = True
             working.cancel()
 
-    async def _report(
+    async def _send_report(
         self,
-        ask: int = 0,
-        to_send: Mapping[int, JobState] = NOTHING,
+        question: int = 0,
+        to_send: Mapping[int, JobState] = NO_ROWS,
         to_look: Collection[int] = (),
     ) -> None:
+        """Puts a report into the run's mailbox, with all that is new, and perhaps with a question.
+
+        If that fails, what is new is kept for the next report, and the error is raised.
+        """
         # One after another, with all that is known by then: what is asked for must not be
         # overtaken by what was known of the same row before.
-        async with self._in_order:
-            news, self._news = self._news, {}
+        async with self._report_lock:
+            news, self._unreported = self._unreported, {}
             # One that fails may arrive all the same, later: its number tells that it is old.
             report = Report(
-                chunk=self._way.chunk,
+                chunk_id=self._link.chunk_id,
                 box=self._box,
-                number=self._number,
+                number=self._next_report_number,
                 states=news,
-                ask=ask,
+                question=question,
                 to_send=to_send,
                 to_look=to_look,
                 is_stopping=self._is_stopping,
             )
-            self._number += 1
+            self._next_report_number += 1
             self._report_is_due = False
             try:
-                await asyncio.to_thread(self._way.mailboxes.put, self._way.run_box, encode(report))
+                await asyncio.to_thread(
+                    self._link.mailboxes.put, self._link.run_box, encode(report)
+                )
             except BaseException:
-                self._news = news | self._news
+                self._unreported = news | self._unreported
                 self._report_is_due = True
                 raise
             self._reported_at = time.monotonic()

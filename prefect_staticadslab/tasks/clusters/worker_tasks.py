@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,30 +18,30 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
+from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.tasks.clusters.coordinator import (
     ClusterLostError,
     Coordinator,
-    unfinished,
 )
 from prefect_staticadslab.tasks.clusters.messages import Mailboxes
-from prefect_staticadslab.tasks.clusters.worker_journal import WorkerJournal
+from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 
 JOB_SECONDS: Final = 60.0
-"""For so long the ads of a chunk are rendered after its last create."""
+"""How long a chunk's ads are rendered after its last create; other chunks create meanwhile."""
 
 
-class Submit(Protocol):
-    """Gives a chunk to the cluster."""
+class SubmitChunk(Protocol):
+    """The type of a function that gives a chunk to the cluster."""
 
     def __call__(
-        self, chunk: Chunk, attempts: int, journal: WorkerJournal | None
+        self, chunk: Chunk, attempts: int, journal: JournalLink | None
     ) -> Callable[[], list[ImageAdResult]]:
-        """Returns what waits for the result, which blocks.
+        """Gives a chunk to the cluster, and returns a function that blocks until its result.
 
         Args:
             chunk: The chunk.
             attempts: How many jobs to try for an ad.
-            journal: The worker's way to the table; None if it has none.
+            journal: The worker's link to the table; None if the cluster has no mailboxes.
         """
 
 
@@ -55,7 +55,7 @@ class WorkerTasks:
     Args:
         prepared: What is to be run; its table is on disk.
         submit: Gives a chunk to the cluster.
-        keys: The limiters of the keys that share it.
+        keys: The limiters of the keys that share the rows.
         attempts: How many jobs to try for an ad.
         mailboxes: The cluster's, if it has any.
     """
@@ -63,7 +63,7 @@ class WorkerTasks:
     def __init__(
         self,
         prepared: Prepared[Batch[Any]],
-        submit: Submit,
+        submit: SubmitChunk,
         keys: KeyLimiters,
         attempts: int,
         mailboxes: Mailboxes | None,
@@ -77,57 +77,63 @@ class WorkerTasks:
             api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
             for api_key_hash, limiter in keys.limiters.items()
         }
+        # Held by each chunk that a worker has, by API key hash.
         self._slots = {key: asyncio.Semaphore(count) for key, count in at_once.items()}
         self._threads = ThreadPoolExecutor(sum(at_once.values()))
+        # Why all creates of a key were stopped, by API key hash.
         self._stop_reasons: dict[str, str] = {}
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[RunChunk]:
-        """A function that brings a chunk to its end, while the body runs."""
+        """Gives what brings a chunk to its end on a worker, and can be called while the body runs.
+
+        It raises nothing if a worker is lost: its results say so.
+        """
         try:
             if self._coordinator is None:
-                yield self._run_unheard
+                yield self._run_without_reports
             else:
                 async with self._coordinator.listening():
-                    yield self._run_reporting
+                    yield self._run_with_reports
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run_reporting(self, chunk: Chunk) -> list[ImageAdResult]:
-        """Runs a chunk whose worker asks and tells as it goes."""
+    async def _run_with_reports(self, chunk: Chunk) -> list[ImageAdResult]:
+        """Runs a chunk whose worker reports and asks as it goes. Returns a result for each row."""
         assert self._coordinator is not None  # noqa: S101
         async with self._slots[chunk.api_key_hash]:
-            chunk, unsent = self._without_unsendable(chunk)
+            chunk, unsent = self._without_creates_if_stopped(chunk)
             if not chunk.ads:
                 return unsent
             journal = self._coordinator.begin_chunk()
             try:
-                result = self._result(self._submit(chunk, self._attempts, journal))
-                done = await self._coordinator.result_of(journal, result)
+                result = self._result_in_thread(self._submit(chunk, self._attempts, journal))
+                done = await self._coordinator.wait_for_result(journal, result)
             except Exception as error:
-                done = self._lost(chunk, error)
-        self._note_stops(chunk.api_key_hash, done)
+                done = self._give_up_chunk(chunk, error)
+        self._note_stop_reasons(chunk.api_key_hash, done)
         return [*unsent, *done]
 
-    async def _run_unheard(self, chunk: Chunk) -> list[ImageAdResult]:
-        """Runs a chunk whose worker says nothing before its end."""
+    async def _run_without_reports(self, chunk: Chunk) -> list[ImageAdResult]:
+        """Runs a chunk whose workers report nothing before their end. Returns a result for each
+        row; what each attempt comes to is in the table before the next one begins."""
         results: dict[int, ImageAdResult] = {}
         # An attempt at a time: the next one's key must be in the table before it is used.
         for _ in range(self._attempts):
             async with self._slots[chunk.api_key_hash]:
-                attempt = await self._attempt(chunk)
-            results |= {result.position: result for result in attempt}
-            self._note_stops(chunk.api_key_hash, attempt)
-            chunk = _ads_to_retry(chunk, results)
+                latest = await self._try_once(chunk)
+            results |= {result.position: result for result in latest}
+            self._note_stop_reasons(chunk.api_key_hash, latest)
+            chunk = _chunk_to_retry(chunk, results)
             if not chunk.ads:
                 break
-            await self._prepared.batch.collect(attempt)
+            await self._prepared.batch.collect(latest)
         return list(results.values())
 
-    async def _attempt(self, chunk: Chunk) -> list[ImageAdResult]:
+    async def _try_once(self, chunk: Chunk) -> list[ImageAdResult]:
         """Has a worker try a chunk once, after all that it may send was marked on disk. Returns
-        what became of each row, also if the worker is lost."""
-        chunk, unsent = self._without_unsendable(chunk)
+        a result for each row, also if the worker is lost."""
+        chunk, unsent = self._without_creates_if_stopped(chunk)
         if not unsent:
             try:
                 now = datetime.now(UTC) + self._prepared.clock_ahead
@@ -137,34 +143,59 @@ class WorkerTasks:
         if not chunk.ads:
             return unsent
         try:
-            done = await self._result(self._submit(chunk, 1, None))
+            done = await self._result_in_thread(self._submit(chunk, 1, None))
         except Exception as error:
-            done = self._lost(chunk, error)
+            done = self._give_up_chunk(chunk, error)
         return [*unsent, *done]
 
-    def _without_unsendable(self, chunk: Chunk) -> tuple[Chunk, list[ImageAdResult]]:
+    def _without_creates_if_stopped(self, chunk: Chunk) -> tuple[Chunk, list[ImageAdResult]]:
+        """A chunk as it is and no results; or, if its key's creates were stopped, both as
+        `_without_creates` gives them."""
         reason = self._stop_reasons.get(chunk.api_key_hash)
         return (chunk, []) if reason is None else _without_creates(chunk, reason)
 
-    def _note_stops(self, api_key_hash: str, results: list[ImageAdResult]) -> None:
+    def _note_stop_reasons(self, api_key_hash: str, results: list[ImageAdResult]) -> None:
+        """Notes if something stopped all creates of a key, so that its other chunks create nothing
+        more either."""
         for result in results:
             if result.stopped_by:
                 self._stop_reasons.setdefault(api_key_hash, result.stopped_by)
 
-    def _result(
+    def _result_in_thread(
         self, wait: Callable[[], list[ImageAdResult]]
     ) -> asyncio.Future[list[ImageAdResult]]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, _waited, wait)
+        """What a blocking function will return, called in a thread; see `_wait_for_result`."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, _wait_for_result, wait)
 
-    def _lost(self, chunk: Chunk, error: Exception) -> list[ImageAdResult]:
+    def _give_up_chunk(self, chunk: Chunk, error: Exception) -> list[ImageAdResult]:
+        """Logs that a chunk's worker was lost, and returns what the table knows of its rows."""
         # A worker can die of anything, and the other chunks go on.
         get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
         message = f"Its worker was lost ({type(error).__name__}); run it again."
-        return unfinished(self._table, [ad.position for ad in chunk.ads], message)
+        return results_of_lost_chunk(self._table, [ad.position for ad in chunk.ads], message)
 
 
-def _waited(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
-    """A chunk's result. That its cluster cancelled it does not mean that the run is cancelled."""
+def results_of_lost_chunk(
+    table: JobTable[Any], positions: Sequence[int], reason: str
+) -> list[ImageAdResult]:
+    """What the table knows of these rows, with the reason as an error where that is not final."""
+    states = [table.states[position] for position in positions]
+    return [
+        ImageAdResult(
+            position,
+            replace(state, error=reason) if state.is_unsent or state.is_processing else state,
+        )
+        for position, state in zip(positions, states, strict=True)
+    ]
+
+
+def _wait_for_result(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
+    """Calls a function that blocks until a chunk's result, and returns that.
+
+    Raises:
+        ClusterLostError: The cluster has cancelled it, which does not mean that the run is
+            cancelled.
+    """
     try:
         return wait()
     except asyncio.CancelledError as error:
@@ -172,18 +203,19 @@ def _waited(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
 
 
 def _without_creates(chunk: Chunk, reason: str) -> tuple[Chunk, list[ImageAdResult]]:
-    """A chunk of what was created before, which is still collected; and the rest, unsent."""
-    running = [ad for ad in chunk.ads if ad.state.is_processing]
+    """A chunk of the jobs that were created before, which are still followed; and results of the
+    others, which are not sent for this reason."""
+    processing = [ad for ad in chunk.ads if ad.state.is_processing]
     unsent = [
         ImageAdResult(ad.position, ad.state, stopped_by=reason)
         for ad in chunk.ads
         if not ad.state.is_processing
     ]
-    return replace(chunk, ads=running), unsent
+    return replace(chunk, ads=processing), unsent
 
 
-def _ads_to_retry(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
-    """The ads of a chunk that are to be tried once more."""
+def _chunk_to_retry(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
+    """A chunk of those jobs that failed and may be created anew."""
     ads = [
         replace(ad, state=results[ad.position].state, persisted_elsewhere=False)
         for ad in chunk.ads
