@@ -124,7 +124,7 @@ async def inbox(
     if end.may_pass is None:
         link.end_state = await state_of(end.outcome)
     else:
-        state = await state_of(end.outcome, is_last_word=False)
+        state = await state_of(end.outcome, ends_flow=False)
         link.end_state = await final_state(state, may_pass=end.may_pass)
     return link.end_state
 
@@ -220,7 +220,7 @@ async def inbox_campaign(
         one_file=one_file,
     )
     noted = NotedSpreadsheet(options, results_folder, note)
-    return await state_of(await run_noted(noted, credentials, PrefectHost()), is_last_word=False)
+    return await state_of(await run_noted(noted, credentials, PrefectHost()), ends_flow=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How a flow run ends: in a state with words of its own, or with another try."""
+"""How a flow run ends: in a state with a name and a message of ours, or with another try."""
 
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ TIMED_OUT_STATE: Final = "TimedOut"
 """The name of a flow run's state if what it waited for goes on without it."""
 
 LONGEST_MESSAGE: Final = 20_000
-"""Characters of what is wrong; Prefect keeps no log line of more than a million."""
+"""Characters of a refusal's message; Prefect keeps no log line of more than a million."""
 
 
 class UnfinishedError(Exception):
-    """A run's work is not complete, and Prefect is to run it again. The message says what is."""
+    """A run's work is not complete, and Prefect is to run it again. The message says why."""
 
 
-async def state_of(outcome: Outcome, *, is_last_word: bool = True) -> State[Any]:
-    """The state of a flow run that ended so.
+async def state_of(outcome: Outcome, *, ends_flow: bool = True) -> State[Any]:
+    """The state for an outcome, to be returned by the flow whose work ended so.
+
+    The error of a refusal is logged; see `refused_state`. If the flow ends with it, its retries
+    are used or switched off; see `final_state`.
 
     Args:
-        outcome: How it ended.
-        is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
+        outcome: How the work ended.
+        ends_flow: Whether the flow ends with it. One that goes on keeps its retries.
 
     Raises:
         UnfinishedError: Prefect is to run the flow again.
@@ -48,7 +51,7 @@ async def state_of(outcome: Outcome, *, is_last_word: bool = True) -> State[Any]
     match outcome.end:
         case End.REFUSED if outcome.error is not None:
             return await refused_state(
-                outcome.error, title=outcome.title, message=message, is_last_word=is_last_word
+                outcome.error, title=outcome.title, message=message, ends_flow=ends_flow
             )
         case End.COMPLETED:
             state = Completed(message=message)
@@ -62,11 +65,11 @@ async def state_of(outcome: Outcome, *, is_last_word: bool = True) -> State[Any]
             state = Failed(name=TIMED_OUT_STATE, message=message)
         case End.INCOMPLETE:
             state = Failed(message=message)
-    return await final_state(state) if is_last_word else state
+    return await final_state(state) if ends_flow else state
 
 
 def outcome_of(state: State[Any]) -> Outcome:
-    """How a flow run ended that ended in such a state."""
+    """The outcome that a flow run's state stands for; without the error of one that was refused."""
     ends = {REFUSED_STATE: End.REFUSED, CREATED_STATE: End.CREATED, TIMED_OUT_STATE: End.TIMED_OUT}
     end = ends.get(state.name or "", End.INCOMPLETE)
     if state.is_cancelled():
@@ -81,18 +84,19 @@ async def refused_state(
     *,
     title: str = REFUSED_TITLE,
     message: str = "",
-    is_last_word: bool = True,
+    ends_flow: bool = True,
 ) -> State[Any]:
     """Logs an error, and returns the state of a run that has created nothing because of it.
 
     Where the flow has retries, what may pass by itself (an API or a bucket that cannot be reached)
-    is left to them; for what only people can mend, they are switched off on the server.
+    is left to them, whether the flow ends or not; for what only people can mend, they are switched
+    off on the server.
 
     Args:
         error: What is wrong.
-        title: What to say above it.
-        message: What to say of it, if not its message.
-        is_last_word: Whether the flow ends with it. One that goes on keeps its retries.
+        title: The log line above it.
+        message: What to log and keep in the state, if not the error's message.
+        ends_flow: Whether the flow ends with it. If not, its retries are not switched off.
 
     Raises:
         UnfinishedError: It may pass, and Prefect is to run the flow again.
@@ -101,21 +105,20 @@ async def refused_state(
     get_run_logger().error("%s\n%s", title, message)
     state: State[Any] = Failed(name=REFUSED_STATE, message=message)
     may_pass = isinstance(error, StorageError) or _is_transient(error)
-    return await final_state(state, may_pass=may_pass) if may_pass or is_last_word else state
+    return await final_state(state, may_pass=may_pass) if may_pass or ends_flow else state
 
 
 async def final_state(state: State[Any], *, may_pass: bool | None = None) -> State[Any]:
-    """The state for a flow to return; raises instead if Prefect's `retries` are to run it again.
+    """Returns the state for the flow to return, or raises if Prefect is to run the flow again.
 
-    Switches the run's retries off if they could not help.
-
-
-    Prefect runs a flow again that raises; one that returns a failed state it would schedule again,
-    and then leave alone.
+    A failed run that has retries left is run again if that can help; if it cannot, its retries are
+    switched off on the server. Prefect runs a flow again that raises; one that returns a failed
+    state it would schedule again, and then leave alone.
 
     Args:
         state: How the run ended.
-        may_pass: Whether running it again can help; by default, if it was not refused.
+        may_pass: Whether running it again can help; None if it can unless the state's name is
+            `REFUSED_STATE`.
 
     Raises:
         UnfinishedError: Prefect is to run the flow again.
@@ -137,20 +140,21 @@ async def final_state(state: State[Any], *, may_pass: bool | None = None) -> Sta
 
 
 def _shorten_message(message: str) -> str:
-    """A message with as many of its lines as Prefect should keep."""
+    """A message cut to whole lines of at most `LONGEST_MESSAGE` characters, and how many lines or
+    problems are left out."""
     if len(message) <= LONGEST_MESSAGE:
         return message
     kept_lines = message[:LONGEST_MESSAGE].rpartition("\n")[0] or message[:LONGEST_MESSAGE]
     hidden = message.count("\n") - kept_lines.count("\n")
-    if more := _MORE.search(message, len(kept_lines)):
+    if more := _MORE_PROBLEMS.search(message, len(kept_lines)):
         hidden += int(more[1].replace(",", "")) - 1
     return f"{kept_lines}\nand {hidden} more" if hidden else f"{kept_lines}…"
 
 
-_MORE = re.compile(r"^And ([\d,]+) more problems\.", re.MULTILINE)
+_MORE_PROBLEMS = re.compile(r"^And ([\d,]+) more problems\.", re.MULTILINE)
 """What `SpreadsheetError.message_in` says of those that it leaves out."""
 
 
 def _is_transient(error: Exception) -> bool:
-    """Whether an error, or its cause, may be gone in the next run."""
+    """Whether an error, or what caused it, is one of `TRANSIENT_ERRORS`."""
     return isinstance(error, TRANSIENT_ERRORS) or isinstance(error.__cause__, TRANSIENT_ERRORS)

@@ -32,7 +32,7 @@ _words: ContextVar[Words] = ContextVar("words", default=SPREADSHEET_WORDS)
 
 @contextlib.contextmanager
 def use_words(words: Words) -> Iterator[None]:
-    """Campaigns that are run in the body call rows and columns by these words."""
+    """Has campaigns that `run_campaign` runs in the body call rows and columns by these words."""
     token = _words.set(words)
     try:
         yield
@@ -117,6 +117,9 @@ async def run_campaign(
             `files.date_patterns`. It stays the same if the run is retried, or the flow that calls
             it. None leaves braces alone.
 
+    Returns:
+        How the run ended, also if it was refused.
+
     Raises:
         UnfinishedError: It was refused for what may pass, and Prefect is to run the flow again.
 
@@ -170,7 +173,7 @@ async def run_campaign(
                 for pattern in (output, name, download_images, images_zip, preview)
             )
     except CampaignError as error:
-        return CampaignResult(await refused_state(error, is_last_word=False))
+        return CampaignResult(await refused_state(error, ends_flow=False))
     options = CampaignOptions(
         source=source,
         output=output,
@@ -197,5 +200,5 @@ async def run_campaign(
     end = await run_image_ads(
         options, [credentials, *more_credentials], PrefectHost(), words=_words.get()
     )
-    state = await state_of(end.outcome, is_last_word=False)
+    state = await state_of(end.outcome, ends_flow=False)
     return CampaignResult(state, end.table, end.started_usd)
