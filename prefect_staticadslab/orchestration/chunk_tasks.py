@@ -1,4 +1,4 @@
-"""Fanning a campaign out into task runs: in this event loop, or on a task runner's workers."""
+"""A campaign's chunks as task runs: in this event loop, or on a task runner's workers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ ChunkTask: TypeAlias = Task[..., Coroutine[Any, Any, list[ImageAdResult]]]
 
 
 def opaque(argument: T) -> T:
-    """An argument that Prefect passes on as it is. It would look for task runs in every cell of the
-    table, for every chunk; the task gets it without the quotes."""
+    """Wraps an argument of a task in Prefect's `quote`; the task's function gets it as it was.
+
+    Otherwise Prefect would look for task runs in every cell of the table, for every chunk.
+    """
     return cast(T, quote(argument))
 
 
 MOST_TASK_RUNS: Final = 50
-"""Each costs the server's database 13 kB, in states and events, which are to stay few however long
-a campaign is."""
+"""About how many task runs a round of chunks may have in this event loop. Each costs the server's
+database 13 kB, in states and events, which are to stay few however long a campaign is."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class ChunkTasks:
     task: ChunkTask = generate_image_ads
 
     async def run(self) -> list[ImageAdResult]:
-        """Runs all chunks, and writes their results into the table: one for each job to do."""
+        """Runs all chunks, writes their results into the table, and returns them: one for each
+        row that was to be created or followed."""
         keys = keys_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
@@ -92,7 +95,8 @@ class ChunkTasks:
     def _submit_chunk(
         self, chunk: Chunk, attempts: int, journal: JournalLink | None
     ) -> Callable[[], list[ImageAdResult]]:
-        """Gives a chunk to the task runner; see `SubmitChunk`."""
+        """Gives a chunk to the task runner, and returns what blocks until its result; see
+        `SubmitChunk`."""
         future = self.task.submit(
             self.credentials[chunk.api_key_hash],
             # Not opaque: Prefect's quotes do not survive pickling.

@@ -18,14 +18,16 @@ class DispatchedFlow(Flow[P, R]):
     if not TYPE_CHECKING:  # Prefect's overloads say what a call gives
 
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Runs the flow, and returns its result; in async code the call is to be awaited."""
             return dispatch(super().__call__(*args, **kwargs))
 
         def with_options(self, **options: Any) -> Any:
+            """A copy of the flow with other options; those of Prefect's `Flow.with_options`."""
             return dispatched(super().with_options(**options))
 
 
 def dispatched(flow: Flow[P, R]) -> Flow[P, R]:
-    """Makes an async flow one that may be called in flows of either kind.
+    """Turns an async flow itself into a `DispatchedFlow`, and returns it: a decorator.
 
     It stands above `@flow`, by which Prefect finds a flow in a file that it only reads.
     """

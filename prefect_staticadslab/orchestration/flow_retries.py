@@ -24,13 +24,13 @@ RUN_NAME: Final = "flow-run-"
 
 @dataclass(frozen=True)
 class FlowRetries:
-    """What a flow run did so far.
+    """All tries of a flow run: its own retries, and those of the flow that calls it.
 
     Attributes:
-        name: What idempotency keys can be made of: the same in all of its tries.
+        name: What idempotency keys can be made of: the same in all of the tries.
         count: How many tries there were, this one included.
-        begun: When the first one began, if that is known.
-        scheduled: When the first one was to start, if that is known.
+        begun: When the first one began; None if that is not known.
+        scheduled: When the first one was to start; None if that is not known.
     """
 
     name: str
@@ -40,7 +40,10 @@ class FlowRetries:
 
     @classmethod
     async def of_this_run(cls) -> FlowRetries:
-        """All tries of the flow run that this is called in."""
+        """Asks Prefect's server for all tries of the flow run that this is called in.
+
+        It asks only if another flow has called this one.
+        """
         context = FlowRunContext.get()
         run = context.flow_run if context else None
         assert run is not None  # noqa: S101 - only flows call it
@@ -60,12 +63,11 @@ class FlowRetries:
         )
 
     def check_keys_are_known(self) -> None:
-        """Raises if a run that keeps no table was begun so long ago that it would pay again.
-
-        The API keeps idempotency keys for 24 hours.
+        """Checks that the API still knows the idempotency keys of the first try, for a run that
+        keeps no table. It knows them for 24 hours; without them the run would pay again.
 
         Raises:
-            CampaignError: It was.
+            CampaignError: The first try began more than `TRUSTED_LIFETIME` ago.
         """
         if self.begun is not None and datetime.now(UTC) - self.begun > TRUSTED_LIFETIME:
             raise CampaignError(

@@ -62,13 +62,20 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
 
     @property
     def logger(self) -> Logger:
+        """The run's logger, whose lines go to Prefect's server as well."""
         return get_run_logger()
 
     def say_if_interrupted(self, message: str) -> None:
+        """Has the flow's command, if there is one, print this if it is interrupted from now on."""
         if self.command_link is not None:
             self.command_link.if_interrupted = message
 
     def check_table(self, table: JobTable[Any]) -> None:
+        """Checks that a table without a place is small enough for an artifact.
+
+        Raises:
+            OutputError: It has more than `TABLE_ROWS` rows.
+        """
         if table.location is None and len(table.rows) > TABLE_ROWS:
             raise OutputError(
                 f"These are {len(table.rows)} ads, and Prefect keeps {TABLE_ROWS} rows of a table. "
@@ -83,23 +90,28 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
         timeout_seconds: float,
         wait: bool,
     ) -> list[ImageAdResult]:
+        """Brings all rows to their ends in task runs; see `Host.run_chunks` and `ChunkTasks`."""
         return await ChunkTasks(
             prepared, credentials, attempts, timeout_seconds, wait, self.task
         ).run()
 
     def started(self, batch: Batch[Any], plan: Plan, organization: str) -> None:
+        """Emits the event that a batch begins to be created."""
         emit_started(batch, plan, organization)
 
     def row_failed(
         self, batch: Batch[Any], row: CampaignRow[Any], state: JobState, words: Words
     ) -> None:
+        """Emits the event that a row failed."""
         emit_failure(batch, row, state, words)
 
     def ended(self, batch: Batch[Any], ending: str, summary: Summary) -> None:
+        """Emits the event of how a batch ended."""
         emit_ended(batch, ending, summary)
 
     @asynccontextmanager
     async def progress(self, batch: Batch[Any], begin: str) -> AsyncIterator[ProgressUpdate]:
+        """Keeps an artifact with how far a batch is; gives what it is updated with."""
         key = artifact_key(batch, "progress")
         async with progress_artifact(key, begin, every_seconds=PROGRESS_SECONDS) as update:
             yield update
@@ -107,20 +119,26 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
     async def keep_plan(
         self, batch: Campaign, plan: Plan, ads: Sequence[PlannedAd], preview: str, words: Words
     ) -> None:
+        """Keeps a dry run's plan as an artifact."""
         await keep_plan(batch, plan, ads, preview, words)
 
     async def keep_summary(
         self, batch: Batch[Any], summary: Summary, *, within_seconds: float = KEEP_SECONDS
     ) -> bool:
+        """Keeps how a batch ended, with its rows and pictures, as artifacts. Returns whether that
+        succeeded; if not, it is logged."""
         return await keep_artifacts(batch, summary, within_seconds=within_seconds)
 
     async def keep_table(self, batch: Batch[Any], summary: Summary, source: str) -> None:
+        """Tells Prefect of a batch's table as an asset that was made of the one at `source`."""
         await keep_asset(batch, summary, source)
 
     async def keep_inbox(self, folder: str, headline: str, outcomes: Mapping[str, str]) -> None:
+        """Keeps how an inbox's run went as an artifact."""
         await keep_inbox(folder, headline, outcomes)
 
     @asynccontextmanager
     async def watching(self, image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
+        """Keeps an artifact with how far one ad is; gives what it is updated with."""
         async with image_ad_artifact(image_ad_id) as update:
             yield update

@@ -15,7 +15,7 @@ LONGEST_NAME: Final = 200
 
 
 def run_name(what: str, place: str) -> str:
-    """What a run is called: what it does, and where.
+    """A run's name: what it does, and where; short, on one line, and without a URL's password.
 
     Example:
         ```python
@@ -29,7 +29,12 @@ def run_name(what: str, place: str) -> str:
 
 
 def named_by(what: str, parameter: str) -> Callable[[], str]:
-    """A flow's `flow_run_name`: what it does, and where, as one of its parameters says."""
+    """A flow's `flow_run_name`: a function that names the run by `what` and one of its parameters.
+
+    Args:
+        what: What the flow does, such as `download`.
+        parameter: The parameter that says where, or with what.
+    """
 
     def name() -> str:
         return run_name(what, str(flow_run.parameters.get(parameter, "")))
