@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, fr
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.orchestration.reporting import contents
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
-from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand, row_facts
+from prefect_staticadslab.orchestration.reporting.table_facts import costs_by_brand, row_facts
 from tests.orchestration.summaries import summary_of
 
 AD_WORDS = Words("ad", "ads")

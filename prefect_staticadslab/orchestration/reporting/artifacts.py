@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.orchestration.flow_retries import RUN_NAME
 from prefect_staticadslab.orchestration.reporting import contents
-from prefect_staticadslab.orchestration.reporting.facts import costs_by_brand, row_facts
+from prefect_staticadslab.orchestration.reporting.table_facts import costs_by_brand, row_facts
 
 LONGEST_KEY: Final = 60
 """Characters of an artifact's key that are made of a name; a card shows two lines of it."""

@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
-from prefect_staticadslab.orchestration.reporting.facts import (
+from prefect_staticadslab.orchestration.reporting.table_facts import (
     LONGEST_FACT,
     BrandCost,
     RowFacts,
