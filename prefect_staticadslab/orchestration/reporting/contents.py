@@ -24,19 +24,21 @@ from prefect_staticadslab.orchestration.reporting.table_facts import (
 )
 
 TABLE_ROWS: Final = 100
-"""Rows in the table's artifact; the file has them all."""
+"""The most rows in the table's artifact; the file has them all."""
 
 PICTURES: Final = 24
-"""Pictures in the gallery: each is a 4K PNG that the browser loads whole."""
+"""The most pictures in the gallery: each is a 4K PNG that the browser loads whole."""
 
 PICTURES_ABREAST: Final = 3
 PICTURE_WIDTH: Final = 180
+"""In pixels of the page."""
 
-CAUSES: Final = 20
-"""Causes of failures in a summary, or lines of what became of a spreadsheet."""
+LISTED_CAUSES: Final = 20
+"""The most causes of failures in a summary, and lines of one spreadsheet's message in an inbox's
+summary."""
 
 SPREADSHEETS: Final = 50
-"""Spreadsheets in an inbox's summary."""
+"""The most spreadsheets in an inbox's summary."""
 
 _LONGEST_CELL: Final = 200
 _LONGEST_RANGES: Final = 80
@@ -45,15 +47,18 @@ _LONGEST_URL: Final = 1000
 
 
 BRANDS: Final = 50
-"""Brands whose costs are in a summary, the dearest."""
+"""The most brands whose costs are in a summary, the dearest."""
 
 
 def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
     """The summary as Markdown: the facts, what else there is to say, failures, and costs.
 
+    Of more than `LISTED_CAUSES` causes or `BRANDS` brands it says how many are left out.
+
     Args:
         summary: How the run ended.
-        costs: What each brand has cost; of one brand alone, the facts say it.
+        costs: What each brand has cost, the dearest first; left out if it is one brand alone, as
+            the facts have the cost.
     """
     facts = [
         (summary.words.rows.capitalize(), str(summary.rows)),
@@ -77,10 +82,13 @@ def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
         lines += [
             f"| {cause.ads} | {markdown_cell(cause.message)} | "
             f"{shortened(ranges(cause.rows), _LONGEST_RANGES)} |"
-            for cause in summary.failures[:CAUSES]
+            for cause in summary.failures[:LISTED_CAUSES]
         ]
-        if len(summary.failures) > CAUSES:
-            lines += ["", f"and {len(summary.failures) - CAUSES} other causes; see the table."]
+        if len(summary.failures) > LISTED_CAUSES:
+            lines += [
+                "",
+                f"and {len(summary.failures) - LISTED_CAUSES} other causes; see the table.",
+            ]
     if len(costs) > 1:
         lines += ["", "**Cost by brand**", "", "| Brand | Completed | USD |", "|---|---:|---:|"]
         lines += [
@@ -92,24 +100,33 @@ def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
     return "\n".join(lines)
 
 
-def inbox_markdown(outcomes: Mapping[str, str]) -> str:
-    """What became of an inbox's spreadsheets, as Markdown: a row for each line of its message."""
-    if not outcomes:
+def inbox_markdown(messages: Mapping[str, str]) -> str:
+    """What became of an inbox's spreadsheets, as a Markdown table with a row for each line.
+
+    Of a message with more than `LISTED_CAUSES` lines the rest is left out, without a word of it; of
+    more than `SPREADSHEETS` spreadsheets it says how many are left out.
+
+    Args:
+        messages: What to say of each spreadsheet, by its name; may have several lines.
+    """
+    if not messages:
         return "There was nothing to do."
     lines = ["| Spreadsheet | |", "|---|---|"]
-    for name, message in list(outcomes.items())[:SPREADSHEETS]:
-        first, *more = (markdown_cell(line) for line in message.splitlines()[:CAUSES] or [""])
+    for name, message in list(messages.items())[:SPREADSHEETS]:
+        first, *more = (
+            markdown_cell(line) for line in message.splitlines()[:LISTED_CAUSES] or [""]
+        )
         lines.append(f"| **{markdown_cell(name)}** | {first} |")
         lines += [f"| | {line} |" for line in more]
-    if len(outcomes) > SPREADSHEETS:
-        lines += ["", f"and {len(outcomes) - SPREADSHEETS} more."]
+    if len(messages) > SPREADSHEETS:
+        lines += ["", f"and {len(messages) - SPREADSHEETS} more."]
     return "\n".join(lines)
 
 
 def table_rows(
     table: JobTable[Any], facts: Sequence[RowFacts], words: Words = SPREADSHEET_WORDS
 ) -> list[dict[str, str]]:
-    """The table's rows for an artifact, at most `TABLE_ROWS`.
+    """The table's rows for an artifact, at most `TABLE_ROWS`: texts without markup, by column.
 
     All of them in the table's order, if they are that few; otherwise those first that are not
     completed. What tells two rows apart comes first, then the picture, and what is the same for
@@ -124,29 +141,32 @@ def table_rows(
     if len(lines) > TABLE_ROWS:
         lines.sort(key=lambda line: line[1].is_completed)
     return [
-        {words.row: str(row.number), **_table_row(state, said)}
+        {words.row: str(row.number), **_row_cells(state, said)}
         for row, state, said in lines[:TABLE_ROWS]
     ]
 
 
-def _table_row(state: JobState, facts: RowFacts) -> dict[str, str]:
+def _row_cells(state: JobState, facts: RowFacts) -> dict[str, str]:
+    """One row of the table's artifact: texts by column, without the row's number."""
     return {
-        **_short(facts.differing),
-        "picture": shown_url(state.image_url),
+        **_shortened_texts(facts.differing),
+        "picture": escaped_web_url(state.image_url),
         "status": str(state.status),
         "error": without_markup(state.error or ""),
         "cost_usd": "" if state.cost_usd is None else f"{state.cost_usd:.2f}",
-        **_short(facts.same),
+        **_shortened_texts(facts.same),
         "image_ad_id": without_markup(state.job_id or ""),
     }
 
 
-def _short(facts: Mapping[str, str]) -> dict[str, str]:
+def _shortened_texts(facts: Mapping[str, str]) -> dict[str, str]:
+    """The same facts, each cut to `LONGEST_FACT` characters and without markup."""
     return {name: without_markup(shortened(text, LONGEST_FACT)) for name, text in facts.items()}
 
 
 def table_description(table: JobTable[Any], listed: int, words: Words = SPREADSHEET_WORDS) -> str:
-    """What to say above the artifact's rows, the counts first: cards show fifty characters."""
+    """What to say above the rows of the table's artifact: the counts first, as cards show fifty
+    characters; then how many rows are listed, if not all, and where the table is."""
     counts = table.totals().counts
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     where = f" All of it is in {without_markup(table.location)}" if table.location else ""
@@ -169,17 +189,17 @@ def gallery_markdown(
     pictures = [
         (row.number, said, url)
         for row, state, said in zip(table.rows, table.states, facts, strict=True)
-        if state.is_completed and (url := shown_url(state.image_url))
+        if state.is_completed and (url := escaped_web_url(state.image_url))
     ]
     if not pictures:
         return ""
     listed = pictures[:PICTURES]
     abreast = min(PICTURES_ABREAST, len(listed))
-    lines = [_line([" "] * abreast), _line(["---"] * abreast)]
+    lines = [_table_line([" "] * abreast), _table_line(["---"] * abreast)]
     for start in range(0, len(listed), abreast):
         chunk = listed[start : start + abreast]
-        lines.append(_line(markdown_picture(url) for _, _, url in chunk))
-        lines.append(_line(_caption(number, said, words) for number, said, _ in chunk))
+        lines.append(_table_line(markdown_picture(url) for _, _, url in chunk))
+        lines.append(_table_line(_caption(number, said, words) for number, said, _ in chunk))
     if len(pictures) > len(listed):
         where = "the contact sheet beside the table" if table.location else "the table"
         lines += ["", f"The first {len(listed)} of {len(pictures)} pictures; all are in {where}."]
@@ -187,29 +207,33 @@ def gallery_markdown(
 
 
 def pictures_description(table: JobTable[Any], title: str) -> str:
-    """What to say above the gallery; the title only if there is a table that has it."""
+    """What to say above the gallery: how many pictures there are, and of what, if that is a table
+    with a place."""
     count = sum(state.is_completed for state in table.states)
     pictures = "1 picture" if count == 1 else f"{count} pictures"
     return without_markup(f"{pictures} of {title}" if table.location else pictures)
 
 
 def _caption(number: int, facts: RowFacts, words: Words) -> str:
+    """What is said below a row's picture, as a Markdown cell: its number and `facts.caption`."""
     texts = (markdown_cell(text) for text in facts.caption if text)
     return " · ".join((f"{words.row.capitalize()} {number}", *texts))
 
 
 def markdown_picture(url: str) -> str:
-    """A picture of this width, linked to itself: Markdown's own would be as large as its file."""
+    """A picture as HTML, `PICTURE_WIDTH` wide and linked to itself. One in Markdown would be as
+    large as its file."""
     address = html.escape(url).replace("|", "%7C")
     return f'<a href="{address}"><img src="{address}" width="{PICTURE_WIDTH}"></a>'
 
 
-def _line(cells: Iterable[str]) -> str:
+def _table_line(cells: Iterable[str]) -> str:
+    """A line of a Markdown table; the cells are escaped already."""
     return f"| {' | '.join(cells)} |"
 
 
-def shown_url(url: str | None) -> str:
-    """An address of a picture, if it is one; a `javascript:` is none.
+def escaped_web_url(url: str | None) -> str:
+    """A URL that is safe in Markdown and HTML; "" if it is none of http(s), or is too long.
 
     What Markdown would take for something else is written in hexadecimal, which means the same.
     """
@@ -227,7 +251,9 @@ _MARKUP: Final = re.compile(r"""[<>"'`()\[\]{}|\\]""")
 
 
 def without_markup(text: str) -> str:
-    """A short text without markup, for a place that Prefect's UIs may render as Markdown.
+    """A text cut and on one line, with no HTML and no Markdown link in it.
+
+    It is for places that Prefect's UIs may render as Markdown.
 
     Example:
         ```python
@@ -241,5 +267,5 @@ def without_markup(text: str) -> str:
 
 
 def markdown_cell(text: str) -> str:
-    """Text for a Markdown table: one line, no markup, not too long."""
+    """Text as a cell of a Markdown table: escaped, on one line, cut to `_LONGEST_CELL`."""
     return re.sub(r"([\\`*_\[\]|!])", r"\\\1", html.escape(shortened(text, _LONGEST_CELL)))

@@ -19,14 +19,14 @@ from prefect_staticadslab.orchestration.reporting.artifacts import (
 )
 from prefect_staticadslab.orchestration.reporting.contents import (
     TABLE_ROWS,
+    escaped_web_url,
     markdown_cell,
     markdown_picture,
-    shown_url,
     without_markup,
 )
 
 LISTED_SHARES: Final = 20
-"""Brands or templates whose costs are told."""
+"""The most brands, and the most templates, whose costs are told one by one."""
 
 
 async def keep_plan(
@@ -44,7 +44,7 @@ async def keep_plan(
         campaign: The campaign.
         plan: What there is to do.
         ads: The ads that would be created.
-        preview: Where the page is that shows all of them, if there is one.
+        preview: Where the page is that shows all of them; "" if there is none.
         words: What people call rows.
 
     Returns:
@@ -67,7 +67,10 @@ def plan_markdown(
     preview: str = "",
     words: Words = SPREADSHEET_WORDS,
 ) -> str:
-    """A dry run's plan as Markdown: the facts, the costs, and the first ads."""
+    """A dry run's plan as Markdown: the facts, the costs, and the first `TABLE_ROWS` ads.
+
+    Its arguments are those of `keep_plan`.
+    """
     lines = [plan.dry_run_message(counted_ads(len(ads))), ""]
     facts = [plan.expansion] if plan.expansion else []
     facts += [*plan.standing(), *plan.remarks(words)]
@@ -75,21 +78,22 @@ def plan_markdown(
     lines += [f"- {markdown_cell(fact)}" for fact in facts]
     if not ads:
         return "\n".join(lines)
-    lines += _costs("Brand", shares(ads, [ad.brand for ad in ads]))
-    lines += _costs("Design template", shares(ads, [ad.template_name for ad in ads]))
+    lines += _cost_table("Brand", shares(ads, [ad.brand for ad in ads]))
+    lines += _cost_table("Design template", shares(ads, [ad.template_name for ad in ads]))
     lines += [
         "",
         f"| | {words.row.capitalize()} | Of | Audience | Prompt | Template | USD |",
         "|---|---:|---|---|---|---|---:|",
     ]
-    lines += [_line(ad, words) for ad in ads[:TABLE_ROWS]]
+    lines += [_ad_line(ad, words) for ad in ads[:TABLE_ROWS]]
     if len(ads) > TABLE_ROWS:
         lines += ["", f"The first {TABLE_ROWS} of {len(ads):,} ads."]
     return "\n".join(lines)
 
 
-def _line(ad: PlannedAd, words: Words) -> str:
-    url = shown_url(ad.template_picture)
+def _ad_line(ad: PlannedAd, words: Words) -> str:
+    """A planned ad's line in the plan's Markdown table."""
+    url = escaped_web_url(ad.template_picture)
     cells = (
         markdown_picture(url) if url else " ",
         words.which([ad.row]),
@@ -102,10 +106,16 @@ def _line(ad: PlannedAd, words: Words) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _costs(name: str, found: Sequence[Share]) -> list[str]:
-    """A table of what ads cost by what they have in common."""
-    lines = ["", f"| {name} | Ads | Up to USD |", "|---|---:|---:|"]
-    listed, rest = found[:LISTED_SHARES], found[LISTED_SHARES:]
+def _cost_table(title: str, costs: Sequence[Share]) -> list[str]:
+    """The lines of a Markdown table of what ads cost by what they have in common; after the first
+    `LISTED_SHARES`, one line for all others.
+
+    Args:
+        title: What they have in common, such as `Brand`.
+        costs: The costs, the dearest first.
+    """
+    lines = ["", f"| {title} | Ads | Up to USD |", "|---|---:|---:|"]
+    listed, rest = costs[:LISTED_SHARES], costs[LISTED_SHARES:]
     lines += [
         f"| {markdown_cell(share.name)} | {share.ads:,} | {share.usd:,.2f} |" for share in listed
     ]

@@ -23,17 +23,18 @@ LONGEST_FACT: Final = 40
 """Characters of a prompt or a name where it stands beside others, and beside a picture."""
 
 CAPTION_FACTS: Final = 3
-"""What is said below a picture, of what tells it from the others."""
+"""The most facts that are said below a picture."""
 
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What is said of a row, by what that is called, in the order in which people look for it.
+    """What is said of a row: its product, audience, prompt and so on, in that order.
 
     Attributes:
-        differing: What is not the same for all rows; all of it, if nothing differs.
-        same: The rest.
-        caption: What of it tells the row from all others, as far as that can be told.
+        differing: The facts that are not the same for all rows, or all of them if nothing differs:
+            texts by what they are called, such as `product`.
+        same: The other facts, in the same form.
+        caption: The texts, cut to `LONGEST_FACT`, that best tell the row from all others.
     """
 
     differing: dict[str, str]
@@ -42,53 +43,58 @@ class RowFacts:
 
 
 def row_facts(table: JobTable[Any]) -> list[RowFacts]:
-    """What is said of each row of a table."""
-    columns = _columns(table)
+    """What is said of each row of a table, in the table's order."""
+    columns = _texts_by_column(table)
     differing = [name for name, texts in columns.items() if len(set(texts)) > 1] or list(columns)
-    telling = _telling({name: columns[name] for name in differing})
+    in_caption = _caption_columns({name: columns[name] for name in differing})
     return [
         RowFacts(
-            {name: columns[name][line] for name in columns if name in differing},
-            {name: columns[name][line] for name in columns if name not in differing},
-            tuple(shortened(columns[name][line], LONGEST_FACT) for name in telling),
+            {name: columns[name][position] for name in columns if name in differing},
+            {name: columns[name][position] for name in columns if name not in differing},
+            tuple(shortened(columns[name][position], LONGEST_FACT) for name in in_caption),
         )
-        for line in range(len(table.rows))
+        for position in range(len(table.rows))
     ]
 
 
-def _telling(columns: Mapping[str, Sequence[str]]) -> list[str]:
-    """The few columns by which most rows can be told apart, in their order.
+def _caption_columns(columns: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names of up to `CAPTION_FACTS` columns by which most rows can be told apart, in order.
 
-    A prompt that is filled in with the product tells no more than the product does; a template
-    does, and so comes before it if there is no room for both.
+    Those come first that tell rows apart which the columns before them do not. A prompt that is
+    filled in with the product does not; a template does, and so is chosen before such a prompt.
+
+    Args:
+        columns: The texts of all rows, by the column's name.
     """
-    kinds: list[tuple[str, ...]] = [()] * len(next(iter(columns.values()), ()))
+    groups: list[tuple[str, ...]] = [()] * len(next(iter(columns.values()), ()))
     telling: list[str] = []
     for name, texts in columns.items():
-        split = [(*kind, text[:LONGEST_FACT]) for kind, text in zip(kinds, texts, strict=True)]
-        if len(set(split)) > len(set(kinds)):
+        split = [(*group, text[:LONGEST_FACT]) for group, text in zip(groups, texts, strict=True)]
+        if len(set(split)) > len(set(groups)):
             telling.append(name)
-            kinds = split
+            groups = split
     others = (name for name in columns if name not in telling)
     chosen = [*telling, *others][:CAPTION_FACTS]
     return [name for name in columns if name in chosen]
 
 
-def _columns(table: JobTable[Any]) -> dict[str, Sequence[str]]:
+def _texts_by_column(table: JobTable[Any]) -> dict[str, Sequence[str]]:
+    """What is said of all rows, by what it is called: a text for each row. What is "" for all rows
+    is left out; of jobs that are no image ads there is the title alone."""
     if not isinstance(table, ResultTable):
         return {"title": titles(table)}
     columns = {
         "product": captions(table),
-        "audience": _names(table, AUDIENCE),
+        "audience": _resource_names(table, AUDIENCE),
         "prompt": [row.request.prompt or "" for row in table.rows],
-        "template": _names(table, TEMPLATE),
-        "variant": _names(table, VARIANT),
-        "brand": _names(table, BRAND),
+        "template": _resource_names(table, TEMPLATE),
+        "variant": _resource_names(table, VARIANT),
+        "brand": _resource_names(table, BRAND),
     }
     return {name: texts for name, texts in columns.items() if any(texts)}
 
 
-def _names(table: ResultTable, kind: ResourceType) -> list[str]:
+def _resource_names(table: ResultTable, kind: ResourceType) -> list[str]:
     """What the user calls each row's resource of a kind; its id, if that is all there is."""
     return [
         name or getattr(row.request, kind.id_column) or ""
@@ -115,7 +121,9 @@ def costs_by_brand(table: JobTable[Any]) -> list[BrandCost]:
     if not isinstance(table, ResultTable):
         return []
     costs: dict[str, BrandCost] = {}
-    for row, state, name in zip(table.rows, table.states, _names(table, BRAND), strict=True):
+    for row, state, name in zip(
+        table.rows, table.states, _resource_names(table, BRAND), strict=True
+    ):
         known = costs.get(row.request.brand_id, BrandCost(name, 0, Decimal(0)))
         costs[row.request.brand_id] = BrandCost(
             known.brand,
