@@ -34,18 +34,22 @@ ARTIFACT_SECONDS: Final = 30.0
 async def keep_artifacts(
     batch: Batch[Any], summary: Summary, *, within_seconds: float = ARTIFACT_SECONDS
 ) -> bool:
-    """Keeps the summary, the table's first rows and the pictures, or logs why that is not possible.
+    """Keeps the summary, some of the table's rows and the pictures as artifacts, or logs why not.
 
     Their keys are the same for all runs of a campaign, so Prefect shows what became of it.
 
     Returns:
-        Whether they are kept.
+        Whether all are kept. If not, some may be.
     """
     return await try_to_keep(create_artifacts(batch, summary), within_seconds)
 
 
 async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
-    """Creates a run's artifacts; see `keep_artifacts`."""
+    """Creates a run's artifacts, with no pictures if there are none; see `keep_artifacts`.
+
+    Raises:
+        Exception: Whatever Prefect's client raises.
+    """
     await acreate_markdown_artifact(
         key=artifact_key(batch, "summary"),
         markdown=contents.summary_markdown(summary, costs_by_brand(batch.table)),
@@ -67,26 +71,27 @@ async def create_artifacts(batch: Batch[Any], summary: Summary) -> None:
 
 
 async def keep_inbox(folder: str, headline: str, outcomes: Mapping[str, str]) -> None:
-    """Keeps how an inbox's run went, or logs why that is not possible.
+    """Keeps how an inbox's run went as an artifact, or logs why that is not possible.
 
     Args:
         folder: The inbox.
-        headline: The counts.
-        outcomes: What became of each spreadsheet, by its name.
+        headline: The counts, which stand above it.
+        outcomes: What to say of each spreadsheet, by its name.
     """
 
-    async def create() -> None:
+    async def create_summary() -> None:
         await acreate_markdown_artifact(
             key=f"{readable_key('inbox', storage.canonical(folder).rstrip('/'))}-summary",
             markdown=contents.inbox_markdown(outcomes),
             description=contents.without_markup(headline),
         )
 
-    await try_to_keep(create(), ARTIFACT_SECONDS)
+    await try_to_keep(create_summary(), ARTIFACT_SECONDS)
 
 
 async def try_to_keep(creating: Coroutine[Any, Any, object], within_seconds: float) -> bool:
-    """Creates artifacts, or logs why that is not possible. Returns whether they are kept."""
+    """Awaits what creates artifacts, or logs why it did not succeed within so many seconds. Returns
+    whether it did."""
     # The tables are saved: whatever is wrong with Prefect's server is no reason to fail now.
     try:
         async with asyncio.timeout(within_seconds):
@@ -111,9 +116,10 @@ def artifact_key(batch: Batch[Any], part: str) -> str:
 
 
 def readable_key(prefix: str, name: str) -> str:
-    """What people call a place by, its folder and its name, as Prefect takes a key.
+    """A key of an artifact, as Prefect takes one, by the words that people know a place by.
 
-    A digest is added only where characters are lost that may tell two names apart.
+    It is made of the prefix and the name, of a URL its folder and its file without the extension. A
+    digest is added only where characters are lost that may tell two names apart.
 
     Example:
         ```python

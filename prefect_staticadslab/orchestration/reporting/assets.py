@@ -25,7 +25,9 @@ _LONGEST_KEY: Final = 512
 
 
 async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
-    """Tells Prefect that a batch's table was written, or logs why that is not possible.
+    """Tells Prefect of a batch's table, which is saved, as an asset, or logs why it could not.
+
+    Does nothing if the table has no place.
 
     Args:
         batch: What was done.
@@ -37,14 +39,20 @@ async def keep_asset(batch: Batch[Any], summary: Summary, source: str) -> None:
     # The table is saved: whatever Prefect does not take is no reason to fail now.
     try:
         async with asyncio.timeout(ASSET_SECONDS):
-            await _keep(batch, summary, batch.table.location, source)
+            await _materialize_asset(batch, summary, batch.table.location, source)
     except Exception as error:
         get_run_logger().warning("Prefect's server did not keep the table as an asset: %r", error)
 
 
-async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str) -> None:
-    """Runs the task that materializes the asset, with what is known of the table as its
-    metadata."""
+async def _materialize_asset(
+    batch: Batch[Any], summary: Summary, location: str, source: str
+) -> None:
+    """Runs the task that materializes a table's asset in Prefect, with the summary's counts and
+    places as its metadata; see `keep_asset`.
+
+    Raises:
+        Exception: Whatever Prefect raises.
+    """
     asset = Asset(
         key=asset_key(location),
         properties=AssetProperties(
@@ -60,6 +68,8 @@ async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str)
         asset_deps=[asset_key(source)] if source else None,
     )
     async def keep_result_table() -> None:
+        """Adds the asset's metadata. It writes no table, which is saved by then: Prefect takes an
+        asset from a task run only."""
         add_asset_metadata(
             asset,
             {
@@ -75,7 +85,8 @@ async def _keep(batch: Batch[Any], summary: Summary, location: str, source: str)
 
 
 def asset_key(location: str) -> str:
-    """The asset's key for a table: its full URL, in the characters that Prefect takes.
+    """The asset's key for a table: its full URL without password and query, in the characters that
+    Prefect takes; of one that is too long, its beginning and a digest.
 
     Example:
         ```python
@@ -90,11 +101,11 @@ def asset_key(location: str) -> str:
     scheme, _, rest = unquote(url).partition("://")
     # Such as simplecache::s3, of which Prefect takes the letters only.
     scheme = re.sub("[^a-z0-9]+", "", scheme.lower()) or "file"
-    key = f"{scheme}://{re.sub(_NOT_TAKEN, '-', rest.rpartition('@')[2])}"
+    key = f"{scheme}://{re.sub(_NOT_ALLOWED_IN_KEY, '-', rest.rpartition('@')[2])}"
     if len(key) <= _LONGEST_KEY:
         return key
     digest = hashlib.sha256(location.encode()).hexdigest()[:16]
     return f"{key[: _LONGEST_KEY - 17]}-{digest}"
 
 
-_NOT_TAKEN: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]+""")
+_NOT_ALLOWED_IN_KEY: Final = re.compile(r"""[\s\0#?&%"'<>\[\]{}|\\^`]+""")

@@ -31,13 +31,20 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.orchestration.reporting.contents import without_markup
 
 LONGEST_TEXT: Final = 1000
+"""Characters of a message or an error in an event."""
 
 Payload = dict[str, Any]
 
 
 def emit_started(batch: Batch[Any], plan: Plan, organization: str) -> None:
-    """Tells that a batch begins to be created."""
-    _emit(
+    """Emits the event that a batch begins to be created.
+
+    Args:
+        batch: The batch.
+        plan: What there is to do.
+        organization: Whose API key it is.
+    """
+    _emit_batch_event(
         batch,
         "started",
         {
@@ -51,8 +58,14 @@ def emit_started(batch: Batch[Any], plan: Plan, organization: str) -> None:
 
 
 def emit_ended(batch: Batch[Any], ending: str, summary: Summary) -> None:
-    """Tells that a run of a batch is at its end: completed, created, incomplete or interrupted."""
-    _emit(
+    """Emits the event that a run of a batch is at its end.
+
+    Args:
+        batch: The batch.
+        ending: `completed`, `created`, `incomplete` or `interrupted`, as in the event's name.
+        summary: How it ended.
+    """
+    _emit_batch_event(
         batch,
         ending,
         {
@@ -70,17 +83,24 @@ def emit_ended(batch: Batch[Any], ending: str, summary: Summary) -> None:
 def emit_failure(
     batch: Batch[Any], row: CampaignRow[Any], state: JobState, words: Words = SPREADSHEET_WORDS
 ) -> None:
-    """Tells that a row failed, which people call as `words` has it."""
+    """Emits the event that a row failed, of the kind `image-ad` whatever the batch's jobs are.
+
+    Args:
+        batch: The row's batch.
+        row: The row.
+        state: What is known of it, with its error.
+        words: What people call rows.
+    """
     called = f"{words.row.capitalize()} {row.number}"
     name = batch.table.job_type.name
-    job = state.job_id or f"{name}-{_campaign_key(batch)}.row-{row.number}"
+    job = state.job_id or f"{name}-{_batch_key(batch)}.row-{row.number}"
     emit_event(
         event="staticadslab.image-ad.failed",
         resource={
             "prefect.resource.id": f"staticadslab.image-ad.{job}",
             "prefect.resource.name": f"{called} of {without_markup(batch.title)}",
         },
-        related=[{**_resource(batch), "prefect.resource.role": "campaign"}],
+        related=[{**_batch_resource(batch), "prefect.resource.role": "campaign"}],
         payload={
             "row": row.number,
             "image_ad_id": state.job_id or "",
@@ -91,24 +111,26 @@ def emit_failure(
     )
 
 
-def _emit(batch: Batch[Any], what: str, payload: Payload) -> None:
+def _emit_batch_event(batch: Batch[Any], what_happened: str, payload: Payload) -> None:
+    """Emits an event of a batch, with its name and the place of its table besides `payload`."""
     emit_event(
-        event=f"staticadslab.{batch.table.job_type.name}.{what}",
-        resource=_resource(batch),
+        event=f"staticadslab.{batch.table.job_type.name}.{what_happened}",
+        resource=_batch_resource(batch),
         payload={"campaign": batch.name, "table": batch.table.location or "", **payload},
     )
 
 
-def _resource(batch: Batch[Any]) -> dict[str, str]:
+def _batch_resource(batch: Batch[Any]) -> dict[str, str]:
+    """A batch as a resource of Prefect's events: its id, which stays, and its title."""
     return {
-        "prefect.resource.id": f"staticadslab.{batch.table.job_type.name}.{_campaign_key(batch)}",
+        "prefect.resource.id": f"staticadslab.{batch.table.job_type.name}.{_batch_key(batch)}",
         "prefect.resource.name": without_markup(batch.title),
     }
 
 
-def _campaign_key(batch: Batch[Any]) -> str:
-    """What a campaign is to automations, such as `sale-csv-1b2c3d4e`: the same in all of its runs,
-    and no other's. It has lower case letters, digits and dashes."""
+def _batch_key(batch: Batch[Any]) -> str:
+    """By what automations know a campaign, such as `sale-csv-1b2c3d4e`: the same in all of its
+    runs, and no other's. It has lower case letters, digits and dashes."""
     name = batch.name
     readable = re.sub(r"[^a-z0-9]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")[:40]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -116,4 +138,5 @@ def _campaign_key(batch: Batch[Any]) -> str:
 
 
 def _shorten(text: str) -> str:
+    """A text cut to `LONGEST_TEXT` characters, with an ellipsis where it was cut."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

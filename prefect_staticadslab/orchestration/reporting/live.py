@@ -24,7 +24,8 @@ UPDATE_SECONDS: Final = 1.0
 async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEvent], None]]:
     """Shows an ad's progress while the body runs; gives what its events are to be passed to.
 
-    Whatever is wrong with Prefect's server is logged once, and is no reason to fail.
+    It is shown in a bar or in log lines, and kept in an artifact. Whatever is wrong with Prefect's
+    server is logged once, and is no reason to fail.
 
     Example:
         ```python
@@ -42,17 +43,21 @@ async def show_image_ad(image_ad_id: str) -> AsyncIterator[Callable[[ImageAdEven
         ```
     """
     async with image_ad_artifact(image_ad_id) as update:
-        with show_events(image_ad_id, _log, update) as show:
+        with show_events(image_ad_id, _log_info, update) as show:
             yield show
 
 
-def _log(line: str) -> None:
+def _log_info(line: str) -> None:
+    """Logs a line in the present flow run or task run."""
     get_run_logger().info(line)
 
 
 @asynccontextmanager
 async def image_ad_artifact(image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
-    """Keeps an artifact with an ad's progress while the body runs."""
+    """Keeps an artifact with an ad's progress while the body runs; gives what it is updated with.
+
+    See `progress_artifact`.
+    """
     key_part = re.sub(r"[^a-z0-9]+", "-", image_ad_id.lower())[:LONGEST_KEY].strip("-")
     artifact = progress_artifact(
         f"image-ad-{key_part}", f"{image_ad_id}: Watching", every_seconds=UPDATE_SECONDS

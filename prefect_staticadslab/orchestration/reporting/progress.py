@@ -20,20 +20,21 @@ LAST_UPDATE_SECONDS: Final = 5.0
 """How long Prefect's server may take to hear of the end."""
 
 ProgressUpdate = Callable[[float, str], None]
-"""Takes a share between 0 and 1, and what is being done."""
+"""Takes how much is done, between 0 and 1, and what is being done."""
 
 
 @asynccontextmanager
 async def progress_artifact(
     key: str, begin: str, *, every_seconds: float
 ) -> AsyncIterator[ProgressUpdate]:
-    """Keeps an artifact up to date with what it is told while the body runs.
+    """Creates a progress artifact, and keeps it up to date while the body runs.
 
-    Whatever is wrong with Prefect's server is logged once, and is no reason to fail.
+    It gives the function that updates it, which returns at once: the server is told in the
+    background. Whatever is wrong with Prefect's server is logged once, and is no reason to fail.
 
     Args:
         key: The artifact's key: lower case letters, digits and dashes.
-        begin: What it says until then.
+        begin: What it says until the first update.
         every_seconds: It is updated no more often than this, and less often the longer it takes:
             each update is an event, which Prefect's server keeps.
 
@@ -51,18 +52,25 @@ async def progress_artifact(
         asyncio.run(story())
         ```
     """
-    artifact = _Artifact(key, every_seconds, (0.0, begin))
-    kept = asyncio.create_task(artifact.keep())
+    artifact = _ProgressArtifact(key, every_seconds, (0.0, begin))
+    keeping = asyncio.create_task(artifact.keep_up_to_date())
     try:
         yield artifact.update
         artifact.end()
-        await asyncio.wait((kept,), timeout=LAST_UPDATE_SECONDS)
+        await asyncio.wait((keeping,), timeout=LAST_UPDATE_SECONDS)
     finally:
-        kept.cancel()
+        keeping.cancel()
 
 
 @dataclass
-class _Artifact:
+class _ProgressArtifact:
+    """A progress artifact with what the server is still to be told.
+
+    Attributes:
+        key, every_seconds: See `progress_artifact`.
+        latest: The latest progress: how much is done, between 0 and 1, and what is being done.
+    """
+
     key: str
     every_seconds: float
     latest: tuple[float, str]
@@ -70,16 +78,18 @@ class _Artifact:
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, share: float, text: str) -> None:
+        """Notes the progress, for `keep_up_to_date` to tell the server."""
         self.latest = share, text
         self._changed.set()
 
     def end(self) -> None:
+        """Has `keep_up_to_date` tell the server the latest progress, and return."""
         self._ended.set()
         self._changed.set()
 
-    async def keep(self) -> None:
-        """Creates the artifact, and updates it as there is news until its end; logs if that
-        fails."""
+    async def keep_up_to_date(self) -> None:
+        """Creates the artifact on the server, and updates it as there is news, until `end`. If that
+        fails, it logs why, and returns."""
         started = time.monotonic()
         artifact: UUID | None = None
         sent: tuple[float, str] | None = None
@@ -107,7 +117,7 @@ class _Artifact:
 
 
 async def _wait_for_end(seconds: float, ended: asyncio.Event) -> None:
-    """Waits until `ended` is set, and at most so many seconds."""
+    """Waits until `ended` is set, but no longer than so many seconds."""
     try:
         await asyncio.wait_for(ended.wait(), seconds)
     except TimeoutError:

@@ -250,7 +250,7 @@ async def test_no_asset_is_called_markup(
 
     monkeypatch.setattr(assets, "Asset", asset)
     with pytest.raises(RuntimeError, match="no server"):
-        await assets._keep(batch, summary, str(tmp_path / "out.csv"), "")
+        await assets._materialize_asset(batch, summary, str(tmp_path / "out.csv"), "")
     assert dangers(named[0].name) == dangers(named[0].description) == []
 
 
