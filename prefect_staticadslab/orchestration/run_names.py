@@ -36,7 +36,7 @@ def named_by(what: str, parameter: str) -> Callable[[], str]:
         parameter: The parameter that says where, or with what.
     """
 
-    def name() -> str:
+    def name_this_run() -> str:
         return run_name(what, str(flow_run.parameters.get(parameter, "")))
 
-    return name
+    return name_this_run

@@ -43,6 +43,7 @@ def retries_on(*errors: type[Exception]) -> dict[str, Any]:
     async def failed_with_one_of_them(
         _task: Task[Any, Any], _run: TaskRun, state: State[Any]
     ) -> bool:
+        """Whether the task run is to be retried."""
         outcome = await state.aresult(raise_on_failure=False)
         return isinstance(outcome, errors)
 

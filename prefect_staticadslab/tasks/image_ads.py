@@ -206,13 +206,13 @@ async def watch_image_ad(
     on_event: Callable[[ImageAdEvent], object] | None = None,
     timeout_seconds: float = waiting.ONE_AD_TIMEOUT_SECONDS,
 ) -> ImageAd:
-    """Watches one image ad live, by Server-Sent Events; polls if the stream cannot be had.
+    """Streams one image ad's progress until it is completed; polls if the stream cannot be had.
 
     Args:
         credentials: Whose key to use.
         image_ad_id: Which ad.
         on_event: Called with each `Started`, `Progress`, `Heartbeat`, `Complete` or `Failed`;
-            may be a coroutine function.
+            may be a coroutine function. None if nothing is to be called.
         timeout_seconds: How long to watch.
 
     Raises:

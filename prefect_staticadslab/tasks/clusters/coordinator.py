@@ -225,8 +225,8 @@ class Coordinator:
                 self._table.update(position, told)
 
     def _reconciled_state(self, position: int, state: JobState) -> JobState:
-        """A worker's state of a row; the table's instead if only that has the ad, or, with an
-        error that says so, if the worker's ad is another row's.
+        """A worker's state of a row. The table's instead if only that has an ad, of this attempt or
+        a later one; or, with an error that says so, if the worker's ad is another row's.
 
         An ad that was a removed row's becomes this row's; see `JobTable.assign_job`.
         """
