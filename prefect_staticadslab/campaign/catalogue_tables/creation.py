@@ -40,7 +40,7 @@ class Addition:
     parent: Place = ""
 
     def __str__(self) -> str:
-        return f"{self.row.kind.thing} {self.row.name!r}"
+        return f"{self.row.resource_type.thing} {self.row.name!r}"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class Additions:
 
     def describe(self) -> str:
         """What would be added, for people."""
-        lines = [f"To create: {count_by_type([each.row.kind for each in self.new])}"]
+        lines = [f"To create: {count_by_type([each.row.resource_type for each in self.new])}"]
         lines += [f"  row {each.row.row}: {each}{_parent_words(each)}" for each in self.new]
         if self.present:
-            kinds = [row.kind for row, _ in self.present]
-            lines.append(f"There already, and left alone: {count_by_type(kinds)}")
+            resource_types = [row.resource_type for row, _ in self.present]
+            lines.append(f"There already, and left alone: {count_by_type(resource_types)}")
         return "\n".join(lines)
 
 
@@ -80,12 +80,15 @@ class Outcome:
 
 def types_to_read(rows: Sequence[ResourceRow]) -> list[ResourceType]:
     """The types of resources to read before `plan_additions`: the rows' and their parents'."""
-    kinds = {row.kind for row in rows}
-    if kinds - {BRAND}:
-        kinds |= {BRAND}
-    if kinds - {BRAND, PRODUCT}:
-        kinds |= {PRODUCT}
-    return sorted(kinds, key=lambda kind: kind.name != "brand" and 1 + (kind is not PRODUCT))
+    resource_types = {row.resource_type for row in rows}
+    if resource_types - {BRAND}:
+        resource_types |= {BRAND}
+    if resource_types - {BRAND, PRODUCT}:
+        resource_types |= {PRODUCT}
+    return sorted(
+        resource_types,
+        key=lambda each: each.name != "brand" and 1 + (each is not PRODUCT),
+    )
 
 
 def plan_additions(rows: Sequence[ResourceRow], content: CatalogueContent) -> Additions:
@@ -112,7 +115,10 @@ class _Planner:
 
     def __init__(self, content: CatalogueContent) -> None:
         """Takes what the catalogue has, to tell what exists already."""
-        self._listings = {kind: Listing(resources) for kind, resources in content.resources.items()}
+        self._listings = {
+            resource_type: Listing(resources)
+            for resource_type, resources in content.resources.items()
+        }
         self._rows: dict[tuple[ResourceType, Place, str], ResourceRow] = {}
         self.new: list[Addition] = []
         self.present: list[tuple[ResourceRow, str]] = []
@@ -122,73 +128,81 @@ class _Planner:
         """Plans what is to be done for a row: nothing if it is there already, or if it is wrong.
         Rows come after those that they belong to."""
         parent: Place | None = ""
-        if row.kind.parent:
-            parent = self._parent(row, BRAND if row.kind is PRODUCT else PRODUCT)
+        if row.resource_type.parent:
+            parent = self._parent(row, BRAND if row.resource_type is PRODUCT else PRODUCT)
         if parent is None:
             return
-        first = self._rows.setdefault((row.kind, parent, fold_name(row.name)), row)
+        first = self._rows.setdefault((row.resource_type, parent, fold_name(row.name)), row)
         if first is not row:
             message = f"{shortened(row.name)!r} is also in row {first.row}."
             self.problems.append(row.problem(message, "name"))
             return
         present_ids = [
             resource.id
-            for resource in self._listings[row.kind].with_value("name", row.name)
-            if not row.kind.parent or getattr(resource, row.kind.parent_column) == parent
+            for resource in self._listings[row.resource_type].with_value("name", row.name)
+            if not row.resource_type.parent
+            or getattr(resource, row.resource_type.parent_column) == parent
         ]
         if present_ids:
             self.present.append((row, present_ids[0]))
         else:
             self.new.append(Addition(row, parent))
 
-    def _parent(self, row: ResourceRow, kind: ResourceType) -> Place | None:
+    def _parent(self, row: ResourceRow, resource_type: ResourceType) -> Place | None:
         """What a row belongs to; None, with a problem, if that is nowhere or not clear."""
-        identifier = row.parents.get(kind.id_column)
-        name = row.parents.get(kind.name, "")
-        column = kind.id_column if identifier else kind.name
+        identifier = row.parents.get(resource_type.id_column)
+        name = row.parents.get(resource_type.name, "")
+        column = resource_type.id_column if identifier else resource_type.name
         within: Place | None = None
         if identifier:
-            places: list[Place] = [identifier] if identifier in self._listings[kind].by_id else []
+            places: list[Place] = (
+                [identifier] if identifier in self._listings[resource_type].by_id else []
+            )
         else:
-            if kind is PRODUCT and row.parents.keys() & {"brand", "brand_id"}:
+            if resource_type is PRODUCT and row.parents.keys() & {"brand", "brand_id"}:
                 within = self._parent(row, BRAND)
                 if within is None:
                     return None
-            places = self._find_parents(kind, name, within)
+            places = self._find_parents(resource_type, name, within)
         if len(places) == 1:
             return places[0]
         if places:
             message = (
-                f"There are {len(places)} {kind.thing}s called {shortened(name)!r}. Say which: "
-                + ("name the brand, or " if kind is PRODUCT and within is None else "")
-                + f"put an id into {kind.id_column}."
+                f"There are {len(places)} {resource_type.thing}s called {shortened(name)!r}. "
+                "Say which: "
+                + ("name the brand, or " if resource_type is PRODUCT and within is None else "")
+                + f"put an id into {resource_type.id_column}."
             )
         else:
-            nearest = self._listings[kind].nearest(name)[:1] if name and not identifier else []
+            nearest = (
+                self._listings[resource_type].nearest(name)[:1] if name and not identifier else []
+            )
             hint = f" Did you mean {nearest[0].name!r}?" if nearest else ""
-            article = f"There is no {kind.thing} {shortened(identifier or name)!r}"
+            article = f"There is no {resource_type.thing} {shortened(identifier or name)!r}"
             message = f"{article}, neither in the catalogue nor in this file.{hint}"
         self.problems.append(row.problem(message, column))
         return None
 
-    def _find_parents(self, kind: ResourceType, name: str, within: Place | None) -> list[Place]:
+    def _find_parents(
+        self, resource_type: ResourceType, name: str, within: Place | None
+    ) -> list[Place]:
         """All that a row may belong to: by their ids if they are there, else as what will be
         created.
 
         Args:
-            kind: What it is.
+            resource_type: What it is.
             name: What the row calls it.
             within: What it belongs to itself; None if the row does not say.
         """
         present_ids: list[Place] = [
             resource.id
-            for resource in self._listings[kind].find_by_name(name)
-            if within is None or getattr(resource, kind.parent_column) == within
+            for resource in self._listings[resource_type].find_by_name(name)
+            if within is None or getattr(resource, resource_type.parent_column) == within
         ]
         additions: list[Place] = [
             each
             for each in self.new
-            if each.row.kind is kind
+            if each.row.resource_type is resource_type
             and fold_name(each.row.name) == fold_name(name)
             and (within is None or each.parent == within)
         ]
@@ -198,7 +212,7 @@ class _Planner:
 async def create_additions(client: StaticAdsLabClient, additions: Additions) -> Outcome:
     """Adds what is to be added, one after another; a failed one keeps only its own children out.
 
-    The idempotency keys come from kind, parent and name, so that two runs at once, or a run after
+    The idempotency keys come from type, parent and name, so that two runs at once, or a run after
     one that was cut, add nothing twice. What a key added before is looked at: if it was deleted or
     renamed since, the next key adds it anew.
 
@@ -213,11 +227,13 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
         if parent is None:
             outcome.failed.append((each, f"the {each.parent} was not created"))
             continue
-        kind, fields = each.row.kind, dict(each.row.fields)
-        if kind.parent:
-            fields[kind.parent_column] = parent
+        resource_type, fields = each.row.resource_type, dict(each.row.fields)
+        if resource_type.parent:
+            fields[resource_type.parent_column] = parent
         try:
-            resource_id = await _create_or_find(client, kind, parent, each.row.name, fields)
+            resource_id = await _create_or_find(
+                client, resource_type, parent, each.row.name, fields
+            )
         except ACCOUNT_ERRORS:
             raise
         except StaticAdsLabError as error:
@@ -233,7 +249,7 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
 
 async def _create_or_find(
     client: StaticAdsLabClient,
-    kind: ResourceType,
+    resource_type: ResourceType,
     parent: str,
     name: str,
     fields: Mapping[str, Any],
@@ -244,8 +260,8 @@ async def _create_or_find(
     """
     for attempt in range(1, FRESH_KEYS + 1):
         sent = await client.send_resource(
-            kind.resource,
-            idempotency_key=addition_key(kind, parent, name, attempt),
+            resource_type.resource,
+            idempotency_key=addition_key(resource_type, parent, name, attempt),
             name=name,
             **fields,
         )
@@ -253,7 +269,7 @@ async def _create_or_find(
             return sent.resource.id
         try:
             # The answer that is replayed says what was there then.
-            present = await client.get_resource(kind.resource, sent.resource.id)
+            present = await client.get_resource(resource_type.resource, sent.resource.id)
         except NotFoundError:
             continue
         if fold_name(present.name) == fold_name(name):
@@ -267,25 +283,25 @@ _GONE: Final = (
 )
 
 
-def addition_key(kind: ResourceType, parent: str, name: str, attempt: int = 1) -> str:
+def addition_key(resource_type: ResourceType, parent: str, name: str, attempt: int = 1) -> str:
     """The idempotency key of an addition.
 
     Args:
-        kind: Of which kind it is.
+        resource_type: Of which type it is.
         parent: The id of what it belongs to; "" for a brand.
         name: Its name.
         attempt: Which of the keys: what the ones before have added is gone.
     """
-    key_parts: list[str | int] = [kind.name, parent, fold_name(name)]
+    key_parts: list[str | int] = [resource_type.name, parent, fold_name(name)]
     if attempt > 1:
         key_parts.append(attempt)
     return f"catalogue-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:40]}"
 
 
-def count_by_type(kinds: Sequence[ResourceType]) -> str:
-    """How many there are of each kind, for people: `1 brand, 2 products`."""
-    counts = Counter(kinds).items()
-    parts = [f"{count} {kind.thing}{'s' * (count > 1)}" for kind, count in counts]
+def count_by_type(resource_types: Sequence[ResourceType]) -> str:
+    """How many there are of each type, for people: `1 brand, 2 products`."""
+    counts = Counter(resource_types).items()
+    parts = [f"{count} {resource_type.thing}{'s' * (count > 1)}" for resource_type, count in counts]
     return ", ".join(parts) or "nothing"
 
 
@@ -294,8 +310,8 @@ def _parent_words(each: Addition) -> str:
     if not isinstance(each.parent, str):
         return f" of {each.parent}"
     # As the row has it: its name, if it was not given as an id.
-    kind = each.row.kind.parent
-    name = each.row.parents.get(kind)
-    if name and not each.row.parents.get(f"{kind}_id"):
-        return f" of {kind} {name!r}"
+    parent_type = each.row.resource_type.parent
+    name = each.row.parents.get(parent_type)
+    if name and not each.row.parents.get(f"{parent_type}_id"):
+        return f" of {parent_type} {name!r}"
     return f" of {each.parent}" if each.parent else ""

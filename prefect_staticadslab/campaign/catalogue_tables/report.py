@@ -1,4 +1,4 @@
-"""The catalogue as tables: a workbook with a sheet for each kind, or a folder with a .csv each."""
+"""The catalogue as tables: a workbook with a sheet for each type, or a folder with a .csv each."""
 
 from __future__ import annotations
 
@@ -76,44 +76,46 @@ class CatalogueContent:
     """All that there is, as far as the key may read it.
 
     Attributes:
-        resources: By kind, all of it, in the API's order.
-        unreadable: Kinds that the key has no scope for.
+        resources: By type, all of it, in the API's order.
+        unreadable: Types that the key has no scope for.
     """
 
     resources: Mapping[ResourceType, tuple[CatalogueResource, ...]]
     unreadable: tuple[ResourceType, ...] = ()
 
 
-def plural(kind: ResourceType) -> str:
-    """What a kind's table is called."""
-    return f"{kind.name}s"
+def plural(resource_type: ResourceType) -> str:
+    """What a type's table is called."""
+    return f"{resource_type.name}s"
 
 
 async def read_catalogue(
-    client: StaticAdsLabClient, account: Account, kinds: Iterable[ResourceType] = tuple(COLUMNS)
+    client: StaticAdsLabClient,
+    account: Account,
+    resource_types: Iterable[ResourceType] = tuple(COLUMNS),
 ) -> CatalogueContent:
-    """Reads everything of these kinds.
+    """Reads everything of these types.
 
     Raises:
         KeyRefusedError: The key is not accepted, or the API is out of reach.
     """
     resources: dict[ResourceType, tuple[CatalogueResource, ...]] = {}
     unreadable = []
-    for kind in kinds:
-        if account.scopes and kind.scope not in account.scopes:
-            unreadable.append(kind)
+    for resource_type in resource_types:
+        if account.scopes and resource_type.scope not in account.scopes:
+            unreadable.append(resource_type)
             continue
         with translate_errors(client):
             try:
-                listed = [r async for r in client.list_resources(kind.resource)]
-                resources[kind] = Listing.of(listed).resources
+                listed = [r async for r in client.list_resources(resource_type.resource)]
+                resources[resource_type] = Listing.of(listed).resources
             except PermissionDeniedError:
-                unreadable.append(kind)
+                unreadable.append(resource_type)
     return CatalogueContent(resources, tuple(unreadable))
 
 
 def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
-    """A table for each kind: ids first, the names of parents beside their ids, the rest as text.
+    """A table for each type: ids first, the names of parents beside their ids, the rest as text.
 
     Example:
         ```python
@@ -131,19 +133,20 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
     """
     by_id = {
         resource.id: resource
-        for kind in (BRAND, PRODUCT)
-        for resource in content.resources.get(kind, ())
+        for resource_type in (BRAND, PRODUCT)
+        for resource in content.resources.get(resource_type, ())
     }
     return {
-        plural(kind): frame_of(
-            _header(kind), [_line(resource, _header(kind), by_id) for resource in resources]
+        plural(resource_type): frame_of(
+            _header(resource_type),
+            [_line(resource, _header(resource_type), by_id) for resource in resources],
         )
-        for kind, resources in content.resources.items()
+        for resource_type, resources in content.resources.items()
     }
 
 
-def _header(kind: ResourceType) -> list[str]:
-    return [*COLUMNS[kind], *_DATES]
+def _header(resource_type: ResourceType) -> list[str]:
+    return [*COLUMNS[resource_type], *_DATES]
 
 
 def _line(
@@ -187,11 +190,13 @@ def check_report(output: str) -> None:
     """
     ending = storage.suffix(output)
     if _is_folder(output):
-        for kind in COLUMNS:
-            place = _csv_place(output, kind)
+        for resource_type in COLUMNS:
+            place = _csv_place(output, resource_type)
             if storage.exists(place):
                 storage.check_target(place)
-                if _csv_header(storage.read_start(place, PAGE_START_BYTES)) != _header(kind):
+                if _csv_header(storage.read_start(place, PAGE_START_BYTES)) != _header(
+                    resource_type
+                ):
                     raise _not_ours_error(place)
         return
     if ending != ".xlsx":
@@ -239,8 +244,8 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or not storage.suffix(output)
 
 
-def _csv_place(output: str, kind: ResourceType) -> str:
-    return storage.join(output, f"{plural(kind)}.csv")
+def _csv_place(output: str, resource_type: ResourceType) -> str:
+    return storage.join(output, f"{plural(resource_type)}.csv")
 
 
 def _csv_header(content: bytes) -> list[str]:

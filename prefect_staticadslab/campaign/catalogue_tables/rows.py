@@ -34,7 +34,7 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     ResourceType,
 )
 
-CREATED_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
+CREATED_TYPES: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
 """In the order in which they are created: parents first."""
 
 PARENT_COLUMNS: Final = ("brand", "brand_id", "product", "product_id")
@@ -53,7 +53,7 @@ class ResourceRow:
     """A row of a table: a resource that the catalogue should have.
 
     Attributes:
-        kind: Of which kind.
+        resource_type: Of which type.
         name: Its name.
         row: The row's number as a spreadsheet program shows it.
         sheet: The sheet that it is in, if there are several.
@@ -61,7 +61,7 @@ class ResourceRow:
         fields: Its other fields, as the API takes them.
     """
 
-    kind: ResourceType
+    resource_type: ResourceType
     name: str
     row: int
     sheet: str = ""
@@ -75,7 +75,7 @@ class ResourceRow:
 
 def read_resource_rows(location: str) -> list[ResourceRow]:
     """Reads a table of resources: a .csv or .tsv with a column `kind`; or an .xlsx, either such a
-    table or with a sheet for each kind, named `brands`, `products`, `product_variants` and
+    table or with a sheet for each type, named `brands`, `products`, `product_variants` and
     `audiences`.
 
     Raises:
@@ -101,33 +101,33 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     if storage.suffix(location) in WORKBOOK_ENDINGS:
         content = storage.read_bytes(location)
     if is_workbook(content):
-        kinds = {plural(kind): kind for kind in CREATED_KINDS}
+        types_by_sheet = {plural(each): each for each in CREATED_TYPES}
         for name in sheet_names(content):
-            kind = kinds.get(normalized(name).replace(" ", "_").replace("-", "_"))
-            if kind is not None:
-                sheets[name] = kind
+            resource_type = types_by_sheet.get(normalized(name).replace(" ", "_").replace("-", "_"))
+            if resource_type is not None:
+                sheets[name] = resource_type
     if not sheets:
         spreadsheet = read_spreadsheet(location, known_columns=KNOWN_COLUMNS)
         rows, problems = _read_table(spreadsheet, None, "")
     else:
         rows, problems = [], []
-        for name, kind in sheets.items():
+        for name, resource_type in sheets.items():
             spreadsheet = read_workbook(content, sheet=name, may_be_empty=True)
             sheet_rows, sheet_problems = _read_table(
-                spreadsheet, kind, name if len(sheets) > 1 else ""
+                spreadsheet, resource_type, name if len(sheets) > 1 else ""
             )
             rows, problems = rows + sheet_rows, problems + sheet_problems
     if problems:
         raise SpreadsheetError(problems)
-    return sorted(rows, key=lambda row: CREATED_KINDS.index(row.kind))
+    return sorted(rows, key=lambda row: CREATED_TYPES.index(row.resource_type))
 
 
 def _read_table(
-    spreadsheet: Spreadsheet, kind: ResourceType | None, sheet: str
+    spreadsheet: Spreadsheet, resource_type: ResourceType | None, sheet: str
 ) -> tuple[list[ResourceRow], list[Problem]]:
-    """The rows of one table, all of one kind or each of its own, and what is wrong with them."""
+    """The rows of one table, all of one type or each of its own, and what is wrong with them."""
     names = list(map(normalized, spreadsheet.header))
-    required = ["name"] if kind else ["kind", "name"]
+    required = ["name"] if resource_type else ["kind", "name"]
     problems = [
         Problem(_in_sheet(f"The column {name} is missing.", sheet), row=1)
         for name in required
@@ -142,7 +142,7 @@ def _read_table(
             for name, value in reversed(list(zip(names, line, strict=True)))
             if name in KNOWN_COLUMNS
         }
-        row, wrong = _read_row(cells, kind, number)
+        row, wrong = _read_row(cells, resource_type, number)
         problems += [replace(p, message=_in_sheet(p.message, sheet)) for p in wrong]
         if row is not None:
             rows.append(replace(row, sheet=sheet))
@@ -150,55 +150,63 @@ def _read_table(
 
 
 def _read_row(
-    cells: Mapping[str, str], kind: ResourceType | None, number: int
+    cells: Mapping[str, str], resource_type: ResourceType | None, number: int
 ) -> tuple[ResourceRow | None, list[Problem]]:
     """A row as a resource to create, as far as it can be read, and what is wrong with it.
 
     Args:
         cells: Its cells, by column.
-        kind: What all rows of its sheet are; None if the row says so itself.
+        resource_type: What all rows of its sheet are; None if the row says so itself.
         number: The row's number, for messages.
     """
-    if kind is None:
-        kind = _type_of(cells["kind"])
-        if kind is None:
-            known = ", ".join(k.name for k in CREATED_KINDS)
+    if resource_type is None:
+        resource_type = _type_of(cells["kind"])
+        if resource_type is None:
+            known = ", ".join(each.name for each in CREATED_TYPES)
             says = f"says {shortened(cells['kind'])!r}" if cells["kind"] else "is empty"
             return None, [Problem(f"{says}. It holds one of {known}.", number, "kind")]
     problems = []
     if not cells["name"]:
-        problems.append(Problem(f"is empty. Each {kind.thing} needs a name.", number, "name"))
+        problems.append(
+            Problem(f"is empty. Each {resource_type.thing} needs a name.", number, "name")
+        )
     fields: dict[str, Any] = {}
     message: str | None
     for name in _ALL_FIELDS:
         text = cells.get(name, "")
         if not text:
             continue
-        if name not in FIELD_COLUMNS[kind]:
-            message = f"says {shortened(text)!r}, but a {kind.thing} has no {name}."
+        if name not in FIELD_COLUMNS[resource_type]:
+            message = f"says {shortened(text)!r}, but a {resource_type.thing} has no {name}."
             problems.append(Problem(message, number, name))
             continue
         value, message = _READERS.get(name, _as_text)(text)
         if message:
             problems.append(Problem(message, number, name))
         fields[name] = value
-    columns = PARENT_COLUMNS[: 2 * (_depth(kind))]
+    columns = PARENT_COLUMNS[: 2 * (_depth(resource_type))]
     parents = {name: cells[name] for name in columns if cells.get(name)}
-    if kind.parent and not parents.keys() & {kind.parent, kind.parent_column}:
-        message = f"is empty. Say which {kind.parent} the {kind.thing} belongs to: a name or an id."
-        problems.append(Problem(message, number, kind.parent))
-    return ResourceRow(kind, cells["name"], number, "", parents, fields), problems
+    if resource_type.parent and not parents.keys() & {
+        resource_type.parent,
+        resource_type.parent_column,
+    }:
+        message = (
+            f"is empty. Say which {resource_type.parent} the {resource_type.thing} belongs to: "
+            "a name or an id."
+        )
+        problems.append(Problem(message, number, resource_type.parent))
+    return ResourceRow(resource_type, cells["name"], number, "", parents, fields), problems
 
 
-def _depth(kind: ResourceType) -> int:
+def _depth(resource_type: ResourceType) -> int:
     """How many parents it has, one above the other."""
-    return 0 if kind is BRAND else 1 if kind is PRODUCT else 2
+    return 0 if resource_type is BRAND else 1 if resource_type is PRODUCT else 2
 
 
 def _type_of(text: str) -> ResourceType | None:
     name = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
-    names = {n: kind for kind in CREATED_KINDS for n in (kind.name, plural(kind))}
+    names = {name: each for each in CREATED_TYPES for name in (each.name, plural(each))}
     return {**names, **aliases}.get(name)
 
 
@@ -209,12 +217,12 @@ def _as_text(text: str) -> _Read:
     return text, None
 
 
-def _json(text: str, kind: type[Any] | UnionType, what: str) -> _Read:
+def _json(text: str, expected: type[Any] | UnionType, what: str) -> _Read:
     try:
         value = read_json(text)
     except JsonCellError as error:
         return None, f"{error}."
-    return (value, None) if isinstance(value, kind) else (None, f"is JSON, but not {what}.")
+    return (value, None) if isinstance(value, expected) else (None, f"is JSON, but not {what}.")
 
 
 def _details(text: str) -> _Read:

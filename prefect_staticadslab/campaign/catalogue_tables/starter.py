@@ -26,10 +26,10 @@ from prefect_staticadslab.campaign.rows.resource_types import (
     ResourceType,
 )
 
-STARTER_KINDS: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE, TEMPLATE)
+STARTER_TYPES: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE, TEMPLATE)
 
 LISTED: Final = 50_000
-"""Resources of one kind in the drop-downs, the first by name. Excel looks through all of them when
+"""Resources of one type in the drop-downs, the first by name. Excel looks through all of them when
 a cell's arrow is clicked."""
 
 LONGEST_LABEL: Final = 200
@@ -184,11 +184,11 @@ def _first(choices: list[ProductChoices]) -> list[ProductChoices]:
 
 
 def _by_parent(
-    content: CatalogueContent, kind: ResourceType, parent: str
+    content: CatalogueContent, resource_type: ResourceType, parent: str
 ) -> dict[str, dict[str, str]]:
     """What each parent's resources are called in a cell, by the ids of both."""
     siblings: dict[str, list[CatalogueResource]] = {}
-    for resource in content.resources.get(kind, ()):
+    for resource in content.resources.get(resource_type, ()):
         siblings.setdefault(str(getattr(resource, parent, None) or ""), []).append(resource)
     return {identifier: _labels(resources) for identifier, resources in siblings.items()}
 

@@ -162,7 +162,10 @@ def _read_lines(
         stray = lines.stray_problem(position, number) if line_problems else None
         if stray:
             # What is wrong is not looked up: a note would be told to be no brand.
-            nothing = {kind: Selector(each.column) for kind, each in line.selectors.items()}
+            nothing = {
+                resource_type: Selector(each.column)
+                for resource_type, each in line.selectors.items()
+            }
             brief_lines.append(replace(line, selectors=nothing, prompt=None))
             problems.append(stray)
             continue
@@ -175,14 +178,16 @@ def _read_lines(
 
 
 class _LineReader:
-    """Reads a spreadsheet's lines, each kind of cell once."""
+    """Reads a spreadsheet's lines, equal cells once."""
 
     def __init__(
         self, spreadsheet: Spreadsheet, columns: Mapping[str, int], earlier: EarlierTable
     ) -> None:
         self._columns = columns
         self._lines = spreadsheet.lines
-        self._kinds = [k for k in KINDS if k.name in columns or k.id_column in columns]
+        self._resource_types = [
+            each for each in KINDS if each.name in columns or each.id_column in columns
+        ]
         self._earlier = earlier
         self._header = spreadsheet.header
         self._selector = cache(self._read_selector)
@@ -196,7 +201,11 @@ class _LineReader:
     @cached_property
     def _placeholders(self) -> PlaceholderColumns:
         """The columns that a prompt may name, those of what an ad is made of first."""
-        name_columns = [kind.name for kind in self._kinds if kind is not TEMPLATE]
+        name_columns = [
+            resource_type.name
+            for resource_type in self._resource_types
+            if resource_type is not TEMPLATE
+        ]
         taken = {self._columns[name] for name in ("prompt", *name_columns) if name in self._columns}
         other_columns = [
             name for name, place in self._all_columns.items() if name and place not in taken
@@ -206,10 +215,14 @@ class _LineReader:
     def need_looking_up(self) -> bool:
         """Whether any line holds a name, several ids, a filter or a placeholder."""
         columns = self._columns
-        if any(kind.id_column not in columns for kind in self._kinds):
+        if any(resource_type.id_column not in columns for resource_type in self._resource_types):
             return True
-        names = [columns[kind.name] for kind in self._kinds if kind.name in columns]
-        ids = [columns[kind.id_column] for kind in self._kinds]
+        names = [
+            columns[resource_type.name]
+            for resource_type in self._resource_types
+            if resource_type.name in columns
+        ]
+        ids = [columns[resource_type.id_column] for resource_type in self._resource_types]
         return any(
             any(cell_text(line[position]).strip() for position in names)
             or any(not _SEVERAL.isdisjoint(cell_text(line[position])) for position in ids)
@@ -230,10 +243,12 @@ class _LineReader:
         line = self._lines[position]
         selectors: dict[ResourceType, Selector] = {}
         cell_problems: list[CellProblem] = []
-        for kind in self._kinds:
-            selector, selector_problems = self._selector(kind, *self._id_and_name(line, kind))
+        for resource_type in self._resource_types:
+            selector, selector_problems = self._selector(
+                resource_type, *self._id_and_name(line, resource_type)
+            )
             # What is wrong is not looked up: it would say of each thing that it is not there.
-            selectors[kind] = Selector(selector.column) if selector_problems else selector
+            selectors[resource_type] = Selector(selector.column) if selector_problems else selector
             cell_problems += selector_problems
         text = self._prompt_text(line)
         prompt = None
@@ -248,13 +263,16 @@ class _LineReader:
         problems = [Problem(message, number, column) for column, message in cell_problems]
         return BriefLine(number, selectors, prompt), problems
 
-    def _id_and_name(self, line: Sequence[Any], kind: ResourceType) -> tuple[str, str]:
-        """A line's two cells of a kind; of an ad of an earlier run the one name, not several."""
-        id_text, name_text = self._text(line, kind.id_column), self._text(line, kind.name)
+    def _id_and_name(self, line: Sequence[Any], resource_type: ResourceType) -> tuple[str, str]:
+        """A line's two cells of a type; of an ad of an earlier run the one name, not several."""
+        id_text, name_text = (
+            self._text(line, resource_type.id_column),
+            self._text(line, resource_type.name),
+        )
         # Of a variant's id nothing says that the ad has none.
-        is_known = self._earlier.has_result(line) and (id_text or kind is VARIANT)
+        is_known = self._earlier.has_result(line) and (id_text or resource_type is VARIANT)
         if is_known and not _SEVERAL.isdisjoint(name_text):
-            name_text = as_written(self._earlier.sent_text(line, kind.name))
+            name_text = as_written(self._earlier.sent_text(line, resource_type.name))
         return id_text, name_text
 
     def _text(self, line: Sequence[Any], column: str) -> str:
@@ -275,7 +293,11 @@ class _LineReader:
         sent = self._earlier.sent_prompt(line)
         if not sent:
             return prompt
-        from_catalogue = {name for kind in self._kinds for name in (kind.name, kind.id_column)}
+        from_catalogue = {
+            name
+            for resource_type in self._resource_types
+            for name in (resource_type.name, resource_type.id_column)
+        }
         values = {
             column: cell_text(line[self._all_columns[column]]).strip()
             for column in prompt.columns
@@ -286,9 +308,11 @@ class _LineReader:
         return prompt
 
     def _read_selector(
-        self, kind: ResourceType, id_text: str, name_text: str
+        self, resource_type: ResourceType, id_text: str, name_text: str
     ) -> tuple[Selector, list[CellProblem]]:
-        return read_selector(kind, id_text, name_text, named=kind.name in self._columns)
+        return read_selector(
+            resource_type, id_text, name_text, named=resource_type.name in self._columns
+        )
 
     def _read_prompt(self, text: str) -> PromptTemplate:
         return parse_prompt(text, self._placeholders)
@@ -301,8 +325,8 @@ class _LineReader:
     ) -> list[CellProblem]:
         is_filled = {
             name: bool(selector.values)
-            for kind, selector in selectors.items()
-            for name in (kind.name, kind.id_column)
+            for resource_type, selector in selectors.items()
+            for name in (resource_type.name, resource_type.id_column)
         }
         wrong: list[CellProblem] = []
         for name in prompt.columns:
@@ -318,4 +342,4 @@ class _LineReader:
 
 
 _SEVERAL = frozenset("|*=")
-_ID_COLUMNS = frozenset(kind.id_column for kind in KINDS)
+_ID_COLUMNS = frozenset(resource_type.id_column for resource_type in KINDS)

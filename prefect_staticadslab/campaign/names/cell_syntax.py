@@ -48,7 +48,7 @@ Value: TypeAlias = ById | ByName | ByFilter | Everything
 
 @dataclass(frozen=True)
 class Selector:
-    """What a row says of one kind of resource.
+    """What a row says of one type of resource.
 
     Attributes:
         column: The column that says it.
@@ -78,12 +78,12 @@ CellProblem: TypeAlias = tuple[str, str]
 
 
 def read_selector(
-    kind: ResourceType, id_text: str, name_text: str, *, named: bool
+    resource_type: ResourceType, id_text: str, name_text: str, *, named: bool
 ) -> tuple[Selector, list[CellProblem]]:
-    """What a row's two cells of a kind say, and what is wrong with them.
+    """What a row's two cells of a type say, and what is wrong with them.
 
     Args:
-        kind: Of which kind.
+        resource_type: Of which type.
         id_text: The cell of the ids' column.
         name_text: The cell of the names' column.
         named: Whether there is a names' column.
@@ -100,29 +100,29 @@ def read_selector(
         ```
     """
     id_parts, name_parts = parts_of(id_text), parts_of(name_text)
-    for column, parts in ((kind.id_column, id_parts), (kind.name, name_parts)):
+    for column, parts in ((resource_type.id_column, id_parts), (resource_type.name, name_parts)):
         if len(parts) > CELL_VALUES:
             return Selector(column), [(column, _too_many_values_message(len(parts)))]
     if not id_parts and not name_parts:
-        column = kind.name if named else kind.id_column
-        return Selector(column), _empty_cell_problems(kind, named=named)
-    column = kind.id_column if id_parts else kind.name
-    if kind is TEMPLATE:
-        values, wrong = _read_values(kind, column, id_parts or name_parts)
+        column = resource_type.name if named else resource_type.id_column
+        return Selector(column), _empty_cell_problems(resource_type, named=named)
+    column = resource_type.id_column if id_parts else resource_type.name
+    if resource_type is TEMPLATE:
+        values, wrong = _read_values(resource_type, column, id_parts or name_parts)
         if (
             id_parts
             and name_parts
-            and set(_read_values(kind, kind.name, name_parts)[0]) != set(values)
+            and set(_read_values(resource_type, resource_type.name, name_parts)[0]) != set(values)
         ):
-            says = f"but {kind.name} says {shortened(name_text)!r}. Clear one of them."
+            says = f"but {resource_type.name} says {shortened(name_text)!r}. Clear one of them."
             wrong.append((column, f"says {shortened(id_text)!r}, {says}"))
         return Selector(column, values), wrong
     if id_parts:
-        values, wrong = _read_values(kind, column, id_parts)
+        values, wrong = _read_values(resource_type, column, id_parts)
         claim = "" if not name_parts or name_parts == id_parts else name_text.strip()
         return Selector(column, values, claim=claim), wrong
     names = tuple(Everything() if part == ALL else ByName(part) for part in name_parts)
-    wrong = [_all_brands_problem(column)] if kind is BRAND and ALL in name_parts else []
+    wrong = [_all_brands_problem(column)] if resource_type is BRAND and ALL in name_parts else []
     return Selector(column, names, whole=name_text.strip()), wrong
 
 
@@ -147,14 +147,18 @@ def _too_many_values_message(count: int) -> str:
     )
 
 
-def _empty_cell_problems(kind: ResourceType, *, named: bool) -> list[CellProblem]:
-    if kind.id_column not in REQUIRED_COLUMNS:
+def _empty_cell_problems(resource_type: ResourceType, *, named: bool) -> list[CellProblem]:
+    if resource_type.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
-        return [(kind.id_column, id_problem(kind, "") or "")]
-    if kind is TEMPLATE:
-        return [(kind.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")]
-    return [(kind.name, f"is empty. Name {kind.with_article}, or put its id here.")]
+        return [(resource_type.id_column, id_problem(resource_type, "") or "")]
+    if resource_type is TEMPLATE:
+        return [
+            (resource_type.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")
+        ]
+    return [
+        (resource_type.name, f"is empty. Name {resource_type.with_article}, or put its id here.")
+    ]
 
 
 def _all_brands_problem(column: str) -> CellProblem:
@@ -162,7 +166,7 @@ def _all_brands_problem(column: str) -> CellProblem:
 
 
 def _read_values(
-    kind: ResourceType, column: str, parts: list[str]
+    resource_type: ResourceType, column: str, parts: list[str]
 ) -> tuple[tuple[Value, ...], list[CellProblem]]:
     """The values that an id column's cell holds, and what is wrong with them."""
     values: list[Value] = []
@@ -171,12 +175,12 @@ def _read_values(
         message: str | None = None
         if part == ALL:
             values.append(Everything())
-            wrong += [_all_brands_problem(column)] if kind is BRAND else []
-        elif kind is TEMPLATE and "=" in part:
+            wrong += [_all_brands_problem(column)] if resource_type is BRAND else []
+        elif resource_type is TEMPLATE and "=" in part:
             conditions, message = _read_conditions(part)
             values.append(ByFilter(conditions))
         else:
-            message = id_problem(kind, part)
+            message = id_problem(resource_type, part)
             values.append(ById(part))
         if message:
             wrong.append((column, message))

@@ -125,11 +125,11 @@ class _Writer:
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]
         self._header = list(with_input_names(spreadsheet.header, (*ids, *source_columns)))
-        for kind in KINDS:
-            if kind.id_column in ids or (
-                kind.id_column not in self._places and kind.name in self._places
+        for resource_type in KINDS:
+            if resource_type.id_column in ids or (
+                resource_type.id_column not in self._places and resource_type.name in self._places
             ):
-                self._places[kind.id_column] = self._append(kind.id_column)
+                self._places[resource_type.id_column] = self._append(resource_type.id_column)
         names = [column for column in columns if column not in ids]
         self._sent = {column: self._append(f"{SENT_PREFIX}{column}") for column in names}
         self._header += source_columns
@@ -145,14 +145,17 @@ class _Writer:
     def _columns_with_several(self, lines: Sequence[BriefLine]) -> list[str]:
         """The columns in which some cell does not say by itself what an ad is of."""
         columns = []
-        for kind in KINDS:
-            for column in (kind.id_column, kind.name):
+        for resource_type in KINDS:
+            for column in (resource_type.id_column, resource_type.name):
                 if column not in self._places or column == TEMPLATE.name:
                     continue
                 place = self._places[column]
                 cells = (_stripped(line[place]) for line in self._spreadsheet.lines)
                 if any(
-                    text and _stands_for_several(text, line.selectors[kind], kind, column)
+                    text
+                    and _stands_for_several(
+                        text, line.selectors[resource_type], resource_type, column
+                    )
                     for text, line in zip(cells, lines, strict=True)
                 ):
                     columns.append(column)
@@ -174,8 +177,8 @@ class _Writer:
         blank = [""] * (len(self._header) - len(row_cells))
         for ad in ads:
             cells = [*row_cells, *blank]
-            for kind in line.selectors:
-                self._write_choice(cells, kind, ad[kind])
+            for resource_type in line.selectors:
+                self._write_choice(cells, resource_type, ad[resource_type])
             if self._several:
                 cells[-1] = str(line.number)
             if "prompt" in self._sent:
@@ -186,12 +189,18 @@ class _Writer:
                 if length_problem := self._count_prompt(line, line.prompt.length(values)):
                     problems[length_problem] = None
                     continue
-                of_kinds = {name for kind in line.selectors for name in (kind.name, kind.id_column)}
+                catalogue_columns = {
+                    name
+                    for resource_type in line.selectors
+                    for name in (resource_type.name, resource_type.id_column)
+                }
                 given = {
-                    name: text if name in of_kinds else cells[self._places[name]]
+                    name: text if name in catalogue_columns else cells[self._places[name]]
                     for name, text in values.items()
                 }
-                has_names = any(kind.name in values for kind in line.types_named_in_prompt)
+                has_names = any(
+                    resource_type.name in values for resource_type in line.types_named_in_prompt
+                )
                 prompt = _filled_in(line.prompt, values, given, has_catalogue_names=has_names)
                 cells[self._sent["prompt"]] = prompt
             self._lines.append(cells)
@@ -224,27 +233,29 @@ class _Writer:
     ) -> dict[str, str]:
         """What each column of a prompt's placeholders holds for an ad."""
         sent: dict[str, str] = {}
-        for kind in line.selectors:
-            chosen = ad[kind]
-            sent[kind.id_column] = chosen.id if chosen else ""
-            if kind in line.types_named_in_prompt:
-                sent[kind.name] = _name(chosen)
-            elif kind is TEMPLATE and self._places.get(kind.name) is not None:
-                sent[kind.name] = sent[kind.id_column] if self._text(cells, kind.name) else ""
+        for resource_type in line.selectors:
+            chosen = ad[resource_type]
+            sent[resource_type.id_column] = chosen.id if chosen else ""
+            if resource_type in line.types_named_in_prompt:
+                sent[resource_type.name] = _name(chosen)
+            elif resource_type is TEMPLATE and self._places.get(resource_type.name) is not None:
+                sent[resource_type.name] = (
+                    sent[resource_type.id_column] if self._text(cells, resource_type.name) else ""
+                )
         return {
             column: sent[column] if column in sent else self._text(cells, column)
             for column in prompt.columns
         }
 
     def _write_choice(
-        self, cells: list[Any], kind: ResourceType, chosen: ChosenResource | None
+        self, cells: list[Any], resource_type: ResourceType, chosen: ChosenResource | None
     ) -> None:
         """Writes the chosen id into `cells`, and its name where a cell names several."""
         identifier = chosen.id if chosen else ""
-        if self._text(cells, kind.id_column) != identifier:
-            cells[self._places[kind.id_column]] = identifier
-        if kind.name in self._sent:
-            cells[self._sent[kind.name]] = _catalogue_text(_name(chosen))
+        if self._text(cells, resource_type.id_column) != identifier:
+            cells[self._places[resource_type.id_column]] = identifier
+        if resource_type.name in self._sent:
+            cells[self._sent[resource_type.name]] = _catalogue_text(_name(chosen))
 
     def _text(self, cells: Sequence[Any], column: str) -> str:
         return _stripped(cells[self._places[column]])
@@ -278,9 +289,11 @@ def _filled_in(
     return filled
 
 
-def _stands_for_several(text: str, selector: Selector, kind: ResourceType, column: str) -> bool:
+def _stands_for_several(
+    text: str, selector: Selector, resource_type: ResourceType, column: str
+) -> bool:
     """Whether a cell does not say by itself what an ad is of."""
-    if column == kind.name:
+    if column == resource_type.name:
         return selector.is_several or len(parts_of(text)) > 1 or ALL in parts_of(text)
     return selector.values != (ById(text),)
 
@@ -302,15 +315,24 @@ def _empty_placeholders(
     line: BriefLine, values: Mapping[str, str], ad: Combination
 ) -> list[Problem]:
     """A problem for each placeholder whose column is empty for this ad."""
-    kinds = {name: kind for kind in KINDS for name in (kind.name, kind.id_column)}
+    types_by_column = {
+        name: resource_type
+        for resource_type in KINDS
+        for name in (resource_type.name, resource_type.id_column)
+    }
     problems = []
     for column, value in values.items():
         if value:
             continue
         message = f"{{{column}}} stands for nothing here."
-        kind = kinds.get(column)
-        if kind is not None and ad[kind] is None:
-            parent = next((str(ad[k]) for k in KINDS if k.name == kind.parent), "")
-            message = f"{{{column}}} stands for nothing: {parent} has no {kind.thing} in this row."
+        resource_type = types_by_column.get(column)
+        if resource_type is not None and ad[resource_type] is None:
+            parent = next(
+                (str(ad[each]) for each in KINDS if each.name == resource_type.parent), ""
+            )
+            message = (
+                f"{{{column}}} stands for nothing: {parent} has no {resource_type.thing} in this "
+                "row."
+            )
         problems.append(Problem(message, line.number, "prompt"))
     return problems

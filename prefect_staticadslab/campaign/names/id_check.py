@@ -23,7 +23,7 @@ FEW: Final = 2
 
 LEAST_REQUESTS: Final = 10
 ROWS_PER_REQUEST: Final = 100
-"""What each kind of id may cost: ten requests, and one more per hundred rows. What is not known by
+"""What each type of id may cost: ten requests, and one more per hundred rows. What is not known by
 then is left to the API, which refuses a wrong row by itself and for free."""
 
 CONFIRMATIONS: Final = 5
@@ -37,7 +37,7 @@ class CheckedIds:
     Attributes:
         problems: What is wrong.
         unchecked: How many ids could not be looked up in the requests that this may take.
-        resources: What was found, each with its kind.
+        resources: What was found, each with its type.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -62,7 +62,7 @@ async def check_catalogue(
 ) -> CheckedIds:
     """Looks up every distinct id of the rows, in a handful of requests.
 
-    Kinds that the key has no scope to read are left out.
+    Types that the key has no scope to read are left out.
 
     Args:
         client: Whom to ask.
@@ -100,21 +100,21 @@ async def find_wrong_ids(
         return CheckedIds()
     resources_by_column: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
-    for kind in KINDS:
-        resources_by_column[kind.id_column] = {}
-        if account.scopes and kind.scope not in account.scopes:
+    for resource_type in KINDS:
+        resources_by_column[resource_type.id_column] = {}
+        if account.scopes and resource_type.scope not in account.scopes:
             continue
-        lookup = _Lookup(client, kind, rows, catalogue)
+        lookup = _Lookup(client, resource_type, rows, catalogue)
         try:
-            resources_by_column[kind.id_column] = await lookup.run()
+            resources_by_column[resource_type.id_column] = await lookup.run()
         except PermissionDeniedError:
             continue
         unchecked += len(lookup.unresolved)
     problems = (problem for row in rows for problem in _row_problems(row, resources_by_column))
     found = (
-        (kind, resource)
-        for kind in KINDS
-        for resource in resources_by_column[kind.id_column].values()
+        (resource_type, resource)
+        for resource_type in KINDS
+        for resource in resources_by_column[resource_type.id_column].values()
         if resource is not None
     )
     return CheckedIds(tuple(problems), unchecked, tuple(found))
@@ -126,19 +126,21 @@ class _Lookup:
     def __init__(
         self,
         client: StaticAdsLabClient,
-        kind: ResourceType,
+        resource_type: ResourceType,
         rows: Sequence[RowOfIds],
         catalogue: Catalogue,
     ) -> None:
         self._client = client
-        self._kind = kind
-        self._ids = {i: None for row in rows if (i := getattr(row.request, kind.id_column))}
-        parent = kind.parent_column
+        self._resource_type = resource_type
+        self._ids = {
+            i: None for row in rows if (i := getattr(row.request, resource_type.id_column))
+        }
+        parent = resource_type.parent_column
         parents = {getattr(row.request, parent) for row in rows} if parent else set()
         self._parents = sorted(filter(None, parents))
         self._requests_left = LEAST_REQUESTS + len(rows) // ROWS_PER_REQUEST
         self._resources: dict[str, CatalogueResource | None] = {
-            i: found for i in self._ids if (found := catalogue.find(kind, i))
+            i: found for i in self._ids if (found := catalogue.find(resource_type, i))
         }
 
     @property
@@ -154,12 +156,12 @@ class _Lookup:
             looked up within the allowed requests are left out.
         """
         lists_are_complete = False
-        if self._kind.resource is DesignTemplate:
+        if self._resource_type.resource is DesignTemplate:
             await self._read_templates()
         elif len(self.unresolved) > FEW:
-            if self._kind.parent and len(self._parents) <= FEW:
+            if self._resource_type.parent and len(self._parents) <= FEW:
                 for parent in self._parents:
-                    await self._read_list(**{self._kind.parent_column: parent})
+                    await self._read_list(**{self._resource_type.parent_column: parent})
             if len(self.unresolved) > FEW:
                 lists_are_complete = await self._read_list()
         await self._ask_for_each(lists_are_complete)
@@ -177,7 +179,7 @@ class _Lookup:
     async def _read_list(self, **filters: str) -> bool:
         """Reads a list and keeps the wanted resources. Returns whether it was read to its end."""
         number = 0
-        async for item in self._client.list_resources(self._kind.resource, **filters):
+        async for item in self._client.list_resources(self._resource_type.resource, **filters):
             if number % PAGE_SIZE == 0 and not self._spend_request():
                 return False
             number += 1
@@ -196,7 +198,7 @@ class _Lookup:
             if identifier in self._resources or not self._spend_request():
                 return
             try:
-                resource = await self._client.get_resource(self._kind.resource, identifier)
+                resource = await self._client.get_resource(self._resource_type.resource, identifier)
                 self._resources[identifier] = resource
                 lists_are_complete = False
             except (NotFoundError, UnprocessableError):
@@ -212,26 +214,26 @@ class _Lookup:
 def _row_problems(
     row: RowOfIds, resources_by_column: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
-    for kind in KINDS:
-        identifier = getattr(row.request, kind.id_column)
-        if identifier not in resources_by_column[kind.id_column]:
+    for resource_type in KINDS:
+        identifier = getattr(row.request, resource_type.id_column)
+        if identifier not in resources_by_column[resource_type.id_column]:
             continue
-        resource = resources_by_column[kind.id_column][identifier]
+        resource = resources_by_column[resource_type.id_column][identifier]
         if resource is None:
-            message = f"There is no {kind.thing} {identifier} in this organization."
-            yield Problem(message, row.number, kind.id_column)
+            message = f"There is no {resource_type.thing} {identifier} in this organization."
+            yield Problem(message, row.number, resource_type.id_column)
             continue
         if isinstance(resource, DesignTemplate) and resource.status != "completed":
             message = (
                 f"{identifier} is {resource.status}; only a completed design template can be used."
             )
-            yield Problem(message, row.number, kind.id_column)
-        if kind.parent:
-            parent = getattr(resource, kind.parent_column)
-            parent_of_row = getattr(row.request, kind.parent_column)
+            yield Problem(message, row.number, resource_type.id_column)
+        if resource_type.parent:
+            parent = getattr(resource, resource_type.parent_column)
+            parent_of_row = getattr(row.request, resource_type.parent_column)
             if parent and parent_of_row and parent != parent_of_row:
                 message = (
-                    f"{identifier} ({resource.name}) belongs to the {kind.parent} {parent}, "
-                    f"not to {parent_of_row}."
+                    f"{identifier} ({resource.name}) belongs to the {resource_type.parent} "
+                    f"{parent}, not to {parent_of_row}."
                 )
-                yield Problem(message, row.number, kind.id_column)
+                yield Problem(message, row.number, resource_type.id_column)

@@ -20,14 +20,14 @@ NEAREST: Final = 3
 
 @dataclass(frozen=True)
 class ListKey:
-    """Which list: all of a kind, or those that belong to one parent.
+    """Which list: all of a type, or those that belong to one parent.
 
     Attributes:
-        kind: What is listed.
-        parent: The id of what they belong to; "" for kinds that belong to nothing.
+        resource_type: What is listed.
+        parent: The id of what they belong to; "" for types that belong to nothing.
     """
 
-    kind: ResourceType
+    resource_type: ResourceType
     parent: str = ""
 
 
@@ -128,7 +128,7 @@ class Catalogue:
 
     Attributes:
         lists: The lists that were read, each of them whole.
-        unreadable: Kinds that the key may not read.
+        unreadable: Types that the key may not read.
         single: Resources that were read by themselves, whose lists may not have been.
     """
 
@@ -136,15 +136,17 @@ class Catalogue:
     unreadable: frozenset[ResourceType] = frozenset()
     single: tuple[tuple[ResourceType, CatalogueResource], ...] = ()
 
-    def find(self, kind: ResourceType, identifier: str) -> CatalogueResource | None:
+    def find(self, resource_type: ResourceType, identifier: str) -> CatalogueResource | None:
         """The resource of this id, if it is in one of the lists."""
-        return self._by_id.get((kind, identifier))
+        return self._by_id.get((resource_type, identifier))
 
     @cached_property
     def _by_id(self) -> dict[tuple[ResourceType, str], CatalogueResource]:
         """All resources that are known, whether from a list or asked for by themselves."""
-        return {(kind, resource.id): resource for kind, resource in self.single} | {
-            (key.kind, resource.id): resource
+        return {
+            (resource_type, resource.id): resource for resource_type, resource in self.single
+        } | {
+            (key.resource_type, resource.id): resource
             for key, listing in self.lists.items()
             for resource in listing.resources
         }

@@ -42,7 +42,7 @@ async def look_up(
     Args:
         client: Whom to ask.
         brief: What was read of the spreadsheet, or whatever else names resources.
-        checks: Whether names that stand beside their ids are to be checked. Kinds that the key may
+        checks: Whether names that stand beside their ids are to be checked. Types that the key may
             not read are left unchecked.
         known: What was read before, and is not asked for again.
 
@@ -77,56 +77,61 @@ async def look_up(
         while missing := brief.missing_lists(
             Catalogue(lists, frozenset(unreadable)), checks=checks
         ):
-            kind = next(iter(missing)).kind
-            keys = [key for key in missing if key.kind == kind]
+            resource_type = next(iter(missing)).resource_type
+            keys = [key for key in missing if key.resource_type == resource_type]
             try:
-                lists |= await _read_lists(client, kind, [key.parent for key in keys])
+                lists |= await _read_lists(client, resource_type, [key.parent for key in keys])
             except PermissionDeniedError as error:
-                if any(missing[key] for key in keys) or kind in unreadable:
+                if any(missing[key] for key in keys) or resource_type in unreadable:
                     raise KeyRefusedError(
-                        f"The key lacks the scope {kind.scope}, which looking up {kind.thing}s by "
-                        f"name takes: {error}. Give it that in the Static Ads Lab dashboard, "
-                        f"or put ids into {kind.id_column}."
+                        f"The key lacks the scope {resource_type.scope}, which looking up "
+                        f"{resource_type.thing}s by name takes: {error}. Give it that "
+                        "in the Static Ads Lab dashboard, "
+                        f"or put ids into {resource_type.id_column}."
                     ) from error
-                unreadable.add(kind)
+                unreadable.add(resource_type)
     return Catalogue(lists, frozenset(unreadable))
 
 
 async def _read_lists(
-    client: StaticAdsLabClient, kind: ResourceType, parents: Sequence[str]
+    client: StaticAdsLabClient, resource_type: ResourceType, parents: Sequence[str]
 ) -> dict[ListKey, Listing]:
-    """Reads the lists of a kind for these parents; of many parents, maybe those of others, too."""
-    if kind.resource is DesignTemplate:
+    """Reads the lists of a type for these parents; of many parents, maybe those of others, too."""
+    if resource_type.resource is DesignTemplate:
         templates = [t async for t in client.list_resources(DesignTemplate, status="completed")]
-        return {ListKey(kind): Listing.of(t for t in templates if t.status == "completed")}
-    if not kind.parent:
-        resources = [r async for r in client.list_resources(kind.resource)]
-        return {ListKey(kind): Listing.of(resources)}
-    if len(parents) > FEW_PARENTS and (by_parent := await _read_all(client, kind, len(parents))):
+        return {ListKey(resource_type): Listing.of(t for t in templates if t.status == "completed")}
+    if not resource_type.parent:
+        resources = [r async for r in client.list_resources(resource_type.resource)]
+        return {ListKey(resource_type): Listing.of(resources)}
+    if len(parents) > FEW_PARENTS and (
+        by_parent := await _read_all(client, resource_type, len(parents))
+    ):
         return {
-            ListKey(kind, parent): Listing.of(by_parent.get(parent, ()))
+            ListKey(resource_type, parent): Listing.of(by_parent.get(parent, ()))
             for parent in {**by_parent, **dict.fromkeys(parents)}
         }
     lists = {}
     for parent in parents:
-        listed = client.list_resources(kind.resource, **{kind.parent_column: parent})
-        lists[ListKey(kind, parent)] = Listing.of(
-            [r async for r in listed if getattr(r, kind.parent_column) in (None, parent)]
+        listed = client.list_resources(
+            resource_type.resource, **{resource_type.parent_column: parent}
+        )
+        lists[ListKey(resource_type, parent)] = Listing.of(
+            [r async for r in listed if getattr(r, resource_type.parent_column) in (None, parent)]
         )
     return lists
 
 
 async def _read_all(
-    client: StaticAdsLabClient, kind: ResourceType, pages: int
+    client: StaticAdsLabClient, resource_type: ResourceType, pages: int
 ) -> dict[str, list[CatalogueResource]]:
-    """All resources of a kind by what they belong to; nothing, if they fill more pages."""
+    """All resources of a type by what they belong to; nothing, if they fill more pages."""
     by_parent: dict[str, list[CatalogueResource]] = {}
     number = 0
-    async for resource in client.list_resources(kind.resource):
+    async for resource in client.list_resources(resource_type.resource):
         if number == pages * PAGE_SIZE:
             return {}
         number += 1
-        parent = getattr(resource, kind.parent_column)
+        parent = getattr(resource, resource_type.parent_column)
         if parent is not None:
             by_parent.setdefault(parent, []).append(resource)
     return by_parent

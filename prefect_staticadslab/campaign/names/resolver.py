@@ -46,7 +46,7 @@ class BriefLine:
 
     Attributes:
         number: The row's number as a spreadsheet program shows it.
-        selectors: What it says of each kind that the spreadsheet has a column for.
+        selectors: What it says of each type that the spreadsheet has a column for.
         prompt: Its prompt, if that is to be filled in.
     """
 
@@ -59,7 +59,9 @@ class BriefLine:
         """The types of resources whose names are filled into the prompt."""
         columns = self.prompt.columns if self.prompt else ()
         return frozenset(
-            kind for kind in self.selectors if kind is not TEMPLATE and kind.name in columns
+            resource_type
+            for resource_type in self.selectors
+            if resource_type is not TEMPLATE and resource_type.name in columns
         )
 
 
@@ -162,7 +164,7 @@ class Resolver:
         return row_ads
 
     def choose(
-        self, line: BriefLine, kind: ResourceType, parent: ChosenResource | None
+        self, line: BriefLine, resource_type: ResourceType, parent: ChosenResource | None
     ) -> tuple[ChosenResource | None, ...]:
         """The resources of one type that a row asks for.
 
@@ -170,17 +172,17 @@ class Resolver:
 
         Args:
             line: The row.
-            kind: Of which kind.
+            resource_type: Of which type.
             parent: What it belongs to; None if it belongs to nothing, or that is not told.
 
         Returns:
             `(None,)` if the row asks for none; () if its cell is wrong, or the list is missing.
         """
-        selector = line.selectors.get(kind)
+        selector = line.selectors.get(resource_type)
         if selector is None or not selector.values:
             return (None,)
-        key = ListKey(kind, parent.id if parent else "")
-        needed = selector.needs_list or kind in line.types_named_in_prompt
+        key = ListKey(resource_type, parent.id if parent else "")
+        needed = selector.needs_list or resource_type in line.types_named_in_prompt
         choice = self._choices.get((selector, key, needed))
         if choice is None:
             choice = self._look_up(selector, key, parent, needed=needed)
@@ -193,12 +195,14 @@ class Resolver:
         self, selector: Selector, key: ListKey, parent: ChosenResource | None, *, needed: bool
     ) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
         has_names_to_check = (
-            bool(selector.claim) and self.checks and key.kind not in self.catalogue.unreadable
+            bool(selector.claim)
+            and self.checks
+            and key.resource_type not in self.catalogue.unreadable
         )
         listing = self.catalogue.lists.get(key)
         if needed or has_names_to_check:
             if listing is not None:
-                return _choose_from(selector, key.kind, listing, parent)
+                return _choose_from(selector, key.resource_type, listing, parent)
             self.missing_lists[key] = self.missing_lists.get(key, False) or needed
         if needed:
             return (), []
@@ -207,7 +211,7 @@ class Resolver:
 
 
 def _choose_from(
-    selector: Selector, kind: ResourceType, listing: Listing, parent: ChosenResource | None
+    selector: Selector, resource_type: ResourceType, listing: Listing, parent: ChosenResource | None
 ) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
     """The resources of a list that a selector asks for, each once, and what is wrong with it."""
     values = selector.values
@@ -218,16 +222,16 @@ def _choose_from(
     for value in values:
         matches = _matches(value, listing)
         if isinstance(value, ByName) and len(matches) > 1:
-            messages.append(candidates.ambiguous_message(kind, value, matches))
+            messages.append(candidates.ambiguous_message(resource_type, value, matches))
         elif matches:
             chosen.update((match.id, ChosenResource(match.id, match.name)) for match in matches)
-        elif kind is VARIANT and isinstance(value, Everything):
+        elif resource_type is VARIANT and isinstance(value, Everything):
             chosen[""] = None
-        elif kind is TEMPLATE and isinstance(value, ById):
+        elif resource_type is TEMPLATE and isinstance(value, ById):
             # The list has only those that are completed; the others are told of by their status.
             chosen[value.id] = ChosenResource(value.id)
         else:
-            messages.append(candidates.no_match_message(kind, value, listing, parent))
+            messages.append(candidates.no_match_message(resource_type, value, listing, parent))
     resources = [listing.by_id[identifier] for identifier in chosen if identifier in listing.by_id]
     if (
         selector.claim
@@ -235,7 +239,7 @@ def _choose_from(
         and not messages
         and not _are_names_of(selector.claim, resources)
     ):
-        messages.append(candidates.contradiction_message(kind, resources, selector.claim))
+        messages.append(candidates.contradiction_message(resource_type, resources, selector.claim))
     return tuple(chosen.values()), messages
 
 

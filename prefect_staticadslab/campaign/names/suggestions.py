@@ -29,40 +29,40 @@ LISTED: Final = 8
 
 
 def ambiguous_message(
-    kind: ResourceType, value: ByName, matches: Sequence[CatalogueResource]
+    resource_type: ResourceType, value: ByName, matches: Sequence[CatalogueResource]
 ) -> str:
     """The message for a name that several resources have."""
     ids = join_first([f"{match.id} ({match.name})" for match in matches])
     return (
-        f"{len(matches)} {_plural(kind)} are called {shortened(value.name)!r}: {ids}. "
-        f"Put the id of the one you mean here or into {kind.id_column}."
+        f"{len(matches)} {_plural(resource_type)} are called {shortened(value.name)!r}: {ids}. "
+        f"Put the id of the one you mean here or into {resource_type.id_column}."
     )
 
 
 def no_match_message(
-    kind: ResourceType, value: Value, listing: Listing, parent: ChosenResource | None
+    resource_type: ResourceType, value: Value, listing: Listing, parent: ChosenResource | None
 ) -> str:
     """The message for a value that no resource matches.
 
     Args:
-        kind: What was looked for.
+        resource_type: What was looked for.
         value: What it was to be.
         listing: All that there are.
-        parent: What they belong to; None for kinds that belong to nothing.
+        parent: What they belong to; None for types that belong to nothing.
     """
     of_parent = f" of {parent}" if parent else ""
     match value:
-        case Everything() if kind is TEMPLATE:
+        case Everything() if resource_type is TEMPLATE:
             return "There are no completed design templates."
         case Everything():
-            return f"{parent} has no {_plural(kind)}."
+            return f"{parent} has no {_plural(resource_type)}."
         case ByFilter(conditions):
             return _no_template_message(conditions, listing)
         case ById(identifier):
-            short_id = shortened(identifier)
-            return f"There is no {kind.thing} {short_id}{of_parent or ' in this organization'}."
+            missing = f"There is no {resource_type.thing} {shortened(identifier)}"
+            return f"{missing}{of_parent or ' in this organization'}."
         case ByName(name):
-            missing = f"There is no {kind.thing} {shortened(name)!r}{of_parent}."
+            missing = f"There is no {resource_type.thing} {shortened(name)!r}{of_parent}."
             return f"{missing} {_suggestion(name, listing, parent)}"
 
 
@@ -90,11 +90,11 @@ def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> s
 
 
 def contradiction_message(
-    kind: ResourceType, resources: Sequence[CatalogueResource], claim: str
+    resource_type: ResourceType, resources: Sequence[CatalogueResource], claim: str
 ) -> str:
     """The message for names that are not those of the ids beside them."""
     names = join_first([resource.name or resource.id for resource in resources])
-    return f"is of {names}, but {kind.name} says {shortened(claim)!r}. Clear one of them."
+    return f"is of {names}, but {resource_type.name} says {shortened(claim)!r}. Clear one of them."
 
 
 def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
@@ -121,5 +121,5 @@ def join_first(values: Sequence[str], count: int = 0) -> str:
     return ", ".join(shortened(value) for value in values[:LISTED]) + more
 
 
-def _plural(kind: ResourceType) -> str:
-    return f"{kind.thing}s"
+def _plural(resource_type: ResourceType) -> str:
+    return f"{resource_type.thing}s"

@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import (
 )
 from prefect_staticadslab.campaign.catalogue_tables.rows import ResourceRow, read_resource_rows
 from prefect_staticadslab.campaign.catalogue_tables.starter import (
-    STARTER_KINDS,
+    STARTER_TYPES,
     StarterError,
     starter_of,
 )
@@ -118,9 +118,9 @@ async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]
 
 async def _read(client: StaticAdsLabClient, output: str, starter: str) -> CatalogueContent:
     """Reads of the catalogue what is to be written."""
-    needed = sorted({kind.scope for kind in STARTER_KINDS}) if starter else ()
+    needed = sorted({kind.scope for kind in STARTER_TYPES}) if starter else ()
     account = await check_key(client, scopes=needed)
-    return await read_catalogue(client, account, tuple(COLUMNS) if output else STARTER_KINDS)
+    return await read_catalogue(client, account, tuple(COLUMNS) if output else STARTER_TYPES)
 
 
 async def _write_starter(content: CatalogueContent, place: str, base_url: str) -> Sequence[str]:
@@ -136,16 +136,16 @@ async def _write_starter(content: CatalogueContent, place: str, base_url: str) -
 async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additions:
     """What a table's rows add to the catalogue as it is."""
     kinds = types_to_read(wanted)
-    writes = {row.kind.scope.replace(":read", ":write") for row in wanted}
+    writes = {row.resource_type.scope.replace(":read", ":write") for row in wanted}
     account = await check_key(client, scopes=sorted({kind.scope for kind in kinds} | writes))
     return plan_additions(wanted, await read_catalogue(client, account, kinds))
 
 
 def _additions_report(additions: Additions, outcome: AdditionsEnd) -> list[str]:
     """Lines on what was added to the catalogue, what was there already, and what failed."""
-    lines = [f"Created: {count_by_type([each.row.kind for each, _ in outcome.created])}"]
+    lines = [f"Created: {count_by_type([each.row.resource_type for each, _ in outcome.created])}"]
     if additions.present:
-        kinds = [row.kind for row, _ in additions.present]
+        kinds = [row.resource_type for row, _ in additions.present]
         lines.append(f"There already, and left alone: {count_by_type(kinds)}")
     lines += [
         f"Row {each.row.row}: the {each} was not created: {reason}"

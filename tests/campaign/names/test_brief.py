@@ -241,7 +241,7 @@ def test_the_lists_are_asked_for_one_below_the_other() -> None:
     lists: dict[ListKey, Listing] = {}
     asked = []
     while wanted := brief.missing_lists(Catalogue(lists)):
-        asked.append({(key.kind, key.parent) for key in wanted})
+        asked.append({(key.resource_type, key.parent) for key in wanted})
         lists |= {key: SHOP.lists[key] for key in wanted}
     assert asked == [
         {(BRAND, "")},

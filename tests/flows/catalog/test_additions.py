@@ -133,7 +133,7 @@ async def test_a_workbook_has_a_sheet_for_each_kind_of_addition(
         },
     )
     _, outcome = await add(client, table)
-    kinds = [each.row.kind.name for each, _ in outcome.created]
+    kinds = [each.row.resource_type.name for each, _ in outcome.created]
     assert kinds == ["brand", "product", "product_variant", "audience"]
 
 
@@ -166,7 +166,7 @@ async def test_what_the_api_refuses_keeps_only_its_own_children_out(
     monkeypatch.setattr(StaticAdsLabClient, "send_resource", refusing)
     _, outcome = await add(client, table)
     assert [each.row.name for each, _ in outcome.created] == ["Fine"]
-    assert [each.row.kind for each, _ in outcome.failed] == [BRAND, PRODUCT, AUDIENCE]
+    assert [each.row.resource_type for each, _ in outcome.failed] == [BRAND, PRODUCT, AUDIENCE]
     assert "VALIDATION_ERROR" in outcome.failed[0][1]
     assert outcome.failed[2][1] == "the product 'P' was not created"
 
