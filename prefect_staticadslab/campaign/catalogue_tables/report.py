@@ -108,7 +108,7 @@ async def read_catalogue(
         with translate_errors(client):
             try:
                 listed = [r async for r in client.list_resources(resource_type.resource)]
-                resources[resource_type] = Listing.of(listed).resources
+                resources[resource_type] = Listing.without_repeats(listed).resources
             except PermissionDeniedError:
                 unreadable.append(resource_type)
     return CatalogueContent(resources, tuple(unreadable))

@@ -108,7 +108,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if output or not name:
             check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
-        if brief.earlier.results:
+        if brief.earlier.result_positions:
             table.take_over(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_same_api(table, base_url)

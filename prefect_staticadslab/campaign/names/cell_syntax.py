@@ -44,6 +44,7 @@ class Everything:
 
 
 Value: TypeAlias = ById | ByName | ByFilter | Everything
+"""One of a cell's values, which are separated by `|`."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,21 @@ class Selector:
     """What a row says of one type of resource.
 
     Attributes:
-        column: The column that says it.
-        values: What is asked for; nothing, for a product variant that may be left out.
-        whole: The whole cell, which may be one name in spite of a separator in it; "" for ids.
-        claim: What the names' column says beside the ids.
+        column: The column that says it, for messages.
+        values: What is asked for; empty if the row says nothing of the type, or if its cell is
+            wrong.
+        whole: The text of the whole cell, which may be one name that has a `|` in it; "" for ids.
+        stated_names: The text of the name column where the ids are in the id column: it must agree
+            with them. "" if it is empty.
     """
 
     column: str
     values: tuple[Value, ...] = ()
     whole: str = ""
-    claim: str = ""
+    stated_names: str = ""
 
     @property
-    def is_several(self) -> bool:
+    def may_be_several(self) -> bool:
         """Whether it may stand for more than one resource."""
         return len(self.values) > 1 or not all(isinstance(v, ById | ByName) for v in self.values)
 
@@ -74,19 +77,22 @@ class Selector:
 
 
 CellProblem: TypeAlias = tuple[str, str]
-"""A column, and what is wrong with its cell."""
+"""A column, and the message about its cell."""
 
 
 def read_selector(
     resource_type: ResourceType, id_text: str, name_text: str, *, named: bool
 ) -> tuple[Selector, list[CellProblem]]:
-    """What a row's two cells of a type say, and what is wrong with them.
+    """Reads what a row's id cell and name cell of a type ask for.
 
     Args:
-        resource_type: Of which type.
-        id_text: The cell of the ids' column.
-        name_text: The cell of the names' column.
-        named: Whether there is a names' column.
+        resource_type: The type.
+        id_text: The text of the id column's cell.
+        name_text: The text of the name column's cell.
+        named: Whether the spreadsheet has a name column of this type.
+
+    Returns:
+        What is asked for, and what is wrong with the cells.
 
     Example:
         ```python
@@ -99,13 +105,13 @@ def read_selector(
         assert selector.values == (ByName("Commuters"), Everything()) and wrong == []
         ```
     """
-    id_parts, name_parts = parts_of(id_text), parts_of(name_text)
+    id_parts, name_parts = split_values(id_text), split_values(name_text)
     for column, parts in ((resource_type.id_column, id_parts), (resource_type.name, name_parts)):
         if len(parts) > CELL_VALUES:
             return Selector(column), [(column, _too_many_values_message(len(parts)))]
     if not id_parts and not name_parts:
         column = resource_type.name if named else resource_type.id_column
-        return Selector(column), _empty_cell_problems(resource_type, named=named)
+        return Selector(column), _missing_value_problems(resource_type, named=named)
     column = resource_type.id_column if id_parts else resource_type.name
     if resource_type is TEMPLATE:
         values, wrong = _read_values(resource_type, column, id_parts or name_parts)
@@ -119,25 +125,41 @@ def read_selector(
         return Selector(column, values), wrong
     if id_parts:
         values, wrong = _read_values(resource_type, column, id_parts)
-        claim = "" if not name_parts or name_parts == id_parts else name_text.strip()
-        return Selector(column, values, claim=claim), wrong
+        stated = "" if not name_parts or name_parts == id_parts else name_text.strip()
+        return Selector(column, values, stated_names=stated), wrong
     names = tuple(Everything() if part == ALL else ByName(part) for part in name_parts)
     wrong = [_all_brands_problem(column)] if resource_type is BRAND and ALL in name_parts else []
     return Selector(column, names, whole=name_text.strip()), wrong
 
 
-def parts_of(text: str) -> list[str]:
-    """A cell's values, one by one, without what nobody sees.
+def split_values(text: str) -> list[str]:
+    """A cell's values between `|`, without empty ones, spaces around them and invisible characters.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.names.cell_syntax import parts_of
+        from prefect_staticadslab.campaign.names.cell_syntax import split_values
 
-        assert parts_of("Commuters | Home baristas |") == ["Commuters", "Home baristas"]
+        assert split_values("Commuters | Home baristas |") == ["Commuters", "Home baristas"]
         ```
     """
     parts = (part.strip() for part in INVISIBLE.sub("", text).split(SEPARATOR))
     return [part for part in parts if part]
+
+
+def stands_for_several(
+    text: str, selector: Selector, resource_type: ResourceType, column: str
+) -> bool:
+    """Whether a cell does not say by itself what one ad is of.
+
+    Args:
+        text: The cell's text.
+        selector: What the row says of the type.
+        resource_type: The type.
+        column: The cell's column: the type's id column or its name column.
+    """
+    if column == resource_type.name:
+        return selector.may_be_several or len(split_values(text)) > 1 or ALL in split_values(text)
+    return selector.values != (ById(text),)
 
 
 def _too_many_values_message(count: int) -> str:
@@ -147,7 +169,8 @@ def _too_many_values_message(count: int) -> str:
     )
 
 
-def _empty_cell_problems(resource_type: ResourceType, *, named: bool) -> list[CellProblem]:
+def _missing_value_problems(resource_type: ResourceType, *, named: bool) -> list[CellProblem]:
+    """The problem of a row that says nothing of a type; none if an ad can do without it."""
     if resource_type.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
@@ -168,7 +191,7 @@ def _all_brands_problem(column: str) -> CellProblem:
 def _read_values(
     resource_type: ResourceType, column: str, parts: list[str]
 ) -> tuple[tuple[Value, ...], list[CellProblem]]:
-    """The values that an id column's cell holds, and what is wrong with them."""
+    """Reads ids, filters and `*`: the values, and what is wrong with them."""
     values: list[Value] = []
     wrong: list[CellProblem] = []
     for part in parts:
@@ -188,7 +211,7 @@ def _read_values(
 
 
 def _read_conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None]:
-    """A filter's conditions, and what is wrong with it."""
+    """A filter's conditions as pairs of a key and a value; none, and a message, if it is wrong."""
     conditions: dict[str, str] = {}
     for condition in filter(None, map(str.strip, text.split(";"))):
         key, equals, value = (part.strip() for part in condition.partition("="))
@@ -200,9 +223,12 @@ def _read_conditions(text: str) -> tuple[tuple[tuple[str, str], ...], str | None
             choices = f"{first}, {' or '.join(others)}"
             return (), f"Templates are not filtered by {shortened(key)!r}, but by {choices}."
         if key in conditions:
-            return (), f"{key} is there twice. Several filters go side by side: {_SEVERAL}."
+            return (
+                (),
+                f"{key} is there twice. Several filters go side by side: {_TWO_FILTERS_EXAMPLE}.",
+            )
         conditions[key] = value
     return tuple(conditions.items()), None
 
 
-_SEVERAL: Final = f"ad_format=Sale {SEPARATOR} ad_format=Bold"
+_TWO_FILTERS_EXAMPLE: Final = f"ad_format=Sale {SEPARATOR} ad_format=Bold"

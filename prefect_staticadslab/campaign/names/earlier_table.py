@@ -38,19 +38,22 @@ class EarlierTable:
     """What earlier runs wrote into a spreadsheet.
 
     Attributes:
-        results: Where its result columns are; none if it is no result table.
-        sent: Where it says what was sent, by the column that stood for that.
+        result_positions: The positions of its result columns, by name; empty if it is no result
+            table.
+        sent_positions: The positions of the `sent_…` columns, which say what was sent for each ad,
+            by the name of the user's column, which may stand for several.
     """
 
-    results: Mapping[str, int]
-    sent: Mapping[str, int]
+    result_positions: Mapping[str, int]
+    sent_positions: Mapping[str, int]
 
     @classmethod
-    def of(cls, spreadsheet: Spreadsheet) -> EarlierTable:
-        """Looks for it.
+    def find(cls, spreadsheet: Spreadsheet) -> EarlierTable:
+        """Finds the columns that earlier runs wrote into a spreadsheet.
 
         Raises:
-            SpreadsheetError: It is a result table, and lacks what says which rows have an ad.
+            SpreadsheetError: It is a result table, and lacks the columns that say which rows have
+                an ad.
         """
         found = result_columns_of(spreadsheet)
         if not found.is_likely:
@@ -71,39 +74,53 @@ class EarlierTable:
 
     @property
     def positions(self) -> frozenset[int]:
-        """Where what we wrote is."""
-        return frozenset((*self.results.values(), *self.sent.values()))
+        """The positions of all columns that earlier runs wrote."""
+        return frozenset((*self.result_positions.values(), *self.sent_positions.values()))
 
     def has_result(self, line: Sequence[Any]) -> bool:
-        """Whether a line stands for an ad of an earlier run, made or not."""
-        return self._text(line, "status") != ""
+        """Whether a line has a status, so that it is an ad of an earlier run, made or not."""
+        return self._result_text(line, "status") != ""
 
-    def is_filled_in(self, line: Sequence[Any]) -> bool:
-        """Whether a line's prompt is what was sent: earlier versions wrote that over the user's."""
-        return self.has_result(line) and self._text(line, "request_hash") == ""
+    def has_overwritten_prompt(self, line: Sequence[Any]) -> bool:
+        """Whether a line's prompt is the one that was sent: earlier versions of this program wrote
+        that over the user's."""
+        return self.has_result(line) and self._result_text(line, "request_hash") == ""
 
     def sent_text(self, line: Sequence[Any], column: str) -> str:
-        """What an ad is of, where a column named several; or ""."""
-        if column not in self.sent or not self.has_result(line):
+        """The one name that was sent for a line whose name column may stand for several.
+
+        Args:
+            line: The line.
+            column: The name column.
+
+        Returns:
+            The name; "" if the table has none, or the line is no ad of an earlier run.
+        """
+        if column not in self.sent_positions or not self.has_result(line):
             return ""
-        return cell_text(line[self.sent[column]]).strip()
+        return cell_text(line[self.sent_positions[column]]).strip()
 
     def sent_prompt(self, line: Sequence[Any]) -> str:
-        """The prompt that was sent, if it was filled in and stands beside the user's; or ""."""
-        if "prompt" not in self.sent or not self.has_result(line) or self.is_filled_in(line):
+        """The filled-in prompt that was sent for a line; "" if it is not beside the user's own."""
+        if "prompt" not in self.sent_positions or not self.has_result(line):
             return ""
-        return plain_text(cell_text(line[self.sent["prompt"]]))
+        if self.has_overwritten_prompt(line):
+            return ""
+        return plain_text(cell_text(line[self.sent_positions["prompt"]]))
 
-    def _text(self, line: Sequence[Any], column: str) -> str:
-        return cell_text(line[self.results[column]]).strip() if column in self.results else ""
+    def _result_text(self, line: Sequence[Any], column: str) -> str:
+        """The text of a line's cell in a result column; "" if there is no such column."""
+        if column not in self.result_positions:
+            return ""
+        return cell_text(line[self.result_positions[column]]).strip()
 
 
 def own_spreadsheet(spreadsheet: Spreadsheet, earlier: EarlierTable) -> Spreadsheet:
-    """A spreadsheet without what earlier runs wrote into it.
+    """A copy of a spreadsheet without the columns that earlier runs wrote.
 
-    A column of the user's that is called like one that says what was sent gets a prefix.
+    If it is no result table, columns of the user's that are called like ours get a prefix.
     """
-    if earlier.results:
+    if earlier.result_positions:
         return without_columns(spreadsheet, earlier.positions)
     if not WRITTEN_COLUMNS & set(map(normalized, spreadsheet.header)):
         return spreadsheet
@@ -113,11 +130,12 @@ def own_spreadsheet(spreadsheet: Spreadsheet, earlier: EarlierTable) -> Spreadsh
 def placeholder_positions(
     names: Sequence[str], skipped: frozenset[int] = frozenset()
 ) -> dict[str, int]:
-    """Where each column is that a placeholder may name, as people call it in their spreadsheet.
+    """The position of each column that a placeholder may name, by its normalized name.
 
     Args:
-        names: The columns' names; one that got a prefix in a result table goes by its own.
-        skipped: Positions of columns that are none of theirs.
+        names: The columns' names. One that got a prefix in a result table can also be named
+            without it.
+        skipped: Positions of columns that no placeholder may name.
     """
     positions: dict[str, int] = {}
     for position, name in enumerate(map(normalized, names)):

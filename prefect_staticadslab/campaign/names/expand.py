@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, pairwise
 from typing import Any
 
 from prefect_staticadslab.bounds import PROMPT_LENGTH, PROMPTS_LENGTH, TABLE_CELLS
@@ -14,21 +13,18 @@ from prefect_staticadslab.campaign.files.cells import (
     cell_text,
     plain_text,
 )
-from prefect_staticadslab.campaign.files.formulas import (
-    CatalogueText,
-    FilledIn,
-    FilledInCatalogueText,
-)
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, FilledIn
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.names.cell_syntax import ALL, ById, Selector, parts_of
+from prefect_staticadslab.campaign.names.cell_syntax import stands_for_several
 from prefect_staticadslab.campaign.names.earlier_table import own_spreadsheet, placeholder_positions
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource
-from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
+from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate, fill_prompt
 from prefect_staticadslab.campaign.names.resolver import (
     BriefLine,
     Combination,
     Resolver,
     RowAds,
+    empty_placeholder_problems,
 )
 from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
@@ -41,7 +37,7 @@ from prefect_staticadslab.campaign.table.layout import with_input_names
 
 
 def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
-    """The spreadsheet with a line for each ad: ids looked up, prompts filled in.
+    """The spreadsheet with a line for each ad: ids looked up, prompts filled in. No I/O.
 
     The user's cells stay as she wrote them. Ids are in the ids' columns; what she wrote there, if
     it is no single id, is in `input_…`. The names and the prompt of each ad are in `sent_…`, where
@@ -85,32 +81,35 @@ def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     if not brief.lines:
         return own
     resolver = Resolver(catalogue, rows=len(brief.lines))
-    ads = [resolver.ads(line) for line in brief.lines]
+    ads = [resolver.resolve_line(line) for line in brief.lines]
     if brief.problems:
-        raise _error_of([*brief.problems, *resolver.problems])
+        raise _error_in_row_order([*brief.problems, *resolver.problems])
     if any(resolver.missing_lists.values()):
         raise CampaignError("The spreadsheet's names are looked up in the API, which needs a key.")
-    writer = _Writer(own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads))
-    writer.check_size(sum(map(len, ads)), len(brief.lines))
+    builder = _SpreadsheetBuilder(
+        own, brief.lines, several=any(len(row_ads) > 1 for row_ads in ads)
+    )
+    builder.check_size(sum(map(len, ads)), len(brief.lines))
     problems = resolver.problems
     for line, cells, row_ads in zip(brief.lines, own.lines, ads, strict=True):
-        problems += writer.add(line, cells, row_ads)
+        problems += builder.add_ads(line, cells, row_ads)
     if problems:
-        raise _error_of(problems)
-    return writer.spreadsheet()
+        raise _error_in_row_order(problems)
+    return builder.build()
 
 
-def _error_of(problems: Sequence[Problem]) -> SpreadsheetError:
+def _error_in_row_order(problems: Sequence[Problem]) -> SpreadsheetError:
+    """An error with these problems, those of the whole spreadsheet before those of rows."""
     return SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
-class _Writer:
-    """Writes the lines of the expanded spreadsheet.
+class _SpreadsheetBuilder:
+    """Builds the expanded spreadsheet, row by row.
 
     Args:
         spreadsheet: The user's own columns and lines.
         lines: What each of its lines asks for.
-        several: Whether any line makes more than one ad: then a column says which line each is of.
+        several: Whether any line makes more than one ad: then a column says which row each is of.
     """
 
     def __init__(
@@ -118,42 +117,51 @@ class _Writer:
     ) -> None:
         self._spreadsheet = spreadsheet
         source_columns = (SOURCE_ROW_COLUMN,) if several else ()
-        # The prompt's placeholders and the columns go by the names that the user knows.
-        self._places = placeholder_positions(spreadsheet.header)
-        for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
-            self._places.setdefault(name, place)
+        # By the names that the user knows, which a prompt's placeholders use as well.
+        self._positions = placeholder_positions(spreadsheet.header)
+        for name, position in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
+            self._positions.setdefault(name, position)
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]
         self._header = list(with_input_names(spreadsheet.header, (*ids, *source_columns)))
         for resource_type in KINDS:
             if resource_type.id_column in ids or (
-                resource_type.id_column not in self._places and resource_type.name in self._places
+                resource_type.id_column not in self._positions
+                and resource_type.name in self._positions
             ):
-                self._places[resource_type.id_column] = self._append(resource_type.id_column)
+                self._positions[resource_type.id_column] = self._append_column(
+                    resource_type.id_column
+                )
         names = [column for column in columns if column not in ids]
-        self._sent = {column: self._append(f"{SENT_PREFIX}{column}") for column in names}
+        self._sent_positions = {
+            column: self._append_column(f"{SENT_PREFIX}{column}") for column in names
+        }
         self._header += source_columns
         self._several = several
         self._lines: list[list[Any]] = []
-        self._numbers: list[int] = []
-        self._filled_in = 0
+        self._row_numbers: list[int] = []
+        self._prompt_characters = 0
 
-    def _append(self, column: str) -> int:
+    def _append_column(self, column: str) -> int:
+        """Adds a column at the right of the header. Returns its position."""
         self._header.append(column)
         return len(self._header) - 1
 
     def _columns_with_several(self, lines: Sequence[BriefLine]) -> list[str]:
-        """The columns in which some cell does not say by itself what an ad is of."""
+        """The columns in which some cell does not say by itself what one ad is of.
+
+        Id columns and name columns; and `prompt`, if some prompt is to be filled in.
+        """
         columns = []
         for resource_type in KINDS:
             for column in (resource_type.id_column, resource_type.name):
-                if column not in self._places or column == TEMPLATE.name:
+                if column not in self._positions or column == TEMPLATE.name:
                     continue
-                place = self._places[column]
-                cells = (_stripped(line[place]) for line in self._spreadsheet.lines)
+                position = self._positions[column]
+                cells = (_stripped(line[position]) for line in self._spreadsheet.lines)
                 if any(
                     text
-                    and _stands_for_several(
+                    and stands_for_several(
                         text, line.selectors[resource_type], resource_type, column
                     )
                     for text, line in zip(cells, lines, strict=True)
@@ -162,7 +170,15 @@ class _Writer:
         return [*columns, *(["prompt"] if any(line.prompt for line in lines) else [])]
 
     def check_size(self, ads: int, rows: int) -> None:
-        """Raises a `SpreadsheetError` if there would be more cells than can be held."""
+        """Raises if there would be more cells than can be held.
+
+        Args:
+            ads: How many ads all rows make.
+            rows: How many rows the user's spreadsheet has.
+
+        Raises:
+            SpreadsheetError: There would be.
+        """
         cells = ads * len(self._header)
         if ads > rows and cells > TABLE_CELLS:
             message = (
@@ -171,8 +187,20 @@ class _Writer:
             )
             raise SpreadsheetError([Problem(message)])
 
-    def add(self, line: BriefLine, row_cells: Sequence[Any], ads: RowAds) -> list[Problem]:
-        """Adds a line for each of a row's ads. Returns what is wrong with their prompts."""
+    def add_ads(self, line: BriefLine, row_cells: Sequence[Any], ads: RowAds) -> list[Problem]:
+        """Adds a line for each of a row's ads, except those whose prompts are too long.
+
+        Args:
+            line: What the row asks for.
+            row_cells: The user's cells of the row.
+            ads: The row's ads.
+
+        Returns:
+            What is wrong with their prompts, each problem once.
+
+        Raises:
+            SpreadsheetError: All prompts together are too long.
+        """
         problems: dict[Problem, None] = {}
         blank = [""] * (len(self._header) - len(row_cells))
         for ad in ads:
@@ -181,34 +209,50 @@ class _Writer:
                 self._write_choice(cells, resource_type, ad[resource_type])
             if self._several:
                 cells[-1] = str(line.number)
-            if "prompt" in self._sent:
-                cells[self._sent["prompt"]] = cells[self._places["prompt"]]
+            if "prompt" in self._sent_positions:
+                cells[self._sent_positions["prompt"]] = cells[self._positions["prompt"]]
             if line.prompt is not None:
-                values = self._values(line, line.prompt, cells, ad)
-                problems.update(dict.fromkeys(_empty_placeholders(line, values, ad)))
-                if length_problem := self._count_prompt(line, line.prompt.length(values)):
-                    problems[length_problem] = None
+                prompt, prompt_problems = self._fill_prompt(line, line.prompt, cells, ad)
+                problems.update(dict.fromkeys(prompt_problems))
+                if prompt is None:
                     continue
-                catalogue_columns = {
-                    name
-                    for resource_type in line.selectors
-                    for name in (resource_type.name, resource_type.id_column)
-                }
-                given = {
-                    name: text if name in catalogue_columns else cells[self._places[name]]
-                    for name, text in values.items()
-                }
-                has_names = any(
-                    resource_type.name in values for resource_type in line.types_named_in_prompt
-                )
-                prompt = _filled_in(line.prompt, values, given, has_catalogue_names=has_names)
-                cells[self._sent["prompt"]] = prompt
+                cells[self._sent_positions["prompt"]] = prompt
             self._lines.append(cells)
-            self._numbers.append(line.number)
+            self._row_numbers.append(line.number)
         return list(problems)
 
-    def _count_prompt(self, line: BriefLine, length: int) -> Problem | None:
-        """Adds a prompt's length to the campaign's. Returns a problem if the prompt is too long.
+    def _fill_prompt(
+        self, line: BriefLine, template: PromptTemplate, cells: Sequence[Any], ad: Combination
+    ) -> tuple[FilledIn | None, list[Problem]]:
+        """An ad's prompt, filled in, and what is wrong with it; None if it would be too long.
+
+        Adds its length to that of all prompts, and raises a `SpreadsheetError` if they are too
+        long together.
+        """
+        values = self._placeholder_values(line, template, cells, ad)
+        problems = empty_placeholder_problems(line, values, ad)
+        if length_problem := self._add_prompt_length(line, template.length(values)):
+            return None, [*problems, length_problem]
+        catalogue_columns = {
+            name
+            for resource_type in line.selectors
+            for name in (resource_type.name, resource_type.id_column)
+        }
+        given = {
+            name: text if name in catalogue_columns else cells[self._positions[name]]
+            for name, text in values.items()
+        }
+        has_names = any(
+            resource_type.name in values for resource_type in line.types_named_in_prompt
+        )
+        prompt = fill_prompt(template, values, given, has_catalogue_names=has_names)
+        return prompt, problems
+
+    def _add_prompt_length(self, line: BriefLine, length: int) -> Problem | None:
+        """Adds a prompt's length to that of all prompts.
+
+        Returns:
+            A problem if the prompt is too long by itself: then nothing is added.
 
         Raises:
             SpreadsheetError: All prompts together are too long.
@@ -219,8 +263,8 @@ class _Writer:
                 "the most. Shorten it, or what it is filled in from."
             )
             return Problem(message, line.number, "prompt")
-        self._filled_in += length
-        if self._filled_in > PROMPTS_LENGTH:
+        self._prompt_characters += length
+        if self._prompt_characters > PROMPTS_LENGTH:
             message = (
                 f"With this row all prompts have more than {PROMPTS_LENGTH:,} characters once they "
                 "are filled in. Shorten them, or split the spreadsheet."
@@ -228,74 +272,53 @@ class _Writer:
             raise SpreadsheetError([Problem(message, line.number)])
         return None
 
-    def _values(
+    def _placeholder_values(
         self, line: BriefLine, prompt: PromptTemplate, cells: Sequence[Any], ad: Combination
     ) -> dict[str, str]:
-        """What each column of a prompt's placeholders holds for an ad."""
+        """The value of each column that a prompt's placeholders name, for one ad.
+
+        Ids and names are those of the resources that were chosen for it, not the row's texts.
+        """
         sent: dict[str, str] = {}
         for resource_type in line.selectors:
             chosen = ad[resource_type]
             sent[resource_type.id_column] = chosen.id if chosen else ""
             if resource_type in line.types_named_in_prompt:
-                sent[resource_type.name] = _name(chosen)
-            elif resource_type is TEMPLATE and self._places.get(resource_type.name) is not None:
+                sent[resource_type.name] = _name_of(chosen)
+            elif resource_type is TEMPLATE and self._positions.get(resource_type.name) is not None:
                 sent[resource_type.name] = (
-                    sent[resource_type.id_column] if self._text(cells, resource_type.name) else ""
+                    sent[resource_type.id_column]
+                    if self._stripped_text(cells, resource_type.name)
+                    else ""
                 )
         return {
-            column: sent[column] if column in sent else self._text(cells, column)
+            column: sent[column] if column in sent else self._stripped_text(cells, column)
             for column in prompt.columns
         }
 
     def _write_choice(
         self, cells: list[Any], resource_type: ResourceType, chosen: ChosenResource | None
     ) -> None:
-        """Writes the chosen id into `cells`, and its name where a cell names several."""
+        """Writes a chosen resource's id into its cell, and its name into its `sent_…` cell, if any.
+        None is written as empty texts."""
         identifier = chosen.id if chosen else ""
-        if self._text(cells, resource_type.id_column) != identifier:
-            cells[self._places[resource_type.id_column]] = identifier
-        if resource_type.name in self._sent:
-            cells[self._sent[resource_type.name]] = _catalogue_text(_name(chosen))
+        if self._stripped_text(cells, resource_type.id_column) != identifier:
+            cells[self._positions[resource_type.id_column]] = identifier
+        if resource_type.name in self._sent_positions:
+            cells[self._sent_positions[resource_type.name]] = _catalogue_text(_name_of(chosen))
 
-    def _text(self, cells: Sequence[Any], column: str) -> str:
-        return _stripped(cells[self._places[column]])
+    def _stripped_text(self, cells: Sequence[Any], column: str) -> str:
+        """The text of the cell in a column, without surrounding spaces."""
+        return _stripped(cells[self._positions[column]])
 
-    def spreadsheet(self) -> Spreadsheet:
-        """All lines."""
+    def build(self) -> Spreadsheet:
+        """The expanded spreadsheet, with the lines that were added."""
         return replace(
             self._spreadsheet,
             header=tuple(self._header),
             lines=self._lines,
-            row_numbers=tuple(self._numbers),
+            row_numbers=tuple(self._row_numbers),
         )
-
-
-def _filled_in(
-    prompt: PromptTemplate,
-    values: Mapping[str, str],
-    cells: Mapping[str, Any],
-    *,
-    has_catalogue_names: bool,
-) -> FilledIn:
-    """A prompt, filled in with values, that remembers the cells that these are of."""
-    text = prompt.fill(values)
-    filled = FilledInCatalogueText(plain_text(text)) if has_catalogue_names else FilledIn(text)
-    between = (
-        (cells[column], text)
-        for (_, column), (text, _) in pairwise(prompt.pieces)
-        if column is not None
-    )
-    filled.parts = (prompt.pieces[0][0], *chain.from_iterable(between))
-    return filled
-
-
-def _stands_for_several(
-    text: str, selector: Selector, resource_type: ResourceType, column: str
-) -> bool:
-    """Whether a cell does not say by itself what an ad is of."""
-    if column == resource_type.name:
-        return selector.is_several or len(parts_of(text)) > 1 or ALL in parts_of(text)
-    return selector.values != (ById(text),)
 
 
 def _stripped(cell: Any) -> str:
@@ -303,36 +326,11 @@ def _stripped(cell: Any) -> str:
 
 
 def _catalogue_text(text: str) -> CatalogueText:
+    """A name from the catalogue as the text of a cell."""
     # Without control characters, which not every format keeps: one before a = would hide it.
     return CatalogueText(plain_text(text))
 
 
-def _name(chosen: ChosenResource | None) -> str:
+def _name_of(chosen: ChosenResource | None) -> str:
+    """A resource's name; "" if there is no resource, or if its name was not read."""
     return chosen.name if chosen else ""
-
-
-def _empty_placeholders(
-    line: BriefLine, values: Mapping[str, str], ad: Combination
-) -> list[Problem]:
-    """A problem for each placeholder whose column is empty for this ad."""
-    types_by_column = {
-        name: resource_type
-        for resource_type in KINDS
-        for name in (resource_type.name, resource_type.id_column)
-    }
-    problems = []
-    for column, value in values.items():
-        if value:
-            continue
-        message = f"{{{column}}} stands for nothing here."
-        resource_type = types_by_column.get(column)
-        if resource_type is not None and ad[resource_type] is None:
-            parent = next(
-                (str(ad[each]) for each in KINDS if each.name == resource_type.parent), ""
-            )
-            message = (
-                f"{{{column}}} stands for nothing: {parent} has no {resource_type.thing} in this "
-                "row."
-            )
-        problems.append(Problem(message, line.number, "prompt"))
-    return problems

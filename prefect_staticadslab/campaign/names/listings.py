@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.rows.cell_values import INVISIBLE
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 NEAREST: Final = 3
-"""Candidates that are named for a name that nothing has."""
+"""Names that are suggested for a name that no resource has."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ListKey:
     """Which list: all of a type, or those that belong to one parent.
 
     Attributes:
-        resource_type: What is listed.
+        resource_type: The type of the resources that are listed.
         parent: The id of what they belong to; "" for types that belong to nothing.
     """
 
@@ -38,8 +38,9 @@ class Listing:
     resources: tuple[CatalogueResource, ...] = ()
 
     @classmethod
-    def of(cls, resources: Iterable[CatalogueResource]) -> Listing:
-        """A list as it was read, page by page, with each resource once, by its id."""
+    def without_repeats(cls, resources: Iterable[CatalogueResource]) -> Listing:
+        """A list as it was read page by page, with each resource once: of two with one id, the
+        later one in the place of the first."""
         # A page may repeat what the page before had, if something was added meanwhile.
         return cls(tuple({resource.id: resource for resource in resources}.values()))
 
@@ -49,7 +50,8 @@ class Listing:
         return {resource.id: resource for resource in self.resources}
 
     def find_by_name(self, name: str) -> Sequence[CatalogueResource]:
-        """The resources of this exact name; else of this name in another case; else of this id.
+        """The resources of this exact name; else of a name that differs in case, width or spaces;
+        else of this id; else nothing.
 
         Example:
             ```python
@@ -68,7 +70,7 @@ class Listing:
         )
 
     def nearest(self, name: str) -> list[CatalogueResource]:
-        """The resources whose names are most similar to this one, at most three names."""
+        """All resources that have one of the at most three names that are similar to this one."""
         similar_names = self._nearest.similar(fold_name(name), NEAREST)
         return [resource for each in similar_names for resource in self._by_value("name")[each]]
 
@@ -76,45 +78,53 @@ class Listing:
         """The resources with this value in a field, compared without case and extra spaces."""
         return self._by_value(field).get(fold_name(value), ())
 
-    def values(self, field: str) -> list[str]:
+    def distinct_values(self, field: str) -> list[str]:
         """The distinct values of a field, sorted."""
-        return self.combinations((field,))
+        return self.distinct_combinations((field,))
 
-    def combinations(self, fields: tuple[str, ...]) -> list[str]:
-        """The distinct values of these fields together, `–` for an empty one, sorted."""
-        if fields not in self._combinations:
+    def distinct_combinations(self, fields: tuple[str, ...]) -> list[str]:
+        """The distinct combinations of values of these fields, as texts, sorted.
+
+        The values have spaces between them, and `–` stands for an empty one.
+        """
+        if fields not in self._combinations_by_fields:
             rows = (
                 [str(getattr(resource, field) or "") for field in fields]
                 for resource in self.resources
             )
-            self._combinations[fields] = sorted(
+            self._combinations_by_fields[fields] = sorted(
                 {" ".join(value or "–" for value in values) for values in rows if any(values)}
             )
-        return self._combinations[fields]
+        return self._combinations_by_fields[fields]
 
     def _by_value(self, field: str) -> dict[str, list[CatalogueResource]]:
-        if field not in self._by_field:
+        """The resources by the folded value of a field, without empty ones; computed once."""
+        if field not in self._values_by_field:
             by_value: dict[str, list[CatalogueResource]] = {}
             for resource in self.resources:
                 if value := fold_name(str(getattr(resource, field) or "")):
                     by_value.setdefault(value, []).append(resource)
-            self._by_field[field] = by_value
-        return self._by_field[field]
+            self._values_by_field[field] = by_value
+        return self._values_by_field[field]
 
     @cached_property
-    def _combinations(self) -> dict[tuple[str, ...], list[str]]:
+    def _combinations_by_fields(self) -> dict[tuple[str, ...], list[str]]:
+        """What `distinct_combinations` has computed by now."""
         return {}
 
     @cached_property
-    def _by_field(self) -> dict[str, dict[str, list[CatalogueResource]]]:
+    def _values_by_field(self) -> dict[str, dict[str, list[CatalogueResource]]]:
+        """What `_by_value` has computed by now."""
         return {}
 
     @cached_property
     def _nearest(self) -> Nearest:
+        """Finds the most similar of the folded names."""
         return Nearest(self._by_value("name"))
 
     @cached_property
     def _by_exact_name(self) -> dict[str, list[CatalogueResource]]:
+        """The resources by their names without spaces around them; none of those without one."""
         by_name: dict[str, list[CatalogueResource]] = {}
         for resource in self.resources:
             by_name.setdefault(resource.name.strip(), []).append(resource)
@@ -129,7 +139,8 @@ class Catalogue:
     Attributes:
         lists: The lists that were read, each of them whole.
         unreadable: Types that the key may not read.
-        single: Resources that were read by themselves, whose lists may not have been.
+        single: Resources that were read one by one, each with its type; their lists may not have
+            been read.
     """
 
     lists: Mapping[ListKey, Listing] = field(default_factory=dict)
@@ -137,12 +148,12 @@ class Catalogue:
     single: tuple[tuple[ResourceType, CatalogueResource], ...] = ()
 
     def find(self, resource_type: ResourceType, identifier: str) -> CatalogueResource | None:
-        """The resource of this id, if it is in one of the lists."""
+        """The resource of this id; None if it was not read."""
         return self._by_id.get((resource_type, identifier))
 
     @cached_property
     def _by_id(self) -> dict[tuple[ResourceType, str], CatalogueResource]:
-        """All resources that are known, whether from a list or asked for by themselves."""
+        """All resources that were read, in lists or one by one, by type and id."""
         return {
             (resource_type, resource.id): resource for resource_type, resource in self.single
         } | {
@@ -160,6 +171,7 @@ class ChosenResource:
     name: str = ""
 
     def __str__(self) -> str:
+        """The name, or the id if there is no name, for messages."""
         return self.name or self.id
 
 
@@ -167,8 +179,8 @@ NOTHING_READ: Final = Catalogue()
 
 
 def fold_name(name: str) -> str:
-    """A name as it is compared: without case, width, how many spaces there are, and what nobody
-    sees.
+    """A name in the form in which names are compared: two names that differ only in case, width,
+    spaces or invisible characters have the same form.
 
     Example:
         ```python

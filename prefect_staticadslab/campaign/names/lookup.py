@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 FEW_PARENTS: Final = 10
-"""The products of so many brands are asked for brand by brand; of more, all in one list. And
-likewise the audiences and variants of products."""
+"""The products of up to so many brands are asked for brand by brand; those of more brands in one
+list of all products. Likewise the audiences and variants of products."""
 
 
 class NamesResources(Protocol):
-    """Something that names resources: a brief, or brand kits."""
+    """Something with names of resources to look up: a brief, or brand kits."""
 
     def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
         """The lists that are to be read next; see `Brief.missing_lists`."""
@@ -45,6 +45,9 @@ async def look_up(
         checks: Whether names that stand beside their ids are to be checked. Types that the key may
             not read are left unchecked.
         known: What was read before, and is not asked for again.
+
+    Returns:
+        The lists of `known` and those that were read, and the types that the key may not read.
 
     Raises:
         KeyRefusedError: The key is not accepted or lacks a scope, or the API is out of reach.
@@ -96,18 +99,26 @@ async def look_up(
 async def _read_lists(
     client: StaticAdsLabClient, resource_type: ResourceType, parents: Sequence[str]
 ) -> dict[ListKey, Listing]:
-    """Reads the lists of a type for these parents; of many parents, maybe those of others, too."""
+    """Reads the lists of a type, one for each parent; of templates, only those that are completed.
+
+    Of many parents all resources of the type may be read instead; then the lists of other parents
+    are returned, too.
+    """
     if resource_type.resource is DesignTemplate:
         templates = [t async for t in client.list_resources(DesignTemplate, status="completed")]
-        return {ListKey(resource_type): Listing.of(t for t in templates if t.status == "completed")}
+        return {
+            ListKey(resource_type): Listing.without_repeats(
+                t for t in templates if t.status == "completed"
+            )
+        }
     if not resource_type.parent:
         resources = [r async for r in client.list_resources(resource_type.resource)]
-        return {ListKey(resource_type): Listing.of(resources)}
+        return {ListKey(resource_type): Listing.without_repeats(resources)}
     if len(parents) > FEW_PARENTS and (
-        by_parent := await _read_all(client, resource_type, len(parents))
+        by_parent := await _read_all_by_parent(client, resource_type, len(parents))
     ):
         return {
-            ListKey(resource_type, parent): Listing.of(by_parent.get(parent, ()))
+            ListKey(resource_type, parent): Listing.without_repeats(by_parent.get(parent, ()))
             for parent in {**by_parent, **dict.fromkeys(parents)}
         }
     lists = {}
@@ -115,22 +126,22 @@ async def _read_lists(
         listed = client.list_resources(
             resource_type.resource, **{resource_type.parent_column: parent}
         )
-        lists[ListKey(resource_type, parent)] = Listing.of(
+        lists[ListKey(resource_type, parent)] = Listing.without_repeats(
             [r async for r in listed if getattr(r, resource_type.parent_column) in (None, parent)]
         )
     return lists
 
 
-async def _read_all(
-    client: StaticAdsLabClient, resource_type: ResourceType, pages: int
+async def _read_all_by_parent(
+    client: StaticAdsLabClient, resource_type: ResourceType, most_pages: int
 ) -> dict[str, list[CatalogueResource]]:
-    """All resources of a type by what they belong to; nothing, if they fill more pages."""
+    """Reads all resources of a type, by the ids of their parents; {} if that takes more pages."""
     by_parent: dict[str, list[CatalogueResource]] = {}
-    number = 0
+    count = 0
     async for resource in client.list_resources(resource_type.resource):
-        if number == pages * PAGE_SIZE:
+        if count == most_pages * PAGE_SIZE:
             return {}
-        number += 1
+        count += 1
         parent = getattr(resource, resource_type.parent_column)
         if parent is not None:
             by_parent.setdefault(parent, []).append(resource)

@@ -62,14 +62,15 @@ class Nearest:
         for each in self._words:
             matcher.set_seq1(each[:HINT_LENGTH])
             rough_scores.append((matcher.quick_ratio(), each))
-        rough_scores.sort(key=_by_likeness)
+        rough_scores.sort(key=_descending_likeness)
         scores = []
         for _, each in rough_scores[:_COMPARED]:
             matcher.set_seq1(each[:HINT_LENGTH])
             scores.append((matcher.ratio(), each))
-        scores.sort(key=_by_likeness)
+        scores.sort(key=_descending_likeness)
         return scores + [(0.0, each) for _, each in rough_scores[_COMPARED:]]
 
 
-def _by_likeness(scored: tuple[float, str]) -> float:
+def _descending_likeness(scored: tuple[float, str]) -> float:
+    """A sort key that puts the word with the highest score first."""
     return -scored[0]

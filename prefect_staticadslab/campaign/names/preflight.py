@@ -26,11 +26,14 @@ class KeyRefusedError(CampaignError):
 
 
 async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_SCOPES) -> Account:
-    """Asks the API whose key this is, before anything is created with it.
+    """Asks the API whose key this is and which scopes it has; one request.
 
     Args:
         client: Whom to ask.
-        scopes: What the key must be good for.
+        scopes: The scopes that the key must have; a key of which the API tells no scopes passes.
+
+    Returns:
+        The key's account, with its scopes.
 
     Raises:
         KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
@@ -47,10 +50,10 @@ async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_S
 
 
 def check_one_organization(accounts: Sequence[Account]) -> None:
-    """Raises if keys are of different organizations, as far as the API says.
+    """Raises if keys belong to different organizations; one without a name counts as any.
 
     Raises:
-        KeyRefusedError: They are.
+        KeyRefusedError: They do.
     """
     names = sorted({account.organization_name for account in accounts} - {""})
     if len(names) > 1:
@@ -62,11 +65,11 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
 
 @contextlib.contextmanager
 def translate_errors(client: StaticAdsLabClient, hint: str = "") -> Iterator[None]:
-    """Raises the API's errors as what they say of the key, or of the API.
+    """A context that turns the API's errors into a `KeyRefusedError` with a message for people.
 
     Args:
-        client: Who asks.
-        hint: What else can be done if the API does not answer.
+        client: The client that is used within the context, for its address.
+        hint: What else can be done if the API does not answer, as a sentence after a space.
 
     Raises:
         KeyRefusedError: In place of any error of the API.

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, pairwise
 from string import Formatter
-from typing import Final
+from typing import Any, Final
 
 from prefect_staticadslab.bounds import PROMPT_PLACEHOLDERS
-from prefect_staticadslab.campaign.files.cells import column_key, normalized, shortened
+from prefect_staticadslab.campaign.files.cells import (
+    column_key,
+    normalized,
+    plain_text,
+    shortened,
+)
+from prefect_staticadslab.campaign.files.formulas import FilledIn, FilledInCatalogueText
 from prefect_staticadslab.campaign.names.nearest import Nearest
 
 SUGGESTED: Final = 8
-"""Columns that are named if a placeholder is none."""
+"""Columns that are suggested for a placeholder that names no column."""
 
 
 class PlaceholderError(ValueError):
@@ -25,43 +32,44 @@ class PromptTemplate:
     """A prompt with placeholders.
 
     Attributes:
-        pieces: Text, each with the column that follows it, as `normalized` has it; or None.
+        pieces: Its parts in their order: a text, and the normalized name of the column whose value
+            comes after it; None after the last text.
     """
 
     pieces: tuple[tuple[str, str | None], ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it is filled in from, each once."""
+        """The columns that its placeholders name, each once."""
         return tuple(dict.fromkeys(column for _, column in self.pieces if column is not None))
 
     def length(self, values: Mapping[str, str]) -> int:
-        """How many characters the prompt has, given what each column holds."""
+        """How many characters the filled-in prompt has, given each column's value."""
         return sum(
             len(text) + (0 if column is None else len(values[column]))
             for text, column in self.pieces
         )
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The prompt, given what each column holds."""
+        """The filled-in prompt, given each column's value."""
         return "".join(
             text + ("" if column is None else values[column]) for text, column in self.pieces
         )
 
-    def may_have_become(self, prompt: str, values: Mapping[str, str]) -> bool:
-        """Whether a prompt can be this one, filled in.
+    def can_produce(self, prompt: str, values: Mapping[str, str]) -> bool:
+        """Whether filling in this template can give a prompt.
 
         Args:
-            prompt: The prompt.
-            values: What columns hold; those that are not among them may have held anything.
+            prompt: The filled-in prompt.
+            values: Columns' values; a column that is not among them may have any value.
 
         Example:
             ```python
             from prefect_staticadslab.campaign.names.prompt_templates import parse_prompt
 
             template = parse_prompt("{brand}, now {price}", ["brand", "price"])
-            assert template.may_have_become("Tea, now 3.50", {"price": "3.50"})
-            assert not template.may_have_become("Tea, now 3.50", {"price": "2.00"})
+            assert template.can_produce("Tea, now 3.50", {"price": "3.50"})
+            assert not template.can_produce("Tea, now 3.50", {"price": "2.00"})
             ```
         """
         texts = [""]
@@ -74,20 +82,20 @@ class PromptTemplate:
         first, *others, last = texts
         if not prompt.startswith(first) or not prompt.endswith(last):
             return False
-        place, end = len(first), len(prompt) - len(last)
+        start, end = len(first), len(prompt) - len(last)
         for text in others:
-            place = prompt.find(text, place, end)
-            if place < 0:
+            start = prompt.find(text, start, end)
+            if start < 0:
                 return False
-            place += len(text)
-        return place <= end
+            start += len(text)
+        return start <= end
 
 
 class PlaceholderColumns:
-    """The columns that placeholders may name, taken apart once for all prompts of a spreadsheet.
+    """The columns that placeholders may name; for all prompts of a spreadsheet.
 
     Args:
-        names: Their names, as `normalized` has them, in the spreadsheet's order.
+        names: Their normalized names, in the spreadsheet's order.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -96,7 +104,7 @@ class PlaceholderColumns:
 
     @cached_property
     def _by_key(self) -> dict[str, list[str]]:
-        """The columns by what `column_key` makes of their names."""
+        """The columns by their `column_key`, which is the same for other signs between words."""
         found: dict[str, list[str]] = {}
         for name in self._names:
             found.setdefault(column_key(name), []).append(name)
@@ -104,6 +112,9 @@ class PlaceholderColumns:
 
     def find(self, name: str) -> str | None:
         """The column that a placeholder names: exactly, or with other signs between its words.
+
+        Returns:
+            The column's normalized name; None if there is no such column.
 
         Raises:
             PlaceholderError: It could be one of several.
@@ -117,8 +128,13 @@ class PlaceholderColumns:
             raise PlaceholderError(f"{{{shortened(name)}}} may be {named}. Write one of them.")
         return same[0] if same else None
 
-    def message_for(self, given: str, *, has_format: bool) -> str:
-        """What is told of a placeholder that names none of them."""
+    def unknown_placeholder_message(self, given: str, *, has_format: bool) -> str:
+        """The message for a placeholder that names no column.
+
+        Args:
+            given: What stands between its braces.
+            has_format: Whether that has a conversion or a format, as `{price!r}` and `{price:.2f}`.
+        """
         name = shortened(given)
         if not name:
             return "has an empty placeholder {}. Put a column's name between the braces."
@@ -131,17 +147,17 @@ class PlaceholderColumns:
 
 
 def has_placeholders(prompt: str) -> bool:
-    """Whether a prompt has any brace; one without braces is sent as it is."""
+    """Whether a prompt has any brace, so that it must be parsed."""
     return "{" in prompt or "}" in prompt
 
 
 def parse_prompt(prompt: str, columns: Collection[str] | PlaceholderColumns) -> PromptTemplate:
-    """Reads a prompt's placeholders: `str.format`'s, but of names alone.
+    """Parses a prompt's placeholders: those of `str.format`, but with nothing except a name.
 
     Args:
         prompt: The prompt, with literal braces doubled.
-        columns: What a placeholder may name, as `normalized` has it, in the spreadsheet's order;
-            for many prompts, one `PlaceholderColumns` for all of them.
+        columns: The normalized names of the columns that a placeholder may name, in the
+            spreadsheet's order; for many prompts, one `PlaceholderColumns` for all of them.
 
     Raises:
         PlaceholderError: A brace stands alone, a placeholder names no column, or there are too
@@ -174,7 +190,7 @@ def parse_prompt(prompt: str, columns: Collection[str] | PlaceholderColumns) -> 
         texts.append(text)
         if field is None:
             continue
-        # A column's name may hold what else would ask for a form.
+        # A column's name may hold `!` and `:`, which begin a conversion and a format.
         name = (
             field
             + (f"!{conversion}" if conversion else "")
@@ -183,7 +199,34 @@ def parse_prompt(prompt: str, columns: Collection[str] | PlaceholderColumns) -> 
         column = known.find(name)
         if column is None:
             has_format = bool(format_spec or conversion)
-            raise PlaceholderError(known.message_for(name, has_format=has_format))
+            raise PlaceholderError(known.unknown_placeholder_message(name, has_format=has_format))
         pieces.append(("".join(texts), column))
         texts = []
     return PromptTemplate((*pieces, ("".join(texts), None)))
+
+
+def fill_prompt(
+    prompt: PromptTemplate,
+    values: Mapping[str, str],
+    cells: Mapping[str, Any],
+    *,
+    has_catalogue_names: bool,
+) -> FilledIn:
+    """A prompt, filled in, that remembers which of its parts are from which cells.
+
+    Args:
+        prompt: The prompt with placeholders.
+        values: The value of each column that its placeholders name.
+        cells: The cells that the values were read from, by column.
+        has_catalogue_names: Whether names from the catalogue are among the values: then control
+            characters are left out.
+    """
+    text = prompt.fill(values)
+    filled = FilledInCatalogueText(plain_text(text)) if has_catalogue_names else FilledIn(text)
+    between = (
+        (cells[column], text)
+        for (_, column), (text, _) in pairwise(prompt.pieces)
+        if column is not None
+    )
+    filled.parts = (prompt.pieces[0][0], *chain.from_iterable(between))
+    return filled

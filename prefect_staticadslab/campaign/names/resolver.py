@@ -9,7 +9,7 @@ from typing import Final
 
 from prefect_staticadslab.api.resources import CatalogueResource
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
-from prefect_staticadslab.campaign.names import suggestions as candidates
+from prefect_staticadslab.campaign.names import suggestions
 from prefect_staticadslab.campaign.names.cell_syntax import (
     ByFilter,
     ById,
@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
     Everything,
     Selector,
     Value,
-    parts_of,
+    split_values,
 )
 from prefect_staticadslab.campaign.names.listings import (
     Catalogue,
@@ -30,6 +30,7 @@ from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
+    KINDS,
     PRODUCT,
     TEMPLATE,
     VARIANT,
@@ -66,11 +67,16 @@ class BriefLine:
 
 
 Combination = Mapping[ResourceType, ChosenResource | None]
-"""What one ad is made of."""
+"""What one ad is made of: the chosen resource of each type, None for an ad without one."""
 
 
 @dataclass(frozen=True)
-class _Branch:
+class _ProductChoices:
+    """A product that a row asks for, its brand, and the variants and audiences to combine with it.
+
+    None stands for no variant or no audience.
+    """
+
     brand: ChosenResource
     product: ChosenResource
     variants: tuple[ChosenResource | None, ...]
@@ -79,29 +85,68 @@ class _Branch:
 
 @dataclass(frozen=True)
 class RowAds:
-    """The ads that one row makes: every combination of what it asks for."""
+    """The ads that one row makes: every combination of what it asks for.
+
+    Attributes:
+        templates: The design templates that it asks for.
+        products: The products that it asks for, each with what can be combined with it.
+    """
 
     templates: tuple[ChosenResource | None, ...] = ()
-    branches: tuple[_Branch, ...] = ()
+    products: tuple[_ProductChoices, ...] = ()
 
     def __len__(self) -> int:
-        pairs = sum(len(branch.variants) * len(branch.audiences) for branch in self.branches)
+        """How many ads these are."""
+        pairs = sum(len(each.variants) * len(each.audiences) for each in self.products)
         return pairs * len(self.templates)
 
     def __iter__(self) -> Iterator[Combination]:
-        """What each of a row's ads is made of: every variant with every audience and every
+        """What each ad is made of: every variant of a product with every audience of it and every
         template."""
-        for branch in self.branches:
-            for variant in branch.variants:
-                for audience in branch.audiences:
+        for choices in self.products:
+            for variant in choices.variants:
+                for audience in choices.audiences:
                     for template in self.templates:
                         yield {
-                            BRAND: branch.brand,
-                            PRODUCT: branch.product,
+                            BRAND: choices.brand,
+                            PRODUCT: choices.product,
                             VARIANT: variant,
                             AUDIENCE: audience,
                             TEMPLATE: template,
                         }
+
+
+def empty_placeholder_problems(
+    line: BriefLine, values: Mapping[str, str], ad: Combination
+) -> list[Problem]:
+    """A problem for each placeholder that is filled in with an empty text for this ad.
+
+    Args:
+        line: What the ad's row asks for.
+        values: The value of each column that the prompt's placeholders name.
+        ad: What the ad is made of.
+    """
+    types_by_column = {
+        name: resource_type
+        for resource_type in KINDS
+        for name in (resource_type.name, resource_type.id_column)
+    }
+    problems = []
+    for column, value in values.items():
+        if value:
+            continue
+        message = f"{{{column}}} stands for nothing here."
+        resource_type = types_by_column.get(column)
+        if resource_type is not None and ad[resource_type] is None:
+            parent = next(
+                (str(ad[each]) for each in KINDS if each.name == resource_type.parent), ""
+            )
+            message = (
+                f"{{{column}}} stands for nothing: {parent} has no {resource_type.thing} in this "
+                "row."
+            )
+        problems.append(Problem(message, line.number, "prompt"))
+    return problems
 
 
 @dataclass
@@ -112,8 +157,10 @@ class Resolver:
         catalogue: What the API has, as far as it was read.
         rows: How many rows the spreadsheet has.
         checks: Whether names beside ids are checked.
-        missing_lists: Lists that are not in the catalogue, each with whether it is needed.
-        problems: What is wrong, in the order in which rows were asked for.
+        missing_lists: Lists that are not in the catalogue, each with whether it is needed: True if
+            what a row asks for cannot be told without it, False if only names beside ids are
+            checked with it.
+        problems: What is wrong, in the order in which rows were resolved.
     """
 
     catalogue: Catalogue
@@ -126,19 +173,19 @@ class Resolver:
         self._choices: dict[
             tuple[Selector, ListKey, bool], tuple[tuple[ChosenResource | None, ...], list[str]]
         ] = {}
-        self._ads = 0
+        self._ad_count = 0
 
-    def ads(self, line: BriefLine) -> RowAds:
-        """The ads that a row makes, as far as the lists were read.
+    def resolve_line(self, line: BriefLine) -> RowAds:
+        """Finds the ads that a row makes, as far as the lists were read.
 
-        Adds to `problems` and `missing_lists`.
+        Adds to `problems` and `missing_lists`, and counts the row's ads: call it once for a row.
 
         Raises:
             SpreadsheetError: The rows up to this one make more ads than a campaign may have.
         """
         templates = self.choose(line, TEMPLATE, None)
-        branches = tuple(
-            _Branch(
+        products = tuple(
+            _ProductChoices(
                 brand,
                 product,
                 self.choose(line, VARIANT, product),
@@ -149,14 +196,15 @@ class Resolver:
             for product in self.choose(line, PRODUCT, brand)
             if product is not None
         )
-        row_ads = RowAds(templates, branches)
-        self._ads += max(len(row_ads), len(branches))
-        if self._ads > max(MOST_ADS, self.rows):
+        row_ads = RowAds(templates, products)
+        self._ad_count += max(len(row_ads), len(products))
+        if self._ad_count > max(MOST_ADS, self.rows):
             raise SpreadsheetError(
                 [
                     Problem(
-                        f"With this row the spreadsheet makes {self._ads:,} ads, and a campaign "
-                        f"has {MOST_ADS:,} at most. Take out a *, or split the spreadsheet.",
+                        f"With this row the spreadsheet makes {self._ad_count:,} ads, and a "
+                        f"campaign has {MOST_ADS:,} at most. Take out a *, or split the "
+                        "spreadsheet.",
                         line.number,
                     )
                 ]
@@ -166,17 +214,18 @@ class Resolver:
     def choose(
         self, line: BriefLine, resource_type: ResourceType, parent: ChosenResource | None
     ) -> tuple[ChosenResource | None, ...]:
-        """The resources of one type that a row asks for.
+        """Finds the resources of one type that a row asks for.
 
         Adds to `problems` and `missing_lists`.
 
         Args:
             line: The row.
-            resource_type: Of which type.
-            parent: What it belongs to; None if it belongs to nothing, or that is not told.
+            resource_type: The type.
+            parent: What they belong to; None if they belong to nothing, or the row does not say.
 
         Returns:
-            `(None,)` if the row asks for none; () if its cell is wrong, or the list is missing.
+            Each resource once; `(None,)` if the row asks for none; () if its cell is wrong, or the
+            list is missing.
         """
         selector = line.selectors.get(resource_type)
         if selector is None or not selector.values:
@@ -194,8 +243,19 @@ class Resolver:
     def _look_up(
         self, selector: Selector, key: ListKey, parent: ChosenResource | None, *, needed: bool
     ) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
+        """Looks up what a selector asks for; adds its list to `missing_lists` if that is not read.
+
+        Args:
+            selector: What a row says of a type.
+            key: The list to look in.
+            parent: What the list's resources belong to, for messages.
+            needed: Whether the list is needed also if the selector names only ids.
+
+        Returns:
+            The resources, as `choose` returns them, and what is wrong with the cell.
+        """
         has_names_to_check = (
-            bool(selector.claim)
+            bool(selector.stated_names)
             and self.checks
             and key.resource_type not in self.catalogue.unreadable
         )
@@ -213,7 +273,10 @@ class Resolver:
 def _choose_from(
     selector: Selector, resource_type: ResourceType, listing: Listing, parent: ChosenResource | None
 ) -> tuple[tuple[ChosenResource | None, ...], list[str]]:
-    """The resources of a list that a selector asks for, each once, and what is wrong with it."""
+    """The resources of a list that a selector asks for, each once, and what is wrong with its cell.
+
+    A None among the resources is an ad without a variant: `*` of a product that has no variants.
+    """
     values = selector.values
     if len(values) > 1 and selector.whole and listing.find_by_name(selector.whole):
         values = (ByName(selector.whole),)
@@ -222,7 +285,7 @@ def _choose_from(
     for value in values:
         matches = _matches(value, listing)
         if isinstance(value, ByName) and len(matches) > 1:
-            messages.append(candidates.ambiguous_message(resource_type, value, matches))
+            messages.append(suggestions.ambiguous_message(resource_type, value, matches))
         elif matches:
             chosen.update((match.id, ChosenResource(match.id, match.name)) for match in matches)
         elif resource_type is VARIANT and isinstance(value, Everything):
@@ -231,19 +294,22 @@ def _choose_from(
             # The list has only those that are completed; the others are told of by their status.
             chosen[value.id] = ChosenResource(value.id)
         else:
-            messages.append(candidates.no_match_message(resource_type, value, listing, parent))
+            messages.append(suggestions.no_match_message(resource_type, value, listing, parent))
     resources = [listing.by_id[identifier] for identifier in chosen if identifier in listing.by_id]
     if (
-        selector.claim
+        selector.stated_names
         and resources
         and not messages
-        and not _are_names_of(selector.claim, resources)
+        and not _names_agree(selector.stated_names, resources)
     ):
-        messages.append(candidates.contradiction_message(resource_type, resources, selector.claim))
+        messages.append(
+            suggestions.contradiction_message(resource_type, resources, selector.stated_names)
+        )
     return tuple(chosen.values()), messages
 
 
 def _matches(value: Value, listing: Listing) -> Sequence[CatalogueResource]:
+    """The resources of a list that one value of a cell stands for; empty if there are none."""
     match value:
         case ByName(name):
             return listing.find_by_name(name)
@@ -261,11 +327,11 @@ def _matches(value: Value, listing: Listing) -> Sequence[CatalogueResource]:
             return listing.resources
 
 
-def _are_names_of(claim: str, resources: Sequence[CatalogueResource]) -> bool:
-    """Whether the names in a cell are just those of these resources, no more and no fewer."""
-    stated_names = {fold_name(name) for name in parts_of(claim)}
+def _names_agree(name_text: str, resources: Sequence[CatalogueResource]) -> bool:
+    """Whether a cell names just these resources, no more and no fewer, each by its name or id."""
+    stated_names = {fold_name(name) for name in split_values(name_text)}
     names_of_each = [{fold_name(resource.name), fold_name(resource.id)} for resource in resources]
-    if len(resources) == 1 and fold_name(claim) in names_of_each[0]:
+    if len(resources) == 1 and fold_name(name_text) in names_of_each[0]:
         return True
     return all(stated_names & names for names in names_of_each) and stated_names <= set().union(
         *names_of_each

@@ -21,11 +21,11 @@ from prefect_staticadslab.campaign.names.cell_syntax import (
 from prefect_staticadslab.campaign.names.listings import ChosenResource, Listing
 from prefect_staticadslab.campaign.rows.resource_types import TEMPLATE, ResourceType
 
-_LISTED: Final = re.compile(r"[,;\n\r\t、，；]")
+_VALUE_SEPARATORS: Final = re.compile(r"[,;\n\r\t、，；]")
 """What people put between values; ours is `|`."""
 
-LISTED: Final = 8
-"""Of more than so many, the rest is counted."""
+SHOWN: Final = 8
+"""So many values are shown in a message; the rest is counted."""
 
 
 def ambiguous_message(
@@ -45,9 +45,9 @@ def no_match_message(
     """The message for a value that no resource matches.
 
     Args:
-        resource_type: What was looked for.
-        value: What it was to be.
-        listing: All that there are.
+        resource_type: The type that was looked for.
+        value: The cell's value that matches nothing.
+        listing: The resources that it was looked for among.
         parent: What they belong to; None for types that belong to nothing.
     """
     of_parent = f" of {parent}" if parent else ""
@@ -63,12 +63,16 @@ def no_match_message(
             return f"{missing}{of_parent or ' in this organization'}."
         case ByName(name):
             missing = f"There is no {resource_type.thing} {shortened(name)!r}{of_parent}."
-            return f"{missing} {_suggestion(name, listing, parent)}"
+            return f"{missing} {_suggestion_sentence(name, listing, parent)}"
 
 
-def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> str:
-    """The names that are listed; else the most similar ones; else the first that there are."""
-    parts = [part.strip() for part in _LISTED.split(name[:NAME_LENGTH]) if part.strip()]
+def _suggestion_sentence(name: str, listing: Listing, parent: ChosenResource | None) -> str:
+    """What to write instead of a name that no resource has, as a sentence.
+
+    The names that the cell lists with other signs than `|` between them; else the most similar
+    names; else the first ones that there are.
+    """
+    parts = [part.strip() for part in _VALUE_SEPARATORS.split(name[:NAME_LENGTH]) if part.strip()]
     if len(parts) > 1 and all(map(listing.find_by_name, parts)):
         return f"Did you mean {shortened(f' {SEPARATOR} '.join(parts))!r}?"
     if nearest := listing.nearest(name):
@@ -80,7 +84,7 @@ def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> s
         return f"Did you mean {' or '.join(choices)}?"
     if listing.resources:
         resources = listing.resources
-        names = [repr(resource.name) for resource in resources[:LISTED]]
+        names = [repr(resource.name) for resource in resources[:SHOWN]]
         return (
             f"There {'is' if len(resources) == 1 else 'are'}: {join_first(names, len(resources))}."
         )
@@ -90,11 +94,12 @@ def _suggestion(name: str, listing: Listing, parent: ChosenResource | None) -> s
 
 
 def contradiction_message(
-    resource_type: ResourceType, resources: Sequence[CatalogueResource], claim: str
+    resource_type: ResourceType, resources: Sequence[CatalogueResource], stated_names: str
 ) -> str:
-    """The message for names that are not those of the ids beside them."""
+    """The message for an id cell whose resources are not those that the name cell states."""
     names = join_first([resource.name or resource.id for resource in resources])
-    return f"is of {names}, but {resource_type.name} says {shortened(claim)!r}. Clear one of them."
+    says = f"{resource_type.name} says {shortened(stated_names)!r}"
+    return f"is of {names}, but {says}. Clear one of them."
 
 
 def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
@@ -102,12 +107,12 @@ def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing
     filter_text = "; ".join(f"{key}={condition}" for key, condition in conditions)
     for key, condition in conditions:
         if not listing.with_value(key, condition):
-            values = listing.values(key)
+            values = listing.distinct_values(key)
             return (
                 f"No completed design template has {key}={shortened(condition)}. There are: "
                 f"{join_first(values) if values else 'nothing'}."
             )
-    combinations = listing.combinations(FILTER_KEYS)
+    combinations = listing.distinct_combinations(FILTER_KEYS)
     return (
         f"No completed design template has {shortened(filter_text)}. "
         f"There are: {join_first(combinations)}."
@@ -115,10 +120,15 @@ def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing
 
 
 def join_first(values: Sequence[str], count: int = 0) -> str:
-    """The first `LISTED` values, and how many more there are; `count` if `values` are not all."""
+    """The first `SHOWN` values in a row, and how many more there are, for a message.
+
+    Args:
+        values: The values.
+        count: How many there are in all, if `values` are only the first of them; else 0.
+    """
     count = count or len(values)
-    more = f" and {count - LISTED} more" if count > LISTED else ""
-    return ", ".join(shortened(value) for value in values[:LISTED]) + more
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return ", ".join(shortened(value) for value in values[:SHOWN]) + more
 
 
 def _plural(resource_type: ResourceType) -> str:
