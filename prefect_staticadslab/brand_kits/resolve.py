@@ -12,7 +12,7 @@ from prefect_staticadslab.brand_kits.kit import BrandKit, id_with_name
 from prefect_staticadslab.brand_kits.kit_file import WrittenKit
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
-from prefect_staticadslab.campaign.names.id_check import find_wrong_ids
+from prefect_staticadslab.campaign.names.id_check import look_up_ids
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource, ListKey
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.preflight import translate_errors
@@ -55,7 +55,7 @@ async def look_up_kits(
     resolved = written.resolve(catalogue)
     rows = [KitRow(each.line.number, kit.ad) for each, kit in zip(kits, resolved.kits, strict=True)]
     with translate_errors(client):
-        wrong_ids = (await find_wrong_ids(client, account, rows, catalogue)).problems
+        wrong_ids = (await look_up_ids(client, account, rows, catalogue)).problems
     # A resource that was given by its name is in the field of the name, not of the id.
     written_as = {
         (each.line.number, kind.id_column): selector.column
@@ -70,7 +70,7 @@ async def look_up_kits(
 
 @dataclass(frozen=True)
 class KitRow:
-    """A kit as `find_wrong_ids` takes it: a row with a number and ids."""
+    """A kit as `look_up_ids` takes it: a row with a number and ids."""
 
     number: int
     request: AdDefaults

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.id_check import check_catalogue
+from prefect_staticadslab.campaign.names.id_check import check_ids
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
@@ -136,7 +136,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             for _, row, state in self.table.current_rows
             if row.may_create and (state.job_id is None or state.status is RowStatus.FAILED)
         ]
-        checked = await check_catalogue(client, account, rows, self.catalogue)
+        checked = await check_ids(client, account, rows, self.catalogue)
         self.catalogue = replace(self.catalogue, single=checked.resources)
         return checked.unchecked
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 FEW: Final = 2
-"""So many ids or parents are asked for one by one; more are looked for in lists."""
+"""Up to so many ids are asked for one by one, and the lists of up to so many parents are read; more
+are looked for in the list of all resources of the type."""
 
 LEAST_REQUESTS: Final = 10
 ROWS_PER_REQUEST: Final = 100
-"""What each type of id may cost: ten requests, and one more per hundred rows. What is not known by
-then is left to the API, which refuses a wrong row by itself and for free."""
+"""How many requests each type of id may cost: ten, and one more per hundred rows. Ids that are not
+known by then are left unchecked: the API refuses a row with a wrong one, for free."""
 
 CONFIRMATIONS: Final = 5
-"""Ids that no list has are asked for by themselves; if so many are unknown, lists are believed."""
+"""Ids that are in no list are asked for one by one; if the API does not know the first so many, all
+others that are in no list are taken as unknown."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class CheckedIds:
     """What came of looking up rows' ids.
 
     Attributes:
-        problems: What is wrong.
-        unchecked: How many ids could not be looked up in the requests that this may take.
-        resources: What was found, each with its type.
+        problems: What is wrong with rows' ids.
+        unchecked: How many distinct ids were not looked up, as too many requests were used by then.
+        resources: The resources that were found, each with its type.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -46,7 +48,7 @@ class CheckedIds:
 
 
 class RowOfIds(Protocol):
-    """A row: its number, for messages, and the ids that its ad is made of."""
+    """A row: its row number, for messages, and a request with the ids of its ad's resources."""
 
     @property
     def number(self) -> int: ...
@@ -54,13 +56,13 @@ class RowOfIds(Protocol):
     def request(self) -> ImageAdRequest | AdDefaults: ...
 
 
-async def check_catalogue(
+async def check_ids(
     client: StaticAdsLabClient,
     account: Account,
     rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
 ) -> CheckedIds:
-    """Looks up every distinct id of the rows, in a handful of requests.
+    """Looks up every distinct id of the rows in few requests, and raises if any is wrong.
 
     Types that the key has no scope to read are left out.
 
@@ -71,30 +73,30 @@ async def check_catalogue(
         catalogue: What was read already, and is not asked for again.
 
     Returns:
-        What was found. Nothing is wrong.
+        What was found; `problems` is empty.
 
     Raises:
         SpreadsheetError: Ids that do not exist, do not belong together, or name a design template
             that is not completed; all of them.
-        KeyRefusedError: The API did not answer.
+        KeyRefusedError: The API does not accept the key, or did not answer.
     """
     with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
-        checked = await find_wrong_ids(client, account, rows, catalogue)
+        checked = await look_up_ids(client, account, rows, catalogue)
     if checked.problems:
         raise SpreadsheetError(checked.problems)
     return checked
 
 
-async def find_wrong_ids(
+async def look_up_ids(
     client: StaticAdsLabClient,
     account: Account,
     rows: Sequence[RowOfIds],
     catalogue: Catalogue = NOTHING_READ,
 ) -> CheckedIds:
-    """Looks up the rows' ids as `check_catalogue` does, but returns the problems.
+    """Looks up the rows' ids as `check_ids` does, but returns what is wrong instead of raising it.
 
     Raises:
-        StaticAdsLabError: The API did not answer.
+        StaticAdsLabError: The API does not accept the key, or did not answer.
     """
     if not rows:
         return CheckedIds()
@@ -104,9 +106,9 @@ async def find_wrong_ids(
         resources_by_column[resource_type.id_column] = {}
         if account.scopes and resource_type.scope not in account.scopes:
             continue
-        lookup = _Lookup(client, resource_type, rows, catalogue)
+        lookup = _IdLookup(client, resource_type, rows, catalogue)
         try:
-            resources_by_column[resource_type.id_column] = await lookup.run()
+            resources_by_column[resource_type.id_column] = await lookup.look_up()
         except PermissionDeniedError:
             continue
         unchecked += len(lookup.unresolved)
@@ -120,8 +122,15 @@ async def find_wrong_ids(
     return CheckedIds(tuple(problems), unchecked, tuple(found))
 
 
-class _Lookup:
-    """Looks up the ids of one column with few requests."""
+class _IdLookup:
+    """Looks up the distinct ids of one type with few requests; see `LEAST_REQUESTS`.
+
+    Args:
+        client: Whom to ask.
+        resource_type: The type.
+        rows: The rows that have the ids.
+        catalogue: What was read already, and is not asked for again.
+    """
 
     def __init__(
         self,
@@ -148,12 +157,15 @@ class _Lookup:
         """The ids that were not looked up yet."""
         return [i for i in self._ids if i not in self._resources]
 
-    async def run(self) -> dict[str, CatalogueResource | None]:
+    async def look_up(self) -> dict[str, CatalogueResource | None]:
         """Looks up the ids in as few requests as it can.
 
         Returns:
             The resource of each id, or None if there is no such resource. Ids that could not be
             looked up within the allowed requests are left out.
+
+        Raises:
+            StaticAdsLabError: The API refused a request, or did not answer.
         """
         lists_are_complete = False
         if self._resource_type.resource is DesignTemplate:
@@ -168,6 +180,7 @@ class _Lookup:
         return self._resources
 
     async def _read_templates(self) -> None:
+        """Reads the unresolved design templates, many ids per request; keeps those that exist."""
         ids = self.unresolved
         for start in range(0, len(ids), MAX_IDS_PER_READ):
             if not self._spend_request():
@@ -177,12 +190,18 @@ class _Lookup:
                 self._resources[template.id] = template
 
     async def _read_list(self, **filters: str) -> bool:
-        """Reads a list and keeps the wanted resources. Returns whether it was read to its end."""
-        number = 0
+        """Reads a list page by page and keeps the resources whose ids are looked up.
+
+        Stops where the requests are used up, or once all ids are resolved.
+
+        Returns:
+            Whether it was read to its end, so that an id that is still unresolved is not in it.
+        """
+        count = 0
         async for item in self._client.list_resources(self._resource_type.resource, **filters):
-            if number % PAGE_SIZE == 0 and not self._spend_request():
+            if count % PAGE_SIZE == 0 and not self._spend_request():
                 return False
-            number += 1
+            count += 1
             if item.id in self._ids:
                 self._resources[item.id] = item
             if not self.unresolved:
@@ -190,7 +209,13 @@ class _Lookup:
         return True
 
     async def _ask_for_each(self, lists_are_complete: bool) -> None:
-        """Requests each unresolved id: one that a list left out may exist all the same."""
+        """Requests each unresolved id: one that a list left out may exist all the same.
+
+        Args:
+            lists_are_complete: Whether the type's list was read to its end: then, once
+                `CONFIRMATIONS` ids turned out to be unknown, all others are recorded as unknown
+                without being asked for.
+        """
         unknown = 0
         for identifier in self.unresolved:
             if lists_are_complete and unknown == CONFIRMATIONS:
@@ -206,7 +231,7 @@ class _Lookup:
                 unknown += 1
 
     def _spend_request(self) -> bool:
-        """Counts one more request. Returns whether it may still be sent."""
+        """Takes one request off those that are left. Returns whether it may still be sent."""
         self._requests_left -= 1
         return self._requests_left >= 0
 
@@ -214,6 +239,13 @@ class _Lookup:
 def _row_problems(
     row: RowOfIds, resources_by_column: dict[str, dict[str, CatalogueResource | None]]
 ) -> Iterator[Problem]:
+    """What is wrong with a row's ids: unknown, not completed, or of another parent than the row's.
+
+    Args:
+        row: The row.
+        resources_by_column: What was looked up, by id column and id; None for an unknown id. Ids
+            that are missing in it were not looked up.
+    """
     for resource_type in KINDS:
         identifier = getattr(row.request, resource_type.id_column)
         if identifier not in resources_by_column[resource_type.id_column]:

@@ -12,7 +12,7 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
-from prefect_staticadslab.campaign.names.id_check import check_catalogue
+from prefect_staticadslab.campaign.names.id_check import check_ids
 from prefect_staticadslab.campaign.names.listings import Catalogue
 from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, check_key
@@ -90,7 +90,7 @@ async def test_preflight_does_not_ask_again_for_what_was_read(simulator: Simulat
     before = simulator.api.counts["requests"]
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
         account = await check_key(client)
-        checked = await check_catalogue(client, account, read_rows(made), catalogue)
+        checked = await check_ids(client, account, read_rows(made), catalogue)
         assert checked.unchecked == 0
     assert simulator.api.counts["requests"] == before + 1
 
