@@ -60,7 +60,7 @@ TEMPLATE_COLUMNS: Final[Mapping[str, str]] = {
     "reference_sha256": "reference_sha256",
     **KEY_COLUMNS,
 }
-"""What the table adds: the row's state keeps a job's id and picture, whatever the job."""
+"""The result columns, and the field or fact of a row's `JobState` that each of them holds."""
 
 HELD: Final = (
     "It was sent by a run that was interrupted, and nobody can say any more whether a design "
@@ -69,41 +69,43 @@ HELD: Final = (
 )
 
 
-PlaceOf: TypeAlias = Callable[[str], Location]
-"""Given what a cell says, where that is; raises a `LocationError` if nobody is to look there."""
+Locate: TypeAlias = Callable[[str], Location]
+"""Gives the location that a cell's text names; raises a `LocationError` if a table must not name
+it. See `References.location_of`."""
 
 
-def template_table(
-    place_of: PlaceOf, digests: Mapping[Location, str]
+def template_job_type(
+    locate: Locate, digests: Mapping[Location, str]
 ) -> JobType[DesignTemplateRequest]:
-    """A table of design templates.
+    """What sets a table of design templates apart from tables of other jobs.
 
     Args:
-        place_of: Where a reference is; see `References.place`.
-        digests: Of the references' contents, by where they are.
+        locate: Gives the location of a row's reference.
+        digests: The digests of the references' contents, by location.
     """
     return JobType(
         "design-templates",
         TEMPLATE_COLUMNS,
         frozenset((*REFERENCE_COLUMNS, ROW_ID_COLUMN)),
-        partial(read_references, place_of=place_of, digests=digests),
+        partial(read_template_rows, locate=locate, digests=digests),
     )
 
 
-def read_references(
+def read_template_rows(
     spreadsheet: Spreadsheet,
     *,
     unique_row_ids: bool = True,
-    place_of: PlaceOf,
+    locate: Locate,
     digests: Mapping[Location, str] | None = None,
 ) -> list[CampaignRow[DesignTemplateRequest]]:
-    """The spreadsheet's rows as requests. A row is known by what its reference shows.
+    """The spreadsheet's rows as requests. A row's identity comes from its reference's content.
 
     Args:
         spreadsheet: What was read.
         unique_row_ids: Whether two rows with one `row_id` are a mistake.
-        place_of: Where a reference is; see `References.place`.
-        digests: Of the references' contents, by where they are. A result table says them itself.
+        locate: Gives the location of a row's reference.
+        digests: The digests of the references' contents, by location. Those of a complete result
+            table are read from its own column instead.
 
     Raises:
         SpreadsheetError: With all problems of all rows.
@@ -112,8 +114,8 @@ def read_references(
     spreadsheet = record or spreadsheet
     columns = spreadsheet.header
     names = [normalized(name) for name in columns]
-    for at in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
-        names[at] = ROW_ID_COLUMN
+    for position in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
+        names[position] = ROW_ID_COLUMN
     column = reference_column(spreadsheet)
     reference_position = columns.index(column)
     rows: list[CampaignRow[DesignTemplateRequest]] = []
@@ -131,14 +133,14 @@ def read_references(
         if duplicate and unique_row_ids:
             problems.append(duplicate)
         try:
-            place = place_of(reference)
+            location = locate(reference)
         except LocationError as error:
             problems.append(Problem(str(error), number, normalized(column)))
             continue
-        digest = (digests or {}).get(place, "")
+        digest = (digests or {}).get(location, "")
         if record is not None:
             digest = cell_text(line[columns.index("reference_sha256")]).strip()
-        request = DesignTemplateRequest(reference=place, digest=digest)
+        request = DesignTemplateRequest(reference=location, digest=digest)
         rows.append(CampaignRow(number, request, identities.next_identity(cells, digest)))
     if problems:
         raise SpreadsheetError(problems)
@@ -167,13 +169,14 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         name: str = "",
         again: bool = False,
     ) -> TemplateBatch:
-        """Reads the references and the table of an earlier run; changes nothing.
+        """Reads the references and the table of an earlier run; writes nothing to either.
 
         Args:
-            source: A folder, or a spreadsheet with a column `reference`. Each picture is checked.
-            output: Where the table is or will be.
+            source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
+                checked.
+            output: Where the result table is or will be.
             options: How a spreadsheet is to be read.
-            name: What the idempotency keys are made of, if not the output.
+            name: What the idempotency keys are made of; "" for the output.
             again: Whether templates of a spreadsheet that is a result table are made once more.
 
         Raises:
@@ -183,7 +186,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             raise OutputError("The output is the spreadsheet itself. Choose another file name.")
         references = References.read(source, options=options)
         digests = read_digests(references)
-        job_type = template_table(references.place, digests)
+        job_type = template_job_type(references.location_of, digests)
         table = JobTable.open(
             output, own_columns(references.spreadsheet, TEMPLATE_COLUMNS), job_type
         )
@@ -195,18 +198,20 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         return cls(name or storage.canonical(output), table, references=references)
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
-        """Leaves rows to people whose keys are no help any more; see `hold_expired`."""
+        """Holds rows whose idempotency keys have expired, by the API's clock; see `hold_expired`.
+        No request is sent."""
         self.hold_expired(clients[0].now(), {client.api_key_hash for client in clients})
 
     def hold_expired(self, now: datetime, api_key_hashes: Collection[str]) -> None:
-        """Writes an error into rows sent too long ago, or with another key, to be sent again.
+        """Writes an error into marked rows that cannot safely be sent again, and sets `adoption`.
 
-        No list of the API tells which reference a template was made from, so such a row is left to
-        people: a second template would be paid for.
+        They were sent too long ago, or with another API key, or were removed from the spreadsheet.
+        No list of the API tells which reference a template was made from, so
+        people must look: a second template would be paid for.
 
         Args:
             now: The time, by the API's clock.
-            api_key_hashes: What stands for the API keys of this run.
+            api_key_hashes: The hashes of this run's API keys.
         """
         held: dict[int, str] = {}
         for position, (row, state) in enumerate(
@@ -218,9 +223,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
             has_other_key = (
                 state.api_key_hash is not None and state.api_key_hash not in api_key_hashes
             )
-            is_old = now - sent_at > TRUSTED_LIFETIME or has_other_key
-            # Without the picture it cannot be asked for again.
-            if is_old or row.removed:
+            is_expired = now - sent_at > TRUSTED_LIFETIME or has_other_key
+            # Without the picture it cannot be sent again.
+            if is_expired or row.removed:
                 held[position] = HELD
                 self.table.update(position, replace(state, error=HELD))
         self.adoption = Adoption(held=held)

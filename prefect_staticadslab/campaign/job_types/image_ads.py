@@ -40,7 +40,7 @@ IMAGE_ADS: Final = JobType(
     content=content_of,
     find_respelled=find_respelled,
 )
-"""What a campaign is made of."""
+"""What sets a table of image ads apart from tables of other jobs."""
 
 
 class ResultTable(JobTable[ImageAdRequest]):
@@ -53,12 +53,12 @@ class ResultTable(JobTable[ImageAdRequest]):
         spreadsheet: Spreadsheet,
         job_type: JobType[ImageAdRequest] = IMAGE_ADS,
     ) -> Self:
-        """See `JobTable.open`."""
+        """Opens a table of image ads; see `JobTable.open`."""
         return super().open(location, spreadsheet, job_type)
 
     @classmethod
     def reopen(cls, location: str, job_type: JobType[ImageAdRequest] = IMAGE_ADS) -> Self:
-        """See `JobTable.reopen`."""
+        """Reopens a table of image ads; see `JobTable.reopen`."""
         return super().reopen(location, job_type)
 
 
@@ -69,8 +69,9 @@ class Campaign(ParallelBatch[ImageAdRequest]):
     Attributes:
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
-        catalogue: What was looked up of the API's catalogue.
-        adoption: What became of rows that an interrupted run may have sent long ago.
+        catalogue: What was looked up of the API's catalogue; `check` adds resources to it.
+        adoption: What became of rows that an interrupted run may have sent long ago; `adopt` sets
+            it.
     """
 
     table: ResultTable
@@ -88,15 +89,16 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         again: bool = False,
         selection: RowSelection = ALL_ROWS,
     ) -> Campaign:
-        """Checks everything that can be checked by now, and changes nothing.
+        """Reads and checks the spreadsheet and the result table without the API; writes nothing.
 
         Args:
-            spreadsheet: What was read; or where a spreadsheet is that says everything in ids.
+            spreadsheet: A brief; or the path or URL of a spreadsheet that says everything in ids.
             output: Where the result table is or will be: `.csv`, `.tsv`, `.xlsx` or `.parquet`;
                 "" for a campaign that has a name and keeps no table.
             catalogue: What was looked up for the spreadsheet's names; see `lookup.look_up`.
-            name: The campaign's name, if not its output.
-            base_url: The API that will be used, to tell a table that was made with another one.
+            name: The campaign's name; "" for its output.
+            base_url: The address of the API that will be used: a table that was made with a
+                simulator is refused for any other. "" skips this check.
             again: Whether rows of a spreadsheet that is a result table get a new ad, also where
                 they have one.
             selection: The rows that this run is for.
@@ -111,26 +113,29 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if brief.earlier.result_positions:
             table.take_over(brief.spreadsheet, brief.location, again=again)
         if base_url:
-            _check_same_api(table, base_url)
+            _check_not_simulated(table, base_url)
         if selection != ALL_ROWS:
             select_rows(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
     def check_simulation(self) -> None:
-        """Raises if the table holds real ads: a simulation must not mix its own into them.
+        """Raises if the table holds ads of a real API, which no simulator's may be mixed into.
 
         Raises:
-            OutputError: It does.
+            OutputError: It does: some picture is not on this machine.
         """
         urls = [state.image_url for state in self.table.states if state.image_url]
         if any(not _is_local(url) for url in urls):
             raise OutputError(
-                f"{_place_of(self.table)} holds real ads. Choose another output for a simulation."
-                f"{_AGAIN if self.table.earlier_ads else ''}"
+                f"{_ads_location(self.table)} holds real ads. Choose another output for a "
+                f"simulation.{_AGAIN if self.table.earlier_ads else ''}"
             )
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
-        """Asks the API about every id of the rows that are to be created; see `Batch.check`."""
+        """Asks the API about every id of the rows that are to be created; see `Batch.check`.
+
+        What it finds is kept in `catalogue`.
+        """
         rows = [
             row
             for _, row, state in self.table.current_rows
@@ -141,7 +146,10 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         return checked.unchecked
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
-        """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`."""
+        """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`.
+
+        Writes them into the table, and sets `adoption`.
+        """
         try:
             api_key_hashes = frozenset(client.api_key_hash for client in clients)
             self.adoption = await adopt(clients[0], self.table, api_key_hashes=api_key_hashes)
@@ -153,22 +161,25 @@ class Campaign(ParallelBatch[ImageAdRequest]):
 
 
 def check_output(brief: Brief, output: str) -> None:
-    """Raises if no result table of a spreadsheet can be at `output`.
+    """Raises if a spreadsheet's result table cannot be written to `output`.
 
     Raises:
-        CampaignError: It is the spreadsheet itself, or no table can be written there.
+        CampaignError: That is the spreadsheet itself, or no place for a table.
     """
     if brief.location and storage.canonical(brief.location) == storage.canonical(output):
         raise OutputError("The output is the spreadsheet itself. Choose another file name.")
     check_location(output)
 
 
-def _check_same_api(table: ResultTable, base_url: str) -> None:
-    """A simulator's pictures are on this machine; they must not pass for a real API's."""
+def _check_not_simulated(table: ResultTable, base_url: str) -> None:
+    """Raises an `OutputError` if a table with a simulator's pictures is to be used with a real API.
+
+    A simulator's pictures have addresses of this machine.
+    """
     simulated = any(_is_local(state.image_url) for state in table.states if state.image_url)
     if simulated and not _is_local(base_url):
         raise OutputError(
-            f"{_place_of(table)} was made with a simulator: its pictures are on this machine. "
+            f"{_ads_location(table)} was made with a simulator: its pictures are on this machine. "
             f"Choose another output for the real ads.{_AGAIN if table.earlier_ads else ''}"
         )
 
@@ -176,13 +187,17 @@ def _check_same_api(table: ResultTable, base_url: str) -> None:
 _AGAIN: Final = " If it is the spreadsheet, then --again makes all of its ads anew."
 
 
-def _place_of(table: ResultTable) -> str | None:
-    """Where the ads are that are known by now: in the table, or in the spreadsheet."""
+def _ads_location(table: ResultTable) -> str | None:
+    """The file that says which ads there are by now: the result table, or the spreadsheet.
+
+    None if the campaign keeps no table.
+    """
     taken_over = table.earlier_ads and not table.resumed
     return table.earlier_ads.source if table.earlier_ads and taken_over else table.location
 
 
 def _is_local(url: str) -> bool:
+    """Whether an address is on this machine; False if it cannot be parsed."""
     try:
         return is_loopback(urlsplit(url).hostname or "")
     except ValueError:

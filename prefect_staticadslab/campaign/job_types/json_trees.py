@@ -17,7 +17,10 @@ from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.json_cells import is_deeper
 
 LONGEST_REASON: Final = 200
+"""Characters of the JSON patch library's message that are told."""
+
 LISTED_NODES: Final = 8
+"""Nodes that are named if an override names one that is not there."""
 
 
 class TreeError(ValueError):
@@ -62,11 +65,11 @@ def check_tree(tree: object) -> JsonTree:
 
 
 def _json_length(value: Any) -> int:
-    """The approximate length of a value as JSON, in characters."""
+    """The approximate length of a value as JSON, in characters; without recursion."""
     length, waiting = 0, [value]
     while waiting:
         each = waiting.pop()
-        length += _OF_ANY_VALUE
+        length += _PUNCTUATION
         if isinstance(each, str):
             length += len(each)
         elif isinstance(each, dict):
@@ -77,7 +80,8 @@ def _json_length(value: Any) -> int:
     return length
 
 
-_OF_ANY_VALUE: Final = 10
+_PUNCTUATION: Final = 10
+"""Characters that are counted for each value besides its text: quotes, commas, brackets, digits."""
 
 
 def apply_patch(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> JsonTree:
@@ -102,7 +106,7 @@ def apply_patch(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> Json
         length = _json_length(result)
         for operation in operations:
             # Copies of copies double what there is with each of them.
-            length += _json_length(_added_by(operation, result))
+            length += _json_length(_added_value(operation, result))
             if length > TREE_LENGTH:
                 raise TreeError(f"makes the ad's tree longer than {TREE_LENGTH:,} characters.")
             single_patch = [copy.deepcopy(dict(operation))]
@@ -110,15 +114,18 @@ def apply_patch(tree: JsonTree, operations: Sequence[Mapping[str, Any]]) -> Json
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_PATCH_ERRORS) as error:
         if isinstance(error, TreeError):
             raise
-        raise TreeError(f"does not fit the ad's tree: {_one_line(error)}") from None
+        raise TreeError(f"does not fit the ad's tree: {_short_message(error)}") from None
     try:
         return check_tree(result)
     except TreeError as error:
         raise TreeError(f"makes something of the ad's tree that {error}") from None
 
 
-def _added_by(operation: Mapping[str, Any], tree: JsonTree) -> Any:
-    """The value that a patch operation adds to a tree."""
+def _added_value(operation: Mapping[str, Any], tree: JsonTree) -> Any:
+    """The value that a patch operation adds to a tree; None if it adds none.
+
+    Raises a `JsonPointerException` if what a `copy` copies is not there.
+    """
     import jsonpatch
 
     if operation["op"] == "copy":
@@ -148,7 +155,7 @@ def check_patch(operations: object) -> list[dict[str, Any]]:
     try:
         patch = jsonpatch.JsonPatch(operations)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, *_PATCH_ERRORS) as error:
-        raise TreeError(f"is no JSON patch: {_one_line(error)}") from None
+        raise TreeError(f"is no JSON patch: {_short_message(error)}") from None
     for operation in operations:
         name = operation["op"]
         required_field = _REQUIRED_FIELDS[name]
@@ -193,14 +200,14 @@ def apply_overrides(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) 
         if node is None:
             raise TreeError(
                 f"names the node {shortened(node_id)}, which is not there. "
-                f"{_changeable_nodes(by_id, node_id)}"
+                f"{_changeable_nodes_sentence(by_id, node_id)}"
             )
         _override_node(node, node_id, change)
     return result
 
 
-def _changeable_nodes(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
-    """The nodes that an override can change, the most similar id first."""
+def _changeable_nodes_sentence(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
+    """A sentence that lists nodes that an override can change, the most similar id first."""
     texts_by_id = [
         (i, shortened(str(node.get("characters") or node.get("name") or node["type"]), 30))
         for i, node in by_id.items()
@@ -231,14 +238,14 @@ def check_overrides(overrides: object) -> dict[str, dict[str, Any]]:
 
 
 def _override_node(node: dict[str, Any], node_id: str, change: Mapping[str, Any]) -> None:
-    """Changes a node's text or picture in place."""
+    """Changes a node's text or picture in place; raises a `TreeError` if it has none."""
     if "characters" in change:
         if node.get("type") != "TEXT":
-            raise TreeError(f"gives characters to the node {_node_words(node, node_id)}.")
+            raise TreeError(f"gives characters to the node {_id_and_type(node, node_id)}.")
         node["characters"] = change["characters"]
     if "imageFillUrl" in change:
         if node.get("type") != "RECTANGLE":
-            raise TreeError(f"gives a picture to the node {_node_words(node, node_id)}.")
+            raise TreeError(f"gives a picture to the node {_id_and_type(node, node_id)}.")
         old_fills = node.get("fills")
         fills = [f for f in old_fills if isinstance(f, dict)] if isinstance(old_fills, list) else []
         images = [fill for fill in fills if fill.get("type") == "IMAGE"]
@@ -250,10 +257,11 @@ def _override_node(node: dict[str, Any], node_id: str, change: Mapping[str, Any]
         node["fills"] = fills
 
 
-def _node_words(node: Mapping[str, Any], node_id: str) -> str:
+def _id_and_type(node: Mapping[str, Any], node_id: str) -> str:
+    """A node in a message, such as `1:23, a FRAME`."""
     return f"{shortened(node_id)}, a {shortened(str(node.get('type')))}"
 
 
-def _one_line(error: Exception) -> str:
-    # The library quotes the whole tree.
+def _short_message(error: Exception) -> str:
+    """An error's message on one line; the library's quote the whole tree."""
     return shortened(str(error), LONGEST_REASON)

@@ -35,7 +35,7 @@ REFERENCE_COLUMNS: Final = (
     "file",
     "url",
 )
-"""Where a spreadsheet holds its references: the first of these that it has."""
+"""The column that holds the references is the first of these that a spreadsheet has."""
 
 IMAGE_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
@@ -49,9 +49,9 @@ class References:
 
     Attributes:
         spreadsheet: A row for each.
-        source: Where they were found: a folder, or a spreadsheet.
-        is_folder: Whether they are a folder's files, so that rows have no number of their own.
-        ignored: Files of the folder that are no pictures.
+        source: The folder or the spreadsheet that names them, as the user wrote it.
+        is_folder: Whether they are a folder's files: then row numbers mean nothing to people.
+        ignored: The names of files in the folder that are no pictures.
     """
 
     spreadsheet: Spreadsheet
@@ -61,19 +61,20 @@ class References:
 
     @property
     def column(self) -> str:
-        """The column that holds them."""
+        """The column that holds them; see `reference_column`."""
         return reference_column(self.spreadsheet)
 
     @classmethod
     def read(cls, source: str, *, options: ReadOptions = AS_IT_IS) -> References:
-        """The pictures of a folder, or of a column of a spreadsheet.
+        """Lists a folder's pictures, or reads a spreadsheet that names some; opens no picture.
 
         Args:
             source: A folder, or a `.csv`, a `.tsv` or a workbook; a path or a URL.
             options: How a spreadsheet is to be read.
 
         Raises:
-            StorageError, SpreadsheetError: It cannot be read, or there is no picture in it.
+            StorageError, SpreadsheetError: It cannot be read.
+            CampaignError: There is no picture in the folder.
         """
         if storage.is_folder(source):
             names = folders.file_names(source)
@@ -93,11 +94,11 @@ class References:
         )
         return cls(table_input, source)
 
-    def place(self, reference: str) -> Location:
-        """Where a reference is.
+    def location_of(self, reference: str) -> Location:
+        """The location that a cell's text names.
 
         Raises:
-            LocationError: It is somewhere that a table must not name.
+            LocationError: It is a location that a table must not name.
         """
         if self.is_folder:
             return Location.below(self.source, reference)
@@ -105,7 +106,7 @@ class References:
 
 
 def reference_column(spreadsheet: Spreadsheet) -> str:
-    """The column that holds the references, as the spreadsheet writes its name.
+    """The name of the column that holds the references, as the spreadsheet writes it.
 
     Raises:
         SpreadsheetError: There is none.
@@ -123,35 +124,36 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
 
 
 def read_digests(references: References) -> dict[Location, str]:
-    """The digests of all references, by where they are.
+    """Reads and checks all references. Returns the digests of their contents, by location.
 
     Raises:
-        SpreadsheetError: Some are not there, are no images, have more than 15 MB, or are where
-            nobody is to look.
+        SpreadsheetError: Some are not there, are no images, have more than 15 MB, or are at
+            locations that a table must not name; the message lists all of them.
     """
     column, spreadsheet = references.column, references.spreadsheet
     cells = spreadsheet.column(spreadsheet.header.index(column))
-    numbers: dict[Location, int] = {}
+    row_numbers: dict[Location, int] = {}
     problems: list[Problem] = []
     for number, cell in zip(spreadsheet.row_numbers, cells, strict=True):
         reference = plain_text(cell_text(cell)).strip()
         if not reference:
             continue
         try:
-            numbers.setdefault(references.place(reference), number)
+            row_numbers.setdefault(references.location_of(reference), number)
         except LocationError as error:
             row = None if references.is_folder else number
             problems.append(Problem(str(error), row, None if row is None else normalized(column)))
 
-    def digest(place: Location) -> str | Problem:
+    def read_digest(location: Location) -> str | Problem:
         try:
-            return read_image(place).digest
+            return read_image(location).digest
         except ImageFileError as error:
-            return Problem(str(error), None if references.is_folder else numbers[place])
+            return Problem(str(error), None if references.is_folder else row_numbers[location])
 
     with ThreadPoolExecutor(OPEN_READS) as threads:
-        digest_or_problem = dict(zip(numbers, threads.map(digest, numbers), strict=True))
+        results = threads.map(read_digest, row_numbers)
+        digest_or_problem = dict(zip(row_numbers, results, strict=True))
     problems += [each for each in digest_or_problem.values() if isinstance(each, Problem)]
     if problems:
         raise SpreadsheetError(sorted(problems, key=lambda problem: problem.row or 0))
-    return {place: each for place, each in digest_or_problem.items() if isinstance(each, str)}
+    return {location: each for location, each in digest_or_problem.items() if isinstance(each, str)}

@@ -1,4 +1,4 @@
-"""What to do about one revision, given what the API shows of its ad. Decisions only."""
+"""What to do about one revision, given what the API shows of its ad. Decisions only: no I/O."""
 
 from __future__ import annotations
 
@@ -35,10 +35,15 @@ class Arrival(Enum):
     """It has another tree: somebody else's, or ours as the API writes it."""
 
 
-def arrival(state: JobState, ad: ImageAd) -> Arrival:
-    """Whether the API took a revision that may have been sent: only the tree tells.
+def detect_arrival(state: JobState, ad: ImageAd) -> Arrival:
+    """Tells from an ad's tree whether the API took a revision that may have been sent.
 
-    Somebody else may have the ad rendered, and its picture's address may be signed anew each time.
+    Nothing else tells it: somebody else may have the ad rendered, and its picture's address may be
+    signed anew each time.
+
+    Args:
+        state: The row's state, with the fingerprints of the trees before and after the revision.
+        ad: The ad as it is now.
     """
     if ad.current_json_tree is None:
         return Arrival.UNKNOWN if ad.is_finished else Arrival.BUSY
@@ -51,7 +56,7 @@ def arrival(state: JobState, ad: ImageAd) -> Arrival:
 
 
 def _tree_fingerprint(ad: ImageAd) -> str:
-    """The fingerprint of an ad's current tree."""
+    """The fingerprint of an ad's current tree; that of an empty one if the API does not give it."""
     return tree_fingerprint(ad.current_json_tree or {})
 
 
@@ -69,11 +74,12 @@ def why_not_revisable(ad: ImageAd | None) -> str | None:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do next.
+    """What to do about a row next.
 
     Attributes:
-        state: What is known of the row.
-        request: What to send or to follow; None if there is nothing to do in this run.
+        state: The row's new state, for the table.
+        request: The revision to send, or to follow if `state` is processing; None if there is
+            nothing to do in this run.
     """
 
     state: JobState
@@ -81,39 +87,43 @@ class Step:
 
 
 def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: bool) -> Step:
-    """What to do about a revision.
+    """Decides what to do about a revision.
 
     Args:
         change: What its row asks for.
-        state: What is known of it.
-        ad: The ad as it is now.
-        is_lost: Whether what was sent so long ago will not arrive any more.
+        state: The row's state.
+        ad: The ad as it is now; None if the API does not know it.
+        is_lost: Whether it was sent so long ago that it can no longer arrive.
+
+    Returns:
+        A step that sends it, follows it, or only notes in the row why neither can be done now.
     """
     message = why_not_revisable(ad)
     if ad is None or message:
-        return _refuse(state, message)
+        return _refusal_step(state, message)
     if state.status is RowStatus.SUBMITTING:
-        match arrival(state, ad):
+        match detect_arrival(state, ad):
             case Arrival.ARRIVED:
                 state = with_job(state, ad, is_revision=True)
-                return Step(state) if ad.is_finished else _follow(state, ad)
+                return Step(state) if ad.is_finished else _follow_step(state, ad)
             case Arrival.UNKNOWN | Arrival.BUSY as unclear:
                 reason = RENDERING if unclear is Arrival.BUSY else UNCLEAR
                 return Step(replace(state, error=reason))
             case Arrival.MISSING:
                 state = JobState(attempts=state.attempts) if is_lost else state
     if state.is_processing:
-        return _follow(state, ad)
+        return _follow_step(state, ad)
     if not ad.is_finished or ad.current_json_tree is None:
         return Step(replace(state, error=RENDERING))
-    return _repeat(change, state, ad) if state.job_failed else _send(change, state, ad)
+    return _repeat_step(change, state, ad) if state.job_failed else _send_step(change, state, ad)
 
 
-def _repeat(change: Change, state: JobState, ad: ImageAd) -> Step:
-    """The step after a failed rendering: send the change again, or the tree that has it already."""
+def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:
+    """The step after a failed rendering: it sends the change again, or, if the ad's tree has it
+    already, that tree; or it says that nobody can tell which of them is the case."""
     tree = _tree_fingerprint(ad)
     if tree == state.facts.get("previous_tree"):
-        return _send(change, state, ad)
+        return _send_step(change, state, ad)
     if tree not in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
         return Step(replace(state, error=UNCLEAR))
     # The change is in the tree already.
@@ -121,12 +131,15 @@ def _repeat(change: Change, state: JobState, ad: ImageAd) -> Step:
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Look.of(ad)))
 
 
-def _send(change: Change, state: JobState, ad: ImageAd) -> Step:
-    """The step that sends a change; a refusal if the change does not fit the ad's tree."""
+def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
+    """The step that sends a change; a failed row if the change does not fit the ad's tree.
+
+    Its state has the fingerprints by which an interrupted run's revision is recognized.
+    """
     try:
         tree = change.apply_to(ad.current_json_tree or {})
     except TreeError as error:
-        return _refuse(state, f"{change.column} {error}")
+        return _refusal_step(state, f"{change.column} {error}")
     fingerprint = tree_fingerprint(tree)
     if state.status is RowStatus.SUBMITTING and fingerprint != state.facts.get("sent_tree"):
         # The row's change was edited. The same key would be refused with another tree.
@@ -140,10 +153,11 @@ def _send(change: Change, state: JobState, ad: ImageAd) -> Step:
     return Step(replace(state, facts=facts), request)
 
 
-def _follow(state: JobState, ad: ImageAd) -> Step:
-    """The step that waits for a revision that was sent."""
+def _follow_step(state: JobState, ad: ImageAd) -> Step:
+    """The step that follows a revision that was sent."""
     return Step(state, RevisionRequest(image_ad_id=ad.id, tree=ad.current_json_tree or {}))
 
 
-def _refuse(state: JobState, reason: str | None) -> Step:
+def _refusal_step(state: JobState, reason: str | None) -> Step:
+    """The step that fails a row with this error, without sending anything."""
     return Step(replace(state, status=RowStatus.FAILED, error=reason))

@@ -42,7 +42,7 @@ CHANGE_COLUMNS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "json_patch": check_patch,
     "node_overrides": check_overrides,
 }
-"""The columns of which each row fills one, and what checks it."""
+"""The columns of which each row fills one, and the function that checks its value."""
 
 REVISION_COLUMNS: Final[Mapping[str, str]] = {
     "status": "status",
@@ -61,10 +61,22 @@ REVISION_COLUMNS: Final[Mapping[str, str]] = {
     "kept_tree": "kept_tree",
     **KEY_COLUMNS,
 }
+"""The result columns, and the field or fact of a row's `JobState` that each of them holds.
+
+The trees are fingerprints: of the ad's tree before the revision, of the one that was sent, and of
+what the API made of that.
+"""
 
 
 class Change(BaseModel):
-    """A row's change to an editable ad: exactly one of a whole tree, a JSON patch and overrides."""
+    """A row's change to an editable ad: exactly one of a whole tree, a JSON patch and overrides.
+
+    Attributes:
+        image_ad_id: The ad to change.
+        current_json_tree: The whole tree to render in place of the ad's.
+        json_patch: The operations of a JSON patch (RFC 6902) to the ad's tree.
+        node_overrides: Other texts and pictures, by node id; see `apply_overrides`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,17 +92,18 @@ class Change(BaseModel):
 
     @property
     def price_usd(self) -> Decimal:
-        """What a new editable ad costs. What a revision does is not documented."""
+        """What a revision may cost, in USD: its price is not documented, so that of a new editable
+        ad."""
         return PRICE_USD[EDITABLE_IMAGE_AD]
 
     @property
     def column(self) -> str:
-        """Which column says what to change."""
+        """The name of the column that holds the change."""
         return next(name for name in CHANGE_COLUMNS if getattr(self, name) is not None)
 
     @property
     def summary(self) -> str:
-        """What is changed, in a line per change."""
+        """What is changed, for people: a line per change, each cut to 100 characters."""
         if self.json_patch is not None:
             changes = [(f"{o['op']} {o['path']}", o.get("value")) for o in self.json_patch]
         elif self.node_overrides is not None:
@@ -105,7 +118,7 @@ class Change(BaseModel):
         return "\n".join(shortened(line, 100) for line in lines)
 
     def apply_to(self, tree: JsonTree) -> JsonTree:
-        """The entire tree to send: the given tree with this change in it.
+        """The entire tree to send: a copy of the given tree with this change in it.
 
         Raises:
             TreeError: The change does not fit the tree.
@@ -120,7 +133,7 @@ class Change(BaseModel):
 def read_changes(
     spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
 ) -> list[CampaignRow[Change]]:
-    """The spreadsheet's rows as changes.
+    """Reads the spreadsheet's rows as changes.
 
     Args:
         spreadsheet: What was read.
@@ -137,7 +150,7 @@ def read_changes(
     ]
     if problems:
         raise SpreadsheetError(problems)
-    positions = {name: places[0] for name, places in found.items()}
+    positions = {name: same_name[0] for name, same_name in found.items()}
     rows: list[CampaignRow[Change]] = []
     identities = Identities()
     row_ids = RowIds()
@@ -158,6 +171,13 @@ def read_changes(
 
 
 def _header_problems(names: Sequence[str], found: Collection[str], row: int) -> Iterator[Problem]:
+    """What is missing in the header: the column of ads, or any column of changes.
+
+    Args:
+        names: The header's names.
+        found: The known columns that are among them.
+        row: The header's row number.
+    """
     if "image_ad_id" not in found:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row)
         yield Problem(header_message(names, REVISION_JOBS.known_columns), row)
@@ -166,7 +186,7 @@ def _header_problems(names: Sequence[str], found: Collection[str], row: int) -> 
 
 
 def _read_change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, list[Problem]]:
-    """A row as the change that it asks for, or what is wrong with it."""
+    """The change that a row asks for; None, and what is wrong with it, if it cannot be read."""
     image_ad_id = clean_id(cells["image_ad_id"])
     if not image_ad_id.startswith("ia_") or image_ad_id == "ia_":
         message = (
@@ -181,13 +201,14 @@ def _read_change(number: int, cells: Mapping[str, str]) -> tuple[Change | None, 
         return None, [Problem(f"{message} Fill one of {', '.join(CHANGE_COLUMNS)}.", number)]
     (column,) = filled
     try:
-        value = CHANGE_COLUMNS[column](_json(cells[column]))
+        value = CHANGE_COLUMNS[column](_parse_json(cells[column]))
     except TreeError as error:
         return None, [Problem(str(error), number, column)]
     return Change.model_validate({"image_ad_id": image_ad_id, column: value}), []
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
+    """A cell's JSON value; raises a `TreeError` if it holds none."""
     try:
         return read_json(text)
     except JsonCellError as error:
@@ -195,7 +216,10 @@ def _json(text: str) -> Any:
 
 
 def _with_job_id(state: JobState, change: Change) -> JobState:
-    """A state with its ad, which the table has among the input's columns."""
+    """A state with its ad's id as job id, if the API took the revision or may have.
+
+    A table of revisions has the id only in the user's column, not in a result column.
+    """
     refused = state.status is RowStatus.FAILED and state.completed_at is None
     if state.is_unsent or refused:
         return state
@@ -210,3 +234,4 @@ REVISION_JOBS: Final = JobType(
     _with_job_id,
     exclusive=False,
 )
+"""What sets a table of revisions apart from tables of other jobs."""

@@ -49,7 +49,12 @@ MAY_STILL_COME: Final = 2 * SENT_WITHIN
 
 @dataclass
 class Revisions(Batch[Change]):
-    """Revisions to make, and their table. Those of one ad are made one after the other."""
+    """Revisions to make, and their table. Those of one ad are made one after the other.
+
+    Attributes:
+        _planned_positions: The positions of the rows that this run has planned by now.
+        _client: The client that reads the ads; None before the first round.
+    """
 
     _planned_positions: set[int] = field(default_factory=set)
     _client: StaticAdsLabClient | None = None
@@ -64,14 +69,14 @@ class Revisions(Batch[Change]):
         name: str = "",
         again: bool = False,
     ) -> Revisions:
-        """Reads and checks the changes and the table of an earlier run; changes nothing.
+        """Reads and checks the changes and the table of an earlier run; writes nothing.
 
         Args:
             spreadsheet: A `.csv`, a `.tsv` or a workbook with `image_ad_id` and a change in each
                 row.
-            output: Where the table is or will be.
-            options: How it is to be read.
-            name: What the idempotency keys are made of, if not the output.
+            output: Where the result table is or will be.
+            options: How the spreadsheet is to be read.
+            name: What the idempotency keys are made of; "" for the output.
             again: Whether changes of a spreadsheet that is a result table are made once more.
 
         Raises:
@@ -91,7 +96,10 @@ class Revisions(Batch[Change]):
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
-        """Checks the changes against the ads that they are for, before anything is sent.
+        """Reads the ads that the changes are for, and checks that these fit; see `Batch.check`.
+
+        Returns:
+            0: every ad was looked up.
 
         Raises:
             SpreadsheetError: An ad is unknown or flat, or a change does not fit its tree.
@@ -128,7 +136,10 @@ class Revisions(Batch[Change]):
         weights: Mapping[str, float],
         most: int | None,
     ) -> AsyncIterator[list[Chunk]]:
-        """One revision of each ad after another; see `Batch.rounds`."""
+        """One revision of each ad in each round; see `Batch.rounds`.
+
+        Ends early if the ads cannot be read, and notes that in `troubles`.
+        """
         client = self._client = clients[0]
         try:
             while planned := await self.next_round(client):
@@ -143,33 +154,35 @@ class Revisions(Batch[Change]):
             await self._record_versions(self._client, [result.position for result in results])
 
     async def next_round(self, client: StaticAdsLabClient) -> list[PlannedJob]:
-        """The next revision of each ad, with the tree to send.
+        """Plans the next revision of each ad, with the tree to send.
 
-        Rows that turn out to be done already, or that must wait, are noted in the table.
+        Writes into the table which rows turn out to be done already, or must wait; and never plans
+        a row twice.
 
         Returns:
-            What to begin or to follow; nothing if this run is through.
+            The jobs to create or to follow; [] if this run has nothing more to do.
 
         Raises:
             StaticAdsLabError: The API could not be asked.
         """
-        while positions := self._next_rows():
+        while positions := self._pick_next_rows():
             self._planned_positions.update(positions)
             rows = self.table.rows
             ads = await _read_ads(client, (rows[p].request.image_ad_id for p in positions))
             planned = [
                 plan
                 for position in positions
-                if (plan := self._plan(client, position, ads)) is not None
+                if (plan := self._plan_row(client, position, ads)) is not None
             ]
             if planned:
                 return planned
         return []
 
-    def _next_rows(self) -> list[int]:
-        """The position of each ad's first row that is not completed, if not yet planned.
+    def _pick_next_rows(self) -> list[int]:
+        """The positions of each ad's first row that is not completed, without those planned before.
 
-        Writes into the rows that wait for it which row comes first.
+        Writes into pending rows of the same ad, once its first row is planned, which row comes
+        first.
         """
         first: dict[str, int] = {}
         for position, row, state in self.table.current_rows:
@@ -183,11 +196,13 @@ class Revisions(Batch[Change]):
                 first[ad] = position
         return [position for position in first.values() if position not in self._planned_positions]
 
-    def _plan(
+    def _plan_row(
         self, client: StaticAdsLabClient, position: int, ads: Mapping[str, ImageAd]
     ) -> PlannedJob | None:
-        """What is to be sent or followed for a row; None if that is nothing, which is noted in the
-        table."""
+        """The job to create or to follow for a row; None if there is none in this run.
+
+        Writes the row's new state into the table, unless a revision is to be sent.
+        """
         row, state = self.table.rows[position], self.table.states[position]
         asked_at = state.asked_at
         is_lost = asked_at is not None and client.now() - asked_at > MAY_STILL_COME
@@ -200,7 +215,10 @@ class Revisions(Batch[Change]):
         return PlannedJob(position, step.request, campaign_id(self.name), row.identity, step.state)
 
     async def _record_versions(self, client: StaticAdsLabClient, positions: Iterable[int]) -> None:
-        """Writes each completed revision's version into the table, as far as the API knows it."""
+        """Reads the versions of completed revisions' ads, and writes their ids into the table.
+
+        What cannot be read is logged, and left out.
+        """
         for position in positions:
             state = self.table.states[position]
             if not state.is_completed or state.job_id is None:
@@ -219,9 +237,9 @@ class Revisions(Batch[Change]):
 def version_of_picture(
     versions: Sequence[ImageAdVersion], image_url: str | None
 ) -> ImageAdVersion | None:
-    """The version of an ad with this picture; else the newest version.
+    """The version of an ad with this picture; else the newest one.
 
-    What a version holds is not documented, so any of it may be missing, and several may be at one
+    None if that cannot be told. What a version holds is not documented, so any of it may be missing, and several may be at one
     address.
     """
     url = without_query(image_url or "")
@@ -235,6 +253,11 @@ def version_of_picture(
 
 
 async def _read_ads(client: StaticAdsLabClient, ids: Iterable[str]) -> dict[str, ImageAd]:
+    """Reads ads with their trees, by id; those that the API does not know are missing.
+
+    Raises:
+        StaticAdsLabError: The API could not be asked.
+    """
     ads = {ad.id: ad for ad in await client.get_image_ads(list(dict.fromkeys(ids)))}
     for identifier, ad in ads.items():
         # A list may leave the trees out.

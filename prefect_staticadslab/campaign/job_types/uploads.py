@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 OPEN_UPLOADS: Final = 4
-"""Each holds a whole file, and there may be thousands of them."""
+"""Files that are checked or uploaded at once: each is held in memory as a whole."""
 
 FRESH_KEYS: Final = 3
 """How many keys an upload has; each is used up for a day once its image is deleted."""
@@ -27,7 +27,7 @@ FRESH_KEYS: Final = 3
 
 @dataclass(frozen=True)
 class UploadFields:
-    """What is said about an image, besides its content.
+    """What the API is told about an image, besides its content.
 
     Attributes:
         image_type: What it shows.
@@ -52,9 +52,9 @@ async def upload_images(
     is uploaded again within 24 hours is the same image, unless that was deleted since.
 
     Args:
-        client: The client.
+        client: The client of the API key to upload with.
         locations: Paths or URLs.
-        fields: What is said about all of them.
+        fields: What the API is told about each of them.
 
     Returns:
         The images in the order of `locations`; files of the same content have the same one.
@@ -64,54 +64,56 @@ async def upload_images(
             was sent. Or an image was uploaded and deleted too often in a day.
         StaticAdsLabError: The API does not take one.
     """
-    room = asyncio.Semaphore(OPEN_UPLOADS)
+    open_uploads = asyncio.Semaphore(OPEN_UPLOADS)
 
-    async def check(location: str) -> str | ImageFileError:
-        async with room:
+    async def read_digest(location: str) -> str | ImageFileError:
+        async with open_uploads:
             try:
                 return (await asyncio.to_thread(read_image, location)).digest
             except ImageFileError as error:
                 return error
 
     async def upload(location: str, digest: str) -> Image:
-        async with room:
+        async with open_uploads:
             image = await asyncio.to_thread(read_image, location)
             if image.digest != digest:
                 raise ImageFileError(f"{redacted(location)} was changed while it was read.")
-            return await _upload(client, image, fields)
+            return await _upload_image(client, image, fields)
 
     distinct = list(dict.fromkeys(locations))
-    digest_or_error = dict(zip(distinct, await all_of(map(check, distinct)), strict=True))
+    digest_or_error = dict(zip(distinct, await all_of(map(read_digest, distinct)), strict=True))
     errors = [result for result in digest_or_error.values() if isinstance(result, ImageFileError)]
     if errors:
         raise ImageFileError("\n".join(map(str, errors)))
     digests = {
-        place: result for place, result in digest_or_error.items() if isinstance(result, str)
+        location: result for location, result in digest_or_error.items() if isinstance(result, str)
     }
-    place_of_digest = {digest: place for place, digest in reversed(digests.items())}
-    sent = await all_of(upload(place, digest) for digest, place in place_of_digest.items())
-    images = dict(zip(place_of_digest, sent, strict=True))
-    return [images[digests[place]] for place in locations]
+    first_location = {digest: location for location, digest in reversed(digests.items())}
+    sent = await all_of(upload(location, digest) for digest, location in first_location.items())
+    images = dict(zip(first_location, sent, strict=True))
+    return [images[digests[location]] for location in locations]
 
 
-async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFields) -> Image:
-    """Uploads an image, unless the same was uploaded within a day and is there still.
+async def _upload_image(
+    client: StaticAdsLabClient, image: ImageFile, fields: UploadFields
+) -> Image:
+    """Uploads an image, or finds the one that the same upload made within the last 24 hours.
 
-    The API answers such an upload with the earlier image, also where that was deleted meanwhile:
-    then it takes another key.
+    The API answers such an upload with the earlier image, also if that was deleted meanwhile: then
+    the image is uploaded with the next key.
 
     Raises:
         ImageFileError: It was uploaded and deleted too often.
         StaticAdsLabError: It could not be uploaded.
     """
-    for attempt in range(1, FRESH_KEYS + 1):
+    for key_number in range(1, FRESH_KEYS + 1):
         sent = await client.send_image(
             image,
             fields.image_type,
             product_id=fields.product_id,
             alt_text=fields.alt_text,
             logo_theme=fields.logo_theme,
-            idempotency_key=upload_key(image, fields, attempt),
+            idempotency_key=upload_key(image, fields, key_number),
         )
         if not sent.replayed:
             return sent.resource
@@ -120,7 +122,8 @@ async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFi
         except NotFoundError:
             continue
         except StaticAdsLabError:
-            # Not a word against it: the key may upload but not read, or the API has trouble.
+            # That does not say that it is gone: the API key may have no scope to read it, or the
+            # API has trouble.
             return sent.resource
     raise ImageFileError(
         f"{image.filename} was uploaded {FRESH_KEYS} times within a day, and deleted each time. "
@@ -128,13 +131,14 @@ async def _upload(client: StaticAdsLabClient, image: ImageFile, fields: UploadFi
     )
 
 
-def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
-    """The idempotency key of an upload: one key stands for one body, and that holds the name.
+def upload_key(image: ImageFile, fields: UploadFields, key_number: int = 1) -> str:
+    """The idempotency key of an upload, from all that its body holds, the file's name included.
 
     Args:
         image: The file.
-        fields: What is said about it.
-        attempt: Which of the keys: what the ones before have uploaded is gone.
+        fields: What the API is told about it.
+        key_number: Which of the upload's keys, from 1 to `FRESH_KEYS`: the next one is used once
+            what the ones before have uploaded is deleted.
     """
     key_parts: list[str | int | None] = [
         image.digest,
@@ -144,6 +148,6 @@ def upload_key(image: ImageFile, fields: UploadFields, attempt: int = 1) -> str:
         fields.alt_text,
         fields.logo_theme,
     ]
-    if attempt > 1:
-        key_parts.append(attempt)
+    if key_number > 1:
+        key_parts.append(key_number)
     return f"image-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:40]}"
