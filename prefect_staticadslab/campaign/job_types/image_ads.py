@@ -118,7 +118,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             select_rows(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
-    def check_simulation(self) -> None:
+    def check_no_real_ads(self) -> None:
         """Raises if the table holds ads of a real API, which no simulator's may be mixed into.
 
         Raises:

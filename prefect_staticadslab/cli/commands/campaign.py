@@ -256,7 +256,7 @@ async def _prepare(
         if given.name_pictures_by:
             check_naming_column(current.table, given.name_pictures_by)
         if given.simulate:
-            current.check_simulation()
+            current.check_no_real_ads()
         return current
 
     # What says everything in ids is checked before anything is imported that asks the API.

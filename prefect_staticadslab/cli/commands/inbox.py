@@ -53,7 +53,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         )
         for waiting in box.scan().waiting:
             if storage.exists(waiting.output):
-                Campaign("", ResultTable.reopen(waiting.output)).check_simulation()
+                Campaign("", ResultTable.reopen(waiting.output)).check_no_real_ads()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
     from prefect_staticadslab.campaign.runs.inbox import InboxOptions, in_this_process, run_inbox
