@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 IMAGE: Final = ResourceType("image", Image, "images:read", "product")
+"""The type of the catalogue's images, which a row of a campaign cannot name."""
 
 CREATOR: Final = "prefect-staticadslab catalogue"
-"""What a workbook of ours says made it: only such a one is overwritten."""
+"""The program that our workbooks name as their creator: only such a workbook is overwritten."""
 
 _DATES: Final = ("created_at", "updated_at")
 
@@ -73,19 +74,19 @@ class ReportError(CampaignError):
 
 @dataclass(frozen=True)
 class CatalogueContent:
-    """All that there is, as far as the key may read it.
+    """All resources of some types, as far as the key may read them.
 
     Attributes:
-        resources: By type, all of it, in the API's order.
-        unreadable: Types that the key has no scope for.
+        resources: All resources of each type, in the API's order.
+        unreadable: Types that the key may not read.
     """
 
     resources: Mapping[ResourceType, tuple[CatalogueResource, ...]]
     unreadable: tuple[ResourceType, ...] = ()
 
 
-def plural(resource_type: ResourceType) -> str:
-    """What a type's table is called."""
+def table_name(resource_type: ResourceType) -> str:
+    """The name of a type's table: of its sheet, and of its .csv without the ending."""
     return f"{resource_type.name}s"
 
 
@@ -94,7 +95,12 @@ async def read_catalogue(
     account: Account,
     resource_types: Iterable[ResourceType] = tuple(COLUMNS),
 ) -> CatalogueContent:
-    """Reads everything of these types.
+    """Reads all resources of these types, and which of the types the key may not read.
+
+    Args:
+        client: Whom to ask.
+        account: The key's scopes: types that they leave out are not asked for.
+        resource_types: The types; all that have tables by default.
 
     Raises:
         KeyRefusedError: The key is not accepted, or the API is out of reach.
@@ -115,7 +121,8 @@ async def read_catalogue(
 
 
 def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
-    """A table for each type: ids first, the names of parents beside their ids, the rest as text.
+    """A table for each type, by its `table_name`: ids first, the names of parents beside their ids,
+    the rest as text.
 
     Example:
         ```python
@@ -137,19 +144,20 @@ def tables(content: CatalogueContent) -> dict[str, pd.DataFrame]:
         for resource in content.resources.get(resource_type, ())
     }
     return {
-        plural(resource_type): frame_of(
+        table_name(resource_type): frame_of(
             _header(resource_type),
-            [_line(resource, _header(resource_type), by_id) for resource in resources],
+            [_resource_cells(resource, _header(resource_type), by_id) for resource in resources],
         )
         for resource_type, resources in content.resources.items()
     }
 
 
 def _header(resource_type: ResourceType) -> list[str]:
+    """The columns of a type's table."""
     return [*COLUMNS[resource_type], *_DATES]
 
 
-def _line(
+def _resource_cells(
     resource: CatalogueResource, header: Sequence[str], by_id: Mapping[str, CatalogueResource]
 ) -> list[Any]:
     """A resource's cells under a header, with the names of the brand and the product that it is
@@ -163,12 +171,13 @@ def _line(
         "brand_name": brand.name if brand else None,
     }
     return [
-        _cell(parent_cells[name] if name in parent_cells else getattr(resource, name, None))
+        _cell_value(parent_cells[name] if name in parent_cells else getattr(resource, name, None))
         for name in header
     ]
 
 
-def _cell(value: Any) -> Any:
+def _cell_value(value: Any) -> Any:
+    """A resource's value as a cell: an integer or a text; "" for None and empty values."""
     if value is None or value in ([], {}):
         return ""
     if isinstance(value, dict | list):
@@ -179,25 +188,24 @@ def _cell(value: Any) -> Any:
 
 
 def check_report(output: str) -> None:
-    """Raises if the report cannot go there; what somebody else made there is never overwritten.
+    """Raises if the report cannot be written there: only an earlier report is overwritten.
 
     Args:
-        output: An .xlsx, or a folder; a path or a URL.
+        output: The path or URL of an .xlsx, or of a folder for .csv files.
 
     Raises:
-        ReportError: It is neither, or there is something that is no report.
-        StorageError: The place cannot be read or written to.
+        ReportError: It is neither, or there is a file that is no report.
+        StorageError: It cannot be read or written to.
     """
     ending = storage.suffix(output)
-    if _is_folder(output):
+    if _names_folder(output):
         for resource_type in COLUMNS:
-            place = _csv_place(output, resource_type)
-            if storage.exists(place):
-                storage.check_target(place)
-                if _csv_header(storage.read_start(place, PAGE_START_BYTES)) != _header(
-                    resource_type
-                ):
-                    raise _not_ours_error(place)
+            location = storage.join(output, f"{table_name(resource_type)}.csv")
+            if storage.exists(location):
+                storage.check_target(location)
+                start = storage.read_start(location, PAGE_START_BYTES)
+                if _csv_header(start) != _header(resource_type):
+                    raise _not_ours_error(location)
         return
     if ending != ".xlsx":
         raise ReportError(
@@ -212,12 +220,18 @@ def check_report(output: str) -> None:
 def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
     """Writes the tables: one .xlsx with a sheet each, or a folder with a .csv each.
 
+    A local folder that does not exist is made.
+
+    Args:
+        output: Where to; see `check_report`.
+        frames: The tables by their names, as `tables` gives them.
+
     Raises:
         ReportError, StorageError: It cannot be written there.
         SpreadsheetError: A cell is longer than an .xlsx holds.
     """
     check_report(output)
-    if not _is_folder(output):
+    if not _names_folder(output):
         storage.write_bytes(output, encode_workbook(frames, creator=CREATOR))
         return
     if not storage.is_url(output):
@@ -233,6 +247,7 @@ def write_report(output: str, frames: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _mark_catalogue_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy in which all texts are `CatalogueText`, so that none is written as a formula."""
     lines = [
         [CatalogueText(value) if isinstance(value, str) else value for value in line]
         for line in frame.itertuples(index=False, name=None)
@@ -240,21 +255,20 @@ def _mark_catalogue_text(frame: pd.DataFrame) -> pd.DataFrame:
     return frame_of(list(frame.columns), lines)
 
 
-def _is_folder(output: str) -> bool:
+def _names_folder(output: str) -> bool:
+    """Whether an output is a folder by its name: it ends with / or has no ending. No I/O."""
     return output.endswith("/") or not storage.suffix(output)
 
 
-def _csv_place(output: str, resource_type: ResourceType) -> str:
-    return storage.join(output, f"{plural(resource_type)}.csv")
-
-
 def _csv_header(content: bytes) -> list[str]:
+    """The cells of the first line of a .csv; [] if it is empty."""
     text = content.decode("utf-8-sig", errors="replace")
     return next(csv.reader(io.StringIO(text, newline="")), [])
 
 
-def _not_ours_error(place: str) -> ReportError:
+def _not_ours_error(location: str) -> ReportError:
+    """The error for a file that this program did not write, and so does not overwrite."""
     return ReportError(
-        f"There is a {locations.redacted(place)} already, and it is no catalogue that this program "
-        "wrote. It is left alone; choose another name."
+        f"There is a {locations.redacted(location)} already, and it is no catalogue that this "
+        "program wrote. It is left alone; choose another name."
     )

@@ -1,4 +1,4 @@
-"""What a table wants in the catalogue: brands, products, variants and audiences, row by row."""
+"""A table of resources to create: brands, products, variants and audiences, row by row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Final
 
-from prefect_staticadslab.campaign.catalogue_tables.report import plural
+from prefect_staticadslab.campaign.catalogue_tables.report import table_name
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import (
@@ -35,7 +35,7 @@ from prefect_staticadslab.campaign.rows.resource_types import (
 )
 
 CREATED_TYPES: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE)
-"""In the order in which they are created: parents first."""
+"""The types that can be created, in the order in which they are: parents first."""
 
 PARENT_COLUMNS: Final = ("brand", "brand_id", "product", "product_id")
 FIELD_COLUMNS: Final[Mapping[ResourceType, tuple[str, ...]]] = {
@@ -53,30 +53,33 @@ class ResourceRow:
     """A row of a table: a resource that the catalogue should have.
 
     Attributes:
-        resource_type: Of which type.
-        name: Its name.
-        row: The row's number as a spreadsheet program shows it.
-        sheet: The sheet that it is in, if there are several.
-        parents: What the row says of brand and product, by column.
+        resource_type: Its type.
+        name: Its name; "" in a row that is wrong.
+        row_number: The row's number as a spreadsheet program shows it.
+        sheet: The name of the sheet that it is in; "" if only one sheet is read.
+        parents: The row's texts in `PARENT_COLUMNS`, by column; without empty ones.
         fields: Its other fields, as the API takes them.
     """
 
     resource_type: ResourceType
     name: str
-    row: int
+    row_number: int
     sheet: str = ""
     parents: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def problem(self, message: str, column: str | None = None) -> Problem:
-        """Something that is wrong with this row."""
-        return Problem(_in_sheet(message, self.sheet), self.row, column)
+        """A problem of this row, with the sheet's name in its message."""
+        return Problem(_in_sheet(message, self.sheet), self.row_number, column)
 
 
 def read_resource_rows(location: str) -> list[ResourceRow]:
     """Reads a table of resources: a .csv or .tsv with a column `kind`; or an .xlsx, either such a
     table or with a sheet for each type, named `brands`, `products`, `product_variants` and
     `audiences`.
+
+    Returns:
+        The rows, parents first.
 
     Raises:
         SpreadsheetError: With all problems of all rows.
@@ -101,7 +104,7 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
     if storage.suffix(location) in WORKBOOK_ENDINGS:
         content = storage.read_bytes(location)
     if is_workbook(content):
-        types_by_sheet = {plural(each): each for each in CREATED_TYPES}
+        types_by_sheet = {table_name(each): each for each in CREATED_TYPES}
         for name in sheet_names(content):
             resource_type = types_by_sheet.get(normalized(name).replace(" ", "_").replace("-", "_"))
             if resource_type is not None:
@@ -125,7 +128,16 @@ def read_resource_rows(location: str) -> list[ResourceRow]:
 def _read_table(
     spreadsheet: Spreadsheet, resource_type: ResourceType | None, sheet: str
 ) -> tuple[list[ResourceRow], list[Problem]]:
-    """The rows of one table, all of one type or each of its own, and what is wrong with them."""
+    """Reads the rows of one table.
+
+    Args:
+        spreadsheet: What was read.
+        resource_type: The type of all rows; None if each row says its own.
+        sheet: The sheet's name, for messages; "" if only one sheet is read.
+
+    Returns:
+        The rows that can be read, and what is wrong with rows or with the header.
+    """
     names = list(map(normalized, spreadsheet.header))
     required = ["name"] if resource_type else ["kind", "name"]
     problems = [
@@ -152,15 +164,15 @@ def _read_table(
 def _read_row(
     cells: Mapping[str, str], resource_type: ResourceType | None, number: int
 ) -> tuple[ResourceRow | None, list[Problem]]:
-    """A row as a resource to create, as far as it can be read, and what is wrong with it.
+    """A row as a resource to create, and what is wrong with it; None if its type is not known.
 
     Args:
-        cells: Its cells, by column.
-        resource_type: What all rows of its sheet are; None if the row says so itself.
+        cells: The texts of its cells, by column.
+        resource_type: The type of all rows of its sheet; None if the row says its own.
         number: The row's number, for messages.
     """
     if resource_type is None:
-        resource_type = _type_of(cells["kind"])
+        resource_type = _parse_resource_type(cells["kind"])
         if resource_type is None:
             known = ", ".join(each.name for each in CREATED_TYPES)
             says = f"says {shortened(cells['kind'])!r}" if cells["kind"] else "is empty"
@@ -180,11 +192,11 @@ def _read_row(
             message = f"says {shortened(text)!r}, but a {resource_type.thing} has no {name}."
             problems.append(Problem(message, number, name))
             continue
-        value, message = _READERS.get(name, _as_text)(text)
+        value, message = _READERS.get(name, _read_text)(text)
         if message:
             problems.append(Problem(message, number, name))
         fields[name] = value
-    columns = PARENT_COLUMNS[: 2 * (_depth(resource_type))]
+    columns = PARENT_COLUMNS[: 2 * _ancestor_count(resource_type)]
     parents = {name: cells[name] for name in columns if cells.get(name)}
     if resource_type.parent and not parents.keys() & {
         resource_type.parent,
@@ -198,26 +210,35 @@ def _read_row(
     return ResourceRow(resource_type, cells["name"], number, "", parents, fields), problems
 
 
-def _depth(resource_type: ResourceType) -> int:
-    """How many parents it has, one above the other."""
+def _ancestor_count(resource_type: ResourceType) -> int:
+    """How many parents, one above the other, a resource of a type has."""
     return 0 if resource_type is BRAND else 1 if resource_type is PRODUCT else 2
 
 
-def _type_of(text: str) -> ResourceType | None:
+def _parse_resource_type(text: str) -> ResourceType | None:
+    """The type that a cell names, in the singular or the table_name; None if it names none."""
     name = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
-    names = {name: each for each in CREATED_TYPES for name in (each.name, plural(each))}
+    names = {name: each for each in CREATED_TYPES for name in (each.name, table_name(each))}
     return {**names, **aliases}.get(name)
 
 
-_Read = tuple[Any, str | None]
+_ValueOrMessage = tuple[Any, str | None]
+"""A cell's value and None; or None and the message that says what is wrong with the cell."""
 
 
-def _as_text(text: str) -> _Read:
+def _read_text(text: str) -> _ValueOrMessage:
     return text, None
 
 
-def _json(text: str, expected: type[Any] | UnionType, what: str) -> _Read:
+def _read_json_of_type(text: str, expected: type[Any] | UnionType, what: str) -> _ValueOrMessage:
+    """A cell's JSON value, if it is of a Python type.
+
+    Args:
+        text: The cell's text.
+        expected: The Python type.
+        what: What such a value looks like, for the message.
+    """
     try:
         value = read_json(text)
     except JsonCellError as error:
@@ -225,21 +246,22 @@ def _json(text: str, expected: type[Any] | UnionType, what: str) -> _Read:
     return (value, None) if isinstance(value, expected) else (None, f"is JSON, but not {what}.")
 
 
-def _details(text: str) -> _Read:
-    return _json(text, dict, 'an object like {"tone": "dry"}')
+def _read_details(text: str) -> _ValueOrMessage:
+    return _read_json_of_type(text, dict, 'an object like {"tone": "dry"}')
 
 
-def _palettes(text: str) -> _Read:
-    return _json(text, dict | list, 'an object like {"main": ["#12372A"]}, nor a list')
+def _read_palettes(text: str) -> _ValueOrMessage:
+    return _read_json_of_type(text, dict | list, 'an object like {"main": ["#12372A"]}, nor a list')
 
 
-def _fonts(text: str) -> _Read:
+def _read_fonts(text: str) -> _ValueOrMessage:
+    """Fonts as a JSON list, or their names with commas between them."""
     if text.startswith("["):
-        return _json(text, list, 'a list like [{"name": "Inter"}]')
+        return _read_json_of_type(text, list, 'a list like [{"name": "Inter"}]')
     return [{"name": name.strip()} for name in text.split(",") if name.strip()], None
 
 
-def _whole_number(text: str) -> _Read:
+def _read_whole_number(text: str) -> _ValueOrMessage:
     try:
         return int(text), None
     except ValueError:
@@ -247,12 +269,14 @@ def _whole_number(text: str) -> _Read:
 
 
 _READERS: Final = {
-    "details": _details,
-    "color_palettes": _palettes,
-    "fonts": _fonts,
-    "sort_order": _whole_number,
+    "details": _read_details,
+    "color_palettes": _read_palettes,
+    "fonts": _read_fonts,
+    "sort_order": _read_whole_number,
 }
+"""What reads a column's cells; any other column's cells are texts."""
 
 
 def _in_sheet(message: str, sheet: str) -> str:
+    """A message with the name of the sheet that it is about, if there is any."""
     return f"{message} (sheet {sheet})" if sheet else message

@@ -29,14 +29,14 @@ from prefect_staticadslab.campaign.rows.resource_types import (
 STARTER_TYPES: Final = (BRAND, PRODUCT, VARIANT, AUDIENCE, TEMPLATE)
 
 LISTED: Final = 50_000
-"""Resources of one type in the drop-downs, the first by name. Excel looks through all of them when
-a cell's arrow is clicked."""
+"""The most resources of one type in a drop-down: the first by name. Excel looks through all of them
+when a cell's arrow is clicked."""
 
 LONGEST_LABEL: Final = 200
-"""Characters of a name in a drop-down; a longer one cannot be told from its neighbours."""
+"""The most characters of a name in a drop-down; for a longer one its id is shown."""
 
 _RESERVED: Final = frozenset(f"{SEPARATOR};=")
-"""What means something in a cell of design templates."""
+"""Characters that have a meaning in a cell of design templates."""
 
 
 class StarterError(ReportError):
@@ -48,8 +48,10 @@ class ProductChoices:
     """A product in the drop-downs.
 
     Attributes:
-        brand, label: What its brand and itself are called in a cell.
-        variants, audiences: What can be chosen with it.
+        brand: What is written into a cell for its brand: a name or an id.
+        label: What is written into a cell for the product itself.
+        variants: What is written for each of its variants.
+        audiences: What is written for each of its audiences.
     """
 
     brand: str
@@ -60,7 +62,12 @@ class ProductChoices:
 
 @dataclass(frozen=True)
 class TemplateChoice:
-    """A design template in the drop-down: what is written into a cell for it."""
+    """A design template in the drop-down.
+
+    Attributes:
+        label: What is written into a cell for it: a filter or its id.
+        template: The template.
+    """
 
     label: str
     template: DesignTemplate
@@ -68,13 +75,13 @@ class TemplateChoice:
 
 @dataclass(frozen=True)
 class Starter:
-    """What the drop-downs offer, each sorted as people look for it.
+    """What the drop-downs of a spreadsheet to start from offer, each sorted for people.
 
     Attributes:
-        brands: What they are called.
-        products: In the order of their brands.
-        templates: Those that can be used.
-        left_out: What there is more of than a drop-down holds, in words.
+        brands: What is written into a cell for each brand.
+        products: The products, in the order of their brands.
+        templates: The completed design templates.
+        left_out: For people: how many of what did not fit into a drop-down, such as `3 brands`.
     """
 
     brands: tuple[str, ...]
@@ -83,7 +90,8 @@ class Starter:
     left_out: tuple[str, ...] = ()
 
     def examples(self) -> list[tuple[str, ...]]:
-        """Two rows that make one ad each: template, brand, product, variant, audience, prompt."""
+        """The cells of two example rows, each of one ad: template, brand, product, variant,
+        audience, prompt. It needs a template and a product with an audience."""
         usable = [product for product in self.products if product.audiences]
         first = next((product for product in usable if product.variants), usable[0])
         others = [product for product in usable if product is not first]
@@ -91,8 +99,8 @@ class Starter:
         second = second or (others or usable)[0]
         templates = (self.templates[0].label, self.templates[1 % len(self.templates)].label)
         return [
-            _example(templates[0], first, first.audiences[0], _PROMPTS[0]),
-            _example(templates[1], second, second.audiences[-1], _PROMPTS[1]),
+            _example_row(templates[0], first, first.audiences[0], _PROMPTS[0]),
+            _example_row(templates[1], second, second.audiences[-1], _PROMPTS[1]),
         ]
 
 
@@ -104,7 +112,10 @@ _PROMPTS: Final = (
 _PLAIN_PROMPT: Final = "Bright morning light, lots of space around the product"
 
 
-def _example(template: str, product: ProductChoices, audience: str, prompt: str) -> tuple[str, ...]:
+def _example_row(
+    template: str, product: ProductChoices, audience: str, prompt: str
+) -> tuple[str, ...]:
+    """An example row's cells; with a prompt without placeholders, if a name may be missing."""
     variant = product.variants[0] if product.variants else ""
     # What is called by its id may have no name that could be filled in.
     if product.label.startswith(PRODUCT.prefix) or audience.startswith(AUDIENCE.prefix):
@@ -113,7 +124,7 @@ def _example(template: str, product: ProductChoices, audience: str, prompt: str)
 
 
 def starter_of(content: CatalogueContent) -> Starter:
-    """What the drop-downs offer of a catalogue.
+    """Chooses what the drop-downs offer of a catalogue. No I/O.
 
     Raises:
         StarterError: Something is missing without which there can be no ad; the message says what,
@@ -139,9 +150,9 @@ def starter_of(content: CatalogueContent) -> Starter:
         ```
     """
     brands = _labels(content.resources.get(BRAND, ()))
-    products = _by_parent(content, PRODUCT, "brand_id")
-    variants = _by_parent(content, VARIANT, "product_id")
-    audiences = _by_parent(content, AUDIENCE, "product_id")
+    products = _labels_by_parent(content, PRODUCT, "brand_id")
+    variants = _labels_by_parent(content, VARIANT, "product_id")
+    audiences = _labels_by_parent(content, AUDIENCE, "product_id")
     choices = [
         ProductChoices(
             brand,
@@ -157,24 +168,27 @@ def starter_of(content: CatalogueContent) -> Starter:
         for t in content.resources.get(TEMPLATE, ())
         if isinstance(t, DesignTemplate) and t.is_completed
     )
-    _check(brands, choices, templates)
-    kept = _first(choices)
+    _check_complete(brands, choices, templates)
+    offered = _fitting_products(choices)
     left_out = [
         f"{more:,} {thing}"
         for more, thing in (
             (len(brands) - LISTED, "brands"),
-            (len(choices) - len(kept), "products"),
+            (len(choices) - len(offered), "products"),
             (len(templates) - LISTED, "design templates"),
         )
         if more > 0
     ]
     return Starter(
-        tuple(brands.values())[:LISTED], tuple(kept), tuple(templates[:LISTED]), tuple(left_out)
+        tuple(brands.values())[:LISTED], tuple(offered), tuple(templates[:LISTED]), tuple(left_out)
     )
 
 
-def _first(choices: list[ProductChoices]) -> list[ProductChoices]:
-    """As many products as the drop-downs hold; if there are more, those that ads can be made of."""
+def _fitting_products(choices: list[ProductChoices]) -> list[ProductChoices]:
+    """The first products that, with their variants and audiences, fit into the drop-downs.
+
+    If not all of them do, products without an audience are left out: no ad can be made of them.
+    """
     sizes = [max(1, len(choice.audiences), len(choice.variants)) for choice in choices]
     if sum(sizes) <= LISTED:
         return choices
@@ -183,18 +197,21 @@ def _first(choices: list[ProductChoices]) -> list[ProductChoices]:
     return [choice for (choice, _), end in zip(usable, ends, strict=True) if end <= LISTED]
 
 
-def _by_parent(
-    content: CatalogueContent, resource_type: ResourceType, parent: str
+def _labels_by_parent(
+    content: CatalogueContent, resource_type: ResourceType, parent_column: str
 ) -> dict[str, dict[str, str]]:
-    """What each parent's resources are called in a cell, by the ids of both."""
+    """What is written into a cell for each resource of a type, by its parent's id and its own."""
     siblings: dict[str, list[CatalogueResource]] = {}
     for resource in content.resources.get(resource_type, ()):
-        siblings.setdefault(str(getattr(resource, parent, None) or ""), []).append(resource)
+        siblings.setdefault(str(getattr(resource, parent_column, None) or ""), []).append(resource)
     return {identifier: _labels(resources) for identifier, resources in siblings.items()}
 
 
 def _labels(resources: Iterable[CatalogueResource]) -> dict[str, str]:
-    """What resources that one chooses from are called in a cell, by id, sorted by that."""
+    """What is written into a cell for each of some resources, by id, sorted by what is written.
+
+    Its name, if no other of these has that and if it can be written into a cell; else its id.
+    """
     all_of_them = list(resources)
     folded = Counter(fold_name(resource.name) for resource in all_of_them)
     labels = {
@@ -221,26 +238,29 @@ def _can_be_typed(name: str) -> bool:
 
 
 def template_choices(templates: Iterable[DesignTemplate]) -> list[TemplateChoice]:
-    """What is written into a cell for each template: what it is like, if only this one is; or else
-    its id.
+    """What is written into a cell for each template: a filter, if that stands for this one alone;
+    else its id. Sorted by what they are like.
     """
     usable = list(templates)
     alike: Counter[tuple[tuple[str, str], ...]] = Counter()
     for template in usable:
-        alike.update(_every_filter([(k, fold_name(v)) for k, v in _conditions(template)]))
+        alike.update(_every_filter([(k, fold_name(v)) for k, v in _filter_conditions(template)]))
     choices = []
     for template in usable:
-        conditions = _conditions(template)
+        conditions = _filter_conditions(template)
         folded = tuple((key, fold_name(value)) for key, value in conditions)
-        is_plain = all(_is_plain(value) for _, value in conditions)
+        is_writable = all(_fits_filter(value) for _, value in conditions)
         label = template.id
-        if conditions and is_plain and alike[folded] == 1:
+        if conditions and is_writable and alike[folded] == 1:
             label = "; ".join(f"{key}={value}" for key, value in conditions)
         choices.append(TemplateChoice(label, template))
-    return sorted(choices, key=lambda choice: (_conditions(choice.template), choice.template.id))
+    return sorted(
+        choices, key=lambda choice: (_filter_conditions(choice.template), choice.template.id)
+    )
 
 
-def _conditions(template: DesignTemplate) -> list[tuple[str, str]]:
+def _filter_conditions(template: DesignTemplate) -> list[tuple[str, str]]:
+    """All keys that templates are filtered by, each with this template's value, if it has any."""
     pairs = ((key, str(getattr(template, key) or "").strip()) for key in FILTER_KEYS)
     return [(key, value) for key, value in pairs if fold_name(value)]
 
@@ -248,19 +268,22 @@ def _conditions(template: DesignTemplate) -> list[tuple[str, str]]:
 def _every_filter(
     conditions: Sequence[tuple[str, str]],
 ) -> Iterable[tuple[tuple[str, str], ...]]:
+    """Every filter that a template with these conditions fits: all of their combinations."""
     for count in range(1, len(conditions) + 1):
         yield from combinations(conditions, count)
 
 
-def _is_plain(value: str) -> bool:
+def _fits_filter(value: str) -> bool:
+    """Whether a value can be written into a filter and is read as that value."""
     return _can_be_typed(value) and _RESERVED.isdisjoint(value)
 
 
-def _check(
+def _check_complete(
     brands: Mapping[str, str],
     products: Sequence[ProductChoices],
     templates: Sequence[TemplateChoice],
 ) -> None:
+    """Raises a `StarterError` if something is missing without which there can be no ad."""
     missing = []
     if not templates:
         missing.append(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 from typing import Any, Final
 
 from prefect_staticadslab.campaign.catalogue_tables.starter import (
     Starter,
     StarterError,
     TemplateChoice,
+)
+from prefect_staticadslab.campaign.catalogue_tables.starter_lists import (
+    FIRST_LIST_ROW,
+    LISTS,
+    drop_downs,
+    list_columns,
 )
 from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.formats.cell_pictures import CellPicture
@@ -23,11 +28,11 @@ from prefect_staticadslab.campaign.files.formats.xlsx_writer import (
 )
 
 STARTER_CREATOR: Final = "prefect-staticadslab starter"
+"""The program that the workbook names as its creator."""
 
 CAMPAIGN: Final = "Campaign"
 READ_ME: Final = "Read me"
 TEMPLATES: Final = "Templates"
-LISTS: Final = "Lists"
 
 COLUMNS: Final[Mapping[str, float]] = {
     "design_template": 52.0,
@@ -40,16 +45,10 @@ COLUMNS: Final[Mapping[str, float]] = {
 """The campaign's columns and their widths in characters."""
 
 ROWS: Final = 2_000
-"""Rows with drop-downs."""
+"""How many rows have drop-downs."""
 
 PREVIEW_SIDE: Final = 160
 """The longest side of a template's picture, in pixels of a screen."""
-
-LONGEST_FORMULA: Final = 255
-"""Characters of a drop-down's formula; with a longer one Excel calls the file broken."""
-
-_FIRST: Final = 3
-"""Where the lists begin: below their header, and a blank row that is offered if nothing fits."""
 
 _TEMPLATE_COLUMNS: Final[Mapping[str, float]] = {
     "Picture": 0.0,
@@ -60,8 +59,9 @@ _TEMPLATE_COLUMNS: Final[Mapping[str, float]] = {
     "Industry": 18.0,
     "Pixels": 14.0,
 }
+"""The columns of the templates' sheet and their widths in characters; a picture's is in pixels."""
 
-_TEXT: Final = (
+_READ_ME_LINES: Final = (
     ("", "A campaign of image ads"),
     ("", "Each row of the sheet Campaign is one ad. The two rows that are there are examples: "
          "change them, or delete them."),
@@ -87,52 +87,59 @@ _TEXT: Final = (
     ("", "The same command with the same results file goes on where it stopped, and pays for no "
          "ad twice."),
 )  # fmt: skip
-"""What the page says: a step's number, and a text."""
+"""The lines of the page to read: a step's number or "", and a text."""
 
 
-def check_starter(place: str) -> None:
-    """Raises if no spreadsheet to start from can be written there.
-
-    It is meant to be filled in, so one that is there is never overwritten.
+def check_starter(location: str) -> None:
+    """Raises if no spreadsheet to start from can be written there: it overwrites no file.
 
     Raises:
         StarterError: It is no .xlsx, or there is a file already.
-        StorageError: The place cannot be read or written to.
+        StorageError: It cannot be read or written to.
     """
-    if storage.suffix(place) != ".xlsx":
+    if storage.suffix(location) != ".xlsx":
         raise StarterError(
-            f"The spreadsheet to start from, {locations.redacted(place)}, must end in .xlsx."
+            f"The spreadsheet to start from, {locations.redacted(location)}, must end in .xlsx."
         )
-    storage.check_target(place)
-    if storage.exists(place):
+    storage.check_target(location)
+    if storage.exists(location):
         raise StarterError(
-            f"There is a {locations.redacted(place)} already, and somebody may have filled it in. "
-            "It is left alone; choose another name."
+            f"There is a {locations.redacted(location)} already, and somebody may have filled it "
+            "in. It is left alone; choose another name."
         )
 
 
 def write_starter(
-    place: str, starter: Starter, previews: Mapping[str, CellPicture], *, day: str
+    location: str, starter: Starter, previews: Mapping[str, CellPicture], *, day: str
 ) -> None:
-    """Writes the workbook.
+    """Writes the spreadsheet to start from, a workbook.
 
     Args:
-        place: Where to, as `check_starter` takes it.
+        location: Where to, as `check_starter` takes it.
         starter: What the drop-downs offer.
-        previews: Pictures of templates, by their ids.
-        day: Today, for people.
+        previews: Small pictures of templates, by the templates' ids.
+        day: Today's date, for people.
 
     Raises:
         StarterError, StorageError: See `check_starter`.
     """
-    check_starter(place)
-    storage.write_bytes(place, encode_starter(starter, previews, name=storage.name(place), day=day))
+    check_starter(location)
+    storage.write_bytes(
+        location, encode_starter(starter, previews, name=storage.name(location), day=day)
+    )
 
 
 def encode_starter(
     starter: Starter, previews: Mapping[str, CellPicture], *, name: str, day: str
 ) -> bytes:
-    """The workbook's bytes. The campaign is its first sheet, so that it is read without asking."""
+    """The workbook's bytes. The campaign is its first sheet, so that it is read without asking.
+
+    Args:
+        starter: What the drop-downs offer.
+        previews: Small pictures of templates, by the templates' ids.
+        name: The file's name, for the commands on the page to read.
+        day: Today's date, for people.
+    """
     out = io.BytesIO()
     book = new_workbook(out, creator=STARTER_CREATOR)
     sheets = {title: book.add_worksheet(title) for title in (CAMPAIGN, READ_ME, TEMPLATES, LISTS)}
@@ -145,17 +152,20 @@ def encode_starter(
 
 
 def _write_campaign(book: Any, sheet: Any, starter: Starter) -> None:
+    """Writes the sheet to fill in: its header, two examples, and the rows with drop-downs."""
     # As texts: a name such as 007 or 1/2 would become a number or a date when it is chosen.
     text = book.add_format({"num_format": "@", "valign": "top"})
     prompt = book.add_format({"num_format": "@", "valign": "top", "text_wrap": True})
-    for place, width in enumerate(COLUMNS.values()):
-        sheet.set_column(place, place, width, prompt if place == len(COLUMNS) - 1 else text)
+    for position, width in enumerate(COLUMNS.values()):
+        sheet.set_column(
+            position, position, width, prompt if position == len(COLUMNS) - 1 else text
+        )
     _write_header(book, sheet, COLUMNS)
     for row, cells in enumerate(starter.examples(), 1):
-        for place, cell in enumerate(cells):
+        for position, cell in enumerate(cells):
             if cell:
-                kept = prompt if place == len(COLUMNS) - 1 else text
-                sheet.write_string(row, place, cell_string(cell), kept)
+                cell_format = prompt if position == len(COLUMNS) - 1 else text
+                sheet.write_string(row, position, cell_string(cell), cell_format)
     sheet.freeze_panes(1, 0)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
@@ -167,7 +177,7 @@ def _write_campaign(book: Any, sheet: Any, starter: Starter) -> None:
         "design_template": "The sheet Templates shows what each looks like.",
     }
     for column, formula in drop_downs(starter).items():
-        place = list(COLUMNS).index(column)
+        position = list(COLUMNS).index(column)
         options = {
             "validate": "list",
             "source": formula,
@@ -176,101 +186,33 @@ def _write_campaign(book: Any, sheet: Any, starter: Starter) -> None:
             # A campaign understands more than the lists: * and |, ids, and what is new.
             "show_error": False,
         }
-        sheet.data_validation(1, place, ROWS, place, options)
-
-
-def drop_downs(starter: Starter) -> dict[str, str]:
-    """The formulas that give the row 2 of the campaign its choices, by column.
-
-    They compare as people do, without case; functions such as MATCH and COUNTIF would take a name
-    with `*`, `?` or `>` for a pattern.
-
-    Example:
-        ```python
-        from prefect_staticadslab.campaign.catalogue_tables.starter import Starter
-        from prefect_staticadslab.campaign.catalogue_tables.starter_workbook import drop_downs
-
-        assert drop_downs(Starter(("Tea", "Coffee"), (), ()))["brand"] == "=Lists!$A$3:$A$4"
-        ```
-    """
-    brands, products = (max(1, len(each)) for each in (starter.brands, starter.products))
-    brand = _one_of("A", brands, "$B2")
-    product = f"{_one_of('E', products, '$B2')}*{_one_of('D', products, '$C2')}"
-    formulas = {
-        "design_template": f"={_cells('L', max(1, len(starter.templates)))}",
-        "brand": f"={_cells('A', brands)}",
-        "product": _part_of("D", brand, "B", "C", brands),
-        "product_variant": _part_of("K", product, "H", "I", products),
-        "audience": _part_of("J", product, "F", "G", products),
-    }
-    assert all(len(formula) <= LONGEST_FORMULA for formula in formulas.values())  # noqa: S101
-    return formulas
-
-
-def _cells(column: str, count: int) -> str:
-    return f"{LISTS}!${column}${_FIRST}:${column}${_FIRST + count - 1}"
-
-
-def _one_of(column: str, count: int, cell: str) -> str:
-    return f"({_cells(column, count)}={cell})"
-
-
-def _part_of(column: str, condition: str, begins: str, counts: str, rows: int) -> str:
-    """The part of a list that belongs to what a row says; the blank cell above it if none does."""
-    begin = f"SUMPRODUCT({condition}*{_cells(begins, rows)})"
-    count = f"SUMPRODUCT({condition}*{_cells(counts, rows)})"
-    return f"=OFFSET({LISTS}!${column}${_FIRST - 1},{begin},0,MAX(1,{count}),1)"
+        sheet.data_validation(1, position, ROWS, position, options)
 
 
 def _write_lists(book: Any, sheet: Any, starter: Starter) -> None:
-    """The lists behind the drop-downs, each part of a list beside where it begins and how long it
-    is."""
-    of_brand = Counter(product.brand for product in starter.products)
-    brand_parts = _parts([of_brand[brand] for brand in starter.brands])
-    audience_parts = _parts([len(p.audiences) for p in starter.products])
-    variant_parts = _parts([len(p.variants) for p in starter.products])
-    columns: dict[str, Iterable[Any]] = {
-        "brand": starter.brands,
-        "its products from": [begin for begin, _ in brand_parts],
-        "how many": [count for _, count in brand_parts],
-        "product": [p.label for p in starter.products],
-        "of the brand": [p.brand for p in starter.products],
-        "its audiences from": [begin for begin, _ in audience_parts],
-        "how many audiences": [count for _, count in audience_parts],
-        "its variants from": [begin for begin, _ in variant_parts],
-        "how many variants": [count for _, count in variant_parts],
-        "audience": [label for p in starter.products for label in p.audiences],
-        "variant": [label for p in starter.products for label in p.variants],
-        "design template": [choice.label for choice in starter.templates],
-    }
+    """Writes the lists behind the drop-downs, and hides their sheet."""
+    columns = list_columns(starter)
     _write_header(book, sheet, columns)
-    for row, cells in enumerate(zip_longest(*columns.values()), _FIRST - 1):
-        for place, cell in enumerate(cells):
+    for row, cells in enumerate(zip_longest(*columns.values()), FIRST_LIST_ROW - 1):
+        for position, cell in enumerate(cells):
             if isinstance(cell, str):
-                sheet.write_string(row, place, cell_string(cell))
+                sheet.write_string(row, position, cell_string(cell))
             elif cell is not None:
-                sheet.write_number(row, place, cell)
+                sheet.write_number(row, position, cell)
     sheet.set_column(0, len(columns) - 1, 22)
     sheet.hide()
 
 
-def _parts(counts: Sequence[int]) -> list[tuple[int, int]]:
-    """Where each part of a list begins, counted from 1, and its length; (0, 0) for an empty one."""
-    begins = accumulate(counts, initial=1)
-    return [
-        (begin, count) if count else (0, 0) for begin, count in zip(begins, counts, strict=False)
-    ]
-
-
 def _write_read_me(book: Any, sheet: Any, name: str, day: str) -> None:
+    """Writes the page to read, with the file's name and today's date in its lines."""
     title = book.add_format({"bold": True, "font_size": 14, "valign": "top"})
     text = book.add_format({"text_wrap": True, "valign": "top"})
     number = book.add_format({"bold": True, "valign": "top", "align": "center"})
     sheet.set_column(0, 0, 5)
     sheet.set_column(1, 1, 100)
     sheet.hide_gridlines(2)
-    for row, (step, line) in enumerate(_TEXT):
-        is_title = line in (_TEXT[0][1], "Good to know")
+    for row, (step, line) in enumerate(_READ_ME_LINES):
+        is_title = line in (_READ_ME_LINES[0][1], "Good to know")
         filled = line.replace("{file}", _as_argument(name)).replace("{day}", day)
         lines = 1 + len(filled) // 95
         sheet.set_row_pixels(row, 34 if is_title else 20 * lines + 6)
@@ -282,6 +224,7 @@ def _write_read_me(book: Any, sheet: Any, name: str, day: str) -> None:
 
 
 def _as_argument(name: str) -> str:
+    """A file's name as it is typed in a command: in quotes if it has a space."""
     return f'"{name}"' if " " in name else name
 
 
@@ -291,12 +234,13 @@ def _write_templates(
     choices: Sequence[TemplateChoice],
     previews: Mapping[str, CellPicture],
 ) -> None:
+    """Writes the sheet of templates: their pictures, and what is written into a cell for each."""
     side = PREVIEW_SIDE + 8
     text = book.add_format({"num_format": "@", "valign": "vcenter", "text_wrap": True})
     sheet.set_column_pixels(0, 0, side)
-    for place, width in enumerate(_TEMPLATE_COLUMNS.values()):
-        if place:
-            sheet.set_column(place, place, width)
+    for position, width in enumerate(_TEMPLATE_COLUMNS.values()):
+        if position:
+            sheet.set_column(position, position, width)
     _write_header(book, sheet, _TEMPLATE_COLUMNS)
     for row, choice in enumerate(choices, 1):
         template = choice.template
@@ -313,9 +257,9 @@ def _write_templates(
             template.industry,
             size,
         )
-        for place, cell in enumerate(cells, 1):
+        for position, cell in enumerate(cells, 1):
             if cell:
-                sheet.write_string(row, place, cell_string(str(cell)), text)
+                sheet.write_string(row, position, cell_string(str(cell)), text)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(1, len(choices)), len(_TEMPLATE_COLUMNS) - 1)
     sheet.set_landscape()
@@ -323,6 +267,7 @@ def _write_templates(
 
 
 def _write_header(book: Any, sheet: Any, names: Iterable[str]) -> None:
+    """Writes a sheet's first row."""
     header = book.add_format(HEADER)
-    for place, name in enumerate(names):
-        sheet.write_string(0, place, name, header)
+    for position, name in enumerate(names):
+        sheet.write_string(0, position, name, header)

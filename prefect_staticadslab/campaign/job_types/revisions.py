@@ -239,8 +239,8 @@ def version_of_picture(
 ) -> ImageAdVersion | None:
     """The version of an ad with this picture; else the newest one.
 
-    None if that cannot be told. What a version holds is not documented, so any of it may be missing, and several may be at one
-    address.
+    None if that cannot be told: what a version holds is not documented, so any of it may be
+    missing, and several may be at one address.
     """
     url = without_query(image_url or "")
     same_picture = [v for v in versions if url and without_query(v.image_url or "") == url]

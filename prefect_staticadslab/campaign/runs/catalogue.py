@@ -12,18 +12,18 @@ from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.catalogue_tables.creation import (
     Additions,
+    AdditionsOutcome,
     count_by_type,
     create_additions,
     plan_additions,
     types_to_read,
 )
-from prefect_staticadslab.campaign.catalogue_tables.creation import Outcome as AdditionsEnd
 from prefect_staticadslab.campaign.catalogue_tables.report import (
     COLUMNS,
     CatalogueContent,
     check_report,
-    plural,
     read_catalogue,
+    table_name,
     tables,
     write_report,
 )
@@ -84,7 +84,7 @@ async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]
     """
     output, starter = options.output, options.starter
     lines: list[str] = []
-    outcome = AdditionsEnd()
+    outcome = AdditionsOutcome()
     try:
         wanted = options.rows()
         async with credentials.get_client() as client:
@@ -108,7 +108,7 @@ async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]
         return Outcome.refused(error)
     lines += [f"{name.replace('_', ' ') + ':':18} {len(frame)}" for name, frame in frames.items()]
     if output and content.unreadable:
-        left_out = ", ".join(plural(kind).replace("_", " ") for kind in content.unreadable)
+        left_out = ", ".join(table_name(kind).replace("_", " ") for kind in content.unreadable)
         lines.append(f"Left out, as the key has no scope to read them: {left_out}")
         host.logger.warning(lines[-1])
     places = (("Catalogue:", output), ("To start from:", starter))
@@ -141,14 +141,14 @@ async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additio
     return plan_additions(wanted, await read_catalogue(client, account, kinds))
 
 
-def _additions_report(additions: Additions, outcome: AdditionsEnd) -> list[str]:
+def _additions_report(additions: Additions, outcome: AdditionsOutcome) -> list[str]:
     """Lines on what was added to the catalogue, what was there already, and what failed."""
     lines = [f"Created: {count_by_type([each.row.resource_type for each, _ in outcome.created])}"]
     if additions.present:
         kinds = [row.resource_type for row, _ in additions.present]
         lines.append(f"There already, and left alone: {count_by_type(kinds)}")
     lines += [
-        f"Row {each.row.row}: the {each} was not created: {reason}"
+        f"Row {each.row.row_number}: the {each} was not created: {reason}"
         for each, reason in outcome.failed
     ]
     return lines

@@ -24,12 +24,14 @@ from prefect_staticadslab.campaign.catalogue_tables.starter import (
     StarterError,
     starter_of,
 )
+from prefect_staticadslab.campaign.catalogue_tables.starter_lists import (
+    LONGEST_FORMULA,
+    drop_downs,
+)
 from prefect_staticadslab.campaign.catalogue_tables.starter_previews import read_previews
 from prefect_staticadslab.campaign.catalogue_tables.starter_workbook import (
     COLUMNS,
-    LONGEST_FORMULA,
     check_starter,
-    drop_downs,
 )
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.names.brief import Brief
