@@ -92,6 +92,7 @@ class _PreviewDownloads:
         file = self._folder / template.id.replace("/", "_")[:100]
 
         async def shrink(path: Path) -> CellPicture | None:
+            """A small picture of a downloaded file; None if it cannot be decoded."""
             return await asyncio.to_thread(
                 cell_picture,
                 path,

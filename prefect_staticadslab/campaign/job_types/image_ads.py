@@ -1,4 +1,4 @@
-"""A campaign's jobs: image ads, and the table that they are kept in."""
+"""A campaign's jobs: image ads, and their result table."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
         """Finds the ads of rows that may have been sent long ago; see `Batch.adopt`.
 
-        Writes them into the table, and sets `adoption`.
+        Writes what it finds out about each of them into the table, and sets `adoption`.
         """
         try:
             api_key_hashes = frozenset(client.api_key_hash for client in clients)

@@ -145,6 +145,7 @@ def read_digests(references: References) -> dict[Location, str]:
             problems.append(Problem(str(error), row, None if row is None else normalized(column)))
 
     def read_digest(location: Location) -> str | Problem:
+        """The digest of a reference's content, or what is wrong with the reference."""
         try:
             return read_image(location).digest
         except ImageFileError as error:

@@ -67,6 +67,7 @@ async def upload_images(
     open_uploads = asyncio.Semaphore(OPEN_UPLOADS)
 
     async def read_digest(location: str) -> str | ImageFileError:
+        """The digest of a file's content, or the error if it cannot be uploaded."""
         async with open_uploads:
             try:
                 return (await asyncio.to_thread(read_image, location)).digest
@@ -74,6 +75,7 @@ async def upload_images(
                 return error
 
     async def upload(location: str, digest: str) -> Image:
+        """Reads a file again and uploads it; raises if it was changed since."""
         async with open_uploads:
             image = await asyncio.to_thread(read_image, location)
             if image.digest != digest:

@@ -75,6 +75,8 @@ class Brief:
     def read(cls, spreadsheet: Spreadsheet, *, keep_problems: bool = False) -> Brief:
         """Reads what each line of a spreadsheet asks for, and checks it without the API.
 
+        Hints about its header are added to the notes of `spreadsheet`.
+
         Args:
             spreadsheet: What was read.
             keep_problems: Whether problems of rows are kept in `problems` instead of raised;

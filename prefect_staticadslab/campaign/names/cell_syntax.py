@@ -33,14 +33,18 @@ class ByName:
 
 @dataclass(frozen=True)
 class ByFilter:
-    """All completed design templates that are like this: pairs of a key and a value."""
+    """All completed design templates that fulfil every condition.
+
+    Attributes:
+        conditions: Pairs of one of `FILTER_KEYS` and its value.
+    """
 
     conditions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Everything:
-    """All that there are."""
+    """All resources of the type; of a type that belongs to another one, all of the row's parent."""
 
 
 Value: TypeAlias = ById | ByName | ByFilter | Everything
@@ -151,6 +155,8 @@ def stands_for_several(
 ) -> bool:
     """Whether a cell does not say by itself what one ad is of.
 
+    True for several values, a filter or `*`; in an id column for anything but one id.
+
     Args:
         text: The cell's text.
         selector: What the row says of the type.
@@ -163,6 +169,7 @@ def stands_for_several(
 
 
 def _too_many_values_message(count: int) -> str:
+    """The message for a cell with so many values."""
     return (
         f"has {count:,} values with {SEPARATOR} between them, and a cell has {CELL_VALUES:,} at "
         "most. Share them out between several rows."
@@ -185,6 +192,7 @@ def _missing_value_problems(resource_type: ResourceType, *, named: bool) -> list
 
 
 def _all_brands_problem(column: str) -> CellProblem:
+    """The problem of a `*` that stands for all brands, which is not allowed."""
     return column, f"{ALL} does not stand for all brands. Name them, with {SEPARATOR} between them."
 
 

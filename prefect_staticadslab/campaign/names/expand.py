@@ -39,11 +39,11 @@ from prefect_staticadslab.campaign.table.layout import with_input_names
 def expand(brief: Brief, catalogue: Catalogue) -> Spreadsheet:
     """The spreadsheet with a line for each ad: ids looked up, prompts filled in. No I/O.
 
-    The user's cells stay as she wrote them. Ids are in the ids' columns; what she wrote there, if
-    it is no single id, is in `input_…`. The names and the prompt of each ad are in `sent_…`, where
-    hers stand for several. If some row makes more than one ad, a column says which row each is of;
-    and a row's ads keep its number, so that whatever is said of them is said of a row that people
-    find.
+    The user's cells stay as they are. Each ad's ids are in the id columns: a column of the user's
+    in which some cell is no single id is renamed to `input_…`, and one with ids is added. Where
+    name cells or prompts stand for several ads, what was chosen for each is in columns `sent_…`.
+    If some row makes more than one ad, a column says which row each is of. All ads of a row have
+    its row number, so that people find the row that a message is about.
 
     Args:
         brief: What was read.
@@ -277,7 +277,8 @@ class _SpreadsheetBuilder:
     ) -> dict[str, str]:
         """The value of each column that a prompt's placeholders name, for one ad.
 
-        Ids and names are those of the resources that were chosen for it, not the row's texts.
+        Ids and names are those of the resources that were chosen for it, not the row's texts; the
+        name of a template is its id.
         """
         sent: dict[str, str] = {}
         for resource_type in line.selectors:
@@ -322,6 +323,7 @@ class _SpreadsheetBuilder:
 
 
 def _stripped(cell: Any) -> str:
+    """A cell's text without surrounding spaces."""
     return cell_text(cell).strip()
 
 

@@ -48,12 +48,15 @@ class CheckedIds:
 
 
 class RowOfIds(Protocol):
-    """A row: its row number, for messages, and a request with the ids of its ad's resources."""
+    """A row of which the ids are looked up."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """Its row number, for messages."""
+
     @property
-    def request(self) -> ImageAdRequest | AdDefaults: ...
+    def request(self) -> ImageAdRequest | AdDefaults:
+        """What has the ids, a field for each type."""
 
 
 async def check_ids(
@@ -167,7 +170,7 @@ class _IdLookup:
         Raises:
             StaticAdsLabError: The API refused a request, or did not answer.
         """
-        lists_are_complete = False
+        list_is_complete = False
         if self._resource_type.resource is DesignTemplate:
             await self._read_templates()
         elif len(self.unresolved) > FEW:
@@ -175,8 +178,8 @@ class _IdLookup:
                 for parent in self._parents:
                     await self._read_list(**{self._resource_type.parent_column: parent})
             if len(self.unresolved) > FEW:
-                lists_are_complete = await self._read_list()
-        await self._ask_for_each(lists_are_complete)
+                list_is_complete = await self._read_list()
+        await self._ask_for_each(list_is_complete)
         return self._resources
 
     async def _read_templates(self) -> None:
@@ -208,24 +211,24 @@ class _IdLookup:
                 return False
         return True
 
-    async def _ask_for_each(self, lists_are_complete: bool) -> None:
+    async def _ask_for_each(self, list_is_complete: bool) -> None:
         """Requests each unresolved id: one that a list left out may exist all the same.
 
         Args:
-            lists_are_complete: Whether the type's list was read to its end: then, once
+            list_is_complete: Whether the type's list was read to its end: then, once
                 `CONFIRMATIONS` ids turned out to be unknown, all others are recorded as unknown
                 without being asked for.
         """
         unknown = 0
         for identifier in self.unresolved:
-            if lists_are_complete and unknown == CONFIRMATIONS:
+            if list_is_complete and unknown == CONFIRMATIONS:
                 self._resources |= dict.fromkeys(self.unresolved)
             if identifier in self._resources or not self._spend_request():
                 return
             try:
                 resource = await self._client.get_resource(self._resource_type.resource, identifier)
                 self._resources[identifier] = resource
-                lists_are_complete = False
+                list_is_complete = False
             except (NotFoundError, UnprocessableError):
                 self._resources[identifier] = None
                 unknown += 1
