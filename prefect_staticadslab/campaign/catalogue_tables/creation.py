@@ -237,8 +237,8 @@ async def create_additions(client: StaticAdsLabClient, additions: Additions) -> 
     or renamed since, it is created anew with the next key.
 
     Raises:
-        AuthenticationError, PermissionDeniedError: Nothing more can be created with this API key.
-            The next run finds what was created.
+        AuthenticationError, PermissionDeniedError, InsufficientBalanceError: Nothing more can be
+            created with this API key. The next run finds what was created.
     """
     outcome = AdditionsOutcome()
     ids: dict[Addition, str] = {}

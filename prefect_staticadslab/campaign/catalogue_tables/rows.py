@@ -216,7 +216,7 @@ def _ancestor_count(resource_type: ResourceType) -> int:
 
 
 def _parse_resource_type(text: str) -> ResourceType | None:
-    """The type that a cell names, in the singular or the table_name; None if it names none."""
+    """The type that a cell names, in the singular or the plural; None if it names none."""
     name = normalized(text).replace(" ", "_").replace("-", "_")
     aliases = {"variant": VARIANT, "variants": VARIANT}
     names = {name: each for each in CREATED_TYPES for name in (each.name, table_name(each))}

@@ -169,7 +169,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         name: str = "",
         again: bool = False,
     ) -> TemplateBatch:
-        """Reads the references and the table of an earlier run; writes nothing to either.
+        """Reads the references and the table of an earlier run; writes nothing.
 
         Args:
             source: A folder, or a spreadsheet with a column `reference`. Each picture is read and
@@ -206,8 +206,8 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         """Writes an error into marked rows that cannot safely be sent again, and sets `adoption`.
 
         They were sent too long ago, or with another API key, or were removed from the spreadsheet.
-        No list of the API tells which reference a template was made from, so
-        people must look: a second template would be paid for.
+        No list of the API tells which reference a template was made from, so people must look: a
+        second template would be paid for.
 
         Args:
             now: The time, by the API's clock.

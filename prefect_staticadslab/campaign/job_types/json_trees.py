@@ -51,7 +51,7 @@ def check_tree(tree: object) -> JsonTree:
     """Returns `tree` if it can be a whole tree.
 
     Raises:
-        TreeError: It is no JSON object of a `FRAME`.
+        TreeError: It is no JSON object with a type and children, or has too many levels.
     """
     if not isinstance(tree, dict):
         raise TreeError("is no JSON object; the whole tree is needed.")

@@ -47,7 +47,7 @@ def detect_arrival(state: JobState, ad: ImageAd) -> Arrival:
     """
     if ad.current_json_tree is None:
         return Arrival.UNKNOWN if ad.is_finished else Arrival.BUSY
-    tree = _tree_fingerprint(ad)
+    tree = _current_fingerprint(ad)
     if tree in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
         return Arrival.ARRIVED
     if not ad.is_finished:
@@ -55,7 +55,7 @@ def detect_arrival(state: JobState, ad: ImageAd) -> Arrival:
     return Arrival.MISSING if tree == state.facts.get("previous_tree") else Arrival.UNKNOWN
 
 
-def _tree_fingerprint(ad: ImageAd) -> str:
+def _current_fingerprint(ad: ImageAd) -> str:
     """The fingerprint of an ad's current tree; that of an empty one if the API does not give it."""
     return tree_fingerprint(ad.current_json_tree or {})
 
@@ -121,7 +121,7 @@ def next_step(change: Change, state: JobState, ad: ImageAd | None, *, is_lost: b
 def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:
     """The step after a failed rendering: it sends the change again, or, if the ad's tree has it
     already, that tree; or it says that nobody can tell which of them is the case."""
-    tree = _tree_fingerprint(ad)
+    tree = _current_fingerprint(ad)
     if tree == state.facts.get("previous_tree"):
         return _send_step(change, state, ad)
     if tree not in (state.facts.get("sent_tree"), state.facts.get("kept_tree")):
@@ -146,7 +146,7 @@ def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
         state = JobState(attempts=state.attempts)
     facts = {
         "sent_tree": fingerprint,
-        "previous_tree": _tree_fingerprint(ad),
+        "previous_tree": _current_fingerprint(ad),
         "previous_image_url": ad.image_url or state.facts.get("previous_image_url", ""),
     }
     request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Look.of(ad))

@@ -237,10 +237,11 @@ class Revisions(Batch[Change]):
 def version_of_picture(
     versions: Sequence[ImageAdVersion], image_url: str | None
 ) -> ImageAdVersion | None:
-    """The version of an ad with this picture; else the newest one.
+    """The version of an ad with this picture; if none or several have it, the newest of them all
+    or of these; None if that cannot be told, as they have neither dates nor numbers.
 
-    None if that cannot be told: what a version holds is not documented, so any of it may be
-    missing, and several may be at one address.
+    What a version holds is not documented, so any of it may be missing, and several may be at one
+    address.
     """
     url = without_query(image_url or "")
     same_picture = [v for v in versions if url and without_query(v.image_url or "") == url]

@@ -70,7 +70,8 @@ class Listing:
         )
 
     def nearest(self, name: str) -> list[CatalogueResource]:
-        """All resources that have one of the at most three names that are similar to this one."""
+        """The resources that have one of the three names most similar to this one, the most similar
+        first; none if no name is similar."""
         similar_names = self._nearest.similar(fold_name(name), NEAREST)
         return [resource for each in similar_names for resource in self._by_value("name")[each]]
 

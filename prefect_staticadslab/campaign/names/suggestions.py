@@ -132,4 +132,5 @@ def join_first(values: Sequence[str], count: int = 0) -> str:
 
 
 def _plural(resource_type: ResourceType) -> str:
+    """What several resources of a type are called in a sentence."""
     return f"{resource_type.thing}s"
