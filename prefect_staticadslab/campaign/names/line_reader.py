@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderColumns,
     PlaceholderError,
     PromptTemplate,
-    has_placeholders,
+    has_braces,
     parse_prompt,
 )
 from prefect_staticadslab.campaign.names.resolver import BriefLine
@@ -144,7 +144,7 @@ class _LineReader:
         return any(
             any(cell_text(line[position]).strip() for position in names)
             or any(not _MULTIPLE_SIGNS.isdisjoint(cell_text(line[position])) for position in ids)
-            or has_placeholders(self._prompt_text(line))
+            or has_braces(self._prompt_text(line))
             for line in self._lines
         )
 
@@ -180,7 +180,7 @@ class _LineReader:
             cell_problems += selector_problems
         text = self._prompt_text(line)
         prompt = None
-        if has_placeholders(text):
+        if has_braces(text):
             try:
                 prompt = self._cached_prompt(text)
             except PlaceholderError as error:

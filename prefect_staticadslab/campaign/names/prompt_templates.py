@@ -146,8 +146,8 @@ class PlaceholderColumns:
         return f"{{{name}}} is no column. There are, the most similar first: {similar}{more}."
 
 
-def has_placeholders(prompt: str) -> bool:
-    """Whether a prompt has any brace, so that it must be parsed."""
+def has_braces(prompt: str) -> bool:
+    """Whether a prompt has any brace, and so must be parsed; one without is sent as it is."""
     return "{" in prompt or "}" in prompt
 
 

@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
 from prefect_staticadslab.campaign.names.prompt_templates import (
     PlaceholderError,
-    has_placeholders,
+    has_braces,
     parse_prompt,
 )
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
@@ -154,7 +154,7 @@ def examine_prompt(given: tuple[list[str], list[str], str, str, str]) -> None:
         promise(len(filled) <= len(prompt) * (1 + len(value)), "a prompt that swelled", filled)
         plain = parse_prompt(escape_braces(prompt), []).fill({})
         promise(plain == prompt, "doubled braces are not themselves", plain)
-        promise(has_placeholders(prompt) or filled == prompt, "a prompt without braces changed")
+        promise(has_braces(prompt) or filled == prompt, "a prompt without braces changed")
     header = ["design_template_id", "brand_id", "product", "audience", "prompt", *columns]
     line = ["dt_1", "brand_2", "*", "*", prompt, *[value] * len(columns)]
     table = Spreadsheet(tuple(header), [line, line], (2, 3), Dialect())
