@@ -10,8 +10,9 @@
 | `staticadslab.image-ad.failed` | a row failed; at most 20 of a run |
 
 The resource is the campaign, `staticadslab.campaign.…`, the same in all of its runs, or the ad;
-Prefect adds the flow run, its deployment and tags as related ones. Tables of other kinds have
-events of the same kinds: `staticadslab.design-templates.…` and `staticadslab.revisions.…`.
+Prefect adds the flow run, its deployment and tags as related ones. Batches of other jobs have
+`staticadslab.design-templates.…` and `staticadslab.revisions.…` for `staticadslab.campaign.…`; the
+event of a row that failed is the same.
 """
 
 from __future__ import annotations
