@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.errors import (
     SpreadsheetError,
     Words,
 )
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_from_dataframe
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
@@ -203,7 +203,7 @@ def _read_brief(options: CampaignOptions) -> Brief:
         case str():
             return Brief.open(options.source, options=options.reading, keep_problems=True)
         case pd.DataFrame():
-            return Brief.read(spreadsheet_of(options.source), keep_problems=True)
+            return Brief.read(spreadsheet_from_dataframe(options.source), keep_problems=True)
         case _:
             return Brief.read(options.source, keep_problems=True)
 

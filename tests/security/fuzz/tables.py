@@ -158,7 +158,7 @@ def _written_elsewhere(table: Spreadsheet) -> None:
     rows = frame[is_kept]
     if rows.empty:
         return
-    kept = Spreadsheet.of(rows.reset_index(drop=True), tuple(range(len(rows))))
+    kept = Spreadsheet.from_frame(rows.reset_index(drop=True), tuple(range(len(rows))))
     _same(kept, read_parquet(encode_parquet(kept.frame)))
     if longest <= EXCEL_CELL:
         _same(kept, read_workbook(encode_spreadsheet(".xlsx", kept.frame, Dialect())))
