@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.spreadsheet import (
     AS_IT_IS,
     ReadOptions,
@@ -254,14 +254,14 @@ class _LineReader:
         # Of a variant's id nothing says that the ad has none.
         is_known = self._earlier.has_result(line) and (id_text or kind is VARIANT)
         if is_known and not _SEVERAL.isdisjoint(name_text):
-            name_text = as_written(self._earlier.sent_text(line, kind.name))
+            name_text = unescape(self._earlier.sent_text(line, kind.name))
         return id_text, name_text
 
     def _text(self, line: Sequence[Any], column: str) -> str:
         if column not in self._columns:
             return ""
         text = cell_text(line[self._columns[column]]).strip()
-        return clean_id(text) if column in _ID_COLUMNS else as_written(text)
+        return clean_id(text) if column in _ID_COLUMNS else unescape(text)
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
         # What an earlier version filled in is not filled in again.
@@ -281,7 +281,7 @@ class _LineReader:
             for column in prompt.columns
             if column not in from_catalogue
         }
-        if any(prompt.may_have_become(text, values) for text in {sent, as_written(sent)}):
+        if any(prompt.may_have_become(text, values) for text in {sent, unescape(sent)}):
             return PromptTemplate(((sent, None),))
         return prompt
 

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, unescape
 from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems, read_boolean
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
@@ -113,7 +113,7 @@ def _prompt_cell(cells: Mapping[str, Any]) -> Any:
 def _read_prompt(cell: Any) -> str:
     text = plain_text(cell_text(cell))
     # What was filled in just now has no apostrophe that only says that it is a text.
-    return text if isinstance(cell, CatalogueText) else as_written(text)
+    return text if isinstance(cell, CatalogueText) else unescape(text)
 
 
 def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:

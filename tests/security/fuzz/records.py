@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
 )
 from prefect_staticadslab.campaign.files.formats.text import read_text
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -221,7 +221,7 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
 
 def _id(state: JobState) -> str:
     """A state's id, as far as every format can hold it; those of the API are letters and digits."""
-    return as_written(plain_text(state.job_id or "").strip())
+    return unescape(plain_text(state.job_id or "").strip())
 
 
 def _with_cells_of_others(
