@@ -293,7 +293,7 @@ class Checkpoints:
         with self._exchanging:
             if snapshot.number < self._snapshots:
                 return None
-            with conditional_writes.one_writer(location):
+            with conditional_writes.write_lock(location):
                 while True:
                     version = conditional_writes.version(location)
                     if version is not None and version != self.version:

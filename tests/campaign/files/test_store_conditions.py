@@ -209,7 +209,7 @@ def test_other_stores_keep_their_conditions(module: str) -> None:
     for earlier in (None, first):
         with pytest.raises(ChangedMeanwhileError):
             conditional_writes.replace(place, b"3", earlier)
-    filesystem, path = storage.remote(place)
+    filesystem, path = storage.open_filesystem(place)
     assert filesystem.cat_file(path) == b"2"
     filesystem.rm_file(path)
     with pytest.raises(ChangedMeanwhileError):
