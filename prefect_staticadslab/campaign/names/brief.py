@@ -41,13 +41,13 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.cell_values import (
     clean_id,
-    error_problem,
-    error_problems,
+    formula_error_message,
+    formula_error_problems,
 )
 from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
     NEEDED_COLUMNS,
-    columns_of,
+    find_columns,
     header_notes,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
@@ -109,7 +109,7 @@ class Brief:
             SpreadsheetError: With all problems that can be told without the API, in the rows'
                 order. Of a spreadsheet that is all ids, `read_rows` tells them.
         """
-        columns, column_problems = columns_of(spreadsheet, KNOWN_COLUMNS)
+        columns, column_problems = find_columns(spreadsheet, KNOWN_COLUMNS)
         if column_problems:
             raise SpreadsheetError(column_problems)
         earlier = EarlierTable.of(spreadsheet)
@@ -155,7 +155,7 @@ def _read_lines(
     problems: list[Problem] = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
-        if errors := error_problems(number, lines.cells(position)):
+        if errors := formula_error_problems(number, lines.cells(position)):
             problems += errors
             continue
         line, line_problems = lines.read(position, number)
@@ -170,7 +170,7 @@ def _read_lines(
         problems += line_problems
         cells = lines.cells(position)
         problems += read_settings(number, cells)[1]
-        problems += [duplicate for duplicate in [row_ids.problem(number, cells)] if duplicate]
+        problems += [duplicate for duplicate in [row_ids.add(number, cells)] if duplicate]
     return tuple(brief_lines), tuple(problems)
 
 
@@ -309,7 +309,7 @@ class _LineReader:
             if name not in is_filled:
                 cell = line[self._all_columns[name]]
                 is_filled[name] = bool(cell_text(cell).strip())
-                wrong += [(name, message) for message in [error_problem(cell)] if message]
+                wrong += [(name, message) for message in [formula_error_message(cell)] if message]
         return wrong + [
             (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns

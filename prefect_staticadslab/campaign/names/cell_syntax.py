@@ -9,7 +9,11 @@ from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.cell_values import INVISIBLE
-from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
+from prefect_staticadslab.campaign.rows.columns import (
+    FILTER_EXAMPLE,
+    REQUIRED_COLUMNS,
+    wrong_id_message,
+)
 from prefect_staticadslab.campaign.rows.resource_types import BRAND, TEMPLATE, ResourceType
 
 SEPARATOR: Final = "|"
@@ -151,7 +155,7 @@ def _empty_cell_problems(kind: ResourceType, *, named: bool) -> list[CellProblem
     if kind.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
-        return [(kind.id_column, id_problem(kind, "") or "")]
+        return [(kind.id_column, wrong_id_message(kind, "") or "")]
     if kind is TEMPLATE:
         return [(kind.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")]
     return [(kind.name, f"is empty. Name {kind.with_article}, or put its id here.")]
@@ -176,7 +180,7 @@ def _read_values(
             conditions, message = _read_conditions(part)
             values.append(ByFilter(conditions))
         else:
-            message = id_problem(kind, part)
+            message = wrong_id_message(kind, part)
             values.append(ById(part))
         if message:
             wrong.append((column, message))

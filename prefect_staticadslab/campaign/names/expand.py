@@ -34,7 +34,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
     SENT_PREFIX,
     SOURCE_ROW_COLUMN,
-    columns_of,
+    find_columns,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.table.layout import with_input_names
@@ -120,7 +120,7 @@ class _Writer:
         source_columns = (SOURCE_ROW_COLUMN,) if several else ()
         # The prompt's placeholders and the columns go by the names that the user knows.
         self._places = placeholder_positions(spreadsheet.header)
-        for name, place in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
+        for name, place in find_columns(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._places.setdefault(name, place)
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]
