@@ -142,7 +142,7 @@ async def run_image_ads(
                 looks_up_ids=options.preflight,
                 base_url=base_url,
                 again=options.again,
-                selection=RowSelection.of(options.rows, options.first),
+                selection=RowSelection.parse(options.rows, options.first),
             )
             host.check_table(campaign.table)
             if options.name_pictures_by:

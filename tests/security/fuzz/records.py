@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
-from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_of
+from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_from_ads
 from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
     RESULT_COLUMNS,
@@ -309,7 +309,7 @@ def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, An
 def examine_form(given: tuple[list[dict[str, str]], dict[str, Any]]) -> None:
     ads, kit = given
     typed = [TypedAd.model_validate(ad) for ad in ads]
-    brief = Brief.read(spreadsheet_of(typed, AdDefaults.model_construct(**kit)))
+    brief = Brief.read(spreadsheet_from_ads(typed, AdDefaults.model_construct(**kit)))
     read_rows(expand(brief, CATALOGUE))
 
 
