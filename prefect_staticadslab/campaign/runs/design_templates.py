@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.campaign.reports.work import TEMPLATES
+from prefect_staticadslab.campaign.reports.job_words import TEMPLATES
 from prefect_staticadslab.campaign.runs.credentials import (
     C,
     by_api_key_hash,
