@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.campaign.reports.job_words import ADS, JobWords
-from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
+from prefect_staticadslab.campaign.reports.log_lines import note_cost_told
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
@@ -85,7 +85,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: JobWords = ADS) ->
     """
     if plan.creates and not given.simulate:
         _say("\n".join([cost_line(plan, work), *plan.remarks()]))
-    mark_cost_told()
+    note_cost_told()
     match consent(
         plan.new_usd,
         has_limit=given.max_spend_usd is not None,
@@ -123,7 +123,7 @@ def cost_line(plan: Plan, work: JobWords = ADS) -> str:
         assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
         ```
     """
-    made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
+    made = f"{plan.rows_to_ads_text}; " if plan.rows_to_ads_text else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"
     return f"{made}{to_create}, up to {plan.new_usd:,.2f} USD.{work.note}"
 
@@ -131,7 +131,7 @@ def cost_line(plan: Plan, work: JobWords = ADS) -> str:
 def say_limits(run_usd: float, day_usd: float) -> None:
     """Says what a run of an inbox may start at most."""
     _say(f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day.")
-    mark_cost_told()
+    note_cost_told()
 
 
 def _agrees(plan: Plan, work: JobWords) -> bool:

@@ -214,8 +214,8 @@ def _log_plan(
     plan = prepared.plan
     logger.info(
         "%s%s; %d to create, up to %.2f USD, in about %s%s",
-        plan.expansion and f"{plan.expansion} ",
-        plan.begun,
+        plan.rows_to_ads_sentence and f"{plan.rows_to_ads_sentence} ",
+        plan.progress_text,
         plan.creates,
         plan.new_usd,
         duration(plan.expected_seconds(seconds_for)),
@@ -238,7 +238,7 @@ def _log_plan(
             prepared.batch.table.location,
         )
     if plan.postponed:
-        logger.info("%d more %s", plan.postponed, plan.waiting)
+        logger.info("%d more %s", plan.postponed, plan.postponed_clause)
     for remark in plan.remarks():
         logger.info("%s", remark)
     if prepared.unchecked:

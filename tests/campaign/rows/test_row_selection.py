@@ -211,7 +211,7 @@ def test_the_plan_tells_what_waits(tmp_path: Path) -> None:
     assert "Not now:           2, which wait for a run without --rows\n" in told
     assert "To create:         1\n" in told
     both = Plan.of(open_campaign(tmp_path, "a", "b", "c", rows="2-3", first=1).table)
-    assert both.waiting == "wait for a run without --rows and --first"
+    assert both.postponed_clause == "wait for a run without --rows and --first"
 
 
 def test_rows_that_were_taken_out_stay_what_they_are(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def preview_page(
             _CostTable.of("Brand", shares(ads, [ad.brand for ad in ads])),
             _CostTable.of("Design template", shares(ads, [ad.template_name for ad in ads])),
         ],
-        remarks=[*plan.standing(), *plan.remarks()],
+        remarks=[*plan.nothing_to_create_for(), *plan.remarks()],
         style=style,
         script=script,
         style_hash=_content_hash(style),
