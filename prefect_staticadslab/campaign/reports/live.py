@@ -54,10 +54,11 @@ def show_events(
 
 @contextmanager
 def _log_display(log: Callable[[str], None]) -> Iterator[ShowProgress]:
-    """Yields a function that logs how much is done and the text, if that is another one."""
+    """Yields a function that logs how much is done, and what; the same text only once in a row."""
     last = ""
 
     def show(share: float, text: str) -> None:
+        """Logs a text, if it is not the one that was logged last."""
         nonlocal last
         if text != last:
             log(f"{100 * share:3.0f} %  {text}")
@@ -81,6 +82,7 @@ def _terminal_display(image_ad_id: str) -> Iterator[ShowProgress]:
         bar = display.add_task(escape(visible(shortened(image_ad_id))), total=1.0)
 
         def show(share: float, text: str) -> None:
+            """Sets the bar, and the text behind it."""
             text = escape(visible(shortened(text, LONGEST_TEXT)))
             display.update(bar, completed=share, description=text, refresh=True)
 

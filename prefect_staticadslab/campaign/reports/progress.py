@@ -81,7 +81,7 @@ class TableTally:
         return (self.completed + self.failed) / self.rows if self.rows else 1.0
 
     def line(self) -> str:
-        """The tally in one line."""
+        """The tally as a line of text, with the time that is left if that is known."""
         time_left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
         completed_before = ""
         if self.already_completed:
@@ -93,27 +93,34 @@ class TableTally:
 
 
 class Tally(Protocol):
-    """What is shown of something that is counted up: its counts at one moment, and a line.
-
-    Attributes:
-        rows: How many there are in all.
-        completed: How many of them are done.
-        failed: How many of them have failed.
-    """
+    """What is shown of something that is counted up: its counts at one moment, and a line."""
 
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """How many there are in all."""
+        ...
+
     @property
-    def completed(self) -> int: ...
+    def completed(self) -> int:
+        """How many of them are done."""
+        ...
+
     @property
-    def failed(self) -> int: ...
-    def line(self) -> str: ...
+    def failed(self) -> int:
+        """How many of them have failed."""
+        ...
+
+    def line(self) -> str:
+        """The counts as a line of text."""
+        ...
 
 
 class TallySource(Protocol):
     """Something that is counted up, such as a table or downloads, and says how far it has come."""
 
-    def tally(self) -> Tally: ...
+    def tally(self) -> Tally:
+        """How far it has come by now."""
+        ...
 
 
 class TableObserver:
@@ -125,7 +132,7 @@ class TableObserver:
     """
 
     def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
-        """Remembers how the table stands at the run's beginning.
+        """Remembers which rows are completed and which have failed at the run's beginning.
 
         Args:
             table: The table.

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 
 
 class RowIds:
-    """The `row_id`s of a spreadsheet's rows, to find one that two rows have."""
+    """The `row_id`s of the rows that were added, to find one that two rows have."""
 
     def __init__(self) -> None:
         # By `row_id`: the number of the first row that has it, and the spreadsheet's row it is of.
