@@ -73,11 +73,11 @@ def use_lock(lock: Lock | None) -> None:
 
 @contextmanager
 def write_lock(location: str) -> Iterator[None]:
-    """Keeps other runs from writing `location` while the body runs, if its store would not.
+    """Keeps other runs from writing `location` while the body runs, unless its store does.
 
-    On this machine that is `local_files.write_lock`; in a store that keeps no conditions it is the
-    lock of `use_lock`, if there is one. Where two writes are told apart by conditions, it does
-    nothing.
+    A place on this machine is locked by `local_files.write_lock`; one in a store that keeps no
+    conditions by the lock of `use_lock`, if there is one. In a store that keeps conditions, which
+    refuses the later of two writes, nothing is locked.
     """
     place, lock = Location.typed(location), _lock.get()
     if place.is_local:
@@ -96,7 +96,7 @@ def _bucket_of(place: Location) -> tuple[str, str]:
 
 
 def _makes_conditional_writes(place: Location) -> bool:
-    """Whether a place's store keeps conditions; True until this process has found otherwise."""
+    """Whether a place's store keeps conditions; of one in `STORES`, True until it did not."""
     return place.protocol in STORES and _keeps_conditions.get(_bucket_of(place), True)
 
 
@@ -120,7 +120,7 @@ def version(location: str) -> str | None:
     return None if found["type"] == "directory" else str(found[store.version_key])
 
 
-def replace(location: str, content: bytes, earlier: str | None) -> str:
+def write_if_unchanged(location: str, content: bytes, earlier: str | None) -> str:
     """Writes a whole file if it still has the version `earlier`, and raises if it has another one.
 
     A file of this machine is written whatever its version, and so is one in a store that makes no

@@ -325,7 +325,7 @@ class Checkpoints:
         self._sent = self._encoder.encode(
             snapshot.frame, snapshot.states, snapshot.header, snapshot.column_widths
         )
-        self.version = conditional_writes.replace(location, self._sent, version)
+        self.version = conditional_writes.write_if_unchanged(location, self._sent, version)
         self._sent, self._collisions = None, 0
 
     def _pause_after_collision(self, error: ChangedMeanwhileError) -> None:

@@ -33,11 +33,11 @@ def test_a_large_table_is_written_in_one_conditional_request(
     write = fsspec.get_filesystem_class("s3")._pipe_file
     monkeypatch.setattr(write, "__defaults__", (part_size, *write.__defaults__[1:]))
     place, content = "s3://ads/large.csv", bytes(10 * part_size)
-    version = conditional_writes.replace(place, content, None)
+    version = conditional_writes.write_if_unchanged(place, content, None)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, content, None)
+        conditional_writes.write_if_unchanged(place, content, None)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, content, '"00000000000000000000000000000000"')
+        conditional_writes.write_if_unchanged(place, content, '"00000000000000000000000000000000"')
     assert conditional_writes.version(place) == version
     assert len(server.versions["large.csv"]) == 1
 
@@ -203,24 +203,24 @@ def test_other_stores_keep_their_conditions(module: str) -> None:
         pytest.skip(f"{variables[module]} is not set")
     place = f"{'gs' if module == 'gcsfs' else 'abfs'}://ads/{secrets.token_hex(8)}.csv"
     assert conditional_writes.version(place) is None
-    first = conditional_writes.replace(place, b"1", None)
-    second = conditional_writes.replace(place, b"2", first)
+    first = conditional_writes.write_if_unchanged(place, b"1", None)
+    second = conditional_writes.write_if_unchanged(place, b"2", first)
     assert conditional_writes.version(place) == second
     for earlier in (None, first):
         with pytest.raises(ChangedMeanwhileError):
-            conditional_writes.replace(place, b"3", earlier)
+            conditional_writes.write_if_unchanged(place, b"3", earlier)
     filesystem, path = storage.open_filesystem(place)
     assert filesystem.cat_file(path) == b"2"
     filesystem.rm_file(path)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, b"3", second)
+        conditional_writes.write_if_unchanged(place, b"3", second)
     assert conditional_writes.version(place) is None
 
 
 def test_a_bucket_that_is_not_there_is_not_taken_for_another_runs_write(server: S3Server) -> None:
     for earlier in (None, '"1"'):
         with pytest.raises(StorageError, match="cannot be written") as told:
-            conditional_writes.replace("s3://no-such-bucket/out.csv", b"1", earlier)
+            conditional_writes.write_if_unchanged("s3://no-such-bucket/out.csv", b"1", earlier)
         assert not isinstance(told.value, ChangedMeanwhileError)
 
 
