@@ -282,7 +282,7 @@ def normalized(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def column_key(name: str) -> str:
-    """A column's name without case, spaces, hyphens, full stops and underscores, to compare it.
+    """A column's name to be compared: without case, spaces, hyphens, full stops and underscores.
 
     Example:
         ```python
@@ -296,7 +296,7 @@ def column_key(name: str) -> str:
 
 
 LONGEST_NAME: Final = 1_000
-"""Characters of a column's name that tell it from others."""
+"""Characters of a column's name that are compared; those behind them are ignored."""
 
 _BETWEEN_WORDS: Final = re.compile(
     r"[\s_.\-\u00ad\u061c\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\ufeff]"

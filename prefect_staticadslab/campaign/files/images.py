@@ -68,8 +68,8 @@ def read_image(location: str | Location) -> ImageFile:
     """Reads and checks an image: it is one, of a kind and size that the API takes.
 
     Args:
-        location: A path, or a URL of a protocol that `Location.typed` allows; or what a table
-            names.
+        location: A path or a URL, which `Location.typed` checks; or a `Location` that has been
+            checked.
 
     Raises:
         ImageFileError: It cannot be read, is no image, or has more than 15 MB.

@@ -257,7 +257,7 @@ def temporary_name(name: str) -> str:
 
 
 def is_temporary_name(name: str) -> bool:
-    """Whether `temporary_name` made a name: other programs name their partial files otherwise.
+    """Whether a name is one that `temporary_name` gives, and not of another program's partial file.
 
     Example:
         ```python

@@ -39,7 +39,7 @@ def is_web_address(location: str) -> bool:
 
 
 def _as_location(location: str | Location) -> Location:
-    """The location, which is checked by `Location.typed`, and may raise, if it is a text."""
+    """The location itself, or what `Location.typed` makes of a text, or raises."""
     return location if isinstance(location, Location) else Location.typed(location)
 
 
@@ -116,7 +116,7 @@ def canonical(location: str) -> str:
         return location
 
 
-def sibling(location: str, ending: str) -> str:
+def with_ending(location: str, ending: str) -> str:
     """A location with another ending: `results.csv` with `.html` is `results.html`."""
     old_ending = suffix(location)
     stem = (

@@ -72,7 +72,7 @@ class Plan:
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
-        """Counts what a run with this table, as it stands, has to do.
+        """The plan for a table as it stands, which stays as it is.
 
         A row that may have been sent counts as one to create: if it was, its key gives the same
         ad again, and the bill is lower than the plan.
@@ -167,7 +167,7 @@ class Plan:
             max_spend_usd: In USD; 0 is that nothing may be spent, infinity is no limit.
 
         Raises:
-            BudgetError: It could cost more; or `max_spend_usd` is no limit, such as NaN.
+            BudgetError: It could cost more; or `max_spend_usd` cannot be a limit, such as NaN.
         """
         limit = limit_of(max_spend_usd)
         if self.creates + self.to_collect and self.total_usd > limit:

@@ -85,7 +85,7 @@ def request_content(request: ImageAdRequest) -> str:
 def _read_request(
     number: int, cells: Mapping[str, Any]
 ) -> tuple[ImageAdRequest | None, list[Problem]]:
-    """A row's request and no problems; or None and all that is wrong with its cells."""
+    """The request of row `number` and no problems; or None and all that is wrong with its cells."""
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
     for kind in KINDS:
@@ -125,6 +125,10 @@ def _read_prompt(cell: Any) -> str:
 
 def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """What the columns of settings say.
+
+    Args:
+        number: The row's number.
+        cells: Its cells, by their columns.
 
     Returns:
         A request's `editable`, `options` and `node_overrides`, by these names; and what is wrong

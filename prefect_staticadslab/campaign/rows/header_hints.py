@@ -64,8 +64,7 @@ class Hints:
         return cls(tuple((name, column) for name, column in close if column), frozenset(present))
 
     def question_for(self, kind: ResourceType) -> str:
-        """A question to add to the message that a kind's column is missing; "" if nothing is like
-        it."""
+        """A question for the message that a kind's column is missing; "" if no name is like it."""
         meant = [
             (name, column) for name, column in self.close if column in (kind.name, kind.id_column)
         ]
@@ -75,7 +74,7 @@ class Hints:
         return f" Did you mean {column} by {shortened(name)!r}?"
 
     def problems(self, header_row: int) -> list[Problem]:
-        """A problem for each column that is like an optional one, which would be ignored.
+        """A problem for each name that is like an optional column's and would be ignored.
 
         Args:
             header_row: The header's row number.
@@ -92,7 +91,7 @@ class Hints:
 
     @property
     def notes(self) -> list[str]:
-        """A sentence for each column that is like a known one and may well be the user's own."""
+        """A sentence for each name that is like a known one's and may well be the user's own."""
         return [
             f"The column {shortened(name)!r} is not read as {column}, which it is like."
             for name, column in self.close

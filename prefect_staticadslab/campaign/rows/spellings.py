@@ -52,6 +52,8 @@ def find_respelled(
 ) -> dict[int, int]:
     """Finds rows that differ from earlier ones only in how the prompt's cells are written.
 
+    After `MOST_COMPARED` comparisons it gives up, and leaves out the rows that are left.
+
     Args:
         rows: The rows to look for, by any keys.
         earlier: The rows that were asked for earlier.

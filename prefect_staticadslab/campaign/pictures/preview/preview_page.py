@@ -80,7 +80,7 @@ def check_preview(location: str, output: str = "") -> None:
     """
     if storage.suffix(location) not in ENDINGS:
         raise PreviewError(f"The preview {location} must end in {' or '.join(ENDINGS)}.")
-    sheet = storage.sibling(output, ".html") if output else ""
+    sheet = storage.with_ending(output, ".html") if output else ""
     if sheet and storage.canonical(sheet) == storage.canonical(location):
         raise PreviewError(
             f"The preview {location} would be where the contact sheet is. Choose another name."
