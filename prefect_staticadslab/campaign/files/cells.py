@@ -304,18 +304,18 @@ _BETWEEN_WORDS: Final = re.compile(
 """Spaces, hyphens, full stops and underscores, and what has no width."""
 
 
-def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:
-    """What is wrong with a header in row number `row`: no names at all, or one name twice."""
+def header_problems(header: Sequence[str], row_number: int = 1) -> list[Problem]:
+    """What is wrong with a header in row `row_number`: no names at all, or one name twice."""
     seen: set[str] = set()
     problems = []
     if not any(name.strip() for name in header):
-        problems.append(Problem("The first row must hold the columns' names.", row=row))
+        problems.append(Problem("The first row must hold the columns' names.", row=row_number))
     for name in header:
         if name and name in seen:
             problems.append(
                 Problem(
                     "there are two columns of this name. Rename one.",
-                    row=row,
+                    row=row_number,
                     column=shortened(name),
                 )
             )

@@ -24,7 +24,7 @@ class ChangedMeanwhileError(StorageError):
     """Somebody else has written since the version that was to be replaced: nothing was written."""
 
 
-class Refusal(Enum):
+class WriteRefusal(Enum):
     """Why a store did not make a conditional write."""
 
     CHANGED = "somebody else has written meanwhile"
@@ -48,7 +48,7 @@ class ConditionalStore:
 
     version_key: str
     write: Callable[[Any, str, bytes, str | None], str]
-    refusal: Callable[[Exception, str | None], Refusal | None]
+    refusal: Callable[[Exception, str | None], WriteRefusal | None]
     impossible_version: str = ""
 
 
@@ -56,13 +56,13 @@ _keeps_conditions: Final[dict[tuple[str, str], bool]] = {}
 """Whether stores keep conditions, by `_bucket_of`, as far as this process has found out."""
 
 
-Lock: TypeAlias = Callable[[str], AbstractContextManager[None]]
+LocationLock: TypeAlias = Callable[[str], AbstractContextManager[None]]
 """Takes a location; while the body runs, no other run with this lock writes there."""
 
-_lock: ContextVar[Lock | None] = ContextVar("lock", default=None)
+_lock: ContextVar[LocationLock | None] = ContextVar("lock", default=None)
 
 
-def use_lock(lock: Lock | None) -> None:
+def use_lock(lock: LocationLock | None) -> None:
     """Sets what `write_lock` takes in stores without conditional writes, in this context.
 
     Args:
@@ -161,22 +161,22 @@ def write_if_unchanged(location: str, content: bytes, earlier: str | None) -> st
 
 def _try_impossible_write(
     store: ConditionalStore, place: Location, filesystem: Any, path: str, content: bytes
-) -> str | Refusal:
+) -> str | WriteRefusal:
     """Writes over a version that no object has, and notes in `_keeps_conditions` if it is refused.
 
     It warns unless the write is refused as `CHANGED`. Returns what `_try_write` does: the version
     of an object that the store has written all the same, or the refusal.
     """
     answer = _try_write(store, filesystem, path, content, store.impossible_version)
-    _keeps_conditions[_bucket_of(place)] = answer is Refusal.CHANGED
-    if answer is not Refusal.CHANGED:
+    _keeps_conditions[_bucket_of(place)] = answer is WriteRefusal.CHANGED
+    if answer is not WriteRefusal.CHANGED:
         _warn_of_no_conditions(place.text)
     return answer
 
 
 def _try_write(
     store: ConditionalStore, filesystem: Any, path: str, content: bytes, earlier: str | None
-) -> str | Refusal:
+) -> str | WriteRefusal:
     """Writes if the object has the version `earlier`. Returns its new version, or the refusal.
 
     Raises:
@@ -214,7 +214,7 @@ def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -
     return str(answer["ETag"])
 
 
-def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _s3_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
     """What an error of a write means; see `ConditionalStore.refusal`."""
     # s3fs makes errors of Python of those of botocore, which say what the store said.
     answer = getattr(error.__cause__ or error, "response", None) or {}
@@ -222,8 +222,8 @@ def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
     if status in _CHANGED or (code == "NoSuchKey" and earlier is not None):
-        return Refusal.CHANGED
-    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
+        return WriteRefusal.CHANGED
+    return WriteRefusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
 
 
 # Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
@@ -258,10 +258,10 @@ def _multipart_body(boundary: str, key: str, content: bytes) -> bytes:
     return start.encode() + content + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _gcs_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
     """What an error of a write means; see `ConditionalStore.refusal`."""
     # What gcsfs makes of the status 412.
-    return Refusal.CHANGED if isinstance(error, FileExistsError) else None
+    return WriteRefusal.CHANGED if isinstance(error, FileExistsError) else None
 
 
 # Azure Blob Storage: `If-Match` and `If-None-Match`, with ETags
@@ -280,11 +280,11 @@ def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None
     return str(answer["etag"])
 
 
-def _azure_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _azure_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
     """What an error of a write means; see `ConditionalStore.refusal`."""
     status = getattr(error, "status_code", None)
     changed = isinstance(error, FileExistsError) or status == HTTPStatus.PRECONDITION_FAILED
-    return Refusal.CHANGED if changed else None
+    return WriteRefusal.CHANGED if changed else None
 
 
 _S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal, impossible_version=f'"{"0" * 32}"')

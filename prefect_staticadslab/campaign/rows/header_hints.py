@@ -35,11 +35,11 @@ class Hints:
     """The columns of a header that are not read and may be meant as known ones.
 
     Attributes:
-        close: Pairs of a name in the header and the known column that it is like.
+        similar: Pairs of a name in the header and the known column that it is like.
         present: The known columns that the header has.
     """
 
-    close: tuple[tuple[str, str], ...]
+    similar: tuple[tuple[str, str], ...]
     present: frozenset[str]
 
     @classmethod
@@ -60,13 +60,13 @@ class Hints:
             for name in names[:HINT_CHOICES]
             if name.strip() and column_key(name) not in keys.keys() | taken
         ]
-        close = ((name, _similar_column(name, keys)) for name in unread)
-        return cls(tuple((name, column) for name, column in close if column), frozenset(present))
+        pairs = ((name, _similar_column(name, keys)) for name in unread)
+        return cls(tuple((name, column) for name, column in pairs if column), frozenset(present))
 
     def question_for(self, kind: ResourceType) -> str:
         """A question for the message that a kind's column is missing; "" if no name is like it."""
         meant = [
-            (name, column) for name, column in self.close if column in (kind.name, kind.id_column)
+            (name, column) for name, column in self.similar if column in (kind.name, kind.id_column)
         ]
         if not meant:
             return ""
@@ -85,7 +85,7 @@ class Hints:
                 "it is a column of your own, give it a name that is less like that one.",
                 row=header_row,
             )
-            for name, column in self.close
+            for name, column in self.similar
             if column not in self.present | _REQUIRED | _DOUBTFUL
         ]
 
@@ -94,7 +94,7 @@ class Hints:
         """A sentence for each name that is like a known one's and may well be the user's own."""
         return [
             f"The column {shortened(name)!r} is not read as {column}, which it is like."
-            for name, column in self.close
+            for name, column in self.similar
             if column in _DOUBTFUL - self.present
         ]
 

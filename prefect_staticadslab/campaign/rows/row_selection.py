@@ -107,14 +107,14 @@ class RowSelection:
             SelectionError: A range begins before the first row, ends behind the last, or has no
                 row in it.
         """
-        rows = sorted(set(numbers))
+        existing = sorted(set(numbers))
         for start, end in self.parts:
-            is_within = rows and rows[0] <= start and end <= rows[-1]
-            if not is_within or not any(start <= number <= end for number in rows):
+            is_within = existing and existing[0] <= start and end <= existing[-1]
+            if not is_within or not any(start <= number <= end for number in existing):
                 what = f"Row {start} is" if start == end else f"Rows {start}-{end} are"
                 raise SelectionError(
                     f"{what} not in the spreadsheet, or blank. The rows that it has are "
-                    f"{shortened(ranges(rows), _LONGEST_RANGES)}."
+                    f"{shortened(ranges(existing), _LONGEST_RANGES)}."
                 )
 
 

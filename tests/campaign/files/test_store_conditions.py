@@ -19,7 +19,10 @@ import pytest
 
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import conditional_writes, storage
-from prefect_staticadslab.campaign.files.conditional_writes import ChangedMeanwhileError, Refusal
+from prefect_staticadslab.campaign.files.conditional_writes import (
+    ChangedMeanwhileError,
+    WriteRefusal,
+)
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from tests.campaign.files.test_conditional_writes import COMPLETED, RUNNING, ids, opened
 from tests.support.s3_server import S3Server
@@ -114,27 +117,27 @@ class AzureError(Exception):
 @pytest.mark.parametrize(
     ("protocol", "error", "earlier", "refusal"),
     [
-        ("s3", answered(412, "PreconditionFailed"), "1", Refusal.CHANGED),
-        ("s3", answered(412, "PreconditionFailed"), None, Refusal.CHANGED),
-        ("s3", answered(409, "ConditionalRequestConflict"), "1", Refusal.CHANGED),
-        ("s3", answered(404, "NoSuchKey"), "1", Refusal.CHANGED),
+        ("s3", answered(412, "PreconditionFailed"), "1", WriteRefusal.CHANGED),
+        ("s3", answered(412, "PreconditionFailed"), None, WriteRefusal.CHANGED),
+        ("s3", answered(409, "ConditionalRequestConflict"), "1", WriteRefusal.CHANGED),
+        ("s3", answered(404, "NoSuchKey"), "1", WriteRefusal.CHANGED),
         ("s3", answered(404, "NoSuchKey"), None, None),
         ("s3", answered(404, "NoSuchBucket"), "1", None),
-        ("s3", answered(501, "NotImplemented"), "1", Refusal.NO_CONDITIONS),
+        ("s3", answered(501, "NotImplemented"), "1", WriteRefusal.NO_CONDITIONS),
         ("s3", answered(403, "AccessDenied"), "1", None),
         ("s3", answered(503, "SlowDown"), "1", None),
         ("s3", ConnectionError(), "1", None),
-        ("gs", FileExistsError(), "1", Refusal.CHANGED),
+        ("gs", FileExistsError(), "1", WriteRefusal.CHANGED),
         ("gs", FileNotFoundError(), "1", None),
         ("gs", OSError("Forbidden"), "1", None),
-        ("az", FileExistsError(), None, Refusal.CHANGED),
-        ("abfs", AzureError(412), "1", Refusal.CHANGED),
+        ("az", FileExistsError(), None, WriteRefusal.CHANGED),
+        ("abfs", AzureError(412), "1", WriteRefusal.CHANGED),
         ("abfs", AzureError(404), "1", None),
         ("abfs", AzureError(403), "1", None),
     ],
 )
 def test_what_a_stores_error_says(
-    protocol: str, error: Exception, earlier: str | None, refusal: Refusal | None
+    protocol: str, error: Exception, earlier: str | None, refusal: WriteRefusal | None
 ) -> None:
     assert conditional_writes.STORES[protocol].refusal(error, earlier) == refusal
 
