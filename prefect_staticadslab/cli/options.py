@@ -96,7 +96,7 @@ def set_folder_for_simulated_pictures(given: argparse.Namespace) -> None:
     from prefect_staticadslab.campaign.files import storage
 
     if given.simulate and not given.download_images:
-        given.download_images = storage.sibling(given.output, "-pictures")
+        given.download_images = storage.with_ending(given.output, "-pictures")
 
 
 def read_options(given: argparse.Namespace) -> ReadOptions:

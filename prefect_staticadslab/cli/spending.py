@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
-from prefect_staticadslab.campaign.reports.work import ADS, Work
+from prefect_staticadslab.campaign.reports.job_words import ADS, JobWords
+from prefect_staticadslab.campaign.reports.log_lines import note_cost_told
 from prefect_staticadslab.campaign.table.limits import (
     ASK_ABOVE_USD,
     BudgetError,
@@ -68,7 +68,7 @@ def limit_given(given: argparse.Namespace) -> float:
     return math.inf if given.max_spend_usd is None else float(given.max_spend_usd)
 
 
-def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> float:
+def agreed_limit(plan: Plan, given: argparse.Namespace, work: JobWords = ADS) -> float:
     """Says what a run will cost, and asks if that is much.
 
     Args:
@@ -85,7 +85,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
     """
     if plan.creates and not given.simulate:
         _say("\n".join([cost_line(plan, work), *plan.remarks()]))
-    mark_cost_told()
+    note_cost_told()
     match consent(
         plan.new_usd,
         has_limit=given.max_spend_usd is not None,
@@ -104,7 +104,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> flo
     return limit_for(plan.total_usd) if given.max_spend_usd is None else given.max_spend_usd
 
 
-def cost_line(plan: Plan, work: Work = ADS) -> str:
+def cost_line(plan: Plan, work: JobWords = ADS) -> str:
     """What there is to create and what it costs, on one line.
 
     Example:
@@ -123,7 +123,7 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
         assert cost_line(plan) == "1 row makes 2 ads; 2 ads to create, up to 2.00 USD."
         ```
     """
-    made = f"{plan.rows_to_ads}; " if plan.rows_to_ads else ""
+    made = f"{plan.rows_to_ads_text}; " if plan.rows_to_ads_text else ""
     to_create = f"{work.counted(plan.creates)} to {work.verb}"
     return f"{made}{to_create}, up to {plan.new_usd:,.2f} USD.{work.note}"
 
@@ -131,10 +131,10 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
 def say_limits(run_usd: float, day_usd: float) -> None:
     """Says what a run of an inbox may start at most."""
     _say(f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day.")
-    mark_cost_told()
+    note_cost_told()
 
 
-def _agrees(plan: Plan, work: Work) -> bool:
+def _agrees(plan: Plan, work: JobWords) -> bool:
     """Asks at the terminal. An end of input, Ctrl-D, is a no."""
     what = f"{work.verb.capitalize()} {work.counted(plan.creates)}?"
     _say(f"This costs up to {plan.new_usd:,.2f} USD. {what} [y/N] ", end="")

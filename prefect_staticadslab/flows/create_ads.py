@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from prefect_staticadslab import ImageAdJob, TypedAd, run_campaign
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
+from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_from_ads
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD, check_limit
 from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.command_link import begin_flow
@@ -70,7 +70,7 @@ async def create_ads(
         check_limit(max_spend_usd)
         if not output:
             tries.check_keys_are_known()
-        rows = spreadsheet_of(ads, brand_kit)
+        rows = spreadsheet_from_ads(ads, brand_kit)
     except CampaignError as error:
         link.end_state = await refused_state(error)
         return link.end_state

@@ -103,7 +103,7 @@ def sheet(*rows: Mapping[str, object]) -> Spreadsheet:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     lines = [[row.get(name, "") for name in columns] for row in rows]
     frame = pd.DataFrame(lines, columns=columns, dtype=object)
-    return Spreadsheet.of(frame, tuple(range(2, 2 + len(rows))))
+    return Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(rows))))
 
 
 def expanded(*rows: Mapping[str, object]) -> Spreadsheet:

@@ -37,7 +37,7 @@ def table(*lines: dict[str, str], output: str | None = None) -> ResultTable:
     rows = [{**ids, **line} for line in lines]
     frame = frame_of(list(rows[0]), [list(row.values()) for row in rows])
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(rows)))
-    made = ResultTable.open(None, Spreadsheet.of(frame, numbers))
+    made = ResultTable.open(None, Spreadsheet.from_frame(frame, numbers))
     made.location = output
     for position in range(len(rows)):
         url = f"https://cdn.example.com/{position}.png"

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     read_workbook,
     sheet_names,
 )
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.google_sheets import WORKBOOK_ENDINGS
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
@@ -150,7 +150,7 @@ def _read_table(
     rows = []
     for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {
-            name: as_written(plain_text(cell_text(value)).strip())
+            name: unescape(plain_text(cell_text(value)).strip())
             for name, value in reversed(list(zip(names, line, strict=True)))
             if name in KNOWN_COLUMNS
         }

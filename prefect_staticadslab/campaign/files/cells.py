@@ -1,4 +1,4 @@
-"""What every spreadsheet is to us, whatever its format: lines of cells, and how it was written.
+"""What every spreadsheet is, whatever its format: lines of cells, and how it was written.
 
 A cell keeps its value: a text is a text, whatever it looks like, and no library guesses. So frames
 are of dtype `object`, one value per cell. A spreadsheet is read and checked without pandas, which
@@ -62,7 +62,7 @@ class FormattedValue:
 
 
 class CellError(str):
-    """What a formula gave that could not be computed, such as `#REF!`: no text, but its lack.
+    """The error that a cell shows because its formula could not be computed, such as `#REF!`.
 
     It is a `str` so that a table keeps it as its cell shows it.
     """
@@ -77,7 +77,7 @@ class Spreadsheet:
     Attributes:
         header: The columns' names.
         lines: The cells of each row that is not blank; blank cells are "" or None.
-        row_numbers: For each of `lines`, its number in a spreadsheet program.
+        row_numbers: For each of `lines`, its row's number, as a spreadsheet program shows it.
         dialect: How it was written.
         notes: What was chosen in reading it, such as a sheet or an encoding: a sentence each.
         hidden_rows: How many of its rows a spreadsheet program hides.
@@ -93,26 +93,25 @@ class Spreadsheet:
     header_row: int = 1
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, row_numbers: tuple[int, ...]) -> Self:
-        """The table that a frame of dtype `object` is."""
+    def from_frame(cls, frame: pd.DataFrame, row_numbers: tuple[int, ...]) -> Self:
+        """A table of the cells of a frame of dtype `object`, which are taken as they are."""
         return cls(tuple(map(str, frame.columns)), lines_of_cells(frame), row_numbers)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The header and the lines as a frame of dtype `object`."""
+        """The header and the lines as a frame of dtype `object`; made when first asked for."""
         return frame_of(self.header, self.lines)
 
     def column(self, position: int) -> list[Any]:
-        """The cells of a column."""
+        """The cells of the column at a position, from the first row to the last."""
         return [line[position] for line in self.lines]
 
 
-def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
+def spreadsheet_from_dataframe(frame: pd.DataFrame) -> Spreadsheet:
     """A DataFrame as the spreadsheet that it would be if it were saved; its index is left out.
 
     Args:
-        frame: Any; missing values are blank cells, dicts and lists are JSON, and what no
-            spreadsheet can hold is its text.
+        frame: Any; its values become cells by `to_cell`.
 
     Raises:
         SpreadsheetError: Two columns have the same name, or there are no rows.
@@ -120,9 +119,9 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
     Example:
         ```python
         import pandas as pd
-        from prefect_staticadslab.campaign.files.cells import spreadsheet_of
+        from prefect_staticadslab.campaign.files.cells import spreadsheet_from_dataframe
 
-        table = spreadsheet_of(pd.DataFrame({"price": [1, None], "prompt": ["Iced", "Hot"]}))
+        table = spreadsheet_from_dataframe(pd.DataFrame({"price": [1, None], "name": ["a", "b"]}))
         assert table.frame["price"].tolist() == [1.0, None]
         assert table.row_numbers == (2, 3)
         ```
@@ -134,14 +133,19 @@ def spreadsheet_of(frame: pd.DataFrame) -> Spreadsheet:
     if problems:
         raise SpreadsheetError(problems)
     lines = [
-        [cell_of(value) for value in line] for line in frame.itertuples(index=False, name=None)
+        [to_cell(value) for value in line] for line in frame.itertuples(index=False, name=None)
     ]
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(lines)))
     return Spreadsheet(header, lines, numbers)
 
 
-def cell_of(value: Any) -> Any:
-    """A value as a cell can hold it: NumPy's and others' types are not written to every format."""
+def to_cell(value: Any) -> Any:
+    """A DataFrame's value as one that every format can hold.
+
+    Returns:
+        None for a missing or empty one; Python's number for one of NumPy's; a time as it is, but as
+        text if it has a time zone; JSON for lists and dicts; the text of whatever else it may be.
+    """
     import numpy as np
     import pandas as pd
 
@@ -169,7 +173,7 @@ def cell_of(value: Any) -> Any:
 
 
 def _json_default(value: Any) -> Any:
-    """A value that `json` cannot write, as one that it can: NumPy's as Python's, others as text."""
+    """What to write for a value that `json` cannot: NumPy's as Python's, others as text."""
     import numpy as np
 
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else cell_text(value)
@@ -272,13 +276,13 @@ _CONTROL_CHARACTERS: Final = re.compile(
 
 
 def normalized(name: str) -> str:
-    """A column's name as it is compared: without case and surrounding space."""
+    """A column's name without case and surrounding space; `column_key` ignores more."""
     return name.strip().casefold()
 
 
 @lru_cache(maxsize=4096)
 def column_key(name: str) -> str:
-    """A column's name as it is compared where people write it: letters, digits and signs alone.
+    """A column's name to be compared: without case, spaces, hyphens, full stops and underscores.
 
     Example:
         ```python
@@ -292,7 +296,7 @@ def column_key(name: str) -> str:
 
 
 LONGEST_NAME: Final = 1_000
-"""Characters of a column's name that tell it from others."""
+"""Characters of a column's name that are compared; those behind them are ignored."""
 
 _BETWEEN_WORDS: Final = re.compile(
     r"[\s_.\-\u00ad\u061c\u180e\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u206f\ufeff]"
@@ -300,18 +304,18 @@ _BETWEEN_WORDS: Final = re.compile(
 """Spaces, hyphens, full stops and underscores, and what has no width."""
 
 
-def header_problems(header: Sequence[str], row: int = 1) -> list[Problem]:
-    """What is wrong with a header, which is that row: no names at all, or one name twice."""
+def header_problems(header: Sequence[str], row_number: int = 1) -> list[Problem]:
+    """What is wrong with a header in row `row_number`: no names at all, or one name twice."""
     seen: set[str] = set()
     problems = []
     if not any(name.strip() for name in header):
-        problems.append(Problem("The first row must hold the columns' names.", row=row))
+        problems.append(Problem("The first row must hold the columns' names.", row=row_number))
     for name in header:
         if name and name in seen:
             problems.append(
                 Problem(
                     "there are two columns of this name. Rename one.",
-                    row=row,
+                    row=row_number,
                     column=shortened(name),
                 )
             )
@@ -327,7 +331,7 @@ def frame_of(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> pd.DataFr
 
 
 def lines_of_cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """The lines of a frame of dtype `object`; `itertuples` takes a Series of each column for it.
+    """The cells of each row of a frame of dtype `object`.
 
     Example:
         ```python
@@ -336,9 +340,10 @@ def lines_of_cells(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
         assert lines_of_cells(frame_of(["a", "b"], [["1", "2"]])) == [("1", "2")]
         ```
     """
+    # `itertuples` makes a Series of each column, which takes longer.
     return list(map(tuple, frame.to_numpy(dtype=object).tolist()))
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a cell's value is none: None, "" or NaN; `cell_of` has left no other."""
+    """Whether a cell is blank: None, "" or NaN; `to_cell` has left no other."""
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))

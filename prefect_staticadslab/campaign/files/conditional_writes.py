@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 class ChangedMeanwhileError(StorageError):
-    """Something that somebody else has written since it was looked at: nothing was written."""
+    """Somebody else has written since the version that was to be replaced: nothing was written."""
 
 
-class Refusal(Enum):
+class WriteRefusal(Enum):
     """Why a store did not make a conditional write."""
 
     CHANGED = "somebody else has written meanwhile"
@@ -37,73 +37,81 @@ class ConditionalStore:
 
     Attributes:
         version_key: What fsspec's `info` calls the version of an object.
-        write: Writes an object if it has a version still, or, for None, if there is none. Returns
-            its new version.
-        refusal: Why the store refused, by the error of a `write` and the version that was asked
-            for; None for another error.
-        impossible: A version that no object has, or "". Of the stores that speak S3, some take no
-            notice of a condition, and do not say so.
+        write: Takes the filesystem, the path, the content and a version. Writes the object if it
+            still has that version, or, for None, if there is no object. Returns its new version.
+        refusal: Takes the error that `write` raised, and the version that it was given. Returns why
+            the store refused; None if the error is no refusal.
+        impossible_version: A version that no object has, to find out whether a store refuses a
+            write over it: some stores that speak S3 ignore conditions in silence. "" where every
+            store keeps them.
     """
 
     version_key: str
     write: Callable[[Any, str, bytes, str | None], str]
-    refusal: Callable[[Exception, str | None], Refusal | None]
-    impossible: str = ""
+    refusal: Callable[[Exception, str | None], WriteRefusal | None]
+    impossible_version: str = ""
 
 
 _keeps_conditions: Final[dict[tuple[str, str], bool]] = {}
-"""Whether stores keep conditions, by protocol and bucket, as far as this process knows."""
+"""Whether stores keep conditions, by `_bucket_of`, as far as this process has found out."""
 
 
-Lock: TypeAlias = Callable[[str], AbstractContextManager[None]]
-"""Keeps other runs, wherever they are, from writing a place while its body runs."""
+LocationLock: TypeAlias = Callable[[str], AbstractContextManager[None]]
+"""Takes a location; while the body runs, no other run with this lock writes there."""
 
-_lock: ContextVar[Lock | None] = ContextVar("lock", default=None)
+_lock: ContextVar[LocationLock | None] = ContextVar("lock", default=None)
 
 
-def use_lock(lock: Lock | None) -> None:
-    """Has what is written in this context, and nothing refuses, written under a lock."""
+def use_lock(lock: LocationLock | None) -> None:
+    """Sets what `write_lock` takes in stores without conditional writes, in this context.
+
+    Args:
+        lock: None is no lock.
+    """
     _lock.set(lock)
 
 
 @contextmanager
-def one_writer(location: str) -> Iterator[None]:
-    """Keeps others from writing beside `location` where nothing would refuse one of two writes.
+def write_lock(location: str) -> Iterator[None]:
+    """Keeps other runs from writing `location` while the body runs, unless its store does.
 
-    On this machine that is `local_files.one_writer`; in a store that keeps no conditions it is the
-    lock of `use_lock`, if there is one.
+    A place on this machine is locked by `local_files.write_lock`; one in a store that keeps no
+    conditions by the lock of `use_lock`, if there is one. In a store that keeps conditions, which
+    refuses the later of two writes, nothing is locked.
     """
     place, lock = Location.typed(location), _lock.get()
     if place.is_local:
-        with local_files.one_writer(local_path(location)):
+        with local_files.write_lock(local_path(location)):
             yield
-    elif lock is None or _may_refuse(place):
+    elif lock is None or _makes_conditional_writes(place):
         yield
     else:
         with lock(location):
             yield
 
 
-def _bucket(place: Location) -> tuple[str, str]:
+def _bucket_of(place: Location) -> tuple[str, str]:
+    """The protocol and the bucket, or container, of a place in a store."""
     return place.protocol, place.text.partition("://")[2].partition("/")[0]
 
 
-def _may_refuse(place: Location) -> bool:
-    return place.protocol in STORES and _keeps_conditions.get(_bucket(place), True)
+def _makes_conditional_writes(place: Location) -> bool:
+    """Whether a place's store keeps conditions; of one in `STORES`, True until it did not."""
+    return place.protocol in STORES and _keeps_conditions.get(_bucket_of(place), True)
 
 
 def version(location: str) -> str | None:
     """A text that changes whenever the content of a file does; None if there is no file.
 
     Raises:
-        StorageError: Nobody can say.
+        StorageError: It cannot be found out.
     """
     place = Location.typed(location)
     store = STORES.get(place.protocol)
     if store is None:
         return storage.version(place)
     with storage.translate_errors(location, "reached"):
-        filesystem, path = storage.remote(place)
+        filesystem, path = storage.open_filesystem(place)
         try:
             found = filesystem.info(path)
         except FileNotFoundError:
@@ -112,16 +120,17 @@ def version(location: str) -> str | None:
     return None if found["type"] == "directory" else str(found[store.version_key])
 
 
-def replace(location: str, content: bytes, earlier: str | None) -> str:
-    """Writes a whole file in the place of a version of it, and of no other one.
+def write_if_unchanged(location: str, content: bytes, earlier: str | None) -> str:
+    """Writes a whole file if it still has the version `earlier`, and raises if it has another one.
 
-    A file of this machine is written in any case, and so is one in a store that makes no
-    conditional writes: there, `one_writer` keeps others away.
+    A file of this machine is written whatever its version, and so is one in a store that makes no
+    conditional writes: there, `write_lock` keeps others away. Whether a store that speaks S3 makes
+    them is found out at this process's first write to the bucket, with a warning if not.
 
     Args:
         location: Where it is.
         content: What it is to hold.
-        earlier: The `version` that it has; None if there is no file.
+        earlier: The `version` that was read; None if there was no file.
 
     Returns:
         Its new `version`.
@@ -136,29 +145,43 @@ def replace(location: str, content: bytes, earlier: str | None) -> str:
     if store is None:
         return storage.write_bytes(place, content)
     with storage.translate_errors(location, "written"):
-        filesystem, path = storage.remote(place, "written")
-        bucket = _bucket(place)
-        if store.impossible and bucket not in _keeps_conditions:
-            # Whoever keeps conditions refuses this; else it is written, as it was to be.
-            answer = _try(store, filesystem, path, content, store.impossible)
-            _keeps_conditions[bucket] = answer is Refusal.CHANGED
-            if answer is not Refusal.CHANGED:
-                _warn(location)
+        filesystem, path = storage.open_filesystem(place, "written")
+        if store.impossible_version and _bucket_of(place) not in _keeps_conditions:
+            answer = _try_impossible_write(store, place, filesystem, path, content)
             if isinstance(answer, str):
                 return answer
-        if not _may_refuse(place):
+        if not _makes_conditional_writes(place):
             filesystem.pipe_file(path, content)
             return str(filesystem.info(path)[store.version_key])
-        answer = _try(store, filesystem, path, content, earlier)
+        answer = _try_write(store, filesystem, path, content, earlier)
         if isinstance(answer, str):
             return answer
     raise ChangedMeanwhileError(f"{redacted(location)} was written by somebody else meanwhile.")
 
 
-def _try(
+def _try_impossible_write(
+    store: ConditionalStore, place: Location, filesystem: Any, path: str, content: bytes
+) -> str | WriteRefusal:
+    """Writes over a version that no object has, and notes in `_keeps_conditions` if it is refused.
+
+    It warns unless the write is refused as `CHANGED`. Returns what `_try_write` does: the version
+    of an object that the store has written all the same, or the refusal.
+    """
+    answer = _try_write(store, filesystem, path, content, store.impossible_version)
+    _keeps_conditions[_bucket_of(place)] = answer is WriteRefusal.CHANGED
+    if answer is not WriteRefusal.CHANGED:
+        _warn_of_no_conditions(place.text)
+    return answer
+
+
+def _try_write(
     store: ConditionalStore, filesystem: Any, path: str, content: bytes, earlier: str | None
-) -> str | Refusal:
-    """The version that was written, or why nothing was."""
+) -> str | WriteRefusal:
+    """Writes if the object has the version `earlier`. Returns its new version, or the refusal.
+
+    Raises:
+        Exception: The filesystem's, which may be any, if it is no refusal.
+    """
     try:
         return store.write(filesystem, path, content, earlier)
     except Exception as error:  # each store has exceptions of its own
@@ -168,7 +191,7 @@ def _try(
         return refusal
 
 
-def _warn(location: str) -> None:
+def _warn_of_no_conditions(location: str) -> None:
     logger.warning(
         "The store of %s makes no conditional writes. Of two runs that write one table at the same "
         "instant, one may undo what the other wrote, until that one writes again; unless they "
@@ -184,13 +207,14 @@ _CHANGED: Final = (HTTPStatus.CONFLICT, HTTPStatus.PRECONDITION_FAILED)
 
 
 def _write_s3(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    """Writes on a condition; see `ConditionalStore.write`."""
     condition = {"mode": "create"} if earlier is None else {"IfMatch": earlier}
     # In one PUT, however large: the parts of several are put together without a condition.
     answer = filesystem.pipe_file(path, content, chunksize=len(content) + 1, **condition)
     return str(answer["ETag"])
 
 
-def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _s3_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
     """What an error of a write means; see `ConditionalStore.refusal`."""
     # s3fs makes errors of Python of those of botocore, which say what the store said.
     answer = getattr(error.__cause__ or error, "response", None) or {}
@@ -198,14 +222,15 @@ def _s3_refusal(error: Exception, earlier: str | None) -> Refusal | None:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
     # "Not there" is said of a bucket, too, which nobody has removed meanwhile.
     if status in _CHANGED or (code == "NoSuchKey" and earlier is not None):
-        return Refusal.CHANGED
-    return Refusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
+        return WriteRefusal.CHANGED
+    return WriteRefusal.NO_CONDITIONS if status == HTTPStatus.NOT_IMPLEMENTED else None
 
 
 # Google Cloud Storage: `ifGenerationMatch`, where 0 is an object that is not there
 
 
 def _write_gcs(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    """Writes on a condition; see `ConditionalStore.write`."""
     # gcsfs has a condition for new objects only, so the request that it makes is made here.
     bucket, key, _ = filesystem.split_path(path)
     boundary = secrets.token_hex(16)
@@ -216,15 +241,15 @@ def _write_gcs(filesystem: Any, path: str, content: bytes, earlier: str | None) 
         uploadType="multipart",
         ifGenerationMatch=earlier or "0",
         headers={"Content-Type": f"multipart/related; boundary={boundary}"},
-        data=_related_parts(boundary, key, content),
+        data=_multipart_body(boundary, key, content),
         json_out=True,
     )
     filesystem.invalidate_cache()
     return str(answer["generation"])
 
 
-def _related_parts(boundary: str, key: str, content: bytes) -> bytes:
-    """An object's name and its content, as the body of one request."""
+def _multipart_body(boundary: str, key: str, content: bytes) -> bytes:
+    """The body of a request that uploads an object: its name, and its content."""
     start = (
         f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n"
         f"{json.dumps({'name': key})}\r\n"
@@ -233,15 +258,17 @@ def _related_parts(boundary: str, key: str, content: bytes) -> bytes:
     return start.encode() + content + f"\r\n--{boundary}--\r\n".encode()
 
 
-def _gcs_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _gcs_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
+    """What an error of a write means; see `ConditionalStore.refusal`."""
     # What gcsfs makes of the status 412.
-    return Refusal.CHANGED if isinstance(error, FileExistsError) else None
+    return WriteRefusal.CHANGED if isinstance(error, FileExistsError) else None
 
 
 # Azure Blob Storage: `If-Match` and `If-None-Match`, with ETags
 
 
 def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None) -> str:
+    """Writes on a condition; see `ConditionalStore.write`."""
     if earlier is None:
         answer = filesystem.pipe_file(path, content, overwrite=False)
     else:
@@ -253,13 +280,14 @@ def _write_azure(filesystem: Any, path: str, content: bytes, earlier: str | None
     return str(answer["etag"])
 
 
-def _azure_refusal(error: Exception, earlier: str | None) -> Refusal | None:
+def _azure_refusal(error: Exception, earlier: str | None) -> WriteRefusal | None:
+    """What an error of a write means; see `ConditionalStore.refusal`."""
     status = getattr(error, "status_code", None)
     changed = isinstance(error, FileExistsError) or status == HTTPStatus.PRECONDITION_FAILED
-    return Refusal.CHANGED if changed else None
+    return WriteRefusal.CHANGED if changed else None
 
 
-_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal, impossible=f'"{"0" * 32}"')
+_S3: Final = ConditionalStore("ETag", _write_s3, _s3_refusal, impossible_version=f'"{"0" * 32}"')
 _GCS: Final = ConditionalStore("generation", _write_gcs, _gcs_refusal)
 _AZURE: Final = ConditionalStore("etag", _write_azure, _azure_refusal)
 

@@ -3,8 +3,8 @@
 A spreadsheet program takes a cell of a CSV for a formula if it begins with `=`, `+`, `-`, `@`, a
 tab or a carriage return, whoever wrote it (OWASP, "CSV Injection"). Text that is not the user's
 own, such as an error of the API or a name from its catalogue, is written behind an apostrophe
-then, which is the programs' own sign for a text; and whoever reads a name, a prompt or a result
-takes that sign off again. Her own cells stay what they are.
+then, which is the programs' own sign for a text; and what reads a name, a prompt or a result
+removes that sign. The user's own cells stay what they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any, Final
 _APOSTROPHE: Final = "'"
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""A formula's beginning, and one with apostrophes before it, which needs another one."""
+
 _QUOTED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+"""A formula's beginning with apostrophes before it."""
 
 
 class CatalogueText(str):
@@ -28,7 +31,7 @@ class FilledIn(str):
     """A text that was filled in from a row's cells.
 
     Attributes:
-        parts: What it is made of: texts, and between them the cells, as they were read.
+        parts: What it is made of: a text, a cell as it was read, a text, and so on; a text is last.
     """
 
     parts: tuple[Any, ...] = ()
@@ -38,18 +41,18 @@ class FilledInCatalogueText(FilledIn, CatalogueText):
     """A text that was filled in from a row's cells and from the API's catalogue."""
 
 
-def inert(text: str) -> str:
-    """A text with an apostrophe before what a spreadsheet program would take for a formula.
+def escape_formula(text: str) -> str:
+    """A text for .csv: what a spreadsheet program would take for a formula gets an apostrophe.
 
-    `as_written` takes it off again.
+    `unescape` removes it.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.formulas import as_written, inert
+        from prefect_staticadslab.campaign.files.formulas import escape_formula, unescape
 
-        assert inert("=1+1") == "'=1+1"
-        assert inert("Harbor Roast") == "Harbor Roast"
-        assert as_written(inert("'=x")) == "'=x"
+        assert escape_formula("=1+1") == "'=1+1"
+        assert escape_formula("Harbor Roast") == "Harbor Roast"
+        assert unescape(escape_formula("'=x")) == "'=x"
         ```
     """
     return _APOSTROPHE + text if _FORMULA.match(text) else str(text)
@@ -58,19 +61,19 @@ def inert(text: str) -> str:
 def escape_apostrophe(text: str) -> str:
     """A text for .xlsx and Parquet: one that begins like `'=1` gets another apostrophe before it.
 
-    `as_written` takes that off again.
+    `unescape` removes it.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.formulas import as_written, escape_apostrophe
+        from prefect_staticadslab.campaign.files.formulas import escape_apostrophe, unescape
 
         assert escape_apostrophe("=1+1") == "=1+1"
-        assert as_written(escape_apostrophe("'=1+1")) == "'=1+1"
+        assert unescape(escape_apostrophe("'=1+1")) == "'=1+1"
         ```
     """
     return _APOSTROPHE + text if _QUOTED.match(text) else str(text)
 
 
-def as_written(text: str) -> str:
-    """A text without the apostrophe that `inert` or `escape_apostrophe` put before it."""
+def unescape(text: str) -> str:
+    """A text without the apostrophe that `escape_formula` or `escape_apostrophe` put before it."""
     return text[1:] if _QUOTED.match(text) else text

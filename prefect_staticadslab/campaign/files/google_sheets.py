@@ -11,14 +11,16 @@ from prefect_staticadslab.campaign.files import storage
 WORKBOOK_ENDINGS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".fods")
 
 ENDINGS: Final = frozenset((".csv", ".tsv", ".parquet", ".numbers", *WORKBOOK_ENDINGS))
-"""What a table's name may end in. One of these is known only to be refused."""
+"""What a table's name may end in; `.numbers` is among them only to be refused."""
 
 _FORMAT_ENDINGS: Final = {"csv": ".csv", "tsv": ".tsv", "xlsx": ".xlsx"}
 _FORMAT_PARAMETERS: Final = frozenset(("format", "output"))
+"""What a web address's query calls the format of what it gives."""
 
 _GOOGLE: Final = "docs.google.com"
 _SHEET = re.compile(r"((?:/a/[^/]+)?/spreadsheets(?:/u/\d+)?/d/)(e/)?([\w-]+)(?:/([^/]*))?/?$")
-_TABLES: Final = frozenset(("export", "gviz"))
+_EXPORTS: Final = frozenset(("export", "gviz"))
+"""How a Google Sheet's path ends if it gives a table already."""
 
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html)\b", re.I | re.S
@@ -59,7 +61,7 @@ def table_address(location: str, *, sheet: str | None = None) -> str:
     base, published, identifier, page = match.groups()
     parameters = dict(parse_qsl(parts.query))
     parameter = "output" if published else "format"
-    if page in _TABLES or (page == "pub" and _FORMAT_ENDINGS.get(parameters.get("output", ""))):
+    if page in _EXPORTS or (page == "pub" and _FORMAT_ENDINGS.get(parameters.get("output", ""))):
         return location
     # The browser keeps the sheet that is looked at in the fragment.
     fragment = dict(parse_qsl(parts.fragment))
@@ -100,7 +102,7 @@ def table_ending(location: str) -> str:
 
 
 def table_name(location: str) -> str:
-    """What to call a table where people read it: its file's name; of a Google Sheet it is unknown.
+    """What to call a table in a message: its file's name, or `Google Sheet`, which has none.
 
     Example:
         ```python
@@ -114,7 +116,7 @@ def table_name(location: str) -> str:
 
 
 def is_google_sheet(location: str) -> bool:
-    """Whether a location is the address of a Google Sheet, in whatever form."""
+    """Whether a location is the address of a Google Sheet: of its page, or of its table."""
     try:
         parts = urlsplit(location)
         host = parts.hostname
@@ -129,7 +131,7 @@ def is_web_page(content: bytes) -> bool:
 
 
 def web_page_hint(location: str) -> str:
-    """What to tell people to do if a location gave a web page instead of a table."""
+    """Sentences that say what to do if a location gave a web page instead of a table."""
     if is_google_sheet(location):
         return (
             "The Google Sheet is not shared, or not with everybody. In Google Sheets choose "
@@ -146,6 +148,7 @@ def web_page_hint(location: str) -> str:
 
 
 def _query(location: str) -> str:
+    """A URL's query, behind the `?`; "" if it has none or is no URL."""
     try:
         return urlsplit(location).query
     except ValueError:

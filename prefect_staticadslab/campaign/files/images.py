@@ -22,11 +22,14 @@ class ImageFileError(CampaignError):
 
 
 class UnsafePictureError(Exception):
-    """A picture that is not decoded. The message says why, in words that follow "it"."""
+    """A picture that is too large to be decoded. The message says why, in words after "it"."""
 
 
 _decoding = threading.BoundedSemaphore(bounds.DECODED_PICTURES)
+"""Held while a picture is open."""
+
 _opening = threading.Lock()
+"""Held while warnings are filtered, which is for the whole process."""
 
 _FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 
@@ -35,12 +38,13 @@ _TOO_MANY: Final = f"more than the {bounds.PICTURE_PIXELS:,} pixels that are dec
 
 @contextmanager
 def open_picture(source: Path | BytesIO) -> Iterator[Any]:
-    """Opens a picture with Pillow, after checking that it is small enough to be decoded.
+    """Opens a picture with Pillow while the body runs; the body decodes it, if it has to.
 
-    Few are open at once, in whatever threads: each may take 160 MB when it is decoded.
+    At most `bounds.DECODED_PICTURES` are open at once, in whatever threads, and others wait: each
+    may take 160 MB when it is decoded.
 
     Raises:
-        UnsafePictureError: It has more pixels than are decoded.
+        UnsafePictureError: It has more pixels than `bounds.PICTURE_PIXELS`.
         Exception: Pillow's, which may be any, if it is no PNG, JPEG, WebP or GIF.
     """
     from PIL import Image
@@ -64,8 +68,8 @@ def read_image(location: str | Location) -> ImageFile:
     """Reads and checks an image: it is one, of a kind and size that the API takes.
 
     Args:
-        location: A path, or a URL of a protocol that `Location.typed` allows; or what a table
-            names.
+        location: A path or a URL, which `Location.typed` checks; or a `Location` that has been
+            checked.
 
     Raises:
         ImageFileError: It cannot be read, is no image, or has more than 15 MB.
@@ -96,7 +100,11 @@ def read_image(location: str | Location) -> ImageFile:
 
 
 def _decoding_problem(content: bytes) -> str | None:
-    """Decodes an image. Returns why that is not possible, or None."""
+    """Decodes an image to see whether that works.
+
+    Returns:
+        None if it does; else why not, in words that follow the image's name.
+    """
     try:
         with open_picture(BytesIO(content)) as image:
             image.load()

@@ -22,6 +22,8 @@ LOCK_SECONDS: Final = 10.0
 """How long to wait for somebody else's write, which takes a moment."""
 
 _IS_WINDOWS: Final = os.name == "nt"
+
+# Flags of `os.open`, where the system has them.
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0)
@@ -47,7 +49,7 @@ def open_file(path: Path) -> BinaryIO:
         OpenElsewhereError: Another program keeps it to itself.
         OSError: It cannot be opened; a folder raises `IsADirectoryError`.
     """
-    with _tell_if_open(path, "read"):
+    with _translate_open_elsewhere(path, "read"):
         # Looked at first, because opening some devices does something by itself.
         _check_regular(path.stat(), path)
         descriptor = os.open(path, _READ | _BINARY)
@@ -65,13 +67,13 @@ def read_start(path: Path, count: int) -> bytes:
     Raises:
         OSError, StorageError: See `open_file`.
     """
-    with open_file(path) as file, _tell_if_open(path, "read"):
+    with open_file(path) as file, _translate_open_elsewhere(path, "read"):
         return file.read(count)
 
 
 @contextmanager
-def _tell_if_open(path: Path, verb: str) -> Iterator[None]:
-    """Says of an error in the body that it comes of another program, if it does.
+def _translate_open_elsewhere(path: Path, verb: str) -> Iterator[None]:
+    """Turns an error of the body that another program causes into one that says so.
 
     Args:
         path: What is opened or replaced.
@@ -79,6 +81,7 @@ def _tell_if_open(path: Path, verb: str) -> Iterator[None]:
 
     Raises:
         OpenElsewhereError: Another program has the file open.
+        OSError: The body's other errors, as they are.
     """
     try:
         yield
@@ -92,6 +95,7 @@ def _tell_if_open(path: Path, verb: str) -> Iterator[None]:
 
 
 def _is_open_elsewhere(error: OSError, path: Path) -> bool:
+    """Whether an error of opening or replacing `path` is that another program has it open."""
     number = getattr(error, "winerror", None)
     if number in (_SHARING_VIOLATION, _LOCK_VIOLATION):
         return True
@@ -103,7 +107,12 @@ def _is_open_elsewhere(error: OSError, path: Path) -> bool:
 
 
 def _check_regular(status: os.stat_result, path: Path) -> None:
-    """Raises if a path's status is not that of a regular file; see `open_file`."""
+    """Raises if `path`, which has this status, is no regular file.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        IrregularFileError: It is a pipe, a device or a socket.
+    """
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):
@@ -111,7 +120,7 @@ def _check_regular(status: os.stat_result, path: Path) -> None:
 
 
 def _file_type(mode: int) -> str:
-    """What is at a path, for a message: `a named pipe`, `a socket` or `a device`."""
+    """What something with this mode is, for a message: `a named pipe`, `a socket`, `a device`."""
     kinds = {
         stat.S_IFIFO: "a named pipe",
         stat.S_IFSOCK: "a socket",
@@ -122,7 +131,7 @@ def _file_type(mode: int) -> str:
 
 
 def check_target(path: Path) -> None:
-    """Raises if nothing is written to a path, because of what is there already.
+    """Raises if no file may be written to a path, because of what is there already.
 
     Raises:
         IsADirectoryError: It is a folder.
@@ -146,10 +155,10 @@ def check_target(path: Path) -> None:
 
 
 def check_own_folder(path: Path) -> None:
-    """Raises if a folder that this program makes for itself is a link that somebody else made.
+    """Raises if a folder that this program makes for itself is a link to another one.
 
     Raises:
-        StorageError: It is.
+        StorageError: It is a link.
     """
     if path.is_symlink():
         raise StorageError(
@@ -164,18 +173,20 @@ def version(path: Path) -> str:
     Raises:
         OSError: It is not there.
     """
-    return _version(path.stat())
+    return _version_from(path.stat())
 
 
-def _version(status: os.stat_result) -> str:
+def _version_from(status: os.stat_result) -> str:
+    """A file's `version`, which is made of its inode, its size and when it was written."""
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` once the body has written it; or nothing changes.
+def open_replacement(path: Path) -> Iterator[BinaryIO]:
+    """Gives a file to write, which takes the place of `path` at once when the body ends.
 
-    A link in its place would be replaced, never followed, whoever puts it there meanwhile.
+    If the body raises, `path` stays as it is. A link in its place would be replaced, never
+    followed, whoever puts it there meanwhile. A file that is replaced keeps its permissions.
 
     Raises:
         OpenElsewhereError: Another program has `path` open.
@@ -190,7 +201,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as file:
             with suppress(FileNotFoundError):
-                _keep_mode(file.fileno(), path.lstat())
+                _keep_permissions(file.fileno(), path.lstat())
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -202,39 +213,39 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def move(file: Path, path: Path) -> None:
-    """Puts a file in the place of another one, at once.
+    """Moves `file` to `path` at once; a file that is there is gone then.
 
     Raises:
         OpenElsewhereError: Another program has `path` open.
         OSError: It cannot be put there.
     """
-    with _tell_if_open(path, "written"):
+    with _translate_open_elsewhere(path, "written"):
         file.replace(path)
 
 
-def _keep_mode(descriptor: int, earlier: os.stat_result) -> None:
-    """Gives a new file the permissions of the one that it replaces."""
+def _keep_permissions(descriptor: int, earlier: os.stat_result) -> None:
+    """Gives an open file the permissions of the one that it replaces, where systems have them."""
     if stat.S_ISREG(earlier.st_mode) and hasattr(os, "fchmod"):
         os.fchmod(descriptor, earlier.st_mode & 0o777)
 
 
 def replace(path: Path, content: bytes) -> str:
-    """Writes a whole file. It appears at once and whole, or not at all.
+    """Writes a whole file in the place of `path`. It is there at once and whole, or not at all.
 
     Returns:
         Its `version`.
 
     Raises:
-        OSError, StorageError: See `new_file`.
+        OSError, StorageError: See `open_replacement`.
     """
-    with new_file(path) as file:
+    with open_replacement(path) as file:
         file.write(content)
         file.flush()
-        new_version = _version(os.fstat(file.fileno()))
+        new_version = _version_from(os.fstat(file.fileno()))
     return new_version
 
 
-_MARK: Final = "staticadslab"
+_PROGRAM: Final = "staticadslab"
 _RANDOM_BYTES: Final = 16
 
 
@@ -242,11 +253,11 @@ def temporary_name(name: str) -> str:
     """A random hidden name for a file while it is being written; see `is_temporary_name`."""
     # A file system takes names of 255 bytes.
     short = name.encode(errors="surrogateescape")[:120].decode(errors="ignore")
-    return f".{short}.{_MARK}-{secrets.token_hex(_RANDOM_BYTES)}.part"
+    return f".{short}.{_PROGRAM}-{secrets.token_hex(_RANDOM_BYTES)}.part"
 
 
 def is_temporary_name(name: str) -> bool:
-    """Whether `temporary_name` made a name: other programs have partial files, too.
+    """Whether a name is one that `temporary_name` gives, and not of another program's partial file.
 
     Example:
         ```python
@@ -258,18 +269,18 @@ def is_temporary_name(name: str) -> bool:
         assert not is_temporary_name(".movie.mkv.part")
         ```
     """
-    stem, _, token = name.removesuffix(".part").rpartition(f".{_MARK}-")
+    stem, _, token = name.removesuffix(".part").rpartition(f".{_PROGRAM}-")
     digits = len(token) == 2 * _RANDOM_BYTES and not token.strip("0123456789abcdef")
     return stem.startswith(".") and name.endswith(".part") and digits
 
 
 @contextmanager
-def one_writer(path: Path) -> Iterator[None]:
-    """Keeps other processes of this machine that ask for the same from writing beside `path`.
+def write_lock(path: Path) -> Iterator[None]:
+    """Locks the folder of `path` against other processes that lock it so, while the body runs.
 
-    Does nothing on Windows and on network drives that know no such locks. A lock that somebody
-    keeps is not waited for longer than a moment: whoever may read a folder may lock it, and must
-    not stop a campaign by that. Two runs are kept apart by the lock; without it, the next
+    The body runs without the lock on Windows, on network drives that know no such locks, and if
+    another process keeps it for longer than `LOCK_SECONDS`: whoever may read a folder may lock it,
+    and must not stop a campaign by that. Two runs are kept apart by the lock; without it, the next
     checkpoint mends what they write at the same instant.
     """
     with ExitStack() as stack:
@@ -279,12 +290,15 @@ def one_writer(path: Path) -> Iterator[None]:
                 folder = path.absolute().parent.resolve()
                 descriptor = os.open(folder, os.O_RDONLY)
                 stack.callback(os.close, descriptor)
-                _lock(descriptor, folder)
+                _lock_folder(descriptor, folder)
         yield
 
 
-def _lock(descriptor: int, folder: Path) -> None:
-    """Locks a folder; gives up after `LOCK_SECONDS`, with a warning, and at once the next time."""
+def _lock_folder(descriptor: int, folder: Path) -> None:
+    """Locks an open folder until its descriptor is closed, or returns without the lock.
+
+    It waits for `LOCK_SECONDS`, and warns then; the next time, it does not wait for that folder.
+    """
     import fcntl
 
     deadline = time.monotonic() + (0.0 if folder in _held_by_others else LOCK_SECONDS)

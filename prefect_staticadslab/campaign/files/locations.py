@@ -32,17 +32,17 @@ _PROTOCOL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 class LocationError(StorageError):
-    """A place that is not asked. The message says why, and what to do."""
+    """A location that may not be opened. The message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """A place that passed the gate; make it by `typed` or `named_by`.
+    """A location that has been checked and may be opened; make it by `typed` or `named_by`.
 
     Attributes:
-        text: The place as it is written.
+        text: The location as it is written.
         protocol: Such as `https` or `s3`, in lower case; "" for a path of this machine.
-        gate: Which hosts of the web may be asked for it, if it is there.
+        gate: Which hosts may be asked for it, if it is a web address.
     """
 
     text: str
@@ -51,7 +51,7 @@ class Location:
 
     @classmethod
     def typed(cls, text: str) -> Location:
-        """A place that a person named: in a command, a form, a deployment or code.
+        """Checks a location that a person named: in a command, a form, a deployment or code.
 
         Args:
             text: A path, an http(s) address, or a place in an object store: `s3://`, `gs://`,
@@ -87,7 +87,7 @@ class Location:
 
     @classmethod
     def named_by(cls, table: str, text: str) -> Location:
-        """A place that a table names, in a cell or as the name of a file beside it.
+        """Checks a location that a table names, in a cell or as the name of a file beside it.
 
         Args:
             table: Where the table is, as it was typed.
@@ -115,11 +115,11 @@ class Location:
 
     @classmethod
     def below(cls, folder: str, name: str) -> Location:
-        """A file of a folder, by its name or by a path that starts there.
+        """Checks the name of a file in a folder, or a path that starts there.
 
         Args:
             folder: The folder, as it was typed.
-            name: What data, a listing included, calls it.
+            name: What data, a listing included, calls the file.
 
         Raises:
             LocationError: It leads out of the folder: by `..`, as a full path, or through a link.
@@ -136,7 +136,7 @@ class Location:
         path = start / name
         try:
             inside = path.resolve().is_relative_to(start.resolve())
-        except (OSError, RuntimeError, ValueError):  # what cannot be is not there
+        except (OSError, RuntimeError, ValueError):  # no such file can be there
             inside = True
         if not inside:
             raise _outside_error(name, folder)
@@ -162,13 +162,13 @@ def _outside_error(name: str, folder: str) -> LocationError:
 
 
 def _allowed_protocols() -> frozenset[str]:
-    """The protocols that the environment variable `SAL_ALLOWED_PROTOCOLS` adds."""
+    """The protocols that the environment variable `SAL_ALLOWED_PROTOCOLS` adds, in lower case."""
     names = os.environ.get(PROTOCOLS_VARIABLE, "").lower().split(",")
     return frozenset(name.strip() for name in names if name.strip())
 
 
 def file_below(location: str, folder: str) -> Path | None:
-    """The regular file of this machine that a table names, if it lies below a folder.
+    """The path of a file of this machine that a table names, if it is in a folder or below it.
 
     Args:
         location: A path as a table has it: a full one, or one that starts where the table's
@@ -176,7 +176,8 @@ def file_below(location: str, folder: str) -> Path | None:
         folder: Which folder; a URL has no such file below it.
 
     Returns:
-        None if there is no such file, or it lies elsewhere, also by a link.
+        The path without links in it. None if there is no regular file, or it lies elsewhere, also
+        by a link.
     """
     if protocol_of(location) or protocol_of(folder):
         return None
@@ -201,13 +202,13 @@ def protocol_of(location: str) -> str:
     if "://" not in location:
         return ""
     match = _PROTOCOL.match(location)
-    # What is before the :// without being a protocol is none that anybody allows.
+    # Whatever else is before the :// counts as a protocol, which nobody allows.
     protocol = match[1].lower() if match else location.partition("://")[0] or "://"
     return "" if protocol in LOCAL_PROTOCOLS else protocol
 
 
 def local_path(location: str) -> Path:
-    """The path of a local file, which may be given as a `file://` URL.
+    """The path of a local file, which may be given as a `file://` URL; `~` is a home folder.
 
     Raises:
         StorageError: No file can have this name, or nobody knows whose home folder is meant.
@@ -229,7 +230,7 @@ def local_path(location: str) -> Path:
 
 
 def folder_of(location: str) -> str:
-    """The folder that a file is in."""
+    """The location of the folder that a file is in; of a URL, without the query."""
     if protocol_of(location):
         return re.split("[?#]", location)[0].rpartition("/")[0]
     try:
@@ -239,7 +240,8 @@ def folder_of(location: str) -> str:
 
 
 def redacted(location: str) -> str:
-    """A location for a message, on one line: a URL without its user, password and query."""
+    """A location for a message, on one line: a URL without its user, password and query, and of a
+    long one the beginning and the end."""
     text = location
     if protocol_of(location):
         scheme, _, rest = re.split("[?#]", location)[0].partition("://")
@@ -252,7 +254,7 @@ def redacted(location: str) -> str:
 
 
 def redacted_with_folder(location: str) -> str:
-    """A location for a message that nothing is there: a relative path with where it starts.
+    """A location for a message that nothing is there: a relative path with the working folder.
 
     Whoever starts runs in a browser does not know in which folder they work.
     """

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 
 NO_SHEETS: Final = "Only a workbook, such as an .xlsx, has sheets to choose from."
 LOGIN_WANTED: Final = (401, 403)
-"""What a web server answers to a stranger."""
+"""What a web server answers if it wants a login."""
 
 WRITABLE: Final = (".csv", ".tsv", ".xlsx", ".parquet")
+"""The endings of the tables that can be written."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class ReadOptions:
 
 
 AS_IT_IS: Final = ReadOptions()
-"""Nobody says anything."""
+"""The options of somebody who chooses nothing."""
 
 
 def read_spreadsheet(
@@ -63,13 +64,13 @@ def read_spreadsheet(
 ) -> Spreadsheet:
     """Reads a `.csv` or `.tsv`, a workbook or a `.parquet` from a path or a URL.
 
-    What it is, its content tells: a workbook may be an `.xlsx`, `.xlsm`, `.xlsb`, `.xls` or `.ods`.
+    The content tells the format: a workbook may be an `.xlsx`, `.xlsm`, `.xlsb`, `.xls` or `.ods`.
 
     Args:
         location: Where it is. A web address may say its format in its query, `format=csv`, or
             nowhere; that of a Google Sheet may be copied from the browser.
         options: What a person says of how to read it.
-        known_columns: Names that a header is likely to have; they tell a CSV's delimiter, the
+        known_columns: The names of columns that mean something; they tell a CSV's delimiter, the
             header below a title, and the sheet of a workbook.
         needed_columns: What the header must have, one name of each of these sets: of several sheets
             that one is meant.
@@ -122,6 +123,7 @@ def read_spreadsheet(
 
 
 def _read_content(location: str) -> bytes:
+    """The content of a file; the error of a web address that wants a login says what to do."""
     try:
         return storage.read_bytes(location)
     except StorageError as error:
@@ -131,17 +133,26 @@ def _read_content(location: str) -> bytes:
 
 
 def write_spreadsheet(location: str, frame: pd.DataFrame, dialect: Dialect) -> None:
-    """Writes `frame` as what `location` ends in.
+    """Writes `frame` to `location`, in the format that it ends in, as in `encode_spreadsheet`.
 
     Raises:
         StorageError: It cannot be written there.
-        SpreadsheetError: No such format, or what it needs is not installed.
+        SpreadsheetError: The format cannot hold it, or what it needs is not installed.
     """
     storage.write_bytes(location, encode_spreadsheet(storage.suffix(location), frame, dialect))
 
 
 def encode_spreadsheet(ending: str, frame: pd.DataFrame, dialect: Dialect) -> bytes:
-    """The bytes of a `.csv`, `.tsv`, `.xlsx` or `.parquet` file."""
+    """The bytes of an `.xlsx`, a `.parquet`, or, for any other ending, a text file.
+
+    Args:
+        ending: `.xlsx`, for example.
+        frame: The table.
+        dialect: How a text file is to be written.
+
+    Raises:
+        SpreadsheetError: The format cannot hold it, or what it needs is not installed.
+    """
     match ending:
         case ".xlsx":
             return encode_xlsx(frame)
@@ -152,5 +163,5 @@ def encode_spreadsheet(ending: str, frame: pd.DataFrame, dialect: Dialect) -> by
 
 
 def text_dialect(ending: str, dialect: Dialect) -> Dialect:
-    """How a text table of this ending is written: a `.tsv`'s tabs are its format's."""
+    """A dialect for a text file with this ending: a `.tsv` has tabs, whatever the dialect says."""
     return replace(dialect, delimiter="\t") if ending == ".tsv" else dialect

@@ -1,4 +1,4 @@
-"""Files, here or where the gate of `locations` lets us ask for them."""
+"""Files, on this machine or wherever the gate of `locations` lets them be asked for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOT_THERE = (404, 410)
 
 
 def is_url(location: str) -> bool:
-    """Whether `location` is a URL of something that is not a file of this machine."""
+    """Whether `location` is a URL of something that is not on this machine."""
     return bool(protocol_of(location))
 
 
@@ -39,23 +39,23 @@ def is_web_address(location: str) -> bool:
 
 
 def _as_location(location: str | Location) -> Location:
-    """A location that was typed as text is checked; see `Location.typed`."""
+    """The location itself, or what `Location.typed` makes of a text, or raises."""
     return location if isinstance(location, Location) else Location.typed(location)
 
 
-def _path(location: str) -> Path:
-    """The path of a local file, also of one that cannot be."""
+def _unchecked_path(location: str) -> Path:
+    """The path of a local file, also if no file can have it."""
     try:
         return local_path(location)
     except StorageError:
         return Path(location)
 
 
-def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
+def open_filesystem(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
     """The fsspec filesystem of a place in an object store, without cached listings; and the path.
 
     Raises:
-        StorageError: Nothing can be opened for it: it cannot be, say, "read".
+        StorageError: It is a web address, or no store's. The message says: it cannot be `verb`.
     """
     place = _as_location(location)
     if place.is_web:
@@ -76,10 +76,10 @@ def remote(location: str | Location, verb: str = "reached") -> tuple[Any, str]:
 def translate_errors(
     location: str, verb: str, *, but: type[Exception] = StorageError
 ) -> Iterator[None]:
-    """Raises the body's errors, except `but`, as "`location` cannot be `verb`: the reason".
+    """Raises the body's errors as "`location` cannot be `verb`: the reason".
 
     Raises:
-        StorageError: In place of any other error.
+        StorageError: In place of any error but `but` and a `StorageError`, which stay as they are.
     """
     try:
         yield
@@ -94,7 +94,7 @@ def translate_errors(
 def name(location: str) -> str:
     """The file's name, without folders and a URL's query."""
     if not is_url(location):
-        return _path(location).name
+        return _unchecked_path(location).name
     try:
         return PurePosixPath(urlsplit(location).path).name
     except ValueError:
@@ -107,17 +107,17 @@ def suffix(location: str) -> str:
 
 
 def canonical(location: str) -> str:
-    """One name for a place however it is written: a URL as it is, a path as a `file://` URL."""
+    """One name for a place however it is written: a URL as it is, a path as full `file://` URL."""
     if is_url(location):
         return location
     try:
         return local_path(location).resolve().as_uri()
-    except (StorageError, OSError, RuntimeError):  # what cannot be has no fuller name
+    except (StorageError, OSError, RuntimeError):  # no file can have this name
         return location
 
 
-def sibling(location: str, ending: str) -> str:
-    """The place beside `location` with another ending: `results.csv`, `.html` → `results.html`."""
+def with_ending(location: str, ending: str) -> str:
+    """A location with another ending: `results.csv` with `.html` is `results.html`."""
     old_ending = suffix(location)
     stem = (
         location[: -len(old_ending)]
@@ -128,8 +128,8 @@ def sibling(location: str, ending: str) -> str:
 
 
 def join(base: str, name: str) -> str:
-    """The place of a file of ours in the folder `base`, by its name. What others call a file goes
-    through `Location.below`.
+    """The location of a file in the folder `base`. A name that is not this program's own needs
+    `Location.below` instead, which checks it.
 
     Example:
         ```python
@@ -140,14 +140,14 @@ def join(base: str, name: str) -> str:
     """
     if is_url(base):
         return f"{base.rstrip('/')}/{name}"
-    return str(_path(base) / name)
+    return str(_unchecked_path(base) / name)
 
 
 def is_folder(location: str) -> bool:
     """Whether there is a folder at `location`. A web server has none.
 
     Raises:
-        StorageError: Nobody can say.
+        StorageError: It cannot be found out.
     """
     if not is_url(location):
         with translate_errors(location, "read"):
@@ -155,7 +155,7 @@ def is_folder(location: str) -> bool:
     if is_web_address(location):
         return False
     with translate_errors(location, "reached"):
-        filesystem, path = remote(location)
+        filesystem, path = open_filesystem(location)
         return bool(filesystem.isdir(path))
 
 
@@ -167,7 +167,7 @@ def read_bytes(
     Args:
         location: Where it is.
         most: How many bytes it may have.
-        what: What has no more than that, for the message.
+        what: What the file is, for the message.
 
     Raises:
         StorageError: It is not there, cannot be read, or has more bytes than it may.
@@ -199,11 +199,12 @@ def read_start(location: str | Location, count: int) -> bytes:
 
 
 def _read_first_bytes(place: Location, count: int) -> bytes:
+    """The first `count` bytes of a file, with the errors of whatever it is read by."""
     if place.is_local:
         return local_files.read_start(local_path(place.text), count)
     if place.is_web:
-        return _from_web(place, count).content
-    filesystem, path = remote(place, "read")
+        return _fetch(place, count).content
+    filesystem, path = open_filesystem(place, "read")
     size = filesystem.size(path)
     if size is not None and size <= count:
         content: bytes = filesystem.cat_file(path)
@@ -213,7 +214,8 @@ def _read_first_bytes(place: Location, count: int) -> bytes:
         return start
 
 
-def _from_web(place: Location, count: int) -> WebFile:
+def _fetch(place: Location, count: int) -> WebFile:
+    """Downloads the first `count` bytes of a web address; `FileNotFoundError` for 404 and 410."""
     try:
         return read_web(place.text, place.gate, at_most=count)
     except WebError as error:
@@ -223,10 +225,10 @@ def _from_web(place: Location, count: int) -> WebFile:
 
 
 def exists(location: str | Location) -> bool:
-    """Whether there is something at `location`.
+    """Whether there is something at `location`; a web address is downloaded to find out.
 
     Raises:
-        StorageError: Nobody can say.
+        StorageError: It cannot be found out.
     """
     return version(location) is not None
 
@@ -234,8 +236,10 @@ def exists(location: str | Location) -> bool:
 def version(location: str | Location) -> str | None:
     """A text that changes whenever the file is written; None if there is no file.
 
+    A web address is downloaded for it.
+
     Raises:
-        StorageError: Nobody can say.
+        StorageError: It cannot be found out.
     """
     place = _as_location(location)
     with translate_errors(place.text, "read" if place.is_local else "reached"):
@@ -243,8 +247,8 @@ def version(location: str | Location) -> str | None:
             if place.is_local:
                 return local_files.version(local_path(place.text))
             if place.is_web:
-                return _from_web(place, bounds.TABLE_BYTES).version
-            filesystem, path = remote(place)
+                return _fetch(place, bounds.TABLE_BYTES).version
+            filesystem, path = open_filesystem(place)
             # Not `exists`: to fsspec, what cannot be reached does not exist, and a table that
             # cannot be reached must not be taken for a new campaign.
             return str(filesystem.ukey(path))
@@ -280,10 +284,10 @@ def check_target(location: str) -> None:
 
 
 def check_own_folder(location: str) -> None:
-    """Raises if a folder that this program makes for itself is a link that somebody else made.
+    """Raises if a folder that this program makes for itself, on this machine, is a link.
 
     Raises:
-        StorageError: It is.
+        StorageError: It is a link.
     """
     if not is_url(location):
         local_files.check_own_folder(local_path(location))
@@ -291,18 +295,18 @@ def check_own_folder(location: str) -> None:
 
 def _no_folder_error(location: str) -> StorageError:
     parent = redacted_with_folder(folder_of(location))
-    name = redacted(_path(location).name)
+    name = redacted(_unchecked_path(location).name)
     return StorageError(f"There is no folder {parent} to write {name} into.")
 
 
 @contextlib.contextmanager
-def one_writer(location: str) -> Iterator[None]:
-    """Keeps other processes of this machine that ask for the same from writing beside `location`;
-    see `local_files.one_writer`. Does nothing for a URL."""
+def write_lock(location: str) -> Iterator[None]:
+    """Locks the folder of a local file while the body runs, as `local_files.write_lock` does; does
+    nothing for a URL."""
     if is_url(location):
         yield
     else:
-        with local_files.one_writer(local_path(location)):
+        with local_files.write_lock(local_path(location)):
             yield
 
 
@@ -318,7 +322,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
     place = _as_location(location)
     with translate_errors(place.text, "written"):
         if not place.is_local:
-            filesystem, remote_path = remote(place, "written")
+            filesystem, remote_path = open_filesystem(place, "written")
             # One PUT: a file that is opened and broken off could be left there in half.
             filesystem.pipe_file(remote_path, content)
             filesystem.invalidate_cache()
@@ -332,7 +336,7 @@ def write_bytes(location: str | Location, content: bytes) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Why something could not be done, for a message."""
+    """Why something could not be done, for a message; addresses in it are `redacted`."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     # An error may quote the address that it is about, with all that is secret in it.

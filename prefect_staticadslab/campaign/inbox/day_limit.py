@@ -202,7 +202,7 @@ def now() -> datetime:
 @contextmanager
 def _lock_notes(results: str) -> Iterator[None]:
     """Locks the folder of notes against other runs of this machine while the body runs."""
-    with storage.one_writer(storage.join(results, NOTES_FOLDER)):
+    with storage.write_lock(storage.join(results, NOTES_FOLDER)):
         yield
 
 

@@ -116,7 +116,7 @@ def name_clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
         ```
     """
     # Not every disk tells upper from lower case.
-    stems = {name: storage.sibling(table, "").casefold() for name, table in tables.items()}
+    stems = {name: storage.with_ending(table, "").casefold() for name, table in tables.items()}
     counts = Counter(stems.values())
     refused = {}
     for name, stem in stems.items():

@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.names.preflight import TEMPLATE_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
-from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, positions_of
+from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, column_positions
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
@@ -114,7 +114,7 @@ def read_template_rows(
     spreadsheet = record or spreadsheet
     columns = spreadsheet.header
     names = [normalized(name) for name in columns]
-    for position in positions_of(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
+    for position in column_positions(names, (ROW_ID_COLUMN,)).get(ROW_ID_COLUMN, [])[:1]:
         names[position] = ROW_ID_COLUMN
     column = reference_column(spreadsheet)
     reference_position = columns.index(column)
@@ -129,7 +129,7 @@ def read_template_rows(
             message = "is empty. It needs a path or an address."
             problems.append(Problem(message, number, normalized(column)))
             continue
-        duplicate = row_ids.problem(number, cells)
+        duplicate = row_ids.add(number, cells)
         if duplicate and unique_row_ids:
             problems.append(duplicate)
         try:

@@ -19,9 +19,13 @@ from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
 from prefect_staticadslab.campaign.pipeline.adoption import adopt
 from prefect_staticadslab.campaign.pipeline.batch import ParallelBatch
-from prefect_staticadslab.campaign.rows.ad_rows import content_of, read_rows
+from prefect_staticadslab.campaign.rows.ad_rows import read_rows, request_content
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS, READ_COLUMNS
-from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection, select_rows
+from prefect_staticadslab.campaign.rows.row_selection import (
+    ALL_ROWS,
+    RowSelection,
+    postpone_unselected,
+)
 from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
@@ -37,7 +41,7 @@ IMAGE_ADS: Final = JobType(
     KNOWN_COLUMNS,
     read_rows,
     read_columns=READ_COLUMNS,
-    content=content_of,
+    content=request_content,
     find_respelled=find_respelled,
 )
 """What sets a table of image ads apart from tables of other jobs."""
@@ -115,7 +119,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if base_url:
             _check_not_simulated(table, base_url)
         if selection != ALL_ROWS:
-            select_rows(table, selection)
+            postpone_unselected(table, selection)
         return cls(name or storage.canonical(output), table, catalogue=catalogue)
 
     def check_no_real_ads(self) -> None:

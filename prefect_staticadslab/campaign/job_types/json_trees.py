@@ -14,7 +14,7 @@ from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.bounds import PATCH_OPERATIONS, PATCH_PATH, TREE_DEPTH, TREE_LENGTH
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
-from prefect_staticadslab.campaign.rows.json_cells import is_deeper
+from prefect_staticadslab.campaign.rows.json_cells import is_nested_deeper
 
 LONGEST_REASON: Final = 200
 """Characters of the JSON patch library's message that are told."""
@@ -55,7 +55,7 @@ def check_tree(tree: object) -> JsonTree:
     """
     if not isinstance(tree, dict):
         raise TreeError("is no JSON object; the whole tree is needed.")
-    if is_deeper(tree, TREE_DEPTH):
+    if is_nested_deeper(tree, TREE_DEPTH):
         raise TreeError(f"is no tree that can be sent: it has more than {TREE_DEPTH} levels.")
     if not isinstance(tree.get("type"), str) or not isinstance(tree.get("children"), list):
         raise TreeError(

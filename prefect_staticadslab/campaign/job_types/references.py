@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import (
     ReadOptions,
     read_spreadsheet,
 )
-from prefect_staticadslab.campaign.rows.columns import header_message, positions_of
+from prefect_staticadslab.campaign.rows.columns import column_positions, missing_columns_message
 
 REFERENCE_COLUMNS: Final = (
     "reference",
@@ -112,13 +112,13 @@ def reference_column(spreadsheet: Spreadsheet) -> str:
         SpreadsheetError: There is none.
     """
     names = spreadsheet.header
-    found = positions_of(names, REFERENCE_COLUMNS)
+    found = column_positions(names, REFERENCE_COLUMNS)
     for known in REFERENCE_COLUMNS:
         if known in found:
             return names[found[known][0]]
     message = (
         "There is no column with reference ads. Call it 'reference'; it holds a path or an address "
-        f"in each row. {header_message(names, REFERENCE_COLUMNS)}"
+        f"in each row. {missing_columns_message(names, REFERENCE_COLUMNS)}"
     )
     raise SpreadsheetError([Problem(message, row=1)])
 

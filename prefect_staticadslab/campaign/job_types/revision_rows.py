@@ -25,12 +25,12 @@ from prefect_staticadslab.campaign.job_types.json_trees import (
     check_patch,
     check_tree,
 )
-from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems
+from prefect_staticadslab.campaign.rows.cell_values import clean_id, formula_error_problems
 from prefect_staticadslab.campaign.rows.columns import (
     ROW_ID_COLUMN,
-    header_message,
-    positions_of,
-    repeated_columns,
+    column_positions,
+    missing_columns_message,
+    repeated_column_problems,
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
@@ -143,10 +143,10 @@ def read_changes(
         SpreadsheetError: With all problems of all rows.
     """
     header = spreadsheet.header
-    found = positions_of(header, REVISION_JOBS.known_columns)
+    found = column_positions(header, REVISION_JOBS.known_columns)
     problems = [
         *_header_problems(header, found, spreadsheet.header_row),
-        *repeated_columns(header, found, spreadsheet.header_row),
+        *repeated_column_problems(header, found, spreadsheet.header_row),
     ]
     if problems:
         raise SpreadsheetError(problems)
@@ -156,9 +156,9 @@ def read_changes(
     row_ids = RowIds()
     for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: plain_text(cell_text(line[i])).strip() for name, i in positions.items()}
-        errors = error_problems(number, cells) if unique_row_ids else []
+        errors = formula_error_problems(number, cells) if unique_row_ids else []
         change, row_problems = (None, errors) if errors else _read_change(number, cells)
-        duplicate = row_ids.problem(number, cells)
+        duplicate = row_ids.add(number, cells)
         if duplicate and unique_row_ids:
             row_problems.append(duplicate)
         problems += row_problems
@@ -180,7 +180,7 @@ def _header_problems(names: Sequence[str], found: Collection[str], row: int) -> 
     """
     if "image_ad_id" not in found:
         yield Problem("The column image_ad_id is missing. It holds the ad to change, ia_….", row)
-        yield Problem(header_message(names, REVISION_JOBS.known_columns), row)
+        yield Problem(missing_columns_message(names, REVISION_JOBS.known_columns), row)
     elif not any(name in found for name in CHANGE_COLUMNS):
         yield Problem(f"There is none of the columns {', '.join(CHANGE_COLUMNS)}.", row)
 

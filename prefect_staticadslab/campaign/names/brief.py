@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
     NEEDED_COLUMNS,
-    columns_of,
+    find_columns,
     header_notes,
 )
 
@@ -86,7 +86,7 @@ class Brief:
             SpreadsheetError: With all problems that can be told without the API, in the rows'
                 order. Rows of a spreadsheet that is all ids are checked later, by `read_rows`.
         """
-        columns, column_problems = columns_of(spreadsheet, KNOWN_COLUMNS)
+        columns, column_problems = find_columns(spreadsheet, KNOWN_COLUMNS)
         if column_problems:
             raise SpreadsheetError(column_problems)
         earlier = EarlierTable.find(spreadsheet)

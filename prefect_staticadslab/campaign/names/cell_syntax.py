@@ -9,7 +9,11 @@ from prefect_staticadslab.bounds import CELL_VALUES
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.names.nearest import Nearest
 from prefect_staticadslab.campaign.rows.cell_values import INVISIBLE
-from prefect_staticadslab.campaign.rows.columns import FILTER_EXAMPLE, REQUIRED_COLUMNS, id_problem
+from prefect_staticadslab.campaign.rows.columns import (
+    FILTER_EXAMPLE,
+    REQUIRED_COLUMNS,
+    wrong_id_message,
+)
 from prefect_staticadslab.campaign.rows.resource_types import BRAND, TEMPLATE, ResourceType
 
 SEPARATOR: Final = "|"
@@ -181,7 +185,7 @@ def _missing_value_problems(resource_type: ResourceType, *, named: bool) -> list
     if resource_type.id_column not in REQUIRED_COLUMNS:
         return []
     if not named:
-        return [(resource_type.id_column, id_problem(resource_type, "") or "")]
+        return [(resource_type.id_column, wrong_id_message(resource_type, "") or "")]
     if resource_type is TEMPLATE:
         return [
             (resource_type.name, f"is empty. It needs an id, dt_…, or a filter: {FILTER_EXAMPLE}.")
@@ -211,7 +215,7 @@ def _read_values(
             conditions, message = _read_conditions(part)
             values.append(ByFilter(conditions))
         else:
-            message = id_problem(resource_type, part)
+            message = wrong_id_message(resource_type, part)
             values.append(ById(part))
         if message:
             wrong.append((column, message))

@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     KNOWN_COLUMNS,
     SENT_PREFIX,
     SOURCE_ROW_COLUMN,
-    columns_of,
+    find_columns,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.table.layout import with_input_names
@@ -119,7 +119,7 @@ class _SpreadsheetBuilder:
         source_columns = (SOURCE_ROW_COLUMN,) if several else ()
         # By the names that the user knows, which a prompt's placeholders use as well.
         self._positions = placeholder_positions(spreadsheet.header)
-        for name, position in columns_of(spreadsheet, KNOWN_COLUMNS)[0].items():
+        for name, position in find_columns(spreadsheet, KNOWN_COLUMNS)[0].items():
             self._positions.setdefault(name, position)
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.names.cell_syntax import CellProblem, Selector, read_selector
 from prefect_staticadslab.campaign.names.earlier_table import (
     EarlierTable,
@@ -31,8 +31,8 @@ from prefect_staticadslab.campaign.names.resolver import BriefLine
 from prefect_staticadslab.campaign.rows.ad_rows import read_settings
 from prefect_staticadslab.campaign.rows.cell_values import (
     clean_id,
-    error_problem,
-    error_problems,
+    formula_error_message,
+    formula_error_problems,
 )
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
@@ -65,7 +65,7 @@ def read_lines(
     problems: list[Problem] = []
     row_ids = RowIds()
     for position, number in enumerate(spreadsheet.row_numbers):
-        if errors := error_problems(number, reader.cells(position)):
+        if errors := formula_error_problems(number, reader.cells(position)):
             problems += errors
             continue
         line, line_problems = reader.read(position, number)
@@ -83,7 +83,7 @@ def read_lines(
         problems += line_problems
         cells = reader.cells(position)
         problems += read_settings(number, cells)[1]
-        problems += [duplicate for duplicate in [row_ids.problem(number, cells)] if duplicate]
+        problems += [duplicate for duplicate in [row_ids.add(number, cells)] if duplicate]
     return tuple(brief_lines), tuple(problems)
 
 
@@ -203,7 +203,7 @@ class _LineReader:
         # A variant's id is empty also where it is known that the ad has no variant.
         is_known = self._earlier.has_result(line) and (id_text or resource_type is VARIANT)
         if is_known and not _MULTIPLE_SIGNS.isdisjoint(name_text):
-            name_text = as_written(self._earlier.sent_text(line, resource_type.name))
+            name_text = unescape(self._earlier.sent_text(line, resource_type.name))
         return id_text, name_text
 
     def _text_in(self, line: Sequence[Any], column: str) -> str:
@@ -211,7 +211,7 @@ class _LineReader:
         if column not in self._columns:
             return ""
         text = cell_text(line[self._columns[column]]).strip()
-        return clean_id(text) if column in _ID_COLUMNS else as_written(text)
+        return clean_id(text) if column in _ID_COLUMNS else unescape(text)
 
     def _prompt_text(self, line: Sequence[Any]) -> str:
         """A line's prompt; "" if there is none, or if an earlier version filled it in in place."""
@@ -240,7 +240,7 @@ class _LineReader:
             for column in prompt.columns
             if column not in from_catalogue
         }
-        if any(prompt.can_produce(text, values) for text in {sent, as_written(sent)}):
+        if any(prompt.can_produce(text, values) for text in {sent, unescape(sent)}):
             return PromptTemplate(((sent, None),))
         return prompt
 
@@ -273,7 +273,7 @@ class _LineReader:
             if name not in is_filled:
                 cell = line[self._placeholder_positions[name]]
                 is_filled[name] = bool(cell_text(cell).strip())
-                wrong += [(name, message) for message in [error_problem(cell)] if message]
+                wrong += [(name, message) for message in [formula_error_message(cell)] if message]
         return wrong + [
             (name, f"is empty, and the prompt has {{{shortened(name)}}}.")
             for name in prompt.columns

@@ -225,7 +225,7 @@ def write_contact_sheet(
     """
     if table.location is None:
         return None
-    location = storage.sibling(table.location, ".html")
+    location = storage.with_ending(table.location, ".html")
     if storage.exists(location) and not _is_ours(location):
         raise CampaignError(f"{location} is a page of somebody else's, and is left alone.")
     page = contact_sheet(table, location, title, pictures, one_file=one_file)

@@ -95,7 +95,7 @@ class PictureFolder:
         if self.is_remote:
             stored = put_file(file, self.place(name))
         else:
-            stored = folders.local_file(file)
+            stored = folders.file_from_disk(file)
             local_files.move(file, self.local_path(name))
         if name.startswith(f"{THUMBNAILS}/"):
             self.thumbnails.add(PurePosixPath(name).name)
@@ -122,8 +122,8 @@ class PictureFolder:
             self.local_path(name).replace(self.local_path(to))
             return
         with storage.translate_errors(self.place(to), "written"):
-            filesystem, path = storage.remote(self.place(name))
-            _, target = storage.remote(self.place(to))
+            filesystem, path = storage.open_filesystem(self.place(name))
+            _, target = storage.open_filesystem(self.place(to))
             filesystem.mv(path, target)
             filesystem.invalidate_cache()
 
@@ -132,7 +132,7 @@ class PictureFolder:
         self.pictures.pop(name, None)
         with contextlib.suppress(Exception):  # it is only tidier without it
             if self.is_remote:
-                filesystem, path = storage.remote(self.place(name))
+                filesystem, path = storage.open_filesystem(self.place(name))
                 filesystem.rm_file(path)
             else:
                 self.local_path(name).unlink(missing_ok=True)
@@ -144,7 +144,7 @@ class PictureFolder:
             StorageError: It cannot be read.
         """
         with storage.translate_errors(self.place(name), "read"):
-            filesystem, path = storage.remote(self.place(name))
+            filesystem, path = storage.open_filesystem(self.place(name))
             filesystem.get_file(path, str(to))
 
     def read(self, name: str) -> IO[bytes]:
@@ -191,7 +191,7 @@ def open_file(location: str) -> IO[bytes]:
     """Opens a file, here or behind a URL."""
     if not storage.is_url(location):
         return local_files.open_file(locations.local_path(location))
-    filesystem, path = storage.remote(location)
+    filesystem, path = storage.open_filesystem(location)
     return cast(IO[bytes], filesystem.open(path, "rb"))
 
 
@@ -205,10 +205,10 @@ def put_file(file: Path, location: str) -> StoredFile:
         StorageError: It cannot be put there.
     """
     with storage.translate_errors(location, "written"):
-        filesystem, path = storage.remote(location)
+        filesystem, path = storage.open_filesystem(location)
         filesystem.put_file(str(file), path)
         filesystem.invalidate_cache()
-        return folders.stored_file(filesystem.info(path))
+        return folders.file_from_listing(filesystem.info(path))
 
 
 def is_full(error: BaseException) -> bool:

@@ -118,7 +118,7 @@ def _write_local_zip(
     path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
     remove_abandoned(path.parent)
-    with local_files.new_file(path) as file:
+    with local_files.open_replacement(path) as file:
         _write_pictures(file, folder, names, stop)
 
 

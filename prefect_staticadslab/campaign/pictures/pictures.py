@@ -72,7 +72,7 @@ def check_table_for_pictures(output: str) -> None:
 
 def beside(output: str) -> str:
     """The folder of pictures that is called after a table."""
-    return storage.sibling(output, "-pictures")
+    return storage.with_ending(output, "-pictures")
 
 
 async def download_pictures(

@@ -13,23 +13,23 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 @dataclass(frozen=True)
 class Cause:
-    """What failed rows have in common.
+    """Failed rows with the same error.
 
     Attributes:
-        message: What went wrong. If several rows have it, what differs between them is `…`.
-        rows: Their numbers, in order.
+        message: The error. What differs between these rows, such as an id, is `…`.
+        row_numbers: The numbers of the rows, in order.
         ads: How many ads these are; one row may make several.
     """
 
     message: str
-    rows: tuple[int, ...]
+    row_numbers: tuple[int, ...]
     ads: int
 
 
-def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cause, ...]:
-    """The causes of all failed rows, the most frequent first.
+def group_failures(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cause, ...]:
+    """Groups failed rows by their errors, the most frequent first; other rows are left out.
 
-    Two errors have one cause if they differ only in ids: of requests, jobs, and what was asked for.
+    Two errors are the same if they differ only in ids: of requests, jobs, and what was asked for.
 
     Args:
         lines: Rows as a table has them: position, row and what is known about it.
@@ -47,9 +47,9 @@ def causes(lines: Iterable[tuple[int, CampaignRow[Any], JobState]]) -> tuple[Cau
         )
         for common, failed in failures_by_message.items()
     ]
-    return tuple(sorted(unsorted, key=lambda cause: (-cause.ads, cause.rows)))
+    return tuple(sorted(unsorted, key=lambda cause: (-cause.ads, cause.row_numbers)))
 
 
 _ID = re.compile(r"\b(?:dt|brand|prod|pv|aud|img|iav?|req)_[A-Za-z0-9_-]+|(?<=, request )[^\s)]+")
 _JOB = re.compile(r", job [^\s,)]+(?=\))")
-"""See `errors.failure_reason`."""
+"""The job in an error, as `api.errors.failure_reason` writes it."""

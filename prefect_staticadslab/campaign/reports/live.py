@@ -11,27 +11,30 @@ from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.reports.progress import is_on_terminal
 
 LONGEST_TEXT: Final = 200
-"""Characters of what the API says that it does."""
+"""Characters that a terminal shows of what the API says that it does."""
 
-Show = Callable[[float, str], None]
-"""Shows a share between 0 and 1, and what is being done."""
+ShowProgress = Callable[[float, str], None]
+"""Takes how much is done, between 0 and 1, and what is being done, and shows both."""
 
 
 @contextmanager
 def show_events(
-    image_ad_id: str, log: Callable[[str], None], update: Show
+    image_ad_id: str, log: Callable[[str], None], update: ShowProgress
 ) -> Iterator[Callable[[ImageAdEvent], None]]:
-    """Shows an ad's progress while the body runs; gives what its events are to be passed to.
+    """Shows an ad's progress while the body runs: a bar on a terminal, elsewhere log lines.
+
+    It yields a function that is to be called with each of the ad's events.
 
     Args:
         image_ad_id: Which ad.
-        log: Where to log, if there is no terminal.
-        update: Whom to tell as well.
+        log: Logs a line, if there is no terminal.
+        update: Is called with each change of the progress as well.
     """
-    with _show_on_terminal(image_ad_id) if is_on_terminal() else _log_progress(log) as show:
+    with _terminal_display(image_ad_id) if is_on_terminal() else _log_display(log) as show:
         share = 0.0
 
         def on_event(event: ImageAdEvent) -> None:
+            """Shows an event, if it says how the ad stands; others are ignored."""
             nonlocal share
             match event:
                 case Progress():
@@ -50,11 +53,12 @@ def show_events(
 
 
 @contextmanager
-def _log_progress(log: Callable[[str], None]) -> Iterator[Show]:
-    """A function that logs each new text with its share."""
+def _log_display(log: Callable[[str], None]) -> Iterator[ShowProgress]:
+    """Yields a function that logs how much is done, and what; the same text only once in a row."""
     last = ""
 
     def show(share: float, text: str) -> None:
+        """Logs a text, if it is not the one that was logged last."""
         nonlocal last
         if text != last:
             log(f"{100 * share:3.0f} %  {text}")
@@ -64,8 +68,8 @@ def _log_progress(log: Callable[[str], None]) -> Iterator[Show]:
 
 
 @contextmanager
-def _show_on_terminal(image_ad_id: str) -> Iterator[Show]:
-    """A function that updates a progress bar on the terminal."""
+def _terminal_display(image_ad_id: str) -> Iterator[ShowProgress]:
+    """Shows a bar on the terminal while the body runs; yields a function that updates it."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
@@ -78,6 +82,7 @@ def _show_on_terminal(image_ad_id: str) -> Iterator[Show]:
         bar = display.add_task(escape(visible(shortened(image_ad_id))), total=1.0)
 
         def show(share: float, text: str) -> None:
+            """Sets the bar, and the text behind it."""
             text = escape(visible(shortened(text, LONGEST_TEXT)))
             display.update(bar, completed=share, description=text, refresh=True)
 

@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 JOB_SECONDS: Final = 60.0
-"""The longest that the vendor says an ad takes."""
+"""The longest that an ad takes, as the vendor says."""
 
 _LONGEST_RANGES: Final = 60
 """Characters of the rows' numbers that a remark names."""
@@ -27,17 +27,17 @@ _LONGEST_RANGES: Final = 60
 
 @dataclass(frozen=True)
 class Plan:
-    """A campaign's plan.
+    """A campaign's plan. By rows it means, if nothing else is said, those that the run is for.
 
     Attributes:
-        rows: All rows that this run is for, an ad each.
-        source_rows: The spreadsheet's rows, of which each may have made several of these.
-        completed: Those of them that an earlier run completed.
-        following: Rows whose ad was created and is still to be collected.
-        to_create: How many there are to create of each kind, with the kind's price in USD.
+        rows: How many rows there are, an ad each.
+        source_rows: How many rows of the spreadsheet these are of; one may make several.
+        completed: How many rows an earlier run completed.
+        to_collect: How many rows have an ad that was created and is still to be collected.
+        to_create: How many jobs there are to create, by their kind and its price in USD.
         unanswered: How many of these may have been sent by an earlier run.
-        removed: Rows of the table that are no longer in the spreadsheet.
-        spent_usd: What the completed rows have cost, as the table says it.
+        removed: How many rows of the table are no longer in the spreadsheet.
+        spent_usd: What all ads of the table have cost, as it says.
         new_usd: What the ads to create will cost, if all of them complete.
         total_usd: What the whole campaign costs if every row completes, earlier runs included. This
             is what a limit counts: for a completed row its cost and no less than its price, as a
@@ -45,8 +45,8 @@ class Plan:
             that are not selected, only what is spent or under way counts.
         selected_by: The options that selected the rows; "" if all of them are.
         postponed: How many rows that are not selected are still to be created.
-        equal_rows: Rows of which an ad is to be created that an earlier row asks for, too.
-        without_prompt: Rows of which an ad is to be created without a prompt.
+        equal_rows: The numbers of rows whose ad is to be created and was asked for by one before.
+        without_prompt: The numbers of rows whose ad is to be created without a prompt.
         hidden_rows: How many of the rows a spreadsheet program hides.
         notes: What was chosen in reading the spreadsheet, a sentence each.
         earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
@@ -55,7 +55,7 @@ class Plan:
     rows: int
     source_rows: int
     completed: int
-    following: int
+    to_collect: int
     to_create: Mapping[tuple[str, Decimal], int]
     unanswered: int
     removed: int
@@ -72,12 +72,12 @@ class Plan:
 
     @classmethod
     def of(cls, table: JobTable[Any]) -> Plan:
-        """The plan for a table as it stands.
+        """The plan for a table as it stands, which stays as it is.
 
         A row that may have been sent counts as one to create: if it was, its key gives the same
-        ad again, and the plan was dearer than the bill.
+        ad again, and the bill is lower than the plan.
         """
-        following = unanswered = 0
+        to_collect = unanswered = 0
         new = total = Decimal(0)
         to_create: Counter[tuple[str, Decimal]] = Counter()
         for row, state in zip(table.rows, table.states, strict=True):
@@ -87,7 +87,7 @@ class Plan:
                 continue
             total += cost
             if state.is_processing:
-                following += 1
+                to_collect += 1
             elif row.may_create:
                 to_create[row.request.job_name, price] += 1
                 unanswered += state.status is RowStatus.SUBMITTING
@@ -100,7 +100,7 @@ class Plan:
             rows=totals.rows,
             source_rows=len({row.number for row in table.rows if row.may_create}),
             completed=totals.completed,
-            following=following,
+            to_collect=to_collect,
             to_create=to_create,
             unanswered=unanswered,
             removed=totals.removed,
@@ -110,26 +110,26 @@ class Plan:
             earlier_ads=table.earlier_ads,
             selected_by=table.selected_by,
             postponed=totals.postponed,
-            equal_rows=_equal_rows(table),
-            without_prompt=_without_prompt(table),
+            equal_rows=_equal_row_numbers(table),
+            without_prompt=_row_numbers_without_prompt(table),
             hidden_rows=table.hidden_rows,
             notes=table.notes,
         )
 
     @property
     def creates(self) -> int:
-        """How many jobs are to be begun."""
+        """How many jobs there are to create, of all kinds."""
         return sum(self.to_create.values())
 
     @property
-    def begun(self) -> str:
-        """What earlier runs have brought it to, in words."""
-        rendering = f", {self.following} still rendering" if self.following else ""
+    def progress_text(self) -> str:
+        """How far earlier runs have come: `3 of 8 already completed, 1 still rendering`."""
+        rendering = f", {self.to_collect} still rendering" if self.to_collect else ""
         return f"{self.completed} of {self.rows} already completed{rendering}"
 
     @property
-    def rows_to_ads(self) -> str:
-        """How many ads the spreadsheet's rows make; "" if each makes one."""
+    def rows_to_ads_text(self) -> str:
+        """How many ads rows make: `3 rows make 8 ads`; "" if each makes one."""
         if self.source_rows == self.rows:
             return ""
         one = self.source_rows == 1
@@ -140,8 +140,8 @@ class Plan:
         return f"{rows} {self.rows:,} ads"
 
     @property
-    def reading(self) -> list[str]:
-        """What was chosen in reading the spreadsheet, a line each; none if nothing was."""
+    def reading_lines(self) -> list[str]:
+        """Lines that say what was chosen in reading the spreadsheet; none if nothing was."""
         lines = [f"Read as:           {'; '.join(self.notes)}"] if self.notes else []
         if self.hidden_rows:
             lines.append(
@@ -151,12 +151,12 @@ class Plan:
         return lines
 
     @property
-    def expansion(self) -> str:
-        """How many ads the spreadsheet's rows make and what they cost; "" if each makes one."""
-        if not self.rows_to_ads:
+    def rows_to_ads_sentence(self) -> str:
+        """How many ads rows make, and what these cost; "" if each makes one."""
+        if not self.rows_to_ads_text:
             return ""
         whose = "" if self.selected_by else "The spreadsheet's "
-        return f"{whose}{self.rows_to_ads}, which cost up to {self.total_usd:,.2f} USD."
+        return f"{whose}{self.rows_to_ads_text}, which cost up to {self.total_usd:,.2f} USD."
 
     def check_budget(self, max_spend_usd: float) -> None:
         """Raises if the whole campaign could cost more than `max_spend_usd`.
@@ -167,41 +167,45 @@ class Plan:
             max_spend_usd: In USD; 0 is that nothing may be spent, infinity is no limit.
 
         Raises:
-            BudgetError: It could, or that is no limit.
+            BudgetError: It could cost more; or `max_spend_usd` cannot be a limit, such as NaN.
         """
         limit = limit_of(max_spend_usd)
-        if self.creates + self.following and self.total_usd > limit:
+        if self.creates + self.to_collect and self.total_usd > limit:
             message = (
                 f"This costs up to {self.total_usd:,.2f} USD, and the limit is "
                 f"{limit:,.2f}. Raise that limit, or take rows out."
             )
-            raise BudgetError(f"{self.expansion} {message}".lstrip())
+            raise BudgetError(f"{self.rows_to_ads_sentence} {message}".lstrip())
 
     def expected_seconds(self, seconds_for: Callable[[int], float]) -> float:
-        """How long it takes: what the rate limit makes the creates wait, and the last job.
+        """How many seconds a run takes: the waits for the rate limit, and the last job.
 
         Args:
             seconds_for: How long the rate limit takes for so many creates, in seconds.
         """
-        return seconds_for(self.creates) + JOB_SECONDS if self.creates + self.following else 0.0
+        return seconds_for(self.creates) + JOB_SECONDS if self.creates + self.to_collect else 0.0
 
     def describe(self, seconds_for: Callable[[int], float] | None = None) -> str:
-        """The plan in words, a line per fact. `seconds_for` as in `expected_seconds`."""
-        rows = "Ads" if self.expansion else "Rows"
-        lines = [self.expansion] if self.expansion else []
-        lines += self.reading
+        """The plan as text, a line per fact.
+
+        Args:
+            seconds_for: As in `expected_seconds`; None leaves the time out.
+        """
+        rows = "Ads" if self.rows_to_ads_text else "Rows"
+        lines = [self.rows_to_ads_sentence] if self.rows_to_ads_text else []
+        lines += self.reading_lines
         selected = f", selected by {self.selected_by}" if self.selected_by else ""
         lines.append(f"{rows + ':':18} {self.rows}{selected}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
         if self.earlier_ads:
             lines.append(f"Made before:       {self.earlier_ads}")
-        if self.following:
-            lines.append(f"Still rendering:   {self.following}, created by an earlier run")
+        if self.to_collect:
+            lines.append(f"Still rendering:   {self.to_collect}, created by an earlier run")
         if self.removed:
             lines.append(f"No longer in it:   {self.removed}, kept in the table after the others")
         if self.postponed:
-            lines.append(f"Not now:           {self.postponed}, which {self.waiting}")
+            lines.append(f"Not now:           {self.postponed}, which {self.postponed_clause}")
         lines.append(f"To create:         {self.creates}")
         for (job_name, price), count in sorted(self.to_create.items(), reverse=True):
             cost = f"{count} × {price:.2f} USD = {count * price:.2f} USD"
@@ -217,40 +221,40 @@ class Plan:
             lines.append(
                 f"Expected time:     about {duration(seconds)}, under the key's rate limit"
             )
-        return "\n".join([*lines, *self._doubts(SPREADSHEET_WORDS)])
+        return "\n".join([*lines, *self._possible_mistakes(SPREADSHEET_WORDS)])
 
     @property
-    def waiting(self) -> str:
-        """What rows that were not selected do."""
+    def postponed_clause(self) -> str:
+        """The end of a sentence about rows that were not selected: that they wait, and for what."""
         return f"wait for a run without {self.selected_by}"
 
     def dry_run_message(self, jobs: str) -> str:
-        """What a dry run comes to, in two sentences.
+        """The result of a dry run, in two sentences.
 
         Args:
-            jobs: The jobs to create, counted: `24 ads`.
+            jobs: How many of which jobs there are to create: `24 ads`.
         """
         cost = f", for up to {self.new_usd:,.2f} USD" if self.creates else ""
         return f"Dry run: {jobs} would be created{cost}. Nothing was created."
 
-    def standing(self) -> list[str]:
-        """What of the campaign this run has nothing to create for; a sentence each."""
+    def nothing_to_create_for(self) -> list[str]:
+        """Sentences about rows that need no create now: completed, rendering, or not selected."""
         facts = []
         if self.completed:
             facts.append(f"{self.completed:,} of {self.rows:,} are completed already.")
-        if self.following:
-            facts.append(f"{self.following:,} of an earlier run are still rendering.")
+        if self.to_collect:
+            facts.append(f"{self.to_collect:,} of an earlier run are still rendering.")
         if self.postponed:
-            facts.append(f"{self.postponed:,} more {self.waiting}.")
+            facts.append(f"{self.postponed:,} more {self.postponed_clause}.")
         return facts
 
     def remarks(self, words: Words = SPREADSHEET_WORDS) -> list[str]:
-        """What somebody may not have meant, and how the spreadsheet was read; a sentence each.
+        """Sentences about what may be a mistake, and about how the spreadsheet was read.
 
         Args:
             words: What people call rows.
         """
-        remarks = self._doubts(words)
+        remarks = self._possible_mistakes(words)
         if self.hidden_rows:
             are = "1 row is" if self.hidden_rows == 1 else f"{self.hidden_rows:,} rows are"
             remarks.append(f"{are} hidden in the spreadsheet, and read like the others.")
@@ -258,32 +262,32 @@ class Plan:
             remarks.append(f"Read as: {'; '.join(self.notes)}")
         return remarks
 
-    def _doubts(self, words: Words) -> list[str]:
-        """What somebody may not have meant; a sentence each."""
+    def _possible_mistakes(self, words: Words) -> list[str]:
+        """Sentences about rows that ask for the same ad as others, or for one without a prompt."""
         equal, without = self.equal_rows, self.without_prompt
         remarks = []
         if equal:
-            ask = _counted(equal, words) + (" asks" if len(equal) == 1 else " ask")
-            which = _named(equal, words)
+            ask = _how_many(equal, words) + (" asks" if len(equal) == 1 else " ask")
+            which = _which_rows(equal, words)
             remarks.append(f"{ask} for the same ad as an earlier one: {which}.")
         if without:
-            have = _counted(without, words) + (" has" if len(without) == 1 else " have")
-            remarks.append(f"{have} no prompt: {_named(without, words)}.")
+            have = _how_many(without, words) + (" has" if len(without) == 1 else " have")
+            remarks.append(f"{have} no prompt: {_which_rows(without, words)}.")
         return remarks
 
 
 def counted_ads(count: int) -> str:
-    """So many ads."""
+    """A number of ads in words: `1 ad`, `2,400 ads`."""
     return "1 ad" if count == 1 else f"{count:,} ads"
 
 
 def is_to_create(row: CampaignRow[Any], state: JobState) -> bool:
-    """Whether a run would create a job for a row."""
+    """Whether a run would create a job for a row of which this is known."""
     return row.may_create and not (state.is_completed or state.is_processing)
 
 
-def _equal_rows(table: JobTable[Any]) -> tuple[int, ...]:
-    """The numbers of rows of which an ad is to be created that an earlier row asks for, too."""
+def _equal_row_numbers(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows whose ad is to be created and was asked for by a row before them."""
     seen: set[str] = set()
     equal: dict[int, None] = {}
     for _, row, state in table.current_rows:
@@ -296,8 +300,8 @@ def _equal_rows(table: JobTable[Any]) -> tuple[int, ...]:
     return tuple(equal)
 
 
-def _without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
-    """The numbers of rows of which an ad is to be created without a prompt."""
+def _row_numbers_without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
+    """The numbers of rows whose ad is to be created without a prompt."""
     return tuple(
         dict.fromkeys(
             row.number
@@ -309,24 +313,26 @@ def _without_prompt(table: JobTable[Any]) -> tuple[int, ...]:
     )
 
 
-def _counted(numbers: Sequence[int], words: Words) -> str:
+def _how_many(numbers: Sequence[int], words: Words) -> str:
+    """How many rows these are: `3 rows`."""
     return f"{len(numbers):,} {words.row if len(numbers) == 1 else words.rows}"
 
 
-def _named(numbers: Sequence[int], words: Words) -> str:
+def _which_rows(numbers: Sequence[int], words: Words) -> str:
+    """Which rows these are: `rows 2-4`."""
     row = words.row if len(numbers) == 1 else words.rows
     return f"{row} {shortened(words.which(numbers), _LONGEST_RANGES)}"
 
 
 def started_usd(table: JobTable[Any], before: Sequence[JobState]) -> Decimal:
-    """What a run has started, in USD, if all of it completes; what failed is free.
+    """What the jobs that a run has started cost, in USD, if all complete; failed ones are free.
 
-    A row of which nobody knows whether it was sent counts, unless this run has left it alone. So do
-    rows that another run has started meanwhile in the same table.
+    A row of which it is not known whether it was sent counts, unless this run has left it alone. So
+    do rows that another run has started meanwhile in the same table.
 
     Args:
         table: The table at the run's end.
-        before: What was known of each row at its beginning.
+        before: What was known of each row at its beginning, in the table's order.
     """
     begun = (RowStatus.SUBMITTING, RowStatus.PROCESSING, RowStatus.COMPLETED)
     return sum(

@@ -1,4 +1,7 @@
-"""Progress: a live line on a terminal, and a log line now and then where there is none."""
+"""Progress of what is counted up: a live line on a terminal, elsewhere a log line now and then.
+
+A tally is how far it has come at one moment: a `Tally` to show, of a campaign a `TableTally`.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +21,24 @@ from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 TERMINAL_SECONDS: Final = 0.25
+"""Between two updates on a terminal."""
+
 TERMINAL_SHARE: Final = 0.05
-"""Of the time: counting a long table takes a while, so its line is shown less often."""
+"""The part of the time that tallies may take: the line of a long table is updated less often."""
 
 LOG_SECONDS: Final = 15.0
+"""Between two log lines."""
+
 LONGEST_SHARE: Final = 0.1
-"""Of the time that something took so far: a long campaign tells of itself less often, so that what
-it tells can be read, and kept in a database."""
+"""The next update comes after this part of the time that has passed: a long campaign logs less
+often, so that its lines can be read, and kept in a database."""
 
 _on_terminal: ContextVar[bool] = ContextVar("on_terminal", default=False)
 
 
 @contextmanager
 def terminal_progress() -> Iterator[None]:
-    """Campaigns within this block show their progress live, and not as log lines."""
+    """While the body runs, progress is shown live on the terminal, and not as log lines."""
     token = _on_terminal.set(True)
     try:
         yield
@@ -45,15 +52,18 @@ def is_on_terminal() -> bool:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """A campaign at one moment.
+class TableTally:
+    """How far a campaign has come at one moment; a `Tally`.
 
     Attributes:
-        rows: All rows.
-        already_completed: Rows that earlier runs had completed.
-        created, rendering, completed, failed: Rows that have an ad by now, and how these stand.
-        cost_usd: What the table's ads have cost.
-        seconds_left: How long it will take; None as long as nobody can say.
+        rows: How many rows the run is for.
+        already_completed: How many of them earlier runs had completed.
+        created: How many are no longer to be sent, or once were not in a tally, failed ones too.
+        rendering: How many have a job that is on its way.
+        completed: How many are completed.
+        failed: How many have failed, without those that failed earlier and are to be tried again.
+        cost_usd: What the table's ads have cost, earlier runs included.
+        seconds_left: How long it will take yet; None until the first job has ended.
     """
 
     rows: int
@@ -67,11 +77,11 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """How much of it is done, between 0 and 1."""
+        """The part of the rows that are completed or failed, between 0 and 1; 1 without rows."""
         return (self.completed + self.failed) / self.rows if self.rows else 1.0
 
     def line(self) -> str:
-        """The tally in one line."""
+        """The tally as a line of text, with the time that is left if that is known."""
         time_left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
         completed_before = ""
         if self.already_completed:
@@ -82,32 +92,52 @@ class Tally:
         )
 
 
-class Counts(Protocol):
-    """Something that is counted up, at one moment: how many there are, done, and failed."""
+class Tally(Protocol):
+    """What is shown of something that is counted up: its counts at one moment, and a line."""
 
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """How many there are in all."""
+        ...
+
     @property
-    def completed(self) -> int: ...
+    def completed(self) -> int:
+        """How many of them are done."""
+        ...
+
     @property
-    def failed(self) -> int: ...
-    def line(self) -> str: ...
+    def failed(self) -> int:
+        """How many of them have failed."""
+        ...
+
+    def line(self) -> str:
+        """The counts as a line of text."""
+        ...
 
 
-class Countable(Protocol):
-    """Something that counts up, such as a table that fills."""
+class TallySource(Protocol):
+    """Something that is counted up, such as a table or downloads, and says how far it has come."""
 
-    def tally(self) -> Counts: ...
+    def tally(self) -> Tally:
+        """How far it has come by now."""
+        ...
 
 
 class TableObserver:
-    """Tallies a table, and learns from it how long a job takes.
+    """Takes tallies of a table while a run fills it; one for each run.
 
-    What is created stays created, and what failed before this run is not failed until its new
-    attempt is: an ad that is tried again does not make the tally go backwards.
+    A row that counted as created in one tally does so in all later ones, and one that failed before
+    this run counts as failed only once it fails again: a row that is tried again does not make the
+    counts go backwards.
     """
 
     def __init__(self, table: JobTable[Any], seconds_for: Callable[[int], float]) -> None:
+        """Remembers which rows are completed and which have failed at the run's beginning.
+
+        Args:
+            table: The table.
+            seconds_for: How long the rate limit takes for so many creates, in seconds.
+        """
         self._table = table
         self._seconds_for = seconds_for
         self._already_completed = table.totals().completed
@@ -118,8 +148,8 @@ class TableObserver:
             if state.status is RowStatus.FAILED
         }
 
-    def tally(self, *, is_end: bool = False) -> Tally:
-        """How the table stands.
+    def tally(self, *, is_end: bool = False) -> TableTally:
+        """Counts how the table stands, and remembers which rows were created by now.
 
         Args:
             is_end: Whether the run is at its end, so that nothing is tried again any more.
@@ -130,7 +160,7 @@ class TableObserver:
             if not state.is_unsent:
                 self._created.add(position)
             waiting += not is_end and self._failed_before.get(position) == state
-        return Tally(
+        return TableTally(
             rows=totals.rows,
             already_completed=self._already_completed,
             created=len(self._created),
@@ -142,6 +172,11 @@ class TableObserver:
         )
 
     def _seconds_left(self, unsent: int) -> float | None:
+        """How long the run will take yet, by the longest job so far; None before any has ended.
+
+        Args:
+            unsent: How many rows are still to be sent.
+        """
         now = datetime.now(UTC)
         states = [s for s in self._table.states if s.submitted_at is not None]
         running = [
@@ -165,27 +200,27 @@ class TableObserver:
 
 
 @asynccontextmanager
-async def progress_display(observer: Countable, log: Callable[[str], None]) -> AsyncIterator[None]:
-    """Shows how something is counted up while the body runs: live on a terminal, else in `log`."""
+async def progress_display(source: TallySource, log: Callable[[str], None]) -> AsyncIterator[None]:
+    """Shows tallies while the body runs: live in `terminal_progress`, else as lines to `log`."""
     show = _show_on_terminal if _on_terminal.get() else _log_progress
-    async with in_background(show(observer, log)):
+    async with in_background(show(source, log)):
         yield
 
 
-async def _log_progress(observer: Countable, log: Callable[[str], None]) -> None:
-    """Logs the tally's line now and then, if it has changed; never returns."""
+async def _log_progress(source: TallySource, log: Callable[[str], None]) -> None:
+    """Logs the tally's line now and then, if it has changed; runs until it is cancelled."""
     last = ""
     started = time.monotonic()
     while True:
         await asyncio.sleep(seconds_to_next_update(LOG_SECONDS, time.monotonic() - started))
-        line = observer.tally().line()
+        line = source.tally().line()
         if line != last:
             log(line)
         last = line
 
 
-async def _show_on_terminal(observer: Countable, _log: Callable[[str], None]) -> None:
-    """Shows the tally as a bar on the terminal; never returns."""
+async def _show_on_terminal(source: TallySource, _log: Callable[[str], None]) -> None:
+    """Shows the tally as a bar on the terminal; when it is cancelled, it shows the last one."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -196,24 +231,28 @@ async def _show_on_terminal(observer: Countable, _log: Callable[[str], None]) ->
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as display:
-        tally = observer.tally()
+        tally = source.tally()
         bar = display.add_task(tally.line(), total=tally.rows)
         try:
             while True:
                 started = time.perf_counter()
-                tally = observer.tally()
+                tally = source.tally()
                 display.update(
                     bar, completed=tally.completed + tally.failed, description=tally.line()
                 )
                 tally_seconds = time.perf_counter() - started
                 await asyncio.sleep(max(TERMINAL_SECONDS, tally_seconds / TERMINAL_SHARE))
         finally:
-            tally = observer.tally()
+            tally = source.tally()
             display.update(bar, completed=tally.completed + tally.failed, description=tally.line())
 
 
 def seconds_to_next_update(shortest: float, elapsed: float) -> float:
-    """How long to wait until the next update of something that has run for `elapsed` seconds.
+    """How many seconds to wait until the next update of something that runs for `elapsed` seconds.
+
+    Args:
+        shortest: How many seconds at least.
+        elapsed: How many seconds it runs already.
 
     Example:
         ```python

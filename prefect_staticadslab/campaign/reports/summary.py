@@ -11,39 +11,39 @@ from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.reports.failures import Cause, causes
+from prefect_staticadslab.campaign.reports.failures import Cause, group_failures
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 
 LISTED_FAILURES: Final = 5
-"""Kinds of failure that a summary names; the table has them all."""
+"""How many causes of failures a summary names; the table has them all."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended.
+    """How a run ended: its counts and costs, and all that texts for people say of it.
 
     Attributes:
-        rows: All rows that the run was for.
+        rows: How many rows the run was for.
         counts: How many of them have each status.
-        already_completed: Rows that earlier runs had completed.
+        already_completed: How many rows earlier runs had completed.
         spent_before_usd: What the table's ads had cost before this run, in USD.
-        replayed: Creates that the API answered from an earlier run.
-        unsent: Rows that are still to be created.
+        replayed: How many creates the API answered with the job of an earlier run.
+        unsent: How many rows are still to be created.
         unsent_usd: What these will cost, in USD.
         cost_usd: What the table's ads have cost, earlier runs included, in USD.
         seconds: How long this run took.
         output: Where the table is.
         contact_sheet: Where the contact sheet is, if there is one.
         pictures: The folder of the downloaded pictures, if any were asked for.
-        pictures_missing: Pictures that could not be downloaded.
+        pictures_missing: How many pictures could not be downloaded.
         stopped_by: What stopped all creates, if something did.
         is_interrupted: Whether the run was stopped from outside.
         failures: What failed rows, the most frequent cause first.
         adoption: What became of rows that an interrupted run may have sent long ago.
-        is_cost_known: Whether anybody knows what such jobs cost.
+        is_cost_known: Whether the table says what such jobs cost.
         selected_by: The options that selected the rows; "" if all of them were.
-        postponed: Rows that were not selected and are still to be created.
-        postponed_rendering: Rows that were not selected and that an earlier run has created.
+        postponed: How many rows were not selected and are still to be created.
+        postponed_rendering: How many rows were not selected, and an earlier run has created them.
         words: What people call the rows.
     """
 
@@ -72,7 +72,7 @@ class Summary:
 
     @property
     def completed(self) -> int:
-        """Rows that the run was for and whose picture is there."""
+        """How many rows that the run was for have their picture."""
         return self.counts[RowStatus.COMPLETED]
 
     @property
@@ -82,7 +82,7 @@ class Summary:
 
     @property
     def is_created(self) -> bool:
-        """Whether every row that the run was for has an ad that is completed or will be."""
+        """Whether every row that the run was for has an ad that is completed or on its way."""
         return self.completed + self.counts[RowStatus.PROCESSING] == self.rows
 
     def headline(self) -> str:
@@ -106,25 +106,27 @@ class Summary:
         )
 
     def notes(self) -> list[str]:
-        """What else there is to say, a sentence each; the most frequent failures with it."""
+        """The sentences of `remarks`, and the most frequent causes of failures."""
         failures = [f"{each.ads} × {each.message}" for each in self.failures[:LISTED_FAILURES]]
         return [*self.remarks(), *failures]
 
     def remarks(self) -> list[str]:
-        """What else there is to say, without the failures; a sentence each."""
+        """Sentences about what the headline leaves out, besides failures: what stopped the run,
+        what is left for the next one, and what earlier runs had done."""
         notes = []
         if self.stopped_by:
             notes.append(
-                f"Creating stopped: {self.stopped_by} {self._rows(self.unsent)} left, which will "
-                f"cost up to {self.unsent_usd:.2f} USD; once that is mended, the next run goes on."
+                f"Creating stopped: {self.stopped_by} {self._rows_are(self.unsent)} left, which "
+                f"will cost up to {self.unsent_usd:.2f} USD; once that is mended, the next run "
+                "goes on."
             )
         if self.is_interrupted:
             notes.append(
-                f"The run was interrupted. {self._rows(self.unsent)} left, which will cost up to "
-                f"{self.unsent_usd:.2f} USD; the next run goes on."
+                f"The run was interrupted. {self._rows_are(self.unsent)} left, which will "
+                f"cost up to {self.unsent_usd:.2f} USD; the next run goes on."
             )
         if rendering := self.counts[RowStatus.PROCESSING] + self.postponed_rendering:
-            notes.append(f"{self._rows(rendering)} rendering; the next run collects them.")
+            notes.append(f"{self._rows_are(rendering)} rendering; the next run collects them.")
         if self.already_completed:
             notes.append(f"{self.already_completed} were completed by an earlier run.")
         if self.replayed:
@@ -136,8 +138,8 @@ class Summary:
             )
         if self.adoption.held:
             notes.append(
-                f"{self._rows(len(self.adoption.held))} left alone, because nobody can say which "
-                "ad is theirs; see their errors in the table."
+                f"{self._rows_are(len(self.adoption.held))} left alone, because nobody can say "
+                "which ad is theirs; see their errors in the table."
             )
         if self.pictures_missing:
             notes.append(
@@ -146,7 +148,8 @@ class Summary:
             )
         return notes
 
-    def _rows(self, count: int) -> str:
+    def _rows_are(self, count: int) -> str:
+        """The beginning of a sentence: `1 row is`, `3 rows are`."""
         return f"1 {self.words.row} is" if count == 1 else f"{count} {self.words.rows} are"
 
 
@@ -162,7 +165,19 @@ def summarize(
     pictures_missing: int = 0,
     words: Words = SPREADSHEET_WORDS,
 ) -> Summary:
-    """How a run ended, given its chunks' results."""
+    """How a run ended, by its table as it is now; nothing is written.
+
+    Args:
+        batch: What was run.
+        results: The results of its chunks.
+        already_completed: How many rows were completed before the run.
+        spent_before_usd: What the table's ads had cost before the run, in USD.
+        seconds: How long it took.
+        contact_sheet: Where the contact sheet is, if there is one.
+        pictures: The folder of the pictures; "" if none were asked for.
+        pictures_missing: How many could not be downloaded.
+        words: What people call the rows.
+    """
     table, totals = batch.table, batch.table.totals()
     return Summary(
         rows=totals.rows,
@@ -181,7 +196,7 @@ def summarize(
         pictures=pictures or None,
         pictures_missing=pictures_missing,
         stopped_by=next((r.stopped_by for r in results if r.stopped_by), None),
-        failures=causes(line for line in table.current_rows if line[1].may_create),
+        failures=group_failures(line for line in table.current_rows if line[1].may_create),
         selected_by=table.selected_by,
         postponed=totals.postponed,
         postponed_rendering=totals.postponed_rendering,

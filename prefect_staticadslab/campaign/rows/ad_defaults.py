@@ -1,4 +1,4 @@
-"""What ads are made of where they say nothing themselves: a brand kit's part of every ad."""
+"""What a brand kit says of every ad, for the ads that say nothing themselves."""
 
 from __future__ import annotations
 

@@ -16,13 +16,17 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written
-from prefect_staticadslab.campaign.rows.cell_values import clean_id, error_problems, read_boolean
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, unescape
+from prefect_staticadslab.campaign.rows.cell_values import (
+    clean_id,
+    formula_error_problems,
+    read_boolean,
+)
 from prefect_staticadslab.campaign.rows.columns import (
     BOOLEAN_COLUMNS,
     READ_COLUMNS,
-    columns_of,
-    id_problem,
+    find_columns,
+    wrong_id_message,
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
@@ -35,17 +39,18 @@ AdRow: TypeAlias = CampaignRow[ImageAdRequest]
 
 
 def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[AdRow]:
-    """The spreadsheet's rows as requests.
+    """The spreadsheet's rows as requests, each with its identity.
 
     Args:
-        spreadsheet: What was read.
-        unique_row_ids: Whether two rows with one `row_id` are a mistake. In a result table they
-            are not: a row that was edited is there with its old ad, too.
+        spreadsheet: What was read; every row is one ad, by ids.
+        unique_row_ids: Whether two rows with one `row_id` are a mistake, and so is an error of a
+            formula. In a result table they are not: a row that was edited is there with its old
+            ad, too.
 
     Raises:
         SpreadsheetError: With all problems of all rows, in the rows' order.
     """
-    columns, problems = columns_of(spreadsheet, READ_COLUMNS)
+    columns, problems = find_columns(spreadsheet, READ_COLUMNS)
     if problems:
         raise SpreadsheetError(problems)
     rows: list[AdRow] = []
@@ -55,13 +60,13 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     for number, line in zip(spreadsheet.row_numbers, spreadsheet.lines, strict=True):
         cells = {name: line[position] for name, position in columns.items()}
         # An ad of an earlier version may have been made of an error; that is over.
-        errors = error_problems(number, cells) if unique_row_ids else []
+        errors = formula_error_problems(number, cells) if unique_row_ids else []
         request, wrong = (None, errors) if errors else _read_request(number, cells)
         if wrong and (stray := stray_row_problem(number, spreadsheet.header, line)):
             wrong = [stray]
-        duplicate = row_ids.problem(number, cells)
+        duplicate = row_ids.add(number, cells)
         if request is not None:
-            identity = identities.next_identity(cells, content_of(request))
+            identity = identities.next_identity(cells, request_content(request))
             if identity in identities_seen:
                 duplicate = duplicate or row_ids.duplicate_problem(number, row_id_of(cells))
             identities_seen.add(identity)
@@ -72,21 +77,22 @@ def read_rows(spreadsheet: Spreadsheet, *, unique_row_ids: bool = True) -> list[
     return rows
 
 
-def content_of(request: ImageAdRequest) -> str:
-    """All that a row asks for, as one text: what is sent."""
+def request_content(request: ImageAdRequest) -> str:
+    """All that a request asks for, as one text: its body, in JSON with sorted names."""
     return json.dumps(request.body(), sort_keys=True)
 
 
 def _read_request(
     number: int, cells: Mapping[str, Any]
 ) -> tuple[ImageAdRequest | None, list[Problem]]:
+    """The request of row `number` and no problems; or None and all that is wrong with its cells."""
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
     for kind in KINDS:
         column = kind.id_column
         if column in cells:
             text = clean_id(cell_text(cells[column]))
-            if message := id_problem(kind, text):
+            if message := wrong_id_message(kind, text):
                 problems.append(Problem(message, number, column))
             fields[column] = text or None
     settings, wrong = read_settings(number, cells)
@@ -105,19 +111,29 @@ def _read_request(
 
 
 def _prompt_cell(cells: Mapping[str, Any]) -> Any:
-    """The cell that is sent: what was filled in, if it was."""
+    """The cell whose text is sent as the prompt: what was filled in, if a table has that."""
     sent = cells.get(SENT_PROMPT_COLUMN)
     return sent if cell_text(sent).strip() else cells.get("prompt")
 
 
 def _read_prompt(cell: Any) -> str:
+    """A cell's prompt, as it is sent; "" or only spaces if there is none."""
     text = plain_text(cell_text(cell))
     # What was filled in just now has no apostrophe that only says that it is a text.
-    return text if isinstance(cell, CatalogueText) else as_written(text)
+    return text if isinstance(cell, CatalogueText) else unescape(text)
 
 
 def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
-    """A request's `editable`, `options` and `node_overrides`, and what is wrong with them."""
+    """What the columns of settings say.
+
+    Args:
+        number: The row's number.
+        cells: Its cells, by their columns.
+
+    Returns:
+        A request's `editable`, `options` and `node_overrides`, by these names; and what is wrong
+        with the cells. What cannot be read has its default.
+    """
     problems: list[Problem] = []
     booleans: dict[str, bool | None] = {}
     for name in BOOLEAN_COLUMNS:
@@ -143,6 +159,7 @@ def read_settings(number: int, cells: Mapping[str, Any]) -> tuple[dict[str, Any]
 
 
 def _read_node_overrides(text: str) -> tuple[dict[str, dict[str, Any]] | None, str | None]:
+    """What a cell's text overrides, None if nothing; and what is wrong with it, None if nothing."""
     if not text.strip():
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""What cells of the columns that mean something may hold: yes or no, an id, never an error."""
+"""What cells of known columns may hold: yes or no, an id, never an error of a formula."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRUE: Final = frozenset(
         *("1", "1.0", "1,0", "x", "✓", "✔", "☑", "✅", "🗸", "🗹"),
     )
 )
-"""What Excel writes for true in the languages that have a word of their own; yes; and ticks."""
+"""What Excel writes for true in its languages; words for yes; and ticks."""
 
 _FALSE: Final = UNTICKED | frozenset(
     (
@@ -61,7 +61,10 @@ INVISIBLE: Final = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2
 
 
 def read_boolean(cell: Any) -> bool | None:
-    """What a cell says, in the languages that Excel writes, or as a tick; None if it is empty.
+    """Whether a cell says yes or no, in the languages that Excel writes, or as a tick.
+
+    Returns:
+        None if it is empty.
 
     Raises:
         ValueError: It says something else.
@@ -84,7 +87,7 @@ def read_boolean(cell: Any) -> bool | None:
 
 
 def clean_id(text: str) -> str:
-    """An id without what is no part of it: spaces and marks that nobody sees, and an apostrophe.
+    """An id without spaces around it, invisible characters, and an apostrophe at its beginning.
 
     A spreadsheet program writes the apostrophe to say that the cell is a text.
 
@@ -98,15 +101,15 @@ def clean_id(text: str) -> str:
     return INVISIBLE.sub("", text).strip().removeprefix("'").strip()
 
 
-def error_problem(cell: Any) -> str | None:
-    """What is wrong with a cell that holds an error of a formula, or None.
+def formula_error_message(cell: Any) -> str | None:
+    """What is wrong with a cell that holds an error of a formula; None for any other cell.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.cell_values import error_problem
+        from prefect_staticadslab.campaign.rows.cell_values import formula_error_message
 
-        assert error_problem("#REF!").startswith("holds #REF!, ")
-        assert error_problem("Now #1!") is None
+        assert formula_error_message("#REF!").startswith("holds #REF!, ")
+        assert formula_error_message("Now #1!") is None
         ```
     """
     if not isinstance(cell, str):
@@ -121,9 +124,15 @@ def error_problem(cell: Any) -> str | None:
 
 
 _LONGEST_ERROR: Final = 30
+"""Characters; longer than any of `_ERRORS`."""
 
 
-def error_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a row that holds errors of formulas."""
-    messages = {name: error_problem(cell) for name, cell in cells.items()}
+def formula_error_problems(number: int, cells: Mapping[str, Any]) -> list[Problem]:
+    """A problem for each cell of a row that holds an error of a formula.
+
+    Args:
+        number: The row's number.
+        cells: Its cells, by their columns.
+    """
+    messages = {name: formula_error_message(cell) for name, cell in cells.items()}
     return [Problem(message, number, name) for name, message in messages.items() if message]

@@ -24,10 +24,12 @@ from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 REQUIRED_COLUMNS: Final = tuple(
     name for name, field in ImageAdRequest.model_fields.items() if field.is_required()
 )
+"""The ids that every ad has; a column of names may stand in for each."""
+
 BOOLEAN_COLUMNS: Final = ("editable", *ImageAdOptions.model_fields)
 ROW_ID_COLUMN: Final = "row_id"
 SOURCE_ROW_COLUMN: Final = "source_row"
-"""Where a row that makes several ads says which row of the spreadsheet each is of."""
+"""Says of an ad which row of the spreadsheet it is of, if rows make several."""
 
 SENT_PREFIX: Final = "sent_"
 
@@ -35,7 +37,8 @@ NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
 SENT_NAME_COLUMNS: Final[Mapping[str, str]] = {
     name: f"{SENT_PREFIX}{name}" for name in NAME_COLUMNS if name != TEMPLATE.name
 }
-"""Where a table names what an ad is of, if a cell of the spreadsheet names several. For people."""
+"""For each column of names, the table's column that says which of a cell's several names an ad is
+of. For people."""
 
 READ_COLUMNS: Final = frozenset(
     {*ImageAdRequest.model_fields, *BOOLEAN_COLUMNS, ROW_ID_COLUMN, SOURCE_ROW_COLUMN} - {"options"}
@@ -54,24 +57,29 @@ FILTER_EXAMPLE: Final = "ad_format=Sale; aspect_ratio=4:5"
 
 _ID = re.compile(r"[A-Za-z]+_[A-Za-z0-9_-]+")
 _TITLE_LINES: Final = 10
+"""How many of the first rows may be a title above the header."""
 
 
-def columns_of(
+def find_columns(
     spreadsheet: Spreadsheet, known_columns: Set[str]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """The positions of the known columns, however people write their names.
+    """Finds the known columns of a spreadsheet of ads, however people write their names.
 
     Args:
         spreadsheet: What was read.
-        known_columns: The columns to look for. With the names' columns among them, each of these
-            stands in for its id's.
+        known_columns: The columns to look for. If columns of names are among them, the column of a
+            required id may be missing where the one of its names is there.
+
+    Returns:
+        The position of each known column that is there; and what is wrong with the header: a column
+        that is there twice, a required one that is missing, a name that is nearly a known one.
     """
     names = spreadsheet.header
-    found = positions_of(names, known_columns)
-    problems = repeated_columns(names, found, spreadsheet.header_row)
+    found = column_positions(names, known_columns)
+    problems = repeated_column_problems(names, found, spreadsheet.header_row)
     positions = {column: places[0] for column, places in found.items()}
-    hints = Hints.of(names, positions, known_columns)
-    # In a table that we wrote, people may add what they like.
+    hints = Hints.for_header(names, positions, known_columns)
+    # To a result table people may add what they like.
     problems += hints.problems(spreadsheet.header_row) if known_columns >= KNOWN_COLUMNS else []
     missing = [
         kind
@@ -81,22 +89,29 @@ def columns_of(
     problems += [
         Problem(
             f"The column {kind.id_column} is missing. It holds the id of {kind.with_article}, "
-            f"{kind.prefix}…{_alternative_hint(kind)}.{hints.for_kind(kind)}",
+            f"{kind.prefix}…{_alternative_to_id(kind)}.{hints.question_for(kind)}",
             row=spreadsheet.header_row,
         )
         for kind in missing
     ]
     if missing:
-        problems.append(Problem(header_message(names, known_columns), row=spreadsheet.header_row))
-        # What is missing above the header is nothing to speak of.
-        problems = _header_further_down(spreadsheet) or problems
+        message = missing_columns_message(names, known_columns)
+        problems.append(Problem(message, row=spreadsheet.header_row))
+        # What a title above the header lacks need not be told.
+        problems = _lower_header_problems(spreadsheet) or problems
     return positions, problems
 
 
-def repeated_columns(
+def repeated_column_problems(
     names: Sequence[str], found: Mapping[str, Sequence[int]], header_row: int
 ) -> list[Problem]:
-    """A problem for each column that is there twice; `found` is what `positions_of` gives."""
+    """A problem for each column that is there twice.
+
+    Args:
+        names: The header.
+        found: What `column_positions` gives for it.
+        header_row: The header's row number.
+    """
     return [
         Problem(
             f"is there twice, as {' and '.join(repr(shortened(names[p])) for p in places)}. "
@@ -110,24 +125,26 @@ def repeated_columns(
 
 
 def header_notes(header: Sequence[str], columns: Collection[str]) -> list[str]:
-    """What of a header is worth a look, in a sentence each.
+    """Sentences about columns of a header that may be meant as known ones, and are not read.
 
     Args:
         header: What people wrote.
         columns: The known columns that it has.
     """
-    return Hints.of(header, columns, KNOWN_COLUMNS).notes
+    return Hints.for_header(header, columns, KNOWN_COLUMNS).notes
 
 
-def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str, list[int]]:
-    """Where the known columns are in a header, in the header's order; several places are too many.
+def column_positions(names: Sequence[str], known_columns: Iterable[str]) -> dict[str, list[int]]:
+    """All positions of each known column in a header, in the header's order.
+
+    A column that is not there is left out; one with several positions is there too often.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.columns import positions_of
+        from prefect_staticadslab.campaign.rows.columns import column_positions
 
         header = ["Design Template ID", "PRODUCT-ID", "Note"]
-        assert positions_of(header, ["design_template_id", "product_id"]) == {
+        assert column_positions(header, ["design_template_id", "product_id"]) == {
             "design_template_id": [0], "product_id": [1]
         }
         ```
@@ -140,7 +157,7 @@ def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str
         if column is not None:
             found.setdefault(column, []).append(position)
     for kind in KINDS:
-        # A text of one's own beside an id has always been free to be called `Design template`.
+        # Beside an id, a column `Design template` may be the user's own; only the exact name is it.
         if kind.id_column in found and kind.name in found and "_" in kind.name:
             named = [p for p in found[kind.name] if normalized(names[p]) == kind.name]
             found[kind.name] = named
@@ -148,55 +165,57 @@ def positions_of(names: Sequence[str], known_columns: Iterable[str]) -> dict[str
 
 
 _EXACT: Final = frozenset((SOURCE_ROW_COLUMN,))
-"""Columns that no person writes."""
+"""Columns that only this program writes, so that their names are compared exactly."""
 
 
-def header_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
+def missing_columns_message(names: Sequence[str], known_columns: Iterable[str]) -> str:
     """The message for a header without the required columns: its names, if it looks like a header.
 
-    A location that leads to some other file of this machine is answered with its first line, which
-    may be anything: so that is told only if a name in it is one of ours, or nearly.
+    The location may be that of some other file, whose first line may hold anything, secrets
+    included. So the names are in the message only if one is a known column's, or nearly.
 
     Args:
         names: The header's cells.
-        known_columns: What columns may be called.
+        known_columns: The known columns.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.rows.columns import header_message
+        from prefect_staticadslab.campaign.rows.columns import missing_columns_message as message
 
-        assert header_message(["Brands", "Note"], ["brand"]).endswith("columns are: Brands, Note")
-        assert "Note" not in header_message(["Note", "PASSWORD=x"], ["brand"])
+        assert message(["Brands", "Note"], ["brand"]).endswith("columns are: Brands, Note")
+        assert "Note" not in message(["Note", "PASSWORD=x"], ["brand"])
         ```
     """
     filled_names = [name for name in names if name.strip()]
     choices = tuple(known_columns)
-    if any(_is_like(name, choices) for name in filled_names[:HINT_CHOICES]):
+    if any(_resembles_any(name, choices) for name in filled_names[:HINT_CHOICES]):
         return f"The spreadsheet's columns are: {shortened(', '.join(filled_names), 300)}"
     cells = "1 cell" if len(filled_names) == 1 else f"{len(filled_names):,} cells"
     return f"The first row has {cells}, and none is the name of a column that is read."
 
 
-def _is_like(name: str, choices: Sequence[str]) -> bool:
+def _resembles_any(name: str, choices: Sequence[str]) -> bool:
+    """Whether a name is one of these columns', or one with a slip of the finger in it."""
     keys = [column_key(choice) for choice in choices]
     return bool(difflib.get_close_matches(column_key(name[:HINT_LENGTH]), keys, 1, _LIKE))
 
 
 _LIKE: Final = 0.75
-"""From where on, between 0 and 1, a word is a column's name that was written differently."""
+"""How similar, between 0 and 1, a word is at least to a column's name that was mistyped."""
 
 
-def _alternative_hint(kind: ResourceType) -> str:
+def _alternative_to_id(kind: ResourceType) -> str:
+    """The rest of a sentence about a missing column of ids: what may be written instead."""
     if kind is TEMPLATE:
         return f", or what it should be like: {FILTER_EXAMPLE}. It may be called {kind.name}"
     return f". Or write names, in a column {kind.name}"
 
 
-def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
-    """A hint, if there is a title above the columns' names."""
+def _lower_header_problems(spreadsheet: Spreadsheet) -> list[Problem]:
+    """One problem if the header is further down, below a title; none if it is not found there."""
     first_lines = spreadsheet.lines[:_TITLE_LINES]
     for number, line in zip(spreadsheet.row_numbers, first_lines, strict=False):
-        known_names = positions_of([cell_text(value) for value in line], KNOWN_COLUMNS)
+        known_names = column_positions([cell_text(value) for value in line], KNOWN_COLUMNS)
         if len(known_names) > 1:
             above = number - 1
             which = "row" if above == 1 else f"{above} rows"
@@ -205,8 +224,11 @@ def _header_further_down(spreadsheet: Spreadsheet) -> list[Problem]:
     return []
 
 
-def id_problem(kind: ResourceType, text: str) -> str | None:
-    """What is wrong with a cell of the column of a kind's ids, or None."""
+def wrong_id_message(kind: ResourceType, text: str) -> str | None:
+    """What is wrong with a cell's text in the column of a kind's ids; None if it may be an id.
+
+    An empty cell is wrong where every ad has such an id.
+    """
     prefix = kind.prefix
     if text.startswith(prefix) and len(text) > len(prefix):
         if _ID.fullmatch(text):

@@ -18,10 +18,13 @@ FORM_WORDS: Final = Words("ad", "ads", field_title)
 """What a form's parts are called: its fields have titles, which are the columns' names."""
 
 AS_IN_THE_KIT: Final = "As in the brand kit"
+"""The choice that leaves something to the brand kit."""
+
 Choice = Literal["As in the brand kit", "Yes", "No"]
 AdType = Literal["As in the brand kit", "Flat, 1.00 USD", "Editable, 4.00 USD"]
 
 REQUIRED: Final = ("prompt", "design_template", "brand", "product", "audience")
+"""Columns that the spreadsheet of typed ads always has, also if all of their cells are empty."""
 
 
 class TypedAd(BaseModel):
@@ -62,13 +65,14 @@ class TypedAd(BaseModel):
 
 
 def read_typed_ads(location: str) -> list[TypedAd]:
-    """Ads that a program has written into a file: a list of objects in JSON.
+    """Reads ads that a program has written into a file: a list of objects in JSON.
 
     Args:
         location: A path or a URL.
 
     Raises:
-        CampaignError: It is no such list, or something in it is wrong; the message lists all of it.
+        CampaignError: It cannot be read, is no such list, or something in it is wrong; the message
+            lists all of it.
 
     Example:
         ```python
@@ -98,11 +102,15 @@ def read_typed_ads(location: str) -> list[TypedAd]:
         ) from None
 
 
-def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
+def spreadsheet_from_ads(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
     """Typed ads as a spreadsheet's rows, numbered from 1.
 
-    A brand that is typed stands for itself: the kit's product and audience are of the kit's brand;
-    and likewise a product.
+    What an ad leaves empty is the brand kit's. But the kit's product, variant and audience are not
+    taken for another brand than the kit's, nor its variant and audience for another product.
+
+    Args:
+        ads: What was typed.
+        defaults: The brand kit's part of every ad.
 
     Raises:
         SpreadsheetError: There are none.
@@ -110,23 +118,24 @@ def spreadsheet_of(ads: Sequence[TypedAd], defaults: AdDefaults) -> Spreadsheet:
     Example:
         ```python
         from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
-        from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_of
+        from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_from_ads
 
         kit = AdDefaults(design_template_id="dt_1", brand_id="brand_1", product_id="prod_1")
-        table = spreadsheet_of([TypedAd(prompt="Iced", audience="Commuters")], kit)
+        table = spreadsheet_from_ads([TypedAd(prompt="Iced", audience="Commuters")], kit)
         assert table.frame["product"].tolist() == ["prod_1"]
         assert table.row_numbers == (1,)
         ```
     """
     if not ads:
         raise SpreadsheetError([Problem("There are no ads to create. Add at least one.")])
-    rows = [_cells(ad, defaults) for ad in ads]
-    columns = [name for name in rows[0] if name in REQUIRED or any(row[name] for row in rows)]
-    lines = [[row[name] for name in columns] for row in rows]
-    return Spreadsheet(tuple(columns), lines, tuple(range(1, len(rows) + 1)))
+    cells = [_cells(ad, defaults) for ad in ads]
+    columns = [name for name in cells[0] if name in REQUIRED or any(each[name] for each in cells)]
+    lines = [[each[name] for name in columns] for each in cells]
+    return Spreadsheet(tuple(columns), lines, tuple(range(1, len(lines) + 1)))
 
 
 def _cells(ad: TypedAd, kit: AdDefaults) -> dict[str, Any]:
+    """A row's cells by all columns that ads may have: what was typed, else the brand kit's."""
     uses_kit_brand = not ad.brand.strip()
     uses_kit_product = uses_kit_brand and not ad.product.strip()
     return {

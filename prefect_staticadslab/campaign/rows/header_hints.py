@@ -13,13 +13,13 @@ from prefect_staticadslab.campaign.files.cells import column_key, shortened
 from prefect_staticadslab.campaign.rows.resource_types import KINDS, VARIANT, ResourceType
 
 _LIKE: Final = 0.85
-"""From where on, between 0 and 1, a name is one of ours with a slip of the finger in it."""
+"""How similar, between 0 and 1, a name is at least to a known one that was mistyped."""
 
 _ENDINGS: Final = ("s", "name", "names", "title", "text")
-"""What people put behind a name of ours."""
+"""What people put behind a known name."""
 
 _SHORT: Final = {"template": "design_template", "variant": "product_variant"}
-"""Parts of names of ours that people take for the whole."""
+"""Parts of known names that people take for the whole."""
 
 _DOUBTFUL: Final = frozenset((VARIANT.name, VARIANT.id_column))
 """Columns that a name may be like and be one of the user's own: a `Variant` is many a thing."""
@@ -27,23 +27,26 @@ _DOUBTFUL: Final = frozenset((VARIANT.name, VARIANT.id_column))
 _REQUIRED: Final = frozenset(
     name for kind in KINDS if kind.name != "product_variant" for name in (kind.name, kind.id_column)
 )
+"""Columns whose absence is a problem of its own, which asks about names that are like them."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """The columns of a header that may be meant as others.
+    """The columns of a header that are not read and may be meant as known ones.
 
     Attributes:
-        close: For each column that is not read and close to one that would be, that one.
-        present: The columns that are there.
+        similar: Pairs of a name in the header and the known column that it is like.
+        present: The known columns that the header has.
     """
 
-    close: tuple[tuple[str, str], ...]
+    similar: tuple[tuple[str, str], ...]
     present: frozenset[str]
 
     @classmethod
-    def of(cls, names: Sequence[str], present: Collection[str], known: Collection[str]) -> Self:
-        """The hints about a header.
+    def for_header(
+        cls, names: Sequence[str], present: Collection[str], known: Collection[str]
+    ) -> Self:
+        """Compares the names of a header that are not known to those that are.
 
         Args:
             names: The header.
@@ -57,13 +60,13 @@ class Hints:
             for name in names[:HINT_CHOICES]
             if name.strip() and column_key(name) not in keys.keys() | taken
         ]
-        close = ((name, _meant(name, keys)) for name in unread)
-        return cls(tuple((name, column) for name, column in close if column), frozenset(present))
+        pairs = ((name, _similar_column(name, keys)) for name in unread)
+        return cls(tuple((name, column) for name, column in pairs if column), frozenset(present))
 
-    def for_kind(self, kind: ResourceType) -> str:
-        """A question for a message that a kind's column is missing; "" if nothing is like it."""
+    def question_for(self, kind: ResourceType) -> str:
+        """A question for the message that a kind's column is missing; "" if no name is like it."""
         meant = [
-            (name, column) for name, column in self.close if column in (kind.name, kind.id_column)
+            (name, column) for name, column in self.similar if column in (kind.name, kind.id_column)
         ]
         if not meant:
             return ""
@@ -71,31 +74,40 @@ class Hints:
         return f" Did you mean {column} by {shortened(name)!r}?"
 
     def problems(self, header_row: int) -> list[Problem]:
-        """Columns that would be ignored, and the ads be made without what they ask for."""
+        """A problem for each name that is like an optional column's and would be ignored.
+
+        Args:
+            header_row: The header's row number.
+        """
         return [
             Problem(
                 f"{shortened(name)!r} is not read. Did you mean {column}? Then rename it; and if "
                 "it is a column of your own, give it a name that is less like that one.",
                 row=header_row,
             )
-            for name, column in self.close
+            for name, column in self.similar
             if column not in self.present | _REQUIRED | _DOUBTFUL
         ]
 
     @property
     def notes(self) -> list[str]:
-        """What else is worth a look, in a sentence each."""
+        """A sentence for each name that is like a known one's and may well be the user's own."""
         return [
             f"The column {shortened(name)!r} is not read as {column}, which it is like."
-            for name, column in self.close
+            for name, column in self.similar
             if column in _DOUBTFUL - self.present
         ]
 
 
-def _meant(name: str, keys: dict[str, str]) -> str:
-    """The known column that a name is like, or ""."""
+def _similar_column(name: str, keys: dict[str, str]) -> str:
+    """The known column that a name is like; "" if there is none.
+
+    Args:
+        name: What people wrote.
+        keys: The known columns, by their `column_key`.
+    """
     key = column_key(name[:HINT_LENGTH]).strip("?:*#()")
-    for candidate in _shorter(key):
+    for candidate in _without_endings(key):
         if candidate in keys:
             return keys[candidate]
         if candidate in _SHORT and column_key(_SHORT[candidate]) in keys:
@@ -104,7 +116,8 @@ def _meant(name: str, keys: dict[str, str]) -> str:
     return keys[near[0]] if near else ""
 
 
-def _shorter(key: str) -> Iterator[str]:
+def _without_endings(key: str) -> Iterator[str]:
+    """A name's key, and what is left of it without an ending that people put behind names."""
     yield key
     for ending in _ENDINGS:
         if key.endswith(ending):

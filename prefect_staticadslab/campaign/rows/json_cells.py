@@ -1,4 +1,4 @@
-"""JSON in a spreadsheet's cell: read so that whatever comes out can be sent and written again."""
+"""JSON in a spreadsheet's cell: read so that the result can be sent and written again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.campaign.files.cells import shortened
 
 MOST_LEVELS: Final = 100
-"""How deep a cell's JSON may be nested: more than any tree, and less than any encoder minds."""
+"""How deep a cell's JSON may be nested: deeper than any tree, and not too deep for any encoder."""
 
 
 class JsonCellError(ValueError):
@@ -20,11 +20,11 @@ class JsonCellError(ValueError):
 
 
 def read_json(text: str) -> Any:
-    """What a cell's JSON says.
+    """The value of a cell's JSON.
 
     Raises:
-        JsonCellError: It is none, or holds what JSON has no form for: a number that is infinite or
-            none, half of a character, more than 100 levels.
+        JsonCellError: It is no JSON, or holds what cannot be sent: a number that is infinite or
+            not a number, half of a character, more than `MOST_LEVELS` levels.
 
     Example:
         ```python
@@ -48,7 +48,7 @@ def read_json(text: str) -> Any:
         raise
     except ValueError:  # Python's own limit
         raise JsonCellError("is no JSON: a whole number in it has too many digits") from None
-    if is_deeper(value, MOST_LEVELS):
+    if is_nested_deeper(value, MOST_LEVELS):
         raise JsonCellError(_TOO_DEEP)
     try:
         json.dumps(value, ensure_ascii=False).encode()
@@ -63,7 +63,12 @@ _TYPOGRAPHIC: Final = re.compile("[“”„‟«»‘’‚‹›＂]")
 
 
 def _typographic_quote(text: str, position: int) -> str:
-    """The quote that a program made of a straight one, if that is what is wrong; else ""."""
+    """The typographic quote because of which a text is no JSON; "" if something else is wrong.
+
+    Args:
+        text: What could not be read.
+        position: Where reading failed.
+    """
     if _TYPOGRAPHIC.match(text, position):
         return text[position]
     try:
@@ -78,18 +83,20 @@ _TOO_DEEP: Final = f"is no JSON that can be sent: it is nested more than {MOST_L
 
 
 def _refuse_constant(name: str) -> Any:
+    """Raises `JsonCellError`: Python reads `NaN` and `Infinity`, which are no JSON."""
     raise JsonCellError(f"is no JSON: it holds {name}, which is no number there")
 
 
 def _finite_float(text: str) -> float:
+    """The number that a text is; raises `JsonCellError` if it is too large to be finite."""
     number = float(text)
     if math.isinf(number):
         raise JsonCellError(f"is no JSON that can be sent: {shortened(text)} is too large a number")
     return number
 
 
-def is_deeper(value: Any, levels: int) -> bool:
-    """Whether objects and lists are nested within each other more than so many times."""
+def is_nested_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists are nested in more than so many levels; `[1]` is one level."""
     level, values = 0, [value]
     while values and level <= levels:
         containers = [each for each in values if isinstance(each, dict | list)]
@@ -104,13 +111,14 @@ def is_deeper(value: Any, levels: int) -> bool:
 
 def tree_fingerprint(tree: JsonTree) -> str:
     """16 hexadecimal digits of a hash of a tree. 48.0 counts as 48, as servers may write either."""
-    text = json.dumps(_comparable(tree), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_with_whole_numbers(tree), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _comparable(value: Any) -> Any:
+def _with_whole_numbers(value: Any) -> Any:
+    """A copy of a JSON value in which whole numbers are `int`, also those written like 48.0."""
     if isinstance(value, dict):
-        return {name: _comparable(each) for name, each in value.items()}
+        return {name: _with_whole_numbers(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_comparable(each) for each in value]
+        return [_with_whole_numbers(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

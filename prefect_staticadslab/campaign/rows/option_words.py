@@ -24,7 +24,7 @@ _VALUES: Final = {word: value for value, word in _WORDS.items()}
 
 
 class _Form(BaseModel):
-    """What a form asks: a drop-down for each option, where `bool | None` would be two tabs."""
+    """The options in a form: a drop-down each, where `bool | None` would be two tabs."""
 
     model_config = ConfigDict(title="Options")
 
@@ -33,17 +33,22 @@ class _Form(BaseModel):
 
 
 def _from_words(written: object) -> object:
-    """What was saved, with the words' values; earlier versions saved the values themselves."""
+    """Saved options with `True`, `False` or None for the words; anything else is left as it is.
+
+    Earlier versions saved the values themselves.
+    """
     if not isinstance(written, Mapping):
         return written
     return {name: _VALUES.get(value, value) for name, value in written.items()}
 
 
 def _to_words(options: ImageAdOptions) -> dict[str, str]:
+    """The options as they are saved: each by its name, in words."""
     return {name: _WORDS[getattr(options, name)] for name in ImageAdOptions.model_fields}
 
 
 def _form_schema() -> dict[str, Any]:
+    """The JSON schema that Prefect's pages make the form of."""
     schema = _Form.model_json_schema()
     del schema["description"]
     return schema

@@ -1,4 +1,4 @@
-"""The kinds of resources that an ad is made of: what people call them, and what belongs to what."""
+"""The types of resources that an ad is made of: what people call them, and what belongs to what."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from prefect_staticadslab.api.resources import (
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A kind of resource that an ad is made of.
+    """A type of resource, a kind for short.
 
     Attributes:
-        name: What it is called in a spreadsheet: its names' column.
-        resource: Its type.
-        scope: What a key needs to read it.
-        parent: What it belongs to, and is looked for in.
+        name: Its name, which is also the column of a spreadsheet with names of such resources.
+        resource: Its class in the API's models.
+        scope: The scope that an API key needs to read such resources.
+        parent: The name of the type that it belongs to, and is listed by; "" if there is none.
         prefix: What its ids start with, if an ad is made of it; else "".
     """
 
@@ -42,22 +42,22 @@ class ResourceType:
 
     @property
     def id_column(self) -> str:
-        """Its ids' column, which is also its field in a request."""
+        """The column of its ids, which is also its field in a request."""
         return f"{self.name}_id"
 
     @property
     def parent_column(self) -> str:
-        """The column of what it belongs to, which is also the list's filter; or ""."""
+        """The column of its parent's ids, which is also the filter of its lists; "" without one."""
         return f"{self.parent}_id" if self.parent else ""
 
     @property
     def with_article(self) -> str:
-        """What it is called in a sentence, such as `a brand` or `an audience`."""
+        """Its name in a sentence with an article, such as `a brand` or `an audience`."""
         return f"{'an' if self.thing[0] in 'aeiou' else 'a'} {self.thing}"
 
     @property
     def thing(self) -> str:
-        """What it is called in a sentence."""
+        """Its name in a sentence, such as `design template`."""
         return self.name.replace("_", " ")
 
 
@@ -73,3 +73,4 @@ VARIANT: Final = ResourceType(
     "product_variant", ProductVariant, "products:read", "product", VARIANT_ID.prefix
 )
 KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
+"""All that an ad is made of."""

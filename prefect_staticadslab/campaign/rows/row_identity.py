@@ -14,15 +14,22 @@ from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 
 
 class RowIds:
-    """The `row_id`s of a spreadsheet's rows, to find one that two rows have."""
+    """The `row_id`s of the rows that were added, to find one that two rows have."""
 
     def __init__(self) -> None:
+        # By `row_id`: the number of the first row that has it, and the spreadsheet's row it is of.
         self._first: dict[str, tuple[int, str]] = {}
 
-    def problem(self, number: int, cells: Mapping[str, Any]) -> Problem | None:
-        """Remembers a row's `row_id`. Returns a problem if an earlier row has it already.
+    def add(self, number: int, cells: Mapping[str, Any]) -> Problem | None:
+        """Remembers a row's `row_id`.
 
-        The ads that one row makes share its `row_id`.
+        Args:
+            number: The row's number.
+            cells: Its cells, by their columns.
+
+        Returns:
+            A problem if an earlier row has this `row_id`. Rows without one, and the ads of one row
+            of the spreadsheet, which share theirs, are no problem.
         """
         row_id = row_id_of(cells)
         source = cell_text(cells.get(SOURCE_ROW_COLUMN)).strip() or f"row {number}"
@@ -30,23 +37,26 @@ class RowIds:
         return self.duplicate_problem(number, row_id) if row_id and source != first_source else None
 
     def duplicate_problem(self, number: int, row_id: str) -> Problem:
-        """The problem of a row whose `row_id` an earlier row has."""
+        """The problem of row `number`, whose `row_id` a row has that was added earlier."""
         return Problem(
             f"{shortened(row_id)!r} is also in row {self._first[row_id][0]}.", number, "row_id"
         )
 
 
 class Identities:
-    """Tells the rows of a spreadsheet apart: by their `row_id`, or else by counting equal ones."""
+    """Gives each row of a spreadsheet an identity: of its `row_id`, or of how many equal ones came
+    before it."""
 
     def __init__(self) -> None:
         self._occurrences: Counter[str] = Counter()
 
     def next_identity(self, cells: Mapping[str, Any], content: str) -> str:
-        """Counts the next row and returns its identity for keys and tables: 16 hexadecimal digits.
+        """Counts the next row, and returns its identity for keys and tables: 16 hexadecimal digits.
+
+        It is to be called once for each row, in the spreadsheet's order.
 
         Args:
-            cells: The row.
+            cells: The row's cells, by their columns.
             content: What the row asks for, as one text.
         """
         self._occurrences[content] += 1
@@ -56,5 +66,5 @@ class Identities:
 
 
 def row_id_of(cells: Mapping[str, Any]) -> str:
-    """A row's `row_id`, or ""."""
+    """What a row's cell `row_id` holds; "" if it has none."""
     return clean_id(plain_text(cell_text(cells.get(ROW_ID_COLUMN))))

@@ -1,4 +1,4 @@
-"""Which rows of a spreadsheet a run is for: some to begin with, and the others another time."""
+"""Which rows of a spreadsheet a run is for: all of them, or some now and the others later."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 EXAMPLE: Final = "2-10,15"
+"""How rows are selected, for texts."""
 
 _LONGEST_RANGES: Final = 80
 """Characters of the row numbers that a message names."""
 
 _PART: Final = re.compile(r"(\d{1,9})(?:\s*[-\N{EN DASH}]\s*(\d{1,9}))?")
-"""A row or a range; many programs make a longer dash of a hyphen."""
+"""A row number or a range; many programs make a longer dash of a hyphen."""
 
 
 class SelectionError(CampaignError):
-    """The rows that were selected cannot be. The message says which, and what there is."""
+    """Rows were selected that are not there, or in words that cannot be read. The message says
+    which, and what there is or what to write."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class RowSelection:
     ads, and pays for them once.
 
     Attributes:
-        parts: Ranges of row numbers as a spreadsheet program shows them; none is all rows.
+        parts: Ranges of row numbers, as pairs of the first and the last; none is all rows.
         first: How many ads, in the spreadsheet's order, of these rows; 0 is all of them.
     """
 
@@ -40,7 +42,7 @@ class RowSelection:
     first: int = 0
 
     @classmethod
-    def of(cls, rows: str = "", first: int = 0) -> RowSelection:
+    def parse(cls, rows: str = "", first: int = 0) -> RowSelection:
         """The selection that somebody wrote down.
 
         Args:
@@ -54,23 +56,23 @@ class RowSelection:
             ```python
             from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 
-            assert RowSelection.of("2-10, 15").parts == ((2, 10), (15, 15))
+            assert RowSelection.parse("2-10, 15").parts == ((2, 10), (15, 15))
             ```
         """
         if first < 0:
             raise SelectionError(f"The first {first} ads are none: 'first' must be 1 or more.")
-        parts = tuple(_read_part(part) for part in rows.split(",")) if rows.strip() else ()
+        parts = tuple(_parse_range(part) for part in rows.split(",")) if rows.strip() else ()
         return cls(parts, first)
 
     @property
     def option(self) -> str:
-        """What selects, as commands call it; "" if all rows are selected."""
+        """The options of a command that select, such as `--rows`; "" if all rows are selected."""
         return " and ".join(
             name for name, is_given in (("--rows", self.parts), ("--first", self.first)) if is_given
         )
 
     def positions(self, numbers: Sequence[int]) -> frozenset[int]:
-        """Which ads are selected, by their places.
+        """Which ads are selected, as indices of `numbers`.
 
         Args:
             numbers: The number of each ad's row, in the spreadsheet's order.
@@ -83,8 +85,8 @@ class RowSelection:
             from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 
             numbers = [2, 2, 2, 3, 5]  # of which the first row makes three ads
-            assert RowSelection.of("2-3").positions(numbers) == {0, 1, 2, 3}
-            assert RowSelection.of("2-3", first=2).positions(numbers) == {0, 1}
+            assert RowSelection.parse("2-3").positions(numbers) == {0, 1, 2, 3}
+            assert RowSelection.parse("2-3", first=2).positions(numbers) == {0, 1}
             ```
         """
         self.check(numbers)
@@ -99,44 +101,50 @@ class RowSelection:
         """Raises if rows are selected that are not there; a range may have blank rows in it.
 
         Args:
-            numbers: The numbers of the spreadsheet's rows.
+            numbers: The numbers of the spreadsheet's rows, in any order.
 
         Raises:
-            SelectionError: They are.
+            SelectionError: A range begins before the first row, ends behind the last, or has no
+                row in it.
         """
-        rows = sorted(set(numbers))
+        existing = sorted(set(numbers))
         for start, end in self.parts:
-            is_within = rows and rows[0] <= start and end <= rows[-1]
-            if not is_within or not any(start <= number <= end for number in rows):
+            is_within = existing and existing[0] <= start and end <= existing[-1]
+            if not is_within or not any(start <= number <= end for number in existing):
                 what = f"Row {start} is" if start == end else f"Rows {start}-{end} are"
                 raise SelectionError(
                     f"{what} not in the spreadsheet, or blank. The rows that it has are "
-                    f"{shortened(ranges(rows), _LONGEST_RANGES)}."
+                    f"{shortened(ranges(existing), _LONGEST_RANGES)}."
                 )
 
 
 ALL_ROWS: Final = RowSelection()
 
 
-def select_rows(table: JobTable[Any], selection: RowSelection) -> None:
-    """Leaves the rows that are not selected to a later run.
+def postpone_unselected(table: JobTable[Any], selection: RowSelection) -> None:
+    """Sets `postponed` in the table's rows that are not selected, and the table's `selected_by`.
 
-    They stay in the table with what is known of them. What an earlier run has created of them is
-    still collected, and nothing is created for them.
+    Postponed rows stay in the table with what is known of them. What an earlier run has created of
+    them is still collected, and nothing is created for them. Nothing is written to disk.
 
     Raises:
         SelectionError: Rows are selected that are not there.
     """
     current = [position for position, _, _ in table.current_rows]
-    places = selection.positions([table.rows[position].number for position in current])
-    selected = {current[place] for place in places}
+    chosen = selection.positions([table.rows[position].number for position in current])
+    selected = {current[index] for index in chosen}
     for position in current:
         if position not in selected:
             table.rows[position] = replace(table.rows[position], postponed=True)
     table.selected_by = selection.option
 
 
-def _read_part(text: str) -> tuple[int, int]:
+def _parse_range(text: str) -> tuple[int, int]:
+    """The first and the last row number of a range, which are the same for a single row.
+
+    Raises:
+        SelectionError: It is no range, or a reversed one.
+    """
     match = _PART.fullmatch(text.strip())
     if match is None:
         raise SelectionError(

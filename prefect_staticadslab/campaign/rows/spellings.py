@@ -1,4 +1,4 @@
-"""How programs write one number or date: a row is the same however its cells are written.
+"""Rows whose numbers and dates are written differently from how an earlier run read them.
 
 A spreadsheet program that saves `7.50` makes `7.5` of it, of `2026-08-01` maybe `01.08.2026`, and
 another shows `37,80 €` where an earlier version of ours read `37.800000000000004`. The ad is paid
@@ -29,34 +29,38 @@ LONGEST: Final = 60
 """Characters of a number or a date; what is longer is a text."""
 
 MOST_COMPARED: Final = 2_000_000
-"""Pairs of prompts: some seconds."""
+"""Pairs of prompts, which take some seconds; rows after that are not looked for."""
 
 _DIGITS: Final = Context(prec=15)
-"""What a spreadsheet program knows of a number."""
+"""The digits that a spreadsheet program knows of a number."""
 
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?")
 _ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?))?")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})")
-_GROUPED: Final = (
+_NUMBER_WITH_GROUPS: Final = (
     re.compile(r"(\d+|\d{1,3}(?:[,'’ \u00a0\u202f]\d{3})+)(?:\.(\d+))?"),
     re.compile(r"(\d+|\d{1,3}(?:[.'’ \u00a0\u202f]\d{3})+)(?:,(\d+))?"),
 )
-"""A number's whole digits, perhaps in groups of three, and its others, of both conventions."""
+"""A number's whole digits, perhaps in groups of three, and its decimals, by both conventions."""
 
 _SHOWN_NUMBER: Final = re.compile(r"\D*?([+-]?\d[\d.,'’ \u00a0\u202f]*)(\D*)")
+"""A number as a cell shows it, perhaps with a currency or a percent sign around it."""
 
 
 def find_respelled(
     rows: Mapping[int, CampaignRow[ImageAdRequest]], earlier: Sequence[CampaignRow[ImageAdRequest]]
 ) -> dict[int, int]:
-    """Which rows ask for what earlier ones asked for, but for how their cells are written.
+    """Finds rows that differ from earlier ones only in how the prompt's cells are written.
+
+    After `MOST_COMPARED` comparisons it gives up, and leaves out the rows that are left.
 
     Args:
-        rows: The rows, by what tells them apart.
-        earlier: What was asked for earlier.
+        rows: The rows to look for, by any keys.
+        earlier: The rows that were asked for earlier.
 
     Returns:
-        Of each row that was found, the place of its earlier one, which is no other row's.
+        For each row that was found, by its key, the index in `earlier` of the row that it was. No
+        two rows have the same.
 
     Example:
         ```python
@@ -77,36 +81,42 @@ def find_respelled(
         ```
     """
     by_content: dict[str, list[int]] = {}
-    for number, row in enumerate(earlier):
-        by_content.setdefault(_content_but_for_prompt(row), []).append(number)
+    for index, row in enumerate(earlier):
+        by_content.setdefault(_content_without_prompt(row), []).append(index)
     prompts = [plain_text(row.request.prompt or "") for row in earlier]
-    indexes: dict[tuple[str, ...], dict[str, list[int]]] = {}
+    by_texts: dict[tuple[str, ...], dict[str, list[int]]] = {}
     found: dict[int, int] = {}
     taken: set[int] = set()
     compared = 0
     for position, row in rows.items():
-        content = _content_but_for_prompt(row)
+        content = _content_without_prompt(row)
         if content not in by_content or compared > MOST_COMPARED:
             continue
         parts = _respellable_parts(row.prompt_cell)
         if not parts:
             continue
         texts = parts[::2]
-        index = indexes.get((content, *texts))
-        if index is None:
+        by_cell = by_texts.get((content, *texts))
+        if by_cell is None:
             compared += len(by_content[content])
-            index = indexes[content, *texts] = _by_first_cell(prompts, by_content[content], texts)
-        for number in (each for key in _keys(parts[1]) for each in index.get(key, ())):
+            by_cell = _group_by_first_cell(prompts, by_content[content], texts)
+            by_texts[content, *texts] = by_cell
+        for index in (each for key in _cell_keys(parts[1]) for each in by_cell.get(key, ())):
             compared += 1
-            if number not in taken and _is_made_of(prompts[number], parts):
-                found[position] = number
-                taken.add(number)
+            if index not in taken and _is_spelling_of(prompts[index], parts):
+                found[position] = index
+                taken.add(index)
                 break
     return found
 
 
 def _respellable_parts(cell: Any) -> tuple[Any, ...]:
-    """What a prompt's cell was filled in from; () if no program could write that differently."""
+    """What a prompt's cell was filled in from: a text, a cell, a text, and so on; a text is last.
+
+    Returns:
+        () if none of the cells could be written differently. A prompt that was not filled in is a
+        single cell, between two empty texts.
+    """
     if is_blank(cell):
         return ()
     parts = cell.parts if isinstance(cell, FilledIn) else ("", cell, "")
@@ -117,48 +127,62 @@ def _respellable_parts(cell: Any) -> tuple[Any, ...]:
 
 
 def _may_be_respelled(cell: Any) -> bool:
-    return not isinstance(cell, str) or bool(_meanings(cell))
+    """Whether programs may write a cell in several ways: it is a number, a date or a time."""
+    return not isinstance(cell, str) or bool(_cell_meanings(cell))
 
 
-def _content_but_for_prompt(row: CampaignRow[ImageAdRequest]) -> str:
+def _content_without_prompt(row: CampaignRow[ImageAdRequest]) -> str:
+    """All that a row asks for besides the prompt, as one text."""
     return row.request.model_dump_json(exclude={"prompt"})
 
 
-def _by_first_cell(
-    prompts: Sequence[str], numbers: Iterable[int], texts: Sequence[str]
+def _group_by_first_cell(
+    prompts: Sequence[str], indices: Iterable[int], texts: Sequence[str]
 ) -> dict[str, list[int]]:
-    """Prompts that begin with the first of some texts, by what the cell behind it may be."""
+    """Groups prompts that begin with the first of some texts by what may be the cell behind it.
+
+    Args:
+        prompts: All prompts.
+        indices: Which of them to group.
+        texts: The texts between which the cells are.
+
+    Returns:
+        The indices of the prompts, by each of `_text_keys` of what may be the cell.
+    """
     found: dict[str, list[int]] = {}
     start = len(texts[0])
-    for number in numbers:
-        if prompts[number].startswith(texts[0]):
+    for index in indices:
+        if prompts[index].startswith(texts[0]):
             keys = {
                 key
-                for end in _ends(prompts[number], start, texts[1], is_last=not texts[2:])
-                for key in _spelled_keys(prompts[number][start:end])
+                for end in _possible_ends(prompts[index], start, texts[1], is_last=not texts[2:])
+                for key in _text_keys(prompts[index][start:end])
             }
             for key in keys:
-                found.setdefault(key, []).append(number)
+                found.setdefault(key, []).append(index)
     return found
 
 
-def _is_made_of(prompt: str, parts: Sequence[Any]) -> bool:
+def _is_spelling_of(prompt: str, parts: Sequence[Any]) -> bool:
     """Whether a prompt consists of these texts, and of spellings of the cells between them."""
     texts, cells = parts[::2], parts[1::2]
     starts = {len(texts[0])} if prompt.startswith(texts[0]) else set()
-    for place, (cell, text) in enumerate(zip(cells, texts[1:], strict=True), 1):
-        keys = _keys(cell)
+    for number, (cell, text) in enumerate(zip(cells, texts[1:], strict=True), 1):
+        keys = _cell_keys(cell)
         starts = {
             end + len(text)
             for start in starts
-            for end in _ends(prompt, start, text, is_last=place == len(cells))
-            if keys & _spelled_keys(prompt[start:end])
+            for end in _possible_ends(prompt, start, text, is_last=number == len(cells))
+            if keys & _text_keys(prompt[start:end])
         }
     return len(prompt) in starts
 
 
-def _ends(prompt: str, start: int, text: str, *, is_last: bool) -> Iterator[int]:
-    """Where a cell may end that begins at `start` and that a text follows."""
+def _possible_ends(prompt: str, start: int, text: str, *, is_last: bool) -> Iterator[int]:
+    """Where a cell may end that begins at `start` and is followed by a text.
+
+    `is_last` says that the text is the prompt's end, so that there is one such place at most.
+    """
     if is_last:
         end = len(prompt) - len(text)
         if end >= start and prompt.endswith(text):
@@ -170,40 +194,48 @@ def _ends(prompt: str, start: int, text: str, *, is_last: bool) -> Iterator[int]
         end = prompt.find(text, end + 1)
 
 
-def _keys(cell: Any) -> frozenset[str]:
-    """What a cell is: its text, as this version writes it and as the one before; its meanings."""
+def _cell_keys(cell: Any) -> frozenset[str]:
+    """A cell's meanings, and its texts as this version and an earlier one write them.
+
+    A cell and a text of a prompt may be the same if they have one of these in common with the
+    text's `_text_keys`.
+    """
     value = cell.value if isinstance(cell, FormattedValue) else cell
-    texts = {plain_text(text.strip()) for text in (cell_text(cell), _text_of_value(value))}
-    return frozenset(f"text {text}" for text in texts) | _meanings(cell)
+    texts = {plain_text(text.strip()) for text in (cell_text(cell), _earlier_text(value))}
+    return frozenset(f"text {text}" for text in texts) | _cell_meanings(cell)
 
 
-def _spelled_keys(text: str) -> frozenset[str]:
-    """What a text in a prompt may be, if it was a cell."""
+def _text_keys(text: str) -> frozenset[str]:
+    """A piece of a prompt as text, and what it may mean; to be compared to `_cell_keys`."""
     if len(text) > LONGEST:
         return frozenset([f"text {text}"])
-    return _meanings_of_text(text) | _shown_meanings(text) | {f"text {text}"}
+    return _text_meanings(text) | _formatted_meanings(text) | {f"text {text}"}
 
 
-def _meanings(cell: Any) -> frozenset[str]:
-    """What a cell may mean, in one spelling: a number, a date, a time; nothing if it is a text."""
+def _cell_meanings(cell: Any) -> frozenset[str]:
+    """What a cell may mean, as `_text_meanings` has it; nothing if it is a text."""
     if isinstance(cell, FormattedValue):
-        return _meanings_of_text(_text_of_value(cell.value))
+        return _text_meanings(_earlier_text(cell.value))
     if isinstance(cell, str):
-        return _meanings_of_text(cell.strip()) if len(cell) <= LONGEST else frozenset()
-    return _meanings_of_text(_text_of_value(cell))
+        return _text_meanings(cell.strip()) if len(cell) <= LONGEST else frozenset()
+    return _text_meanings(_earlier_text(cell))
 
 
-def _text_of_value(value: Any) -> str:
-    """A value as the version before wrote it into prompts."""
+def _earlier_text(value: Any) -> str:
+    """A value as an earlier version wrote it into prompts: with all digits of a number."""
     if isinstance(value, float) and not value.is_integer():
         return str(value)
     return cell_text(value)
 
 
 @lru_cache(maxsize=10_000)
-def _meanings_of_text(text: str) -> frozenset[str]:
+def _text_meanings(text: str) -> frozenset[str]:
+    """The numbers, dates and times that a text may mean, each in one spelling: `number 7.5`.
+
+    A date such as 01/02/2026 may mean two; a text that is none of these means nothing.
+    """
     if _NUMBER.fullmatch(text):
-        return frozenset(filter(None, [_number(text.replace(",", "."))]))
+        return frozenset(filter(None, [_number_meaning(text.replace(",", "."))]))
     found: set[str] = set()
     with suppress(ValueError):
         if match := _ISO.fullmatch(text):
@@ -218,7 +250,8 @@ def _meanings_of_text(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _number(text: str) -> str:
+def _number_meaning(text: str) -> str:
+    """A number in one spelling, of at most 15 digits: `number 7.5`; "" if it cannot be read."""
     try:
         return f"number {_DIGITS.create_decimal(text).normalize(_DIGITS)}"
     except InvalidOperation:
@@ -226,17 +259,20 @@ def _number(text: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _shown_meanings(text: str) -> frozenset[str]:
-    """What a number may mean that is shown with a currency, a percent sign, groups of digits."""
+def _formatted_meanings(text: str) -> frozenset[str]:
+    """What a text may mean if it is a number with a currency, a percent sign or groups of digits.
+
+    Both conventions count: `1.234` may be a whole number. A text without a number means nothing.
+    """
     match = _SHOWN_NUMBER.fullmatch(text)
     if not match:
         return frozenset()
     digits = match[1].strip().lstrip("+-")
     negative = "-" in text or text.startswith("(")
     found = set()
-    for pattern in _GROUPED:
+    for pattern in _NUMBER_WITH_GROUPS:
         if grouped := pattern.fullmatch(digits):
             whole, decimals = re.sub(r"\D", "", grouped[1]), grouped[2] or "0"
             value = Decimal(f"{whole}.{decimals}") / (100 if "%" in text else 1)
-            found.add(_number(str(-value if negative else value)))
+            found.add(_number_meaning(str(-value if negative else value)))
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""Rows that are no ads by the look of them: a sum without a label, or a note below the table."""
+"""Rows that seem to be no ads: a sum without a label, or a note below the table."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from prefect_staticadslab.campaign.files.cells import cell_text, column_key, sho
 from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
 
-_OF_AN_AD: Final = frozenset(
+_AD_KEYS: Final = frozenset(
     column_key(name) for kind in KINDS for name in (kind.id_column, kind.name)
 ) | {"prompt"}
+"""The columns that an ad is made of, by `column_key`."""
 
 _SHOWN_CELLS: Final = 3
-"""Cells that are told of a row without anything of an ad."""
+"""How many of such a row's cells a message quotes."""
 
 
 def stray_row_problem(number: int, header: Sequence[str], line: Sequence[Any]) -> Problem | None:
-    """One problem for a row that is no ad by the look of it, instead of one per missing cell.
+    """One problem for a row that seems to be no ad, instead of one for each missing cell; or None.
 
     It is a row with a single cell, or with nothing in a column that an ad is made of. Boxes that
-    are not ticked do not count. No such row makes an ad, and none is left out without being told.
+    are not ticked do not count.
 
     Args:
         number: The row's, as a spreadsheet program shows it.
@@ -48,9 +49,9 @@ def stray_row_problem(number: int, header: Sequence[str], line: Sequence[Any]) -
         for name, text in zip(header, texts, strict=False)
         if text and text.casefold() not in UNTICKED
     ]
-    if not filled or (len(filled) > 1 and any(column_key(n) in _OF_AN_AD for n, _ in filled)):
+    if not filled or (len(filled) > 1 and any(column_key(n) in _AD_KEYS for n, _ in filled)):
         return None
-    shown = [_shown(name, text) for name, text in filled[:_SHOWN_CELLS]]
+    shown = [_cell_with_column(name, text) for name, text in filled[:_SHOWN_CELLS]]
     more = ["more"] if len(filled) > _SHOWN_CELLS else []
     return Problem(
         f"has only {' and '.join([*shown, *more])}. A total or a note? Delete the row, or fill in "
@@ -59,6 +60,7 @@ def stray_row_problem(number: int, header: Sequence[str], line: Sequence[Any]) -
     )
 
 
-def _shown(name: str, text: str) -> str:
+def _cell_with_column(name: str, text: str) -> str:
+    """A cell's text for a message, with its column's name if it has one."""
     what = repr(shortened(text))
     return f"{what} (column {shortened(name)})" if name.strip() else what

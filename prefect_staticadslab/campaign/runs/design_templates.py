@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.pictures.pictures import check_places
-from prefect_staticadslab.campaign.reports.work import TEMPLATES
+from prefect_staticadslab.campaign.reports.job_words import TEMPLATES
 from prefect_staticadslab.campaign.runs.credentials import (
     C,
     by_api_key_hash,
@@ -59,7 +59,7 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
                 batch, clients, max_spend_usd=options.max_spend_usd, dry_run=options.dry_run
             )
         plan, organization = prepared.plan, prepared.organization
-        for line in plan.reading:
+        for line in plan.reading_lines:
             host.logger.info(line)
         if options.dry_run:
             host.logger.info("Dry run, nothing is created.\n%s", plan.describe(seconds_for))
@@ -73,7 +73,7 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
 
     host.logger.info(
         "%s; %d to create, up to %.2f USD%s",
-        plan.begun,
+        plan.progress_text,
         plan.creates,
         plan.new_usd,
         f", for {organization}" if organization else "",

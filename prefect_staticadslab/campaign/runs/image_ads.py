@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.errors import (
     SpreadsheetError,
     Words,
 )
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_of
+from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_from_dataframe
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
@@ -142,7 +142,7 @@ async def run_image_ads(
                 looks_up_ids=options.preflight,
                 base_url=base_url,
                 again=options.again,
-                selection=RowSelection.of(options.rows, options.first),
+                selection=RowSelection.parse(options.rows, options.first),
             )
             host.check_table(campaign.table)
             if options.name_pictures_by:
@@ -203,7 +203,7 @@ def _read_brief(options: CampaignOptions) -> Brief:
         case str():
             return Brief.open(options.source, options=options.reading, keep_problems=True)
         case pd.DataFrame():
-            return Brief.read(spreadsheet_of(options.source), keep_problems=True)
+            return Brief.read(spreadsheet_from_dataframe(options.source), keep_problems=True)
         case _:
             return Brief.read(options.source, keep_problems=True)
 
@@ -214,8 +214,8 @@ def _log_plan(
     plan = prepared.plan
     logger.info(
         "%s%s; %d to create, up to %.2f USD, in about %s%s",
-        plan.expansion and f"{plan.expansion} ",
-        plan.begun,
+        plan.rows_to_ads_sentence and f"{plan.rows_to_ads_sentence} ",
+        plan.progress_text,
         plan.creates,
         plan.new_usd,
         duration(plan.expected_seconds(seconds_for)),
@@ -238,7 +238,7 @@ def _log_plan(
             prepared.batch.table.location,
         )
     if plan.postponed:
-        logger.info("%d more %s", plan.postponed, plan.waiting)
+        logger.info("%d more %s", plan.postponed, plan.postponed_clause)
     for remark in plan.remarks():
         logger.info("%s", remark)
     if prepared.unchecked:

@@ -135,7 +135,9 @@ async def run_inbox(
             max_spend_usd=limit_usd,
             attempts=options.attempts,
             dry_run=options.dry_run,
-            download_images=storage.sibling(waiting.output, "-pictures") if with_pictures else "",
+            download_images=storage.with_ending(waiting.output, "-pictures")
+            if with_pictures
+            else "",
             name_pictures_by=options.name_pictures_by,
             one_file=options.one_file,
         )

@@ -53,7 +53,7 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
                 dry_run=options.dry_run,
             )
             plan = prepared.plan
-            for line in plan.reading:
+            for line in plan.reading_lines:
                 host.logger.info(line)
             if options.dry_run:
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
@@ -66,7 +66,7 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
 
         host.logger.info(
             "%s; %d to revise. %s",
-            plan.begun,
+            plan.progress_text,
             plan.creates,
             _cost(plan),
         )

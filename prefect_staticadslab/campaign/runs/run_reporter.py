@@ -160,7 +160,7 @@ class RunReporter:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(progress_display(observer, self.host.logger.info))
             update: ProgressUpdate = _ignore_update
-            if self.plan.creates + self.plan.following:
+            if self.plan.creates + self.plan.to_collect:
                 kept = self.host.progress(self.batch, observer.tally().line())
                 update = await stack.enter_async_context(kept)
             await stack.enter_async_context(in_background(self._report_progress(observer, update)))

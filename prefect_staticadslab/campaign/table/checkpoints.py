@@ -293,7 +293,7 @@ class Checkpoints:
         with self._exchanging:
             if snapshot.number < self._snapshots:
                 return None
-            with conditional_writes.one_writer(location):
+            with conditional_writes.write_lock(location):
                 while True:
                     version = conditional_writes.version(location)
                     if version is not None and version != self.version:
@@ -325,7 +325,7 @@ class Checkpoints:
         self._sent = self._encoder.encode(
             snapshot.frame, snapshot.states, snapshot.header, snapshot.column_widths
         )
-        self.version = conditional_writes.replace(location, self._sent, version)
+        self.version = conditional_writes.write_if_unchanged(location, self._sent, version)
         self._sent, self._collisions = None, 0
 
     def _pause_after_collision(self, error: ChangedMeanwhileError) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from prefect_staticadslab.api.models import in_utc
 from prefect_staticadslab.campaign.files.cells import cell_text
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.limits import attempts_of, cost_of
 
@@ -186,7 +186,7 @@ class JobState:
         """
         text = dict.fromkeys(AD_COLUMNS.values(), "")
         text |= {
-            held: as_written(cell_text(cells.get(name)).strip()) for name, held in columns.items()
+            held: unescape(cell_text(cells.get(name)).strip()) for name, held in columns.items()
         }
         try:
             status = RowStatus(text["status"].casefold())

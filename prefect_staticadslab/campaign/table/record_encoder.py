@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.files.formats.xlsx_writer import (
     encode_rows,
     encode_xlsx,
 )
-from prefect_staticadslab.campaign.files.formulas import inert
+from prefect_staticadslab.campaign.files.formulas import escape_formula
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import joined, order_of
@@ -303,7 +303,7 @@ _SHOWN: Final[Mapping[str, Callable[[Any, JobState], Any]]] = {
 
 
 def _inert(value: Any) -> Any:
-    return inert(value) if isinstance(value, str) else value
+    return escape_formula(value) if isinstance(value, str) else value
 
 
 def unsaved_lines(

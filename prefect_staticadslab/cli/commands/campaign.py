@@ -126,7 +126,7 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
     from prefect_staticadslab.campaign.rows.row_selection import RowSelection
 
     _fill_in_date(given)
-    selection = RowSelection.of(given.rows, given.first)
+    selection = RowSelection.parse(given.rows, given.first)
     brief = Brief.open(given.spreadsheet, options=read_options(given))
     selection.check(brief.spreadsheet.row_numbers)
     from prefect_staticadslab.campaign.job_types.image_ads import check_output
@@ -251,7 +251,7 @@ async def _prepare(
             looks_up_ids=ask,
             base_url=credentials[0].base_url if credentials else "",
             again=given.again,
-            selection=RowSelection.of(given.rows, given.first),
+            selection=RowSelection.parse(given.rows, given.first),
         )
         if given.name_pictures_by:
             check_naming_column(current.table, given.name_pictures_by)

@@ -63,13 +63,13 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 def _run_here(given: argparse.Namespace, ads: list[TypedAd], kit: ImageAdJob) -> int:
     """Creates the ads in this process. Returns the exit status."""
-    from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
+    from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_from_ads
     from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
     from prefect_staticadslab.campaign.runs.outcome import Outcome
     from prefect_staticadslab.cli.here import CommandHost, run_here
 
     options = CampaignOptions(
-        source=spreadsheet_of(ads, kit),
+        source=spreadsheet_from_ads(ads, kit),
         output=given.output,
         max_spend_usd=given.max_spend_usd,
         attempts=given.attempts,
@@ -91,10 +91,10 @@ async def _plan(ads: list[TypedAd], kit: ImageAdJob, given: argparse.Namespace) 
     from prefect_staticadslab.campaign.campaign import prepare, read_campaign
     from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
     from prefect_staticadslab.campaign.names.brief import Brief
-    from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_of
+    from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_from_ads
     from prefect_staticadslab.cli.spending import limit_given
 
-    brief = Brief.read(spreadsheet_of(ads, kit), keep_problems=True)
+    brief = Brief.read(spreadsheet_from_ads(ads, kit), keep_problems=True)
     async with kit.credentials.get_client(max_tries=3) as client:
         try:
             campaign = await read_campaign(

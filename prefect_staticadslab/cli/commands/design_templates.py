@@ -37,8 +37,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
+    from prefect_staticadslab.campaign.reports.job_words import TEMPLATES
     from prefect_staticadslab.campaign.reports.plan import Plan
-    from prefect_staticadslab.campaign.reports.work import TEMPLATES
 
     batch = TemplateBatch.open(
         given.source, given.output, options=read_options(given), again=given.again

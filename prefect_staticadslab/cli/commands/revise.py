@@ -39,8 +39,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.job_types.revisions import Revisions
+    from prefect_staticadslab.campaign.reports.job_words import REVISIONS
     from prefect_staticadslab.campaign.reports.plan import Plan
-    from prefect_staticadslab.campaign.reports.work import REVISIONS
     from prefect_staticadslab.campaign.table.limits import limit_for
 
     revisions = Revisions.open(

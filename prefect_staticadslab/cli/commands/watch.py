@@ -67,7 +67,7 @@ def _watch(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.campaign.campaign import price_line
-    from prefect_staticadslab.campaign.reports.log_lines import mark_cost_told
+    from prefect_staticadslab.campaign.reports.log_lines import note_cost_told
     from prefect_staticadslab.campaign.runs.one_ad import OneAdOptions, run_create_and_watch
     from prefect_staticadslab.campaign.table.limits import limit_for
 
@@ -77,7 +77,7 @@ def _create(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     request = asyncio.run(_resolve(options, credentials))
     if not given.simulate:
         say(price_line(request), is_error=True)
-        mark_cost_told()
+        note_cost_told()
     if given.max_spend_usd is None:
         given.max_spend_usd = limit_for(request.price_usd)
     agreed = options_of(given, OneAdOptions)

@@ -81,7 +81,7 @@ def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
         lines += [f"| Ads | Cause | Which {rows} |", "|---:|---|---|"]
         lines += [
             f"| {cause.ads} | {markdown_cell(cause.message)} | "
-            f"{shortened(ranges(cause.rows), _LONGEST_RANGES)} |"
+            f"{shortened(ranges(cause.row_numbers), _LONGEST_RANGES)} |"
             for cause in summary.failures[:LISTED_CAUSES]
         ]
         if len(summary.failures) > LISTED_CAUSES:

@@ -72,8 +72,8 @@ def plan_markdown(
     Its arguments are those of `keep_plan`.
     """
     lines = [plan.dry_run_message(counted_ads(len(ads))), ""]
-    facts = [plan.expansion] if plan.expansion else []
-    facts += [*plan.standing(), *plan.remarks(words)]
+    facts = [plan.rows_to_ads_sentence] if plan.rows_to_ads_sentence else []
+    facts += [*plan.nothing_to_create_for(), *plan.remarks(words)]
     facts += [f"All of them are shown in {preview}"] if preview else []
     lines += [f"- {markdown_cell(fact)}" for fact in facts]
     if not ads:

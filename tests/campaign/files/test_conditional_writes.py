@@ -135,7 +135,7 @@ def test_a_table_that_was_deleted_at_the_same_instant_is_written_anew(
 ) -> None:
     table = opened(tmp_path)
     table.save_now()
-    filesystem, path = storage.remote("s3://ads/out.csv")
+    filesystem, path = storage.open_filesystem("s3://ads/out.csv")
     server.before = once(lambda: filesystem.rm_file(path))
     table.update(0, RUNNING)
     table.save_now()

@@ -51,7 +51,7 @@ def test_a_location_that_can_be_none_still_has_a_name(tmp_path: Path, location: 
     assert storage.name(location) == location.rpartition("/")[2]
     assert storage.suffix(location) == ("" if location == TOO_LONG else ".csv")
     assert storage.canonical(location) == storage.canonical(location)
-    assert storage.sibling(location, ".html").endswith(".html")
+    assert storage.with_ending(location, ".html").endswith(".html")
     assert storage.join(location, "b.png").endswith("b.png")
     assert isinstance(folder_of(location), str)
 

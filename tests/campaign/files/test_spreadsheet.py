@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.errors import SpreadsheetError, StorageError
-from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_of
+from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, spreadsheet_from_dataframe
 from prefect_staticadslab.campaign.files.folders import list_files
 from prefect_staticadslab.campaign.files.spreadsheet import (
     ReadOptions,
@@ -264,7 +264,7 @@ def test_whatever_a_frame_holds_is_a_cell_of_every_format(
     value: object, cell: object, ending: str
 ) -> None:
     frame = pd.DataFrame({"a": pd.Series([value, "x"], dtype=object)})
-    read = spreadsheet_of(frame)
+    read = spreadsheet_from_dataframe(frame)
     assert read.frame["a"][0] == cell
     assert type(read.frame["a"][0]) is type(cell)
     assert encode_spreadsheet(ending, read.frame, Dialect())
@@ -272,4 +272,4 @@ def test_whatever_a_frame_holds_is_a_cell_of_every_format(
 
 def test_a_frame_without_rows_is_no_spreadsheet() -> None:
     with pytest.raises(SpreadsheetError, match="no rows"):
-        spreadsheet_of(pd.DataFrame({"prompt": []}))
+        spreadsheet_from_dataframe(pd.DataFrame({"prompt": []}))

@@ -125,10 +125,10 @@ def test_writers_wait_for_one_another_and_leave_no_file_behind(folder: Path) -> 
     order: list[str] = []
 
     def second() -> None:
-        with storage.one_writer(place):
+        with storage.write_lock(place):
             order.append("second")
 
-    with storage.one_writer(place):
+    with storage.write_lock(place):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join(timeout=0.2)

@@ -19,7 +19,10 @@ import pytest
 
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import conditional_writes, storage
-from prefect_staticadslab.campaign.files.conditional_writes import ChangedMeanwhileError, Refusal
+from prefect_staticadslab.campaign.files.conditional_writes import (
+    ChangedMeanwhileError,
+    WriteRefusal,
+)
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from tests.campaign.files.test_conditional_writes import COMPLETED, RUNNING, ids, opened
 from tests.support.s3_server import S3Server
@@ -33,11 +36,11 @@ def test_a_large_table_is_written_in_one_conditional_request(
     write = fsspec.get_filesystem_class("s3")._pipe_file
     monkeypatch.setattr(write, "__defaults__", (part_size, *write.__defaults__[1:]))
     place, content = "s3://ads/large.csv", bytes(10 * part_size)
-    version = conditional_writes.replace(place, content, None)
+    version = conditional_writes.write_if_unchanged(place, content, None)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, content, None)
+        conditional_writes.write_if_unchanged(place, content, None)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, content, '"00000000000000000000000000000000"')
+        conditional_writes.write_if_unchanged(place, content, '"00000000000000000000000000000000"')
     assert conditional_writes.version(place) == version
     assert len(server.versions["large.csv"]) == 1
 
@@ -114,27 +117,27 @@ class AzureError(Exception):
 @pytest.mark.parametrize(
     ("protocol", "error", "earlier", "refusal"),
     [
-        ("s3", answered(412, "PreconditionFailed"), "1", Refusal.CHANGED),
-        ("s3", answered(412, "PreconditionFailed"), None, Refusal.CHANGED),
-        ("s3", answered(409, "ConditionalRequestConflict"), "1", Refusal.CHANGED),
-        ("s3", answered(404, "NoSuchKey"), "1", Refusal.CHANGED),
+        ("s3", answered(412, "PreconditionFailed"), "1", WriteRefusal.CHANGED),
+        ("s3", answered(412, "PreconditionFailed"), None, WriteRefusal.CHANGED),
+        ("s3", answered(409, "ConditionalRequestConflict"), "1", WriteRefusal.CHANGED),
+        ("s3", answered(404, "NoSuchKey"), "1", WriteRefusal.CHANGED),
         ("s3", answered(404, "NoSuchKey"), None, None),
         ("s3", answered(404, "NoSuchBucket"), "1", None),
-        ("s3", answered(501, "NotImplemented"), "1", Refusal.NO_CONDITIONS),
+        ("s3", answered(501, "NotImplemented"), "1", WriteRefusal.NO_CONDITIONS),
         ("s3", answered(403, "AccessDenied"), "1", None),
         ("s3", answered(503, "SlowDown"), "1", None),
         ("s3", ConnectionError(), "1", None),
-        ("gs", FileExistsError(), "1", Refusal.CHANGED),
+        ("gs", FileExistsError(), "1", WriteRefusal.CHANGED),
         ("gs", FileNotFoundError(), "1", None),
         ("gs", OSError("Forbidden"), "1", None),
-        ("az", FileExistsError(), None, Refusal.CHANGED),
-        ("abfs", AzureError(412), "1", Refusal.CHANGED),
+        ("az", FileExistsError(), None, WriteRefusal.CHANGED),
+        ("abfs", AzureError(412), "1", WriteRefusal.CHANGED),
         ("abfs", AzureError(404), "1", None),
         ("abfs", AzureError(403), "1", None),
     ],
 )
 def test_what_a_stores_error_says(
-    protocol: str, error: Exception, earlier: str | None, refusal: Refusal | None
+    protocol: str, error: Exception, earlier: str | None, refusal: WriteRefusal | None
 ) -> None:
     assert conditional_writes.STORES[protocol].refusal(error, earlier) == refusal
 
@@ -203,24 +206,24 @@ def test_other_stores_keep_their_conditions(module: str) -> None:
         pytest.skip(f"{variables[module]} is not set")
     place = f"{'gs' if module == 'gcsfs' else 'abfs'}://ads/{secrets.token_hex(8)}.csv"
     assert conditional_writes.version(place) is None
-    first = conditional_writes.replace(place, b"1", None)
-    second = conditional_writes.replace(place, b"2", first)
+    first = conditional_writes.write_if_unchanged(place, b"1", None)
+    second = conditional_writes.write_if_unchanged(place, b"2", first)
     assert conditional_writes.version(place) == second
     for earlier in (None, first):
         with pytest.raises(ChangedMeanwhileError):
-            conditional_writes.replace(place, b"3", earlier)
-    filesystem, path = storage.remote(place)
+            conditional_writes.write_if_unchanged(place, b"3", earlier)
+    filesystem, path = storage.open_filesystem(place)
     assert filesystem.cat_file(path) == b"2"
     filesystem.rm_file(path)
     with pytest.raises(ChangedMeanwhileError):
-        conditional_writes.replace(place, b"3", second)
+        conditional_writes.write_if_unchanged(place, b"3", second)
     assert conditional_writes.version(place) is None
 
 
 def test_a_bucket_that_is_not_there_is_not_taken_for_another_runs_write(server: S3Server) -> None:
     for earlier in (None, '"1"'):
         with pytest.raises(StorageError, match="cannot be written") as told:
-            conditional_writes.replace("s3://no-such-bucket/out.csv", b"1", earlier)
+            conditional_writes.write_if_unchanged("s3://no-such-bucket/out.csv", b"1", earlier)
         assert not isinstance(told.value, ChangedMeanwhileError)
 
 

@@ -239,7 +239,7 @@ def test_the_time_of_a_change_is_read_as_storages_tell_it(
             return [{"name": f"{path}/a.csv", "size": 1, "type": "file", **entry}]
 
     told: Callable[[str, str], Any] = lambda url, verb: (Filesystem(), "in")  # noqa: E731
-    monkeypatch.setattr("prefect_staticadslab.campaign.files.storage.remote", told)
+    monkeypatch.setattr("prefect_staticadslab.campaign.files.storage.open_filesystem", told)
     (file,) = list_files("told://in")
     assert file.modified == (None if entry.get("mtime") == "yesterday" or not entry else TODAY)
 

@@ -31,7 +31,7 @@ ROW = {
 
 def table(*states: JobState) -> ResultTable:
     frame = pd.DataFrame([ROW] * len(states), dtype=object)
-    made = ResultTable.open(None, Spreadsheet.of(frame, tuple(range(2, 2 + len(states)))))
+    made = ResultTable.open(None, Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(states)))))
     for position, state in enumerate(states):
         made.update(position, state)
     return made

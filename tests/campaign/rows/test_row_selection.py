@@ -37,7 +37,7 @@ from tests.conftest import run_batch, write_campaign
 def test_rows_are_written_as_numbers_and_ranges(
     rows: str, parts: tuple[tuple[int, int], ...]
 ) -> None:
-    assert RowSelection.of(rows).parts == parts
+    assert RowSelection.parse(rows).parts == parts
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_rows_are_written_as_numbers_and_ranges(
 )
 def test_what_is_no_row_is_told_with_an_example(rows: str) -> None:
     with pytest.raises(SelectionError, match=r"neither a row nor a range of rows\..*2-10,15"):
-        RowSelection.of(rows)
+        RowSelection.parse(rows)
 
 
 def test_a_reversed_range_and_a_negative_count_are_told() -> None:
     with pytest.raises(SelectionError, match="10-2 of rows is reversed; write 2-10"):
-        RowSelection.of("10-2")
+        RowSelection.parse("10-2")
     with pytest.raises(SelectionError, match="must be 1 or more"):
-        RowSelection.of("", -1)
+        RowSelection.parse("", -1)
 
 
 @pytest.mark.parametrize(
@@ -71,23 +71,23 @@ def test_a_reversed_range_and_a_negative_count_are_told() -> None:
 def test_rows_that_are_not_there_are_told_with_those_that_are(rows: str, says: str) -> None:
     numbers = [2, 3, 6, 7]
     with pytest.raises(SelectionError, match=f"{says}.*The rows that it has are 2-3, 6-7"):
-        RowSelection.of(rows).positions(numbers)
+        RowSelection.parse(rows).positions(numbers)
 
 
 def test_a_range_may_have_blank_rows_in_it() -> None:
-    assert RowSelection.of("3-6").positions([2, 3, 6, 7]) == {1, 2}
+    assert RowSelection.parse("3-6").positions([2, 3, 6, 7]) == {1, 2}
 
 
 def test_a_selection_counts_ads_and_goes_by_the_spreadsheets_rows() -> None:
     numbers = [2, 2, 2, 5, 6]
-    assert RowSelection.of("", 2).positions(numbers) == {0, 1}
-    assert RowSelection.of("5-6", 1).positions(numbers) == {3}
-    assert RowSelection.of("", 99).positions(numbers) == {0, 1, 2, 3, 4}
+    assert RowSelection.parse("", 2).positions(numbers) == {0, 1}
+    assert RowSelection.parse("5-6", 1).positions(numbers) == {3}
+    assert RowSelection.parse("", 99).positions(numbers) == {0, 1, 2, 3, 4}
 
 
 def open_campaign(folder: Path, *prompts: str, rows: str = "", first: int = 0) -> Campaign:
     place = write_campaign(folder, *prompts)
-    selection = RowSelection.of(rows, first)
+    selection = RowSelection.parse(rows, first)
     return Campaign.open(place, str(folder / "out.csv"), selection=selection)
 
 
@@ -195,9 +195,9 @@ async def test_a_row_that_many_ads_are_made_of_is_selected_as_one(tmp_path: Path
     brief = Brief.read(sheet(NAMES, {**NAMES, "audience": "*"}, {**NAMES, "product": "Tea"}))
     output = str(tmp_path / "out.csv")
     for selection, expected in [
-        (RowSelection.of("3"), [False, True, True, True, False]),
-        (RowSelection.of("", 2), [True, True, False, False, False]),
-        (RowSelection.of("3", 2), [False, True, True, False, False]),
+        (RowSelection.parse("3"), [False, True, True, True, False]),
+        (RowSelection.parse("", 2), [True, True, False, False, False]),
+        (RowSelection.parse("3", 2), [False, True, True, False, False]),
     ]:
         table = Campaign.open(brief, output, catalogue=SHOP, selection=selection).table
         assert [row.may_create for row in table.rows] == expected
@@ -211,7 +211,7 @@ def test_the_plan_tells_what_waits(tmp_path: Path) -> None:
     assert "Not now:           2, which wait for a run without --rows\n" in told
     assert "To create:         1\n" in told
     both = Plan.of(open_campaign(tmp_path, "a", "b", "c", rows="2-3", first=1).table)
-    assert both.waiting == "wait for a run without --rows and --first"
+    assert both.postponed_clause == "wait for a run without --rows and --first"
 
 
 def test_rows_that_were_taken_out_stay_what_they_are(tmp_path: Path) -> None:

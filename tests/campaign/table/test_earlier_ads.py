@@ -57,8 +57,8 @@ def test_what_has_an_ad_is_taken_over_and_the_rest_is_new(tmp_path: Path, ending
     table = Campaign.open(source, str(tmp_path / "second.csv")).table
     assert table.states == [*first.states[:3], JobState(), JobState()]
     plan = Plan.of(table)
-    assert (plan.creates, plan.completed, plan.following, plan.unanswered) == (3, 1, 1, 1)
-    assert plan.begun == "1 of 5 already completed, 1 still rendering"
+    assert (plan.creates, plan.completed, plan.to_collect, plan.unanswered) == (3, 1, 1, 1)
+    assert plan.progress_text == "1 of 5 already completed, 1 still rendering"
     assert (
         f"Made before:       3 of the rows, 1 of them completed, as {source} says; "
         "taken over, and made again only with --again" in plan.describe()

@@ -31,7 +31,7 @@ _numbers = itertools.count()
 
 def spreadsheet(prompts: Sequence[str]) -> Spreadsheet:
     frame = pd.DataFrame([[*IDS, p] for p in prompts], columns=COLUMNS, dtype=object)
-    return Spreadsheet.of(frame, tuple(range(2, 2 + len(prompts))))
+    return Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(prompts))))
 
 
 def new_place() -> str:

@@ -149,7 +149,7 @@ def _about_words(text: str) -> None:
     for say in (storage.name, storage.suffix, storage.canonical, folder_of, storage.is_url):
         say(text)
     for ending in WRITABLE:
-        promise(storage.sibling(text, ending).endswith(ending), "a sibling", text)
+        promise(storage.with_ending(text, ending).endswith(ending), "a sibling", text)
     below = file_below(text, str(_folder()))
     promise(below is None or below.is_relative_to(_folder().resolve()), "a file elsewhere", below)
 

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
 )
 from prefect_staticadslab.campaign.files.formats.text import read_text
-from prefect_staticadslab.campaign.files.formulas import as_written
+from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.names.brief import Brief
@@ -30,7 +30,7 @@ from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.columns import READ_COLUMNS
-from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_of
+from prefect_staticadslab.campaign.rows.form_ads import TypedAd, spreadsheet_from_ads
 from prefect_staticadslab.campaign.table.job_state import (
     AD_COLUMNS,
     RESULT_COLUMNS,
@@ -221,7 +221,7 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
 
 def _id(state: JobState) -> str:
     """A state's id, as far as every format can hold it; those of the API are letters and digits."""
-    return as_written(plain_text(state.job_id or "").strip())
+    return unescape(plain_text(state.job_id or "").strip())
 
 
 def _with_cells_of_others(
@@ -309,7 +309,7 @@ def _form_inputs() -> st.SearchStrategy[tuple[list[dict[str, str]], dict[str, An
 def examine_form(given: tuple[list[dict[str, str]], dict[str, Any]]) -> None:
     ads, kit = given
     typed = [TypedAd.model_validate(ad) for ad in ads]
-    brief = Brief.read(spreadsheet_of(typed, AdDefaults.model_construct(**kit)))
+    brief = Brief.read(spreadsheet_from_ads(typed, AdDefaults.model_construct(**kit)))
     read_rows(expand(brief, CATALOGUE))
 
 

@@ -28,7 +28,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     sheet_names,
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_values import EXCEL_CELL
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, as_written, inert
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_formula, unescape
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
@@ -121,7 +121,7 @@ def examine_text(given: tuple[bytes, bool, bool]) -> None:
 def _inert(table: Spreadsheet) -> None:
     cells = {cell_text(value): None for value in table.frame.to_numpy().flat}
     for cell in cells:
-        promise(as_written(inert(cell)) == cell, "an apostrophe is lost", cell)
+        promise(unescape(escape_formula(cell)) == cell, "an apostrophe is lost", cell)
     told = encode_text(frame_of([""], [[CatalogueText(cell)] for cell in cells]), Dialect())
     lines = csv.reader(io.StringIO(told.decode("utf-8-sig"), newline=""))
     live = [line for line in lines if line and line[0].startswith(tuple("=+-@\t\r"))]
@@ -158,7 +158,7 @@ def _written_elsewhere(table: Spreadsheet) -> None:
     rows = frame[is_kept]
     if rows.empty:
         return
-    kept = Spreadsheet.of(rows.reset_index(drop=True), tuple(range(len(rows))))
+    kept = Spreadsheet.from_frame(rows.reset_index(drop=True), tuple(range(len(rows))))
     _same(kept, read_parquet(encode_parquet(kept.frame)))
     if longest <= EXCEL_CELL:
         _same(kept, read_workbook(encode_spreadsheet(".xlsx", kept.frame, Dialect())))

@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.files.cells import (
     cell_text,
     frame_of,
     plain_text,
-    spreadsheet_of,
+    spreadsheet_from_dataframe,
 )
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
@@ -48,14 +48,14 @@ ODD: list[Any] = [
 
 
 def made(**columns: list[Any]) -> ResultTable:
-    return ResultTable.open(None, spreadsheet_of(pd.DataFrame({**IDS, **columns})))
+    return ResultTable.open(None, spreadsheet_from_dataframe(pd.DataFrame({**IDS, **columns})))
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
 @pytest.mark.parametrize("value", ODD, ids=lambda value: ascii(value)[:30])
 def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, ending: str) -> None:
     columns = {**IDS, "row_id": [value], "note": [value]}
-    sheet = spreadsheet_of(pd.DataFrame(columns, dtype=object))
+    sheet = spreadsheet_from_dataframe(pd.DataFrame(columns, dtype=object))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
     table.update(0, JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1))
@@ -81,7 +81,7 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
         }
     )
     columns = {"brand": ["brand_1"], "product": ["*"], "audience": ["*"], "prompt": ["{product}"]}
-    given = spreadsheet_of(pd.DataFrame({"design_template_id": ["dt_1"], **columns}))
+    given = spreadsheet_from_dataframe(pd.DataFrame({"design_template_id": ["dt_1"], **columns}))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, expand(Brief.read(given), catalogue))
     assert table.rows[0].request.prompt == plain_text(name)
@@ -97,7 +97,7 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
 def test_an_error_with_a_nul_in_it_does_not_cost_the_table(
     tmp_path: Path, odd: str, ending: str
 ) -> None:
-    sheet = spreadsheet_of(pd.DataFrame(IDS))
+    sheet = spreadsheet_from_dataframe(pd.DataFrame(IDS))
     place = str(tmp_path / f"results{ending}")
     table = ResultTable.open(place, sheet)
     table.update(0, JobState(RowStatus.FAILED, job_id="ia_1", error=f"no{odd}thing", attempts=1))
@@ -110,7 +110,7 @@ def test_an_error_with_a_nul_in_it_does_not_cost_the_table(
     "value", [value for value in ODD if isinstance(value, int | float | Decimal | date)]
 )
 def test_an_xlsx_keeps_a_number_or_date_that_excel_has_none_of(tmp_path: Path, value: Any) -> None:
-    frame = spreadsheet_of(pd.DataFrame({"a": [value], "b": [1]})).frame
+    frame = spreadsheet_from_dataframe(pd.DataFrame({"a": [value], "b": [1]})).frame
     (tmp_path / "t.xlsx").write_bytes(encode_spreadsheet(".xlsx", frame, Dialect()))
     back = read_spreadsheet(str(tmp_path / "t.xlsx")).frame["a"].iloc[0]
     assert cell_text(back) == cell_text(frame["a"].iloc[0])

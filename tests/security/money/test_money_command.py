@@ -14,8 +14,8 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names import lookup
 from prefect_staticadslab.campaign.names.listings import Listing, ListKey
+from prefect_staticadslab.campaign.reports.job_words import ADS, REVISIONS
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.reports.work import ADS, REVISIONS
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 from prefect_staticadslab.campaign.table.limits import ASK_ABOVE_USD
 from prefect_staticadslab.cli import here, options, prefect_runs

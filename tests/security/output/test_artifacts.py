@@ -222,7 +222,7 @@ async def test_no_progress_holds_markup_of_somebody_else(
     payload: str, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id is typed, and the steps and sentences are the API's."""
-    monkeypatch.setattr("prefect_staticadslab.campaign.reports.live._log_progress", _silent)
+    monkeypatch.setattr("prefect_staticadslab.campaign.reports.live._log_display", _silent)
     async with live.show_image_ad(payload) as show:
         show(Progress(payload, payload, 0.4))
         show(Complete(payload))

@@ -115,7 +115,7 @@ def test_a_link_that_comes_in_the_middle_of_a_write_is_replaced_and_not_followed
     keys: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "out.csv"
-    with local_files.new_file(place) as file:
+    with local_files.open_replacement(place) as file:
         file.write(b"a,b\n")
         link(place, keys)
     assert untouched(keys)

@@ -11,10 +11,10 @@ from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.files.cells import (
     FIRST_ROW,
     Spreadsheet,
-    cell_of,
     cell_text,
     header_problems,
     is_blank,
+    to_cell,
 )
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_apostrophe
 
@@ -45,7 +45,7 @@ def read_parquet(content: bytes) -> Spreadsheet:
         ]
         # A long text that many rows share is kept once, as it is in the file.
         table = ParquetFile(io.BytesIO(content), read_dictionary=texts).read()
-        columns = [[cell_of(v) for v in column] for column in _columns(table)]
+        columns = [[to_cell(v) for v in column] for column in _columns(table)]
     except SpreadsheetError:
         raise
     except Exception as error:  # pyarrow's own kinds, which may not be importable

@@ -23,7 +23,7 @@ from prefect_staticadslab.campaign.files.formats.delimiters import (
 )
 from prefect_staticadslab.campaign.files.formats.encodings import encoding_named, encoding_of
 from prefect_staticadslab.campaign.files.formats.table_layout import Layout, Line, layout_of
-from prefect_staticadslab.campaign.files.formulas import CatalogueText, inert
+from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_formula
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,7 +210,7 @@ def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
 
 def _csv_text(value: Any) -> str:
     """A cell as it is written to a CSV: catalogue text without formulas, no NUL characters."""
-    text = inert(value) if isinstance(value, CatalogueText) else cell_text(value)
+    text = escape_formula(value) if isinstance(value, CatalogueText) else cell_text(value)
     # A file with a NUL in it is no text, to us and to others.
     return text.replace("\0", "")
 

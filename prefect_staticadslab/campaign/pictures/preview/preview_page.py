@@ -80,7 +80,7 @@ def check_preview(location: str, output: str = "") -> None:
     """
     if storage.suffix(location) not in ENDINGS:
         raise PreviewError(f"The preview {location} must end in {' or '.join(ENDINGS)}.")
-    sheet = storage.sibling(output, ".html") if output else ""
+    sheet = storage.with_ending(output, ".html") if output else ""
     if sheet and storage.canonical(sheet) == storage.canonical(location):
         raise PreviewError(
             f"The preview {location} would be where the contact sheet is. Choose another name."
@@ -136,7 +136,7 @@ def preview_page(
             _CostTable.of("Brand", shares(ads, [ad.brand for ad in ads])),
             _CostTable.of("Design template", shares(ads, [ad.template_name for ad in ads])),
         ],
-        remarks=[*plan.standing(), *plan.remarks()],
+        remarks=[*plan.nothing_to_create_for(), *plan.remarks()],
         style=style,
         script=script,
         style_hash=_content_hash(style),
