@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.files.formats.table_layout import (
     Layout,
     known_names,
     layout_of,
-    rows_named,
+    rows_in_words,
 )
 from prefect_staticadslab.campaign.files.formats.workbook_bounds import check_archive
 from prefect_staticadslab.campaign.files.formats.workbooks.format_detection import (
@@ -327,7 +327,7 @@ def _widths_by_name(cells: SheetCells, header: Sequence[str]) -> tuple[tuple[str
 def _struck_notes(cells: SheetCells, numbers: Sequence[int]) -> Iterator[str]:
     """A note that rows are read which somebody may have struck out to leave them out, if so."""
     if struck := [number for number in numbers if number in cells.struck_rows]:
-        yield f"{rows_named(struck)} with struck-out cells, read like the others"
+        yield f"{rows_in_words(struck)} with struck-out cells, read like the others"
 
 
 def _used_width(line: Sequence[object]) -> int:
