@@ -43,8 +43,8 @@ def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
     """
 
     def header_score(delimiter: str) -> tuple[int, int]:
-        """How many known names the likeliest header has with this delimiter, and how many cells: of
-        the first lines that with two known names, or else the first one."""
+        """How many known names, and how many cells, the likeliest header has with this delimiter:
+        the first line with two known names, or else the first line."""
         reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
         scores = [(0, 0)]
         try:

@@ -83,7 +83,7 @@ def named_encoding(content: bytes, name: str) -> FoundEncoding:
 def detect_encoding(
     content: bytes, known_columns: frozenset[str], *, is_ours: bool = False
 ) -> FoundEncoding:
-    """The encoding of a text file of which nobody says it.
+    """The encoding of a text file for which nobody names one.
 
     Args:
         content: The file.
@@ -194,10 +194,10 @@ def _check_accidental_utf8(content: bytes) -> None:
 
 
 def _check_mixed_utf8(content: bytes) -> None:
-    """Raises if a file that is not UTF-8 is so in most of its lines that are not ASCII.
+    """Raises if most of a file's lines that are not ASCII are UTF-8, and others are not.
 
     Raises:
-        SpreadsheetError: It is; the message names the first line that is not.
+        SpreadsheetError: It is so; the message names the first line that is not.
     """
     good, bad, first = 0, 0, 0
     for number, line in enumerate(io.BytesIO(content), 1):

@@ -142,7 +142,8 @@ def _is_east_asian(word: str) -> bool:
 
 @cache
 def _probability_apart_from_names(letter: str, language: str) -> float:
-    """How likely a letter is in a language at least, also if the names that Babel has lack it."""
+    """How likely a letter is in a language, judged not by the names that Babel has in it, but by
+    tables and encodings: a least value for what is rare in these names."""
     if letter <= "\x7f":
         return _RARE_PROBABILITY
     if letter in _SIGNS:

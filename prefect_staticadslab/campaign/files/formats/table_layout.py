@@ -142,7 +142,8 @@ def _header_position(lines: Sequence[Line], known_columns: Set[str]) -> int:
 
 
 def _has_only_unticked_boxes(cells: Sequence[Any]) -> bool:
-    """Whether a line has nothing but FALSE: boxes in a column are often dragged below the table."""
+    """Whether all cells of a line that are not blank say FALSE, in some language: columns of boxes
+    are often dragged further down than the table."""
     texts = (cell_text(cell).strip() for cell in cells if not is_blank(cell))
     return all(text.casefold() in UNTICKED for text in texts if text)
 

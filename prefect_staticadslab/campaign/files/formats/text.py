@@ -121,14 +121,16 @@ def _without_unused_names(header: Sequence[Any], lines: Sequence[Line]) -> list[
 def _fit_to_width(
     lines: Sequence[Line], width: int, delimiter: str, ragged: bool
 ) -> tuple[list[list[Any]], list[Problem]]:
-    """Lines as rows with as many cells as the header, and a problem for each that has not so many.
+    """Makes lines as wide as the header: empty cells beyond its width are cut off.
 
     Args:
         lines: The lines below the header.
         width: How many cells the header has.
         delimiter: The file's, for the problems.
-        ragged: Whether rows that are too short are filled. Empty cells beyond the width are always
-            cut off.
+        ragged: Whether rows that are too short are filled with empty cells.
+
+    Returns:
+        All rows, and a problem for each that still has another width.
     """
     rows, problems = [], []
     for number, line in lines:

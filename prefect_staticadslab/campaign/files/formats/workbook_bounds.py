@@ -119,6 +119,7 @@ class PartParser:
         self._parser.Parse(b"", True)
 
     def _refuse_doctype(self, *_: Any) -> None:
+        """Raises `SpreadsheetError`; expat calls it where a document type begins."""
         raise workbook_error("declares entities, which no spreadsheet program does")
 
 
@@ -159,6 +160,7 @@ class _ElementCounter(PartParser):
                 raise _too_many_elements_error(bounds.WORKBOOK_OTHER_ELEMENTS, "besides its cells")
 
     def _end_element(self, _: str) -> None:
+        """Leaves an element, so that the next one is nested less deeply."""
         self._depth -= 1
 
 

@@ -159,7 +159,8 @@ def _bracket_part(text: str) -> Part:
 
 
 def _other_part(text: str) -> Part:
-    """The part that is a character of no other group. Raises `UnknownFormatError` for a letter."""
+    """The part that is a character of no other group. Raises `UnknownFormatError` for a letter or a
+    digit, and for the beginning of a code that does not end."""
     if text in _TYPE_OF_CHARACTER:
         return Part(_TYPE_OF_CHARACTER[text], text)
     if _CURRENCY_SIGN.match(text):

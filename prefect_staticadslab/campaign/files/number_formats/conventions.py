@@ -92,7 +92,8 @@ _EURO_LOCALE: Final = "de_DE"
 
 def conventions_of(sections: Sequence[Section]) -> Conventions:
     """The conventions of the country that a number format is of: one that it names, or that its
-    currency or its percent sign tells, or else English ones.
+    currency or its percent sign tells, or else English ones; but a date with full stops that names
+    none has no names of months and days.
 
     Raises:
         UnknownFormatError: It names two countries, or a country, a calendar or digits that are not

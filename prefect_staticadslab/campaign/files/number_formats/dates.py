@@ -130,8 +130,8 @@ def _round_half_up(value: timedelta, unit: timedelta) -> timedelta:
 
 
 def _letters_with_minutes(section: Section) -> list[str]:
-    """The texts of a section's parts, with `n` for minutes: an `m` is a month unless
-    it stands behind an hour or before a second."""
+    """The texts of a section's parts, with `n` for minutes: an `m` is a month unless it stands
+    behind an hour or before a second."""
     positions = [
         i for i, part in enumerate(section) if part.type in (PartType.DATE, PartType.ELAPSED)
     ]
@@ -176,6 +176,7 @@ def _decimals_of_seconds(section: Section) -> int:
 
 
 def _is_zero_at(section: Section, position: int) -> bool:
+    """Whether a part of a section is the place `0`; there is none beyond its end."""
     return (
         position < len(section)
         and section[position].type is PartType.DIGIT
@@ -231,14 +232,16 @@ def _letters_text(
 
 
 def _month_name(day: datetime, conventions: Conventions) -> str:
-    """Raises `UnknownFormatError` if it is not certain how the country names months."""
+    """A day's month in the country's language. Raises `UnknownFormatError` if its names are not
+    certain."""
     if not conventions.months:
         raise UnknownFormatError
     return conventions.months[day.month - 1]
 
 
 def _weekday_name(day: datetime, conventions: Conventions) -> str:
-    """Raises `UnknownFormatError` if it is not certain how the country names weekdays."""
+    """A day's weekday in the country's language. Raises `UnknownFormatError` if its names are not
+    certain."""
     if not conventions.days:
         raise UnknownFormatError
     return conventions.days[day.weekday()]

@@ -167,6 +167,10 @@ def _section_by_condition(
         value: The number.
         sections: The format's.
         conditions: For each of them, its operator and number, or None.
+
+    Raises:
+        UnknownFormatError: No condition holds, a section before the last has none, or the number is
+            negative.
     """
     if value < 0:  # where the minus goes is not certain
         raise UnknownFormatError

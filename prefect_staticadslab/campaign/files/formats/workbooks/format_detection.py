@@ -48,7 +48,7 @@ SAVE_AS: Final = "Open it in a spreadsheet program and save it as .xlsx."
 
 
 def is_workbook(content: bytes) -> bool:
-    """Whether a file is a ZIP, a compound file, or a workbook in XML, which no CSV is.
+    """Whether a file begins as a ZIP, a compound file, a workbook in XML or an old one of Excel's.
 
     It may be one that cannot be read; `open_workbook` says so.
     """
@@ -59,7 +59,8 @@ def is_workbook(content: bytes) -> bool:
 
 
 def open_workbook(content: bytes) -> Sequence[Sheet]:
-    """The sheets of a workbook of any format, of which no cell is read yet.
+    """The sheets of a workbook of any format. Their cells are read later, by `Sheet.read`, but for
+    an .ods and a .fods, which are read at once.
 
     Raises:
         SpreadsheetError: It is none that can be read, or a broken one, or larger than is read. The

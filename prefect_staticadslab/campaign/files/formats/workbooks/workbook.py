@@ -163,17 +163,17 @@ def _sheet_named(sheets: Sequence[Sheet], name: str) -> Sheet:
 def _read_meant_sheet(
     sheets: Sequence[Sheet], known_columns: Set[str], needed_columns: NeededColumns
 ) -> tuple[_Table, list[str]]:
-    """Reads the visible sheet that has the columns, of one visible sheet just that.
+    """Reads the visible sheet that is meant: the only one, or the one whose header has the needed
+    columns; if none are needed, the first one with a known column.
 
-    Other sheets may be read, too, to find it. If no columns are needed, it is the first one that
-    has a known column.
+    To find it, other visible sheets are read, too.
 
     Returns:
-        The sheet, and a note that says why this one; no note if there is no other.
+        The sheet, and a list with a note that says why this one; without, if there is no other.
 
     Raises:
-        SpreadsheetError: No sheet is visible, or has the columns, or several have those that are
-            needed; or one that may be meant cannot be read.
+        SpreadsheetError: No sheet is visible, or none has the columns, or several have those that
+            are needed; or, if none is found, one that cannot be read.
     """
     visible = [sheet for sheet in sheets if sheet.is_visible]
     if not visible:

@@ -147,7 +147,7 @@ class _XlsWorkbook:
                     raise BrokenWorkbookError("texts")
             if record.record_type == _BOUND_SHEET and len(record.data) >= 8:  # noqa: PLR2004
                 self.sheets.append(_unpack_bound_sheet(record.data, is_old=is_old))
-            _read_style_record(record.record_type, record.data, self._styles, is_old=is_old)
+            _add_style_record(record.record_type, record.data, self._styles, is_old=is_old)
 
     def read_sheet(self, sheet_index: int) -> SheetCells:
         """Reads the cells of `sheets[sheet_index]`, in a copy of the workbook in which the others
@@ -222,7 +222,7 @@ def _empty_sheet(stream: bytearray, start: int) -> None:
     struct.pack_into("<HH", stream, start + 4 + length, _EOF, 0)
 
 
-def _read_style_record(
+def _add_style_record(
     record_type: int, data: memoryview, styles: CellStyles, *, is_old: bool
 ) -> None:
     """Adds to `styles` what a record of the globals says of how cells are shown: Date1904, Format,
@@ -308,22 +308,22 @@ def _scan_cell(record_type: int, data: memoryview, scan: SheetScan) -> None:
         scan.extend_to(row, struct.unpack_from("<H", data, len(data) - 2)[0])
         for nth_column, at in enumerate(range(4, len(data) - 7, 6), column):
             scan.add_if_struck(row, data[at] + 256 * data[at + 1])
-            _add_number_of_cell(scan, row, nth_column, data, at, rk_number(data[at + 2 : at + 6]))
+            _add_cell_number(scan, row, nth_column, data, at, rk_number(data[at + 2 : at + 6]))
     elif record_type == _RK and len(data) >= 10:  # noqa: PLR2004
-        _add_number_of_cell(scan, row, column, data, 4, rk_number(data[6:10]))
+        _add_cell_number(scan, row, column, data, 4, rk_number(data[6:10]))
     elif record_type == _NUMBER and len(data) >= 14:  # noqa: PLR2004
-        _add_number_of_cell(scan, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
+        _add_cell_number(scan, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
     elif record_type == _BOOL_ERROR and len(data) >= 8 and data[7] == 1:  # noqa: PLR2004
         scan.add_error(row, column, data[6])
     elif record_type == _FORMULA and len(data) >= 14:  # noqa: PLR2004
         # FormulaValue: a number, unless its last two bytes are FF; then 2 in its first is an error.
         if not data[12] == data[13] == 0xFF:  # noqa: PLR2004
-            _add_number_of_cell(scan, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
+            _add_cell_number(scan, row, column, data, 4, struct.unpack_from("<d", data, 6)[0])
         elif data[6] == 2:  # noqa: PLR2004
             scan.add_error(row, column, data[8])
 
 
-def _add_number_of_cell(
+def _add_cell_number(
     scan: SheetScan, row: int, column: int, data: memoryview, style_at: int, number: float
 ) -> None:
     """Adds a cell's number to `scan` if it has a format; its style is in `data` at `style_at`."""

@@ -1,6 +1,7 @@
 """Reads .xlsb, Excel's binary workbooks ([MS-XLSB]): the parts of an .xlsx, each of records.
 
-A record has a type and a length, of one to four bytes each, and then its data ([MS-XLSB], 2.1.4).
+A record has a type of one or two bytes, a length of one to four, and then its data ([MS-XLSB],
+2.1.4).
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ def insert_rows(skeleton: bytes, rows: Sequence[Row], columns: int) -> bytes:
 def _sheet_xml(
     xml: str, rows: Sequence[Row], columns: int, links: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
-    """A sheet's XML with other rows and links, piece by piece, so that it is never whole in memory.
+    """A sheet's XML with other rows and links, in pieces to be compressed one after the other.
 
     Args:
         xml: The sheet's, with its header.
