@@ -174,8 +174,8 @@ def _decode_in_each(
 
 
 def _score_in_language(word: str, language: str) -> float:
-    """The score of a word in a text of this language: one of ASCII letters may be English, and in
-    an East Asian language, parts of a word may be."""
+    """The score of a word in a text of this language: a word of ASCII letters may be English, with
+    a penalty, and in an East Asian language, so may parts of a word."""
     score = word_score(word, language)
     if language[:2] in _EAST_ASIAN:
         # There, words of ASCII letters stand beside signs without a space.
@@ -253,7 +253,7 @@ class _DifferentCells:
 
 def _readable_lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """The rows that are not blank, each with its number, up to the first one that is no CSV, which
-    is reported when the table is read."""
+    is reported when the table is read. Sets the csv module's limit for a cell."""
     csv.field_size_limit(LONGEST_CELL)
     stream = io.StringIO(text, newline="")
     raw_lines = iter(lambda: stream.readline(4 * LONGEST_CELL), "")

@@ -67,7 +67,7 @@ def read_parquet(content: bytes) -> Spreadsheet:
 
 
 def _values_by_column(table: Any) -> list[list[Any]]:
-    """The values of each column of a pyarrow table, with None for none. Rows that share a text of a
+    """The values of each column of a pyarrow table, as pandas has them. Rows that share a text of a
     dictionary have the same object, so that it is in memory once."""
     from pyarrow import types
 

@@ -134,7 +134,7 @@ def layout_of(lines: Sequence[Line], known_columns: Set[str]) -> Layout:
 
 
 def _header_position(lines: Sequence[Line], known_columns: Set[str]) -> int:
-    """Which of the lines is the header, counted from 0."""
+    """Which of the lines is the header, counted from 0: the first with two known names, or 0."""
     for position, (_, cells) in enumerate(lines[:TITLE_LINES]):
         if len(known_names(cells, known_columns)) >= HEADER_NAMES:
             return position

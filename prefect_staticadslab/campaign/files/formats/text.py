@@ -154,7 +154,8 @@ def _fit_to_width(
 def _parse_records(
     text: io.TextIOWrapper, delimiter: str, *, skip_first_line: bool
 ) -> list[list[str]]:
-    """Reads all records of a CSV to its end, blank ones as well.
+    """Reads all records of a CSV to its end, blank ones as well; sets the csv module's limit for a
+    cell, which is the process's.
 
     Raises:
         SpreadsheetError: It is no CSV, has none, or more or longer ones than are read.

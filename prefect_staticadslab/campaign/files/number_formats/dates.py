@@ -217,15 +217,15 @@ def _letters_text(
         return half if letters == "am/pm" else half[0]
     seconds = int(since.total_seconds())
     hour = seconds // 3600 % 24
-    time_values = {
+    time_value = {
         "h": (hour % 12 or 12) if twelve_hours else hour,
         "n": seconds // 60 % 60,
         "s": seconds % 60,
     }.get(letters[0])
-    if time_values is not None:
+    if time_value is not None:
         if len(letters) > len("hh"):
             raise UnknownFormatError
-        return str(time_values).zfill(len(letters))
+        return str(time_value).zfill(len(letters))
     if day is None or letters not in _DATE_TEXTS:
         raise UnknownFormatError
     return _DATE_TEXTS[letters](day, conventions)

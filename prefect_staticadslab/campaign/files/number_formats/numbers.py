@@ -105,7 +105,7 @@ def _general_text(section: Section, value: float, conventions: Conventions) -> s
     """A number in a section that says General or `@`, with what stands around that.
 
     Raises:
-        UnknownFormatError: It has places for digits as well.
+        UnknownFormatError: It has places for digits, a percent sign or an exponent as well.
     """
     if any(part.type in (PartType.DIGIT, PartType.PERCENT, PartType.EXPONENT) for part in section):
         raise UnknownFormatError

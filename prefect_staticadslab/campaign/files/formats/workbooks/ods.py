@@ -114,13 +114,14 @@ class _ContentParser(PartParser):
         self._column_styles: list[tuple[int, str]] = []
         self._kept_count = 0
         self._rows_ended = self._columns_ended = 0  # of the sheet, and of its row; with repetitions
+        # Of the row that is read, and of the cell, whose attributes are None between cells.
         self._row_attributes: dict[str, str] = {}
         self._row_cells: dict[int, Any] = {}
         self._row_unsaved: list[int] = []
         self._cell: dict[str, str] | None = None
         self._cell_texts: list[str] = []
         self._paragraphs = 0
-        self._skipped: list[str] = []
+        self._skipped: list[str] = []  # the open elements whose text is not the cell's
         self._is_text = self._is_cell_struck = self._is_row_struck = False
 
     def _start_element(self, name: str, attributes: dict[str, str]) -> None:
@@ -159,8 +160,7 @@ class _ContentParser(PartParser):
         self._column_styles.append((last, column.get("default-cell-style-name", "")))
 
     def _cell_style(self, cell: dict[str, str]) -> str:
-        """The name of the style of the cell that begins: its own, its row's or its column's; ""
-        for none."""
+        """The name of the style of the cell that begins: its own, its row's, its column's or ""."""
         style = cell.get("style-name") or self._row_attributes.get("default-cell-style-name")
         if style is None:
             run = bisect_left(self._column_styles, (self._columns_ended + 1, ""))
@@ -279,8 +279,7 @@ def _is_line_through(text: dict[str, str]) -> bool:
 
 
 def _repetitions(text: str | None) -> int:
-    """How often something is repeated, or how many cells one spans: 1 unless the attribute has a
-    number."""
+    """How many times or cells an attribute says; 1 if it has no number."""
     is_number = text is not None and text.isascii() and text.isdigit()
     return int(text[:_MOST_DIGITS]) if text and is_number else 1
 

@@ -202,8 +202,9 @@ class _StylesParser(PartParser):
         super().__init__()
         self._parser.StartElementHandler = self._start_element
         self._parser.EndElementHandler = self._end_element
-        self._is_format_list = self._is_font_list = self._is_cell_list = False
-        self._formats: dict[str, str] = {}
+        self._is_format_list = self._is_font_list = self._is_cell_list = False  # which is read
+        self._formats: dict[str, str] = {}  # by id
+        # For each style, by its number, the ids of its number format and of its font.
         self._format_ids: list[str] = []
         self._font_ids: list[str] = []
         self._fonts = 0

@@ -70,6 +70,7 @@ class SheetParser(PartParser):
         self._shared_texts = shared_texts
         self._to_value = to_value
         self._struck_out = struck_out
+        # What was read so far, as in `SheetCells`, and how far the sheet reaches.
         self._rows: dict[int, dict[int, Any]] = {}
         self._hidden_rows: set[int] = set()
         self._unsaved: list[tuple[int, int]] = []
@@ -77,6 +78,7 @@ class SheetParser(PartParser):
         self._merged: list[MergedCells] = []
         self._struck_rows: set[int] = set()
         self._last_row = self._last_column = 0
+        # Where the reading is: the row and column, counted from 1, and what is known of the cell.
         self._row = self._column = 0
         self._is_in_rows = self._is_in_cell = self._is_phonetic = self._is_struck = False
         self._data_type, self._style = "n", 0
