@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, cell_text, frame_of
 from prefect_staticadslab.campaign.files.formats.text import encode_text
-from prefect_staticadslab.campaign.files.formats.workbooks.creator import workbook_creator
+from prefect_staticadslab.campaign.files.formats.workbooks.workbook import workbook_creator
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_workbook
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.listings import Listing

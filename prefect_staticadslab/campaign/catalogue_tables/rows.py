@@ -17,7 +17,7 @@ from prefect_staticadslab.campaign.files.cells import (
     plain_text,
     shortened,
 )
-from prefect_staticadslab.campaign.files.formats.workbooks.kinds import is_workbook
+from prefect_staticadslab.campaign.files.formats.workbooks.format_detection import is_workbook
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     read_workbook,
     sheet_names,

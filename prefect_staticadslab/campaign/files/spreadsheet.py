@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.files import locations, storage
 from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
-from prefect_staticadslab.campaign.files.formats.workbooks.kinds import is_workbook
+from prefect_staticadslab.campaign.files.formats.workbooks.format_detection import is_workbook
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     NeededColumns,
     read_workbook,

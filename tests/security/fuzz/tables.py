@@ -22,10 +22,10 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.formats.text import encode_text, read_text
-from prefect_staticadslab.campaign.files.formats.workbooks.creator import workbook_creator
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import (
     read_workbook,
     sheet_names,
+    workbook_creator,
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_values import EXCEL_CELL
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_formula, unescape

@@ -1,4 +1,4 @@
-"""What stands between the cells of a text file."""
+"""Which character separates the cells of a text file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=([,;\t|])\"?[,;\t|]*\r?(?:\n|$)", r
 
 
 def split_separator_line(text: str) -> tuple[str, str]:
-    """What a first line such as `sep=;` says, which is Excel's own, and the text below it.
+    """Takes off a first line such as `sep=;`, with which Excel says how a CSV is separated.
+
+    Returns:
+        The separator that it names, "" if there is no such line; and the text below it.
 
     Example:
         ```python
@@ -31,7 +34,8 @@ def split_separator_line(text: str) -> tuple[str, str]:
 
 
 def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
-    """The delimiter that makes the most sense of the header, which may stand below a title.
+    """The delimiter that gives the header the most known names, or else the first line the most
+    cells. The header may stand below a title.
 
     Args:
         head: The beginning of the text.
@@ -39,7 +43,8 @@ def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
     """
 
     def header_score(delimiter: str) -> tuple[int, int]:
-        """How many known names the likeliest header has with this delimiter, and how many cells."""
+        """How many known names, and how many cells, the likeliest header has with this delimiter:
+        the first line with two known names, or else the first line."""
         reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
         scores = [(0, 0)]
         try:
@@ -48,7 +53,7 @@ def likely_delimiter(head: str, known_columns: frozenset[str]) -> str:
                 scores.append((known, len(cells)))
                 if known > 1:
                     break
-        except csv.Error:  # of what stands below, which is told when it is read
+        except csv.Error:  # in a line below, which is reported when it is read
             pass
         best = max(scores, key=lambda score: score[0])
         return best if best[0] > 1 else scores[min(1, len(scores) - 1)]

@@ -1,4 +1,4 @@
-"""How likely a text is in some language, judged by which letters follow which.
+"""How likely a word is in some language, judged by which letters follow which.
 
 It is asked of short cells: so not only the letters that are no ASCII count, but all words, as a
 text that is French in its plain words is no Polish one in the others. Names of countries, languages
@@ -19,17 +19,18 @@ _WORD = re.compile(r"[^\x00-\x26\x28-\x40\[-`{-\x7f]+")
 """A run without ASCII's spaces, digits and signs; an apostrophe is within a word."""
 
 _SMOOTHING: Final = 30
-"""Sightings of a letter after which its followers count as much as all letters."""
+"""If a letter was seen so often, the frequencies of the letters that follow it weigh as much as
+those of all letters."""
 
-_SIGN: Final = 0.003
-"""How likely a typographic sign is."""
+_SIGN_PROBABILITY: Final = 0.003
+_RARE_PROBABILITY: Final = 1e-5
+_UNKNOWN_PROBABILITY: Final = 1e-7
+"""How likely a typographic sign is, a letter that is rare in a language, and any other one."""
 
-_NEVER: Final = 1e-7
-_RARE: Final = 1e-5
+_MISPLACED_SCORE: Final = -9.0
+"""Added to a word's score for each sign, or capital, where nobody writes one."""
 
-_MISPLACED: Final = -9.0
-"""For a sign, or a capital, where nobody writes one."""
-
+# Typographic signs; and those that stand between letters, behind another sign, and behind a word.
 _SIGNS: Final = frozenset(
     "’‘“”„«»–—…•€£§°®™²³½¼¾×¿¡´ªº©‚‹›·\u00a0¥、。，！？：；「」『』（）・ー～〜％￥【】《》\u3000"
 )
@@ -37,7 +38,7 @@ _WITHIN_WORDS: Final = frozenset("’·ー・\u00ad\u00a0–—")
 _AFTER_SIGNS: Final = frozenset("’”»…›–—\u00a0“„«‚‘")
 _AFTER_WORDS: Final = frozenset("²³°®™©ªº”’»…›“¥€£、。，！？：；」』）～％】》\u3000")
 
-_COMMON: Final = {
+_COMMON_CHARACTERS: Final = {
     "zh": (
         "的一是不了在人有我他这这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自"
         "之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主"
@@ -55,55 +56,67 @@ _COMMON: Final = {
         "오늘무료배송할인"
     ),
 }
-"""What is written most; a text of other signs is less likely, not impossible."""
+"""By a language's code, what is written most in it; other characters are less likely, not
+impossible."""
 
 
-_SYLLABLES: Final = {"ja": (("\u3040", "\u30ff", 0.3 / 170), ("\uff61", "\uff9f", 0.02 / 63))}
-"""Runs of characters of a language, and how likely each is."""
+_CHARACTER_RANGES: Final = {
+    "ja": (("\u3040", "\u30ff", 0.3 / 170), ("\uff61", "\uff9f", 0.02 / 63))
+}
+"""By a language's code, runs of its characters, first to last, and how likely each character is."""
 
-_SHARES: Final = {
+_COMMON_BY_ENCODING: Final = {
     "ja": ("cp932", 0x98, 0.3 / 2965),
     "zh_Hans": ("gb2312", 0xD8, 0.3 / 3755),
     "zh_Hant": ("big5", 0xC9, 0.6 / 5401),
     "ko": ("euc_kr", 0xC9, 0.3 / 2350),
 }
-"""An encoding of a country that has the common characters before a first byte, and how likely each
-of them is."""
+"""By language, an encoding of its country; the first byte from which on the encoding has the rarer
+characters; and how likely each of the common ones before is."""
 
 
 @dataclass(frozen=True)
-class _Letters:
-    """How often a language's letters are seen: each, and after each other one."""
+class _LetterFrequencies:
+    """How often a language's letters are seen in the names that Babel has in it.
+
+    A space stands for a word's beginning and end.
+
+    Attributes:
+        single: For each letter, its share of all letters, 0 to 1.
+        pairs: For each letter, the letters that follow it with their shares, 0 to 1; and how much
+            these weigh against `single`, 0 to 1.
+    """
 
     single: Mapping[str, float]
     pairs: Mapping[str, tuple[Mapping[str, float], float]]
 
 
 def words_of(text: str) -> list[str]:
-    """A text's words, with the signs that are no ASCII."""
+    """A text's words; signs that are not ASCII are part of them."""
     return _WORD.findall(text)
 
 
 @cache
 def word_score(word: str, language: str) -> float:
-    """How likely a word is in a language: a logarithm, of which sums are compared.
+    """How likely a word is in a language, as a natural logarithm: the higher, the likelier.
 
     Args:
         word: One of `words_of`.
         language: As Babel names it, such as `de` or `zh_Hant`.
     """
-    letters = _letters_of(language)
+    letters = _letter_frequencies(language)
     score, before = 0.0, " "
     for letter in f"{word.casefold()} ":
         followers, weight = letters.pairs.get(before, ({}, 0.0))
         seen = weight * followers.get(letter, 0.0) + (1 - weight) * letters.single.get(letter, 0.0)
-        score += math.log(max(0.9 * seen, _by_itself(letter, language)))
+        score += math.log(max(0.9 * seen, _probability_apart_from_names(letter, language)))
         before = letter
-    return score + _misplaced(word) * _MISPLACED
+    return score + _count_misplaced(word) * _MISPLACED_SCORE
 
 
-def _misplaced(word: str) -> int:
-    """How many signs and capitals stand where nobody writes them."""
+def _count_misplaced(word: str) -> int:
+    """How many letters and signs of a word that are not ASCII stand where nobody writes them: a
+    capital within a word, a ligature, a sign between letters or before another sign."""
     count = 0
     has_small = any(letter.islower() for letter in word)
     for place, letter in enumerate(word):
@@ -123,49 +136,55 @@ def _misplaced(word: str) -> int:
 
 
 def _is_east_asian(word: str) -> bool:
+    """Whether a word has a Japanese, Chinese or Korean character."""
     return any("\u3040" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7a3" for letter in word)
 
 
 @cache
-def _by_itself(letter: str, language: str) -> float:
-    """How likely a letter is that the names of things in a language do not show."""
+def _probability_apart_from_names(letter: str, language: str) -> float:
+    """How likely a letter is in a language, judged not by the names that Babel has in it, but by
+    tables and encodings: a least value for what is rare in these names."""
     if letter <= "\x7f":
-        return _RARE
+        return _RARE_PROBABILITY
     if letter in _SIGNS:
-        return _SIGN
-    family = language[:2]
-    common = _common_of(family)
+        return _SIGN_PROBABILITY
+    language_code = language[:2]
+    common = _common_characters(language_code)
     if letter in common:
         return 0.6 / len(common)
-    for first, last, share in _SYLLABLES.get(family, ()):
+    for first, last, probability in _CHARACTER_RANGES.get(language_code, ()):
         if first <= letter <= last:
-            return share
-    if language not in _SHARES:
-        return _NEVER
-    return _share(letter, *_SHARES[language])
+            return probability
+    if language not in _COMMON_BY_ENCODING:
+        return _UNKNOWN_PROBABILITY
+    return _probability_by_encoding(letter, *_COMMON_BY_ENCODING[language])
 
 
 @cache
-def _common_of(family: str) -> frozenset[str]:
-    return frozenset(_COMMON.get(family, ""))
+def _common_characters(language_code: str) -> frozenset[str]:
+    return frozenset(_COMMON_CHARACTERS.get(language_code, ""))
 
 
-def _share(letter: str, encoding: str, rare_from: int, share: float) -> float:
-    """A character's share of those that are common in an encoding of its country."""
+def _probability_by_encoding(
+    letter: str, encoding: str, rare_from: int, probability: float
+) -> float:
+    """How likely a character is, by its place in an encoding of its country; see
+    `_COMMON_BY_ENCODING`."""
     try:
         encoded = letter.encode(encoding)
     except UnicodeEncodeError:
-        return _NEVER
+        return _UNKNOWN_PROBABILITY
     if len(encoded) < 2 or not letter.isalpha():  # noqa: PLR2004
-        return _RARE
-    return share if encoded[0] < rare_from else _RARE
+        return _RARE_PROBABILITY
+    return probability if encoded[0] < rare_from else _RARE_PROBABILITY
 
 
 @cache
-def _letters_of(language: str) -> _Letters:
+def _letter_frequencies(language: str) -> _LetterFrequencies:
+    """Counts the letters of the names that Babel has in a language."""
     single: Counter[str] = Counter()
     pairs: dict[str, Counter[str]] = defaultdict(Counter)
-    for text in set(_names_in(language)):
+    for text in set(_babel_names(language)):
         for word in words_of(text.casefold()):
             before = " "
             for letter in f"{word} ":
@@ -173,7 +192,7 @@ def _letters_of(language: str) -> _Letters:
                 single[letter] += 1
                 before = letter
     total = single.total()
-    return _Letters(
+    return _LetterFrequencies(
         {letter: count / total for letter, count in single.items()},
         {
             before: (
@@ -185,7 +204,8 @@ def _letters_of(language: str) -> _Letters:
     )
 
 
-def _names_in(language: str) -> Iterator[str]:
+def _babel_names(language: str) -> Iterator[str]:
+    """What countries, languages, scripts, currencies, months and weekdays are called there."""
     from babel import Locale
 
     locale: Any = Locale.parse(language)

@@ -1,4 +1,4 @@
-"""CSV and TSV. A cell is text: `007`, `NA` and an empty cell stay what they are."""
+"""Reads and writes CSV and TSV. A cell is text: `007`, `NA` and empty cells stay what they are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.files.formats.delimiters import (
     likely_delimiter,
     split_separator_line,
 )
-from prefect_staticadslab.campaign.files.formats.encodings import encoding_named, encoding_of
+from prefect_staticadslab.campaign.files.formats.encodings import detect_encoding, named_encoding
 from prefect_staticadslab.campaign.files.formats.table_layout import Layout, Line, layout_of
 from prefect_staticadslab.campaign.files.formulas import CatalogueText, escape_formula
 
@@ -32,7 +32,7 @@ _LONGEST_LINE: Final = 4 * LONGEST_CELL
 """Characters. A line's cells are all made before anybody can count them."""
 
 _HEAD_BYTES: Final = 4 * LONGEST_CELL
-"""What is looked at to tell how a file is written."""
+"""So much of a file is looked at to tell its delimiter and its line ends."""
 
 
 def read_text(
@@ -43,36 +43,44 @@ def read_text(
     ragged: bool,
     encoding: str = "",
 ) -> Spreadsheet:
-    """Reads CSV or, with `tab`, TSV; see `read_spreadsheet`.
+    """Reads a CSV or TSV; see `read_spreadsheet`.
 
-    A table with ragged rows is one of ours: its first line is its header, and its last is a row.
+    Args:
+        content: The file.
+        known_columns: Names that its header is likely to have.
+        tab: Whether tabs separate its cells; otherwise its content tells what does.
+        ragged: Whether it is a table that we write: its first line is its header, nothing is left
+            out as a title or a total, and rows may be short of cells at their end.
+        encoding: As a person names it; "" if the content is to tell.
+
+    Raises:
+        SpreadsheetError: It cannot be read, or it is not certain what it says. The message lists
+            all problems of its names and rows.
     """
     if encoding:
-        found = encoding_named(content, encoding)
+        found = named_encoding(content, encoding)
     else:
-        found = encoding_of(content, known_columns, is_ours=ragged)
+        found = detect_encoding(content, known_columns, is_ours=ragged)
     head = found.head(content, _HEAD_BYTES)
     if not head.strip() and len(content) <= _HEAD_BYTES:
         raise SpreadsheetError([Problem("The file is empty.")])
     separator_line, head = split_separator_line(head)
     delimiter = "\t" if tab else separator_line or likely_delimiter(head, known_columns)
-    first_break = head.find("\n")
-    line_end = "\r\n" if first_break > 0 and head[first_break - 1] == "\r" else "\n"
-    records = _parse_text(found.open(content), delimiter, skips_line=bool(separator_line))
+    records = _parse_records(found.open(content), delimiter, skip_first_line=bool(separator_line))
     if ragged and records:
-        layout = Layout((1, records[0]), _numbered(records[1:], FIRST_ROW))
+        layout = Layout((1, records[0]), _numbered_non_blank(records[1:], FIRST_ROW))
     else:
-        layout = layout_of(_numbered(records), known_columns)
-    header = _without_blank_end(layout.header[1], layout.lines)
+        layout = layout_of(_numbered_non_blank(records), known_columns)
+    header = _without_unused_names(layout.header[1], layout.lines)
     problems = header_problems(header, layout.header[0])
-    lines, short = _rows_of(layout.lines, len(header), delimiter, ragged)
-    problems += short
+    lines, width_problems = _fit_to_width(layout.lines, len(header), delimiter, ragged)
+    problems += width_problems
     if not lines and not problems:
         problems.append(Problem("The spreadsheet has a header and no rows."))
     if problems:
         raise SpreadsheetError(problems)
     # A .tsv's tabs are its format's; a .csv's separator is its own.
-    dialect = Dialect("," if tab else delimiter, found.byte_order_mark, line_end)
+    dialect = Dialect("," if tab else delimiter, found.byte_order_mark, _first_line_end(head))
     notes = (*found.notes, *layout.notes)
     if separator_line:
         notes = (*notes, f"cells separated by {delimiter!r}, as its line sep={delimiter} says")
@@ -86,8 +94,13 @@ def read_text(
     )
 
 
-def _numbered(records: list[list[str]], first: int = 1) -> list[tuple[int, list[str]]]:
-    """The records that are not blank, by their numbers."""
+def _first_line_end(text: str) -> str:
+    first_break = text.find("\n")
+    return "\r\n" if first_break > 0 and text[first_break - 1] == "\r" else "\n"
+
+
+def _numbered_non_blank(records: list[list[str]], first: int = 1) -> list[tuple[int, list[str]]]:
+    """The records that are not blank, each with its number; `first` is that of the first record."""
     return [
         (number, record)
         for number, record in enumerate(records, first)
@@ -95,8 +108,8 @@ def _numbered(records: list[list[str]], first: int = 1) -> list[tuple[int, list[
     ]
 
 
-def _without_blank_end(header: Sequence[Any], lines: Sequence[Line]) -> list[str]:
-    """A header without the blank cells at its end under which nothing stands."""
+def _without_unused_names(header: Sequence[Any], lines: Sequence[Line]) -> list[str]:
+    """The names in a header, but for blank ones at its end in whose columns no line has a cell."""
     names = [str(name) for name in header]
     if names and not names[-1].strip():
         used_width = max((_used_width(line) for _, line in lines), default=0)
@@ -105,10 +118,20 @@ def _without_blank_end(header: Sequence[Any], lines: Sequence[Line]) -> list[str
     return names
 
 
-def _rows_of(
+def _fit_to_width(
     lines: Sequence[Line], width: int, delimiter: str, ragged: bool
 ) -> tuple[list[list[Any]], list[Problem]]:
-    """Rows of this width, and what is wrong with those that have another."""
+    """Makes lines as wide as the header: empty cells beyond its width are cut off.
+
+    Args:
+        lines: The lines below the header.
+        width: How many cells the header has.
+        delimiter: The file's, for the problems.
+        ragged: Whether rows that are too short are filled with empty cells.
+
+    Returns:
+        All rows, and a problem for each that still has another width.
+    """
     rows, problems = [], []
     for number, line in lines:
         row = list(line)
@@ -128,11 +151,19 @@ def _rows_of(
     return rows, problems
 
 
-def _parse_text(text: io.TextIOWrapper, delimiter: str, *, skips_line: bool) -> list[list[str]]:
+def _parse_records(
+    text: io.TextIOWrapper, delimiter: str, *, skip_first_line: bool
+) -> list[list[str]]:
+    """Reads all records of a CSV to its end, blank ones as well; sets the csv module's limit for a
+    cell, which is the process's.
+
+    Raises:
+        SpreadsheetError: It is no CSV, has none, or more or longer ones than are read.
+    """
     csv.field_size_limit(LONGEST_CELL)
-    if skips_line:
+    if skip_first_line:
         text.readline(_LONGEST_LINE)
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    reader = csv.reader(_bounded_lines(text), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     try:
         for record in reader:
@@ -157,19 +188,20 @@ def _parse_text(text: io.TextIOWrapper, delimiter: str, *, skips_line: bool) -> 
 
 
 class _LongLineError(Exception):
-    """A line is longer than any row is."""
+    """A line is longer than is read."""
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text. Raises `_LongLineError` after the beginning of one that is too long."""
     while line := text.readline(_LONGEST_LINE + 1):
-        # What was read of it shows whether it is a single cell that is too long.
+        # That beginning shows whether it is a single cell that is too long.
         yield line
         if len(line) > _LONGEST_LINE:
             raise _LongLineError
 
 
 def _bound_problem(records: list[list[str]]) -> Problem | None:
-    """The problem if the records exceed a bound with the last one; None if they do not."""
+    """The problem if the last record makes them more, or is wider, than is read; None if not."""
     width, row = max(len(records[0]), len(records[-1])), len(records)
     if width > TABLE_COLUMNS:
         return Problem(f"has {width:,} cells; a table has at most {TABLE_COLUMNS:,}.", row=row)
@@ -184,7 +216,7 @@ def _bound_problem(records: list[list[str]]) -> Problem | None:
 
 
 def _used_width(record: Sequence[Any]) -> int:
-    """How many cells a record has without empty ones at its end."""
+    """How many cells a record has, but for empty ones at its end."""
     width = len(record)
     while width and not record[width - 1]:
         width -= 1
@@ -198,24 +230,25 @@ def encode_text(frame: pd.DataFrame, dialect: Dialect) -> bytes:
 
 
 def text_lines(lines: Iterable[Iterable[Any]], dialect: Dialect) -> list[str]:
-    """Lines of cells as text, each with its line end."""
+    """Lines of cells as lines of a CSV or TSV, each with its line end."""
     raw_lines: list[str] = []
     # The writer quotes a cell with a carriage return only if its own line end has one.
     writer = csv.writer(
         SimpleNamespace(write=raw_lines.append), delimiter=dialect.delimiter, lineterminator="\r\n"
     )
-    writer.writerows([_csv_text(v) for v in line] for line in lines)
+    writer.writerows([_written_text(v) for v in line] for line in lines)
     return [line[:-2] + dialect.line_end for line in raw_lines]
 
 
-def _csv_text(value: Any) -> str:
-    """A cell as it is written to a CSV: catalogue text without formulas, no NUL characters."""
+def _written_text(value: Any) -> str:
+    """A cell's text as it is written to a CSV: without NUL characters; one of the catalogue's so
+    that a spreadsheet program sees no formula in it."""
     text = escape_formula(value) if isinstance(value, CatalogueText) else cell_text(value)
     # A file with a NUL in it is no text, to us and to others.
     return text.replace("\0", "")
 
 
 def text_bytes(lines: Iterable[str], dialect: Dialect) -> bytes:
-    """A file of such lines."""
+    """The bytes of a file of such lines, in UTF-8; halves of characters are left out."""
     encoding = "utf-8-sig" if dialect.byte_order_mark else "utf-8"
     return "".join(lines).encode(encoding, errors="ignore")

@@ -1,4 +1,4 @@
-"""What an .xlsx holds of a value: a number or a date only if it is read as what it was."""
+"""What an .xlsx holds of a value: a number or a date only if it is read again as what it was."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXCEL_CELL: Final = 32_767
-"""Characters that a cell of an .xlsx holds."""
+"""Characters that a cell of an .xlsx holds, as `length_in_excel` counts them."""
 
 LARGEST_INTEGER: Final = 10**15
 """Excel keeps 15 digits of a number; a longer one, such as an id, is text."""
 
 FIRST_YEAR: Final = 1901
-"""Of the dates that an .xlsx holds; that of 1900 has a day too many, and an earlier one is text."""
+"""Dates from this year on are written as dates: Excel's 1900 has a day too many, and earlier years
+there are none. Others are text."""
 
 
-class Digits(float):
-    """A number that is written with all of its digits: XlsxWriter writes 16 of them, and another
-    number might be read."""
+class AllDigitsFloat(float):
+    """A number that is formatted with all of its digits, however many are asked for: XlsxWriter
+    asks for 16, and another number might be read."""
 
     def __format__(self, _: str) -> str:
         return float.__repr__(self)
 
 
 def date_format(value: date | time | timedelta) -> str:
-    """The format that shows a date, a time, or both, the way people read all of it."""
+    """The number format that shows all of a date, a time, both, or a duration, to the second."""
     match value:
         case datetime():
             return "yyyy-mm-dd hh:mm:ss"
@@ -47,7 +48,13 @@ def date_format(value: date | time | timedelta) -> str:
 
 
 def excel_value(value: Any) -> Any:
-    """A value; or its text, if the number or date that is read again would be another one."""
+    """A cell's value as it is written to an .xlsx.
+
+    Returns:
+        None for a blank one, a text (one of the catalogue's so that it is no formula), or the value
+        itself: a boolean, a number, a date, a time or a duration. If another value would be read
+        again, it is the text of it.
+    """
     if isinstance(value, str):
         return escape_apostrophe(value) if isinstance(value, CatalogueText) else value
     if is_blank(value):
@@ -64,13 +71,13 @@ def excel_value(value: Any) -> Any:
     return cell_text(value) if is_lost else value
 
 
-def refuse_longer_cells(frame: pd.DataFrame) -> None:
+def check_text_lengths(frame: pd.DataFrame) -> None:
     """Raises if a text is longer than an .xlsx holds.
 
     Raises:
         SpreadsheetError: The message lists all such cells.
     """
-    if not any(_has_long_text(frame.iloc[:, place]) for place in range(frame.shape[1])):
+    if not any(_may_have_long_text(frame.iloc[:, position]) for position in range(frame.shape[1])):
         return
     # They would be cut, and a row read back would not be the same row.
     problems = [
@@ -90,6 +97,6 @@ def refuse_longer_cells(frame: pd.DataFrame) -> None:
         raise SpreadsheetError(problems)
 
 
-def _has_long_text(column: pd.Series[Any]) -> bool:
-    """Whether a text may be too long, however its characters are counted."""
+def _may_have_long_text(column: pd.Series[Any]) -> bool:
+    """Whether a text may be too long for a cell, which is quicker to tell than whether it is."""
     return any(len(v) > EXCEL_CELL // 2 for v in column.tolist() if isinstance(v, str))

@@ -1,4 +1,5 @@
-"""Number formats, taken apart: their sections, and what each section is made of."""
+"""Number formats, taken apart: their sections, and what each section is made of (ECMA-376, part 1,
+18.8.31). What is not certain is not guessed, but raises `UnknownFormatError`."""
 
 from __future__ import annotations
 
@@ -8,15 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Final
 
-LONGEST: Final = 1000
-"""Characters of a number format. Excel writes 255 at most."""
+LONGEST_READ: Final = 1000
+"""Characters of a number format that are taken apart at most. Excel writes 255."""
 
 
 class UnknownFormatError(Exception):
     """A format, or a value under it, of which it is not certain what is shown."""
 
 
-class Kind(StrEnum):
+class PartType(StrEnum):
     """What a part of a format stands for."""
 
     LITERAL = auto()
@@ -42,7 +43,7 @@ class Kind(StrEnum):
     LOCALE = auto()
     """`[$-407]`: of which country the names are."""
     SKIPPED = auto()
-    """A colour, or room that is left for something."""
+    """A colour, or a character that fills the cell's width."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,18 @@ class Part:
     """A part of a number format.
 
     Attributes:
-        kind: What it stands for.
-        text: What is shown, or what tells parts of one kind apart, in lower case.
+        type: What it stands for.
+        text: What is shown, or the code itself, in lower case.
         country: What a currency or a locale says of the country: `407`, `de-DE` or "".
     """
 
-    kind: Kind
+    type: PartType
     text: str
     country: str = ""
 
 
 Section = tuple[Part, ...]
+"""What a format says of some values, such as negative numbers; sections are divided by `;`."""
 
 _PART: Final = re.compile(
     r"""
@@ -89,21 +91,26 @@ _ELAPSED: Final = re.compile(r"h+|m+|s+", re.IGNORECASE)
 _CONDITION: Final = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d+(?:\.\d+)?)")
 _CURRENCY_SIGN: Final = re.compile(r"[$€£¥₽₴₺₹₩₫₪₱฿]")
 
-_LITERALS: Final = {
-    "quoted": Kind.LITERAL,
-    "escaped": Kind.LITERAL,
-    "room": Kind.LITERAL,
-    "denominator": Kind.LITERAL,
-    "fill": Kind.SKIPPED,
+_TYPE_OF_GROUP: Final = {
+    "quoted": PartType.LITERAL,
+    "escaped": PartType.LITERAL,
+    "room": PartType.LITERAL,
+    "denominator": PartType.LITERAL,
+    "fill": PartType.SKIPPED,
 }
-_OTHER: Final = {".": Kind.POINT, ",": Kind.COMMA, "%": Kind.PERCENT, "@": Kind.TEXT}
+_TYPE_OF_CHARACTER: Final = {
+    ".": PartType.POINT,
+    ",": PartType.COMMA,
+    "%": PartType.PERCENT,
+    "@": PartType.TEXT,
+}
 
 
 def sections_of(number_format: str) -> list[Section]:
-    """The sections of a number format, each of which is for some values.
+    """Takes a number format apart into its sections.
 
     Raises:
-        UnknownFormatError: There is something in it that is not known.
+        UnknownFormatError: It is empty or too long, or something in it is not known.
 
     Example:
         ```python
@@ -113,77 +120,81 @@ def sections_of(number_format: str) -> list[Section]:
         assert [part.text for part in positive] == ["0", ".", "0", " kg"]
         ```
     """
-    if not number_format or len(number_format) > LONGEST:
+    if not number_format or len(number_format) > LONGEST_READ:
         raise UnknownFormatError
     sections: list[list[Part]] = [[]]
     for match in _PART.finditer(number_format):
         if match["end"]:
             sections.append([])
         else:
-            sections[-1].append(_part(match))
+            sections[-1].append(_part_of_match(match))
     return [tuple(section) for section in sections]
 
 
-def _part(match: re.Match[str]) -> Part:
-    """A part of a format, as the groups of the pattern tell it."""
-    kind, text = match.lastgroup or "", match[match.lastgroup or 0]
-    if kind in _LITERALS:
-        return Part(_LITERALS[kind], " " if kind == "room" else _spaces(text))
+def _part_of_match(match: re.Match[str]) -> Part:
+    """The part that a match of `_PART` is. Raises `UnknownFormatError` if it is not known."""
+    group, text = match.lastgroup or "", match[match.lastgroup or 0]
+    if group in _TYPE_OF_GROUP:
+        return Part(_TYPE_OF_GROUP[group], " " if group == "room" else _with_plain_spaces(text))
     if match["symbol"] is not None:
-        symbol = _spaces(match["symbol"])
+        symbol = _with_plain_spaces(match["symbol"])
         country = match["country"] or ""
-        return Part(Kind.CURRENCY if symbol else Kind.LOCALE, symbol, country)
-    if kind == "bracket":
-        return _bracket(text)
-    if kind == "other":
-        return _other(text)
-    return Part(Kind.DATE if kind == "noon" else Kind(kind), text.lower())
+        return Part(PartType.CURRENCY if symbol else PartType.LOCALE, symbol, country)
+    if group == "bracket":
+        return _bracket_part(text)
+    if group == "other":
+        return _other_part(text)
+    return Part(PartType.DATE if group == "noon" else PartType(group), text.lower())
 
 
-def _bracket(text: str) -> Part:
+def _bracket_part(text: str) -> Part:
+    """The part that stands in brackets. Raises `UnknownFormatError` if it is not known."""
     if _COLOUR.fullmatch(text):
-        return Part(Kind.SKIPPED, text)
+        return Part(PartType.SKIPPED, text)
     if _ELAPSED.fullmatch(text):
-        return Part(Kind.ELAPSED, text.lower())
+        return Part(PartType.ELAPSED, text.lower())
     if _CONDITION.fullmatch(text):
-        return Part(Kind.CONDITION, text)
+        return Part(PartType.CONDITION, text)
     raise UnknownFormatError
 
 
-def _other(text: str) -> Part:
-    if text in _OTHER:
-        return Part(_OTHER[text], text)
+def _other_part(text: str) -> Part:
+    """The part that is a character of no other group. Raises `UnknownFormatError` for a letter or a
+    digit, and for the beginning of a code that does not end."""
+    if text in _TYPE_OF_CHARACTER:
+        return Part(_TYPE_OF_CHARACTER[text], text)
     if _CURRENCY_SIGN.match(text):
-        return Part(Kind.CURRENCY, text)
+        return Part(PartType.CURRENCY, text)
     # A letter that nobody quoted stands for something: an era, or a calendar's year.
     if text.isascii() and (text.isalnum() or text in '"\\_*['):
         raise UnknownFormatError
-    return Part(Kind.LITERAL, _spaces(text))
+    return Part(PartType.LITERAL, _with_plain_spaces(text))
 
 
-def _spaces(text: str) -> str:
-    """Text with plain spaces, whatever the program took to keep its words together."""
+def _with_plain_spaces(text: str) -> str:
+    """A text with plain spaces in place of those that keep words together."""
     return re.sub(r"[\u00a0\u2007\u202f]", " ", text)
 
 
 def condition_of(section: Section) -> tuple[str, float] | None:
-    """What a section asks of a value: an operator and a number."""
-    found = next((part.text for part in section if part.kind is Kind.CONDITION), "")
+    """Which values a section is for: an operator, such as `>=`, and a number; None if it does not
+    say."""
+    found = next((part.text for part in section if part.type is PartType.CONDITION), "")
     match = _CONDITION.fullmatch(found)
     return (match[1], float(match[2])) if match else None
 
 
 def shown_parts(sections: Sequence[Section]) -> Iterator[Part]:
-    """All parts of all sections that are shown, in order."""
-    silent = (Kind.SKIPPED, Kind.CONDITION)
-    return (part for section in sections for part in section if part.kind not in silent)
+    """The parts of all sections, in order, but for colours, fillings and conditions."""
+    unshown_types = (PartType.SKIPPED, PartType.CONDITION)
+    return (part for section in sections for part in section if part.type not in unshown_types)
 
 
-def is_date(section: Section) -> bool:
+def is_date_section(section: Section) -> bool:
     """Whether a section shows a date, or a time."""
-    return any(part.kind in (Kind.DATE, Kind.ELAPSED) for part in section)
+    return any(part.type in (PartType.DATE, PartType.ELAPSED) for part in section)
 
 
-def is_text(section: Section) -> bool:
+def is_text_section(section: Section) -> bool:
     """Whether a section is for texts."""
-    return any(part.kind is Kind.TEXT for part in section)
+    return any(part.type is PartType.TEXT for part in section)

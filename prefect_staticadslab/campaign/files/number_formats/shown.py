@@ -14,8 +14,8 @@ from prefect_staticadslab.campaign.files.number_formats.codes import (
     Section,
     UnknownFormatError,
     condition_of,
-    is_date,
-    is_text,
+    is_date_section,
+    is_text_section,
     sections_of,
 )
 from prefect_staticadslab.campaign.files.number_formats.conventions import conventions_of
@@ -66,7 +66,7 @@ Excel writes what 5 to 8 and 41 to 44 are in a workbook's country into the workb
 there comes first. What 14 and 22 show is up to the machine that shows it.
 """
 
-_BY_MACHINE: Final = frozenset((BUILTIN_FORMATS[14], BUILTIN_FORMATS[22]))
+_MACHINE_DEPENDENT: Final = frozenset((BUILTIN_FORMATS[14], BUILTIN_FORMATS[22]))
 
 
 def show_number(value: float | date | time | timedelta, number_format: str) -> str | None:
@@ -93,41 +93,42 @@ def show_number(value: float | date | time | timedelta, number_format: str) -> s
         assert show_number(date(2026, 8, 1), "mm-dd-yy") is None
         ```
     """
-    if isinstance(value, bool) or number_format in _BY_MACHINE:
+    if isinstance(value, bool) or number_format in _MACHINE_DEPENDENT:
         return None
     try:
-        text = _shown(value, sections_of(number_format))
+        text = _text_under_format(value, sections_of(number_format))
     except UnknownFormatError:
         return None
     return re.sub(" {2,}", " ", text).strip(" ")
 
 
-def _shown(value: float | date | time | timedelta, sections: list[Section]) -> str:
-    """What a cell of this format shows, which has sections for numbers above, below and equal to 0.
+def _text_under_format(value: float | date | time | timedelta, sections: list[Section]) -> str:
+    """What a cell shows of a value under the sections of its format: for numbers above, below and
+    equal to 0, and for texts. That for texts, if there is one, is taken off `sections`.
 
     Raises:
-        UnknownFormatError: Programs differ in that.
+        UnknownFormatError: It is not certain, or differs between programs.
     """
     conventions = conventions_of(sections)
     if len(sections) > _MOST_SECTIONS:
         raise UnknownFormatError
-    if len(sections) == _MOST_SECTIONS or (len(sections) > 1 and is_text(sections[-1])):
+    if len(sections) == _MOST_SECTIONS or (len(sections) > 1 and is_text_section(sections[-1])):
         del sections[-1]
-    if is_date(sections[0]) or not isinstance(value, int | float):
-        if any(condition_of(section) for section in sections) or not is_date(sections[0]):
+    if is_date_section(sections[0]) or not isinstance(value, int | float):
+        if any(condition_of(section) for section in sections) or not is_date_section(sections[0]):
             raise UnknownFormatError
         return dates.date_text(sections[0], value, conventions)
-    section, signed = _section_for(float(numbers.decimal_of(value)), sections)
+    section, needs_minus = _section_for(float(numbers.decimal_of(value)), sections)
     if not section:
         return ""
     text = numbers.number_text(section, abs(value), conventions)
-    if signed and not re.search("[1-9]", text):
+    if needs_minus and not re.search("[1-9]", text):
         raise UnknownFormatError
-    return f"-{text.lstrip(' ')}" if signed else text
+    return f"-{text.lstrip(' ')}" if needs_minus else text
 
 
 _MOST_SECTIONS: Final = 4
-"""For what is positive, negative and zero, and for texts."""
+"""For numbers that are positive, negative and zero, and for texts."""
 
 _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
@@ -140,7 +141,11 @@ _OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 
 
 def _section_for(value: float, sections: Sequence[Section]) -> tuple[Section, bool]:
-    """The section that is for a number, and whether a minus is put in front of it."""
+    """The section that is for a number, and whether a minus is put in front of what it shows.
+
+    Raises:
+        UnknownFormatError: It is not certain which one is.
+    """
     conditions = [condition_of(section) for section in sections]
     if any(conditions):
         return _section_by_condition(value, sections, conditions)
@@ -155,11 +160,22 @@ def _section_for(value: float, sections: Sequence[Section]) -> tuple[Section, bo
 def _section_by_condition(
     value: float, sections: Sequence[Section], conditions: Sequence[tuple[str, float] | None]
 ) -> tuple[Section, bool]:
-    """The first section whose condition holds; the last one without a condition is for the rest."""
+    """As `_section_for`, if there are conditions: the first section whose condition holds; the last
+    one, if it has none, is for the rest.
+
+    Args:
+        value: The number.
+        sections: The format's.
+        conditions: For each of them, its operator and number, or None.
+
+    Raises:
+        UnknownFormatError: No condition holds, a section before the last has none, or the number is
+            negative.
+    """
     if value < 0:  # where the minus goes is not certain
         raise UnknownFormatError
-    for place, (section, condition) in enumerate(zip(sections, conditions, strict=True)):
-        if condition is None and place < len(sections) - 1:
+    for position, (section, condition) in enumerate(zip(sections, conditions, strict=True)):
+        if condition is None and position < len(sections) - 1:
             raise UnknownFormatError
         if condition is None or _OPERATORS[condition[0]](value, condition[1]):
             return section, False

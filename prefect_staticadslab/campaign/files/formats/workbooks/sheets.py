@@ -1,4 +1,4 @@
-"""What every workbook is to us, whichever program wrote it: sheets, of which each can be read."""
+"""What the readers of all workbook formats give: sheets, each of which can be read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any, Final, NamedTuple
 
 from prefect_staticadslab import bounds
 from prefect_staticadslab.campaign.files.cells import FormattedValue, cell_text
-from prefect_staticadslab.campaign.files.formats.workbook_bounds import too_large
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import workbook_error
 from prefect_staticadslab.campaign.files.number_formats import show_number
 
 PLAIN_FORMATS: Final = frozenset(("", "general", "@"))
-"""Number formats that show a number as it is."""
+"""Number formats, in lower case, that show a number as it is."""
 
 
 class MergedCells(NamedTuple):
-    """A rectangle of cells that is shown as one, with the value of its first; counted from 1."""
+    """A rectangle of cells that is shown as one, with the value of its first. Rows and columns are
+    counted from 1, and the last ones are within it."""
 
     first_row: int
     last_row: int
@@ -36,11 +37,11 @@ class SheetCells:
 
     Attributes:
         rows: For each row that has any, its cells by their columns.
-        hidden_rows: Rows that a spreadsheet program hides.
-        unsaved: Where formulas stand whose value no program has saved: row and column.
+        hidden_rows: The numbers of rows that a spreadsheet program hides.
+        unsaved: The cells, by row and column, with a formula whose value no program has saved.
         widths: Of columns whose width somebody chose, in characters, as Excel counts it.
         merged: Cells that are shown as one.
-        struck_rows: Rows with a cell that is struck out.
+        struck_rows: The numbers of rows with a cell that is struck out.
     """
 
     rows: Mapping[int, Mapping[int, Any]]
@@ -51,13 +52,14 @@ class SheetCells:
     struck_rows: frozenset[int] = frozenset()
 
     def lines(self) -> list[tuple[int, list[Any]]]:
-        """The rows that are not blank, in order, from the first column on: number and cells."""
-        made = []
+        """The rows that are not blank, in order: each one's number, and its cells from the first
+        column to its last that is not blank, None for those that are."""
+        numbered_lines = []
         for number in sorted(self.rows):
             cells = self.rows[number]
             if any(cell_text(value).strip() for value in cells.values()):
-                made.append((number, [cells.get(n) for n in range(1, max(cells) + 1)]))
-        return made
+                numbered_lines.append((number, [cells.get(n) for n in range(1, max(cells) + 1)]))
+        return numbered_lines
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ class Sheet:
 
     Attributes:
         name: As its tab shows it.
-        is_visible: Whether there is a tab.
-        read: Reads its cells. Raises `SpreadsheetError` if there are more than are read, and
-            anything if the file is broken.
+        is_visible: Whether a spreadsheet program shows its tab.
+        read: Reads its cells. Raises `SpreadsheetError` if there are more than are read, and any
+            exception if the file is broken.
     """
 
     name: str
@@ -76,14 +78,19 @@ class Sheet:
     read: Callable[[], SheetCells]
 
 
-def note_merged(merged: list[MergedCells], rows: tuple[int, int], columns: tuple[int, int]) -> None:
-    """Adds cells that are merged, from the first to the last row and column, to those of a sheet.
+def add_merged(merged: list[MergedCells], rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    """Adds a rectangle of cells to `merged`, unless it begins before the first row or column.
+
+    Args:
+        merged: The merged cells of a sheet.
+        rows: The first row and the last one, counted from 1.
+        columns: The first column and the last one, counted from 1.
 
     Raises:
-        SpreadsheetError: They are more than are read.
+        SpreadsheetError: `merged` has as many as are read.
     """
     if len(merged) == _MOST_MERGED:
-        raise too_large(f"has more than {_MOST_MERGED:,} merged cells. Unmerge them")
+        raise workbook_error(f"has more than {_MOST_MERGED:,} merged cells. Unmerge them")
     if min(rows) > 0 and min(columns) > 0:
         merged.append(MergedCells(*rows, *columns))
 
@@ -92,13 +99,13 @@ _MOST_MERGED: Final = 100_000
 
 
 def check_extent(rows: int, columns: int) -> None:
-    """Raises if a sheet that reaches so far has more cells than are read.
+    """Raises if a sheet with so many rows and columns has more cells than are read.
 
     Raises:
         SpreadsheetError: It does; the message says how far it reaches.
     """
     if rows * columns > bounds.TABLE_CELLS:
-        raise too_large(
+        raise workbook_error(
             f"reaches to row {rows:,} and column {columns:,}, which makes more than "
             f"{bounds.TABLE_CELLS:,} cells, the most that is read. Delete the rows and columns "
             "beyond the table"
@@ -106,7 +113,7 @@ def check_extent(rows: int, columns: int) -> None:
 
 
 def column_letters(column: int) -> str:
-    """A column as a spreadsheet program calls it: the first is A, the 28th AB."""
+    """A column, counted from 1, as a spreadsheet program calls it: the 28th is AB."""
     letters = ""
     while column:
         column, last = divmod(column - 1, 26)
@@ -114,8 +121,9 @@ def column_letters(column: int) -> str:
     return letters
 
 
-def shown_value(value: Any, number_format: str) -> Any:
-    """A number or a date with what its cell shows of it, if its format is known."""
+def with_shown_text(value: Any, number_format: str) -> Any:
+    """A cell's value as a `FormattedValue`, with the text that its number format shows; the value
+    itself if that is a text or a boolean, has no format, or it is not certain what is shown."""
     if number_format.casefold() in PLAIN_FORMATS or isinstance(value, bool | str):
         return value
     text = show_number(value, number_format)

@@ -3,6 +3,9 @@
 Programs disagree on much that a table does not need: fills, extensions, properties of the document,
 the namespaces of "Strict Open XML". So elements are told by their local names, and parts by their
 relationships.
+
+The elements are those of SpreadsheetML (ECMA-376, part 1, chapter 18); parts and relationships are
+those of the Open Packaging Conventions (part 2).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from functools import partial
 from io import BytesIO
 from typing import IO
 
-from prefect_staticadslab.campaign.files.formats.workbook_bounds import Parser
+from prefect_staticadslab.campaign.files.formats.workbook_bounds import PartParser
 from prefect_staticadslab.campaign.files.formats.workbooks.excel_values import (
     built_in_format,
     number_value,
@@ -44,7 +47,7 @@ class Parts:
         return part_key(name) in self._infos
 
     def open(self, name: str) -> IO[bytes]:
-        """A part. Raises `KeyError` if it is missing."""
+        """A part, as a stream to be closed. Raises `KeyError` if it is missing."""
         return self._archive.open(self._infos[part_key(name)])
 
     def read(self, name: str) -> bytes:
@@ -52,59 +55,89 @@ class Parts:
         with self.open(name) as stream:
             return stream.read()
 
-    def relationships(self, of: str) -> dict[str, tuple[str, str]]:
-        """What a part leads to, by its id: the last word of the kind, and the part's name."""
-        folder, _, name = of.rpartition("/")
-        where = f"{folder}/_rels/{name}.rels".lstrip("/")
-        if where not in self:
+    def relationships(self, part: str) -> dict[str, tuple[str, str]]:
+        """The relationships of a part, or, with "", of the whole workbook, to other parts.
+
+        Returns:
+            By the relationship's id, its type and the name of the part that it leads to. Of the
+            type, which is a web address, only the last segment is given, such as `worksheet`.
+
+        Raises:
+            expat.ExpatError: They are no XML, or end too early.
+        """
+        folder, _, name = part.rpartition("/")
+        rels_name = f"{folder}/_rels/{name}.rels".lstrip("/")
+        if rels_name not in self:
             return {}
-        parser = _Relationships(folder)
-        with self.open(where) as stream:
+        parser = _RelationshipsParser(folder)
+        with self.open(rels_name) as stream:
             parser.read_whole(stream)
         return parser.found
 
     @property
-    def main(self) -> str:
-        """The part that lists the sheets; "" if there is none."""
-        for kind, name in self.relationships("").values():
-            if kind == "officeDocument":
+    def main_part(self) -> str:
+        """The name of the part that lists the sheets; "" if there is none.
+
+        Raises:
+            expat.ExpatError: The workbook's relationships are no XML, or end too early.
+        """
+        for relationship_type, name in self.relationships("").values():
+            if relationship_type == "officeDocument":
                 return name
-        return next((name for name in _USUAL_MAIN if name in self), "")
+        return next((name for name in _USUAL_MAIN_PARTS if name in self), "")
 
 
-_USUAL_MAIN = ("xl/workbook.xml", "xl/workbook.bin")
+_USUAL_MAIN_PARTS = ("xl/workbook.xml", "xl/workbook.bin")
+"""What is looked for if no relationship leads to it."""
 
 
 def part_key(name: str) -> str:
-    """A part's name as it is compared: some programs write it with back-slashes."""
+    """A part's name as names are compared: without regard to case, to a slash at its beginning, and
+    to back-slashes, which some programs write."""
     return name.replace("\\", "/").lstrip("/").casefold()
 
 
-class _Relationships(Parser):
+class _RelationshipsParser(PartParser):
+    """Reads relationships to parts of the workbook, and passes over those to the web.
+
+    Args:
+        folder: That of the part whose relationships they are.
+
+    Attributes:
+        found: By id, the last segment of the type, and the name of the part.
+    """
+
     def __init__(self, folder: str) -> None:
         super().__init__()
-        self._parser.StartElementHandler = self._start
+        self._parser.StartElementHandler = self._start_element
         self._folder = folder
         self.found: dict[str, tuple[str, str]] = {}
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Adds a relationship to `found`, unless it leads out of the workbook."""
         if name.rpartition(":")[2] == "Relationship" and attributes.get("TargetMode") != "External":
             target = attributes.get("Target", "").replace("\\", "/")
-            kind = attributes.get("Type", "").rpartition("/")[2]
+            relationship_type = attributes.get("Type", "").rpartition("/")[2]
             path = posixpath.normpath(posixpath.join("/", self._folder, target))
-            self.found[attributes.get("Id", "")] = (kind, path.lstrip("/"))
+            self.found[attributes.get("Id", "")] = (relationship_type, path.lstrip("/"))
 
 
-class _Workbook(Parser):
-    """The sheets' names, ids and states."""
+class _WorkbookParser(PartParser):
+    """Reads the part that lists the sheets.
+
+    Attributes:
+        sheets: Each one's name, the id of the relationship to its part, and whether it is visible.
+        epoch_1904: Whether days are counted from 1904.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._parser.StartElementHandler = self._start
+        self._parser.StartElementHandler = self._start_element
         self.sheets: list[tuple[str, str, bool]] = []
         self.epoch_1904 = False
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Adds a sheet to `sheets`, or sets `epoch_1904`."""
         match name.rpartition(":")[2]:
             case "sheet":
                 ids = [v for k, v in attributes.items() if k.rpartition(":")[1:] == (":", "id")]
@@ -114,21 +147,30 @@ class _Workbook(Parser):
                 self.epoch_1904 = attributes.get("date1904") in TRUE
 
 
-class _SharedTexts(Parser):
+class _SharedTextsParser(PartParser):
+    """Reads the texts that cells refer to by their numbers.
+
+    Attributes:
+        texts: The texts, by number; without phonetic guides, `rPh`.
+        struck: The numbers of those of which a part is struck out.
+    """
+
     def __init__(self) -> None:
         super().__init__()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._text
+        self._parser.StartElementHandler = self._start_element
+        self._parser.EndElementHandler = self._end_element
+        self._parser.CharacterDataHandler = self._add_text
         self.texts: list[str] = []
         self.struck: set[int] = set()
-        self._parts: list[str] = []
+        self._text_parts: list[str] = []
         self._is_text = self._is_phonetic = False
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Begins a shared text, a run of its characters or a phonetic guide; or adds the text that
+        is read to `struck`."""
         match name.rpartition(":")[2]:
             case "si":
-                self._parts = []
+                self._text_parts = []
             case "strike" if is_on(attributes):
                 self.struck.add(len(self.texts))
             case "t":
@@ -136,35 +178,41 @@ class _SharedTexts(Parser):
             case "rPh":
                 self._is_phonetic = True
 
-    def _text(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
+        """Adds characters to the shared text that is read, unless they are a phonetic guide."""
         if self._is_text and not self._is_phonetic:
-            self._parts.append(text)
+            self._text_parts.append(text)
 
-    def _end(self, name: str) -> None:
+    def _end_element(self, name: str) -> None:
+        """Adds the shared text that ends to `texts`, or ends a run of characters."""
         match name.rpartition(":")[2]:
             case "si":
-                self.texts.append(unescaped("".join(self._parts)))
+                self.texts.append(unescaped("".join(self._text_parts)))
             case "t":
                 self._is_text = False
             case "rPh":
                 self._is_phonetic = False
 
 
-class _Styles(Parser):
-    """The number format of each style that a cell may name, and whether it strikes it out."""
+class _StylesParser(PartParser):
+    """Reads the styles that cells refer to by their numbers: their number formats, and whether they
+    strike a cell out."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._is_format_list = self._is_font_list = self._is_cell_list = False
-        self._formats: dict[str, str] = {}
+        self._parser.StartElementHandler = self._start_element
+        self._parser.EndElementHandler = self._end_element
+        self._is_format_list = self._is_font_list = self._is_cell_list = False  # which is read
+        self._formats: dict[str, str] = {}  # by id
+        # For each style, by its number, the ids of its number format and of its font.
         self._format_ids: list[str] = []
         self._font_ids: list[str] = []
         self._fonts = 0
         self._struck_fonts: set[str] = set()
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
+    def _start_element(self, name: str, attributes: dict[str, str]) -> None:
+        """Adds a number format, a font or a cell's style, or remembers which list of them begins.
+        Such elements have other meanings in other lists."""
         match name.rpartition(":")[2]:
             case "numFmts":
                 self._is_format_list = True
@@ -182,7 +230,8 @@ class _Styles(Parser):
                 self._format_ids.append(attributes.get("numFmtId", "0"))
                 self._font_ids.append(attributes.get("fontId", "0"))
 
-    def _end(self, name: str) -> None:
+    def _end_element(self, name: str) -> None:
+        """Forgets the list that ends."""
         match name.rpartition(":")[2]:
             case "numFmts":
                 self._is_format_list = False
@@ -193,13 +242,12 @@ class _Styles(Parser):
 
     @property
     def struck_styles(self) -> frozenset[int]:
-        """The styles that strike a cell out."""
+        """The numbers of the styles that strike a cell out."""
         return frozenset(n for n, i in enumerate(self._font_ids) if i in self._struck_fonts)
 
     @property
     def number_formats(self) -> tuple[str, ...]:
-        """The number format of each of the cells' styles, in the order by which cells refer to
-        them."""
+        """For each style, by its number, the number format; "" is General."""
         return tuple(
             self._formats.get(i)
             or built_in_format(int(i) if i.isascii() and i.isdigit() and len(i) < 4 else 0)  # noqa: PLR2004
@@ -208,8 +256,16 @@ class _Styles(Parser):
 
 
 @dataclass(frozen=True)
-class _Book:
-    """What all sheets of a workbook share."""
+class _XlsxWorkbook:
+    """A workbook, to read its sheets one by one.
+
+    Attributes:
+        parts: Its parts.
+        texts: The shared texts, by number.
+        number_formats: For each style, by its number, the number format; "" is General.
+        struck_out: The styles and shared texts that are struck out.
+        epoch_1904: Whether days are counted from 1904.
+    """
 
     parts: Parts
     texts: tuple[str, ...]
@@ -218,10 +274,19 @@ class _Book:
     epoch_1904: bool
 
     def read_sheet(self, part: str) -> SheetCells:
-        with self.parts.open(part) as stream:
-            return SheetParser(self.texts, self._value, self.struck_out).read_cells(stream)
+        """Reads the cells of the sheet that is this part.
 
-    def _value(self, number: int | float, style: int) -> object:
+        Raises:
+            SpreadsheetError: They are more than are read.
+            KeyError, expat.ExpatError, zipfile.BadZipFile: The part is missing or broken.
+        """
+        with self.parts.open(part) as stream:
+            return SheetParser(self.texts, self._value_of_number, self.struck_out).read_cells(
+                stream
+            )
+
+    def _value_of_number(self, number: int | float, style: int) -> object:
+        """A cell's number as what its style makes of it; see `number_value`."""
         known = 0 <= style < len(self.number_formats)
         number_format = self.number_formats[style] if known else ""
         if not number_format:
@@ -230,23 +295,23 @@ class _Book:
 
 
 def xlsx_sheets(parts: Parts) -> list[Sheet]:
-    """The sheets of an .xlsx, of which none is read yet.
+    """The worksheets of an .xlsx, of which none is read yet.
 
     Raises:
         KeyError, expat.ExpatError, zipfile.BadZipFile: The file is broken.
     """
-    main = parts.main
-    workbook = _Workbook()
-    with parts.open(main) as stream:
+    main_part = parts.main_part
+    workbook = _WorkbookParser()
+    with parts.open(main_part) as stream:
         workbook.read_whole(stream)
-    relationships = parts.relationships(main)
-    by_kind = dict(relationships.values())
-    texts, styles = _SharedTexts(), _Styles()
-    for kind, parser in (("sharedStrings", texts), ("styles", styles)):
-        if by_kind.get(kind, "") in parts:
-            with parts.open(by_kind[kind]) as stream:
+    relationships = parts.relationships(main_part)
+    part_of_type = dict(relationships.values())
+    texts, styles = _SharedTextsParser(), _StylesParser()
+    for relationship_type, parser in (("sharedStrings", texts), ("styles", styles)):
+        if part_of_type.get(relationship_type, "") in parts:
+            with parts.open(part_of_type[relationship_type]) as stream:
                 parser.read_whole(stream)
-    book = _Book(
+    xlsx_workbook = _XlsxWorkbook(
         parts,
         tuple(texts.texts),
         styles.number_formats,
@@ -254,8 +319,8 @@ def xlsx_sheets(parts: Parts) -> list[Sheet]:
         workbook.epoch_1904,
     )
     return [
-        Sheet(name, is_visible, partial(book.read_sheet, part))
-        for name, identifier, is_visible in workbook.sheets
-        for kind, part in [relationships.get(identifier, ("", ""))]
-        if kind == "worksheet"
+        Sheet(name, is_visible, partial(xlsx_workbook.read_sheet, part))
+        for name, relationship_id, is_visible in workbook.sheets
+        for relationship_type, part in [relationships.get(relationship_id, ("", ""))]
+        if relationship_type == "worksheet"
     ]

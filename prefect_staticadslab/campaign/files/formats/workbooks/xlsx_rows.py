@@ -1,7 +1,8 @@
 """Rows of an .xlsx as XML, for a table that is written again and again while few of them change.
 
 XlsxWriter makes the workbook, all but its rows. These are put into it just as it would write them,
-and those that did not change are not made again.
+and those that did not change are not made again. The elements are those of a sheet's XML (ECMA-376,
+part 1, 18.3).
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from prefect_staticadslab.campaign.files.cells import FormattedValue, plain_text
 from prefect_staticadslab.campaign.files.formats.xlsx_text import cell_string, is_web_address
 from prefect_staticadslab.campaign.files.formats.xlsx_values import (
     EXCEL_CELL,
-    Digits,
+    AllDigitsFloat,
     date_format,
     excel_value,
 )
 
 MOST_FORMATS: Final = 1_000
 LONGEST_FORMAT: Final = 255
-"""Number formats of one workbook, of which Excel takes some thousands; and a format's characters,
-of which it takes no more."""
+"""Number formats that one workbook gets at most, of which Excel takes some thousands; and a
+format's characters, of which it takes no more."""
 
-SHEET: Final = "xl/worksheets/sheet1.xml"
-RELATIONS: Final = "xl/worksheets/_rels/sheet1.xml.rels"
-"""Where a workbook of one sheet has its cells, and the addresses of its links."""
+_SHEET_PART: Final = "xl/worksheets/sheet1.xml"
+_RELATIONSHIPS_PART: Final = "xl/worksheets/_rels/sheet1.xml.rels"
+"""The parts in which a workbook of one sheet has its cells, and the addresses of its links."""
 
 _HYPERLINK: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/hyperlink"
 
 _ROWS_AT_ONCE: Final = 500
-"""So many rows are handed over to be compressed at once."""
+"""Rows that are handed over to be compressed at once."""
 
 _DATE_LETTERS: Final = frozenset("ymdhs")
 """A number format without any of them shows a date as a number, which is read as one."""
@@ -55,7 +56,7 @@ class CellStyle(NamedTuple):
 
     Attributes:
         number_format: As Excel writes it; "" is General.
-        is_link: Whether it looks like a link.
+        is_link: Whether it is underlined and coloured as a link is.
     """
 
     number_format: str
@@ -66,24 +67,25 @@ PLAIN_STYLE: Final = CellStyle("")
 
 
 class NumberFormats:
-    """The number formats of one sheet, of which Excel takes so many."""
+    """Chooses the number formats of one sheet's cells, no more than Excel takes."""
 
     def __init__(self) -> None:
         self._chosen: set[str] = set()
 
-    def choose(self, wanted: str, usual: str) -> str:
-        """The number format that a cell gets; the usual one, if Excel cannot have it."""
-        if wanted not in self._chosen:
-            if len(wanted) > LONGEST_FORMAT or len(self._chosen) >= MOST_FORMATS:
-                wanted = usual
-            self._chosen.add(wanted)
-        return wanted
+    def choose(self, number_format: str, fallback: str) -> str:
+        """The number format that a cell gets, which is counted as one of the sheet's: the fallback,
+        if the other is too long or one too many."""
+        if number_format not in self._chosen:
+            if len(number_format) > LONGEST_FORMAT or len(self._chosen) >= MOST_FORMATS:
+                number_format = fallback
+            self._chosen.add(number_format)
+        return number_format
 
-    def choose_for_date(self, wanted: str, value: date | time | timedelta) -> str:
-        """The number format of a date or a time, which must show one."""
-        usual = date_format(value)
-        shows_date = not _DATE_LETTERS.isdisjoint(wanted.casefold())
-        return self.choose(wanted if shows_date else usual, usual)
+    def choose_for_date(self, number_format: str, value: date | time | timedelta) -> str:
+        """As `choose`, for a date or a time; a format that shows none is not taken."""
+        fallback = date_format(value)
+        shows_date = not _DATE_LETTERS.isdisjoint(number_format.casefold())
+        return self.choose(number_format if shows_date else fallback, fallback)
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Row:
     """A row of a sheet.
 
     Attributes:
-        xml: Its element.
-        links: Its links: each one's cell and address.
+        xml: Its `row` element; "" without cells.
+        links: Its links: for each, the reference of its cell, such as `B7`, and the address.
     """
 
     xml: str
@@ -100,11 +102,12 @@ class Row:
 
 
 class SheetRows:
-    """Makes the rows of one sheet.
+    """Makes the rows of one sheet, and collects the styles of their cells.
 
     Attributes:
-        styles: The cells' styles but for the plain one, in the order in which they were first
-            needed: XlsxWriter numbers them so, from 2 on, as the header's is the first.
+        styles: The cells' styles but for the plain one, each with the attribute that names it, in
+            the order in which they were first needed: XlsxWriter numbers them so, from 2 on, as the
+            header's is the first.
     """
 
     def __init__(self) -> None:
@@ -112,28 +115,30 @@ class SheetRows:
         self._formats = NumberFormats()
 
     def row(self, number: int, cells: Sequence[Any]) -> Row | None:
-        """A row.
+        """Makes a row, and adds the styles of its cells to `styles`.
 
         Args:
-            number: Its number, from 1 on.
+            number: Its number, counted from 1.
             cells: What it holds.
 
         Returns:
-            None, if a cell is so long that it must be looked at whether a sheet holds it.
+            The row; None if a text is so long that `check_text_lengths` must tell whether a cell
+            holds it.
         """
         links: list[tuple[str, str]] = []
         parts: list[str] = []
-        for place, value in enumerate(cells):
+        for position, value in enumerate(cells):
             if value is None:
                 continue
             if isinstance(value, str) and len(value) > EXCEL_CELL // 2:
                 return None
-            parts.append(self._cell(f"{_letters(place)}{number}", value, links))
+            parts.append(self._cell_xml(f"{_column_letters(position)}{number}", value, links))
         xml = f'<row r="{number}">{"".join(parts)}</row>' if parts else ""
         return Row(xml, tuple(links))
 
-    def _cell(self, where: str, value: Any, links: list[tuple[str, str]]) -> str:
-        """A cell's element; its link is added to `links`."""
+    def _cell_xml(self, reference: str, value: Any, links: list[tuple[str, str]]) -> str:
+        """A cell's `c` element, "" if it is blank. Its link is added to `links`, and its style to
+        `styles`."""
         if type(value) is not str:  # and no `CatalogueText`: most cells are
             number_format = ""
             if isinstance(value, FormattedValue):
@@ -142,41 +147,46 @@ class SheetRows:
             if value is None:
                 return ""
             if not isinstance(value, str):
-                return self._value(where, value, number_format)
+                return self._value_xml(reference, value, number_format)
         if value.startswith("http") and is_web_address(value):
-            links.append((where, value))
-            return _text(where, self._style(CellStyle("", is_link=True)), value)
-        return _text(where, "", value)
+            links.append((reference, value))
+            return _text_xml(reference, self._style_attribute(CellStyle("", is_link=True)), value)
+        return _text_xml(reference, "", value)
 
-    def _value(self, where: str, value: Any, number_format: str) -> str:
+    def _value_xml(self, reference: str, value: Any, number_format: str) -> str:
+        """The `c` element of a boolean, a number, a date, a time or a duration; its style is added
+        to `styles`."""
         match value:
             case bool():
-                return f'<c r="{where}" t="b"><v>{value:d}</v></c>'
+                return f'<c r="{reference}" t="b"><v>{value:d}</v></c>'
             case int() | float():
                 chosen = self._formats.choose(number_format, "")
-                shown = f"{value if isinstance(value, int) else Digits(value):.16G}"
+                digits = f"{value if isinstance(value, int) else AllDigitsFloat(value):.16G}"
             case _:
                 chosen = self._formats.choose_for_date(number_format, value)
-                shown = f"{days_of(value):.16G}"
-        return f'<c r="{where}"{self._style(CellStyle(plain_text(chosen)))}><v>{shown}</v></c>'
+                digits = f"{days_of(value):.16G}"
+        style = self._style_attribute(CellStyle(plain_text(chosen)))
+        return f'<c r="{reference}"{style}><v>{digits}</v></c>'
 
-    def _style(self, style: CellStyle) -> str:
-        """A style as a cell's attribute."""
+    def _style_attribute(self, style: CellStyle) -> str:
+        """The attribute of a `c` element that names this style, "" for the plain one; a new style
+        is added to `styles`."""
         if style == PLAIN_STYLE:
             return ""
         return self.styles.setdefault(style, f' s="{len(self.styles) + 2}"')
 
 
-def _text(where: str, style: str, text: str) -> str:
+def _text_xml(reference: str, style: str, text: str) -> str:
+    """The `c` element of a text, given the attribute that names its style."""
     text = cell_string(text)
     if text.startswith("<r>") and text.endswith("</r>"):  # it is XML
-        return f'<c r="{where}"{style} t="inlineStr"><is>{text}</is></c>'
+        return f'<c r="{reference}"{style} t="inlineStr"><is>{text}</is></c>'
     space = ' xml:space="preserve"' if _EDGE_SPACE.search(text) else ""
-    return f'<c r="{where}"{style} t="inlineStr"><is><t{space}>{escape(text)}</t></is></c>'
+    return f'<c r="{reference}"{style} t="inlineStr"><is><t{space}>{escape(text)}</t></is></c>'
 
 
 def days_of(value: date | time | timedelta) -> float:
-    """A date, a time or a duration as a sheet holds it: in days.
+    """A date, a time or a duration as a sheet holds it: in days (ECMA-376, part 1, 18.17.4.1).
 
     Example:
         ```python
@@ -200,22 +210,22 @@ def days_of(value: date | time | timedelta) -> float:
 
 
 @cache
-def _letters(place: int) -> str:
+def _column_letters(position: int) -> str:
+    """A column, counted from 0, as a spreadsheet program calls it: 27 is AB."""
     letters = ""
-    place += 1
-    while place:
-        place, last = divmod(place - 1, 26)
+    position += 1
+    while position:
+        position, last = divmod(position - 1, 26)
         letters = chr(ord("A") + last) + letters
     return letters
 
 
-def with_rows(skeleton: bytes, rows: Sequence[Row], columns: int) -> bytes:
-    """A workbook with these rows below its header.
+def insert_rows(skeleton: bytes, rows: Sequence[Row], columns: int) -> bytes:
+    """A copy of a workbook with these rows below its header, in place of those that it has.
 
     Args:
-        skeleton: The workbook, of one sheet, with rows in their place. If `rows` have links, then
-            it has one.
-        rows: What is below the header.
+        skeleton: The workbook, of one sheet. If `rows` have links, it must have one.
+        rows: What is to be below the header.
         columns: How many columns there are.
     """
     out = io.BytesIO()
@@ -224,47 +234,56 @@ def with_rows(skeleton: bytes, rows: Sequence[Row], columns: int) -> bytes:
         for info in given.infolist():
             content = given.read(info)
             with book.open(info, "w") as file:
-                if info.filename == SHEET:
-                    for part in _sheet(content.decode(), rows, columns, links):
+                if info.filename == _SHEET_PART:
+                    for part in _sheet_xml(content.decode(), rows, columns, links):
                         file.write(part.encode())
-                elif info.filename == RELATIONS and links:
-                    file.write(_relations(content.decode(), links).encode())
+                elif info.filename == _RELATIONSHIPS_PART and links:
+                    file.write(_relationships_xml(content.decode(), links).encode())
                 else:
                     file.write(content)
     return out.getvalue()
 
 
-def _sheet(
+def _sheet_xml(
     xml: str, rows: Sequence[Row], columns: int, links: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
-    """A sheet's XML, part by part."""
+    """A sheet's XML with other rows and links, in pieces to be compressed one after the other.
+
+    Args:
+        xml: The sheet's, with its header.
+        rows: What is to be below the header.
+        columns: How many columns there are.
+        links: All links of the rows, as in `Row.links`.
+    """
     header_end = xml.index("</row>") + len("</row>")
     data_end = xml.index("</sheetData>", header_end)
-    extent = f'<dimension ref="A1:{_letters(columns - 1)}{len(rows) + 1}"/>'
+    extent = f'<dimension ref="A1:{_column_letters(columns - 1)}{len(rows) + 1}"/>'
     yield re.sub(r'<dimension ref="[^"]*"/>', extent, xml[:header_end], count=1)
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         yield "".join(row.xml for row in rows[first : first + _ROWS_AT_ONCE])
     if not links:
         yield xml[data_end:]
         return
-    before, found, rest = xml[data_end:].partition("<hyperlinks>")
-    yield before + found
-    yield "".join(_link(number, *link) for number, link in enumerate(links, 1))
-    yield rest[rest.index("</hyperlinks>") :]
+    before, hyperlinks_tag, after_data = xml[data_end:].partition("<hyperlinks>")
+    yield before + hyperlinks_tag
+    yield "".join(_link_xml(number, *link) for number, link in enumerate(links, 1))
+    yield after_data[after_data.index("</hyperlinks>") :]
 
 
-def _link(number: int, cell: str, address: str) -> str:
+def _link_xml(number: int, cell: str, address: str) -> str:
+    """The `hyperlink` element of a cell, whose relationship has this number."""
     _, _, anchor = address.partition("#")
     location = f' location="{escape(anchor)}"' if anchor else ""
     return f'<hyperlink ref="{cell}" r:id="rId{number}"{location}/>'
 
 
-def _relations(xml: str, links: Sequence[tuple[str, str]]) -> str:
+def _relationships_xml(xml: str, links: Sequence[tuple[str, str]]) -> str:
+    """The XML of a sheet's relationships with those of these links in place of all others."""
     start = xml.index("<Relationship ")
     targets = (escape(address.partition("#")[0]) for _, address in links)
-    lines = (
+    elements = (
         f'<Relationship Id="rId{number}" Type="{_HYPERLINK}" Target="{target}" '
         'TargetMode="External"/>'
         for number, target in enumerate(targets, 1)
     )
-    return f"{xml[:start]}{''.join(lines)}{xml[xml.index('</Relationships>') :]}"
+    return f"{xml[:start]}{''.join(elements)}{xml[xml.index('</Relationships>') :]}"
