@@ -195,3 +195,16 @@ def test_a_title_and_a_total_of_a_text_file_are_no_rows(prompts: Any) -> None:
         "row 1 above the columns' names, left out",
         "row 6, a total below the table, left out",
     ]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Größe;x;y;z;", "Größe;;;ü;{Größe}", "Sommer\n\nStraße;;;;;;", "Größe M"],
+    ids=["wider", "with a placeholder", "two titles", "narrower"],
+)
+@pytest.mark.parametrize("ending", ["", ";;;"])
+def test_a_title_in_another_encoding_may_be_wider_than_the_table(
+    prompts: Any, title: str, ending: str
+) -> None:
+    content = f"{title}\nbrand_id;prompt{ending}\nb;Grüße aus Köln{ending}\n"
+    assert prompts(content.encode("cp1252")) == ["Grüße aus Köln"]

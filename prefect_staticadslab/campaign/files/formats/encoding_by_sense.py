@@ -213,12 +213,13 @@ def _sent_and_other_cells(
     found = _DifferentCells(), _DifferentCells()  # sent, and other ones
     for row, cells in chain(first_lines, lines):
         for position, cell in enumerate(cells):
-            # A column's name is sent if a prompt names it; a cell right of the header is sent.
-            is_name = row <= header_row
-            in_sent_column = position >= len(is_sent) or is_sent[position]
-            may_be_sent = (
-                names[position] in filled_in if is_name and in_sent_column else in_sent_column
-            )
+            if row <= header_row:
+                # Titles are not sent, and of the columns' names those that a prompt has.
+                name = names[position] if position < len(names) else ""
+                may_be_sent = row == header_row and name in filled_in and is_sent[position]
+            else:
+                # A cell right of the header is sent.
+                may_be_sent = position >= len(is_sent) or is_sent[position]
             found[0 if may_be_sent else 1].add(row, cell)
     return found[0].cells, found[1].cells
 
