@@ -25,8 +25,8 @@ from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelect
 from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.merge import OutputError, check_location
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError, check_location
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient

@@ -35,8 +35,8 @@ from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
 from prefect_staticadslab.campaign.table.layout import own_columns
-from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.table.layout import (
     with_input_names,
     without_columns,
 )
-from prefect_staticadslab.campaign.table.merge import missing_message
+from prefect_staticadslab.campaign.table.table_on_disk import missing_message
 
 _NEEDED: Final = ("status", "image_ad_id")
 """Without these nobody can say which rows have an ad."""

@@ -21,9 +21,9 @@ from prefect_staticadslab.campaign.files.locations import Location, redacted
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.merge import read_earlier
 from prefect_staticadslab.campaign.table.other_runs import OtherRuns
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, RecordEncoder
+from prefect_staticadslab.campaign.table.table_on_disk import read_earlier
 
 if TYPE_CHECKING:
     import pandas as pd

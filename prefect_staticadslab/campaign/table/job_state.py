@@ -182,7 +182,7 @@ class JobState:
         """What an earlier run wrote down. Cells that make no sense count as empty.
 
         Whoever begins with a table refuses amounts that make no sense before, by
-        `merge.check_amounts`. While a run goes on, they must not keep it from saving.
+        `table_on_disk.check_amounts`. While a run goes on, they must not keep it from saving.
         """
         text = dict.fromkeys(AD_COLUMNS.values(), "")
         text |= {

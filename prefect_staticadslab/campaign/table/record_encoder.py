@@ -34,7 +34,7 @@ from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
 from prefect_staticadslab.campaign.table.layout import joined, order_of
-from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,9 @@ from prefect_staticadslab.campaign.table.layout import (
     with_own_columns,
     without_results,
 )
-from prefect_staticadslab.campaign.table.merge import (
+from prefect_staticadslab.campaign.table.other_runs import merge_states
+from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
+from prefect_staticadslab.campaign.table.table_on_disk import (
     Line,
     OutputError,
     check_amounts,
@@ -36,8 +38,6 @@ from prefect_staticadslab.campaign.table.merge import (
     without_removed_note,
     worth_keeping,
 )
-from prefect_staticadslab.campaign.table.other_runs import merge_states
-from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
 from prefect_staticadslab.campaign.table.totals import Totals
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
+from prefect_staticadslab.campaign.table.table_on_disk import REMOVED, OutputError
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 

@@ -1,4 +1,4 @@
-"""The record on disk: what a result table that somebody wrote says, and what of it is kept."""
+"""A result table on disk: reading and checking it, and matching its lines with rows in memory."""
 
 from __future__ import annotations
 
