@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, column_key
+from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, column_key
 from prefect_staticadslab.campaign.table.idempotency import request_hash
 from prefect_staticadslab.campaign.table.job_state import JobState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class JobRequest(Protocol):
@@ -122,3 +125,23 @@ class JobType(Generic[Q]):
     def hash_of(self, request: Q) -> str:
         """What stands for a request in the table."""
         return request_hash(self.content(request))
+
+
+class RecordedTable(Protocol):
+    """A table in memory that `Checkpoints` keeps on disk; see `JobTable` for its attributes."""
+
+    @property
+    def job_type(self) -> JobType[Any]: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def header(self) -> Sequence[str]: ...
+    @property
+    def states(self) -> Sequence[JobState]: ...
+
+    def merge_from_disk(self, written: Spreadsheet) -> None:
+        """Changes the table to what it and the same table on disk know together."""

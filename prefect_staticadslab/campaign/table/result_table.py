@@ -160,7 +160,7 @@ class JobTable(Generic[Q]):
         ours = {s.job_id: s for s in self.states if s.job_id and s.is_completed}
         self.frame, self.rows, states = table_parts(written, self.job_type)
         self.header = list(written.header)
-        self._checkpoints.saved = list(states)
+        self._checkpoints.saved_states = list(states)
         self.states = [with_picture_of(ours.get(state.job_id or ""), state) for state in states]
 
     def _merge(self, written: Spreadsheet, *, by_content: bool = False) -> None:
@@ -183,7 +183,7 @@ class JobTable(Generic[Q]):
         for _, row, state in kept:
             self.rows.append(replace(row, number=len(self.rows) + FIRST_ROW, removed=True))
             self.states.append(with_removed_note(state))
-            self._checkpoints.saved.append(with_removed_note(state))
+            self._checkpoints.saved_states.append(with_removed_note(state))
             self._store_state(len(self.states) - 1, self.states[-1])
 
     def _go_on_with(self, position: int, line: Line[Q], written: Spreadsheet) -> None:
@@ -217,7 +217,7 @@ class JobTable(Generic[Q]):
         theirs = with_removed_note(state) if removed else without_removed_note(state)
         # Who wants the row knows best what became of it.
         merged = merge_states(theirs, ours) if removed else merge_states(ours, theirs)
-        known = self._checkpoints.heard(position, theirs, ours, merged)
+        known = self._checkpoints.note_read(position, theirs, ours, merged)
         if known is not ours:  # which may be further than this run's own mark
             self._elsewhere[position] = theirs
         self._store_state(position, known)
@@ -299,7 +299,7 @@ class JobTable(Generic[Q]):
         Raises:
             CampaignError: See `save`.
         """
-        self._checkpoints.other_runs.marks(changes)
+        self._checkpoints.other_runs.note_own_marks(changes)
         for position, state in changes.items():
             # For what another run has an ad by now, nothing is begun.
             if position not in self._elsewhere or not self.states[position].has_ad:
@@ -311,7 +311,7 @@ class JobTable(Generic[Q]):
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
         """What other runs have written of these rows since the last look; see `Journal.look`."""
-        news = await self._checkpoints.look(positions)
+        news = await self._checkpoints.merge_news(positions)
         return {position: self.states[position] for position in news}
 
     async def save(self) -> None:
@@ -334,12 +334,12 @@ class JobTable(Generic[Q]):
 
         What could not be saved in the end is told, and `unsaved` says it again.
         """
-        return self._checkpoints.kept(self.unsaved, tell)
+        return self._checkpoints.saving(self.unsaved, tell)
 
     def unsaved(self) -> str:
         """The ads that are known and not on disk, as lines of CSV; "" if there are none."""
         numbers = [row.number for row in self.rows]
-        return unsaved_lines(numbers, self.states, self._checkpoints.saved)
+        return unsaved_lines(numbers, self.states, self._checkpoints.saved_states)
 
     def totals(self) -> Totals:
         """How many rows stand where, and what they cost."""

@@ -273,7 +273,7 @@ def test_what_another_run_wrote_is_taken_in_even_if_a_checkpoint_was_cancelled(
     theirs.update(0, completed(1))
     theirs.save_now()
     # The checkpoint's thread read their table, and its task was cancelled before it took that in.
-    assert ours._checkpoints._exchange(ours._checkpoints._take_snapshot()) is not None
+    assert ours._checkpoints._write_or_read(ours._checkpoints._take_snapshot()) is not None
     ours.update(1, completed(2))
     ours.save_now()
     states = opened(tmp_path, "a", "b").states
