@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, without_removed_note
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import as_record, result_columns_of, result_lines
-from prefect_staticadslab.campaign.table.table_on_disk import check_amounts, without_removed_note
+from prefect_staticadslab.campaign.table.table_on_disk import check_amounts
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ class RowStatus(StrEnum):
     """The API refused it, or the job failed. It costs nothing."""
 
 
+REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
+"""How the error of a row begins that is only in the result table."""
+
 TRUSTED_LIFETIME: Final = timedelta(hours=20)
 """How long an idempotency key is relied on. The API remembers it for 24 hours from its first use,
 and a long campaign may take hours to come to a row."""
@@ -300,3 +303,17 @@ def with_picture_of(known: JobState | None, state: JobState) -> JobState:
         return state
     path = known.image_path or state.image_path
     return replace(state, image_url=known.image_url, image_path=path)
+
+
+def with_removed_note(state: JobState) -> JobState:
+    """The state of a row that was removed, which says so."""
+    error = state.error or ""
+    return (
+        state if error.startswith(REMOVED) else replace(state, error=f"{REMOVED} {error}".strip())
+    )
+
+
+def without_removed_note(state: JobState) -> JobState:
+    """The state of a row that is in the spreadsheet, perhaps again."""
+    error = (state.error or "").removeprefix(REMOVED).strip()
+    return replace(state, error=None if state.image_url else error or None)

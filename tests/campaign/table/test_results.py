@@ -17,8 +17,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.table_on_disk import REMOVED, OutputError
+from prefect_staticadslab.campaign.table.job_state import REMOVED, RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 
