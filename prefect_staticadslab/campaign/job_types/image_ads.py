@@ -109,7 +109,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
         if brief.earlier.results:
-            table.take_over(brief.spreadsheet, brief.location, again=again)
+            table.take_over_earlier_ads(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_same_api(table, base_url)
         if selection != ALL_ROWS:

@@ -238,7 +238,9 @@ class JobTable(Generic[Q]):
         self._store_state(position, merge_states(state, others.get(position, state)))
         self._checkpoints.note_change()
 
-    def take_over(self, spreadsheet: Spreadsheet, location: str, *, again: bool) -> None:
+    def take_over_earlier_ads(
+        self, spreadsheet: Spreadsheet, location: str, *, again: bool
+    ) -> None:
         """Takes over ads from a spreadsheet that is itself a result table: replaces the states of
         these rows, and sets `earlier_ads`; see `read_earlier_ads`."""
         self.earlier_ads, states = read_earlier_ads(
@@ -277,7 +279,7 @@ class JobTable(Generic[Q]):
         is_exclusive = self.job_type.exclusive
         return self._owners.get(job_id or "", default) if is_exclusive else default
 
-    def forget(self, position: int, reason: str) -> None:
+    def note_never_sent(self, position: int, reason: str) -> None:
         """Notes that a row that may have been sent never was: it is pending, and its key can be
         used. A row that was removed, for which nothing will be sent, fails with `reason`."""
         state = self.states[position]
