@@ -251,7 +251,7 @@ class Inbox:
             )
         except CampaignError:
             return False  # what is wrong with it is told when it is run
-        return result_columns_of(spreadsheet).is_likely
+        return result_columns_of(spreadsheet).is_recognized
 
     def begin(
         self, pending: PendingSpreadsheet, new_usd: Decimal = NOTHING, day: DayLimit = NOTHING_A_DAY

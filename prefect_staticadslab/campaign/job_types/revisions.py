@@ -34,7 +34,7 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Pl
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
-from prefect_staticadslab.campaign.table.layout import own_columns
+from prefect_staticadslab.campaign.table.layout import input_part
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
@@ -86,7 +86,7 @@ class Revisions(Batch[Change]):
             known_columns=known_columns,
             needed_columns=(frozenset(("image_ad_id",)),),
         )
-        table = JobTable.open(output, own_columns(table_input, REVISION_COLUMNS), REVISION_JOBS)
+        table = JobTable.open(output, input_part(table_input, REVISION_COLUMNS), REVISION_JOBS)
         table.take_over_earlier_ads(table_input, spreadsheet, again=again)
         return cls(name or storage.canonical(output), table)
 

@@ -53,7 +53,7 @@ class EarlierTable:
             SpreadsheetError: It is a result table, and lacks what says which rows have an ad.
         """
         found = result_columns_of(spreadsheet)
-        if not found.is_likely:
+        if not found.is_recognized:
             return cls({}, {})
         if not all(name in found.positions for name in _NEEDED):
             message = (

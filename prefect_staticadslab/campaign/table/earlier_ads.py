@@ -9,7 +9,11 @@ from dataclasses import dataclass, replace
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, without_removed_note
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
-from prefect_staticadslab.campaign.table.layout import as_record, result_columns_of, result_lines
+from prefect_staticadslab.campaign.table.layout import (
+    result_cells,
+    result_columns_of,
+    with_all_result_columns,
+)
 from prefect_staticadslab.campaign.table.table_on_disk import check_amounts
 
 
@@ -71,13 +75,13 @@ def read_earlier_ads(
     """
     columns = job_type.columns
     found = result_columns_of(spreadsheet, columns)
-    if not found.is_likely:
+    if not found.is_recognized:
         return None, {}
-    record = as_record(spreadsheet, found, columns)
+    record = with_all_result_columns(spreadsheet, found, columns)
     check_amounts(record, job_type, location)
     states = {
         number: JobState.from_cells(dict(zip(columns, cells, strict=True)), columns)
-        for number, cells in zip(record.row_numbers, result_lines(record, columns), strict=True)
+        for number, cells in zip(record.row_numbers, result_cells(record, columns), strict=True)
     }
     rows = list(rows)
     ads_of = Counter(row.number for _, row, _ in rows)

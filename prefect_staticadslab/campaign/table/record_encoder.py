@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.files.formats.xlsx_writer import (
 from prefect_staticadslab.campaign.files.formulas import inert
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
-from prefect_staticadslab.campaign.table.layout import joined, order_of
+from prefect_staticadslab.campaign.table.layout import column_positions, join_results
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class RecordEncoder:
             if self._ending == ".xlsx":
                 content = self._workbook(frame, states, names, dict(given))
             else:
-                table = joined(frame, states, self._columns, names)
+                table = join_results(frame, states, self._columns, names)
                 content = encode_spreadsheet(self._ending, table, self._dialect)
             self._last = made_of, content
         return self._last[1]
@@ -163,7 +163,7 @@ class RecordEncoder:
         """The rows that are not as they were encoded last."""
         if frame is not self._frame or names != self._names:
             self._frame, self._names = frame, names
-            self._order = order_of(names, [*frame.columns, *self._columns])
+            self._order = column_positions(names, [*frame.columns, *self._columns])
             self._header = text_lines([names], self._dialect)
             self._given = lines_of_cells(frame)
             self._lines = [""] * len(self._given)
@@ -198,7 +198,7 @@ class RecordEncoder:
         )
         if self.picture_of is None and (content := self._of_rows(frame, states, names, look)):
             return content
-        table = _without_pictures(joined(frame, states, self._columns, names, shown_cells))
+        table = _without_pictures(join_results(frame, states, self._columns, names, shown_cells))
         pictures = [self.picture_of(state) for state in states] if self.picture_of else []
         if any(pictures):
             name = PICTURE_COLUMN

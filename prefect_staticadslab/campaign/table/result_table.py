@@ -21,11 +21,11 @@ from prefect_staticadslab.campaign.table.job_state import (
 )
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
-    header_of,
-    joined,
+    join_results,
+    table_header,
+    with_added_columns,
     with_input_names,
-    with_own_columns,
-    without_results,
+    without_result_columns,
 )
 from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.record_encoder import PictureOf, unsaved_lines
@@ -84,7 +84,7 @@ class JobTable(Generic[Q]):
     hidden_rows: int = 0
 
     def __post_init__(self) -> None:
-        self.header = header_of((), self.frame, list(self.job_type.columns))
+        self.header = table_header((), self.frame, list(self.job_type.columns))
         self._input_columns = len(self.frame.columns)
         # What another run wrote of a row since this one began, by the row's position.
         self._other_run_states: dict[int, JobState] = {}
@@ -187,16 +187,16 @@ class JobTable(Generic[Q]):
         """Takes the columns that people added on disk, their order and widths, and adds to `frame`
         the lines in `kept`. `lines` says which line on disk is which row's, by position."""
         results = list(self.job_type.columns)
-        self.frame = with_own_columns(
+        self.frame = with_added_columns(
             self.frame,
             self._input_columns,
-            without_results(written, results),
+            without_result_columns(written, results),
             lines,
             kept=[line for line, _, _ in kept],
             is_read=self.job_type.is_read,
             removed={position for position, row in enumerate(self.rows) if row.removed},
         )
-        self.header = header_of(written.header, self.frame, results)
+        self.header = table_header(written.header, self.frame, results)
         widths = {**dict(self.dialect.column_widths), **dict(written.dialect.column_widths)}
         self.dialect = replace(self.dialect, column_widths=tuple(widths.items()))
 
@@ -346,4 +346,4 @@ class JobTable(Generic[Q]):
 
     def to_frame(self) -> pd.DataFrame:
         """The table as it is written."""
-        return joined(self.frame, self.states, self.job_type.columns, self.header)
+        return join_results(self.frame, self.states, self.job_type.columns, self.header)

@@ -27,10 +27,10 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
     SENT_PROMPT_COLUMN,
     ResultColumns,
-    as_record,
+    result_cells,
     result_columns_of,
-    result_lines,
-    without_results,
+    with_all_result_columns,
+    without_result_columns,
 )
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
@@ -177,8 +177,8 @@ def read_earlier(location: str, job_type: JobType[Any], *, is_output: bool = Tru
         raise OutputError(_no_table_message(location, is_output)) from error
     found = result_columns_of(earlier, job_type.columns)
     if found.is_complete:
-        return as_record(earlier, found, job_type.columns)
-    if found.is_likely:
+        return with_all_result_columns(earlier, found, job_type.columns)
+    if found.is_recognized:
         raise OutputError(
             f"{location} looks like a result table, but {missing_message(found)}. So it is left "
             "alone: put that back as it was. (With another output, the whole campaign would be "
@@ -252,7 +252,7 @@ def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
         SpreadsheetError: A row of it can no longer be read.
     """
     rows = job_type.read_rows(table, unique_row_ids=False)
-    results = result_lines(table, job_type.columns)
+    results = result_cells(table, job_type.columns)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
         state = JobState.from_cells(
@@ -339,7 +339,7 @@ def table_parts(
     """
     lines = lines_of(table, job_type)
     return (
-        without_results(table, job_type.columns).frame,
+        without_result_columns(table, job_type.columns).frame,
         [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],
         [state for _, _, state in lines],
     )
