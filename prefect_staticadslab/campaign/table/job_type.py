@@ -20,7 +20,7 @@ class JobRequest(Protocol):
 
     @property
     def job_name(self) -> str:
-        """What people call such a job, where its price is told: `flat`, `design template`."""
+        """What people call such a job where its price is told, such as `design template`."""
 
     @property
     def price_usd(self) -> Decimal:
@@ -69,12 +69,17 @@ class ReadRows(Protocol[Q]):
     def __call__(
         self, spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
     ) -> list[CampaignRow[Q]]:
-        """See `rows.read_rows`."""
+        """The rows as requests; see `ad_rows.read_rows`, which reads those of image ads.
+
+        Raises:
+            SpreadsheetError: Rows are wrong, or have the same `row_id`, if these must be unique.
+        """
 
 
 def _find_none(
     rows: Mapping[int, CampaignRow[Any]], earlier: Sequence[CampaignRow[Any]]
 ) -> dict[int, int]:
+    """`JobType.find_respelled` of job types whose rows hold nothing that is written in two ways."""
     return {}
 
 
@@ -82,7 +87,8 @@ def _as_json(request: JobRequest) -> str:
     return request.model_dump_json()
 
 
-def _as_written(state: JobState, request: JobRequest) -> JobState:
+def _unchanged(state: JobState, request: JobRequest) -> JobState:
+    """`JobType.add_from_request` of job types whose tables hold all of a state."""
     return state
 
 
@@ -94,14 +100,14 @@ class JobType(Generic[Q]):
         name: What such a table is to people and to Prefect: in artifacts' keys and events' names.
         columns: The result columns in their order, and what of a row's state each of them holds: a
             field of `JobState`, or one of its facts.
-        known_columns: The input's columns that mean something, in lower case.
-        read_rows: Reads the rows.
-        read_state: Completes a state that was read.
+        known_columns: The names by which such a spreadsheet's header is found, in lower case.
+        read_rows: Reads a spreadsheet's rows.
+        add_from_request: A state that was read, with what only the row's request says.
         exclusive: Whether no two rows can have the same job.
         find_respelled: Finds rows that ask for what earlier ones asked for, but for how a program
-            writes a number or a date; see `spellings.find_respelled`.
-        read_columns: Those that the rows are read from, in lower case; if they are not all of
-            `known_columns`.
+            writes a number or a date: gives the earlier row's place for a row's position.
+        read_columns: The names of the columns that rows are read from, in lower case; empty if
+            they are `known_columns`.
         content: All that a request asks for, as a text that no later version writes differently.
     """
 
@@ -109,7 +115,7 @@ class JobType(Generic[Q]):
     columns: Mapping[str, str]
     known_columns: frozenset[str]
     read_rows: ReadRows[Q]
-    read_state: Callable[[JobState, Q], JobState] = _as_written
+    add_from_request: Callable[[JobState, Q], JobState] = _unchanged
     exclusive: bool = True
     find_respelled: Callable[
         [Mapping[int, CampaignRow[Q]], Sequence[CampaignRow[Q]]], dict[int, int]
@@ -123,7 +129,7 @@ class JobType(Generic[Q]):
         return column_key(column) in map(column_key, names)
 
     def hash_of(self, request: Q) -> str:
-        """What stands for a request in the table."""
+        """What stands for a request in the table; see `idempotency.request_hash`."""
         return request_hash(self.content(request))
 
 

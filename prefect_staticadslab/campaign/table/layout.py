@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.table.job_state import (
     KEY_COLUMNS,
     RESULT_COLUMNS,
     JobState,
-    looks_recorded,
+    may_be_key_cell,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _is_key_column(table: Spreadsheet, ours: Sequence[str], name: str, position:
     earlier = tuple(each for each in ours if each not in KEY_COLUMNS)
     if table.header[-len(earlier) :] != earlier:
         return True
-    return all(looks_recorded(name, cell_text(cell)) for cell in table.column(position))
+    return all(may_be_key_cell(name, cell_text(cell)) for cell in table.column(position))
 
 
 def with_all_result_columns(

@@ -258,7 +258,7 @@ def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
         state = JobState.from_cells(
             dict(zip(job_type.columns, cells, strict=True)), job_type.columns
         )
-        lines.append((line, row, job_type.read_state(state, row.request)))
+        lines.append((line, row, job_type.add_from_request(state, row.request)))
     return lines
 
 
