@@ -180,7 +180,7 @@ class JobState:
             "request_hash": self.request_hash,
         }
         return tuple(
-            values[name] if name in values else self.facts.get(name) for name in columns.values()
+            values[held] if held in values else self.facts.get(held) for held in columns.values()
         )
 
     @classmethod
@@ -198,7 +198,7 @@ class JobState:
         """
         text = dict.fromkeys(AD_COLUMNS.values(), "")
         text |= {
-            field: as_written(cell_text(cells.get(name)).strip()) for name, field in columns.items()
+            held: as_written(cell_text(cells.get(name)).strip()) for name, held in columns.items()
         }
         try:
             status = RowStatus(text["status"].casefold())
@@ -247,6 +247,7 @@ def _moment_or_none(text: str) -> datetime | None:
 
 
 def _integer_or_none(text: str) -> int | None:
+    """A number that stands in a cell, without its fraction; None if it is none."""
     try:
         return int(float(text))
     except (ValueError, OverflowError):
@@ -254,6 +255,7 @@ def _integer_or_none(text: str) -> int | None:
 
 
 def _read_or_none(read: Callable[[str], T], text: str) -> T | None:
+    """What `read` makes of a cell's text; None if it raises `ValueError`."""
     try:
         return read(text)
     except ValueError:
@@ -307,6 +309,7 @@ def may_be_key_cell(column: str, text: str) -> bool:
 
 
 def _if_match(pattern: re.Pattern[str], text: str) -> str | None:
+    """A text that is all of the pattern's kind; None otherwise."""
     return text if pattern.fullmatch(text) else None
 
 

@@ -46,7 +46,7 @@ class CampaignRow(Generic[Q_co]):
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
-        prompt_cell: The cell that its prompt is, which remembers what it was filled in from.
+        prompt_cell: The cell that its prompt was read from; it knows what it was filled in from.
         postponed: Whether it was not selected, so that it waits for a later run.
     """
 
@@ -84,6 +84,7 @@ def _find_none(
 
 
 def _as_json(request: JobRequest) -> str:
+    """`JobType.content` of job types whose requests are always written in the same way."""
     return request.model_dump_json()
 
 

@@ -299,7 +299,7 @@ def match_lines(
 
     for position, row in enumerate(rows):
         take(position, identities.get(row.identity))
-    if edited:
+    if edited:  # first by what their ads were made for, then by what they show
         for line in reversed(rest.values()):
             hashes.setdefault(line[2].request_hash, []).append(line)
         for position in _unmatched(rows, found):
