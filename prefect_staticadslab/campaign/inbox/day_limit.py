@@ -71,6 +71,7 @@ class DayLimit:
         return self._now().date()
 
     def _now(self) -> datetime:
+        """The time, with the time zone's date and hour."""
         return moment_of(now(), self.time_zone)
 
     def reason_never(self, new_usd: Decimal) -> str:

@@ -217,6 +217,7 @@ class Inbox:
         return notes
 
     def _location_of(self, name: str) -> str:
+        """The location of a file in the folder. Raises `CampaignError` if its name leads out."""
         return Location.below(self.folder, name).text
 
     def _decide(
@@ -343,4 +344,5 @@ def _printable(name: str) -> str:
 
 
 def _canonical_folder(folder: str) -> str:
+    """A folder's one name, by which two folders are compared; without a / at its end."""
     return storage.canonical(folder).rstrip("/")

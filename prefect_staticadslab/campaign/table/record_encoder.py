@@ -294,6 +294,7 @@ def _shown_moment(field: str) -> Callable[[Any, JobState], Any]:
     filtered in a spreadsheet program, which knows no zones."""
 
     def shown(text: Any, state: JobState) -> Any:
+        """The date that a cell holds; the cell as it is if it is blank, or holds none."""
         moment = getattr(state, field)
         if is_blank(text) or moment is None:
             return text

@@ -208,6 +208,7 @@ def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, s
 
 
 def _no_table_message(location: str, is_output: bool) -> str:
+    """What to say of a file that is no result table; see `read_earlier`."""
     if not is_output:
         return f"{location} is no result table: it has not the columns that a campaign writes."
     return (
