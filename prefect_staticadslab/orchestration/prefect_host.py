@@ -21,8 +21,8 @@ from prefect_staticadslab.campaign.runs.host import KEEP_SECONDS, Host, Logger, 
 from prefect_staticadslab.campaign.runs.run_reporter import PROGRESS_SECONDS
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
-from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.chunk_tasks import ChunkTask, ChunkTasks
 from prefect_staticadslab.orchestration.command_link import CommandLink

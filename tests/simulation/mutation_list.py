@@ -244,7 +244,7 @@ MUTATIONS: Final = (
     Mutation(
         "removed-forgotten",
         "a row that was taken out of the spreadsheet is taken out of the table",
-        "campaign.table.merge",
+        "campaign.table.table_on_disk",
         "    return kept[::-1]\n",
         "    return []\n",
     ),

@@ -28,9 +28,9 @@ from prefect_staticadslab.campaign.inbox.notes import (
     NOTES_FOLDER,
     SIMULATOR,
     Note,
-    notes_since,
+    note_locations,
+    note_locations_since,
     read_note,
-    read_notes,
     unreadable_note_error,
     write_note,
 )
@@ -42,16 +42,16 @@ midnight says nothing of today, and is not read."""
 
 
 class DayLimitError(CampaignError):
-    """So much more may not be started on this day. The message says when."""
+    """So much more may not be started on this day. The message says when it may."""
 
 
 @dataclass(frozen=True)
 class DayLimit:
-    """What may be started on a day.
+    """What an inbox may start on a day.
 
     Attributes:
-        limit_usd: In USD; 0 is that nothing may be started.
-        time_zone: Whose midnight ends the day.
+        limit_usd: In USD; 0 means that nothing may be started.
+        time_zone: Whose midnight ends the day, by its name; UTC if empty.
     """
 
     limit_usd: Decimal
@@ -59,22 +59,23 @@ class DayLimit:
 
     @classmethod
     def of(cls, limit_usd: float, time_zone: str) -> DayLimit:
-        """The limit that a program gave.
+        """The limit for an amount in USD.
 
         Raises:
-            CampaignError: It is none.
+            CampaignError: The amount is no limit; see `limit_of`.
         """
         return cls(limit_of(limit_usd, "max_spend_per_day_usd"), time_zone)
 
     def today(self) -> date:
-        """The day that it is now."""
+        """The day that it is now in the time zone."""
         return self._now().date()
 
     def _now(self) -> datetime:
+        """The time, with the time zone's date and hour."""
         return moment_of(now(), self.time_zone)
 
     def reason_never(self, new_usd: Decimal) -> str:
-        """Why `new_usd` can never be started under this limit; "" if it can."""
+        """Why `new_usd` can never be started under this limit, on no day; "" if it can."""
         if new_usd <= self.limit_usd:
             return ""
         return (
@@ -83,19 +84,19 @@ class DayLimit:
         )
 
     def check(self, results: str, api: str, new_usd: Decimal) -> None:
-        """Raises if so much more may not be started today.
+        """Raises if so much more may not be started today. Reads today's notes.
 
         Args:
             results: The folder of the tables, with its notes.
             api: What stands for the API that is used.
-            new_usd: In USD. Nothing may always be started.
+            new_usd: In USD. With 0 nothing is read or raised.
 
         Raises:
             DayLimitError: It may not.
             StorageError: The notes cannot be listed.
         """
         if new_usd:
-            self._check_started(results, api, new_usd, counted_usd=new_usd)
+            self._check_started(results, api, new_usd, unnoted_usd=new_usd)
 
     def reserve(self, results: str, spreadsheet: str, note: Note, new_usd: Decimal) -> Note:
         """Writes the note of a spreadsheet that is begun, with what it is about to start.
@@ -107,7 +108,8 @@ class DayLimit:
             new_usd: What is about to be started, in USD.
 
         Returns:
-            The note for its end, see `settle`: with what was reserved, and for which day.
+            The note to give to `note_started` at its end: only with what was reserved here, and the
+            day for which it was.
 
         Raises:
             DayLimitError: So much more may not be started today; nothing stays reserved.
@@ -119,29 +121,29 @@ class DayLimit:
         try:
             # Where nobody can be kept out, such as in a bucket, another run may have come between.
             if new_usd:
-                self._check_started(results, note.api, new_usd, counted_usd=Decimal(0))
+                self._check_started(results, note.api, new_usd, unnoted_usd=Decimal(0))
         except DayLimitError:
-            settle(results, spreadsheet, reserved, Decimal(0))
+            note_started(results, spreadsheet, reserved, Decimal(0))
             raise
         return reserved
 
     def _check_started(
-        self, results: str, api: str, new_usd: Decimal, *, counted_usd: Decimal
+        self, results: str, api: str, new_usd: Decimal, *, unnoted_usd: Decimal
     ) -> None:
-        """Raises if a spreadsheet would cost more than is left of the day.
+        """Raises if today's notes, and what is in none of them yet, come to more than the limit.
 
         Args:
-            results: The folder of the inbox's notes, which say what was started.
-            api: Where the API is: each has a limit of its own.
-            new_usd: What it would cost, in USD, for the message.
-            counted_usd: What of that counts, in USD.
+            results: The folder of the tables, with its notes.
+            api: What stands for the API: only notes of the same one count.
+            new_usd: What is to be started, in USD, for the message.
+            unnoted_usd: What of that is in no note yet, in USD.
 
         Raises:
-            DayLimitError: It would, or a note cannot be read.
+            DayLimitError: They do, or a note cannot be read.
         """
         midnight = self._now().replace(hour=0, minute=0, second=0, microsecond=0)
         started_usd = Decimal(0)
-        for place in notes_since(results, midnight - CLOCKS_APART):
+        for place in note_locations_since(results, midnight - CLOCKS_APART):
             try:
                 note = read_note(place)
             except CampaignError as error:
@@ -151,7 +153,7 @@ class DayLimit:
                 ) from error
             if note.api == api and note.day >= midnight.date().isoformat():
                 started_usd += note.started_usd
-        if started_usd + counted_usd <= self.limit_usd:
+        if started_usd + unnoted_usd <= self.limit_usd:
             return
         left_usd = max(Decimal(0), self.limit_usd - started_usd)
         raise DayLimitError(
@@ -161,17 +163,20 @@ class DayLimit:
         )
 
 
-def settle(
+def note_started(
     results: str, spreadsheet: str, reserved: Note, started_usd: Decimal, *, finished: bool = False
 ) -> None:
-    """Writes into the note what a run has really started, in place of what was reserved for it.
+    """Writes into a spreadsheet's note what a run has really started, in place of what it reserved.
+
+    If somebody deleted the note, it is written anew. If the spreadsheet is run with another API by
+    now, its note is left alone, unless the spreadsheet is finished.
 
     Args:
         results: The folder of the tables.
         spreadsheet: The spreadsheet's name.
-        reserved: What `DayLimit.reserve` gave.
+        reserved: What `DayLimit.reserve` gave, with what to note as finished.
         started_usd: What was started, in USD.
-        finished: Whether the spreadsheet is finished, so that the whole note is to be written.
+        finished: Whether the spreadsheet is finished, so that the note is to say so.
 
     Raises:
         CampaignError: The note cannot be read or written.
@@ -195,7 +200,8 @@ def settle(
 
 
 def now() -> datetime:
-    """What time it is. A run that comes too late counts for the day on which it spends."""
+    """The time, in UTC. It is not the one for which a run was scheduled: what a late run starts
+    counts for the day on which it does."""
     return datetime.now(UTC)
 
 
@@ -207,20 +213,26 @@ def _lock_notes(results: str) -> Iterator[None]:
 
 
 def _read_current_note(results: str, spreadsheet: str) -> Note | None:
-    place = read_notes(results).get(spreadsheet)
+    """Reads a spreadsheet's note; None if it has none."""
+    place = note_locations(results).get(spreadsheet)
     return None if place is None else read_note(place)
 
 
 def _write_note_adding(
     results: str, spreadsheet: str, note: Note, today: date, usd: Decimal
 ) -> Note:
-    """Writes a note with `usd` added to today's sum. Returns the note with only what was added."""
+    """Writes a note with `usd` added to today's sum. Returns the note with only what was added.
+
+    Raises:
+        CampaignError: The note that is there cannot be understood, or is of another API that was
+            paid today.
+    """
     current = _read_current_note(results, spreadsheet)
     day, started_before = today.isoformat(), Decimal(0)
     if current is not None and current.day >= day:
         # By the clock of another machine, or of another time zone, it may be tomorrow.
         if current.day > (today + timedelta(days=1)).isoformat():
-            raise unreadable_note_error(read_notes(results)[spreadsheet])
+            raise unreadable_note_error(note_locations(results)[spreadsheet])
         if current.api == note.api:
             day, started_before = current.day, current.started_usd
         elif current.api != SIMULATOR and current.started_usd:

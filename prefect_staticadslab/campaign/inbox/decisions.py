@@ -19,10 +19,10 @@ from prefect_staticadslab.campaign.table.limits import limit_of
 
 @dataclass(frozen=True)
 class Run:
-    """It is to be run, or gone on with.
+    """The decision to run a spreadsheet, for the first time or once more.
 
     Attributes:
-        note: What is to be noted of it then.
+        note: What to note of it when it is begun.
     """
 
     note: Note
@@ -35,11 +35,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Finished:
-    """It is finished, with just this content.
+    """The decision to leave a spreadsheet: it was finished with just this content.
 
     Attributes:
         table: The name of its table.
-        is_gone: Whether that is no longer there.
+        is_gone: Whether that table is no longer there.
     """
 
     table: str
@@ -48,7 +48,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Refused:
-    """It is not run, and somebody has to do something. The reason says what."""
+    """The decision not to run a spreadsheet until somebody does what the reason says."""
 
     reason: str
 
@@ -73,12 +73,13 @@ def decide(
 
     Args:
         spreadsheet: The spreadsheet's name.
-        new_note: What would be noted of it if it was never run.
+        new_note: The note that it gets if it was never run.
         fingerprint: What stands for its content.
-        note: What an earlier run noted of it.
+        note: What an earlier run noted of it; None if none did. One of another API is ignored.
         tables: The names of its tables that are there, the newest last; one that was noted is the
             newest.
-        original_exists: Whether the note is of a spreadsheet that is still where it was, elsewhere.
+        original_exists: Whether the note is of a spreadsheet of the same name in another folder,
+            which is still there.
     """
     if note is not None and note.api != new_note.api:
         note = None
@@ -102,7 +103,7 @@ def decide(
 
 
 def name_clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
-    """Refusals for spreadsheets that would share a table, or its contact sheet, with another one.
+    """Refusals, by name, of spreadsheets that would share a table or a contact sheet with another.
 
     Args:
         tables: The name of each spreadsheet's table, by the spreadsheet's name.
@@ -128,14 +129,14 @@ def name_clashes(tables: Mapping[str, str]) -> dict[str, Refused]:
     return refused
 
 
-def candidates(
+def split_files(
     files: Iterable[StoredFile],
     names: TableNames,
     *,
     beside: bool,
     known_tables: Set[str] = frozenset(),
 ) -> tuple[list[StoredFile], list[str]]:
-    """Splits files by name: possible spreadsheets, the oldest first; tables without a spreadsheet.
+    """Sorts out an inbox's files by their names.
 
     What is called like a table is never taken for a spreadsheet, whatever is in it: somebody may
     have changed its columns.
@@ -145,6 +146,10 @@ def candidates(
         names: How tables are called.
         beside: Whether the tables are in the same folder.
         known_tables: The names of files that were noted as tables.
+
+    Returns:
+        The files that may be spreadsheets, the oldest first; and the names of tables of which no
+        spreadsheet is there, and no note.
     """
     possible = [file for file in files if is_spreadsheet_name(file.name)]
     names_like_tables = {file.name for file in possible if beside and names.is_table(file.name)}
@@ -155,19 +160,20 @@ def candidates(
     orphans = (
         tables
         - known_tables
-        - {t for file in spreadsheets for t in names.earlier(file.name, tables)}
+        - {t for file in spreadsheets for t in names.earlier_tables(file.name, tables)}
     )
     return sorted(spreadsheets, key=_modified_then_name), sorted(orphans)
 
 
 def _modified_then_name(file: StoredFile) -> tuple[float, str]:
+    """What files are sorted by: the oldest first, and those of unknown age before them."""
     return (file.modified.timestamp() if file.modified else 0.0), file.name
 
 
 def settling_seconds(files: Iterable[StoredFile], now: datetime, minimum: float) -> float:
-    """How long to wait until every file's last change is `minimum` seconds ago.
+    """How many seconds to wait until every file's last change is `minimum` seconds ago.
 
-    Never longer than that: a disk's clock may be ahead of ours. Files of storages that do not
+    Never more than `minimum`: a disk's clock may be ahead of ours. Files of storages that do not
     tell when they were written are not waited for; most of these only ever show whole files.
     """
     ages = [(now - file.modified).total_seconds() for file in files if file.modified]
@@ -176,13 +182,13 @@ def settling_seconds(files: Iterable[StoredFile], now: datetime, minimum: float)
 
 
 def changed_names(before: Iterable[StoredFile], after: Iterable[StoredFile]) -> frozenset[str]:
-    """The names of the files that changed between two listings: they are being written."""
+    """The names of the files that are new or changed in the second of two listings."""
     unchanged = set(before)
     return frozenset(file.name for file in after if file not in unchanged)
 
 
 def is_final(rows: Iterable[JobState], *, with_pictures: bool) -> bool:
-    """Whether every row has failed, or is completed, with its picture if that is asked for.
+    """Whether every row has failed, or is completed, with its picture on disk if asked for.
 
     A row that failed after all attempts is done: otherwise every schedule would try it again, for
     ever. It is tried again once the spreadsheet is changed.
@@ -203,8 +209,8 @@ class Budget:
     """What a run of an inbox may start.
 
     Attributes:
-        limit_usd: In USD; 0 is that nothing may be started.
-        started_usd: What was started by now may cost so much, if every ad of it completes.
+        limit_usd: In USD; 0 means that nothing may be started.
+        started_usd: What the ads that were started by now may cost, in USD, if all complete.
     """
 
     limit_usd: Decimal
@@ -215,13 +221,13 @@ class Budget:
         """The budget of a run that begins.
 
         Raises:
-            CampaignError: The limit is none.
+            CampaignError: The amount is no limit; see `limit_of`.
         """
         return cls(limit_of(limit_usd))
 
     @property
     def left_usd(self) -> Decimal:
-        """How much more may be started."""
+        """How much more may be started, in USD."""
         return self.limit_usd - self.started_usd
 
     def refusal_if_never(self, new_usd: Decimal) -> Refused | None:
@@ -242,6 +248,6 @@ class Budget:
             f"{self.limit_usd:,.2f} that a run may start are left."
         )
 
-    def start(self, new_usd: Decimal) -> Budget:
-        """The budget after something was started."""
+    def with_started(self, new_usd: Decimal) -> Budget:
+        """A copy of the budget that counts `new_usd` as started."""
         return replace(self, started_usd=self.started_usd + new_usd)

@@ -28,6 +28,7 @@ NOTES_FOLDER: Final = ".inbox"
 NOTE_ENDING: Final = ".json"
 
 SIMULATOR: Final = "simulator"
+"""What stands for every simulator in notes."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Note:
         campaign: The campaign's name, which its idempotency keys are made of: where the spreadsheet
             was when it was first run.
         table: The name of its table.
-        api: What stands for the API that it is run with: a simulation is forgotten by real runs.
+        api: What stands for the API that it is run with, see `api_name`: real runs ignore what was
+            noted of a simulation.
         finished: The fingerprint of the content that was finished; "" if none was.
         day, day_usd: The last day on which something was started for it, such as 2026-11-25, and
             how much on that day, in USD; "" if nothing was, or by an earlier version. See
@@ -57,7 +59,7 @@ class Note:
         """What was started for it on that day, in USD."""
         return amount_of(self.day_usd or "0")
 
-    def is_same(self, other: Note) -> bool:
+    def is_same_but_for_day(self, other: Note) -> bool:
         """Whether two notes say the same, whatever was started on a day."""
         return replace(self, day="", day_usd="") == replace(other, day="", day_usd="")
 
@@ -82,8 +84,8 @@ def fingerprint(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_notes(results: str) -> Mapping[str, str]:
-    """Where the notes in a folder of results are, by their spreadsheets' names.
+def note_locations(results: str) -> Mapping[str, str]:
+    """The notes' locations in a folder of results, by their spreadsheets' names.
 
     Raises:
         StorageError: The folder cannot be read.
@@ -96,7 +98,7 @@ def read_note(location: str) -> Note:
 
     Raises:
         StorageError: It cannot be read.
-        CampaignError: It is none, or it says that an amount was started that cannot be.
+        CampaignError: It cannot be understood, or holds an amount that cannot be.
     """
     try:
         note = Note(
@@ -119,8 +121,8 @@ def unreadable_note_error(location: str) -> CampaignError:
     )
 
 
-def notes_since(results: str, moment: datetime) -> list[str]:
-    """Where the notes are that were written after a moment, or nobody knows when.
+def note_locations_since(results: str, moment: datetime) -> list[str]:
+    """The locations of the notes that were written since a moment, or at an unknown time.
 
     Raises:
         StorageError: The folder cannot be read.
@@ -133,7 +135,7 @@ def notes_since(results: str, moment: datetime) -> list[str]:
 
 
 def _list_notes(results: str) -> list[tuple[StoredFile, str]]:
-    """The notes in a folder of results, and where they are."""
+    """Lists the notes in a folder of results, each as a file and its location."""
     folder = _notes_folder(results)
     return [
         (file, storage.join(folder, file.name))
@@ -143,6 +145,7 @@ def _list_notes(results: str) -> list[tuple[StoredFile, str]]:
 
 
 def _read_text(location: str) -> str:
+    """Reads a note's text. Raises `ValueError` if it is longer than a note is, or not in UTF-8."""
     content = storage.read_start(location, NOTE_BYTES + 1)
     if len(content) > NOTE_BYTES:
         raise ValueError
@@ -150,14 +153,14 @@ def _read_text(location: str) -> str:
 
 
 def _notes_folder(results: str) -> str:
-    """The folder of the notes in a folder of results. Raises if it is a link."""
+    """The folder of the notes in a folder of results. Raises `StorageError` if it is a link."""
     folder = storage.join(results, NOTES_FOLDER)
     storage.check_own_folder(folder)
     return folder
 
 
 def write_note(results: str, spreadsheet: str, note: Note) -> None:
-    """Writes the note of a spreadsheet, given by its name.
+    """Writes the note of a spreadsheet, given by its name; makes the notes' folder if need be.
 
     Raises:
         StorageError: It cannot be written.

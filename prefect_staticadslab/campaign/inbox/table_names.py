@@ -1,4 +1,4 @@
-"""What files of an inbox are, by their names; and how the tables of its spreadsheets are called."""
+"""What an inbox's files are by their names, and how the tables of its spreadsheets are called."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE
 DEFAULT_PATTERN: Final = "{name}-results.{ending}"
 
 TABLES: Final = (".csv", ".tsv", ".xlsx")
-"""What a table ends in that is called like its spreadsheet."""
+"""The endings of spreadsheets whose tables have the same ending."""
 
 OTHER_WORKBOOKS: Final = (".xlsm", ".xlsb", ".xls", ".ods")
 """Workbooks that are read and never written: their table is an .xlsx."""
@@ -34,13 +34,14 @@ _NOT_OURS: Final = (".", "~$")
 """How hidden files begin, and what spreadsheet programs put beside a file that is open."""
 
 CONFLICT: Final = "conflicted copy"
-"""What services that keep folders alike call the second one of two files of the same name. To run
-it would be to pay for the first one again."""
+"""What services that synchronize folders call the second of two files of one name. To run it would
+be to pay for the first one again."""
 
 _ANY: Final[Mapping[str, re.Pattern[str]]] = {
     "name": re.compile(r"[^/]+"),
     "ending": re.compile("|".join(ending[1:] for ending in TABLES), re.ASCII),
 }
+"""What a pattern's placeholders may stand for in the name of any table."""
 
 
 def is_spreadsheet_name(name: str) -> bool:
@@ -70,8 +71,8 @@ class TableNames:
 
     Attributes:
         pattern: With `{name}` for the spreadsheet's name without its ending, `{ending}` for its
-            ending, or xlsx for other workbooks, and the placeholders of `patterns.fill_in` for the
-            date.
+            ending, or xlsx for other workbooks, and the placeholders of `date_patterns.fill_in` for
+            the date.
         moment: The date that new tables get.
     """
 
@@ -80,7 +81,7 @@ class TableNames:
 
     @classmethod
     def of(cls, pattern: str, moment: datetime, *, beside: bool) -> TableNames:
-        """Checks a pattern.
+        """The names for a pattern, which is checked.
 
         Args:
             pattern, moment: See above.
@@ -95,7 +96,7 @@ class TableNames:
             from prefect_staticadslab.campaign.inbox.table_names import TableNames
 
             names = TableNames.of("{name}-{date}.{ending}", datetime(2026, 11, 25), beside=True)
-            assert names.new("summer.xlsx") == "summer-2026-11-25.xlsx"
+            assert names.new_table("summer.xlsx") == "summer-2026-11-25.xlsx"
             assert names.is_table("summer-2026-11-03.xlsx")
             ```
         """
@@ -111,7 +112,7 @@ class TableNames:
                 f"The tables' name {label!r} lacks {{name}}, so all spreadsheets would have the "
                 f"same table. An example: {DEFAULT_PATTERN}"
             )
-        example = names.new("x.csv")
+        example = names.new_table("x.csv")
         if "/" in example or "\\" in example or example.startswith("."):
             raise PatternError(
                 f"The tables' name {label!r} is no name of a file. Folders are given separately."
@@ -129,25 +130,26 @@ class TableNames:
             )
         return names
 
-    def new(self, spreadsheet: str) -> str:
+    def new_table(self, spreadsheet: str) -> str:
         """The name of the table that a spreadsheet gets if it has none."""
-        return fill_in(self.pattern, self.moment, _values(spreadsheet))
+        return fill_in(self.pattern, self.moment, _placeholder_values(spreadsheet))
 
-    def earlier(self, spreadsheet: str, present: Iterable[str]) -> list[str]:
-        """Which of the files in the results' folder are a spreadsheet's tables, the newest last.
+    def earlier_tables(self, spreadsheet: str, present: Iterable[str]) -> list[str]:
+        """Which of these files are called like a spreadsheet's tables, the newest last.
 
         Args:
             spreadsheet: Its name.
-            present: The names of the files.
+            present: The names of the files in the folder of the tables.
         """
-        return names_made_by(self.pattern, present, _values(spreadsheet))
+        return names_made_by(self.pattern, present, _placeholder_values(spreadsheet))
 
     def is_table(self, name: str) -> bool:
-        """Whether a file is called like the table of any spreadsheet, begun at any time."""
+        """Whether a file is called like the table of any spreadsheet, of any date."""
         return bool(names_made_by(self.pattern, [name], _ANY))
 
 
-def _values(spreadsheet: str) -> dict[str, str]:
+def _placeholder_values(spreadsheet: str) -> dict[str, str]:
+    """What `{name}` and `{ending}` stand for in the name of a spreadsheet's table."""
     ending = storage.suffix(spreadsheet)
     name = spreadsheet[: len(spreadsheet) - len(ending)]
     return {"name": name, "ending": "xlsx" if ending in OTHER_WORKBOOKS else ending[1:]}

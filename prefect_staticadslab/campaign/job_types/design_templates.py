@@ -35,9 +35,9 @@ from prefect_staticadslab.campaign.rows.columns import ROW_ID_COLUMN, column_pos
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, TRUSTED_LIFETIME, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType
-from prefect_staticadslab.campaign.table.layout import complete_record, own_columns
-from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.layout import complete_result_table, input_part
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -110,7 +110,7 @@ def read_template_rows(
     Raises:
         SpreadsheetError: With all problems of all rows.
     """
-    record = complete_record(spreadsheet, TEMPLATE_COLUMNS)
+    record = complete_result_table(spreadsheet, TEMPLATE_COLUMNS)
     spreadsheet = record or spreadsheet
     columns = spreadsheet.header
     names = [normalized(name) for name in columns]
@@ -188,9 +188,9 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         digests = read_digests(references)
         job_type = template_job_type(references.location_of, digests)
         table = JobTable.open(
-            output, own_columns(references.spreadsheet, TEMPLATE_COLUMNS), job_type
+            output, input_part(references.spreadsheet, TEMPLATE_COLUMNS), job_type
         )
-        table.take_over(references.spreadsheet, source, again=again)
+        table.take_over_earlier_ads(references.spreadsheet, source, again=again)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
             if facts != state.facts:

@@ -29,8 +29,8 @@ from prefect_staticadslab.campaign.rows.row_selection import (
 from prefect_staticadslab.campaign.rows.spellings import find_respelled
 from prefect_staticadslab.campaign.table.job_state import AD_COLUMNS, RowStatus
 from prefect_staticadslab.campaign.table.job_type import JobType
-from prefect_staticadslab.campaign.table.merge import OutputError, check_location
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError, check_location
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -115,7 +115,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             check_output(brief, output)
         table = ResultTable.open(output or None, expand(brief, catalogue))
         if brief.earlier.result_positions:
-            table.take_over(brief.spreadsheet, brief.location, again=again)
+            table.take_over_earlier_ads(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_not_simulated(table, base_url)
         if selection != ALL_ROWS:

@@ -34,9 +34,9 @@ from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Pl
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
 from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
-from prefect_staticadslab.campaign.table.layout import own_columns
-from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.layout import input_part
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -91,8 +91,8 @@ class Revisions(Batch[Change]):
             known_columns=known_columns,
             needed_columns=(frozenset(("image_ad_id",)),),
         )
-        table = JobTable.open(output, own_columns(table_input, REVISION_COLUMNS), REVISION_JOBS)
-        table.take_over(table_input, spreadsheet, again=again)
+        table = JobTable.open(output, input_part(table_input, REVISION_COLUMNS), REVISION_JOBS)
+        table.take_over_earlier_ads(table_input, spreadsheet, again=again)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.table.layout import (
     with_input_names,
     without_columns,
 )
-from prefect_staticadslab.campaign.table.merge import missing_message
+from prefect_staticadslab.campaign.table.table_on_disk import missing_message
 
 _NEEDED: Final = ("status", "image_ad_id")
 """Without these nobody can say which rows have an ad."""
@@ -56,7 +56,7 @@ class EarlierTable:
                 an ad.
         """
         found = result_columns_of(spreadsheet)
-        if not found.is_likely:
+        if not found.is_recognized:
             return cls({}, {})
         if not all(name in found.positions for name in _NEEDED):
             message = (

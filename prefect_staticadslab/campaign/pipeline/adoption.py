@@ -158,7 +158,7 @@ async def adopt(
                 if not table.rows[position].removed:
                     held[position] = STILL_ON_ITS_WAY
             else:
-                table.forget(position, NEVER_CREATED)
+                table.note_never_sent(position, NEVER_CREATED)
         held |= {position: _question(ids) for position, ids in verdict.ambiguous.items()}
     for position, reason in held.items():
         table.update(position, replace(table.states[position], error=reason))

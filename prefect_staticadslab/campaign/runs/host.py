@@ -23,8 +23,8 @@ from prefect_staticadslab.campaign.reports.summary import Summary
 from prefect_staticadslab.campaign.runs.credentials import C, keys_of, run_chunk
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
-from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 Logger: TypeAlias = logging.Logger | logging.LoggerAdapter[Any]
 

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, settle
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, note_started
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
@@ -163,7 +163,7 @@ async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> O
     name = storage.name(str(noted.options.source))
     try:
         if end.table is None:
-            settle(noted.results_folder, name, noted.note, Decimal(0))
+            note_started(noted.results_folder, name, noted.note, Decimal(0))
         else:
             note_end(
                 noted.results_folder,

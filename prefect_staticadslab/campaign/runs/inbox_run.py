@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campa
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
 from prefect_staticadslab.campaign.files.spreadsheet import AS_IT_IS, ReadOptions
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, settle
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, note_started
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, ScanResult
@@ -159,7 +159,7 @@ class InboxRun:
         if not end.has_begun and (reserved := self._reserved.get(pending.name)):
             # Then it has started nothing either.
             with self._record_refusal(pending):
-                settle(self.inbox.results, pending.name, reserved, Decimal(0))
+                note_started(self.inbox.results, pending.name, reserved, Decimal(0))
         return end.outcome
 
     def record(self, pending: PendingSpreadsheet, outcome: Outcome) -> None:
@@ -170,7 +170,7 @@ class InboxRun:
             self._has_final_failures = True
         plan = self._plans.get(pending.name)
         if plan and outcome.end is not End.REFUSED:
-            self.budget = self.budget.start(plan.new_usd)
+            self.budget = self.budget.with_started(plan.new_usd)
 
     async def report(self, host: Host[Any]) -> Outcome:
         """Logs how the run went, has the host keep that, and says how it ended."""

@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 
 async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Their results, in order. If one raises, the others are cancelled, and that error is raised.
+    """Runs them side by side, and returns their results, in order.
+
+    If one raises, the others are cancelled, and that error is raised.
 
     Unlike `asyncio.gather`, it ends only when all of them have: what they do on a cancellation,
     such as writing down what was paid for, is done by then.
@@ -38,12 +40,16 @@ async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 @asynccontextmanager
 async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Does `work` for as long as the body runs. If it breaks, so does the body, with its error."""
+    """Runs `work` while the body runs, and cancels it when the body ends.
+
+    If `work` raises, the body is cancelled, and that error is raised.
+    """
     body = asyncio.current_task()
     assert body is not None  # noqa: S101
     task = asyncio.create_task(work)
 
     def stop_body(ended: asyncio.Task[None]) -> None:
+        """Cancels the body if `work` ended with an error."""
         if not ended.cancelled() and ended.exception() is not None:
             body.cancel()
 

@@ -7,21 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, without_removed_note
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
-from prefect_staticadslab.campaign.table.layout import as_record, result_columns_of, result_lines
-from prefect_staticadslab.campaign.table.merge import check_amounts, without_removed_note
+from prefect_staticadslab.campaign.table.layout import (
+    result_cells,
+    result_columns_of,
+    with_all_result_columns,
+)
+from prefect_staticadslab.campaign.table.table_on_disk import check_amounts
 
 
 @dataclass(frozen=True)
 class EarlierAds:
-    """What is known of them.
+    """How many rows have ads already, and what becomes of these.
 
     Attributes:
-        source: The result table that is the spreadsheet.
+        source: Where the spreadsheet is, which is a result table.
         existing: How many rows have an ad, or may have one.
         completed: How many of these are completed.
-        again: Whether they are made once more.
+        again: Whether new ads are made for them; else they are taken over.
     """
 
     source: str
@@ -30,7 +34,7 @@ class EarlierAds:
     again: bool
 
     def __str__(self) -> str:
-        """All of it, for people."""
+        """All of it as a part of a sentence, for people."""
         if self.again:
             become = "made, and paid for, again"
         else:
@@ -49,43 +53,44 @@ def read_earlier_ads(
     *,
     again: bool,
 ) -> tuple[EarlierAds | None, dict[int, JobState]]:
-    """What the spreadsheet says of its rows' ads, if that is a result table.
+    """Reads the ads that rows have already, if the spreadsheet is itself a result table.
 
-    That counts for rows that are completed, that are rendered, or that may have been sent: these
-    are asked for with the key that they were sent with, or looked for in the API's lists if it
-    lacks that. A row that was edited since has no ad. What the campaign itself knows of an ad goes
-    before.
+    A row has one there if it is completed, if it is rendered, or if it may have been sent: then it
+    is asked for with the key that it was sent with, or adopted if the spreadsheet lacks that. A row
+    that was edited since has no ad. Only rows that are pending or failed in the campaign take over
+    anything.
 
     Args:
         rows: The campaign's rows: position, row, and what is known about it.
         job_type: Of what jobs they are.
         spreadsheet: What was read.
         location: Where, for messages; "" if nowhere.
-        again: Whether a new ad is wanted for each row.
+        again: Whether a new ad is wanted for each row, so that none is taken over.
 
     Returns:
-        What it says, or None if it is no result table; and what is to be taken over, by position.
+        What it says, or None if it is no result table; and the new states of the rows that take
+        over an ad, by position.
 
     Raises:
         AmountError: It holds costs or counts of attempts that cannot be.
     """
     columns = job_type.columns
     found = result_columns_of(spreadsheet, columns)
-    if not found.is_likely:
+    if not found.is_recognized:
         return None, {}
-    record = as_record(spreadsheet, found, columns)
+    record = with_all_result_columns(spreadsheet, found, columns)
     check_amounts(record, job_type, location)
     states = {
         number: JobState.from_cells(dict(zip(columns, cells, strict=True)), columns)
-        for number, cells in zip(record.row_numbers, result_lines(record, columns), strict=True)
+        for number, cells in zip(record.row_numbers, result_cells(record, columns), strict=True)
     }
     rows = list(rows)
-    ads_of = Counter(row.number for _, row, _ in rows)
+    counts = Counter(row.number for _, row, _ in rows)
     existing = completed = 0
     taken_over: dict[int, JobState] = {}
     for position, row, ours in rows:
-        theirs = job_type.read_state(states.get(row.number, JobState()), row.request)
-        if not _has_job(theirs) or not _is_of(theirs, ours, ads_of[row.number]):
+        theirs = job_type.add_from_request(states.get(row.number, JobState()), row.request)
+        if not _may_have_job(theirs) or not _asks_for_same(theirs, ours, counts[row.number]):
             continue
         existing += 1
         completed += theirs.is_completed
@@ -94,24 +99,29 @@ def read_earlier_ads(
     return EarlierAds(location, existing, completed, again), taken_over
 
 
-def _has_job(state: JobState) -> bool:
+def _may_have_job(state: JobState) -> bool:
+    """Whether a job of the row is rendered, or completed, or may have been begun."""
     return state.is_completed or state.is_processing or state.status is RowStatus.SUBMITTING
 
 
-def _is_of(theirs: JobState, ours: JobState, ads: int) -> bool:
-    """Whether the ad was made for what the row asks for now."""
+def _asks_for_same(theirs: JobState, ours: JobState, rows_of_line: int) -> bool:
+    """Whether the ad was made for what the row asks for now.
+
+    A table of an earlier version does not say for what: then the answer is yes, unless its line is
+    several rows of the campaign, as one with filters is.
+    """
     if theirs.request_hash is None:
-        return ads == 1
+        return rows_of_line == 1
     return theirs.request_hash == ours.request_hash
 
 
 def _taken_over_state(theirs: JobState, ours: JobState) -> JobState:
-    """The spreadsheet's word on an ad, as a state of this campaign."""
+    """A row's state in the spreadsheet, as the row's new state in this campaign."""
     state = without_removed_note(theirs)
     if ours.attempts:
-        # Further than what this campaign has written down of the row.
+        # Further than what this campaign has recorded of the row, or a merge would undo it.
         state = replace(state, attempts=max(state.attempts, ours.attempts + 1))
     if state.status is RowStatus.SUBMITTING and state.idempotency_key is None:
-        # This campaign's own key would make a second ad: without a date, it is looked for.
+        # This campaign's own key would make a second ad: a row without a date is adopted.
         return replace(state, submitted_at=None)
     return state

@@ -7,7 +7,7 @@ import json
 from typing import Final
 
 ID_DIGITS: Final = 16
-"""Hexadecimal digits of what stands for a campaign or a row."""
+"""How many hexadecimal digits stand for a campaign, a row or a request."""
 
 
 def campaign_id(name: str) -> str:
@@ -57,5 +57,5 @@ def request_hash(content: str) -> str:
 
 
 def digest(*parts: str) -> str:
-    """64 hexadecimal digits that stand for these texts in this order."""
+    """The SHA-256 of these texts in this order, in hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

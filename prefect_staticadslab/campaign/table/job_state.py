@@ -1,4 +1,4 @@
-"""What is known about one row's ad, and how a result table holds it."""
+"""What is known about one row's job, and how a result table holds it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.table.limits import attempts_of, cost_of
 T = TypeVar("T")
 
 _EARLIEST_YEAR: Final = 2000
-"""A date before it, or at the end of the calendar, is no date of an ad."""
+"""A date of an earlier year, or of the last one of the calendar, counts as none."""
 
 
 class RowStatus(StrEnum):
@@ -36,6 +36,9 @@ class RowStatus(StrEnum):
     FAILED = "failed"
     """The API refused it, or the job failed. It costs nothing."""
 
+
+REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
+"""How the error of a row begins that is only in the result table."""
 
 TRUSTED_LIFETIME: Final = timedelta(hours=20)
 """How long an idempotency key is relied on. The API remembers it for 24 hours from its first use,
@@ -61,19 +64,20 @@ RESULT_COLUMNS: Final = (
     "api_key_hash",
     "request_hash",
 )
-"""What a campaign's table adds."""
+"""The columns that a campaign's table adds to the spreadsheet's."""
 
 KEY_COLUMNS: Final[Mapping[str, str]] = {
     "idempotency_key": "idempotency_key",
     "api_key_hash": "api_key_hash",
     "request_hash": "request_hash",
 }
-"""The last of each result table's columns. Tables of earlier versions lack them."""
+"""The last of each result table's columns, and the field of `JobState` that each holds. Tables of
+earlier versions lack them."""
 
 AD_COLUMNS: Final[Mapping[str, str]] = {
     name: "job_id" if name == "image_ad_id" else name for name in RESULT_COLUMNS
 }
-"""What a campaign's table adds, and the field of `JobState` that each column holds."""
+"""The result columns of a table of image ads, and the field of `JobState` that each holds."""
 
 _FIELDS: Final = frozenset(AD_COLUMNS.values())
 
@@ -98,7 +102,7 @@ class JobState:
             idempotency key means nothing; see `connection.hash_api_key`.
         asked_at: When a `submitting` row was last about to be sent, in UTC by the API's clock, to
             the microsecond: so no two runs' marks are the same.
-        facts: What else is known of jobs that are no image ads, by name.
+        facts: What else is known of jobs that are no image ads, by the names in `JobType.columns`.
         request_hash: What stands for what the row asks for, or asked for if it is no longer in the
             spreadsheet; see `idempotency.request_hash`. It says whose state this is, and is no part
             of what the state is.
@@ -133,7 +137,7 @@ class JobState:
 
     @property
     def has_ad(self) -> bool:
-        """Whether there is an ad that has not failed."""
+        """Whether there is a job that has not failed."""
         return self.is_processing or self.is_completed
 
     @property
@@ -143,15 +147,19 @@ class JobState:
 
     @property
     def is_unsent(self) -> bool:
-        """Whether no ad is known for the row, and one is still to be created."""
+        """Whether the row is pending or submitting: no job is known, and one is still wanted."""
         return self.status in (RowStatus.PENDING, RowStatus.SUBMITTING)
 
     def without_key(self) -> JobState:
-        """This state of a row that is on its way no more: without its keys and their time."""
+        """This state without idempotency key, API key hash and `asked_at`: of a row that is no
+        longer on its way."""
         return replace(self, idempotency_key=None, api_key_hash=None, asked_at=None)
 
     def cells(self, columns: Mapping[str, str] = AD_COLUMNS) -> tuple[Any, ...]:
-        """The values of result columns; see `JobType.columns`."""
+        """The values of result columns, in their order; see `JobType.columns`.
+
+        The error of a submitting row begins with when it was about to be sent.
+        """
         error = self.error
         if self.status is RowStatus.SUBMITTING and (asked_at := _timestamp(self.asked_at, "auto")):
             error = f"{_UNANSWERED.format(asked_at)} {error or ''}".strip()
@@ -179,10 +187,14 @@ class JobState:
     def from_cells(
         cls, cells: Mapping[str, Any], columns: Mapping[str, str] = AD_COLUMNS
     ) -> JobState:
-        """What an earlier run wrote down. Cells that make no sense count as empty.
+        """Reads a state from a row's cells. Those that make no sense count as empty.
 
         Whoever begins with a table refuses amounts that make no sense before, by
-        `merge.check_amounts`. While a run goes on, they must not keep it from saving.
+        `table_on_disk.check_amounts`. While a run goes on, they must not keep it from saving.
+
+        Args:
+            cells: The row's cells, by their columns; others than the result columns are ignored.
+            columns: The result columns; see `JobType.columns`.
         """
         text = dict.fromkeys(AD_COLUMNS.values(), "")
         text |= {
@@ -192,37 +204,39 @@ class JobState:
             status = RowStatus(text["status"].casefold())
         except ValueError:
             status = RowStatus.PENDING
-        attempts = _known(attempts_of, text["attempts"]) or 0
-        sent = _Sent(None, None, None, text["error"])
+        attempts = _read_or_none(attempts_of, text["attempts"]) or 0
+        sent = _SentWith(None, None, None, text["error"])
         if status in (RowStatus.SUBMITTING, RowStatus.PROCESSING):
-            sent = _sent(text, attempts)
+            sent = _read_sent_with(text, attempts)
         return cls(
             status=status,
             job_id=text["job_id"] or None,
             image_url=text["image_url"] or None,
             error=sent.error or None,
-            cost_usd=_known(cost_of, text["cost_usd"]),
+            cost_usd=_read_or_none(cost_of, text["cost_usd"]),
             attempts=attempts,
-            width=_integer(text["width"]),
-            height=_integer(text["height"]),
-            submitted_at=_moment(text["submitted_at"]),
-            completed_at=_moment(text["completed_at"]),
+            width=_integer_or_none(text["width"]),
+            height=_integer_or_none(text["height"]),
+            submitted_at=_moment_or_none(text["submitted_at"]),
+            completed_at=_moment_or_none(text["completed_at"]),
             image_path=text["image_path"] or None,
             idempotency_key=sent.idempotency_key,
             api_key_hash=sent.api_key_hash,
             asked_at=sent.asked_at,
             facts={name: text[name] for name in text if text[name] and name not in _FIELDS},
-            request_hash=_if_like(_REQUEST_HASH, text["request_hash"]),
+            request_hash=_if_match(_REQUEST_HASH, text["request_hash"]),
         )
 
 
 def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None:
+    """A moment as ISO 8601 in UTC; None without one, or if its year counts as none."""
     if moment is None or not _EARLIEST_YEAR <= moment.year < MAXYEAR:
         return None
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _moment(text: str) -> datetime | None:
+def _moment_or_none(text: str) -> datetime | None:
+    """A moment that stands in a cell, in UTC; None if it is none, or its year counts as none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -232,21 +246,25 @@ def _moment(text: str) -> datetime | None:
     return in_utc(moment)
 
 
-def _integer(text: str) -> int | None:
+def _integer_or_none(text: str) -> int | None:
+    """A number that stands in a cell, without its fraction; None if it is none."""
     try:
         return int(float(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _known(read: Callable[[str], T], text: str) -> T | None:
+def _read_or_none(read: Callable[[str], T], text: str) -> T | None:
+    """What `read` makes of a cell's text; None if it raises `ValueError`."""
     try:
         return read(text)
     except ValueError:
         return None
 
 
-class _Sent(NamedTuple):
+class _SentWith(NamedTuple):
+    """What a row was sent with and when; `error` is the rest of its error, without that."""
+
     idempotency_key: str | None
     api_key_hash: str | None
     asked_at: datetime | None
@@ -267,36 +285,53 @@ _KEY_HASH: Final = re.compile(r"[0-9a-f]{16}")
 _REQUEST_HASH: Final = re.compile(r"r[0-9a-f]{16}")
 
 
-def _sent(text: Mapping[str, str], attempts: int) -> _Sent:
-    """What a row was sent with and when, and the rest of its error.
+def _read_sent_with(text: Mapping[str, str], attempts: int) -> _SentWith:
+    """Reads what a row was sent with from its cells, given by the fields that they hold.
 
     What does not look like a key is none: whoever wrote the table, it goes into a header.
     """
-    key = _if_like(_KEY, text["idempotency_key"])
-    key_hash = _if_like(_KEY_HASH, text["api_key_hash"])
+    key = _if_match(_KEY, text["idempotency_key"])
+    key_hash = _if_match(_KEY_HASH, text["api_key_hash"])
     found = _SENT.match(text["error"])
-    asked_at = _moment(found["at"]) if found else None
+    asked_at = _moment_or_none(found["at"]) if found else None
     if found is None or asked_at is None:
-        return _Sent(key, key_hash, None, text["error"])
+        return _SentWith(key, key_hash, None, text["error"])
     if found["account"] and not key and attempts:
         key = idempotency_key(found["campaign"], found["identity"], attempts)
         key_hash = found["account"]
-    return _Sent(key, key_hash, asked_at, text["error"][found.end() :].strip())
+    return _SentWith(key, key_hash, asked_at, text["error"][found.end() :].strip())
 
 
-def looks_recorded(column: str, text: str) -> bool:
-    """Whether a cell may be one of ours, in a column that tables of earlier versions lack."""
+def may_be_key_cell(column: str, text: str) -> bool:
+    """Whether a cell in one of `KEY_COLUMNS` is blank, or such as the program writes there."""
     pattern = {"idempotency_key": _KEY, "api_key_hash": _KEY_HASH, "request_hash": _REQUEST_HASH}
     return not text or pattern[column].fullmatch(text) is not None
 
 
-def _if_like(pattern: re.Pattern[str], text: str) -> str | None:
+def _if_match(pattern: re.Pattern[str], text: str) -> str | None:
+    """A text that is all of the pattern's kind; None otherwise."""
     return text if pattern.fullmatch(text) else None
 
 
 def with_picture_of(known: JobState | None, state: JobState) -> JobState:
-    """A completed job's state, with what is known of its picture, if anything is."""
+    """`state` with the image URL of `known`, and its path if it has one; `state` as it is, if it is
+    not completed, or `known` is None."""
     if known is None or not state.is_completed:
         return state
     path = known.image_path or state.image_path
     return replace(state, image_url=known.image_url, image_path=path)
+
+
+def with_removed_note(state: JobState) -> JobState:
+    """The state of a row that was removed from the spreadsheet: its error says so, once."""
+    error = state.error or ""
+    return (
+        state if error.startswith(REMOVED) else replace(state, error=f"{REMOVED} {error}".strip())
+    )
+
+
+def without_removed_note(state: JobState) -> JobState:
+    """The state of a row that is in the spreadsheet, perhaps again: its error does not say that it
+    was removed. With a picture's URL it has no error at all."""
+    error = (state.error or "").removeprefix(REMOVED).strip()
+    return replace(state, error=None if state.image_url else error or None)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from prefect_staticadslab.campaign.files.cells import Spreadsheet, column_key
+from prefect_staticadslab.campaign.files.cells import Dialect, Spreadsheet, column_key
 from prefect_staticadslab.campaign.table.idempotency import request_hash
 from prefect_staticadslab.campaign.table.job_state import JobState
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class JobRequest(Protocol):
@@ -17,7 +20,7 @@ class JobRequest(Protocol):
 
     @property
     def job_name(self) -> str:
-        """What people call such a job, where its price is told: `flat`, `design template`."""
+        """What people call such a job where its price is told, such as `design template`."""
 
     @property
     def price_usd(self) -> Decimal:
@@ -43,7 +46,7 @@ class CampaignRow(Generic[Q_co]):
             moved, added and removed between runs, two equal rows are two jobs, and a row whose
             request was changed is a new one.
         removed: Whether it is only in the result table, and no longer in the spreadsheet.
-        prompt_cell: The cell that its prompt is, which remembers what it was filled in from.
+        prompt_cell: The cell that its prompt was read from; it knows what it was filled in from.
         postponed: Whether it was not selected, so that it waits for a later run.
     """
 
@@ -66,20 +69,27 @@ class ReadRows(Protocol[Q]):
     def __call__(
         self, spreadsheet: Spreadsheet, *, unique_row_ids: bool = True
     ) -> list[CampaignRow[Q]]:
-        """See `rows.read_rows`."""
+        """The rows as requests; see `ad_rows.read_rows`, which reads those of image ads.
+
+        Raises:
+            SpreadsheetError: Rows are wrong, or have the same `row_id`, if these must be unique.
+        """
 
 
 def _find_none(
     rows: Mapping[int, CampaignRow[Any]], earlier: Sequence[CampaignRow[Any]]
 ) -> dict[int, int]:
+    """`JobType.find_respelled` of job types whose rows hold nothing that is written in two ways."""
     return {}
 
 
 def _as_json(request: JobRequest) -> str:
+    """`JobType.content` of job types whose requests are always written in the same way."""
     return request.model_dump_json()
 
 
-def _as_written(state: JobState, request: JobRequest) -> JobState:
+def _unchanged(state: JobState, request: JobRequest) -> JobState:
+    """`JobType.add_from_request` of job types whose tables hold all of a state."""
     return state
 
 
@@ -91,14 +101,14 @@ class JobType(Generic[Q]):
         name: What such a table is to people and to Prefect: in artifacts' keys and events' names.
         columns: The result columns in their order, and what of a row's state each of them holds: a
             field of `JobState`, or one of its facts.
-        known_columns: The input's columns that mean something, in lower case.
-        read_rows: Reads the rows.
-        read_state: Completes a state that was read.
+        known_columns: The names by which such a spreadsheet's header is found, in lower case.
+        read_rows: Reads a spreadsheet's rows.
+        add_from_request: A state that was read, with what only the row's request says.
         exclusive: Whether no two rows can have the same job.
         find_respelled: Finds rows that ask for what earlier ones asked for, but for how a program
-            writes a number or a date; see `spellings.find_respelled`.
-        read_columns: Those that the rows are read from, in lower case; if they are not all of
-            `known_columns`.
+            writes a number or a date: gives the earlier row's place for a row's position.
+        read_columns: The names of the columns that rows are read from, in lower case; empty if
+            they are `known_columns`.
         content: All that a request asks for, as a text that no later version writes differently.
     """
 
@@ -106,7 +116,7 @@ class JobType(Generic[Q]):
     columns: Mapping[str, str]
     known_columns: frozenset[str]
     read_rows: ReadRows[Q]
-    read_state: Callable[[JobState, Q], JobState] = _as_written
+    add_from_request: Callable[[JobState, Q], JobState] = _unchanged
     exclusive: bool = True
     find_respelled: Callable[
         [Mapping[int, CampaignRow[Q]], Sequence[CampaignRow[Q]]], dict[int, int]
@@ -120,5 +130,25 @@ class JobType(Generic[Q]):
         return column_key(column) in map(column_key, names)
 
     def hash_of(self, request: Q) -> str:
-        """What stands for a request in the table."""
+        """What stands for a request in the table; see `idempotency.request_hash`."""
         return request_hash(self.content(request))
+
+
+class RecordedTable(Protocol):
+    """A table in memory that `Checkpoints` keeps on disk; see `JobTable` for its attributes."""
+
+    @property
+    def job_type(self) -> JobType[Any]: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def header(self) -> Sequence[str]: ...
+    @property
+    def states(self) -> Sequence[JobState]: ...
+
+    def merge_from_disk(self, written: Spreadsheet) -> None:
+        """Changes the table to what it and the same table on disk know together."""

@@ -1,4 +1,4 @@
-"""What may be spent where nobody says another sum, and which amounts of money are believed."""
+"""Limits of spending, their defaults, and which amounts of money in files are believed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_ATTEMPTS: Final = 1_000_000
 year. Idempotency keys are made of them."""
 
 MAX_AMOUNT_USD: Final = Decimal(10) ** 9
-"""No amount above is believed; and sums of such amounts are far from what decimals can hold."""
+"""The most that any amount in a file may be; sums of such amounts are exact as decimals."""
 
 CENT: Final = Decimal("0.01")
 
@@ -42,7 +42,8 @@ class BudgetError(CampaignError):
 
 
 def limit_of(max_spend_usd: float, name: str = "max_spend_usd") -> Decimal:
-    """A limit that a program gave, in USD; 0 is that nothing may be spent, infinity is no limit.
+    """Checks a limit in USD, as given in code: 0 means that nothing may be spent, infinity means
+    no limit.
 
     Args:
         max_spend_usd: The limit.
@@ -69,16 +70,17 @@ def limit_of(max_spend_usd: float, name: str = "max_spend_usd") -> Decimal:
 
 
 def check_limit(max_spend_usd: float, name: str = "max_spend_usd") -> None:
-    """Raises if a limit that stands in a form is no sum of money. There, infinity is none either.
+    """Raises if a limit that was given in a form is no sum of money, or is infinite.
 
     Raises:
-        BudgetError: It is none.
+        BudgetError: It is. The message calls the limit `name`.
     """
     if limit_of(max_spend_usd, name).is_infinite():
         raise _no_limit(max_spend_usd, name)
 
 
 def _no_limit(given: object, name: str) -> BudgetError:
+    """The error for what was given as the limit `name`, and is none."""
     # It takes pandas along, for which no command's --help should wait.
     from prefect_staticadslab.campaign.files.cells import shortened
 
@@ -88,7 +90,7 @@ def _no_limit(given: object, name: str) -> BudgetError:
 
 
 def limit_for(total_usd: Decimal) -> float:
-    """The limit that lets just this sum through, rounded up to a cent.
+    """The lowest limit that lets this sum through: the sum rounded up to a cent, in USD.
 
     Example:
         ```python
@@ -103,7 +105,7 @@ def limit_for(total_usd: Decimal) -> float:
 
 
 def amount_of(text: str) -> Decimal:
-    """An amount of money that stands in a file, in USD; with a decimal point or comma.
+    """Reads an amount of money in USD from a file's text, with a decimal point or comma.
 
     Raises:
         ValueError: It is none: no number, less than 0, or more than `MAX_AMOUNT_USD`.
@@ -118,7 +120,7 @@ def amount_of(text: str) -> Decimal:
 
 
 def cost_of(text: str) -> Decimal | None:
-    """What an ad has cost, as a result table says it; None for an empty cell.
+    """Reads what an ad has cost, in USD, from a result table's cell; None if that is empty.
 
     Raises:
         ValueError: No ad can have cost that.
@@ -132,7 +134,7 @@ def cost_of(text: str) -> Decimal | None:
 
 
 def attempts_of(text: str) -> int:
-    """How many attempts a row has had, as a result table says it; 0 for an empty cell.
+    """Reads how many attempts a row has had from a result table's cell; 0 if that is empty.
 
     Raises:
         ValueError: It is no whole number, or none that can be.

@@ -11,18 +11,20 @@ from typing import Final
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
 SIGN_SECONDS: Final = 30.0
-"""How often a run whose rows others have marked, too, marks them anew. Whoever finds marks waits
-for longer before it takes the run that made them for dead."""
+"""The least time between two writes that only show other runs that this one is alive, by marks
+with new times. Whoever finds marks waits for longer before it takes the run that made them for
+dead."""
 
 LOOK_SECONDS: Final = 5.0
-"""How often a run looks for marks of others. What is sent in the meantime, without knowing of
-them, must not be sent later than the lock holds that theirs have taken."""
+"""How often a run reads the table for marks of other runs. What is sent in the meantime, without
+knowing of them, must not be sent later than the API's lock holds that their creates have taken."""
 
 KNOWN_SECONDS: Final = 3 * LOOK_SECONDS
-"""How long a look counts. Who was asleep for longer looks before he sends."""
+"""How long after such a read a run may send. After a longer pause, as of a machine that was asleep,
+it reads the table first."""
 
 LOOKED_FOR_SECONDS: Final = 60.0
-"""How long the table is tried to be read for that, before nothing more is sent."""
+"""How long a table that cannot be read is tried again for that, before nothing more is sent."""
 
 CLOCKS_DIFFER: Final = timedelta(minutes=1)
 """How far two readings of the API's clock may be apart, many marks in one second included."""
@@ -33,75 +35,86 @@ seconds only."""
 
 
 def time_of_mark(now: datetime, last: datetime | None) -> datetime:
-    """When a row counts as marked that is marked now: never when it was before.
+    """The time to write into a row's mark (`asked_at`), so that it differs from the last mark's.
 
     Args:
-        now: The time.
-        last: When it was marked before, perhaps by a run that is alive and looks for this one.
+        now: The time, by the API's clock.
+        last: The row's last mark, perhaps of another run that is alive; None if it had none.
+
+    Returns:
+        `now`; or a second after `last`, if that is `now` or up to `CLOCKS_DIFFER` later.
     """
     is_just_now = last is not None and timedelta(0) <= last - now < CLOCKS_DIFFER
     return last + ANOTHER_SECOND if last is not None and is_just_now else now
 
 
 class OtherRuns:
-    """What other runs write of rows that this one is to send.
+    """Remembers which rows this run marks, and what other runs were seen to write of any row.
 
-    A run that marks a row which another one has marked gives it another time, and so does the other
-    one once it sees that. So each knows that the other is alive, and need not be told by whom.
+    A run that marks a row which another run has marked gives it another time, and so does the other
+    run once it reads that. So each knows that the other is alive, without knowing which run it is.
+    Rows are given by their positions in the table.
     """
 
     def __init__(self) -> None:
-        self._ours: set[int] = set()
+        self._marked_here: set[int] = set()
         self._news: set[int] = set()
-        self._owes_sign = False
-        self._last_sign = -math.inf
+        self._must_show_alive = False
+        self._last_shown_alive = -math.inf  # by a monotonic clock, in seconds
 
-    def marks(self, positions: Iterable[int]) -> None:
-        """This run is about to send these rows."""
-        self._ours.update(positions)
+    def note_own_marks(self, positions: Iterable[int]) -> None:
+        """Notes that this run is about to mark these rows, and to send them."""
+        self._marked_here.update(positions)
 
-    def heard(
+    def note_read(
         self, position: int, theirs: JobState, last: JobState, ours: JobState, merged: JobState
     ) -> JobState:
-        """What to keep of a row after reading what another run may have written.
+        """Notes whether another run wrote a row since `last`, now that the table was read.
 
         Args:
             position: The row's.
-            theirs: What is on disk.
-            last: What was there when this run last read or wrote it.
-            ours: What this run knows.
-            merged: What both know together.
+            theirs: The row's state on disk.
+            last: Its state there when this run last read or wrote the table.
+            ours: What this run knows of it.
+            merged: What both know together; see `merge_states`.
+
+        Returns:
+            The state to keep of the row: `ours` if this run marks it and nobody else wrote it,
+            else `merged`, with a later mark if another run has marked it, too.
         """
-        if _word(theirs) == _word(last):
+        if _compared_fields(theirs) == _compared_fields(last):
             # Of what it sends itself, no other run has said anything.
-            return ours if position in self._ours else merged
+            return ours if position in self._marked_here else merged
         self._news.add(position)
         is_mark = theirs.status is merged.status is RowStatus.SUBMITTING
-        if position not in self._ours or not is_mark or theirs.asked_at is None:
+        if position not in self._marked_here or not is_mark or theirs.asked_at is None:
             return merged
-        self._owes_sign = True
+        self._must_show_alive = True
         after = theirs.asked_at + ANOTHER_SECOND
         return replace(merged, asked_at=max(after, merged.asked_at or after))
 
-    def news_of(self, positions: Collection[int]) -> set[int]:
-        """Those of these rows of which something new was read since this was last asked."""
+    def pop_news(self, positions: Collection[int]) -> set[int]:
+        """Those of these rows that other runs have written, each reported only once."""
         news = self._news.intersection(positions)
         self._news -= news
         return news
 
-    def is_sign_due(self, now: float) -> bool:
-        """Whether the table is to be written, so that others see that this run is alive.
+    def pop_due_sign(self, now: float) -> bool:
+        """Whether the table is to be written now, to show other runs that this one is alive.
+
+        If so, that counts as done: it is false again until another run marks one of its rows anew.
 
         Args:
-            now: Seconds on a clock that only goes on.
+            now: Seconds on a monotonic clock.
         """
-        if not self._owes_sign or now - self._last_sign < SIGN_SECONDS:
+        if not self._must_show_alive or now - self._last_shown_alive < SIGN_SECONDS:
             return False
-        self._owes_sign, self._last_sign = False, now
+        self._must_show_alive, self._last_shown_alive = False, now
         return True
 
 
-def _word(state: JobState) -> tuple[object, ...]:
+def _compared_fields(state: JobState) -> tuple[object, ...]:
+    """The fields of a state by which a run sees that another one wrote it."""
     return (
         state.status,
         state.attempts,
@@ -112,19 +125,20 @@ def _word(state: JobState) -> tuple[object, ...]:
     )
 
 
-_ORDER: Final = {
+_STATUS_RANK: Final = {
     RowStatus.PENDING: 0,
     RowStatus.SUBMITTING: 1,
     RowStatus.PROCESSING: 2,
     RowStatus.FAILED: 3,
     RowStatus.COMPLETED: 4,
 }
-_REFUSED: Final = 0.5
-"""Who is refused knows nothing of what another run has sent."""
+"""How far a row is in one attempt."""
+_REFUSED_RANK: Final = 0.5
+"""Of a create that was refused: that says nothing of what another run has sent."""
 
 
 def merge_states(ours: JobState, theirs: JobState) -> JobState:
-    """Of what two runs know about a row, the one that is further; ours if both are as far.
+    """The one of two runs' states of a row that is further; ours if both are as far.
 
     A completed ad is the end. Before that a later attempt is further than an earlier one, and
     within an attempt an ad that was answered is further than one that was only sent, and that than
@@ -144,7 +158,7 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         ```
     """
     if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
-        if _keys(ours) != _keys(theirs):
+        if _marked_with(ours) != _marked_with(theirs):
             return theirs if theirs.idempotency_key else ours
         first = [s.submitted_at for s in (ours, theirs) if s.submitted_at]
         last = [s.asked_at for s in (ours, theirs) if s.asked_at]
@@ -152,21 +166,24 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         if (submitted_at, asked_at) == (ours.submitted_at, ours.asked_at):
             return ours
         return replace(ours, submitted_at=submitted_at, asked_at=asked_at)
-    if ours.job_id and theirs.job_id not in (None, ours.job_id) and _reach(ours) == _reach(theirs):
+    have_two_jobs = ours.job_id and theirs.job_id not in (None, ours.job_id)
+    if have_two_jobs and _completion_and_attempts(ours) == _completion_and_attempts(theirs):
         return ours if theirs.job_failed else theirs
     return theirs if _progress(theirs) > _progress(ours) else ours
 
 
-def _reach(state: JobState) -> tuple[bool, int]:
+def _completion_and_attempts(state: JobState) -> tuple[bool, int]:
     return state.is_completed, state.attempts
 
 
-def _keys(state: JobState) -> tuple[str | None, str | None]:
+def _marked_with(state: JobState) -> tuple[str | None, str | None]:
+    """The idempotency key and the hash of the API key that a row was marked with, if recorded."""
     return state.idempotency_key, state.api_key_hash
 
 
 def _progress(state: JobState) -> tuple[bool, int, bool, float]:
-    has_ad = state.job_id is not None
-    is_refused = state.status is RowStatus.FAILED and not has_ad
-    order = _REFUSED if is_refused else _ORDER[state.status]
-    return state.is_completed, state.attempts, has_ad, order
+    """How far a row is, to be compared: completed, attempts, has a job, rank of its status."""
+    has_job = state.job_id is not None
+    is_refused = state.status is RowStatus.FAILED and not has_job
+    rank = _REFUSED_RANK if is_refused else _STATUS_RANK[state.status]
+    return (*_completion_and_attempts(state), has_job, rank)

@@ -18,8 +18,8 @@ class Totals:
     Attributes:
         counts: How many rows of the spreadsheet that were selected have each status.
         removed: How many rows are no longer in the spreadsheet.
-        postponed: How many rows that were not selected are still to be created.
-        postponed_rendering: How many rows that were not selected an earlier run has created.
+        postponed: How many rows that were not selected have no picture and are not rendered.
+        postponed_rendering: How many rows that were not selected are rendered by the API.
         cost_usd: What all jobs of the table have cost so far, removed rows included, in USD.
         unsent_usd: What the selected rows will cost that are still to be sent, in USD.
 

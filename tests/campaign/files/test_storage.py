@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.table import checkpoints
-from prefect_staticadslab.campaign.table.merge import OutputError
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.files.s3_bucket import Store
 from tests.conftest import run_campaign, write_campaign

@@ -147,12 +147,12 @@ def test_a_run_never_starts_more_than_it_may(limit: Decimal, costs: list[Decimal
     budget = Budget(limit)
     for cost in costs:
         if not budget.refusal_if_never(cost) and not budget.reason_not_now(cost):
-            budget = budget.start(cost)
+            budget = budget.with_started(cost)
         assert Decimal(0) <= budget.started_usd <= limit
         assert (budget.refusal_if_never(cost) is not None) == (cost > limit)
 
 
 def test_without_a_limit_everything_may_be_started() -> None:
-    budget = Budget.of(math.inf).start(Decimal(1000))
+    budget = Budget.of(math.inf).with_started(Decimal(1000))
     assert not budget.refusal_if_never(Decimal(10**6))
     assert not budget.reason_not_now(Decimal(10**6))

@@ -17,7 +17,7 @@ from prefect_staticadslab import JobState
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files.folders import list_files
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.inbox.notes import read_note, read_notes, write_note
+from prefect_staticadslab.campaign.inbox.notes import note_locations, read_note, write_note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
@@ -245,10 +245,10 @@ def test_the_time_of_a_change_is_read_as_storages_tell_it(
 
 
 def test_a_note_comes_back_as_it_was(tmp_path: Path) -> None:
-    assert read_notes(str(tmp_path)) == {}
+    assert note_locations(str(tmp_path)) == {}
     write_note(str(tmp_path), "Größe.csv", NOTED)
     write_note(str(tmp_path), "Größe.csv", NOTED)
-    notes = read_notes(str(tmp_path))
+    notes = note_locations(str(tmp_path))
     assert read_note(notes["Größe.csv"]) == NOTED
     place = tmp_path / ".inbox" / "Größe.csv.json"
     for broken in ("[]", "1", '{"x": 1}', json.dumps({"campaign": "c"}), "\ufffd{"):

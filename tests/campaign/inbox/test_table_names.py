@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab.campaign.files.date_patterns import PatternError
 from prefect_staticadslab.campaign.files.folders import StoredFile
-from prefect_staticadslab.campaign.inbox.decisions import candidates
+from prefect_staticadslab.campaign.inbox.decisions import split_files
 from prefect_staticadslab.campaign.inbox.table_names import (
     DEFAULT_PATTERN,
     TableNames,
@@ -79,7 +79,7 @@ def test_a_pattern_that_no_table_can_have_is_refused(pattern: str, says: str) ->
 
 
 def test_in_a_folder_of_their_own_tables_may_be_called_like_spreadsheets() -> None:
-    assert names_of("{name}.{ending}", beside=False).new("a.xlsx") == "a.xlsx"
+    assert names_of("{name}.{ending}", beside=False).new_table("a.xlsx") == "a.xlsx"
 
 
 patterns = st.sampled_from(
@@ -94,21 +94,21 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2999, 1, 1))
 def test_every_table_is_known_as_one_and_as_its_spreadsheets(
     pattern: str, sheet: str, then: datetime, now: datetime
 ) -> None:
-    made = TableNames(pattern, then).new(sheet)
+    made = TableNames(pattern, then).new_table(sheet)
     names = TableNames(pattern, now)
     assert names.is_table(made)
-    assert names.earlier(sheet, ["other.csv", made]) == [made]
+    assert names.earlier_tables(sheet, ["other.csv", made]) == [made]
     files = [StoredFile(sheet), StoredFile(made)]
     assume(not names.is_table(sheet) and is_spreadsheet_name(sheet))
-    assert candidates(files, names, beside=True) == ([StoredFile(sheet)], [])
+    assert split_files(files, names, beside=True) == ([StoredFile(sheet)], [])
 
 
 @pytest.mark.parametrize("ending", ["xlsm", "xlsb", "xls", "ods", "XLS"])
 def test_the_table_of_a_workbook_that_nobody_writes_is_an_xlsx(ending: str) -> None:
     names = names_of()
     sheet = f"summer.{ending}"
-    assert names.new(sheet) == "summer-results.xlsx"
-    assert names.earlier(sheet, ["summer-results.xlsx", f"summer-results.{ending}"]) == [
+    assert names.new_table(sheet) == "summer-results.xlsx"
+    assert names.earlier_tables(sheet, ["summer-results.xlsx", f"summer-results.{ending}"]) == [
         "summer-results.xlsx"
     ]
     assert names.is_table("summer-results.xlsx")
@@ -117,10 +117,10 @@ def test_the_table_of_a_workbook_that_nobody_writes_is_an_xlsx(ending: str) -> N
 
 def test_a_table_whose_spreadsheet_is_gone_is_still_none() -> None:
     files = [StoredFile("a-results.csv"), StoredFile("b.csv"), StoredFile("b-results.csv")]
-    assert candidates(files, names_of(), beside=True) == ([StoredFile("b.csv")], ["a-results.csv"])
+    assert split_files(files, names_of(), beside=True) == ([StoredFile("b.csv")], ["a-results.csv"])
     names = names_of("{name}.csv", beside=False)
-    assert candidates(files, names, beside=False) == (sorted(files, key=lambda f: f.name), [])
-    assert candidates(files, names_of(), beside=True, known_tables={"b.csv"}) == (
+    assert split_files(files, names, beside=False) == (sorted(files, key=lambda f: f.name), [])
+    assert split_files(files, names_of(), beside=True, known_tables={"b.csv"}) == (
         [],
         ["a-results.csv", "b-results.csv"],
     )
@@ -130,4 +130,4 @@ def test_the_oldest_comes_first() -> None:
     old, new = (
         StoredFile(n, 1, TODAY - timedelta(days=d)) for n, d in (("z.csv", 2), ("a.csv", 1))
     )
-    assert candidates([new, old], names_of(), beside=True)[0] == [old, new]
+    assert split_files([new, old], names_of(), beside=True)[0] == [old, new]

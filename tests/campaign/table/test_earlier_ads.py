@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.campaign.table.merge import AmountError, OutputError
+from prefect_staticadslab.campaign.table.table_on_disk import AmountError, OutputError
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.shop import NAMES, expanded
 from tests.conftest import run_batch, run_campaign, write_campaign

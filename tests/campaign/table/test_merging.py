@@ -20,8 +20,8 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
-from prefect_staticadslab.campaign.table.merge import OutputError
 from prefect_staticadslab.campaign.table.other_runs import merge_states
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 IDS = ["dt_1", "brand_1", "prod_1", "aud_1"]
 COLUMNS = ["design_template_id", "brand_id", "product_id", "audience_id", "prompt"]

@@ -21,9 +21,9 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
+from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, REMOVED, RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 FORMATS = [".csv", ".tsv", ".xlsx", ".parquet"]

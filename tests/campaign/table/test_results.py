@@ -17,8 +17,8 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
-from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
-from prefect_staticadslab.campaign.table.merge import REMOVED, OutputError
+from prefect_staticadslab.campaign.table.job_state import REMOVED, RESULT_COLUMNS
+from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 HEADER = "design_template_id,brand_id,product_id,audience_id,prompt"
 
@@ -273,7 +273,7 @@ def test_what_another_run_wrote_is_taken_in_even_if_a_checkpoint_was_cancelled(
     theirs.update(0, completed(1))
     theirs.save_now()
     # The checkpoint's thread read their table, and its task was cancelled before it took that in.
-    assert ours._checkpoints._exchange(ours._checkpoints._take_snapshot()) is not None
+    assert ours._checkpoints._write_or_read(ours._checkpoints._take_snapshot()) is not None
     ours.update(1, completed(2))
     ours.save_now()
     states = opened(tmp_path, "a", "b").states

@@ -220,8 +220,12 @@ def examine_pattern(given: tuple[str, list[str], str, str, str]) -> None:
     moment_of(moment, zone)
     tables = TableNames.of(pattern, moment, beside=bool(ending))
     spreadsheet = f"{name}{ending}"
-    table = tables.new(spreadsheet)
-    promise(tables.earlier(spreadsheet, [table]) == [table], "an earlier table is not known", table)
+    table = tables.new_table(spreadsheet)
+    promise(
+        tables.earlier_tables(spreadsheet, [table]) == [table],
+        "an earlier table is not known",
+        table,
+    )
     if is_spreadsheet_name(spreadsheet) and "/" not in name:
         promise(tables.is_table(table), "a table is not told from a spreadsheet", table)
 

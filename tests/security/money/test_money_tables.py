@@ -19,8 +19,8 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import BudgetError
-from prefect_staticadslab.campaign.table.merge import AmountError
 from prefect_staticadslab.campaign.table.result_table import JobTable
+from prefect_staticadslab.campaign.table.table_on_disk import AmountError
 from prefect_staticadslab.cli.commands.campaign import main
 from tests.conftest import write_campaign
 

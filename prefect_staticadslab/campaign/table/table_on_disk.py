@@ -1,4 +1,4 @@
-"""The record on disk: what a result table that somebody wrote says, and what of it is kept."""
+"""A result table on disk: reading and checking it, and matching its lines with rows in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.errors import (
     SpreadsheetError,
     Words,
 )
-from prefect_staticadslab.campaign.files import locations, storage
+from prefect_staticadslab.campaign.files import conditional_writes, locations, storage
 from prefect_staticadslab.campaign.files.cells import (
     Spreadsheet,
     cell_text,
@@ -22,15 +22,15 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formats.parquet import need_pyarrow
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, read_spreadsheet
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import REMOVED, JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow, JobType, Q
 from prefect_staticadslab.campaign.table.layout import (
     SENT_PROMPT_COLUMN,
     ResultColumns,
-    as_record,
+    result_cells,
     result_columns_of,
-    result_lines,
-    without_results,
+    with_all_result_columns,
+    without_result_columns,
 )
 from prefect_staticadslab.campaign.table.limits import (
     MAX_ATTEMPTS,
@@ -41,8 +41,6 @@ from prefect_staticadslab.campaign.table.limits import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
 
 
 class OutputError(CampaignError):
@@ -67,29 +65,31 @@ _AMOUNTS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
         f"is no count of attempts, a whole number from 0 to {MAX_ATTEMPTS:,}.",
     ),
 }
-"""What of a row's state decides what may be spent, and what its idempotency keys are made of."""
+"""How a cell is read that decides what may be spent, or what idempotency keys are made of, by the
+field of a row's state; and what is said of a cell that cannot be read so."""
 
 
 Line: TypeAlias = tuple[int, CampaignRow[Q], JobState]
+"""A line of a table on disk: its place among the lines, the row that it is, and the row's state."""
 
 
-def rows_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[Line[Q]]]:
-    """The lines that ask for each ad, those last that know most of one."""
+def _lines_by_content(lines: Iterable[Line[Q]]) -> dict[str, list[Line[Q]]]:
+    """The lines by what they ask for; of those that ask for the same, pending ones come first."""
     found: dict[str, list[Line[Q]]] = {}
     for line in sorted(lines, key=lambda line: line[2].status is not RowStatus.PENDING):
         found.setdefault(line[1].request.model_dump_json(), []).append(line)
     return found
 
 
-def respelled_lines(
+def _respelled_lines(
     rows: Mapping[int, CampaignRow[Q]], lines: Iterable[Line[Q]], job_type: JobType[Q]
 ) -> dict[int, Line[Q]]:
-    """The lines that have the ads of rows whose numbers or dates are written differently by now.
+    """The lines of rows whose numbers or dates are written differently by now, by position.
 
-    Only of what has an ad, or may have one: all else can be made as it is written now.
+    Only of lines that have, or may have, an ad: for any other a new one can be made.
 
     Args:
-        rows: The rows that are not in the table as they are, by their positions.
+        rows: The rows without a line, by their positions.
         lines: The table's lines that are no row's.
         job_type: Of what jobs they are.
     """
@@ -101,7 +101,7 @@ def respelled_lines(
 def with_earlier_prompt(
     frame: pd.DataFrame, position: int, written: Spreadsheet, line: int
 ) -> pd.DataFrame:
-    """A frame whose row has the prompt that a table's line has: it is what its ad was made with."""
+    """`frame`, or a copy in which the row has the prompt that its ad was made with: its line's."""
     import numpy as np
 
     here, there = _prompt_columns(frame.columns), _prompt_columns(written.header)
@@ -116,14 +116,14 @@ def with_earlier_prompt(
 
 
 def _prompt_columns(header: Iterable[Any]) -> list[int]:
-    """Where a table has what was sent, and what people wrote."""
+    """The places of the column of sent prompts and of the one of prompts, if a table has them."""
     names = [column_key(str(name)) for name in header]
     columns = map(column_key, (SENT_PROMPT_COLUMN, "prompt"))
     return [names.index(column) for column in columns if column in names]
 
 
-def worth_keeping(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
-    """Of the rows that were removed, those that have, or may have, an ad.
+def lines_to_keep(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
+    """Of the lines of rows that were removed, those that have, or may have, an ad.
 
     And those before an equal one that has: equal rows are told apart by counting them.
     """
@@ -138,28 +138,13 @@ def worth_keeping(removed: Sequence[Line[Q]]) -> list[Line[Q]]:
     return kept[::-1]
 
 
-def with_removed_note(state: JobState) -> JobState:
-    """The state of a row that was removed, which says so."""
-    error = state.error or ""
-    return (
-        state if error.startswith(REMOVED) else replace(state, error=f"{REMOVED} {error}".strip())
-    )
-
-
-def without_removed_note(state: JobState) -> JobState:
-    """The state of a row that is in the spreadsheet, perhaps again."""
-    error = (state.error or "").removeprefix(REMOVED).strip()
-    return replace(state, error=None if state.image_url else error or None)
-
-
 def check_location(location: str) -> None:
-    """Raises if no table can be written there, as far as that can be told.
+    """Raises if no table can be written there, as far as that can be told without writing.
 
     Raises:
         OutputError: There is no such format.
         SpreadsheetError: What the format needs is not installed.
-        StorageError: There is no such folder, or nothing is written there; see
-            `storage.check_target`.
+        StorageError: See `storage.check_target`.
     """
     if storage.suffix(location) not in WRITABLE:
         raise OutputError(f"The output {location} must end in one of: {', '.join(WRITABLE)}.")
@@ -168,13 +153,13 @@ def check_location(location: str) -> None:
     storage.check_target(location)
 
 
-def read_earlier(location: str, job_type: JobType[Any], *, is_to_be: bool = True) -> Spreadsheet:
-    """An earlier run's table, if that is what is at `location`, with all result columns.
+def read_earlier(location: str, job_type: JobType[Any], *, is_output: bool = True) -> Spreadsheet:
+    """Reads an earlier run's table; columns of this version that it lacks are there, and blank.
 
     Args:
         location: Where it is.
         job_type: Of what jobs it is.
-        is_to_be: Whether a table is to be written there, so that it could be another one.
+        is_output: Whether a run is to write it, so that the message advises another output.
 
     Raises:
         OutputError: It is something else, or lacks result columns; the message says which.
@@ -189,21 +174,42 @@ def read_earlier(location: str, job_type: JobType[Any], *, is_to_be: bool = True
                 f"{location} has two columns {' and '.join(twice)}, so it is left alone. Rename or "
                 "delete the one that is yours."
             ) from error
-        raise OutputError(_no_table_message(location, is_to_be)) from error
+        raise OutputError(_no_table_message(location, is_output)) from error
     found = result_columns_of(earlier, job_type.columns)
     if found.is_complete:
-        return as_record(earlier, found, job_type.columns)
-    if found.is_likely:
+        return with_all_result_columns(earlier, found, job_type.columns)
+    if found.is_recognized:
         raise OutputError(
             f"{location} looks like a result table, but {missing_message(found)}. So it is left "
             "alone: put that back as it was. (With another output, the whole campaign would be "
             "created and paid for anew.)"
         )
-    raise OutputError(_no_table_message(location, is_to_be))
+    raise OutputError(_no_table_message(location, is_output))
 
 
-def _no_table_message(location: str, is_to_be: bool) -> str:
-    if not is_to_be:
+def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, str]:
+    """Reads a table that must be there, as `read_earlier` does. Returns also its version.
+
+    Raises:
+        OutputError: There is no result table at `location`.
+        AmountError: See `check_amounts`.
+        StorageError: It cannot be read, or nothing can be written there.
+    """
+    version = conditional_writes.version(location)
+    if version is None:
+        where = locations.redacted_with_folder(location)
+        raise OutputError(f"There is no result table at {where}.")
+    storage.check_target(location)
+    if storage.suffix(location) not in WRITABLE:
+        raise OutputError(f"A result table ends in one of {', '.join(WRITABLE)}, not {location}.")
+    written = read_earlier(location, job_type, is_output=False)
+    check_amounts(written, job_type, location)
+    return written, version
+
+
+def _no_table_message(location: str, is_output: bool) -> str:
+    """What to say of a file that is no result table; see `read_earlier`."""
+    if not is_output:
         return f"{location} is no result table: it has not the columns that a campaign writes."
     return (
         f"{location} exists, and is not a result table of this program, so it is left alone. "
@@ -220,49 +226,40 @@ def missing_message(found: ResultColumns) -> str:
 
 
 def check_amounts(table: Spreadsheet, job_type: JobType[Any], location: str) -> None:
-    """Raises if a result table holds costs or counts of attempts that cannot be.
-
-    Args:
-        table: What was read.
-        job_type: Of what jobs it is.
-        location: Where it is, for the message.
-
-    Raises:
-        AmountError: It does; the message lists all of them.
-    """
+    """Raises `AmountError`, which lists all of them, if a result table holds costs or counts of
+    attempts that cannot be. `location` is where it was read, for the message."""
     name = locations.redacted(storage.name(location))
     problems = []
-    for column, held in job_type.columns.items():
-        if held not in _AMOUNTS:
+    for column, field in job_type.columns.items():
+        if field not in _AMOUNTS:
             continue
-        read, what = _AMOUNTS[held]
+        read, complaint = _AMOUNTS[field]
         cells = table.column(table.header.index(column))
         for number, cell in zip(table.row_numbers, cells, strict=True):
             text = cell_text(cell).strip()
             try:
                 read(text)
             except ValueError:
-                message = f"{shortened(text)!r} {what} Correct it in {name}."
+                message = f"{shortened(text)!r} {complaint} Correct it in {name}."
                 problems.append(Problem(message, number, column))
     if problems:
         raise AmountError(sorted(problems, key=lambda problem: problem.row or 0))
 
 
 def lines_of(table: Spreadsheet, job_type: JobType[Q]) -> list[Line[Q]]:
-    """A result table's lines: where each is, its row, and what is known about it.
+    """The lines of a result table that `read_earlier` gave, in order.
 
-    Args:
-        table: What `read_earlier` gave.
-        job_type: Of what jobs it is.
+    Raises:
+        SpreadsheetError: A row of it can no longer be read.
     """
     rows = job_type.read_rows(table, unique_row_ids=False)
-    results = result_lines(table, job_type.columns)
+    results = result_cells(table, job_type.columns)
     lines = []
     for line, (row, cells) in enumerate(zip(rows, results, strict=True)):
         state = JobState.from_cells(
             dict(zip(job_type.columns, cells, strict=True)), job_type.columns
         )
-        lines.append((line, row, job_type.read_state(state, row.request)))
+        lines.append((line, row, job_type.add_from_request(state, row.request)))
     return lines
 
 
@@ -273,21 +270,21 @@ def match_lines(
     *,
     by_content: bool,
 ) -> tuple[dict[int, Line[Q]], list[Line[Q]], frozenset[int]]:
-    """Which line of a result table is which row's.
+    """Finds each row's line in a result table.
 
-    A line is a row's if both are the same row, and it says that it was made for what it shows. Of
-    one that somebody edited in the table, `request_hash` says what it was made for.
+    A line is a row's if both have one identity, and it says that its ad was made for what it shows.
+    Of one that somebody edited in the table, `request_hash` says what its ad was made for.
 
     Args:
-        rows: The rows.
+        rows: The rows in memory.
         lines: The table's lines.
         job_type: Of what jobs they are.
         by_content: Whether a row that is not in it may be one that asks for the same ad under
             another `row_id`: the column is new, or a spreadsheet program made `7` of `007`.
 
     Returns:
-        The line of each row, by the row's position; the lines that are no row's, in order; and the
-        positions of rows that are spelled differently there.
+        Rows' lines, by the rows' positions; the lines that are no row's, in order; and the
+        positions of rows whose lines write a number or a date of the same request differently.
     """
     found: dict[int, Line[Q]] = {}
     edited = {line for line, row, state in lines if _is_edited(row, state, job_type)}
@@ -297,12 +294,13 @@ def match_lines(
     respelled: dict[int, Line[Q]] = {}
 
     def take(position: int, line: Line[Q] | None) -> None:
+        """Makes a line a row's, unless it is None or another row's already."""
         if line is not None and rest.pop(line[0], None) is not None:
             found[position] = line
 
     for position, row in enumerate(rows):
         take(position, identities.get(row.identity))
-    if edited:
+    if edited:  # first by what their ads were made for, then by what they show
         for line in reversed(rest.values()):
             hashes.setdefault(line[2].request_hash, []).append(line)
         for position in _unmatched(rows, found):
@@ -312,12 +310,12 @@ def match_lines(
         for position in _unmatched(rows, found):
             take(position, identities.get(rows[position].identity))
     if by_content:
-        contents = rows_by_content(rest.values())
+        contents = _lines_by_content(rest.values())
         for position in _unmatched(rows, found):
             if candidates := contents.get(rows[position].request.model_dump_json()):
                 take(position, candidates.pop())
         unmatched = {position: rows[position] for position in _unmatched(rows, found)}
-        respelled = respelled_lines(unmatched, rest.values(), job_type)
+        respelled = _respelled_lines(unmatched, rest.values(), job_type)
         for position, line in respelled.items():
             take(position, line)
     return found, list(rest.values()), frozenset(respelled)
@@ -329,19 +327,20 @@ def _is_edited(row: CampaignRow[Q], state: JobState, job_type: JobType[Q]) -> bo
 
 
 def _unmatched(rows: Sequence[CampaignRow[Q]], found: Mapping[int, Line[Q]]) -> list[int]:
+    """The positions of the rows that have no line in `found`."""
     return [position for position in range(len(rows)) if position not in found]
 
 
 def table_parts(
     table: Spreadsheet, job_type: JobType[Q]
 ) -> tuple[pd.DataFrame, list[CampaignRow[Q]], list[JobState]]:
-    """What a result table on disk is in memory: its other columns, its rows, each row's state.
+    """A result table on disk as its other columns, its rows, and each row's state.
 
     A row was removed from the spreadsheet if its error begins with `REMOVED`.
     """
     lines = lines_of(table, job_type)
     return (
-        without_results(table, job_type.columns).frame,
+        without_result_columns(table, job_type.columns).frame,
         [replace(row, removed=(state.error or "").startswith(REMOVED)) for _, row, state in lines],
         [state for _, _, state in lines],
     )
