@@ -242,7 +242,7 @@ def rearranged(
     return [[None if position is None else line[position] for position in order] for line in lines]
 
 
-def column_positions(header: Iterable[Any], names: Iterable[Any]) -> list[int]:
+def positions_among(header: Iterable[Any], names: Iterable[Any]) -> list[int]:
     """The place of each column of a header among `names`; the nth of one name is the nth there."""
     positions = {key: position for position, key in enumerate(column_keys(names))}
     return [positions[key] for key in column_keys(header)]
@@ -344,4 +344,4 @@ def join_results(
         for name, values in zip(columns, cells, strict=True)
     }
     table = pd.concat([frame, pd.DataFrame(added, dtype=object)], axis=1)
-    return table.iloc[:, column_positions(header, list(table.columns))]
+    return table.iloc[:, positions_among(header, list(table.columns))]

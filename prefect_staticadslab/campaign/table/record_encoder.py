@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.files.formats.xlsx_writer import (
 from prefect_staticadslab.campaign.files.formulas import escape_formula
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, text_dialect
 from prefect_staticadslab.campaign.table.job_state import KEY_COLUMNS, JobState
-from prefect_staticadslab.campaign.table.layout import column_positions, join_results
+from prefect_staticadslab.campaign.table.layout import join_results, positions_among
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class RecordEncoder:
         and what was encoded is forgotten, if columns or rows did."""
         if frame is not self._frame or names != self._names:
             self._frame, self._names = frame, names
-            self._order = column_positions(names, [*frame.columns, *self._columns])
+            self._order = positions_among(names, [*frame.columns, *self._columns])
             self._header = text_lines([names], self._dialect)
             self._given = lines_of_cells(frame)
             self._lines = [""] * len(self._given)
