@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from prefect_staticadslab.campaign.pipeline.poll_schedule import POLL_SECONDS
 from prefect_staticadslab.campaign.table.background import in_background
-from prefect_staticadslab.campaign.table.job_state import RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
 TERMINAL_SECONDS: Final = 0.25
@@ -144,7 +144,7 @@ class TableObserver:
         self._created: set[int] = set()
         self._failed_before = {
             position: state
-            for position, _, state in table.current_rows
+            for position, state in self._selected_states()
             if state.status is RowStatus.FAILED
         }
 
@@ -156,7 +156,7 @@ class TableObserver:
         """
         totals = self._table.totals()
         waiting = 0
-        for position, _, state in self._table.current_rows:
+        for position, state in self._selected_states():
             if not state.is_unsent:
                 self._created.add(position)
             waiting += not is_end and self._failed_before.get(position) == state
@@ -170,6 +170,12 @@ class TableObserver:
             cost_usd=totals.cost_usd,
             seconds_left=self._seconds_left(totals.unsent),
         )
+
+    def _selected_states(self) -> Iterator[tuple[int, JobState]]:
+        """The position and the state of each row that the run is for; see `Totals.counts`."""
+        for position, row, state in self._table.current_rows:
+            if not row.postponed:
+                yield position, state
 
     def _seconds_left(self, unsent: int) -> float | None:
         """How long the run will take yet, by the longest job so far; None before any has ended.

@@ -18,6 +18,7 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.reports import progress
 from prefect_staticadslab.campaign.reports.progress import TableObserver, progress_display
+from prefect_staticadslab.campaign.rows.row_selection import RowSelection, postpone_unselected
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.conftest import run_batch, write_campaign
 
@@ -107,15 +108,26 @@ def test_what_was_never_tried_again_is_a_failure_in_the_end() -> None:
     assert (observer.tally().failed, observer.tally(is_end=True).failed) == (0, 1)
 
 
+def test_rows_that_are_not_selected_are_in_no_count() -> None:
+    shown = table(FAILED, DONE, RUNNING, JobState())
+    postpone_unselected(shown, RowSelection.parse("5"))
+    for is_end in (False, True):
+        line = TableObserver(shown, lambda _: 0.0).tally(is_end=is_end).line()
+        assert line.startswith("0 of 1 created, 0 rendering, 0 done, 0 failed, ")
+
+
 @given(
     begins=st.lists(st.sampled_from([JobState(), FAILED, AGAIN, RUNNING, DONE]), min_size=1),
     steps=st.lists(st.tuples(st.integers(0, 99), st.booleans()), max_size=60),
+    selected=st.just("") | st.integers(2, 5).map(str),
 )
 def test_no_count_of_what_is_done_ever_goes_down(
-    begins: list[JobState], steps: list[tuple[int, bool]]
+    begins: list[JobState], steps: list[tuple[int, bool]], selected: str
 ) -> None:
     """Whatever rows do, each of them in the order that a job goes through, twice at most."""
     shown = table(*begins)
+    if selected and int(selected) < 2 + len(begins):
+        postpone_unselected(shown, RowSelection.parse(selected))
     observer = TableObserver(shown, lambda _: 0.0)
     before = observer.tally()
     for chosen, goes_well in steps:
@@ -125,6 +137,7 @@ def test_no_count_of_what_is_done_ever_goes_down(
         assert now.created >= before.created
         assert now.completed >= before.completed
         assert now.share >= before.share
+        assert now.failed >= 0
         assert now.rendering + now.completed + now.failed <= now.created <= now.rows
         before = now
     assert observer.tally(is_end=True).failed == shown.totals().failed
