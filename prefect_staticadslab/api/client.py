@@ -255,7 +255,7 @@ class StaticAdsLabClient(CatalogueClient):
         try:
             async with self.limiter.turn() as turn:
                 response = await self._http.send(request)
-                turn.answered(
+                turn.note_answer(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                 )

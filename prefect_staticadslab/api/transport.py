@@ -154,7 +154,7 @@ class Transport:
 
     def key_lock(self, idempotency_key: str) -> KeyLock:
         """What keeps requests with this key apart; all clients of a process share it."""
-        return self._key_locks.of(idempotency_key)
+        return self._key_locks.lock_for(idempotency_key)
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -274,16 +274,16 @@ class Transport:
             raise self._no_answer(error, method, path) from None
         policy = RetryPolicy(
             self._max_tries,
-            key_lock=self._key_locks.of(idempotency_key) if idempotency_key else None,
+            key_lock=self._key_locks.lock_for(idempotency_key) if idempotency_key else None,
             upload_seconds=upload_seconds,
         )
         async for this_try in retrying(policy):
             with this_try:
                 async with self._turn(policy, on_send, create=is_create) as turn:
-                    policy.sent()
+                    policy.note_sent()
                     seconds = bounds.REQUEST_SECONDS + upload_seconds
                     answer = await self._send_once(request, path, turn, seconds)
-                policy.answered()
+                policy.note_ended()
                 told = answer.status, answer.request_id
                 logger.debug("%s %s: %s, request %s", method, path, *told)
                 return answer
@@ -314,7 +314,7 @@ class Transport:
         try:
             async with asyncio.timeout(seconds):
                 response = await self._http.send(request)
-                turn.answered(
+                turn.note_answer(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                 )

@@ -87,12 +87,12 @@ _ALL: Final = (
         (
             "rate-limit-window",
             "RateLimit-Reset is in seconds, and at most 60",
-            f"{_API}.rate_limit.window.FIRST_GUESS_WINDOW",
+            f"{_API}.rate_limit.window_length.FIRST_GUESS_WINDOW",
         ),
         (
             "rate-limit-counts",
             "every request counts, reads and refusals too",
-            f"{_API}.rate_limit.window.RateLimitState.start",
+            f"{_API}.rate_limit.window.RateLimitState.note_start",
         ),
         (
             "retry-after",

@@ -219,7 +219,7 @@ class Exchange:
             turn.not_sent = "x-api-key" not in request.headers
             async with asyncio.timeout(bounds.REQUEST_SECONDS):
                 answer = await self._http.send(request, stream=True)
-            turn.answered(
+            turn.note_answer(
                 RateLimitHeaders.parse(answer.headers),
                 refused=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
             )
