@@ -246,7 +246,7 @@ class StaticAdsLabClient(CatalogueClient):
             StaticAdsLabError: The stream was refused.
         """
         # A stream that was opened once is not reopened here: its watcher decides what to do.
-        request = self._http.request(
+        request = self._http.build_request(
             "GET",
             f"/v1/image-ads/{encoded(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
@@ -263,7 +263,7 @@ class StaticAdsLabClient(CatalogueClient):
                 kind = response.headers.get("content-type", "")
                 if response.is_success and "text/event-stream" in kind:
                     pieces = body_pieces(response, bounds.STREAM_BYTES)
-                    async with aclosing(read_events(pieces, self._redactor.json)) as events:
+                    async with aclosing(read_events(pieces, self._redactor.redact_json)) as events:
                         async for event in events:
                             yield event
                             if isinstance(event, Complete | Failed):
@@ -274,7 +274,7 @@ class StaticAdsLabClient(CatalogueClient):
                 await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._no_answer(error, "GET", request.url.path) from None
-        ad = parse(ImageAd, read_answer(APIResponse.of(response, content, self._redactor)))
+        ad = parse(ImageAd, read_answer(APIResponse.parse(response, content, self._redactor)))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:

@@ -37,7 +37,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
-from prefect_staticadslab.api.responses.answer import Answer, read_answer, told_time
+from prefect_staticadslab.api.responses.answer import Answer, answered_at, read_answer
 from prefect_staticadslab.api.responses.api_clock import shared_clock
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
 from prefect_staticadslab.api.responses.parsing import parse_list
@@ -261,7 +261,7 @@ class Transport:
             upload_seconds = len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
             headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
         try:
-            request = self._http.request(
+            request = self._http.build_request(
                 *(method, path),
                 params=params,
                 json=json,
@@ -327,8 +327,8 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # `from None`: httpx's error holds the request, and that the key.
             raise self._no_answer(error, request.method, path) from None
-        answer = APIResponse.of(response, content, self._redactor)
-        self._clock.learn(told_time(answer))
+        answer = APIResponse.parse(response, content, self._redactor)
+        self._clock.note_time(answered_at(answer))
         return read_answer(answer)
 
     def _no_answer(self, error: Exception, method: str, path: str) -> APIConnectionError:
@@ -336,13 +336,13 @@ class Transport:
         kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
         if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
             kind = NotReachedError
-        text = self._redactor.text(str(error))[: bounds.HEADER_LENGTH]
+        text = self._redactor.redact(str(error))[: bounds.HEADER_LENGTH]
         reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
         return kind(f"{method} {self._shown(path)} got no answer ({reason})")
 
     def _shown(self, path: str) -> str:
         """A path for a message."""
-        return self._redactor.text(path.partition("?")[0])[: bounds.HEADER_LENGTH]
+        return self._redactor.redact(path.partition("?")[0])[: bounds.HEADER_LENGTH]
 
 
 def encoded(identifier: str) -> str:

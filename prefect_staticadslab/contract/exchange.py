@@ -14,7 +14,7 @@ import httpx
 import httpx_sse
 
 from prefect_staticadslab import __version__, bounds
-from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, hash_api_key
+from prefect_staticadslab.api.connection import ACCEPT_ENCODING, hash_api_key, loopback_mounts
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.rate_limit import (
     RateLimiter,
@@ -116,7 +116,7 @@ class Exchange:
                     "User-Agent": f"prefect-staticadslab/{__version__} (contract)",
                 },
                 limits=ONE_QUESTION_EACH,
-                mounts=direct(httpx.URL(base_url).host),
+                mounts=loopback_mounts(httpx.URL(base_url).host),
             )
         except (ImportError, OSError, ValueError) as error:
             raise NoAnswerError(f"No HTTP client can be set up here: {error}") from None
@@ -237,7 +237,7 @@ class Exchange:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, StaticAdsLabError, TimeoutError) as error:
             self._silences += 1
-            reason = self.redactor.text(str(error))[: bounds.HEADER_LENGTH]
+            reason = self.redactor.redact(str(error))[: bounds.HEADER_LENGTH]
             told = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
             raise NoAnswerError(
                 f"{question} had no answer ({told})",
@@ -248,7 +248,7 @@ class Exchange:
 
     def _keep(self, path: str, answer: httpx.Response, content: bytes) -> Reply:
         """An answer without the key, which is among `replies` from now on."""
-        response = APIResponse.of(answer, content, self.redactor)
+        response = APIResponse.parse(answer, content, self.redactor)
         request = answer.request
         reply = Reply(
             request.method,
@@ -263,7 +263,7 @@ class Exchange:
 
     def _json(self, data: str) -> Any:
         try:
-            return load_json(self.redactor.json(data))
+            return load_json(self.redactor.redact_json(data))
         except ValueError:
             return None
 
