@@ -35,6 +35,7 @@ from prefect_staticadslab.api.models import (
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.responses.answer import read_answer
 from prefect_staticadslab.api.responses.body import APIResponse, body_pieces, read_body
+from prefect_staticadslab.api.responses.no_answer import connection_error
 from prefect_staticadslab.api.responses.parsing import parse, parse_list
 from prefect_staticadslab.api.transport import OnSend, encoded
 
@@ -77,7 +78,8 @@ class StaticAdsLabClient(CatalogueClient):
     """
 
     finished_ads_stream = True
-    """Whether the stream of a finished ad says so; learned by `waiting.watch_image_ad`."""
+    """Whether the stream of a finished ad says so; `waiting.watch_image_ad` sets it to False once
+    one did not."""
 
     # The account
 
@@ -138,13 +140,17 @@ class StaticAdsLabClient(CatalogueClient):
         return await self._read_many(ImageAd, "/v1/image-ads?ids=", image_ad_ids)
 
     def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
-        """All image ads that match, page by page; one that makes no sense is an error here.
+        """All image ads that match, page by page.
 
         Args:
             filters: `status`, `brand_id`, `product_id`, `product_variant_id`,
                 `design_template_id`, `batch_id`, `editable`, `sku_code`.
+
+        Raises:
+            UnreadableAnswerError: One of them makes no sense; left out, it would count as not
+                there.
         """
-        return self._pages(ImageAd, "/v1/image-ads", filters, strict=True)
+        return self._list_items(ImageAd, "/v1/image-ads", filters, strict=True)
 
     async def update_image_ad(
         self,
@@ -188,7 +194,9 @@ class StaticAdsLabClient(CatalogueClient):
 
     def list_image_ad_versions(self, image_ad_id: str) -> AsyncIterator[ImageAdVersion]:
         """All versions of an editable ad, page by page, in the API's order."""
-        return self._pages(ImageAdVersion, f"/v1/image-ads/{encoded(image_ad_id)}/versions", {})
+        return self._list_items(
+            ImageAdVersion, f"/v1/image-ads/{encoded(image_ad_id)}/versions", {}
+        )
 
     async def get_image_ad_version(self, image_ad_id: str, version_id: str) -> ImageAdVersion:
         """One version of an editable ad.
@@ -229,7 +237,7 @@ class StaticAdsLabClient(CatalogueClient):
         """The API's own record of a job, such as `ImageAd.job_id` names.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: The API has no record of this id.
         """
         return parse(JobRecord, await self._request("GET", f"/v1/jobs/{encoded(job_id)}"))
 
@@ -243,7 +251,7 @@ class StaticAdsLabClient(CatalogueClient):
             APIConnectionError: The stream dropped; `APITimeoutError` if it was silent for more
                 than two heartbeats.
             OversizedAnswerError: It, or one event of it, has more bytes than an ad can need.
-            StaticAdsLabError: The stream was refused.
+            StaticAdsLabError: The API refused it, or answered what is neither stream nor ad.
         """
         # A stream that was opened once is not reopened here: its watcher decides what to do.
         request = self._http.build_request(
@@ -273,13 +281,14 @@ class StaticAdsLabClient(CatalogueClient):
             finally:
                 await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._no_answer(error, "GET", request.url.path) from None
+            raise connection_error(error, "GET", request.url.path, self._redactor) from None
         ad = parse(ImageAd, read_answer(APIResponse.parse(response, content, self._redactor)))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:
-            yield Failed(*_reason(ad))
+            yield Failed(*_failure_of(ad))
 
 
-def _reason(ad: ImageAd) -> tuple[str, str]:
+def _failure_of(ad: ImageAd) -> tuple[str, str]:
+    """The code and the message of a failed ad's error; empty texts if it has none."""
     return (ad.error.code, ad.error.message) if ad.error else ("", "")

@@ -162,7 +162,7 @@ _ALL: Final = (
         (
             "cursors",
             "starting_after gives what follows the item of that id",
-            f"{_TRANSPORT}._pages",
+            f"{_TRANSPORT}._list_items",
         ),
         (
             "filter-values",
@@ -257,7 +257,11 @@ _ALL: Final = (
             "it has every field that the client sends, and requires no other",
             f"{_API}.models.ImageAdRequest",
         ),
-        ("described-filters", "it has every filter that the client sends", f"{_TRANSPORT}._pages"),
+        (
+            "described-filters",
+            "it has every filter that the client sends",
+            f"{_TRANSPORT}._list_items",
+        ),
         (
             "described-template-upload",
             "a design template is made from multipart file or JSON reference_image_url",

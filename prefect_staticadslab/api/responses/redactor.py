@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from prefect_staticadslab import bounds
+
 REDACTED: Final = "sal_…"
 
 
@@ -35,6 +37,10 @@ class Redactor:
     def redact(self, text: str) -> str:
         """A text without the key."""
         return text.replace(self._key, REDACTED)
+
+    def redact_path(self, path: str) -> str:
+        """A path for a message: without its query and the key, and cut to `HEADER_LENGTH`."""
+        return self.redact(path.partition("?")[0])[: bounds.HEADER_LENGTH]
 
     def redact_json(self, text: str) -> str:
         """A JSON text without the key, also where that is spelled with escapes."""
