@@ -88,7 +88,7 @@ class Proof:
 
     def say(self, text: str, *, is_error: bool = True) -> None:
         """Prints what the API has no part in writing, whatever it answers: no key, no commands."""
-        shown = Redactor(self.api_key).text(text)
+        shown = Redactor(self.api_key).redact(text)
         print(_visible(shown), file=sys.stderr if is_error else sys.stdout, flush=True)
 
     def json(self) -> bytes:
@@ -100,7 +100,7 @@ class Proof:
             requests=self.requests,
             ad_id=self.purchase.ad_id,
         )
-        return Redactor(self.api_key).json(text).encode(errors="replace")
+        return Redactor(self.api_key).redact_json(text).encode(errors="replace")
 
 
 def main(arguments: list[str] | None = None, timing: Timing | None = None) -> int:

@@ -28,10 +28,10 @@ class OthersSlots(NamedTuple):
 
     Attributes:
         seen_at: When they count as taken: a window later they are back.
-        count: How many they are.
+        size: How many they are.
         taken_after: When an answer had not shown them yet; minus infinity if none is known.
     """
 
     seen_at: float
-    count: int
+    size: int
     taken_after: float

@@ -288,9 +288,9 @@ class RateLimitState:
             if now - oldest.taken_after < EARLY * self.window:
                 # Taken after an answer of ours, and back already: the window is no longer.
                 self._length.shorten(now - oldest.taken_after)
-            if oldest.count > surplus:
-                self._others.appendleft(oldest._replace(count=oldest.count - surplus))
-            surplus -= oldest.count
+            if oldest.size > surplus:
+                self._others.appendleft(oldest._replace(size=oldest.size - surplus))
+            surplus -= oldest.size
 
     def _drop_expired(self, now: float) -> None:
         """Drops the slots, reads and holdings that have left the window by now, counts which slots
@@ -311,7 +311,7 @@ class RateLimitState:
             self._next_return_at = min(self._next_return_at, returned_at)
 
     def _others_slots(self) -> int:
-        return sum(slots.count for slots in self._others)
+        return sum(slots.size for slots in self._others)
 
     def _our_slots(self) -> int:
         return len(self._ended_at) + self.in_flight
@@ -342,7 +342,7 @@ class RateLimitState:
             return 0.0
         returns = [(ended, 1) for ended in self._ended_at]
         if with_others:
-            returns = sorted(returns + [(each.seen_at, each.count) for each in self._others])
+            returns = sorted(returns + [(each.seen_at, each.size) for each in self._others])
         for since, count in returns:
             slots -= count
             if slots <= 0:
