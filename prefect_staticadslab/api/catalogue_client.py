@@ -118,7 +118,8 @@ class CatalogueClient(Transport):
         """Deletes a resource.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: There is none of this id; a try of this call that was not answered has
+                not deleted it, either.
             ConflictError: Something else hangs on it.
         """
         await self._delete(f"{ENDPOINTS[kind]}/{encoded(identifier)}")
@@ -196,8 +197,9 @@ class CatalogueClient(Transport):
         """Has a design template made from a reference ad; it starts as `processing`.
 
         The body is not documented: a file goes as multipart in `file`, and an address as JSON in
-        `reference_image_url`. An API that refuses the file and asks for an address gets that of
-        the file's upload, now and from then on.
+        `reference_image_url`. If the API refuses a file and asks for an address, the file is
+        uploaded as an image of the catalogue, and the template is made from its address; from then
+        on, this client does so at once.
 
         Args:
             reference: An image file, or the address of an image that the API can fetch.
@@ -257,7 +259,8 @@ class CatalogueClient(Transport):
     async def get_design_templates(
         self, design_template_ids: Sequence[str]
     ) -> list[DesignTemplate]:
-        """Many design templates, up to 100 in one request; see `get_image_ads`."""
+        """Many design templates, up to 100 in one request: those that the API answered, each once,
+        in the order of the ids; see `get_image_ads`."""
         path = f"{ENDPOINTS[DesignTemplate]}?ids="
         return await self._read_many(DesignTemplate, path, design_template_ids)
 

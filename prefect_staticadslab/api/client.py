@@ -53,6 +53,7 @@ class StaticAdsLabClient(CatalogueClient):
         max_tries: How often a request is sent at most; refusals with 429 do not count.
         connect_seconds: How long a connection may take.
         read_seconds: How long an answer may be silent.
+        create_read_seconds: The same for requests with an idempotency key.
         limiter: The rate limiter; by default the one that all clients of this process share for
             this key and base URL.
         transport: An httpx transport, for tests.
@@ -84,7 +85,7 @@ class StaticAdsLabClient(CatalogueClient):
     # The account
 
     async def get_account(self) -> Account:
-        """Whose key this is, and its scopes."""
+        """Asks the API whose key this is, and for its scopes."""
         return parse(Account, await self._request("GET", "/v1/account"))
 
     # Image ads
@@ -134,8 +135,8 @@ class StaticAdsLabClient(CatalogueClient):
         """Many image ads, up to 100 in one request.
 
         Returns:
-            Those that the API answered, in any order and each once. One that it left out may
-            exist all the same.
+            Those that the API answered, each once, in the order of `image_ad_ids`. One that it left
+            out may exist all the same.
         """
         return await self._read_many(ImageAd, "/v1/image-ads?ids=", image_ad_ids)
 
@@ -211,6 +212,10 @@ class StaticAdsLabClient(CatalogueClient):
         self, renders: Sequence[FigmaRender], *, idempotency_key: str | None = None
     ) -> list[FigmaSyncResult]:
         """Hands in what was changed in Figma, in one request; see `models.figma_batches`.
+
+        Args:
+            renders: The ads as they are now.
+            idempotency_key: See `create_image_ad`.
 
         Returns:
             What became of each item: some may be taken, and others not.

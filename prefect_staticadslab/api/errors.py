@@ -98,6 +98,7 @@ class UnreadableAnswerError(StaticAdsLabError):
         self.request_id = request_id
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -121,6 +122,7 @@ class WebError(StaticAdsLabError):
         self.status = status
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -167,6 +169,7 @@ class APIStatusError(StaticAdsLabError):
         return f"{sentence} ({label}{request})"
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -252,6 +255,7 @@ class JobFailedError(StaticAdsLabError):
         self.record_id = record_id
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -290,6 +294,7 @@ class WaitTimeoutError(StaticAdsLabError, TimeoutError):
         return self.job_ids
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 

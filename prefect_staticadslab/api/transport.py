@@ -65,7 +65,7 @@ _REFUSED_BATCH: Final = (
 
 
 class Transport:
-    """Sends requests for `StaticAdsLabClient`, which knows what they are about.
+    """Sends requests for `StaticAdsLabClient`, which knows the endpoints; its arguments are there.
 
     Attributes:
         base_url: Where the API is.

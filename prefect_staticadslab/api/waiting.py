@@ -296,7 +296,7 @@ async def _try_to_read(
 
 
 def _completed_or_raise(job: J) -> J:
-    """Returns a job that has ended.
+    """Returns a job that has ended, if it was completed.
 
     Raises:
         JobFailedError: It has failed; `ImageAdFailedError` or `DesignTemplateFailedError`.

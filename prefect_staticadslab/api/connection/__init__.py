@@ -79,8 +79,9 @@ def check_base_url(url: str) -> str:
     """Returns `url` without a trailing slash or `/v1`, if the key may be sent there.
 
     Raises:
-        InvalidBaseURLError: It is no http(s) URL, or plain http to something else than this
-            machine's loopback, where anybody on the way could read the key.
+        InvalidBaseURLError: It is no http(s) URL, holds more than a host and a path, or is plain
+            http to something else than this machine's loopback, where anybody on the way could read
+            the key.
 
     Example:
         ```python

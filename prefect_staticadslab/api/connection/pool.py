@@ -222,7 +222,7 @@ class _Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connects to a host, as httpcore does."""
+        """Connects to a host, as httpcore does; the connection is a `_Stream`."""
         return _Stream(
             await self._network.connect_tcp(host, port, timeout, local_address, socket_options)
         )

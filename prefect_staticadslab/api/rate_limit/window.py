@@ -185,7 +185,7 @@ class RateLimitState:
         return int(seconds / self.window * creates)
 
     def seconds_per_read(self) -> float:
-        """How far apart reads are that live on the part of the window which creates leave them."""
+        """Seconds between reads that use up just the part of the window that creates leave them."""
         return self.window / max(1, self._reserve())
 
     def _hold_slot(self, now: float, create: bool) -> None:
@@ -239,7 +239,7 @@ class RateLimitState:
         returned: int,
         reset: float | None,
     ) -> None:
-        """Adds or drops slots of others until they and ours explain what the server counts.
+        """Adds or drops slots of others, and drops ours, until they explain what the server counts.
 
         It counted when the request came in, so that there is a least and a most that others can
         have: requests in flight, or answered meanwhile (`overtaken`), may or may not be in its

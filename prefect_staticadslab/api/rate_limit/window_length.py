@@ -33,7 +33,8 @@ class WindowLength:
 
     @property
     def seconds(self) -> float:
-        """The length to reckon with: never too short, as far as is known."""
+        """The length to reckon with: the longest that `at_most` allows, up to the first guess, but
+        no less than `at_least`."""
         return max(SHORTEST_WINDOW, self.at_least, min(FIRST_GUESS_WINDOW, self.at_most))
 
     @property
