@@ -177,7 +177,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
         return StaticAdsLabClient(self.api_key.get_secret_value(), self.base_url, **options)
 
 
-def refusals(error: ValidationError) -> list[str]:
+def validation_messages(error: ValidationError) -> list[str]:
     """What the validation error of credentials says, a sentence for each; for people, and without
     the key."""
     return [e["msg"].removeprefix("Value error, ") for e in error.errors()]

@@ -64,7 +64,7 @@ class KeyLock:
         self._turn_offset = turn_offset
         # When the key was first used, if another run may send with it.
         self._shared_since: float | None = None
-        # The number of the newest request.
+        # The number that was given out last.
         self._number = 0
         # By number, when the API began with a request at the earliest, and ends it at the latest.
         self._open_requests: dict[int, tuple[float, float]] = {}
@@ -111,7 +111,7 @@ class KeyLock:
         return self._shared_since is not None
 
     def note_sent(self, now: float, upload_seconds: float = 0.0) -> int:
-        """Records that a request with this key goes out.
+        """Records that a request with this key goes out, and drops those that must have ended.
 
         Args:
             now: When.
@@ -141,7 +141,7 @@ class KeyLock:
         self._open_requests.pop(number, None)
 
     def note_conflict(self, now: float) -> bool:
-        """Records that a request was refused because another one with this key still runs.
+        """Records that a request was refused as in conflict with another one of this key.
 
         If none that is recorded can be that one, another process's may; but only once. What is
         refused after that has ended, too, has a key that was used for another body.
