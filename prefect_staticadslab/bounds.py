@@ -13,11 +13,11 @@ from typing import Final
 # Files and cells
 
 TABLE_BYTES: Final = 64 * 1024 * 1024
-"""Of a spreadsheet's or a result table's file. Ten thousand rows of a shop's export have 30 MB."""
+"""The file of a spreadsheet or a result table. Ten thousand rows of a shop's export have 30 MB."""
 
 TABLE_ROWS: Final = 1_048_576
 TABLE_COLUMNS: Final = 16_384
-"""What a sheet of Excel's has."""
+"""Rows and columns of one table: as many as a sheet of Excel's has."""
 
 TABLE_CELLS: Final = 5_000_000
 """Rows times columns. In memory a cell takes 70 bytes and more."""
@@ -26,7 +26,7 @@ LONGEST_CELL: Final = 1_000_000
 """Characters of a cell. Excel's own limit is 32,767; more than a million is a broken file."""
 
 WORKBOOK_BYTES: Final = 128 * 1024 * 1024
-"""Of a workbook, or of a Parquet file, once it is uncompressed."""
+"""A workbook, or a Parquet file, once it is uncompressed."""
 
 WORKBOOK_PARTS: Final = 10_000
 """Files within a workbook."""
@@ -42,16 +42,16 @@ XML_DEPTH: Final = 100
 """Elements within elements; spreadsheet programs nest about ten."""
 
 PICTURE_PIXELS: Final = 40_000_000
-"""Of a picture that is decoded, at four bytes each. An 8K picture has 33 million."""
+"""Pixels of a picture that is decoded, at four bytes each. An 8K picture has 33 million."""
 
 DECODED_PICTURES: Final = 2
 """Pictures that are decoded at once."""
 
 NOTE_BYTES: Final = 64 * 1024
-"""Of an inbox's note on a spreadsheet."""
+"""An inbox's note on a spreadsheet."""
 
 KITS_BYTES: Final = 1024 * 1024
-"""Of a file of brand kits."""
+"""A file of brand kits."""
 
 CELL_VALUES: Final = 1_000
 """Names, ids or filters in one cell, with `|` between them."""
@@ -104,10 +104,10 @@ KIT_FIELDS: Final = 1_000
 """Fields that one table of YAML has after merges, which may double with every line."""
 
 PAGE_START_BYTES: Final = 4096
-"""Of a contact sheet that is there already, to see whether it is ours."""
+"""The start of a contact sheet that is there already, which is read to see whether it is ours."""
 
 EMBEDDED_BYTES: Final = 10_000_000
-"""Of pictures that a contact sheet holds in itself. Most mail servers take 20 MB; pictures in a
+"""Pictures that a contact sheet holds in itself. Most mail servers take 20 MB; pictures in a
 page grow by a third, and the page again on its way."""
 
 SHEET_CELL_LENGTH: Final = 2_000
@@ -178,7 +178,8 @@ WEB_SECONDS: Final = 1_800.0
 
 
 def in_megabytes(count: int) -> str:
-    """A number of bytes for a message.
+    """A number of bytes as text for a message: whole megabytes of a million bytes, and two decimals
+    below one.
 
     Example:
         ```python

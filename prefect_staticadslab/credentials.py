@@ -32,12 +32,12 @@ a browser that shows Prefect's logos shows these."""
 
 
 def prefect_logo(name: str) -> HttpUrl:
-    """The address of one of Prefect's own logos, which are square PNGs."""
+    """The web address of the logo that Prefect calls so: a square PNG. It is not asked for here."""
     return HttpUrl(f"{PREFECT_LOGOS}/{name}.png")
 
 
 def one_line(text: str | None) -> str | None:
-    """A text without line breaks."""
+    """A text with single spaces for line breaks and other white space; None stays None."""
     return text and " ".join(text.split())
 
 
@@ -91,7 +91,8 @@ class StaticAdsLabCredentials(CredentialsBlock):
     @model_validator(mode="before")
     @classmethod
     def _hide_api_key(cls, values: object) -> object:
-        # From here on, an error about the key can only show asterisks.
+        """The block's values with the key as a secret, so that an error about it, from here on, can
+        only show asterisks."""
         if isinstance(values, dict) and isinstance(values.get("api_key"), str):
             return {**values, "api_key": SecretStr(values["api_key"])}
         return values
@@ -99,17 +100,28 @@ class StaticAdsLabCredentials(CredentialsBlock):
     @field_validator("api_key", mode="after")
     @classmethod
     def _check_api_key(cls, value: SecretStr) -> SecretStr:
+        """Returns the key as it is.
+
+        Raises:
+            InvalidAPIKeyError: It cannot be one.
+        """
         check_api_key(value.get_secret_value())
         return value
 
     @field_validator("base_url", mode="after")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
+        """Returns the URL without a trailing slash or `/v1`.
+
+        Raises:
+            InvalidBaseURLError: The key must not be sent there.
+        """
         return check_base_url(value)
 
     @classmethod
     def get_description(cls) -> str | None:
-        """The docstring's text on one line, since Prefect's older UI breaks lines where it does."""
+        """The block's description: its docstring's text on one line, since Prefect's older UI
+        breaks lines where the docstring does."""
         return one_line(super().get_description())
 
     @classmethod
@@ -133,10 +145,10 @@ class StaticAdsLabCredentials(CredentialsBlock):
 
     @classmethod
     def load_saved(cls, name: str) -> StaticAdsLabCredentials:
-        """The saved block of this name, from code that is not async.
+        """Loads the saved block of this name; for code that is not async.
 
         Raises:
-            ValueError: There is none.
+            ValueError: Prefect's server has no block of this name.
         """
         loaded = cls.load(name)
         assert isinstance(loaded, cls)  # noqa: S101 - load() is typed for async code, too
@@ -165,6 +177,7 @@ class StaticAdsLabCredentials(CredentialsBlock):
         return StaticAdsLabClient(self.api_key.get_secret_value(), self.base_url, **options)
 
 
-def refusals(error: ValidationError) -> list[str]:
-    """Why credentials were refused, a sentence each; for a person, and without the key."""
+def validation_messages(error: ValidationError) -> list[str]:
+    """What the validation error of credentials says, a sentence for each; for people, and without
+    the key."""
     return [e["msg"].removeprefix("Value error, ") for e in error.errors()]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from prefect_staticadslab.api.connection.upload import Upload
 from prefect_staticadslab.api.errors import APIStatusError
 from prefect_staticadslab.api.models import JsonTree
 from prefect_staticadslab.api.resources import (
@@ -19,7 +20,7 @@ from prefect_staticadslab.api.resources import (
     ImageType,
 )
 from prefect_staticadslab.api.responses.parsing import parse
-from prefect_staticadslab.api.transport import OnSend, Transport, Upload, encoded
+from prefect_staticadslab.api.transport import OnSend, Transport, encoded
 
 C = TypeVar("C", bound=CatalogueResource)
 
@@ -43,12 +44,12 @@ class CatalogueClient(Transport):
     """The endpoints of brands, products, variants, audiences, images and design templates."""
 
     _templates_want_addresses = False
-    """Whether this API has shown that it takes no files for design templates."""
+    """Whether this API has refused a file for a design template, and asked for an address."""
 
     # All kinds
 
     async def get_resource(self, kind: type[C], identifier: str) -> C:
-        """One `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
+        """Reads one `Brand`, `Product`, `ProductVariant`, `Audience`, `Image` or `DesignTemplate`.
 
         Raises:
             NotFoundError: There is none of this id.
@@ -65,7 +66,7 @@ class CatalogueClient(Transport):
                 images, and `image_type` for these; `status`, `industry`, `ad_format`, `deleted`
                 and `ids` for design templates.
         """
-        return self._pages(kind, ENDPOINTS[kind], filters)
+        return self._list_items(kind, ENDPOINTS[kind], filters)
 
     async def create_resource(
         self, kind: type[C], *, idempotency_key: str | None = None, **fields: Any
@@ -86,7 +87,8 @@ class CatalogueClient(Transport):
     async def send_resource(
         self, kind: type[C], *, idempotency_key: str | None = None, **fields: Any
     ) -> Created[C]:
-        """Does what `create_resource` does, and tells whether the key was answered before."""
+        """Does what `create_resource` does, and also tells whether an earlier request with this key
+        had the same answer."""
         key = idempotency_key or str(uuid.uuid4())
         answer = await self._request("POST", ENDPOINTS[kind], json=fields, idempotency_key=key)
         return Created(parse(kind, answer), answer.replayed)
@@ -116,7 +118,8 @@ class CatalogueClient(Transport):
         """Deletes a resource.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: There is none of this id; a try of this call that was not answered has
+                not deleted it, either.
             ConflictError: Something else hangs on it.
         """
         await self._delete(f"{ENDPOINTS[kind]}/{encoded(identifier)}")
@@ -167,7 +170,8 @@ class CatalogueClient(Transport):
         logo_theme: str | None = None,
         idempotency_key: str | None = None,
     ) -> Created[Image]:
-        """Does what `upload_image` does, and tells whether the key was answered before."""
+        """Does what `upload_image` does, and also tells whether an earlier request with this key
+        had the same answer."""
         fields = {
             "image_type": str(image_type),
             "product_id": product_id,
@@ -178,7 +182,7 @@ class CatalogueClient(Transport):
             "POST",
             ENDPOINTS[Image],
             form={name: value for name, value in fields.items() if value is not None},
-            upload=_upload(image),
+            upload=_as_upload(image),
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
         return Created(parse(Image, answer), answer.replayed)
@@ -193,8 +197,9 @@ class CatalogueClient(Transport):
         """Has a design template made from a reference ad; it starts as `processing`.
 
         The body is not documented: a file goes as multipart in `file`, and an address as JSON in
-        `reference_image_url`. An API that refuses the file and asks for an address gets that of
-        the file's upload, now and from then on.
+        `reference_image_url`. If the API refuses a file and asks for an address, the file is
+        uploaded as an image of the catalogue, and the template is made from its address; from then
+        on, this client does so at once.
 
         Args:
             reference: An image file, or the address of an image that the API can fetch.
@@ -211,7 +216,7 @@ class CatalogueClient(Transport):
             )
         if not self._templates_want_addresses:
             try:
-                return await self._create_template(key, on_send, upload=_upload(reference))
+                return await self._create_template(key, on_send, upload=_as_upload(reference))
             except APIStatusError as error:
                 if not _asks_for_address(error):
                     raise
@@ -225,6 +230,13 @@ class CatalogueClient(Transport):
     async def _create_template(
         self, key: str, on_send: OnSend | None, **body: Any
     ) -> CreatedDesignTemplate:
+        """Sends one create of a design template.
+
+        Args:
+            key: The idempotency key.
+            on_send: See `create_image_ad`.
+            body: The request's `json` or `upload`; see `_request`.
+        """
         answer = await self._request(
             "POST",
             ENDPOINTS[DesignTemplate],
@@ -247,7 +259,8 @@ class CatalogueClient(Transport):
     async def get_design_templates(
         self, design_template_ids: Sequence[str]
     ) -> list[DesignTemplate]:
-        """Many design templates, up to 100 in one request; see `get_image_ads`."""
+        """Many design templates, up to 100 in one request: those that the API answered, each once,
+        in the order of the ids; see `get_image_ads`."""
         path = f"{ENDPOINTS[DesignTemplate]}?ids="
         return await self._read_many(DesignTemplate, path, design_template_ids)
 
@@ -293,13 +306,15 @@ class CatalogueClient(Transport):
         )
 
 
-def _upload(image: ImageFile) -> Upload:
+def _as_upload(image: ImageFile) -> Upload:
+    """An image file as a request's body; nothing is sent yet."""
     kind = image.media_type or "application/octet-stream"
     return Upload(image.safe_filename, image.content, kind)
 
 
 def _asks_for_address(error: APIStatusError) -> bool:
-    """Whether an API that was sent a file wants an address instead, and has made nothing."""
+    """Whether this is the error of an API that was sent a file, has certainly made nothing of it,
+    and wants an address instead."""
     if error.outcome_unknown:
         return False
     names = {detail.field for detail in error.details}

@@ -35,6 +35,7 @@ from prefect_staticadslab.api.models import (
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders
 from prefect_staticadslab.api.responses.answer import read_answer
 from prefect_staticadslab.api.responses.body import APIResponse, body_pieces, read_body
+from prefect_staticadslab.api.responses.no_answer import connection_error
 from prefect_staticadslab.api.responses.parsing import parse, parse_list
 from prefect_staticadslab.api.transport import OnSend, encoded
 
@@ -52,6 +53,7 @@ class StaticAdsLabClient(CatalogueClient):
         max_tries: How often a request is sent at most; refusals with 429 do not count.
         connect_seconds: How long a connection may take.
         read_seconds: How long an answer may be silent.
+        create_read_seconds: The same for requests with an idempotency key.
         limiter: The rate limiter; by default the one that all clients of this process share for
             this key and base URL.
         transport: An httpx transport, for tests.
@@ -77,12 +79,13 @@ class StaticAdsLabClient(CatalogueClient):
     """
 
     finished_ads_stream = True
-    """Whether the stream of a finished ad says so; learned by `waiting.watch_image_ad`."""
+    """Whether the stream of a finished ad says so; `waiting.watch_image_ad` sets it to False once
+    one did not."""
 
     # The account
 
     async def get_account(self) -> Account:
-        """Whose key this is, and its scopes."""
+        """Asks the API whose key this is, and for its scopes."""
         return parse(Account, await self._request("GET", "/v1/account"))
 
     # Image ads
@@ -132,19 +135,23 @@ class StaticAdsLabClient(CatalogueClient):
         """Many image ads, up to 100 in one request.
 
         Returns:
-            Those that the API answered, in any order and each once. One that it left out may
-            exist all the same.
+            Those that the API answered, each once, in the order of `image_ad_ids`. One that it left
+            out may exist all the same.
         """
         return await self._read_many(ImageAd, "/v1/image-ads?ids=", image_ad_ids)
 
     def list_image_ads(self, **filters: str | bool) -> AsyncIterator[ImageAd]:
-        """All image ads that match, page by page; one that makes no sense is an error here.
+        """All image ads that match, page by page.
 
         Args:
             filters: `status`, `brand_id`, `product_id`, `product_variant_id`,
                 `design_template_id`, `batch_id`, `editable`, `sku_code`.
+
+        Raises:
+            UnreadableAnswerError: One of them makes no sense; left out, it would count as not
+                there.
         """
-        return self._pages(ImageAd, "/v1/image-ads", filters, strict=True)
+        return self._list_items(ImageAd, "/v1/image-ads", filters, strict=True)
 
     async def update_image_ad(
         self,
@@ -188,7 +195,9 @@ class StaticAdsLabClient(CatalogueClient):
 
     def list_image_ad_versions(self, image_ad_id: str) -> AsyncIterator[ImageAdVersion]:
         """All versions of an editable ad, page by page, in the API's order."""
-        return self._pages(ImageAdVersion, f"/v1/image-ads/{encoded(image_ad_id)}/versions", {})
+        return self._list_items(
+            ImageAdVersion, f"/v1/image-ads/{encoded(image_ad_id)}/versions", {}
+        )
 
     async def get_image_ad_version(self, image_ad_id: str, version_id: str) -> ImageAdVersion:
         """One version of an editable ad.
@@ -203,6 +212,10 @@ class StaticAdsLabClient(CatalogueClient):
         self, renders: Sequence[FigmaRender], *, idempotency_key: str | None = None
     ) -> list[FigmaSyncResult]:
         """Hands in what was changed in Figma, in one request; see `models.figma_batches`.
+
+        Args:
+            renders: The ads as they are now.
+            idempotency_key: See `create_image_ad`.
 
         Returns:
             What became of each item: some may be taken, and others not.
@@ -229,7 +242,7 @@ class StaticAdsLabClient(CatalogueClient):
         """The API's own record of a job, such as `ImageAd.job_id` names.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: The API has no record of this id.
         """
         return parse(JobRecord, await self._request("GET", f"/v1/jobs/{encoded(job_id)}"))
 
@@ -243,10 +256,10 @@ class StaticAdsLabClient(CatalogueClient):
             APIConnectionError: The stream dropped; `APITimeoutError` if it was silent for more
                 than two heartbeats.
             OversizedAnswerError: It, or one event of it, has more bytes than an ad can need.
-            StaticAdsLabError: The stream was refused.
+            StaticAdsLabError: The API refused it, or answered what is neither stream nor ad.
         """
         # A stream that was opened once is not reopened here: its watcher decides what to do.
-        request = self._http.request(
+        request = self._http.build_request(
             "GET",
             f"/v1/image-ads/{encoded(image_ad_id)}",
             headers={"Accept": "text/event-stream", "Cache-Control": "no-store"},
@@ -255,7 +268,7 @@ class StaticAdsLabClient(CatalogueClient):
         try:
             async with self.limiter.turn() as turn:
                 response = await self._http.send(request)
-                turn.answered(
+                turn.note_answer(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                 )
@@ -263,7 +276,7 @@ class StaticAdsLabClient(CatalogueClient):
                 kind = response.headers.get("content-type", "")
                 if response.is_success and "text/event-stream" in kind:
                     pieces = body_pieces(response, bounds.STREAM_BYTES)
-                    async with aclosing(read_events(pieces, self._redactor.json)) as events:
+                    async with aclosing(read_events(pieces, self._redactor.redact_json)) as events:
                         async for event in events:
                             yield event
                             if isinstance(event, Complete | Failed):
@@ -273,13 +286,14 @@ class StaticAdsLabClient(CatalogueClient):
             finally:
                 await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._no_answer(error, "GET", request.url.path) from None
-        ad = parse(ImageAd, read_answer(APIResponse.of(response, content, self._redactor)))
+            raise connection_error(error, "GET", request.url.path, self._redactor) from None
+        ad = parse(ImageAd, read_answer(APIResponse.parse(response, content, self._redactor)))
         if ad.is_completed:
             yield Complete(ad.id)
         elif ad.is_failed:
-            yield Failed(*_reason(ad))
+            yield Failed(*_failure_of(ad))
 
 
-def _reason(ad: ImageAd) -> tuple[str, str]:
+def _failure_of(ad: ImageAd) -> tuple[str, str]:
+    """The code and the message of a failed ad's error; empty texts if it has none."""
     return (ad.error.code, ad.error.message) if ad.error else ("", "")

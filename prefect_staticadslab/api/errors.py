@@ -42,7 +42,12 @@ BILLING_URL: Final = "https://www.staticadslab.com/settings?tab=billing"
 
 @dataclass(frozen=True)
 class ErrorDetail:
-    """One entry of an error's `details`: what is wrong with which field."""
+    """One entry of an error's `details`.
+
+    Attributes:
+        field: The request's field that is wrong; empty if the API names none.
+        message: What is wrong with it, for people.
+    """
 
     field: str
     message: str
@@ -93,6 +98,7 @@ class UnreadableAnswerError(StaticAdsLabError):
         self.request_id = request_id
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -116,6 +122,7 @@ class WebError(StaticAdsLabError):
         self.status = status
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -153,6 +160,7 @@ class APIStatusError(StaticAdsLabError):
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
+        """The error for people: the API's message, its details, status, code and request id."""
         sentence = self.api_message or "no message"
         if self.details:
             sentence += ": " + "; ".join(f"{d.field}: {d.message}" for d in self.details)
@@ -161,6 +169,7 @@ class APIStatusError(StaticAdsLabError):
         return f"{sentence} ({label}{request})"
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -215,7 +224,7 @@ class ServerError(APIStatusError):
 
 
 def failure_reason(message: str, code: str, record_id: str | None) -> str:
-    """Why a job failed, for people.
+    """Why a job failed, for people: the API's message, its code and its record of the job.
 
     Example:
         ```python
@@ -246,6 +255,7 @@ class JobFailedError(StaticAdsLabError):
         self.record_id = record_id
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -254,7 +264,7 @@ class ImageAdFailedError(JobFailedError):
 
     @property
     def image_ad_id(self) -> str:
-        """The ad that failed."""
+        """The id of the ad that failed."""
         return self.job_id
 
 
@@ -265,8 +275,12 @@ class DesignTemplateFailedError(JobFailedError):
 class WaitTimeoutError(StaticAdsLabError, TimeoutError):
     """Patience ended before the job did. It goes on at the API; ask again later.
 
+    Args:
+        job_ids: The image ads or design templates that are still `processing`.
+        seconds: How long they were waited for.
+
     Attributes:
-        job_ids: The image ads or design templates that were still `processing`.
+        job_ids: Those image ads or design templates.
     """
 
     def __init__(self, job_ids: tuple[str, ...], seconds: float) -> None:
@@ -280,13 +294,21 @@ class WaitTimeoutError(StaticAdsLabError, TimeoutError):
         return self.job_ids
 
     def __reduce__(self) -> tuple[object, ...]:
+        """Pickles it with its attributes; see `_rebuild`."""
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 def _rebuild(
     kind: type[StaticAdsLabError], args: tuple[object, ...], state: dict[str, object]
 ) -> StaticAdsLabError:
-    """Unpickles an error with keyword attributes (errors cross processes under Dask and Ray)."""
+    """Makes an unpickled error anew, without its `__init__`, which wants keyword arguments. Errors
+    cross processes under Dask and Ray.
+
+    Args:
+        kind: The error's class.
+        args: Its `args`.
+        state: Its attributes.
+    """
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
@@ -306,14 +328,14 @@ _BY_STATUS: Mapping[int, type[APIStatusError]] = {
     429: RateLimitError,
 }
 
-_SERVER_ERRORS = 500
+_FIRST_SERVER_ERROR = 500
 
 
 def error_class(status: int, code: str) -> type[APIStatusError]:
-    """The type for an answer, by its status and, for 409, its code."""
+    """The class of the error for an answer that says no, by its HTTP status and the API's code."""
     if code == "IDEMPOTENCY_CONFLICT":
         return IdempotencyConflictError
-    if status >= _SERVER_ERRORS:
+    if status >= _FIRST_SERVER_ERROR:
         return ServerError
     return _BY_STATUS.get(status, APIStatusError)
 

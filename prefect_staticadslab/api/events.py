@@ -24,14 +24,24 @@ HEARTBEAT_SECONDS: Final = 15.0
 
 @dataclass(frozen=True)
 class Started:
-    """The stream is connected, and the job is queued."""
+    """The stream is connected, and the job is queued.
+
+    Attributes:
+        image_ad_id: The ad; empty if the event does not name it.
+    """
 
     image_ad_id: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The pipeline went a step further. `percentage` is between 0 and 1, or None."""
+    """The pipeline went a step further.
+
+    Attributes:
+        step: The API's name of the step, such as `copy`.
+        message: What happens in it, for people.
+        percentage: How far the job is, from 0 to 1; None if the API does not say.
+    """
 
     step: str
     message: str
@@ -40,14 +50,23 @@ class Progress:
 
 @dataclass(frozen=True)
 class Complete:
-    """The job is done. The picture's URL is not in the stream: read the ad."""
+    """The job is done. The picture's URL is not in the stream: read the ad.
+
+    Attributes:
+        image_ad_id: The ad; empty if the event does not name it.
+    """
 
     image_ad_id: str
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The job failed."""
+    """The job failed.
+
+    Attributes:
+        code: The API's code, such as `PIPELINE_ERROR`; empty if it names none.
+        message: Why, for people.
+    """
 
     code: str
     message: str
@@ -62,20 +81,21 @@ ImageAdEvent: TypeAlias = Started | Progress | Complete | Failed | Heartbeat
 
 
 async def read_events(
-    pieces: AsyncIterator[bytes], redacted: Callable[[str], str]
+    pieces: AsyncIterator[bytes], redact: Callable[[str], str]
 ) -> AsyncGenerator[ImageAdEvent, None]:
-    """The events of a stream that we know, as they come in.
+    """Reads the events of a stream as they come in, and leaves out those that we do not know.
 
     Args:
-        pieces: The stream.
-        redacted: Takes out of an event's data what must not be shown.
+        pieces: The stream's bytes.
+        redact: Takes out of an event's data what must not be shown.
 
     Raises:
         OversizedAnswerError: What should be one event has more than `EVENT_BYTES`.
     """
     unread = 0
 
-    async def counted() -> AsyncIterator[bytes]:
+    async def bounded_pieces() -> AsyncIterator[bytes]:
+        """The stream's bytes; raises once `unread`, those since the last event, are too many."""
         nonlocal unread
         async for piece in pieces:
             unread += len(piece)
@@ -87,12 +107,12 @@ async def read_events(
             yield piece
 
     stream = httpx.Response(
-        httpx.codes.OK, headers={"Content-Type": "text/event-stream"}, content=counted()
+        httpx.codes.OK, headers={"Content-Type": "text/event-stream"}, content=bounded_pieces()
     )
     async with aclosing(httpx_sse.EventSource(stream).aiter_sse()) as events:
         async for sse in events:
             unread = 0
-            event = parse_event(sse.event, redacted(sse.data))
+            event = parse_event(sse.event, redact(sse.data))
             if event is not None:
                 yield event
 
@@ -117,7 +137,7 @@ def parse_event(name: str, data: str) -> ImageAdEvent | None:
             return Started(_text(fields, "id"))
         case "progress":
             return Progress(
-                _text(fields, "step"), _text(fields, "message"), _share(fields, "percentage")
+                _text(fields, "step"), _text(fields, "message"), _fraction(fields, "percentage")
             )
         case "complete":
             return Complete(_text(fields, "id"))
@@ -130,6 +150,7 @@ def parse_event(name: str, data: str) -> ImageAdEvent | None:
 
 
 def _json_object(data: str) -> dict[str, Any]:
+    """The JSON object that a text is; an empty one if it is none."""
     try:
         value = load_json(data)
     except ValueError:
@@ -137,7 +158,8 @@ def _json_object(data: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _share(fields: dict[str, Any], name: str) -> float | None:
+def _fraction(fields: dict[str, Any], name: str) -> float | None:
+    """A field's number, brought to between 0 and 1; None if it is no number."""
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -146,5 +168,6 @@ def _share(fields: dict[str, Any], name: str) -> float | None:
 
 
 def _text(fields: dict[str, Any], name: str) -> str:
+    """A field as text, cut to `TEXT_LENGTH`; empty if it is missing or null."""
     value = fields.get(name)
     return "" if value is None else str(value)[: bounds.TEXT_LENGTH]

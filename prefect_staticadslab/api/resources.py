@@ -35,7 +35,10 @@ Details: TypeAlias = dict[str, Any]
 
 
 class CatalogueResource(Resource):
-    """What ads are made of: all of it has an id, and most of it a name."""
+    """What ads are made of: all of it has an id, and most of it a name.
+
+    What the API does not say of a resource is None, or empty.
+    """
 
     id: Identifier
     name: Text = ""
@@ -106,10 +109,15 @@ class Image(CatalogueResource):
 
 
 class DesignTemplate(CatalogueResource, Job):
-    """A design template. Only a `completed` one can be used for an ad.
+    """A design template. Only a `completed` one can be used for an ad. It has no name.
 
-    `width` and `height` are in pixels, `duration_ms` in milliseconds; `aspect_ratio` is a text like
-    `4:5`. It has no name.
+    Attributes:
+        reference_image_url: Where the ad is that it was made from.
+        preview_url: Where its preview is.
+        width, height: Of its picture, in pixels.
+        duration_ms: How long it took to make, in milliseconds.
+        aspect_ratio: Such as `4:5`.
+        json_tree_version: The number of its tree's version.
     """
 
     reference_image_url: Maybe[Url] = None
@@ -121,7 +129,7 @@ class DesignTemplate(CatalogueResource, Job):
 
     @property
     def picture_url(self) -> str | None:
-        """Where the template's preview is; None until there is one."""
+        """The web address of the template's preview; None until there is one."""
         return self.preview_url
 
     @property
@@ -136,7 +144,12 @@ class DesignTemplate(CatalogueResource, Job):
 
 
 class CreatedDesignTemplate(Resource):
-    """The answer to a create: the design template, and whether it is an earlier create's answer."""
+    """The answer to a create.
+
+    Attributes:
+        design_template: The template, as it was then.
+        replayed: Whether this is the answer that an earlier request with the same key had.
+    """
 
     design_template: DesignTemplate
     replayed: bool = False
@@ -166,21 +179,22 @@ class ImageFile:
 
     @property
     def media_type(self) -> str | None:
-        """Such as `image/png`, by the file's first bytes; None if it is no image that we know."""
+        """Such as `image/png`, by the file's first bytes; None if it is none that the API takes."""
         return media_type(self.content)
 
     @property
     def digest(self) -> str:
-        """What differs as soon as the content does: 64 hexadecimal digits."""
+        """The content's SHA-256, 64 hexadecimal digits: it differs as soon as the content does."""
         return hashlib.sha256(self.content).hexdigest()
 
     @property
     def safe_filename(self) -> str:
-        """The file's name as it is sent."""
+        """The file's name as it is sent: without folders, and `image` if nothing is left."""
         return PurePosixPath(self.filename.replace("\\", "/")).name or "image"
 
     def problem(self) -> str | None:
-        """What keeps the API from taking it, as far as its first bytes and its size tell."""
+        """Why the API would not take it, as far as its first bytes and its size tell, to be put
+        after the file's name; None if nothing speaks against it."""
         if not self.content:
             return "is empty."
         if self.media_type is None:

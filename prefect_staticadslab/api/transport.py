@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -24,22 +21,22 @@ from prefect_staticadslab.api.connection import (
     hash_api_key,
 )
 from prefect_staticadslab.api.connection.http_client import HTTPClient
+from prefect_staticadslab.api.connection.upload import Upload
 from prefect_staticadslab.api.errors import (
-    APIConnectionError,
     APIStatusError,
     APITimeoutError,
     BadRequestError,
     NotFoundError,
-    NotReachedError,
     OversizedAnswerError,
     PayloadTooLargeError,
     UnprocessableError,
 )
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Job, Resource
 from prefect_staticadslab.api.rate_limit import RateLimiter, RateLimitHeaders, Turn, shared_limiter
-from prefect_staticadslab.api.responses.answer import Answer, read_answer, told_time
+from prefect_staticadslab.api.responses.answer import Answer, answered_at, read_answer
 from prefect_staticadslab.api.responses.api_clock import shared_clock
 from prefect_staticadslab.api.responses.body import APIResponse, read_body
+from prefect_staticadslab.api.responses.no_answer import connection_error
 from prefect_staticadslab.api.responses.parsing import parse_list
 from prefect_staticadslab.api.responses.redactor import Redactor
 from prefect_staticadslab.api.retries.key_lock import KeyLock, shared_key_locks
@@ -52,7 +49,8 @@ R = TypeVar("R", bound=Resource)
 J = TypeVar("J", bound=Job)
 
 OnSend: TypeAlias = Callable[[], Awaitable[None] | None]
-"""Called before each sending; and once more after what it returns, which is awaited off turn."""
+"""Called right before each sending. What it raises keeps the request from being sent. If it returns
+something, the turn at the rate limit is given up, that is awaited, and it is called again."""
 
 _sleep = asyncio.sleep
 
@@ -66,23 +64,14 @@ _REFUSED_BATCH: Final = (
 """What a read of many ids may be answered because of one of them, or of their number."""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A file in a multipart body.
+class Transport:
+    """Sends requests for `StaticAdsLabClient`, which knows the endpoints; its arguments are there.
 
     Attributes:
-        filename: Its name, without folders.
-        content: Its bytes.
-        media_type: Such as `image/png`.
+        base_url: Where the API is.
+        api_key_hash: What stands for the key, which itself is not kept; see `hash_api_key`.
+        limiter: Whose turns all requests wait for.
     """
-
-    filename: str
-    content: bytes
-    media_type: str
-
-
-class Transport:
-    """Sends requests for `StaticAdsLabClient`, which knows what they are about."""
 
     def __init__(
         self,
@@ -102,6 +91,7 @@ class Transport:
         self.limiter = limiter or shared_limiter(self.base_url, self.api_key_hash)
         self._redactor = Redactor(api_key)
         self._max_tries = max_tries
+        # How many ids one request takes, as far as answers have shown it.
         self._ids_per_read = MAX_IDS_PER_READ
         self._key_locks = shared_key_locks(self.base_url, self.api_key_hash)
         self._create_timeout = httpx.Timeout(create_read_seconds, connect=connect_seconds)
@@ -125,12 +115,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     @property
@@ -143,7 +128,8 @@ class Transport:
         return self._clock.now()
 
     async def ask_the_time(self) -> None:
-        """Has the API say how late it is, if it has not yet. A refusal is an answer, too.
+        """Asks for the account, if the API has not yet said how late it is, so that `now` goes by
+        its clock. A refusal says that, too.
 
         Raises:
             StaticAdsLabError: It cannot be reached.
@@ -153,17 +139,27 @@ class Transport:
                 await self._request("GET", "/v1/account")
 
     def key_lock(self, idempotency_key: str) -> KeyLock:
-        """What keeps requests with this key apart; all clients of a process share it."""
-        return self._key_locks.of(idempotency_key)
+        """What keeps requests with this key apart: one lock for all clients of this process, made
+        when it is first asked for."""
+        return self._key_locks.lock_for(idempotency_key)
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def _pages(
+    async def _list_items(
         self, kind: type[R], path: str, filters: Mapping[str, str | bool], *, strict: bool = False
     ) -> AsyncIterator[R]:
-        """Reads a list page by page; raises if that does not end. See `list_resources`."""
+        """Reads a list page by page, and yields its items. See `list_resources`.
+
+        Args:
+            kind, strict: See `parse_list`.
+            path: The list's endpoint.
+            filters: Parameters of the query.
+
+        Raises:
+            OversizedAnswerError: The list has more than `bounds.PAGES` or `bounds.LIST_BYTES`.
+        """
         params: dict[str, str] = {
             name: str(value).lower() if isinstance(value, bool) else value
             for name, value in filters.items()
@@ -189,7 +185,10 @@ class Transport:
         )
 
     async def _read_many(self, kind: type[J], path: str, identifiers: Sequence[str]) -> list[J]:
-        """Those of the jobs that the API answers, in the order of their ids."""
+        """Those of the jobs that the API answers, each once, in the order of `identifiers`.
+
+        `path` is all of the address up to the ids.
+        """
         ids = list(dict.fromkeys(identifiers))
         found: dict[str, J] = {}
         start = 0
@@ -201,11 +200,14 @@ class Transport:
         return [found[i] for i in ids if i in found]
 
     async def _read_batch(self, kind: type[J], path: str, ids: list[str]) -> tuple[list[J], bool]:
-        """Those of the jobs that the API answers, and whether it took all ids in one request.
+        """Reads jobs of `ids` in one request, or in halves and so on if that is refused.
 
         How many fit is not documented, so a request that is refused is cut in halves; and one bad
         id, or one huge tree, must not hide the others. Halves that are both taken show that there
-        were too many ids, and from then on as many are sent.
+        were too many ids, and `_ids_per_read` becomes as many as a half has.
+
+        Returns:
+            Those of the jobs that the API answers, and whether it took all ids in one request.
         """
         try:
             answer = await self._request("GET", path + ",".join(encoded(i) for i in ids))
@@ -221,10 +223,14 @@ class Transport:
         return parse_list(kind, answer), True
 
     async def _delete(self, path: str) -> None:
+        """Deletes what is at a path.
+
+        Raises:
+            NotFoundError: Nothing is there, and no earlier try can have deleted it.
+        """
         try:
             await self._request("DELETE", path)
         except NotFoundError as error:
-            # If an earlier try was not answered, it was that one which deleted it.
             if not error.outcome_unknown:
                 raise
 
@@ -241,110 +247,104 @@ class Transport:
         is_create: bool = False,
         on_send: OnSend | None = None,
     ) -> Answer:
-        """Sends a request until it is answered.
+        """Sends a request, again and again after errors that may pass, until it is answered.
 
         Args:
             method, path, params: What to ask for.
             json: The body.
             form, upload: The body instead, as multipart.
             idempotency_key: See the API's guide; for POST and PATCH.
-            is_create: Whether it begins a job; polls have a reserve of the limit beside these.
-            on_send: What it raises keeps it from being sent; waiting for it takes no try.
+            is_create: Whether it begins a job, and leaves a part of the rate limit to reads.
+            on_send: See `OnSend`; waiting for it takes no try.
+
+        Returns:
+            The successful answer.
+
+        Raises:
+            StaticAdsLabError: The last try's error, or one that no other try can help.
         """
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        files, upload_seconds = None, 0.0
         if upload is not None:
-            files = {"file": (upload.filename, upload.content, upload.media_type)}
-            # One key stands for one body, so a repeat must be the same byte for byte: a boundary
-            # that is drawn each time would make it another one.
-            boundary = hashlib.sha256(upload.content).hexdigest()
-            upload_seconds = len(upload.content) / bounds.UPLOAD_BYTES_PER_SECOND
-            headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
+            headers["Content-Type"] = upload.content_type
         try:
-            request = self._http.request(
+            request = self._http.build_request(
                 *(method, path),
                 params=params,
                 json=json,
                 data=form,
-                files=files,
+                files=upload.files if upload else None,
                 headers=headers,
                 timeout=self._create_timeout if idempotency_key else self._timeout,
             )
         except httpx.InvalidURL as error:
-            raise self._no_answer(error, method, path) from None
+            raise connection_error(error, method, path, self._redactor) from None
+        upload_seconds = upload.seconds if upload else 0.0
         policy = RetryPolicy(
             self._max_tries,
-            key_lock=self._key_locks.of(idempotency_key) if idempotency_key else None,
+            key_lock=self._key_locks.lock_for(idempotency_key) if idempotency_key else None,
             upload_seconds=upload_seconds,
         )
         async for this_try in retrying(policy):
             with this_try:
-                async with self._turn(policy, on_send, create=is_create) as turn:
-                    policy.sent()
+                async with self._turn_to_send(policy, on_send, create=is_create) as turn:
+                    policy.note_sent()
                     seconds = bounds.REQUEST_SECONDS + upload_seconds
                     answer = await self._send_once(request, path, turn, seconds)
-                policy.answered()
-                told = answer.status, answer.request_id
-                logger.debug("%s %s: %s, request %s", method, path, *told)
+                policy.note_ended()
+                logged = method, path, answer.status, answer.request_id
+                logger.debug("%s %s: %s, request %s", *logged)
                 return answer
         raise AssertionError("a retry loop ends with an answer or an error")
 
     @asynccontextmanager
-    async def _turn(
+    async def _turn_to_send(
         self, policy: RetryPolicy, on_send: OnSend | None, *, create: bool
     ) -> AsyncIterator[Turn]:
-        """A turn at the rate limit; when it comes, neither lock nor `on_send` is in its way."""
+        """Waits for a turn at the rate limit in which the key's lock allows the request, and calls
+        `on_send` in it; if that has something to await, or the lock does not, for another turn."""
         while True:
             if delay := policy.delay():
                 await _sleep(delay)
-            first = None
+            not_yet = None
             async with self.limiter.turn(create=create) as turn:
                 turn.not_sent = True
-                if not policy.delay() and (on_send is None or (first := on_send()) is None):
+                if not policy.delay() and (on_send is None or (not_yet := on_send()) is None):
                     turn.not_sent = False
                     yield turn
                     return
-            if first is not None:
-                await first
+            if not_yet is not None:
+                await not_yet
 
     async def _send_once(
         self, request: httpx.Request, path: str, turn: Turn, seconds: float
     ) -> Answer:
-        """Sends a request, and reads what comes within so many seconds."""
+        """Sends a request, reads its answer, and tells the turn and the API's clock what it says.
+
+        Raises:
+            APITimeoutError: It is not there in full within so many seconds.
+            StaticAdsLabError: There is none, or it is no successful one.
+        """
         try:
             async with asyncio.timeout(seconds):
                 response = await self._http.send(request)
-                turn.answered(
+                turn.note_answer(
                     RateLimitHeaders.parse(response.headers),
                     refused=response.status_code == httpx.codes.TOO_MANY_REQUESTS,
                 )
                 content = await read_body(response)
         except TimeoutError:
             raise APITimeoutError(
-                f"{request.method} {self._shown(path)} was not answered in full within "
-                f"{seconds:g} s"
+                f"{request.method} {self._redactor.redact_path(path)} was not answered in full "
+                f"within {seconds:g} s"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # `from None`: httpx's error holds the request, and that the key.
-            raise self._no_answer(error, request.method, path) from None
-        answer = APIResponse.of(response, content, self._redactor)
-        self._clock.learn(told_time(answer))
+            raise connection_error(error, request.method, path, self._redactor) from None
+        answer = APIResponse.parse(response, content, self._redactor)
+        self._clock.note_time(answered_at(answer))
         return read_answer(answer)
-
-    def _no_answer(self, error: Exception, method: str, path: str) -> APIConnectionError:
-        """What an httpx error amounts to, without the request in it, which holds the key."""
-        kind = APITimeoutError if isinstance(error, httpx.TimeoutException) else APIConnectionError
-        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-            kind = NotReachedError
-        text = self._redactor.text(str(error))[: bounds.HEADER_LENGTH]
-        reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        return kind(f"{method} {self._shown(path)} got no answer ({reason})")
-
-    def _shown(self, path: str) -> str:
-        """A path for a message."""
-        return self._redactor.text(path.partition("?")[0])[: bounds.HEADER_LENGTH]
 
 
 def encoded(identifier: str) -> str:
-    """An id as a part of a path."""
+    """An id as a part of a path or a query, percent-encoded; slashes, too."""
     return quote(identifier, safe="")

@@ -38,7 +38,7 @@ BATCH_TIMEOUT_SECONDS: Final = 600.0
 STREAM_TRIES: Final = 3
 """Streams that end without a result before polling takes over."""
 
-SILENT_BEATS: Final = 2
+SILENT_EVENTS: Final = 2
 """Events of a stream that tell no progress, before the ad is read: it may have ended long ago."""
 
 FRESH_TRIES: Final = 20
@@ -57,14 +57,14 @@ async def wait_for_image_ad(
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
     poll_seconds: float = POLL_SECONDS,
 ) -> ImageAd:
-    """Polls one ad until it is completed.
+    """Polls one ad until it is completed, and returns it.
 
     Raises:
         ImageAdFailedError: The job failed.
         WaitTimeoutError: It still runs after `timeout_seconds`.
         NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
     """
-    return await _wait(client.get_image_ad, image_ad_id, timeout_seconds, poll_seconds)
+    return await _poll(client.get_image_ad, image_ad_id, timeout_seconds, poll_seconds)
 
 
 async def wait_for_design_template(
@@ -74,7 +74,7 @@ async def wait_for_design_template(
     timeout_seconds: float = ONE_AD_TIMEOUT_SECONDS,
     poll_seconds: float = SHORTEST_POLL_SECONDS,
 ) -> DesignTemplate:
-    """Polls one design template until it is completed.
+    """Polls one design template until it is completed, and returns it.
 
     Raises:
         DesignTemplateFailedError: The job failed.
@@ -82,24 +82,25 @@ async def wait_for_design_template(
         NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
     """
     read = client.get_design_template
-    return await _wait(read, design_template_id, timeout_seconds, poll_seconds)
+    return await _poll(read, design_template_id, timeout_seconds, poll_seconds)
 
 
-async def _wait(
+async def _poll(
     read: Callable[[str], Awaitable[J]], job_id: str, timeout_seconds: float, poll_seconds: float
 ) -> J:
-    """Reads a job every `poll_seconds` until it is completed; see `wait_for_image_ad`.
+    """Calls `read` with a job's id every `poll_seconds` until the job is completed, and returns it.
 
     Raises:
         WaitTimeoutError: It has not come to its end within `timeout_seconds`.
         JobFailedError: It has failed.
+        NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
     """
     deadline = time.monotonic() + timeout_seconds
     poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
     while True:
-        job = await _read(read, job_id, deadline)
+        job = await _try_to_read(read, job_id, deadline)
         if job is not None and job.is_finished:
-            return _completed(job)
+            return _completed_or_raise(job)
         if time.monotonic() + poll_seconds > deadline:
             raise WaitTimeoutError((job_id,), timeout_seconds)
         await asyncio.sleep(poll_seconds)
@@ -117,6 +118,9 @@ async def wait_for_image_ads(
     Returns:
         The ads in the order of `image_ad_ids`: completed, failed, or as they were last seen. An
         ad that the API never answered is there with the status `processing`.
+
+    Raises:
+        NotFoundError, AuthenticationError, PermissionDeniedError: No poll can succeed.
     """
     deadline = time.monotonic() + timeout_seconds
     poll_seconds = max(poll_seconds, SHORTEST_POLL_SECONDS)
@@ -161,17 +165,17 @@ async def watch_image_ad(
     """
     deadline = time.monotonic() + timeout_seconds
     if not client.finished_ads_stream:
-        ad = await _read(client.get_image_ad, image_ad_id, deadline)
+        ad = await _try_to_read(client.get_image_ad, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
-            return _completed(ad)
-    for broken in range(STREAM_TRIES):
-        ended = await _stream(client, image_ad_id, on_event, deadline)
-        ad = await _read(client.get_image_ad, image_ad_id, deadline)
+            return _completed_or_raise(ad)
+    for earlier_tries in range(STREAM_TRIES):
+        has_ended = await _stream_events(client, image_ad_id, on_event, deadline)
+        ad = await _try_to_read(client.get_image_ad, image_ad_id, deadline)
         if ad is not None and ad.is_finished:
-            return _completed(ad)
-        if ended or time.monotonic() >= deadline:
+            return _completed_or_raise(ad)
+        if has_ended or time.monotonic() >= deadline:
             break
-        await asyncio.sleep(min(2**broken, max(0.0, deadline - time.monotonic())))
+        await asyncio.sleep(min(2**earlier_tries, max(0.0, deadline - time.monotonic())))
     try:
         return await wait_for_image_ad(
             client,
@@ -183,10 +187,11 @@ async def watch_image_ad(
         raise WaitTimeoutError((image_ad_id,), timeout_seconds) from None
 
 
-async def create_unless_failed(
+async def create_or_reuse_ad(
     client: StaticAdsLabClient, request: ImageAdRequest, key: str
 ) -> CreatedImageAd:
-    """The ad that an earlier try with this key made, unless its job failed; else a new one.
+    """Gives the ad that an earlier call with this key created; if there is none, or its job failed,
+    creates one, which is paid for.
 
     Repeating a create with its key never pays twice, but gives back a failed ad for ever. So the
     keys that are sent are numbered, and one whose ad failed is passed over. An ad that cannot be
@@ -195,7 +200,10 @@ async def create_unless_failed(
     Args:
         client: The client.
         request: Which ad.
-        key: What all tries have in common.
+        key: What the idempotency keys of all calls that want this one ad begin with.
+
+    Returns:
+        The ad as it was when it was created, and whether an earlier call did that.
 
     Raises:
         StaticAdsLabError: See `StaticAdsLabClient.create_image_ad`.
@@ -215,18 +223,29 @@ async def create_unless_failed(
     return created
 
 
-async def _stream(
+async def _stream_events(
     client: StaticAdsLabClient,
     image_ad_id: str,
     on_event: Callable[[ImageAdEvent], object] | None,
     deadline: float,
 ) -> bool:
-    """Passes on one stream's events. Returns whether the job has ended."""
-    beats: int | None = 0
-    limit = asyncio.timeout(max(0.0, deadline - time.monotonic()))
+    """Streams one ad's events to `on_event` until the stream ends, breaks, or time is up.
+
+    An ad whose stream tells no progress is read once; if it has ended, the client keeps in
+    `finished_ads_stream` that streams do not say so.
+
+    Returns:
+        Whether the job has ended, as far as is known.
+
+    Raises:
+        AuthenticationError, PermissionDeniedError, InsufficientBalanceError: The API refused it.
+    """
+    # Events so far that told no progress; None once one did.
+    silent_events: int | None = 0
+    time_limit = asyncio.timeout(max(0.0, deadline - time.monotonic()))
     try:
         # Closed here and now: a stream that is left to the garbage collector keeps its connection.
-        async with limit, contextlib.aclosing(client.stream_image_ad(image_ad_id)) as events:
+        async with time_limit, contextlib.aclosing(client.stream_image_ad(image_ad_id)) as events:
             async for event in events:
                 if on_event is not None:
                     called = on_event(event)
@@ -234,10 +253,13 @@ async def _stream(
                         await called
                 if isinstance(event, Complete | Failed):
                     return True
-                beats = None if isinstance(event, Progress) or beats is None else beats + 1
-                if beats == SILENT_BEATS:
-                    # Nothing is on any page of the stream of an ad that has ended already.
-                    ad = await _read(client.get_image_ad, image_ad_id, deadline)
+                if isinstance(event, Progress):
+                    silent_events = None
+                elif silent_events is not None:
+                    silent_events += 1
+                if silent_events == SILENT_EVENTS:
+                    # What the stream of an ad says that has ended already is on no page.
+                    ad = await _try_to_read(client.get_image_ad, image_ad_id, deadline)
                     if ad is not None and ad.is_finished:
                         client.finished_ads_stream = False
                         return True
@@ -246,13 +268,23 @@ async def _stream(
     except StaticAdsLabError as error:
         logger.info("The stream of %s ended early: %s", image_ad_id, error)
     except TimeoutError:
-        if not limit.expired():
+        if not time_limit.expired():
             raise
     return False
 
 
-async def _read(read: Callable[[str], Awaitable[J]], job_id: str, deadline: float) -> J | None:
-    """The job, or None if this read did not succeed and a later one may."""
+async def _try_to_read(
+    read: Callable[[str], Awaitable[J]], job_id: str, deadline: float
+) -> J | None:
+    """Calls `read` with a job's id until `deadline`, a time of `time.monotonic`, but for at least
+    `LAST_READ_SECONDS`.
+
+    Returns:
+        The job; None if it could not be read, which a later read may, and is logged.
+
+    Raises:
+        NotFoundError, AuthenticationError, PermissionDeniedError: No read can succeed.
+    """
     try:
         async with asyncio.timeout(max(LAST_READ_SECONDS, deadline - time.monotonic())):
             return await read(job_id)
@@ -263,7 +295,12 @@ async def _read(read: Callable[[str], Awaitable[J]], job_id: str, deadline: floa
         return None
 
 
-def _completed(job: J) -> J:
+def _completed_or_raise(job: J) -> J:
+    """Returns a job that has ended, if it was completed.
+
+    Raises:
+        JobFailedError: It has failed; `ImageAdFailedError` or `DesignTemplateFailedError`.
+    """
     if job.is_failed:
         kind = DesignTemplateFailedError if isinstance(job, DesignTemplate) else ImageAdFailedError
         error = job.error

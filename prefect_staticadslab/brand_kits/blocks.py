@@ -23,7 +23,7 @@ from prefect_staticadslab.brand_kits.kit import BrandKit
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.option_words import read_saved_options
-from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, validation_messages
 
 BLOCK_TYPES: Final = (StaticAdsLabCredentials, ImageAdJob)
 """The block types of this package."""
@@ -61,7 +61,7 @@ class PrefectBlocks:
             fields = {k: v for k, v in (("api_key", key), ("base_url", url)) if v is not None}
             usable = StaticAdsLabCredentials.model_validate(fields)
         except pydantic.ValidationError as error:
-            problem = "; ".join(refusals(error))
+            problem = "; ".join(validation_messages(error))
         return SavedCredentials(SecretStr(str(key or "")), str(url or ""), usable, problem)
 
     async def kit(self, name: str) -> BrandKit | None:

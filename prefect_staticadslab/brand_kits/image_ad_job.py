@@ -250,7 +250,7 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
             if derived is None:
                 created = await client.create_image_ad(request, idempotency_key=idempotency_key)
             else:
-                created = await waiting.create_unless_failed(client, request, derived)
+                created = await waiting.create_or_reuse_ad(client, request, derived)
         ad = created.image_ad
         self.logger.info("Image ad %s %s", ad.id, "goes on" if created.replayed else "is created")
         return ImageAdRun(self.credentials, ad.id)

@@ -25,7 +25,7 @@ from prefect_staticadslab.cli.runner import (
     run_interruptible,
 )
 from prefect_staticadslab.cli.temporary_server import closed_temporary_server
-from prefect_staticadslab.credentials import StaticAdsLabCredentials, refusals
+from prefect_staticadslab.credentials import StaticAdsLabCredentials, validation_messages
 from prefect_staticadslab.orchestration.command_link import CommandLink
 from prefect_staticadslab.orchestration.flow_outcome import CREATED_STATE, REFUSED_STATE
 from prefect_staticadslab.orchestration.reporting.log_lines import (
@@ -63,7 +63,7 @@ def load_block(name: str) -> StaticAdsLabCredentials:
     try:
         return StaticAdsLabCredentials.load_saved(name)
     except pydantic.ValidationError as error:
-        raise CampaignError("\n".join(refusals(error))) from None
+        raise CampaignError("\n".join(validation_messages(error))) from None
     except ValueError as error:
         raise CampaignError(f"The credentials block {name} cannot be loaded: {error}") from error
 

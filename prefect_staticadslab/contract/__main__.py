@@ -89,7 +89,7 @@ class Proof:
 
     def say(self, text: str, *, is_error: bool = True) -> None:
         """Prints a text, with the key blotted out and control characters made visible."""
-        shown = Redactor(self.api_key).text(text)
+        shown = Redactor(self.api_key).redact(text)
         print(_visible(shown), file=sys.stderr if is_error else sys.stdout, flush=True)
 
     def json(self) -> bytes:
@@ -101,7 +101,7 @@ class Proof:
             requests=self.requests,
             ad_id=self.purchase.ad_id,
         )
-        return Redactor(self.api_key).json(text).encode(errors="replace")
+        return Redactor(self.api_key).redact_json(text).encode(errors="replace")
 
 
 def main(arguments: list[str] | None = None, timing: Timing | None = None) -> int:

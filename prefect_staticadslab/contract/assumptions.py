@@ -88,12 +88,12 @@ _ALL: Final = (
         (
             "rate-limit-window",
             "RateLimit-Reset is in seconds, and at most 60",
-            f"{_API}.rate_limit.window.FIRST_GUESS_WINDOW",
+            f"{_API}.rate_limit.window_length.FIRST_GUESS_WINDOW",
         ),
         (
             "rate-limit-counts",
             "every request counts, reads and refusals too",
-            f"{_API}.rate_limit.window.RateLimitState.start",
+            f"{_API}.rate_limit.window.RateLimitState.note_start",
         ),
         (
             "retry-after",
@@ -163,7 +163,7 @@ _ALL: Final = (
         (
             "cursors",
             "starting_after gives what follows the item of that id",
-            f"{_TRANSPORT}._pages",
+            f"{_TRANSPORT}._list_items",
         ),
         (
             "filter-values",
@@ -258,7 +258,11 @@ _ALL: Final = (
             "it has every field that the client sends, and requires no other",
             f"{_API}.models.ImageAdRequest",
         ),
-        ("described-filters", "it has every filter that the client sends", f"{_TRANSPORT}._pages"),
+        (
+            "described-filters",
+            "it has every filter that the client sends",
+            f"{_TRANSPORT}._list_items",
+        ),
         (
             "described-template-upload",
             "a design template is made from multipart file or JSON reference_image_url",

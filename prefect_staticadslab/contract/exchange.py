@@ -14,7 +14,7 @@ import httpx
 import httpx_sse
 
 from prefect_staticadslab import __version__, bounds
-from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, hash_api_key
+from prefect_staticadslab.api.connection import ACCEPT_ENCODING, hash_api_key, loopback_mounts
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.rate_limit import (
     RateLimiter,
@@ -116,7 +116,7 @@ class Exchange:
                     "User-Agent": f"prefect-staticadslab/{__version__} (contract)",
                 },
                 limits=ONE_QUESTION_EACH,
-                mounts=direct(httpx.URL(base_url).host),
+                mounts=loopback_mounts(httpx.URL(base_url).host),
             )
         except (ImportError, OSError, ValueError) as error:
             raise NoAnswerError(f"No HTTP client can be set up here: {error}") from None
@@ -221,7 +221,7 @@ class Exchange:
             turn.not_sent = "x-api-key" not in request.headers
             async with asyncio.timeout(bounds.REQUEST_SECONDS):
                 answer = await self._http.send(request, stream=True)
-            turn.answered(
+            turn.note_answer(
                 RateLimitHeaders.parse(answer.headers),
                 refused=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
             )
@@ -242,7 +242,7 @@ class Exchange:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, StaticAdsLabError, TimeoutError) as error:
             self._silences += 1
-            reason = self.redactor.text(str(error))[: bounds.HEADER_LENGTH]
+            reason = self.redactor.redact(str(error))[: bounds.HEADER_LENGTH]
             told = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
             raise NoAnswerError(
                 f"{question} had no answer ({told})",
@@ -253,7 +253,7 @@ class Exchange:
 
     def _record_reply(self, path: str, answer: httpx.Response, content: bytes) -> Reply:
         """Adds an answer to `replies`, with the key blotted out, and returns it."""
-        response = APIResponse.of(answer, content, self.redactor)
+        response = APIResponse.parse(answer, content, self.redactor)
         request = answer.request
         reply = Reply(
             request.method,
@@ -269,7 +269,7 @@ class Exchange:
     def _load_json(self, data: str) -> Any:
         """The JSON of an event, with the key blotted out; None if it is no JSON."""
         try:
-            return load_json(self.redactor.json(data))
+            return load_json(self.redactor.redact_json(data))
         except ValueError:
             return None
 

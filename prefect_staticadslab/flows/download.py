@@ -14,7 +14,7 @@ from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
-from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.credentials import validation_messages
 from prefect_staticadslab.flows import run_as_command
 from prefect_staticadslab.orchestration.command_link import begin_flow
 from prefect_staticadslab.orchestration.flow_calls import dispatched
@@ -74,7 +74,7 @@ async def _credentials(block: str) -> StaticAdsLabCredentials | None:
         if os.environ.get(API_KEY_VARIABLE, "").strip():
             return StaticAdsLabCredentials.from_environment()
     except pydantic.ValidationError as error:
-        raise CampaignError("\n".join(refusals(error))) from None
+        raise CampaignError("\n".join(validation_messages(error))) from None
     except (ValueError, InvalidAPIKeyError) as error:
         raise CampaignError(f"The credentials cannot be loaded: {error}") from None
     return None

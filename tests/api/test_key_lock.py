@@ -190,44 +190,44 @@ def test_whatever_is_cut_and_whenever_it_is_repeated_one_thing_is_made(
         clock.now += pause
         while delay := lock.delay(clock.now):
             clock.now += delay
-        number = lock.sent(clock.now)
+        number = lock.note_sent(clock.now)
         reply = server.answer_to("k", b"{}")
         if reply is not None:
-            lock.ended(number)
+            lock.note_ended(number)
     assert len(server.made) == 1
 
 
 def test_locks_that_hold_nothing_are_forgotten() -> None:
     clock = Clock()
     locks = KeyLocks(clock)
-    held = locks.of("held")
-    held.sent(0)
+    held = locks.lock_for("held")
+    held.note_sent(0)
     for number in range(5_000):
-        locks.of(str(number))
+        locks.lock_for(str(number))
     assert len(locks._locks) <= 1_002
-    assert locks.of("held") is held
+    assert locks.lock_for("held") is held
     clock.now = 91
     for number in range(5_000):
-        locks.of(str(number))
+        locks.lock_for(str(number))
     assert "held" not in locks._locks
 
 
 def test_a_lock_that_somebody_waits_with_stays_the_only_one_of_its_key() -> None:
     locks = KeyLocks(Clock())
-    in_hand = locks.of("waits")
+    in_hand = locks.lock_for("waits")
     for number in range(5_000):
-        locks.of(str(number))
-    assert locks.of("waits") is in_hand
+        locks.lock_for(str(number))
+    assert locks.lock_for("waits") is in_hand
 
 
 def test_what_another_process_may_have_sent_counts_like_what_this_one_sent() -> None:
     lock = KeyLock()
-    lock.sent_elsewhere(first=-20.0, last=-3.0)
+    lock.note_sent_elsewhere(first=-20.0, last=-3.0)
     assert lock.delay(4.0) == 0.0
-    number = lock.sent(4.0)
+    number = lock.note_sent(4.0)
     assert lock.delay(5.0) == 89.0, "the lock lapses 30 s after the first one was sent"
-    lock.ended(number)
-    assert lock.is_explained(5.0)
+    lock.note_ended(number)
+    assert lock.note_conflict(5.0)
     assert lock.delay(5.0) == 82.0
     assert lock.delay(87.0) == 0.0
 
@@ -244,14 +244,14 @@ def made_by_runs(takes: float, tries: list[tuple[int, float]], *, shares: bool) 
     server = LockingServer(clock, [takes], [0.0])
     locks = [KeyLock(turn_offset=40.0) for _ in range(3)]
     for lock in locks if shares else ():
-        lock.share(0.0)
+        lock.note_shared(0.0)
     for run, pause in tries:
         clock.now += pause
         if locks[run].delay(clock.now):
             continue
-        number = locks[run].sent(clock.now)
+        number = locks[run].note_sent(clock.now)
         if server.answer_to("k", b"{}") is not None:
-            locks[run].ended(number)
+            locks[run].note_ended(number)
     return len(server.made)
 
 
@@ -276,25 +276,25 @@ def test_runs_that_do_not_know_of_each_other_make_two() -> None:
 )
 def test_the_turns_of_runs_that_share_a_key(now: float, delay: float) -> None:
     lock = KeyLock(turn_offset=40.0)
-    lock.share(0.0)
+    lock.note_shared(0.0)
     assert lock.delay(now) == delay
-    lock.share(now)
+    lock.note_shared(now)
     assert lock.delay(now) == 0.0
 
 
 def test_there_is_always_a_key_whose_turn_it_is() -> None:
-    locks = [KeyLocks().of(f"key {number}") for number in range(200)]
+    locks = [KeyLocks().lock_for(f"key {number}") for number in range(200)]
     for lock in locks:
-        lock.share(0.0)
+        lock.note_shared(0.0)
     for now in range(230, 400):
         assert sum(not lock.delay(now) for lock in locks) > 20
 
 
 def test_in_its_turn_a_run_minds_what_it_sent_itself() -> None:
     lock = KeyLock(turn_offset=0.0)
-    lock.share(0.0)
-    lock.sent(20.0)
+    lock.note_shared(0.0)
+    lock.note_sent(20.0)
     assert lock.delay(24.0) == 0.0
     assert lock.delay(26.0) == 89.0, "its turn, and the 90 s of what was sent, come to 115 s"
-    lock.sent(139.0)
+    lock.note_sent(139.0)
     assert lock.delay(141.0) == 89.0, "the next turn, which begins within the 90 s"

@@ -259,6 +259,6 @@ async def test_an_ad_that_was_created_is_given_back_although_it_cannot_be_read_y
     script = [data(RUNNING, 201, Idempotent_Replayed="true"), trouble]
     async with scripted(script) as server, client_of(server.url) as client:
         with stamina.set_testing(True, attempts=1):
-            created = await waiting.create_unless_failed(client, make_request(), "mine")
+            created = await waiting.create_or_reuse_ad(client, make_request(), "mine")
     assert (created.image_ad.id, created.replayed) == ("ia_1", True)
     assert [received.method for received in server.received] == ["POST", "GET"]

@@ -26,7 +26,7 @@ _ENCODINGS: Final = frozenset(ACCEPT_ENCODING.split(", "))
 
 
 def hash_api_key(api_key: str) -> str:
-    """What stands for a key where the key itself must not be: 16 hexadecimal digits.
+    """What stands for an API key where that itself must not be: 16 hexadecimal digits.
 
     Example:
         ```python
@@ -79,8 +79,9 @@ def check_base_url(url: str) -> str:
     """Returns `url` without a trailing slash or `/v1`, if the key may be sent there.
 
     Raises:
-        InvalidBaseURLError: It is no http(s) URL, or plain http to something else than this
-            machine's loopback, where anybody on the way could read the key.
+        InvalidBaseURLError: It is no http(s) URL, holds more than a host and a path, or is plain
+            http to something else than this machine's loopback, where anybody on the way could read
+            the key.
 
     Example:
         ```python
@@ -120,17 +121,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def direct(*hosts: str) -> dict[str, None]:
-    """httpx's `mounts` that keep what is for this machine itself from a proxy.
+def loopback_mounts(*hosts: str) -> dict[str, None]:
+    """httpx's `mounts` that keep from a proxy what is for this machine itself.
 
     A proxy of the environment is for what is elsewhere; it would be told the key of a plain-http
     address, and look for the host on its own machine.
 
+    Returns:
+        None, which is no proxy, for each of the hosts that is this machine; nothing for others.
+
     Example:
         ```python
-        from prefect_staticadslab.api.connection import direct
+        from prefect_staticadslab.api.connection import loopback_mounts
 
-        assert direct("127.0.0.1", "::1", "example.com") == {
+        assert loopback_mounts("127.0.0.1", "::1", "example.com") == {
             "all://127.0.0.1": None,
             "all://[::1]": None,
         }
@@ -141,7 +145,8 @@ def direct(*hosts: str) -> dict[str, None]:
 
 
 def unbounded_encoding(response: httpx.Response) -> str:
-    """How a body is compressed, if that is in a way which may fill the memory; else nothing."""
+    """The encodings of a compressed body that may fill the memory, with commas between them; an
+    empty text for a body that may be read."""
     if "content-encoding" not in response.headers:
         return ""
     encodings = response.headers.get_list("content-encoding", split_commas=True)

@@ -9,7 +9,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from prefect_staticadslab.api.connection import direct, is_loopback
+from prefect_staticadslab.api.connection import is_loopback, loopback_mounts
 from prefect_staticadslab.api.connection.pool import ConnectionPool
 from prefect_staticadslab.api.errors import APIConnectionError
 
@@ -37,7 +37,7 @@ class HTTPClient:
 
         async def main():
             http = HTTPClient(os.environ["SAL_BASE_URL"], {}, httpx.Timeout(5))
-            response = await http.send(http.request("GET", "/v1/account"))
+            response = await http.send(http.build_request("GET", "/v1/account"))
             await response.aread()
             assert response.status_code == 401
             await response.aclose()
@@ -55,32 +55,33 @@ class HTTPClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base_url = base_url
-        self._url = lru_cache(_KEPT_URLS)(self._absolute)
+        self._cached_url = lru_cache(_KEPT_URLS)(self._absolute_url)
+        # Our own connections; None where httpx's are used, because of a proxy or a transport.
         self._pool: ConnectionPool | None = None
         host = httpx.URL(base_url).host
         try:
-            if transport is None and (is_loopback(host) or not _has_proxy()):
+            if transport is None and (is_loopback(host) or not _environment_has_proxy()):
                 self._pool = transport = ConnectionPool(base_url)
             self._client = httpx.AsyncClient(
-                headers=headers, timeout=timeout, transport=transport, mounts=direct(host)
+                headers=headers, timeout=timeout, transport=transport, mounts=loopback_mounts(host)
             )
         except (ImportError, OSError, ValueError) as error:
             # Proxies and certificates are taken from the environment.
             raise APIConnectionError(f"No HTTP client can be set up here: {error}") from None
 
-    def request(self, method: str, path: str, **options: Any) -> httpx.Request:
-        """A request that is to be sent; `options` are those of `httpx.AsyncClient.build_request`.
+    def build_request(self, method: str, path: str, **options: Any) -> httpx.Request:
+        """A request for `send`; `options` are those of `httpx.AsyncClient.build_request`.
 
         Raises:
             httpx.InvalidURL: The path cannot be one.
         """
-        return self._client.build_request(method, self._url(path), **options)
+        return self._client.build_request(method, self._cached_url(path), **options)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Sends a request. The answer's body is still to be read, and the answer to be closed.
 
         Raises:
-            httpx.HTTPError: There is none.
+            httpx.HTTPError: There was no answer.
         """
         if self._pool is None:
             return await self._client.send(request, stream=True)
@@ -91,10 +92,10 @@ class HTTPClient:
         """Closes the connections."""
         await self._client.aclose()
 
-    def _absolute(self, path: str) -> httpx.URL:
+    def _absolute_url(self, path: str) -> httpx.URL:
         return httpx.URL(self._base_url + path)
 
 
-def _has_proxy() -> bool:
-    """Whether httpx would ask a proxy for some hosts: it goes by the same settings."""
+def _environment_has_proxy() -> bool:
+    """Whether the environment names a proxy that httpx would use for some hosts."""
     return not {"all", "http", "https"}.isdisjoint(getproxies())

@@ -73,26 +73,30 @@ class ConnectionPool(httpx.AsyncBaseTransport):
     def __init__(self, origin: str) -> None:
         url = httpx.URL(origin)
         self._origin = httpcore.URL(scheme=url.scheme, host=url.raw_host, port=url.port).origin
-        self._certificates = None
+        self._ssl_context = None
         if url.scheme == "https":
-            self._certificates = _certificates(*map(os.environ.get, _CERTIFICATE_VARIABLES))
+            self._ssl_context = _ssl_context(*map(os.environ.get, _CERTIFICATE_VARIABLES))
         self._network = _Network()
-        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        # A place for each request that has a connection, or is about to take one.
+        self._places = asyncio.Semaphore(MOST_CONNECTIONS)
+        # Each with when it was used last, by `time.monotonic`; the last used one is at the end.
         self._idle: deque[tuple[httpcore.AsyncHTTPConnection, float]] = deque()
+        # Idle or in use.
         self._open: set[httpcore.AsyncHTTPConnection] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Sends a request; the response's body is still to be read, and the response to be closed.
 
         Raises:
-            httpx.TransportError: There was no answer, or none that is HTTP.
+            httpx.TransportError: There was no answer, or none that is HTTP; `httpx.PoolTimeout` if
+                too many connections are in use.
         """
         seconds: dict[str, float | None] = request.extensions.get("timeout", {})
-        await self._wait_for_room(seconds.get("pool"))
+        await self._acquire_place(seconds.get("pool"))
         connection: httpcore.AsyncHTTPConnection | None = None
         try:
-            connection = await self._take()
-            with _errors_of_httpx():
+            connection = await self._take_connection()
+            with _as_httpx_errors():
                 response = await connection.handle_async_request(
                     httpcore.Request(
                         request.method,
@@ -108,7 +112,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
                     )
                 )
         except BaseException:
-            self._room.release()
+            self._places.release()
             # Nothing else is to be sent on it: it may be in the middle of this request.
             if connection is not None:
                 await self._close(connection)
@@ -127,15 +131,21 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         while self._open:
             await self._open.pop().aclose()
 
-    async def _wait_for_room(self, seconds: float | None) -> None:
+    async def _acquire_place(self, seconds: float | None) -> None:
+        """Waits until fewer than `MOST_CONNECTIONS` are in use, and takes a place among them.
+
+        Raises:
+            httpx.PoolTimeout: There was none within so many seconds.
+        """
         try:
-            async with asyncio.timeout(seconds if self._room.locked() else None):
-                await self._room.acquire()
+            async with asyncio.timeout(seconds if self._places.locked() else None):
+                await self._places.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout(f"{MOST_CONNECTIONS} connections are in use") from None
 
-    async def _take(self) -> httpcore.AsyncHTTPConnection:
-        """The connection that was used last, if it still is one; else a new one."""
+    async def _take_connection(self) -> httpcore.AsyncHTTPConnection:
+        """Takes the connection that was used last, if it still is one; else makes a new one, which
+        connects with its first request. Closes those that were idle for too long."""
         oldest = time.monotonic() - IDLE_SECONDS
         while self._idle and self._idle[0][1] < oldest:
             await self._close(self._idle.popleft()[0])
@@ -146,18 +156,20 @@ class ConnectionPool(httpx.AsyncBaseTransport):
                 return connection
             await self._close(connection)
         connection = httpcore.AsyncHTTPConnection(
-            self._origin, ssl_context=self._certificates, network_backend=self._network
+            self._origin, ssl_context=self._ssl_context, network_backend=self._network
         )
         self._open.add(connection)
         return connection
 
     async def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Closes a connection that is not among the idle ones, and forgets it."""
         self._open.discard(connection)
         await connection.aclose()
 
     async def _give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Nothing more is sent or read on a connection for this request."""
-        self._room.release()
+        """Frees a request's place, and keeps its connection for the next request; closes it if it
+        cannot be used again."""
+        self._places.release()
         if connection in self._open and connection.is_idle() and not connection.is_closed():
             self._idle.append((connection, time.monotonic()))
         else:
@@ -166,7 +178,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body, which gives its connection back at its end."""
+    """A response's body, which gives its connection back to the pool when it is closed."""
 
     def __init__(
         self,
@@ -181,15 +193,16 @@ class _Body(httpx.AsyncByteStream):
         self._connection: httpcore.AsyncHTTPConnection | None = connection
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _errors_of_httpx():
+        with _as_httpx_errors():
             async for piece in self._pieces:
                 yield piece
 
     async def aclose(self) -> None:
+        """Closes the response, and gives its connection back; does nothing the second time."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
-                with _errors_of_httpx():
+                with _as_httpx_errors():
                     await self._response.aclose()
             finally:
                 await self._pool._give_back(connection)
@@ -209,13 +222,14 @@ class _Network(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """Connects to a host, as httpcore does; the connection is a `_Stream`."""
         return _Stream(
             await self._network.connect_tcp(host, port, timeout, local_address, socket_options)
         )
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that keeps what is written until the answer is waited for.
+    """A connection that keeps what is written until the answer is waited for, or it is too much.
 
     httpcore writes a request's head and its body one after the other; that is a packet, a call of
     the operating system and a turn of the event loop for each.
@@ -224,9 +238,11 @@ class _Stream(httpcore.AsyncNetworkStream):
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._unsent = b""
-        self._write_seconds: float | None = None
+        # The time-out of the last `write`, for when it is made up for.
+        self._write_timeout: float | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Sends what was kept, and reads what comes; empty at the connection's end."""
         try:
             await self._flush()
         except httpcore.WriteError:
@@ -235,12 +251,14 @@ class _Stream(httpcore.AsyncNetworkStream):
         return await self._stream.read(max_bytes, timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._write_seconds = timeout
+        """Keeps what is to be sent, and sends it once it is more than `WRITTEN_AT_ONCE` bytes."""
+        self._write_timeout = timeout
         self._unsent += buffer
         if len(self._unsent) > WRITTEN_AT_ONCE:
             await self._flush()
 
     async def aclose(self) -> None:
+        """Closes the connection; what was kept is not sent any more."""
         await self._stream.aclose()
 
     async def start_tls(
@@ -249,6 +267,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
+        """The same connection, encrypted; closed if that fails."""
         try:
             return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except BaseException:
@@ -257,16 +276,18 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
+        """What httpcore knows of the connection by this name; None if nothing."""
         return self._stream.get_extra_info(info)
 
     async def _flush(self) -> None:
+        """Sends what was kept."""
         unsent, self._unsent = self._unsent, b""
         if unsent:
-            await self._stream.write(unsent, self._write_seconds)
+            await self._stream.write(unsent, self._write_timeout)
 
 
 @contextmanager
-def _errors_of_httpx() -> Iterator[None]:
+def _as_httpx_errors() -> Iterator[None]:
     """Turns httpcore's errors into those of httpx that are called the same."""
     try:
         yield
@@ -275,7 +296,10 @@ def _errors_of_httpx() -> Iterator[None]:
 
 
 @cache
-def _certificates(*_: str | None) -> ssl.SSLContext:
-    """What certificates are checked against, by what the environment says of them. Read once: that
-    takes a tenth of a second."""
+def _ssl_context(*_: str | None) -> ssl.SSLContext:
+    """What certificates are checked against, as the environment says.
+
+    It is read once for each value of the variables that the arguments are: that takes a tenth of a
+    second.
+    """
     return httpx.create_ssl_context()

@@ -12,8 +12,10 @@ from prefect_staticadslab.api.models.fields import Maybe, Resource
 class Account(Resource):
     """`GET /v1/account`: whose key this is, and what it may do.
 
-    `scopes` are None if the API does not say. They are in `data.api_key.scopes`, or, as earlier
-    descriptions had it, in `data.scopes`; `organization` is an object with a name, or a name.
+    Attributes:
+        organization: An object with a name, or a name; None if the API does not say.
+        scopes: What the key may do; None if the API does not say. They are in
+            `data.api_key.scopes`, or, as earlier descriptions had it, in `data.scopes`.
     """
 
     organization: Any = None
@@ -21,7 +23,8 @@ class Account(Resource):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_scopes_of_the_key(cls, data: Any) -> Any:
+    def _lift_scopes_of_key(cls, data: Any) -> Any:
+        """The answer with `api_key.scopes`, if it has them, as its own `scopes`."""
         key = data.get("api_key") if isinstance(data, dict) else None
         scopes = key.get("scopes") if isinstance(key, dict) else None
         return data if scopes is None else {**data, "scopes": scopes}

@@ -22,26 +22,28 @@ from pydantic import (
 T = TypeVar("T")
 
 
-def _text(value: object) -> object:
+def _as_text(value: object) -> object:
+    """Any value as text, before it is validated; empty for null."""
     return "" if value is None else str(value)
 
 
 def in_utc(moment: datetime) -> datetime:
-    """A time that does not say where it is, taken to be UTC; any other one as it is."""
+    """The same time with a time zone: UTC if it has none, else its own, which is not converted."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+def _valid_or_none(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """What a field's own validation makes of a value; None if that refuses it."""
     try:
         return validate(value)
     except ValidationError:
         return None
 
 
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_as_text)]
 """Text for people: a null or a number in its place is no reason to fail."""
 
-Maybe: TypeAlias = Annotated[T | None, WrapValidator(_or_none)]
+Maybe: TypeAlias = Annotated[T | None, WrapValidator(_valid_or_none)]
 """A field that we can do without: a value that makes no sense counts as none.
 
 An ad that was paid for must not be lost because its `width` is suddenly a text.

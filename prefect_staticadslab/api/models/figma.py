@@ -22,6 +22,11 @@ which megabytes it means: these are the smaller ones."""
 class FigmaRender(BaseModel):
     """An editable ad as it was changed in Figma: an item of `POST /v1/image-ads/sync`.
 
+    Attributes:
+        id: The ad.
+        current_json_tree: Its entire tree.
+        figma_render_base64: Its picture, a PNG, as Base64.
+
     Example:
         ```python
         import base64
@@ -43,7 +48,7 @@ class FigmaRender(BaseModel):
 
     @cached_property
     def size(self) -> int:
-        """The bytes that it takes in a request's body."""
+        """The bytes that it takes in a request's body, at most."""
         return len(json.dumps(self.model_dump()).encode()) + 2
 
 
@@ -69,22 +74,23 @@ class FigmaSyncResult(Resource):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_any_shape(cls, data: Any) -> Any:
-        """The shape of an item is on no page: errors may be texts, and ads their own results."""
+    def _from_any_shape(cls, data: Any) -> Any:
+        """Brings an item into the shape of the fields. What the API sends is documented nowhere: an
+        error may be a text, or only a status, and an ad may be the item itself."""
         if not isinstance(data, dict):
             return data
         ad = data.get("image_ad") or data.get("data")
-        own = data if {"status", "sku_code", "design_template_id"} & data.keys() else None
-        ad = ad if isinstance(ad, dict) else own
+        item_as_ad = data if {"status", "sku_code", "design_template_id"} & data.keys() else None
+        ad = ad if isinstance(ad, dict) else item_as_ad
         error = data.get("error")
         is_refused = data.get("success") is False or data.get("status") in ("error", "failed")
         if isinstance(error, str):
             error = {"code": "", "message": error}
         if error is None and is_refused:
             error = {"code": "", "message": str(data.get("message") or "no reason given")}
-        name = data.get("id") or data.get("image_ad_id") or (ad or {}).get("id")
+        ad_id = data.get("id") or data.get("image_ad_id") or (ad or {}).get("id")
         is_ad = ad is not None and "status" in ad and error is None
-        return {**data, "id": name, "error": error, "image_ad": ad if is_ad else None}
+        return {**data, "id": ad_id, "error": error, "image_ad": ad if is_ad else None}
 
 
 def figma_batches(renders: Sequence[FigmaRender]) -> Iterator[list[FigmaRender]]:

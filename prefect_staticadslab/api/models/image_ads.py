@@ -30,7 +30,6 @@ PAGE_SIZE: Final = 100
 MAX_IDS_PER_READ: Final = 100
 """Ads in one batch read. Not documented; taken to be the same as the largest `limit`."""
 
-
 PROMPT: Final = "What the picture and the copy should say."
 OPTIONS: Final = "What Static Ads Lab may invent by itself."
 INVENT_PICTURES: Final = Field(
@@ -40,7 +39,8 @@ INVENT_COPY: Final = Field(title="Invent copy", description="Whether texts may b
 
 
 def field_title(name: str, _: object = None) -> str:
-    """What a field of an ad is called in forms and messages: `Design template`."""
+    """What a field of an ad is called in forms and messages: `Design template` for
+    `design_template_id`. The second argument is what pydantic gives a title generator besides."""
     return name.removesuffix("_id").replace("_", " ").capitalize()
 
 
@@ -57,7 +57,11 @@ class AdId:
     description: str
 
     def field(self, *, or_empty: bool = False) -> Any:
-        """A pydantic field that takes such an id; and "", if it may be empty."""
+        """A pydantic `Field` for such an id: its pattern and its description.
+
+        Args:
+            or_empty: Whether the field takes an empty text, too.
+        """
         pattern = f"^({self.prefix}.+)?$" if or_empty else f"^{self.prefix}.+"
         description = f"{self.description} Its id starts with {self.prefix}."
         return Field(description=description, pattern=pattern)
@@ -114,7 +118,7 @@ class ImageAdRequest(BaseModel):
 
     @property
     def job_name(self) -> str:
-        """What people call such an ad, where its price is told."""
+        """What people call such an ad, where its price is told: `editable` or `flat`."""
         return "editable" if self.editable else "flat"
 
     @property
@@ -123,15 +127,22 @@ class ImageAdRequest(BaseModel):
         return PRICE_USD[EDITABLE_IMAGE_AD if self.editable else FLAT_IMAGE_AD]
 
     def body(self) -> dict[str, Any]:
-        """The JSON to send: only what was set, always in the same order."""
+        """The request's JSON: only fields that are not None, always in the same order."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class ImageAd(Job):
-    """An image ad. `image_url` is None until `status` is `completed`.
+    """An image ad. What the API does not say of it is None.
 
-    `width` and `height` are in pixels, `duration_ms` in milliseconds. `current_json_tree` is the
-    tree of an editable ad.
+    Attributes:
+        image_url: Where its picture is, once `status` is `completed`.
+        width, height: Of its picture, in pixels.
+        duration_ms: How long it took to make, in milliseconds.
+        current_json_tree: The tree of an editable ad.
+        sku_code: What it is billed as: `flat_image_ad` or `editable_image_ad`.
+        figma_render_url: Where the picture is that was last handed in from Figma.
+        initial_figma_render_url: Where the first one of these is.
+        batch_id: What `list_image_ads` can filter by; the API's own.
     """
 
     design_template_id: Maybe[str] = None
@@ -149,24 +160,29 @@ class ImageAd(Job):
 
     @property
     def picture_url(self) -> str | None:
-        """Where the ad's picture is; None until there is one."""
+        """The web address of the ad's picture; None until there is one."""
         return self.image_url
 
     @property
     def is_editable(self) -> bool:
-        """Whether it can be revised."""
+        """Whether it can be revised, by its own word or by what it is billed as."""
         return bool(self.editable) or self.sku_code == EDITABLE_IMAGE_AD
 
     @property
     def price_usd(self) -> Decimal:
-        """What a completed ad of this kind is billed, in USD."""
+        """What it is billed in USD once it is completed."""
         if self.sku_code in PRICE_USD:
             return PRICE_USD[self.sku_code]
         return PRICE_USD[EDITABLE_IMAGE_AD if self.editable else FLAT_IMAGE_AD]
 
 
 class CreatedImageAd(Resource):
-    """The answer to a create: the ad, and whether the API had answered the same key before."""
+    """The answer to a create.
+
+    Attributes:
+        image_ad: The ad, as it was then.
+        replayed: Whether this is the answer that an earlier request with the same key had.
+    """
 
     image_ad: ImageAd
     replayed: bool = False

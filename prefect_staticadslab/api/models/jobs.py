@@ -17,7 +17,13 @@ from prefect_staticadslab.api.models.fields import (
 
 
 class JobProgress(Resource):
-    """A hint for people about a running job. `percentage` is between 0 and 1."""
+    """A hint for people about a running job.
+
+    Attributes:
+        step: The API's name of what it does.
+        message: The same in words.
+        percentage: How far it is, from 0 to 1; None if the API does not say.
+    """
 
     step: Text = ""
     message: Text = ""
@@ -25,7 +31,12 @@ class JobProgress(Resource):
 
 
 class JobError(Resource):
-    """Why a job failed."""
+    """Why a job failed.
+
+    Attributes:
+        code: The API's code, such as `PIPELINE_ERROR`.
+        message: The reason, for people.
+    """
 
     code: Text = ""
     message: Text = ""
@@ -34,7 +45,17 @@ class JobError(Resource):
 class Job(Resource):
     """What an asynchronous job makes: an image ad, or a design template.
 
-    `job_id` names the API's own record of the job, where it tells it; see `JobRecord`.
+    Attributes:
+        id: The ad or the template.
+        status: `processing`, `completed` or `failed`.
+        progress: How far it is, while it runs.
+        error: Why it failed.
+        width, height: Of the picture, in pixels.
+        duration_ms: How long the job took, in milliseconds.
+        job_id: The API's own record of the job, where it tells it; see `JobRecord`.
+        created_at: When the job began.
+        completed_at: When it was completed.
+        current_json_tree: The tree of a template or of an editable ad.
     """
 
     id: Identifier
@@ -51,7 +72,7 @@ class Job(Resource):
 
     @property
     def picture_url(self) -> str | None:
-        """Where the picture is, once there is one."""
+        """The web address of the picture; None until there is one."""
         raise NotImplementedError
 
     @property
@@ -78,8 +99,15 @@ class Job(Resource):
 class JobRecord(Resource):
     """`GET /v1/jobs/{id}`: the API's own record of a job that some ads name in `job_id`.
 
-    `status` is `pending`, `processing`, `completed`, `failed` or `cancelled`, `progress` a number.
-    From the vendor's cookbook.
+    The fields are from the vendor's cookbook.
+
+    Attributes:
+        job_id: The record's id.
+        type: What kind of job it is.
+        status: `pending`, `processing`, `completed`, `failed` or `cancelled`.
+        progress: How far it is, a number.
+        result: What came of it, of any shape.
+        error: Why it failed, for people.
     """
 
     job_id: Identifier

@@ -20,7 +20,11 @@ LONGEST_WAIT: Final = 300.0
 class RateLimitHeaders:
     """What one answer said about the limit; None where it said nothing, or nonsense.
 
-    `reset` and `retry_after` are in seconds.
+    Attributes:
+        limit: Requests in a window.
+        remaining: Requests that are left in it.
+        reset: Seconds until a slot comes back.
+        retry_after: Seconds until the next request may be sent.
     """
 
     limit: int | None = None
@@ -30,7 +34,11 @@ class RateLimitHeaders:
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], now: datetime | None = None) -> RateLimitHeaders:
-        """Reads the headers of an answer. `now` is for a `Retry-After` that is a date.
+        """Reads the headers of an answer, in any letter case. It raises nothing.
+
+        Args:
+            headers: All of the answer's.
+            now: What a `Retry-After` that is a date counts from; by default, this machine's time.
 
         Example:
             ```python
@@ -45,14 +53,15 @@ class RateLimitHeaders:
         remaining = _number(names.get("ratelimit-remaining"))
         reset = _number(names.get("ratelimit-reset"))
         return cls(
-            limit=_count(limit, at_least=1),
-            remaining=_count(remaining, at_least=0),
+            limit=_request_count(limit, at_least=1),
+            remaining=_request_count(remaining, at_least=0),
             reset=reset if reset is not None and 0 < reset <= LONGEST_WAIT else None,
-            retry_after=_retry_after(names.get("retry-after"), now),
+            retry_after=_retry_after_seconds(names.get("retry-after"), now),
         )
 
 
 def _number(text: str | None) -> float | None:
+    """A header's value as a finite number; None for one that is missing or no number."""
     try:
         value = float(text or "")
     except ValueError:
@@ -60,14 +69,16 @@ def _number(text: str | None) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _count(number: float | None, at_least: int) -> int | None:
-    """A number of requests as a header may have it; None for one that makes no sense."""
+def _request_count(number: float | None, at_least: int) -> int | None:
+    """A header's number of requests, `LARGEST_LIMIT` at most; None for one under `at_least`."""
     if number is None or number < at_least:
         return None
     return int(min(number, LARGEST_LIMIT))
 
 
-def _retry_after(text: str | None, now: datetime | None) -> float | None:
+def _retry_after_seconds(text: str | None, now: datetime | None) -> float | None:
+    """The seconds that `Retry-After` names, or that are left until its date; `LONGEST_WAIT` at
+    most. None if it is missing, over, or makes no sense."""
     seconds = _number(text)
     if seconds is None and text:
         try:

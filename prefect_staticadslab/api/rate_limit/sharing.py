@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+RESERVED_SHARE: Final = 0.04
+"""The part of a window that creates leave to reads: polls get through while creates wait."""
+
 BURST_SHARE: Final = 0.05
 """The part of a window over which its creates are spread. A campaign that starts a moment after
 another one finds slots then, and not a window that was emptied in a tenth of a second."""
@@ -25,8 +28,8 @@ YIELD_POWER: Final = 6
 much: by little what is nearly even, by a lot who has twice as much."""
 
 PLENTY: Final = 0.03
-"""The part of a window that, times how many times as much is ours as theirs, is free if others
-leave it lying. There is no need to go slowly then: nobody is in want of it."""
+"""The part of a window that, times `Holdings.ratio`, is free if others leave it lying. There is no
+need to go slowly then: nobody is in want of it."""
 
 LITTLE: Final = 0.5
 """Of what others hold. Whoever holds less than this leaves it to them to leave slots to reads."""
@@ -45,58 +48,61 @@ part of one."""
 
 @dataclass(frozen=True)
 class Holdings:
-    """Whose the slots are that the server had counted.
+    """Whose the slots are that the server had counted when one request came in.
 
     Attributes:
-        ours: This process's.
-        theirs: Those of all others who use the key.
+        ours: How many are this process's.
+        others: How many are those of all others who use the key.
 
     Example:
         ```python
         from prefect_staticadslab.api.rate_limit.sharing import Holdings
 
-        even = Holdings(ours=40, theirs=40)
+        even = Holdings(ours=40, others=40)
         assert even.most_in_flight(free=16) == 6
         assert even.spread(free=0, limit=100) == 0.05
-        assert Holdings(ours=60, theirs=20).spread(free=0, limit=100) == 1
+        assert Holdings(ours=60, others=20).spread(free=0, limit=100) == 1
         ```
     """
 
     ours: int = 0
-    theirs: int = 0
+    others: int = 0
 
     @property
     def ratio(self) -> float:
-        """How many times as much as theirs is ours."""
-        return self.ours / max(1, self.theirs)
+        """Our slots divided by those of others; 2 where we hold twice as many."""
+        return self.ours / max(1, self.others)
 
     @property
     def is_little(self) -> bool:
-        """Whether most of it is theirs."""
+        """Whether we hold less than half as much as others do."""
         return self.ratio < LITTLE
 
     @property
     def share(self) -> float:
-        """The part of what all hold that is ours."""
-        return self.ours / max(1, self.ours + self.theirs)
+        """The part of what all hold that is ours, from 0 to 1."""
+        return self.ours / max(1, self.ours + self.others)
 
     @property
     def share_of_reads(self) -> float:
-        """The part that is ours of what all leave to reads."""
-        return max(LEAST_SHARE, self.share) if self.theirs else 1.0
+        """Which part of the slots that all together leave to reads we have to leave, from 0 to 1;
+        1 without others."""
+        return max(LEAST_SHARE, self.share) if self.others else 1.0
 
     @property
     def patience(self) -> float:
-        """The part of a window for which those who hold less are left to ask first."""
+        """How long we wait so that those who hold less can ask first whether a slot has come back,
+        as a part of a window; 0 if we hold no more than others."""
         return QUIET_SHARE * min(1.0, max(0.0, self.ratio - 1))
 
     def most_in_flight(self, free: int) -> int:
-        """How many requests may be on their way if so many slots were free."""
+        """How many requests of ours may be on their way at once if so many slots were free."""
         share = LEAST_SHARE if self.is_little else self.share
         return max(1, math.ceil(UNSEEN * share * free))
 
     def spread(self, free: int, limit: int) -> float:
-        """The part of a window over which creates are spread while so many slots are free."""
+        """The part of a window over which the creates that fill one are spread while so many slots
+        of its `limit` are free."""
         if self.ratio <= 1 or free >= PLENTY * limit * self.ratio:
             return BURST_SHARE
         return float(min(SLOWEST_SHARE, BURST_SHARE * self.ratio**YIELD_POWER))

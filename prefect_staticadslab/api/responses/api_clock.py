@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-CLOCKS_DIFFER: Final = timedelta(days=1)
-"""A clock that is further from ours than this is none."""
+LARGEST_DIFFERENCE: Final = timedelta(days=1)
+"""A clock that is further from ours than this is not believed."""
 
 
 class APIClock:
     """The API's clock. Machines whose clocks are wrong agree on it.
 
     Attributes:
-        ahead: How far it is ahead of ours.
+        ahead: How far it is ahead of ours; below 0 if it is behind.
         is_known: Whether the API has said how late it is; until then, ours counts.
 
     Example:
@@ -23,7 +23,7 @@ class APIClock:
         from prefect_staticadslab.api.responses.api_clock import APIClock
 
         clock = APIClock()
-        clock.learn(datetime.now(UTC) + timedelta(hours=5))
+        clock.note_time(datetime.now(UTC) + timedelta(hours=5))
         assert clock.is_known
         assert timedelta(hours=4) < clock.now() - datetime.now(UTC) < timedelta(hours=6)
         ```
@@ -37,12 +37,13 @@ class APIClock:
         """The time by the API's clock, as of its last answer; by ours before there was one."""
         return datetime.now(UTC) + self.ahead
 
-    def learn(self, moment: datetime | None) -> None:
-        """Takes what an answer of this moment said; None if it said nothing."""
+    def note_time(self, moment: datetime | None) -> None:
+        """Sets the clock to what an answer said that has just come; changes nothing if it said
+        nothing, or is off by more than `LARGEST_DIFFERENCE`."""
         if moment is None:
             return
         ahead = moment - datetime.now(UTC)
-        if abs(ahead) <= CLOCKS_DIFFER:
+        if abs(ahead) <= LARGEST_DIFFERENCE:
             self.ahead, self.is_known = ahead, True
 
 
@@ -50,5 +51,5 @@ _shared: dict[str, APIClock] = {}
 
 
 def shared_clock(base_url: str) -> APIClock:
-    """The one clock that this process knows of the API at a base URL."""
+    """This process's clock of the API at a base URL; made when it is first asked for."""
     return _shared.setdefault(base_url, APIClock())

@@ -21,9 +21,10 @@ class APIResponse:
     """An answer as it came, without the key: all texts of it are taken from here.
 
     Attributes:
-        http: It as httpx has it.
-        body: Its JSON, or None if it has none.
+        http: It as httpx has it, with the key if that is in it.
+        body: Its JSON, without the key; None if it is no JSON.
         size: The bytes of its body.
+        redactor: Takes the key out of its texts.
     """
 
     http: httpx.Response
@@ -32,10 +33,10 @@ class APIResponse:
     redactor: Redactor
 
     @classmethod
-    def of(cls, response: httpx.Response, content: bytes, redactor: Redactor) -> APIResponse:
-        """The response with this body."""
+    def parse(cls, response: httpx.Response, content: bytes, redactor: Redactor) -> APIResponse:
+        """Reads the JSON of a response whose body's bytes are `content`. It raises nothing."""
         try:
-            body = load_json(redactor.json(content.decode("utf-8-sig")))
+            body = load_json(redactor.redact_json(content.decode("utf-8-sig")))
         except ValueError:
             body = None
         return cls(response, body, len(content), redactor)
@@ -47,21 +48,21 @@ class APIResponse:
 
     @property
     def reason(self) -> str:
-        """What stands after the status."""
-        return self.redactor.text(self.http.reason_phrase)[: bounds.HEADER_LENGTH]
+        """The phrase after the status, such as `Not Found`."""
+        return self.redactor.redact(self.http.reason_phrase)[: bounds.HEADER_LENGTH]
 
     def header(self, name: str) -> str:
-        """A header, or an empty text."""
+        """A header's value, cut to `HEADER_LENGTH`; an empty text if there is none."""
         text: str = self.http.headers.get(name, "")
-        return self.redactor.text(text)[: bounds.HEADER_LENGTH]
+        return self.redactor.redact(text)[: bounds.HEADER_LENGTH]
 
 
 async def body_pieces(response: httpx.Response, at_most: int) -> AsyncGenerator[bytes, None]:
-    """A body in pieces, decompressed.
+    """Reads a body in pieces, decompressed. The response is left to its caller to close.
 
     Args:
         response: The answer, as a stream.
-        at_most: How many bytes it may have.
+        at_most: How many bytes it may have, decompressed.
 
     Raises:
         OversizedAnswerError: It has more.
@@ -85,10 +86,11 @@ async def body_pieces(response: httpx.Response, at_most: int) -> AsyncGenerator[
 
 
 async def read_body(response: httpx.Response) -> bytes:
-    """The body of an answer of the API, of at most `ANSWER_BYTES`; closes the response.
+    """Reads the body of an answer of the API, and closes the answer.
 
     Raises:
-        UnreadableAnswerError: See `body_pieces`.
+        OversizedAnswerError: It has more than `ANSWER_BYTES`.
+        UnreadableAnswerError: It is compressed in a way that may fill the memory.
     """
     try:
         async with aclosing(body_pieces(response, bounds.ANSWER_BYTES)) as pieces:

@@ -11,14 +11,14 @@ from prefect_staticadslab import bounds
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
 _JSON_STRING: Final = re.compile(rb'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
-"""It always matches where it begins, even without an end, so that the search is never repeated."""
+"""It matches at each quote, even where no other one follows, so that nothing is searched twice."""
 
 
 def load_json(text: str) -> Any:
-    """What a JSON text says.
+    """What a JSON text says, as `json.loads` has it.
 
     Raises:
-        ValueError: It is none, or nested deeper than `JSON_DEPTH`, or has too long a number.
+        ValueError: It is no JSON, or nested deeper than `JSON_DEPTH`, or has too long a number.
 
     Example:
         ```python
@@ -37,14 +37,16 @@ def load_json(text: str) -> Any:
 
 
 def _is_too_deep(text: bytes) -> bool:
-    """Takes the innermost pairs of brackets away, layer by layer, and sees what is left."""
-    if _layers_left(text):
+    """Whether brackets in a JSON text are nested deeper than `JSON_DEPTH`, or do not match."""
+    if _unpeeled_brackets(text):
         # Brackets within strings are no layers; they are rare, and the search for them is slow.
-        return bool(_layers_left(_JSON_STRING.sub(b"", text)))
+        return bool(_unpeeled_brackets(_JSON_STRING.sub(b"", text)))
     return False
 
 
-def _layers_left(text: bytes) -> bytes:
+def _unpeeled_brackets(text: bytes) -> bytes:
+    """What is left of a text's brackets once the innermost pairs were taken away, at most
+    `JSON_DEPTH` times; empty if they match and are nested no deeper."""
     brackets = text.translate(_BRACKETS, _NO_BRACKETS)
     for left in range(bounds.JSON_DEPTH, 0, -1):
         shorter = brackets.replace(b"[]", b"")

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KINDS: Final = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC")
+_SLEEPLESS_CLOCKS: Final = ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC")
 """What goes on while a machine sleeps: on Linux, and on macOS. Windows has neither, and its
 `time.monotonic` goes on."""
 
 
-def _clock() -> Callable[[], float]:
-    kind = next((getattr(time, name) for name in _KINDS if hasattr(time, name)), None)
+def _sleepless_clock() -> Callable[[], float]:
+    """This system's clock, in seconds, that goes on while the machine sleeps."""
+    kind = next((getattr(time, name) for name in _SLEEPLESS_CLOCKS if hasattr(time, name)), None)
     return time.monotonic if kind is None else partial(time.clock_gettime, kind)
 
 
-clock: Callable[[], float] = _clock()
+clock: Callable[[], float] = _sleepless_clock()
 
 
 def elapsed() -> float:

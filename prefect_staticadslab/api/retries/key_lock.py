@@ -32,12 +32,14 @@ TURN_SECONDS: Final = REPEAT_SECONDS + WORK_SECONDS
 """How far apart the turns are in which runs that share a key send with it. A turn is as long as a
 lock certainly holds, and before the next one the API has done with all that was sent in it."""
 
-_KEPT_LOCKS: Final = 1_000
+_MOST_LOCKS: Final = 1_000
+"""Locks that are kept before those that keep nothing back are dropped."""
 
 
 class KeyLock:
     """What the API may still be working on, of all that was sent with one idempotency key.
 
+    It only reckons: its user says what is sent and what ended, and asks `delay` before sending.
     Times are seconds on a clock that only goes on; see `elapsed`.
 
     Args:
@@ -49,39 +51,43 @@ class KeyLock:
         from prefect_staticadslab.api.retries.key_lock import KeyLock
 
         lock = KeyLock()
-        lost = lock.sent(now=0)
+        lost = lock.note_sent(now=0)
         assert lock.delay(now=10) == 0
         assert lock.delay(now=31) == 59
         assert lock.delay(now=90) == 0
-        lock.ended(lost)
+        lock.note_ended(lost)
         assert lock.delay(now=31) == 0
         ```
     """
 
     def __init__(self, turn_offset: float = 0.0) -> None:
         self._turn_offset = turn_offset
+        # When the key was first used, if another run may send with it.
         self._shared_since: float | None = None
+        # The number that was given out last.
         self._number = 0
-        # When the API began with it at the earliest, and ends it at the latest.
-        self._open: dict[int, tuple[float, float]] = {}
-        self._was_refused = False
+        # By number, when the API began with a request at the earliest, and ends it at the latest.
+        self._open_requests: dict[int, tuple[float, float]] = {}
+        self._had_unexplained_conflict = False
 
     def delay(self, now: float) -> float:
-        """Seconds until a request with this key may be sent."""
-        free = self._free(now)
-        while (turn := self._turn(free)) > free:
-            free = self._free(turn)
-        return free - now
+        """Seconds from `now` until a request with this key may be sent; 0 if it may be now."""
+        safe = self._next_safe_time(now)
+        while (turn := self._next_turn_time(safe)) > safe:
+            safe = self._next_safe_time(turn)
+        return safe - now
 
-    def _free(self, now: float) -> float:
-        """When the API has done with what was sent, or its lock keeps out what is sent besides."""
-        spans = self._spans(now)
+    def _next_safe_time(self, now: float) -> float:
+        """The first time from `now` on when no second job can come of sending: the API's lock
+        certainly holds, or the API has certainly finished with all that was sent."""
+        spans = self._open_spans(now)
         if not spans or now - min(begun for begun, _ in spans) < REPEAT_SECONDS:
             return now
         return max(end for _, end in spans)
 
-    def _turn(self, now: float) -> float:
-        """When it is the turn of all that share the key; at any time, if nobody shares it."""
+    def _next_turn_time(self, now: float) -> float:
+        """The first time from `now` on in a turn of the runs that share the key; `now` itself if
+        none shares it."""
         if self._shared_since is None or now - self._shared_since < REPEAT_SECONDS:
             return now
         first = self._shared_since + TURN_SECONDS + self._turn_offset
@@ -90,8 +96,9 @@ class KeyLock:
         into_turn = (now - first) % TURN_SECONDS
         return now if into_turn < REPEAT_SECONDS else now + TURN_SECONDS - into_turn
 
-    def share(self, since: float) -> None:
-        """Another run is alive and may send with this key, in the same turns as this one.
+    def note_shared(self, since: float) -> None:
+        """Records that another run is alive and may send with this key, so that from now on `delay`
+        leads to the turns that all these runs keep.
 
         Args:
             since: When the key was first used at the earliest, which all of them know.
@@ -103,60 +110,70 @@ class KeyLock:
         """Whether another run may send with this key."""
         return self._shared_since is not None
 
-    def sent(self, now: float, upload_seconds: float = 0.0) -> int:
-        """A request with this key goes out.
+    def note_sent(self, now: float, upload_seconds: float = 0.0) -> int:
+        """Records that a request with this key goes out, and drops those that must have ended.
 
         Args:
             now: When.
             upload_seconds: How long its body may take to arrive.
 
         Returns:
-            A number for `ended`.
+            Its number, for `note_ended`.
         """
-        self._open = {n: span for n, span in self._open.items() if span[1] > now}
+        self._open_requests = {n: s for n, s in self._open_requests.items() if s[1] > now}
         self._number += 1
-        self._open[self._number] = (now, now + upload_seconds + WORK_SECONDS)
+        self._open_requests[self._number] = (now, now + upload_seconds + WORK_SECONDS)
         return self._number
 
-    def sent_elsewhere(self, first: float, last: float) -> None:
-        """Another process may have sent requests with this key, and none is known to have ended.
+    def note_sent_elsewhere(self, first: float, last: float) -> None:
+        """Records that another process may have sent requests with this key, of which none is known
+        to have ended.
 
         Args:
             first: When it sent the first one, at the earliest.
             last: When it sent the last one, at the latest.
         """
         self._number += 1
-        self._open[self._number] = (first, last + WORK_SECONDS)
+        self._open_requests[self._number] = (first, last + WORK_SECONDS)
 
-    def ended(self, number: int) -> None:
-        """The API has answered this request, or never had it."""
-        self._open.pop(number, None)
+    def note_ended(self, number: int) -> None:
+        """Records that the API has answered the request of this number, or never had it."""
+        self._open_requests.pop(number, None)
 
-    def is_explained(self, now: float) -> bool:
-        """Whether another request with this key explains that one was refused as in conflict.
+    def note_conflict(self, now: float) -> bool:
+        """Records that a request was refused as in conflict with another one of this key.
 
-        If none of ours can be the reason, somebody else's may; but only once. What is refused
-        after that one has ended, too, has a key that was used for another body.
+        If none that is recorded can be that one, another process's may; but only once. What is
+        refused after that has ended, too, has a key that was used for another body.
+
+        Returns:
+            Whether the request may be sent again, once `delay` allows it; False if it would be
+            refused for ever.
         """
         if self.is_held(now):
             return True
-        if self._was_refused:
+        if self._had_unexplained_conflict:
             return False
-        self._was_refused = True
+        self._had_unexplained_conflict = True
         self._number += 1
-        self._open[self._number] = (-math.inf, now + WORK_SECONDS)
+        self._open_requests[self._number] = (-math.inf, now + WORK_SECONDS)
         return True
 
     def is_held(self, now: float) -> bool:
         """Whether the API may be working on something with this key."""
-        return bool(self._spans(now))
+        return bool(self._open_spans(now))
 
-    def _spans(self, now: float) -> list[tuple[float, float]]:
-        return [span for span in self._open.values() if span[1] > now]
+    def _open_spans(self, now: float) -> list[tuple[float, float]]:
+        """From when to when, at most, the API may work on each request that may not have ended."""
+        return [span for span in self._open_requests.values() if span[1] > now]
 
 
 class KeyLocks:
-    """The locks of one API key; what was sent may be asked for again from elsewhere."""
+    """The locks of all idempotency keys that are sent with one API key, in all threads.
+
+    Args:
+        clock: The seconds by which locks that keep nothing back any more are dropped.
+    """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or elapsed
@@ -165,10 +182,13 @@ class KeyLocks:
         self._in_hand: WeakValueDictionary[str, KeyLock] = WeakValueDictionary()
         self._guard = threading.Lock()
 
-    def of(self, idempotency_key: str) -> KeyLock:
-        """The lock of an idempotency key, made if there is none."""
+    def lock_for(self, idempotency_key: str) -> KeyLock:
+        """The one lock of an idempotency key; makes and keeps it if there is none.
+
+        Where there are many, it drops those that are not shared and hold nothing back.
+        """
         with self._guard:
-            if len(self._locks) > _KEPT_LOCKS:
+            if len(self._locks) > _MOST_LOCKS:
                 now = self._clock()
                 self._locks = {
                     key: lock
@@ -186,5 +206,5 @@ _shared: dict[tuple[str, str], KeyLocks] = {}
 
 
 def shared_key_locks(base_url: str, api_key_hash: str) -> KeyLocks:
-    """The locks that this process knows of, for a key at a base URL."""
+    """This process's locks for an API key at a base URL; made when they are first asked for."""
     return _shared.setdefault((base_url, api_key_hash), KeyLocks())

@@ -16,7 +16,8 @@ _NAME: Final = "prefect_staticadslab"
 
 
 class Tries(Protocol):
-    """Tries to go through, with pauses that block the thread or only the task."""
+    """The tries of `retrying`. With `for`, the pauses between them block the thread; with
+    `async for`, only the task."""
 
     def __iter__(self) -> Iterator[stamina.Attempt]: ...
     def __aiter__(self) -> AsyncIterator[stamina.Attempt]: ...
@@ -31,9 +32,14 @@ def retrying(
     """Tries at something, with growing pauses between them. See `stamina.retry_context`.
 
     Args:
-        on: What to retry on: exceptions, or a function that also may give the seconds to wait.
+        on: What to retry on: exceptions, or a function of one, which says whether to, or in how
+            many seconds.
         max_tries: How many there are at most; None leaves that to `on`.
         seconds: After how many no new try is begun; None is no limit.
+
+    Returns:
+        A context manager for each try. An error in it that is to be retried leads to the next
+        one; any other, and that of the last try, is raised.
     """
     import stamina  # takes tornado along, for which no refusal of a spreadsheet should wait
 
@@ -46,8 +52,9 @@ def retrying(
     ).with_name(_NAME, (), {})
 
 
-def _is_not_ours(record: logging.LogRecord) -> bool:
+def _is_of_other_package(record: logging.LogRecord) -> bool:
+    """Whether stamina logs the retry of other code than ours; a filter that drops our own lines."""
     return getattr(record, "stamina.callable", None) != _NAME
 
 
-logging.getLogger("stamina").addFilter(_is_not_ours)
+logging.getLogger("stamina").addFilter(_is_of_other_package)

@@ -10,7 +10,7 @@ from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, r
 from prefect_staticadslab.api.web.reader import (
     WebAnswer,
     WebFile,
-    ask,
+    open_web,
     read_web,
     web_client,
 )
@@ -22,7 +22,7 @@ __all__ = [
     "WebError",
     "WebFile",
     "WebGate",
-    "ask",
+    "open_web",
     "read_web",
     "redacted",
     "web_client",

@@ -16,16 +16,18 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.resources import media_type
 from prefect_staticadslab.api.retries.tries import retrying
-from prefect_staticadslab.api.web import WebAnswer, WebGate, ask, redacted, web_client
+from prefect_staticadslab.api.web import WebAnswer, WebGate, open_web, redacted, web_client
 
 T = TypeVar("T")
 
 MAX_TRIES: Final = 4
+"""How often a picture is fetched at most."""
 
 DEAD_STATUSES: Final = frozenset((400, 401, 403, 404, 410))
 """What a CDN answers to a URL that is gone, or whose signature has expired."""
 
 _HEAD_BYTES: Final = 12
+"""How many bytes `picture_ending` goes by."""
 
 
 class PictureGoneError(StaticAdsLabError):
@@ -33,7 +35,8 @@ class PictureGoneError(StaticAdsLabError):
 
 
 def picture_ending(head: bytes) -> str | None:
-    """What a file's first 12 bytes say that it is: `.png`, `.jpg`, `.webp`, `.gif`, or nothing.
+    """The ending of a picture's name by its first 12 bytes: `.png`, `.jpg`, `.webp` or `.gif`; None
+    if they are those of no picture.
 
     Example:
         ```python
@@ -65,7 +68,7 @@ class PictureDownloader:
         gate: What may be asked; by default, anything but this machine itself.
 
     Attributes:
-        bytes: How many were fetched.
+        bytes: How many it has written, those of tries that failed included.
 
     Raises:
         WebError: Proxies or certificates that the environment names cannot be used.
@@ -73,7 +76,7 @@ class PictureDownloader:
 
     def __init__(self, gate: WebGate | None = None) -> None:
         self.bytes = 0
-        self._gate = WebGate.of() if gate is None else gate
+        self._gate = WebGate.allowing() if gate is None else gate
         self._http = web_client(self._gate)
 
     async def __aenter__(self) -> PictureDownloader:
@@ -83,16 +86,17 @@ class PictureDownloader:
         await self._http.aclose()
 
     async def download(self, url: str, path: Path, check: Callable[[Path], Awaitable[T]]) -> T:
-        """Streams the picture at `url` to `path`, and looks at it before it counts as had.
+        """Writes the picture at `url` to the file `path`, and has it checked; after errors that may
+        pass, it does so again.
 
         Args:
             url: Where it is.
             path: A temporary file; it may be there in part after an error.
-            check: Raises UnreadableAnswerError if the file is no whole picture; then it is
-                fetched again.
+            check: Given `path`; raises UnreadableAnswerError if that is no whole picture, which is
+                fetched again then.
 
         Returns:
-            What `check` does.
+            What `check` returned.
 
         Raises:
             ForbiddenAddressError: See `WebGate.check`; it is not tried again.
@@ -105,20 +109,20 @@ class PictureDownloader:
             (APIConnectionError, UnreadableAnswerError), max_tries=MAX_TRIES
         ):
             with this_try:
-                await self._fetch(url, path)
+                await self._fetch_once(url, path)
                 return await check(path)
         raise AssertionError("a retry loop ends with an answer or an error")
 
-    async def _fetch(self, url: str, path: Path) -> None:
+    async def _fetch_once(self, url: str, path: Path) -> None:
         """Writes what is at an address into a file, in one try.
 
         Raises:
             PictureGoneError: It is no longer there.
-            APIConnectionError: It could not be fetched, which may be otherwise the next time.
+            APIConnectionError: It could not be fetched, which may go otherwise the next time.
             UnreadableAnswerError: What is there is no picture.
         """
         try:
-            async with ask(self._http, url, self._gate) as answer:
+            async with open_web(self._http, url, self._gate) as answer:
                 if answer.status in DEAD_STATUSES:
                     raise PictureGoneError(f"The picture answered {answer.status}: {redacted(url)}")
                 if not answer.response.is_success:
@@ -130,11 +134,17 @@ class PictureDownloader:
             raise APIConnectionError(f"The picture could not be fetched: {error}") from None
 
     async def _write(self, answer: WebAnswer, path: Path, where: str) -> None:
-        """Writes an answer into a file as it comes; one that does not begin like a picture is left
-        at once.
+        """Writes an answer's body into a file as it comes, and counts its bytes; one that does not
+        begin like a picture is not read to its end.
+
+        Args:
+            answer: The answer.
+            path: The file, which is written over.
+            where: The address for a message.
 
         Raises:
             UnreadableAnswerError: It is no picture.
+            WebError: It breaks off, or has more than `bounds.PICTURE_BYTES`.
         """
         head, is_picture = b"", False
         with path.open("wb") as file:

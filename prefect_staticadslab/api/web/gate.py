@@ -15,7 +15,7 @@ from prefect_staticadslab.api.errors import ForbiddenAddressError
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 ALLOWED_HOSTS_VARIABLE: Final = "SAL_ALLOWED_HOSTS"
-"""`host:port`, or `host` for all its ports, with commas between them; see `WebGate.of`."""
+"""`host:port`, or `host` for all its ports, with commas between them; see `WebGate.allowing`."""
 
 PORTS: Final = {"http": 80, "https": 443}
 _LAST_PORT: Final = 0xFFFF
@@ -23,8 +23,9 @@ _ANY_PORT: Final = "*"
 
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 LONGEST_SHOWN: Final = 200
+"""Characters of a web address, or of a text from the web, in a message."""
 
-_METADATA: Final = frozenset(
+_METADATA_SERVICES: Final = frozenset(
     ipaddress.ip_address(address)
     for address in (
         "100.100.100.200",  # Alibaba Cloud
@@ -37,7 +38,7 @@ _METADATA: Final = frozenset(
 """Where clouds tell a machine its secrets, besides the link-local 169.254.169.254."""
 
 _THIS_NETWORK: Final = ipaddress.ip_network("0.0.0.0/8")
-_CARRY_IPV4: Final = tuple(
+_EMBEDS_IPV4: Final = tuple(
     ipaddress.ip_network(network) for network in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")
 )
 """IPv6 networks whose last 32 bits are an IPv4 address: IPv4-compatible ones, and NAT64."""
@@ -58,7 +59,7 @@ class WebGate:
         ```python
         from prefect_staticadslab.api.web import ForbiddenAddressError, WebGate
 
-        gate = WebGate.of("http://127.0.0.1:8321")
+        gate = WebGate.allowing("http://127.0.0.1:8321")
         gate.check("http://127.0.0.1:8321/pictures/1.png")
         try:
             gate.check("http://127.0.0.1:4200/api")
@@ -70,14 +71,16 @@ class WebGate:
     allowed: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, *addresses: str) -> WebGate:
-        """A gate for the hosts and ports of these addresses, and those of `SAL_ALLOWED_HOSTS`.
+    def allowing(cls, *addresses: str) -> WebGate:
+        """A gate that also allows the hosts and ports of these addresses, and those that the
+        environment lists in `SAL_ALLOWED_HOSTS`.
 
         Args:
             addresses: Web addresses; anything else among them is ignored.
         """
         listed = os.environ.get(ALLOWED_HOSTS_VARIABLE, "").split(",")
-        entries = {*map(_origin, addresses), *(_entry(text.strip()) for text in listed)}
+        entries = {_entry_of_address(address) for address in addresses}
+        entries |= {_entry_of_setting(text.strip()) for text in listed}
         return cls(frozenset(entries - {""}))
 
     def check(self, url: str) -> None:
@@ -89,10 +92,10 @@ class WebGate:
             ForbiddenAddressError: It is no http(s) address; or its host is this machine, or in its
                 link-local network, or its cloud's metadata service, and not allowed.
         """
-        target = _Target.of(url)
+        target = _Target.parse(url)
         if not self._allows(target):
-            for address in target.addresses():
-                target.check(address)
+            for address in target.look_up_addresses():
+                target.check_address(address)
 
     def check_peer(self, url: str, peer: object) -> None:
         """Lets the other end of a connection pass, or raises.
@@ -106,19 +109,22 @@ class WebGate:
         Raises:
             ForbiddenAddressError: See `check`.
         """
-        target = _Target.of(url)
+        target = _Target.parse(url)
         if self._allows(target):
             return
         if not isinstance(peer, tuple) or not peer:
-            raise target.forbidden("where nobody knows")
-        target.check(_ip(str(peer[0])))
+            raise target.forbidden_error("where nobody knows")
+        target.check_address(_parse_ip(str(peer[0])))
 
     def hosts(self) -> list[str]:
-        """The allowed hosts, whatever their ports."""
+        """The names of the allowed hosts, without their ports, in order."""
         return sorted({entry.rpartition(":")[0].strip("[]") for entry in self.allowed})
 
     def _allows(self, target: _Target) -> bool:
-        return bool(self.allowed & {target.entry(target.port), target.entry(_ANY_PORT)})
+        """Whether `allowed` has the target's port, or all ports of its host."""
+        return bool(
+            self.allowed & {target.allowed_entry(target.port), target.allowed_entry(_ANY_PORT)}
+        )
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,12 @@ class _Target:
     port: int
 
     @classmethod
-    def of(cls, url: str) -> _Target:
+    def parse(cls, url: str) -> _Target:
+        """The target of a web address.
+
+        Raises:
+            ForbiddenAddressError: It is no http(s) address, or has no host.
+        """
         import httpx
 
         try:
@@ -146,14 +157,15 @@ class _Target:
             raise ForbiddenAddressError(f"This web address has no host: {redacted(url)}")
         return cls(host, port)
 
-    def entry(self, port: int | str) -> str:
-        return f"{_canonical(self.host)}:{port}"
+    def allowed_entry(self, port: int | str) -> str:
+        """What allows this host with that port, or with `*` for all ports, in `WebGate.allowed`."""
+        return f"{_canonical_host(self.host)}:{port}"
 
-    def addresses(self) -> list[Address]:
-        """All that the name may stand for; none if nobody knows it.
+    def look_up_addresses(self) -> list[Address]:
+        """Asks the system for all IP addresses of the host; none if nobody knows its name.
 
         Raises:
-            ForbiddenAddressError: It can be no name.
+            ForbiddenAddressError: The host can be no name.
         """
         name = self.host.rstrip(".")
         if name == "localhost" or name.endswith(".localhost"):
@@ -166,24 +178,31 @@ class _Target:
                 continue
             except UnicodeError:
                 raise ForbiddenAddressError(f"{self.host} is no name of a host") from None
-            found += [_ip(str(answer[4][0])) for answer in answers]
+            found += [_parse_ip(str(answer[4][0])) for answer in answers]
         return found
 
-    def check(self, address: Address) -> None:
-        reason = next(filter(None, map(_reason, (address, *_carried(address)))), "")
-        if reason:
-            raise self.forbidden(reason, "" if str(address) == self.host else f" ({address})")
+    def check_address(self, address: Address) -> None:
+        """Lets an IP address of the host pass, or raises.
 
-    def forbidden(self, reason: str, address: str = "") -> ForbiddenAddressError:
+        Raises:
+            ForbiddenAddressError: It, or an IPv4 address within it, must not be asked.
+        """
+        addresses = (address, *_embedded_ipv4(address))
+        reason = next(filter(None, map(_forbidden_reason, addresses)), "")
+        if reason:
+            raise self.forbidden_error(reason, "" if str(address) == self.host else f" ({address})")
+
+    def forbidden_error(self, reason: str, address: str = "") -> ForbiddenAddressError:
+        """The error that says what the host is, at which address, and what would allow it."""
         return ForbiddenAddressError(
             f"{self.host}{address} is {reason}, and not asked. If it is meant to be, set "
-            f"{ALLOWED_HOSTS_VARIABLE}={self.entry(self.port)}"
+            f"{ALLOWED_HOSTS_VARIABLE}={self.allowed_entry(self.port)}"
         )
 
 
-def _reason(address: Address) -> str:
-    """Why an address must not be asked, or nothing."""
-    if address in _METADATA:
+def _forbidden_reason(address: Address) -> str:
+    """Why an IP address must not be asked, as the end of "It is …"; empty if it may be."""
+    if address in _METADATA_SERVICES:
         return "a metadata service of a cloud"
     if address.is_link_local:
         return "in this machine's link-local network"
@@ -193,25 +212,26 @@ def _reason(address: Address) -> str:
         address.is_loopback
         or address.is_unspecified
         or address in _THIS_NETWORK
-        or _is_own(address)
+        or _is_of_this_machine(address)
     ):
         return "this machine itself"
     return ""
 
 
-def _carried(address: Address) -> list[Address]:
-    """The IPv4 addresses that an IPv6 address stands for."""
+def _embedded_ipv4(address: Address) -> list[Address]:
+    """The IPv4 addresses that an IPv6 address stands for; none for an IPv4 address."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    carried: list[Address | None] = [address.ipv4_mapped, address.sixtofour]
-    carried += address.teredo or ()
-    if any(address in network for network in _CARRY_IPV4):
-        carried.append(ipaddress.IPv4Address(address.packed[-4:]))
-    return [each for each in carried if each is not None]
+    embedded: list[Address | None] = [address.ipv4_mapped, address.sixtofour]
+    embedded += address.teredo or ()
+    if any(address in network for network in _EMBEDS_IPV4):
+        embedded.append(ipaddress.IPv4Address(address.packed[-4:]))
+    return [each for each in embedded if each is not None]
 
 
-def _is_own(address: Address) -> bool:
-    """Whether an address is of this machine: exactly if a socket can be bound to it."""
+def _is_of_this_machine(address: Address) -> bool:
+    """Whether an address is one of this machine's: binds a socket to it for a moment, which works
+    with those only."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -221,38 +241,46 @@ def _is_own(address: Address) -> bool:
     return True
 
 
-def _ip(text: str) -> Address:
-    """An IP address without the interface that may stand after it."""
+def _parse_ip(text: str) -> Address:
+    """The IP address of a text, without the interface that may stand after it, as in `fe80::1%en0`.
+
+    Raises:
+        ValueError: It is none.
+    """
     return ipaddress.ip_address(text.partition("%")[0])
 
 
-def _canonical(host: str) -> str:
+def _canonical_host(host: str) -> str:
+    """A host in the one spelling that `WebGate.allowed` has: lower case, and an IPv6 address in its
+    shortest form, in brackets."""
     host = host.lower().rstrip(".")
-    return f"[{_ip(host)}]" if ":" in host else host
+    return f"[{_parse_ip(host)}]" if ":" in host else host
 
 
-def _origin(url: str) -> str:
+def _entry_of_address(url: str) -> str:
+    """The entry of `WebGate.allowed` for a web address; empty if it is none."""
     try:
-        target = _Target.of(url)
+        target = _Target.parse(url)
     except ForbiddenAddressError:
         return ""
-    return target.entry(target.port)
+    return target.allowed_entry(target.port)
 
 
-def _entry(text: str) -> str:
-    """What the setting lists, as an entry of `WebGate.allowed`; nothing if it is no host."""
+def _entry_of_setting(text: str) -> str:
+    """The entry of `WebGate.allowed` for what `SAL_ALLOWED_HOSTS` lists; empty if it is no host."""
     bare = f"[{text}]" if text.count(":") > 1 and "[" not in text else text
     try:
         parts = urlsplit(text if "://" in text else f"//{bare}")
-        return f"{_canonical(parts.hostname or '')}:{parts.port or _ANY_PORT}" * bool(
-            parts.hostname
-        )
+        if not parts.hostname:
+            return ""
+        return f"{_canonical_host(parts.hostname)}:{parts.port or _ANY_PORT}"
     except ValueError:
         return ""
 
 
 def redacted(url: str) -> str:
-    """A web address for a message: without user, password and query, which may be secrets."""
+    """A web address for a message: without user, password and query, which may be secrets, and cut
+    to `LONGEST_SHOWN` characters."""
     # Most commands name no web address, and are refused before anything is asked.
     import httpx
 

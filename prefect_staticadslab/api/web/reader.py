@@ -13,18 +13,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from prefect_staticadslab import __version__, bounds
-from prefect_staticadslab.api.connection import ACCEPT_ENCODING, direct, unbounded_encoding
+from prefect_staticadslab.api.connection import ACCEPT_ENCODING, loopback_mounts, unbounded_encoding
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted
 
 if TYPE_CHECKING:
     import httpx
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def web_client(gate: WebGate) -> httpx.AsyncClient:
-    """A client for `ask`. It takes no cookies.
+    """A client for `open_web`, for the caller to close. It keeps no cookies.
 
     Raises:
         WebError: Proxies or certificates that the environment names cannot be used.
@@ -39,7 +39,7 @@ def web_client(gate: WebGate) -> httpx.AsyncClient:
             },
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(bounds.READ_SECONDS, connect=bounds.CONNECT_SECONDS),
-            mounts=direct(*gate.hosts()),
+            mounts=loopback_mounts(*gate.hosts()),
         )
     except (ImportError, OSError, ValueError) as error:
         raise WebError(f"No HTTP client can be set up here: {error}") from None
@@ -47,10 +47,16 @@ def web_client(gate: WebGate) -> httpx.AsyncClient:
 
 @dataclass(frozen=True)
 class WebAnswer:
-    """An answer whose body is still to be read."""
+    """An answer whose body is still to be read.
+
+    Attributes:
+        response: It as httpx has it, as a stream.
+        _deadline: The time-out of the whole request; the more of the body is there, the later.
+        _began: When the request began, by the event loop's clock.
+    """
 
     response: httpx.Response
-    _limit: asyncio.Timeout
+    _deadline: asyncio.Timeout
     _began: float
 
     @property
@@ -59,38 +65,41 @@ class WebAnswer:
         return self.response.status_code
 
     async def pieces(self, at_most: int) -> AsyncGenerator[bytes, None]:
-        """The body in pieces, decompressed.
+        """Reads the body in pieces, decompressed; each of them gives the rest more time.
 
         Args:
-            at_most: How many bytes it may have.
+            at_most: How many bytes it may have, decompressed.
 
         Raises:
-            WebError: It has more, or came to a bad end.
+            WebError: It has more, breaks off, or is compressed in a way that may fill the memory.
         """
         url, size = str(self.response.url), 0
         if encoding := unbounded_encoding(self.response):
             raise WebError(f"{redacted(url)} is compressed as {encoding}, which is not read")
-        with _in_words(url):
+        with _as_web_errors(url):
             async for piece in self.response.aiter_bytes():
                 size += len(piece)
                 if size > at_most:
                     raise WebError(f"{redacted(url)} has more than {at_most:,} bytes")
-                self._limit.reschedule(self._began + _seconds(self.response.num_bytes_downloaded))
+                received = self.response.num_bytes_downloaded
+                self._deadline.reschedule(self._began + _allowed_seconds(received))
                 yield piece
 
 
-def _seconds(received: int) -> float:
+def _allowed_seconds(received: int) -> float:
+    """How long a request may take in all, of whose body so many bytes have arrived."""
     earned = received / bounds.SLOWEST_BYTES_PER_SECOND
     return min(bounds.WEB_SECONDS, bounds.WEB_GRACE_SECONDS + earned)
 
 
 @asynccontextmanager
-async def ask(
-    http: httpx.AsyncClient, url: str, gate: WebGate, headers: Mapping[str, str] = _NOTHING
+async def open_web(
+    http: httpx.AsyncClient, url: str, gate: WebGate, headers: Mapping[str, str] = _NO_HEADERS
 ) -> AsyncIterator[WebAnswer]:
-    """Asks for `url`, and for what it is redirected to, if the gate lets each of them pass.
+    """Sends a GET to `url`, and to what it is redirected to, if the gate lets each of them pass.
 
-    The time that it takes, with what the body of the `async with` does, is bounded: see
+    The answer, of whatever status, is closed at the end of the `async with`. The time that all of
+    this takes, with what the body of the `async with` does, is bounded: see
     `prefect_staticadslab.bounds`.
 
     Raises:
@@ -99,14 +108,14 @@ async def ask(
     """
     began = asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout_at(began + _seconds(0)) as limit:
-            response = await _follow(http, url, gate, headers)
+        async with asyncio.timeout_at(began + _allowed_seconds(0)) as deadline:
+            response = await _get_through_redirects(http, url, gate, headers)
             try:
-                yield WebAnswer(response, limit, began)
+                yield WebAnswer(response, deadline, began)
             finally:
                 await response.aclose()
     except TimeoutError:
-        if not limit.expired():
+        if not deadline.expired():
             raise
         seconds = asyncio.get_running_loop().time() - began
         raise WebError(
@@ -115,16 +124,19 @@ async def ask(
         ) from None
 
 
-async def _follow(
+async def _get_through_redirects(
     http: httpx.AsyncClient, url: str, gate: WebGate, headers: Mapping[str, str]
 ) -> httpx.Response:
-    """Asks an address, and those that it is redirected to: each passes the gate before it is asked.
+    """Sends a GET to an address, and to those that it is redirected to, each past the gate.
+
+    Returns:
+        The first answer that is no redirect, for the caller to read and to close.
 
     Raises:
         ForbiddenAddressError: One of them must not be asked.
-        WebError: One could not be, there are too many, or one leads from https to plain http.
+        WebError: One does not answer, there are too many, or one leads from https to plain http.
     """
-    with _in_words(url):
+    with _as_web_errors(url):
         request = http.build_request("GET", url, headers=headers)
         # httpx, where it follows by itself, reads the body of a redirect, however long it is.
         for _ in range(1 + bounds.REDIRECTS):
@@ -141,16 +153,26 @@ async def _follow(
 
 
 class _PeerCheck:
-    """Sees each connection before a byte is sent on it: httpx's "trace" request extension."""
+    """Checks the other end of each connection before a byte is sent on it: httpx's "trace" request
+    extension.
+
+    Args:
+        gate: What may be asked.
+        url: What is requested.
+    """
 
     def __init__(self, gate: WebGate, url: httpx.URL) -> None:
         self._gate = gate
         self._url = url
+        # Whether the connection is to the host itself, and not to a proxy.
         self._is_direct = True
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Hears from httpcore what becomes of a connection; closes one to a machine that is
-        forbidden.
+        """Takes an event of httpcore's; closes a connection to a machine that must not be asked.
+
+        Args:
+            event: Its name, such as `connection.connect_tcp.complete`.
+            info: The arguments of the call that began, or what the one that ended returned.
 
         Raises:
             ForbiddenAddressError: The other end, which a name may have led to, must not be asked.
@@ -170,8 +192,8 @@ class _PeerCheck:
 
 
 @contextmanager
-def _in_words(url: str) -> Iterator[None]:
-    """Turns httpx's errors, which hold the request, into ours."""
+def _as_web_errors(url: str) -> Iterator[None]:
+    """Turns httpx's errors, which hold the request, into `WebError` with the address redacted."""
     import httpx
 
     try:
@@ -195,7 +217,7 @@ class WebFile:
 
 
 def read_web(
-    url: str, gate: WebGate, *, at_most: int, headers: Mapping[str, str] = _NOTHING
+    url: str, gate: WebGate, *, at_most: int, headers: Mapping[str, str] = _NO_HEADERS
 ) -> WebFile:
     """Reads what a web address names; from any thread, whether an event loop runs there or not.
 
@@ -215,7 +237,7 @@ def read_web(
         from prefect_staticadslab.api.web import WebError, WebGate, read_web
 
         try:
-            read_web("http://no.such.host.invalid/table.csv", WebGate.of(), at_most=1_000_000)
+            read_web("http://no.such.host.invalid/table.csv", WebGate.allowing(), at_most=1_000_000)
         except WebError as error:
             assert error.status is None
         ```
@@ -224,20 +246,20 @@ def read_web(
 
     # A loop in a thread of its own, since only a loop can end what trickles in for ever.
     with start_blocking_portal() as portal:
-        return portal.call(_read, url, gate, at_most, headers)
+        return portal.call(_read_file, url, gate, at_most, headers)
 
 
-async def _read(url: str, gate: WebGate, at_most: int, headers: Mapping[str, str]) -> WebFile:
-    """Reads a file of the web; see `read_web`. Its version is its ETag, the time of its last
-    change, or a hash of its content: the first of these that there is."""
+async def _read_file(url: str, gate: WebGate, at_most: int, headers: Mapping[str, str]) -> WebFile:
+    """Does what `read_web` does, in this event loop."""
     content = io.BytesIO()
-    async with web_client(gate) as http, ask(http, url, gate, headers) as answer:
+    async with web_client(gate) as http, open_web(http, url, gate, headers) as answer:
         if not answer.response.is_success:
             raise WebError(f"{redacted(url)} answered {answer.status}", status=answer.status)
         async with aclosing(answer.pieces(at_most)) as pieces:
             async for piece in pieces:
                 content.write(piece)
-        told = answer.response.headers
+        answered = answer.response.headers
     body = content.getvalue()
-    version = told.get("etag") or told.get("last-modified") or hashlib.sha256(body).hexdigest()
+    version = answered.get("etag") or answered.get("last-modified")
+    version = version or hashlib.sha256(body).hexdigest()
     return WebFile(body, version[:LONGEST_SHOWN])

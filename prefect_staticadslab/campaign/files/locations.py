@@ -71,7 +71,7 @@ class Location:
         """
         protocol = protocol_of(text)
         if protocol in WEB_PROTOCOLS:
-            return cls(text, protocol, WebGate.of(text))
+            return cls(text, protocol, WebGate.allowing(text))
         if protocol and "::" in text:
             raise LocationError(
                 f"{redacted(text)} is a chain of addresses, and these are not followed. Name the "
@@ -105,7 +105,7 @@ class Location:
             ```
         """
         if protocol_of(text) in WEB_PROTOCOLS:
-            return cls(text, protocol_of(text), WebGate.of(table))
+            return cls(text, protocol_of(text), WebGate.allowing(table))
         if "://" in text:
             raise LocationError(
                 f"{redacted(text)} is of a kind that a table may not name: only http:// and "

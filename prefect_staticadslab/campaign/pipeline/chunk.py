@@ -201,8 +201,8 @@ class _Chunk:
         if (seconds := attempt.shared_for(client.now())) is not None:
             lock = client.key_lock(attempt.idempotency_key)
             if was_away or not lock.is_shared:  # until a moment ago they sent it as they liked
-                lock.sent_elsewhere(first=now - seconds, last=now)
-            lock.share(now - seconds)
+                lock.note_sent_elsewhere(first=now - seconds, last=now)
+            lock.note_shared(now - seconds)
 
     async def _finish(self, attempt: Attempt) -> None:
         """Takes one job as far as it goes."""
@@ -232,7 +232,7 @@ class _Chunk:
         lock = client.key_lock(attempt.idempotency_key)
         first = attempt.sent_elsewhere(client.now())
         if first is not None:
-            lock.sent_elsewhere(first=elapsed() - first, last=known_at)
+            lock.note_sent_elsewhere(first=elapsed() - first, last=known_at)
         while attempt.is_submitting and not self._is_stopped:
             delay = attempt.seconds_until_safe(
                 client.now(), elapsed() - known_at, self._session.timing.work_seconds

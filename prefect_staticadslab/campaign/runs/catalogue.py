@@ -127,7 +127,7 @@ async def _write_starter(content: CatalogueContent, place: str, base_url: str) -
     """Writes a spreadsheet to start from. Returns what there is to say of it."""
     starter = starter_of(content)
     templates = [choice.template for choice in starter.templates]
-    previews = await read_previews(templates, WebGate.of(base_url))
+    previews = await read_previews(templates, WebGate.allowing(base_url))
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     await asyncio.to_thread(write_starter, place, starter, previews, day=day)
     return [f"Too many for the drop-downs, and left out: {what}" for what in starter.left_out]

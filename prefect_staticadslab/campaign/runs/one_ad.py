@@ -81,7 +81,7 @@ async def run_create_and_watch(
                 client, options.cells(), max_spend_usd=options.max_spend_usd
             )
             host.logger.info(price_line(request), extra=cost_log_extra())
-            created = await waiting.create_unless_failed(client, request, name)
+            created = await waiting.create_or_reuse_ad(client, request, name)
         except (CampaignError, StaticAdsLabError) as error:
             if isinstance(error, StaticAdsLabError) and error.outcome_unknown:
                 return Outcome(End.INCOMPLETE, f"{error}. The ad may have been created.")

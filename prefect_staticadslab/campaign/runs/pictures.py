@@ -59,7 +59,7 @@ async def keep_pictures(
     try:
         async with contextlib.AsyncExitStack() as stack:
             fresh_url = None
-            gate = WebGate.of(base_url)
+            gate = WebGate.allowing(base_url)
             if credentials is not None:
                 client = await stack.enter_async_context(credentials.get_client(max_tries=3))
                 fresh_url = _fresh_url_from(client)
@@ -134,7 +134,7 @@ async def keep_preview(
     """
     check_preview(location, campaign.table.location or "")
     try:
-        pictures = await template_pictures(ads, WebGate.of(base_url) if base_url else None)
+        pictures = await template_pictures(ads, WebGate.allowing(base_url) if base_url else None)
     except WebError as error:
         raise CampaignError(str(error)) from error
     title = table_name(source) if source else campaign.title

@@ -37,7 +37,7 @@ from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.cli.console import program, say
 from prefect_staticadslab.cli.prefect_runs import use_prefect
 from prefect_staticadslab.cli.runner import run_command
-from prefect_staticadslab.credentials import refusals
+from prefect_staticadslab.credentials import validation_messages
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of
 
 DEFAULT_NAME = "static-ads-lab"
@@ -145,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             return asyncio.run(run(given))
         except pydantic.ValidationError as error:
-            raise CampaignError("\n".join(refusals(error))) from None
+            raise CampaignError("\n".join(validation_messages(error))) from None
 
     return run_command(
         body,

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
-from prefect_staticadslab.api.rate_limit.window import FIRST_GUESS_WINDOW
+from prefect_staticadslab.api.rate_limit.window_length import FIRST_GUESS_WINDOW
 from prefect_staticadslab.contract.reply import Reply
 from prefect_staticadslab.contract.verdicts import Seen, differs, holds, holds_if, unseen
 

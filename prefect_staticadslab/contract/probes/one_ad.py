@@ -12,7 +12,7 @@ from typing import Any, Final
 from prefect_staticadslab import bounds
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
 from prefect_staticadslab.api.transport import encoded
-from prefect_staticadslab.api.web import WebGate, ask, web_client
+from prefect_staticadslab.api.web import WebGate, open_web, web_client
 from prefect_staticadslab.contract.assumptions import ASSUMPTIONS
 from prefect_staticadslab.contract.checks import one_ad, refusals, streams
 from prefect_staticadslab.contract.checks.answers import is_text
@@ -242,9 +242,9 @@ async def _look_at_picture(exchange: Exchange, findings: Findings, ad: Mapping[s
     if not isinstance(url, str) or not url:
         findings.add("ad-picture", differs("there is no image_url"))
         return
-    gate = WebGate.of(exchange.base_url)
+    gate = WebGate.allowing(exchange.base_url)
     try:
-        async with web_client(gate) as http, ask(http, url, gate) as answer:
+        async with web_client(gate) as http, open_web(http, url, gate) as answer:
             head = b""
             async with aclosing(answer.pieces(bounds.PICTURE_BYTES)) as pieces:
                 async for piece in pieces:

@@ -19,8 +19,8 @@ from prefect_staticadslab.api.rate_limit.sharing import Holdings
 
 def answered(state: RateLimitState, now: float, *, create: bool = False, **headers: float) -> None:
     """A request that was sent and answered at once."""
-    started = state.start(now, create=create)
-    state.finish(now, RateLimitHeaders(**headers), started, create=create)  # type: ignore[arg-type]
+    started = state.note_start(now, create=create)
+    state.note_answer(now, RateLimitHeaders(**headers), started, create=create)  # type: ignore[arg-type]
 
 
 def learned(limit: int = 100, window: float = 60.0, now: float = 0.0) -> RateLimitState:
@@ -61,9 +61,9 @@ def test_headers_say_what_makes_sense_and_nothing_else(
 def test_at_first_contact_one_request_goes_ahead() -> None:
     state = RateLimitState()
     assert state.delay(0) == 0
-    started = state.start(0)
+    started = state.note_start(0)
     assert state.delay(0) == math.inf
-    state.finish(0.1, RateLimitHeaders(limit=100, remaining=99, reset=60), started)
+    state.note_answer(0.1, RateLimitHeaders(limit=100, remaining=99, reset=60), started)
     assert state.delay(0.1) == 0
 
 
@@ -77,7 +77,7 @@ def test_a_full_window_opens_one_window_after_its_first_answer() -> None:
 
 def test_a_request_in_flight_takes_a_slot() -> None:
     state = learned(limit=2)
-    state.start(0)
+    state.note_start(0)
     assert state.delay(1) == pytest.approx(59)
 
 
@@ -146,9 +146,9 @@ def test_slots_of_others_that_come_back_are_taken_again_until_an_answer_says_oth
         answered(state, 61 + second / 100, create=True, limit=100, remaining=0, reset=1)
     # Theirs are 60 s old at 62 s. One request asks; the others wait for what it hears.
     assert 0 < state.delay(61.6, create=True) < 1
-    started = state.start(63, create=True)
+    started = state.note_start(63, create=True)
     assert state.delay(63, create=True) > 1
-    state.finish(63.1, RateLimitHeaders(100, 47, 58), started, create=True)
+    state.note_answer(63.1, RateLimitHeaders(100, 47, 58), started, create=True)
     assert state.delay(63.2, create=True) == 0
 
 
@@ -157,15 +157,15 @@ def test_who_asks_in_vain_whether_others_left_something_asks_again(what: str) ->
     state = RateLimitState()
     answered(state, 0, limit=100, remaining=0, reset=7)
     assert state.delay(7) == 0
-    started = state.start(7)
+    started = state.note_start(7)
     if what == "no answer":
-        state.no_answer(8)
+        state.note_no_answer(8)
     elif what == "not sent":
-        state.not_sent()
+        state.note_not_sent()
     else:
-        state.finish(8, RateLimitHeaders(), started, refused=True)
+        state.note_answer(8, RateLimitHeaders(), started, refused=True)
     assert state.delay(9) == 0
-    state.start(9)
+    state.note_start(9)
     assert state.delay(9) > 0
 
 
@@ -179,7 +179,7 @@ def test_what_was_counted_a_window_ago_says_nothing() -> None:
 
 @pytest.mark.parametrize("sharers", [2, 3])
 def test_who_share_a_window_evenly_have_no_more_on_their_way_than_is_free(sharers: int) -> None:
-    holdings = Holdings(ours=30, theirs=30 * (sharers - 1))
+    holdings = Holdings(ours=30, others=30 * (sharers - 1))
     for free in range(sharers, 100):
         assert sharers * holdings.most_in_flight(free) <= free + sharers - 1
     assert sharers * holdings.most_in_flight(96) <= 0.75 * 96
@@ -188,7 +188,7 @@ def test_who_share_a_window_evenly_have_no_more_on_their_way_than_is_free(sharer
 def test_whoever_holds_more_lets_others_ask_first_for_what_comes_back() -> None:
     more, less = shared(60, 40), shared(40, 60)
     assert less.delay(61.5, create=True) == 0
-    assert more._until_freed(1, 3) > 50
+    assert more._seconds_until_free(1, 3) > 50
     assert more.delay(3, create=True) > less.delay(3, create=True) - 1
 
 
@@ -204,9 +204,9 @@ def test_what_others_give_back_early_shows_how_long_the_window_is() -> None:
 def test_near_the_end_of_a_window_that_others_use_few_are_in_flight() -> None:
     state = learned(limit=100)
     answered(state, 1, limit=100, remaining=5, reset=60)
-    state.start(2)
+    state.note_start(2)
     assert state.delay(2) == 0
-    state.start(2)
+    state.note_start(2)
     assert state.delay(2) == math.inf
 
 
@@ -232,9 +232,9 @@ def test_answers_that_come_late_and_crosswise_invent_no_others() -> None:
     state = learned(limit=100, window=20)
     for sent in range(2, 52):
         answered(state, sent / 100, create=True, limit=100, remaining=100 - sent, reset=20)
-    first, second = state.start(19.9), state.start(19.95)
-    state.finish(20.6, RateLimitHeaders(100, 97, 20), second)
-    state.finish(20.7, RateLimitHeaders(100, 48, 1), first)
+    first, second = state.note_start(19.9), state.note_start(19.95)
+    state.note_answer(20.6, RateLimitHeaders(100, 97, 20), second)
+    state.note_answer(20.7, RateLimitHeaders(100, 48, 1), first)
     assert state.delay(20.7, create=True) <= 0.01
 
 
@@ -256,14 +256,14 @@ def test_slots_that_others_gave_back_are_ours_again() -> None:
 
 def test_a_refusal_blocks_everyone_for_as_long_as_it_says() -> None:
     state = learned()
-    started = state.start(5)
-    state.finish(5, RateLimitHeaders(100, 0, retry_after=7), started, refused=True)
+    started = state.note_start(5)
+    state.note_answer(5, RateLimitHeaders(100, 0, retry_after=7), started, refused=True)
     assert state.delay(6) == pytest.approx(6)
 
 
 def test_a_refusal_without_a_time_blocks_for_a_second() -> None:
     state = learned()
-    state.finish(5, RateLimitHeaders(), state.start(5), refused=True)
+    state.note_answer(5, RateLimitHeaders(), state.note_start(5), refused=True)
     assert state.delay(5) == pytest.approx(1)
 
 
@@ -277,8 +277,8 @@ def test_a_limit_that_changes_is_followed_with_the_next_answer() -> None:
 
 def test_a_request_without_an_answer_keeps_its_slot() -> None:
     state = learned(limit=2)
-    state.start(5)
-    state.no_answer(5)
+    state.note_start(5)
+    state.note_no_answer(5)
     assert state.delay(6) == pytest.approx(54)
 
 

@@ -110,13 +110,13 @@ class World:
             pause = 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
             self.at(now + pause, again)
             return
-        started = state.start(now, create=create)
+        started = state.note_start(now, create=create)
 
         def arrive(there: float) -> None:
             admitted, headers = self.server.ask(there, who)
 
             def answer(back: float) -> None:
-                state.finish(back, headers, started, create=create, refused=not admitted)
+                state.note_answer(back, headers, started, create=create, refused=not admitted)
                 if admitted:
                     then(there, back)
                 else:

@@ -194,13 +194,13 @@ class World:
                 # As long as `RateLimiter` sleeps.
                 yield 0.02 if math.isinf(delay) else min(max(delay, 0.005), 0.25)
                 continue
-            started = state.start(self.now, create=create)
+            started = state.note_start(self.now, create=create)
             campaign.requests += 1
             yield self._chance.uniform(*self._latency) / 2
             arrived = self.now
             is_admitted, headers = self.server.ask(arrived)
             yield self._chance.uniform(*self._latency) / 2
-            state.finish(self.now, headers, started, create=create, refused=not is_admitted)
+            state.note_answer(self.now, headers, started, create=create, refused=not is_admitted)
             if is_admitted:
                 return arrived
 

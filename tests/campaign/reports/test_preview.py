@@ -236,13 +236,13 @@ async def test_templates_pictures_are_fetched_once_each_and_made_small(
     ads = [replace(AD, template_picture=address)] * 5
     ads += [replace(AD, template_id="dt_2", template_picture=f"{simulator.url}/nothing.png")]
     with caplog.at_level(logging.WARNING):
-        pictures = await template_pictures(ads, WebGate.of(simulator.url))
+        pictures = await template_pictures(ads, WebGate.allowing(simulator.url))
     assert list(pictures) == ["dt_1"]
     assert pictures["dt_1"].startswith(b"\xff\xd8\xff")
     assert len(pictures["dt_1"]) < 100_000
     assert "The preview of dt_2 could not be had" in caplog.text
     monkeypatch.setattr(fetching, "MOST_PICTURES", 0)
-    assert await template_pictures(ads, WebGate.of(simulator.url)) == {}
+    assert await template_pictures(ads, WebGate.allowing(simulator.url)) == {}
 
 
 async def test_without_pictures_nothing_is_asked() -> None:

@@ -199,7 +199,7 @@ async def test_previews_that_cannot_be_had_are_left_out(
 ) -> None:
     from prefect_staticadslab.api.web import WebGate
 
-    gate = WebGate.of(simulator.url)
+    gate = WebGate.allowing(simulator.url)
     found = next(
         str(t["preview_url"])
         for t in simulator.api.catalogue.design_templates.values()

@@ -265,17 +265,17 @@ def examine_limits(given: list[tuple[float, dict[str, str], bool, bool, bool]]) 
         delay = state.delay(now, create=create)
         promise(not math.isnan(delay) and delay >= 0, "a delay that is none", delay)
         if delay == 0:
-            waiting.append((state.start(now, create=create), create))
+            waiting.append((state.note_start(now, create=create), create))
         if answered and waiting:
             started, was_create = waiting.pop(0)
-            state.finish(now, headers, started, create=was_create, refused=refused)
+            state.note_answer(now, headers, started, create=was_create, refused=refused)
         promise(0 <= state.window < math.inf, "a window that is none", state.window)
         promise(state.in_flight == len(waiting), "requests that are not counted")
         promise(state.seconds_for(10, now) >= 0, "seconds that are none")
         promise(state.seconds_per_read() >= 0, "seconds that are none")
         promise(state.creates_within(60.0) >= 0, "creates that are none")
     for _ in waiting:
-        state.no_answer(now)
+        state.note_no_answer(now)
     promise(state.delay(now + 2 * LONGEST_WAIT) == 0, "a limiter that waits for ever", given)
 
 

@@ -303,8 +303,8 @@ def test_limits_of_nonsense_neither_break_nor_stop_anything(limit: str, remainin
             delay = state.delay(now, create=turn % 2 == 0)
             assert 0 <= delay <= LONGEST_WAIT
             now += delay
-            started = state.start(now, create=turn % 2 == 0)
-            state.finish(now, headers, started, create=turn % 2 == 0, refused=turn % 5 == 0)
+            started = state.note_start(now, create=turn % 2 == 0)
+            state.note_answer(now, headers, started, create=turn % 2 == 0, refused=turn % 5 == 0)
         assert state.seconds_for(1000, now) >= 0
         assert state.creates_within(600.0) >= 0
         assert state.seconds_per_read() > 0

@@ -47,7 +47,7 @@ async def fetched(url: str, tmp_path: Path, gate: WebGate | None = None) -> byte
 
 
 def of(server: Hostile) -> WebGate:
-    return WebGate.of(server.url)
+    return WebGate.allowing(server.url)
 
 
 async def test_a_picture_of_an_allowed_origin_is_had(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_a_table_that_names_this_machine_gets_a_line_per_row(
     async with hostile(whole(PNG)) as inner:
         table.update(0, JobState(RowStatus.COMPLETED, "ia_1", f"{inner.url}/admin", attempts=1))
         had = await download_pictures(
-            table, str(tmp_path / "pictures"), gate=WebGate.of(simulator.url)
+            table, str(tmp_path / "pictures"), gate=WebGate.allowing(simulator.url)
         )
         assert inner.received == []
     assert (had.completed, had.missing) == (1, (2,))

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 async def test_a_body_that_is_too_large_is_refused(answer: Any) -> None:
     async with hostile(answer) as server:
         with pytest.raises(WebError, match="more than 1,000,000 bytes") as told:
-            await read(f"{server.url}/a?key=s3cr3t", WebGate.of(server.url))
+            await read(f"{server.url}/a?key=s3cr3t", WebGate.allowing(server.url))
     assert "s3cr3t" not in str(told.value)
 
 
@@ -42,14 +42,14 @@ async def test_a_compression_without_a_bound_is_refused(encoding: str) -> None:
     content = bomb(10_000_000, layers=2)
     async with hostile(whole(content, Content_Encoding=encoding)) as server:
         with pytest.raises(WebError, match="compressed as"):
-            await read(server.url, WebGate.of(server.url))
+            await read(server.url, WebGate.allowing(server.url))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity", "gzip, identity"])
 async def test_plain_and_gzip_are_read_and_nothing_else_is_asked_for(encoding: str) -> None:
     content = bomb(1000)() if "gzip" in encoding.lower() else bytes(1000)
     async with hostile(whole(content, Content_Encoding=encoding)) as server:
-        assert (await read(server.url, WebGate.of(server.url))).content == bytes(1000)
+        assert (await read(server.url, WebGate.allowing(server.url))).content == bytes(1000)
     assert b"accept-encoding: gzip, deflate\r\n" in server.received[0].lower()
 
 
@@ -69,7 +69,7 @@ async def test_what_trickles_in_is_not_waited_for(
     monkeypatch.setattr(bounds, "WEB_GRACE_SECONDS", 0.2)
     async with hostile(answer) as server:
         with pytest.raises(WebError, match="was not there after"):
-            await read(server.url, WebGate.of(server.url))
+            await read(server.url, WebGate.allowing(server.url))
 
 
 async def test_nothing_is_waited_for_longer_than_the_bound_however_fast_it_is(
@@ -79,7 +79,7 @@ async def test_nothing_is_waited_for_longer_than_the_bound_however_fast_it_is(
     monkeypatch.setattr(bounds, "SLOWEST_BYTES_PER_SECOND", 1)
     async with hostile(trickling([head()], b"x" * 1000)) as server:
         with pytest.raises(WebError, match="was not there after"):
-            await read(server.url, WebGate.of(server.url), at_most=10**9)
+            await read(server.url, WebGate.allowing(server.url), at_most=10**9)
 
 
 async def test_what_is_fast_enough_may_take_longer_than_the_grace(
@@ -96,7 +96,7 @@ async def test_what_is_fast_enough_may_take_longer_than_the_grace(
         writer.write(b"y")
 
     async with hostile(answer) as server:
-        content = (await read(server.url, WebGate.of(server.url))).content
+        content = (await read(server.url, WebGate.allowing(server.url))).content
     assert content == b"x" * 1000 + b"y"
 
 
@@ -121,7 +121,7 @@ async def test_an_answer_that_is_none_is_an_error_in_words(answer: bytes) -> Non
 
     async with hostile(say) as server:
         with pytest.raises((WebError, ForbiddenAddressError)) as told:
-            await read(server.url, WebGate.of(server.url))
+            await read(server.url, WebGate.allowing(server.url))
     assert len(str(told.value)) < 500
 
 
@@ -130,7 +130,7 @@ def test_nobody_there_is_an_error_in_words() -> None:
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}/a?key=s3cr3t"
         with pytest.raises(WebError, match="cannot be had") as told:
-            read_web(url, WebGate.of(url), at_most=LIMIT)
+            read_web(url, WebGate.allowing(url), at_most=LIMIT)
     assert "s3cr3t" not in str(told.value)
 
 
@@ -140,4 +140,4 @@ def test_a_proxy_that_is_none_is_an_error_in_words(
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy)
     with pytest.raises(WebError):
-        read_web("http://203.0.113.9/", WebGate.of(), at_most=LIMIT)
+        read_web("http://203.0.113.9/", WebGate.allowing(), at_most=LIMIT)

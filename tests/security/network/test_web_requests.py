@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from prefect_staticadslab import bounds
-from prefect_staticadslab.api.web import ForbiddenAddressError, WebError, WebFile, WebGate, ask
+from prefect_staticadslab.api.web import ForbiddenAddressError, WebError, WebFile, WebGate, open_web
 from tests.security.network.hostile import endless, hostile, whole
 from tests.security.network.web_reads import looked_up, read
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 
 async def test_an_allowed_origin_is_read() -> None:
     async with hostile(whole(b"a,b\r\n", ETag='"7"')) as server:
-        file = await read(f"{server.url}/table.csv", WebGate.of(server.url))
+        file = await read(f"{server.url}/table.csv", WebGate.allowing(server.url))
     assert file == WebFile(b"a,b\r\n", '"7"')
 
 
@@ -30,13 +30,13 @@ async def test_an_allowed_origin_is_read() -> None:
 )
 async def test_a_version_is_told_without_an_etag(headers: dict[str, str], version: str) -> None:
     async with hostile(whole(b"a", **headers)) as server:
-        assert (await read(server.url, WebGate.of(server.url))).version == version
+        assert (await read(server.url, WebGate.allowing(server.url))).version == version
 
 
 async def test_what_is_not_allowed_gets_no_connection() -> None:
     async with hostile(whole(b"secret")) as server:
         with pytest.raises(ForbiddenAddressError):
-            await read(server.url, WebGate.of())
+            await read(server.url, WebGate.allowing())
         assert server.received == []
 
 
@@ -44,7 +44,7 @@ async def test_what_is_not_allowed_gets_no_connection() -> None:
 async def test_a_refusal_tells_its_status(status: str) -> None:
     async with hostile(whole(b"no", status=status)) as server:
         with pytest.raises(WebError) as told:
-            await read(f"{server.url}/a?key=s3cr3t", WebGate.of(server.url))
+            await read(f"{server.url}/a?key=s3cr3t", WebGate.allowing(server.url))
     assert told.value.status == int(status[:3])
     assert "s3cr3t" not in str(told.value)
 
@@ -55,7 +55,7 @@ async def test_neither_cookies_nor_passwords_reach_another_host(user: str) -> No
         there = whole(b"", "302 Found", Location=f"{second.url}/", Set_Cookie="session=s3cr3t")
         async with hostile(there) as first:
             url = first.url.replace("//", f"//{user}")
-            await read(url, WebGate.of(first.url, second.url))
+            await read(url, WebGate.allowing(first.url, second.url))
     assert (b"authorization" in first.received[0].lower()) == bool(user)
     sent = second.received[0].lower()
     assert b"cookie" not in sent
@@ -76,7 +76,7 @@ async def test_a_redirect_to_another_port_of_this_machine_is_not_followed(spelli
         there = whole(b"", "302 Found", Location=spelling.format(port=inner.port))
         async with hostile(there) as outer:
             with pytest.raises(ForbiddenAddressError, match=str(inner.port)):
-                await read(outer.url, WebGate.of(outer.url))
+                await read(outer.url, WebGate.allowing(outer.url))
         assert inner.received == []
 
 
@@ -86,7 +86,7 @@ async def test_a_redirect_to_another_port_of_this_machine_is_not_followed(spelli
 async def test_a_redirect_to_anything_else_that_is_forbidden_is_not_followed(location: str) -> None:
     async with hostile(whole(b"", "301 Moved", Location=location)) as server:
         with pytest.raises((ForbiddenAddressError, WebError)):
-            await read(server.url, WebGate.of(server.url))
+            await read(server.url, WebGate.allowing(server.url))
         assert len(server.received) == 1
 
 
@@ -98,7 +98,7 @@ async def test_a_forbidden_hop_in_a_chain_of_allowed_ones_is_not_asked() -> None
             hostile(whole(b"", "302 Found", Location=second.url)) as first,
         ):
             with pytest.raises(ForbiddenAddressError):
-                await read(first.url, WebGate.of(first.url, second.url))
+                await read(first.url, WebGate.allowing(first.url, second.url))
             assert len(second.received) == 1
         assert inner.received == []
 
@@ -106,7 +106,7 @@ async def test_a_forbidden_hop_in_a_chain_of_allowed_ones_is_not_asked() -> None
 async def test_a_redirect_to_itself_ends() -> None:
     async with hostile(whole(b"", "302 Found", Location="/again")) as server:
         with pytest.raises(WebError, match=f"more than {bounds.REDIRECTS} times"):
-            await read(server.url, WebGate.of(server.url))
+            await read(server.url, WebGate.allowing(server.url))
         assert len(server.received) == bounds.REDIRECTS + 1
 
 
@@ -118,7 +118,7 @@ async def test_the_body_of_a_redirect_is_not_read() -> None:
             await endless(bytes(65536), "302 Found", Location="/there")(path, writer)
 
     async with hostile(answer) as server:
-        assert (await read(server.url, WebGate.of(server.url))).content == b"fine"
+        assert (await read(server.url, WebGate.allowing(server.url))).content == b"fine"
 
 
 async def test_a_redirect_from_https_to_http_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ async def test_a_redirect_from_https_to_http_is_refused(monkeypatch: pytest.Monk
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(WebError, match="from https to plain http"):
-            async with ask(http, "https://198.51.100.7/a.png", WebGate.of()):
+            async with open_web(http, "https://198.51.100.7/a.png", WebGate.allowing()):
                 pass
     assert asked == ["https://198.51.100.7/a.png"]
 
@@ -144,9 +144,9 @@ async def test_a_name_that_changes_its_address_sends_nothing_to_this_machine(
         harmless = [["203.0.113.9"]] * checks
         looked_up(monkeypatch, {"rebind.example": [*harmless, ["127.0.0.1"]]})
         for _ in range(checks - 1):
-            WebGate.of().check("http://rebind.example/")
+            WebGate.allowing().check("http://rebind.example/")
         with pytest.raises(ForbiddenAddressError, match=r"rebind\.example \(127\.0\.0\.1\)"):
-            await read(f"http://rebind.example:{inner.port}/", WebGate.of())
+            await read(f"http://rebind.example:{inner.port}/", WebGate.allowing())
         await asyncio.sleep(0.01)
         assert b"".join(inner.received) == b""
 
@@ -159,7 +159,7 @@ async def test_a_redirect_to_a_name_that_changes_its_address_sends_nothing(
         there = whole(b"", "302 Found", Location=f"http://rebind.example:{inner.port}/")
         async with hostile(there) as outer:
             with pytest.raises(ForbiddenAddressError):
-                await read(outer.url, WebGate.of(outer.url))
+                await read(outer.url, WebGate.allowing(outer.url))
         assert b"".join(inner.received) == b""
 
 
@@ -168,10 +168,10 @@ async def test_a_proxy_of_the_environment_may_be_on_this_machine(
 ) -> None:
     async with hostile(whole(b"by proxy")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
-        file = await read("http://203.0.113.9/a.png", WebGate.of())
+        file = await read("http://203.0.113.9/a.png", WebGate.allowing())
         assert file.content == b"by proxy"
         with pytest.raises(ForbiddenAddressError):
-            await read("http://169.254.169.254/", WebGate.of())
+            await read("http://169.254.169.254/", WebGate.allowing())
         assert len(proxy.received) == 1
 
 
@@ -181,5 +181,5 @@ async def test_what_is_allowed_of_this_machine_is_not_asked_of_a_proxy(
 ) -> None:
     async with hostile(whole(b"by proxy")) as proxy, hostile(whole(b"fine")) as server:
         monkeypatch.setenv(variable, proxy.url)
-        assert (await read(server.url, WebGate.of(server.url))).content == b"fine"
+        assert (await read(server.url, WebGate.allowing(server.url))).content == b"fine"
         assert proxy.received == []
