@@ -24,8 +24,8 @@ from prefect_staticadslab.campaign.names.preflight import (
     check_one_organization,
     translate_errors,
 )
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS

@@ -11,8 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import Prepared, run
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.runs.credentials import keys_of
 from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD

@@ -14,7 +14,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY

@@ -14,7 +14,7 @@ import pytest
 from prefect_staticadslab import JobState, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal
 from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of, run_chunk
 from prefect_staticadslab.simulator import SimulatorServer

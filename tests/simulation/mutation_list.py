@@ -46,7 +46,7 @@ class Mutation:
 
 
 _ATTEMPT: Final = "campaign.pipeline.attempt"
-_CHUNK: Final = "campaign.pipeline.chunk"
+_CHUNK: Final = "campaign.pipeline.chunk_run"
 _CHECKPOINTS: Final = "campaign.table.checkpoints"
 _OTHER_RUNS: Final = "campaign.table.other_runs"
 _STATE: Final = "campaign.table.job_state"

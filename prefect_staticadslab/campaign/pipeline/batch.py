@@ -13,8 +13,8 @@ from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.names.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.idempotency import campaign_id

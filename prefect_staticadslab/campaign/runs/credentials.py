@@ -20,7 +20,7 @@ from prefect_staticadslab.api.connection import (
 from prefect_staticadslab.api.errors import InvalidAPIKeyError, StaticAdsLabError
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.api_keys import KeyLimiters
+from prefect_staticadslab.campaign.pipeline.chunks import KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import (
     ImageAdResult,
     Journal,
@@ -165,7 +165,7 @@ async def run_chunk(
     journal: Journal | RemoteJournal | None,
 ) -> list[ImageAdResult]:
     """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
-    from prefect_staticadslab.campaign.pipeline.chunk import generate
+    from prefect_staticadslab.campaign.pipeline.chunk_run import generate
     from prefect_staticadslab.campaign.pipeline.session import shared_session
 
     api_key = credentials.api_key.get_secret_value()

@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.runs.credentials import (
 )
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures
+from prefect_staticadslab.campaign.runs.picture_outputs import keep_pictures
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import check_limit
 

@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.runs.credentials import Credentials
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED, End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import (
+from prefect_staticadslab.campaign.runs.picture_outputs import (
     keep_contact_sheet,
     keep_pictures,
     keep_pictures_in_table,

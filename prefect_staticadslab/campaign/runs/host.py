@@ -15,8 +15,8 @@ from prefect_staticadslab.campaign.campaign import Prepared, run
 from prefect_staticadslab.campaign.errors import Words
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.reports.summary import Summary

@@ -42,7 +42,7 @@ from prefect_staticadslab.campaign.runs.credentials import (
 )
 from prefect_staticadslab.campaign.runs.host import Host, Logger
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures, keep_preview
+from prefect_staticadslab.campaign.runs.picture_outputs import keep_pictures, keep_preview
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import limit_of
 

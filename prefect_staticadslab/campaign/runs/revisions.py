@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED, End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures
+from prefect_staticadslab.campaign.runs.picture_outputs import keep_pictures
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import check_limit
 

@@ -27,7 +27,10 @@ from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host, ProgressUpdate
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_contact_sheet, keep_pictures_in_table
+from prefect_staticadslab.campaign.runs.picture_outputs import (
+    keep_contact_sheet,
+    keep_pictures_in_table,
+)
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD

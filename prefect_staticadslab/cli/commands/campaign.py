@@ -201,7 +201,7 @@ def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief
     from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
     from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
     from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of
-    from prefect_staticadslab.campaign.runs.pictures import keep_preview
+    from prefect_staticadslab.campaign.runs.picture_outputs import keep_preview
 
     if credentials or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))

@@ -15,8 +15,8 @@ from prefect.logging import get_run_logger
 
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.tasks.clusters.coordinator import (
     ClusterLostError,

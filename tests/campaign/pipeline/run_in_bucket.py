@@ -12,8 +12,8 @@ from prefect_staticadslab import ImageAdResult, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY

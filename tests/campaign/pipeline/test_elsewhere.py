@@ -10,9 +10,9 @@ from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import SECOND_API_KEY

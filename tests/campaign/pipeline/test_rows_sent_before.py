@@ -10,7 +10,7 @@ import pytest
 
 from prefect_staticadslab import JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.pipeline.test_pipeline import Notes, planned, session_of
 from tests.conftest import MakeRequest, sent_at

@@ -13,9 +13,9 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, run
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from tests.simulation.stories.invariants import Watch

@@ -23,7 +23,7 @@ from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline import batch, session
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.simulator.http import endpoint

@@ -42,7 +42,7 @@ def distribute(
     Example:
         ```python
         from prefect_staticadslab import ImageAdRequest, PlannedJob
-        from prefect_staticadslab.campaign.pipeline.api_keys import distribute
+        from prefect_staticadslab.campaign.pipeline.chunks import distribute
 
         request = ImageAdRequest(
             design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
