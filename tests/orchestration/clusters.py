@@ -79,7 +79,7 @@ class Cluster:
 
     def begin(self, journal: WorkerJournal, work: Work) -> asyncio.Future[list[ImageAdResult]]:
         """A worker begins with a chunk."""
-        worker = asyncio.ensure_future(journal.keep(self.ads, work))
+        worker = asyncio.ensure_future(journal.run_with_journal(self.ads, work))
         self.workers.append(worker)
         return worker
 
@@ -87,7 +87,7 @@ class Cluster:
         """These rows as they are when they are about to be sent for the first time."""
         attempts = [Attempt(self.ads[position]) for position in positions]
         for attempt in attempts:
-            attempt.begin(datetime.now(UTC), "00ff" * 4)
+            attempt.mark(datetime.now(UTC), "00ff" * 4)
         return {attempt.position: attempt.state for attempt in attempts}
 
     def statuses(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The API keys that share a campaign, each with a rate limit of its own."""
+"""How jobs are shared out between API keys, each with a rate limit of its own, in chunks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 
 CHUNK_ADS: Final = 100
-"""Ads per task run: one batch poll's worth, and few enough runs for any Prefect server."""
+"""How many jobs a chunk has: as many as one read of a poll, and so few enough task runs for any
+Prefect server."""
 
 _HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Ads that are one task run, and what stands for the key that creates them."""
+    """Jobs that are brought to their ends together, as one task run.
+
+    Attributes:
+        api_key_hash: The hash of the API key that creates and follows them.
+        ads: The jobs, in the table's order.
+    """
 
     api_key_hash: str
     ads: list[PlannedJob]
@@ -26,18 +32,19 @@ class Chunk:
 def distribute(
     ads: Sequence[PlannedJob], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
 ) -> list[Chunk]:
-    """Shares ads out between keys, and cuts the shares into chunks.
+    """Shares jobs out between API keys, and cuts the shares into chunks.
 
-    Each key gets as many as its weight says, so that all come to an end together. An ad that is on
+    Each key gets as many as its weight says, so that all come to an end together. A job that is on
     its way with one of the keys stays with that one: only there the API knows its idempotency key.
 
     Args:
-        ads: The ads, in the table's order.
-        weights: How many creates each key's rate limit allows, compared with the others'.
-        chunk_ads: How many ads to put into a chunk.
+        ads: The jobs, in the table's order.
+        weights: By the API key's hash, how many creates its rate limit allows, compared with the
+            others'.
+        chunk_ads: How many jobs to put into a chunk at most.
 
     Returns:
-        The chunks in the order of their first ads.
+        The chunks in the order of their first jobs.
 
     Example:
         ```python
@@ -69,19 +76,20 @@ def distribute(
 
 @dataclass(frozen=True)
 class KeyLimiters:
-    """The limiters of the keys that share a campaign, by what stands for each key."""
+    """The rate limiters of the API keys that share a campaign, by the API key's hash."""
 
     limiters: Mapping[str, RateLimiter]
 
     def weights(self) -> dict[str, float]:
-        """How many creates each allows in an hour."""
+        """How many creates each allows in an hour, by the API key's hash; at least 1."""
         return {
             api_key_hash: max(1, limiter.creates_within(_HOUR))
             for api_key_hash, limiter in self.limiters.items()
         }
 
     def seconds_for(self, creates: int) -> float:
-        """Seconds until so many more creates, shared out by weight, have started, at least."""
+        """In how many seconds, at the earliest, so many more creates have been sent, if each key
+        has its share of them by weight."""
         weights = self.weights()
         total = sum(weights.values())
         return max(

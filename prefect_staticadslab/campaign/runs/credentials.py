@@ -178,6 +178,6 @@ async def run_chunk(
             timeout_seconds=timeout_seconds,
             wait=wait,
         )
-        return await (
-            journal.keep(planned, run) if isinstance(journal, RemoteJournal) else run(journal)
-        )
+        if isinstance(journal, RemoteJournal):
+            return await journal.run_with_journal(planned, run)
+        return await run(journal)

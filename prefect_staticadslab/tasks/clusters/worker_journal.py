@@ -63,7 +63,7 @@ class WorkerJournal:
     run_box: str
     chunk: str
 
-    async def keep(
+    async def run_with_journal(
         self,
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
@@ -94,7 +94,7 @@ class _Contact:
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
-        """Does `work`, in contact with the run that keeps the table; see `RemoteJournal.keep`. What
+        """Does `work`, in contact with the run that keeps the table; see `RemoteJournal`. What
         it knows at its end is told, whatever ends it."""
         working = asyncio.ensure_future(work(self))
         listening = asyncio.create_task(self._exchange(working))
