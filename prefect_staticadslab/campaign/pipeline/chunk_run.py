@@ -1,6 +1,5 @@
-"""The pipeline: `generate` takes a chunk of planned jobs through a `Session`, which all chunks of a
-key share. Creates go out as the rate limit allows, and what runs is polled in batches.
-"""
+"""`generate` takes a chunk of planned jobs through a `Session`, which all chunks of a key share:
+creates go out as the rate limit allows, and what runs is polled in batches."""
 
 from __future__ import annotations
 
@@ -8,6 +7,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -26,10 +26,10 @@ from prefect_staticadslab.campaign.pipeline.planned_job import (
 from prefect_staticadslab.campaign.pipeline.requests import is_stale
 from prefect_staticadslab.campaign.pipeline.session import Session
 from prefect_staticadslab.campaign.pipeline.submit import (
-    BegunJob,
     NotSentError,
     OtherKeyError,
     send,
+    share_key_lock,
 )
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.other_runs import (
@@ -39,7 +39,7 @@ from prefect_staticadslab.campaign.table.other_runs import (
 )
 
 STOP_CHECK_SECONDS: Final = 1.0
-"""How often what waits to be sent looks whether it still is to be."""
+"""How often a create that waits for its moment is looked at: it may not be needed any more."""
 
 
 async def generate(
@@ -51,140 +51,149 @@ async def generate(
     timeout_seconds: float = BATCH_TIMEOUT_SECONDS,
     wait: bool = True,
 ) -> list[ImageAdResult]:
-    """Brings a chunk of ads to their end: creates what is not created, follows what is.
+    """Brings a chunk of jobs to their ends: creates what is not created, follows what is.
 
-    One ad's failure is that ad's alone. What no ad can survive (a rejected key, an empty wallet)
+    One job's failure is that job's alone. What no job can survive (a rejected key, an empty wallet)
     stops all creates of the session; what was created before is still collected.
 
     Args:
         session: The shared session.
-        planned: The ads.
-        journal: Where to write down what becomes known.
-        attempts: How many jobs to try for an ad in this run; a failed job is free.
-        timeout_seconds: How long to follow one ad. Afterwards it stays `processing`.
-        wait: Whether to follow the ads, or to end once they are created.
+        planned: The jobs.
+        journal: Where to write down what becomes known; by default nowhere.
+        attempts: How many jobs to begin for a row in this run; a failed job is free.
+        timeout_seconds: How long to follow one job. Afterwards it stays `processing`.
+        wait: Whether to follow the jobs, or to end once they are created.
 
     Returns:
-        A result for each planned ad, in the same order.
+        A result for each planned job, in the same order.
     """
-    chunk = _Chunk(session, journal or NoJournal(), attempts, timeout_seconds, wait)
-    return await chunk.run(planned)
+    to_do = [Attempt(plan) for plan in planned]
+    run = _ChunkRun(session, journal or NoJournal(), to_do, attempts, timeout_seconds, wait)
+    return await run.run()
 
 
-class _Chunk:
-    """One call of `generate`."""
+@dataclass(eq=False)
+class _ChunkRun:
+    """One call of `generate`, with its arguments. Moments are seconds of `elapsed`.
 
-    def __init__(
-        self,
-        session: Session,
-        journal: Journal,
-        attempts: int,
-        timeout_seconds: float,
-        wait: bool,
-    ) -> None:
-        self._session = session
-        self._journal = journal
-        self._attempts = attempts
-        self._timeout_seconds = timeout_seconds
-        self._wait = wait
-        self._sending: set[asyncio.Task[None]] = set()
-        self._wound_up = False
-        self._unrecorded_reason: str | None = None
-        self._known_at: dict[int, float] = {}
-        self._looked_at = -math.inf
-        self._created: dict[int, asyncio.Event] = {}
+    Attributes:
+        attempts: One for each planned job.
+        max_jobs: How many jobs may be begun for a row.
+        send_tasks: Those that send a create at this moment, or wait for its answer.
+        is_winding_up: Whether the run is interrupted, so that no create is begun any more.
+        journal_error: Why the journal could not be written or read, if so: nothing is created then.
+        marked_at: When this run last marked a row, by position.
+        looked_at: Until when it is known what other runs have written.
+        creates_over: By position, set once the first create of a row has ended, however it did.
+    """
 
-    async def run(self, planned: Sequence[PlannedJob]) -> list[ImageAdResult]:
-        attempts = self._all = [Attempt(plan) for plan in planned]
-        to_create = [attempt for attempt in attempts if attempt.needs_create]
-        self._created = {attempt.position: asyncio.Event() for attempt in to_create}
-        self._session.creates_waiting += len(to_create)
+    session: Session
+    journal: Journal
+    attempts: list[Attempt]
+    max_jobs: int
+    timeout_seconds: float
+    wait: bool
+    send_tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    is_winding_up: bool = False
+    journal_error: str | None = None
+    marked_at: dict[int, float] = field(default_factory=dict)
+    looked_at: float = -math.inf
+    creates_over: dict[int, asyncio.Event] = field(default_factory=dict)
+
+    async def run(self) -> list[ImageAdResult]:
+        """Does what `generate` says. What cancels or breaks it is raised after `_wind_up`."""
+        to_create = [attempt for attempt in self.attempts if attempt.needs_create]
+        self.creates_over = {attempt.position: asyncio.Event() for attempt in to_create}
+        self.session.creates_waiting += len(to_create)
         try:
-            async with in_background(self._watch()), asyncio.TaskGroup() as group:
-                for attempt in attempts:
+            async with in_background(self._watch_other_runs()), asyncio.TaskGroup() as group:
+                for attempt in self.attempts:
                     if attempt.state.is_processing:
-                        group.create_task(self._finish(attempt))
+                        group.create_task(self._bring_to_end(attempt))
                 if to_create:
-                    await self._send_in_order(to_create, group)
+                    await self._create_in_order(to_create, group)
         except asyncio.CancelledError:
-            await self._wind_up(attempts)
+            await self._wind_up()
             raise
         except BaseExceptionGroup as group_error:
-            await self._wind_up(attempts)
+            await self._wind_up()
             raise group_error.exceptions[0] from None
         finally:
-            waiting = sum(not created.is_set() for created in self._created.values())
-            self._session.creates_waiting -= waiting
-        return [attempt.result(self._stopped_by) for attempt in attempts]
+            self.session.creates_waiting -= sum(not e.is_set() for e in self.creates_over.values())
+        return [attempt.result(self._stopped_by) for attempt in self.attempts]
 
     @property
     def _stopped_by(self) -> str | None:
         """What keeps this chunk from creating, if something does."""
-        return self._session.stopped_by or self._unrecorded_reason
+        return self.session.stopped_by or self.journal_error
 
     @property
     def _is_stopped(self) -> bool:
-        return self._wound_up or self._stopped_by is not None
+        """Whether no create is to be sent for the first time any more."""
+        return self.is_winding_up or self._stopped_by is not None
 
-    async def _send_in_order(self, attempts: list[Attempt], group: asyncio.TaskGroup) -> None:
-        # Chunks send one after another, so that rows go out in the table's order, and the rows
-        # that are marked as submitting are the next ones and not all.
-        async with self._session.submit_window.turn(len(attempts)) as sent:
+    async def _create_in_order(self, attempts: list[Attempt], group: asyncio.TaskGroup) -> None:
+        """Marks rows, and brings them to their ends in `group`; returns once their first creates
+        have ended. Chunks take turns at it, so that rows go out in order, and few are marked."""
+        async with self.session.submit_window.turn(len(attempts)) as row_sent:
             if self._stopped_by is not None:
                 return
-            marked_at = elapsed()
-            await self._begin(attempts)
-            self._looked_at = marked_at
+            began = elapsed()
+            await self._mark(attempts)
+            self.looked_at = began
             for attempt in attempts:
-                group.create_task(self._finish(attempt))
+                group.create_task(self._bring_to_end(attempt))
             for attempt in attempts:
-                await self._created[attempt.position].wait()
-                sent()
+                await self.creates_over[attempt.position].wait()
+                row_sent()
 
-    async def _begin(self, attempts: Sequence[Attempt]) -> None:
-        """Marks them as about to be sent. If that cannot be written down, nothing is sent."""
-        client = self._session.client
+    async def _mark(self, attempts: Sequence[Attempt]) -> None:
+        """Writes down that they are about to be sent, and takes over what other runs wrote of them.
+        If that cannot be written, it is the `journal_error`, and nothing is sent."""
+        client = self.session.client
         for attempt in attempts:
-            attempt.begin(client.now(), client.api_key_hash)
+            attempt.mark(client.now(), client.api_key_hash)
         try:
-            known = await self._journal.before_send({a.position: a.state for a in attempts})
+            known = await self.journal.before_send({a.position: a.state for a in attempts})
         except CampaignError as error:
-            self._unrecorded_reason = str(error)
+            self.journal_error = str(error)
         else:
             for attempt in attempts:
-                attempt.learn(known[attempt.position])
-                self._share(attempt)
-        now = elapsed()
-        self._known_at |= {attempt.position: now for attempt in attempts}
+                attempt.update_from_table(known[attempt.position])
+                share_key_lock(self.session.client, attempt, elapsed())
+        self.marked_at |= dict.fromkeys((attempt.position for attempt in attempts), elapsed())
 
-    async def _watch(self) -> None:
-        """Looks what other runs write of rows that wait for their turn, or for their answer."""
+    async def _watch_other_runs(self) -> None:
+        """Looks again and again what other runs write of rows that this one has marked."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             with suppress(CampaignError):  # whoever writes the table next will say so
                 await self._look()
 
     async def _look(self) -> None:
-        marked = [a for a in self._all if a.position in self._known_at]
+        """Takes over what other runs wrote of unanswered rows; CampaignError if it cannot."""
+        marked = [a for a in self.attempts if a.position in self.marked_at]
         waiting = {a.position: a for a in marked if a.is_submitting}
         if not waiting:
             return
-        was_away, began = not self._looked_lately, elapsed()
-        known = await self._journal.look(waiting)
-        self._looked_at = began
+        was_away, began = not self._has_looked_lately, elapsed()
+        known = await self.journal.look(waiting)
+        self.looked_at = began
         for position, state in known.items():
-            waiting[position].meet(state)
-            self._share(waiting[position], was_away=was_away)
+            attempt = waiting[position]
+            attempt.update_from_other_run(state)
+            share_key_lock(self.session.client, attempt, elapsed(), was_away=was_away)
 
     @property
-    def _looked_lately(self) -> bool:
+    def _has_looked_lately(self) -> bool:
         """Whether it is known what other runs have written until a moment ago."""
-        return elapsed() - self._looked_at <= KNOWN_SECONDS
+        return elapsed() - self.looked_at <= KNOWN_SECONDS
 
-    async def _look_first(self, attempt: Attempt) -> None:
-        """Looks what other runs have written, before a create; CampaignError if it cannot."""
+    async def _look_before_create(self, attempt: Attempt) -> None:
+        """Looks, again if that fails, until it is known what other runs have written. Raises
+        `CampaignError` if that cannot be read for LOOKED_FOR_SECONDS."""
         began = elapsed()
-        while attempt.is_submitting and not self._looked_lately:
+        while attempt.is_submitting and not self._has_looked_lately:
             try:
                 await self._look()
             except CampaignError:
@@ -193,50 +202,39 @@ class _Chunk:
                 await asyncio.sleep(STOP_CHECK_SECONDS)
             else:
                 if elapsed() - began > LOOKED_FOR_SECONDS:  # it takes long to read
-                    self._looked_at = elapsed()
+                    self.looked_at = elapsed()
 
-    def _share(self, attempt: Attempt, *, was_away: bool = False) -> None:
-        """Has it sent only in the turns of all runs that may send it."""
-        client, now = self._session.client, elapsed()
-        if (seconds := attempt.shared_for(client.now())) is not None:
-            lock = client.key_lock(attempt.idempotency_key)
-            if was_away or not lock.is_shared:  # until a moment ago they sent it as they liked
-                lock.sent_elsewhere(first=now - seconds, last=now)
-            lock.share(now - seconds)
-
-    async def _finish(self, attempt: Attempt) -> None:
-        """Takes one job as far as it goes."""
+    async def _bring_to_end(self, attempt: Attempt) -> None:
+        """Creates and follows a row's job, and another one if it fails, `max_jobs` at most."""
         while True:
             try:
                 if attempt.is_submitting:
-                    await self._until_safe(attempt)
+                    await self._wait_until_safe(attempt)
                     await self._create(attempt)
             finally:
-                self._mark_created(attempt)
-            if self._wait and attempt.state.is_processing:
+                self._note_create_over(attempt)
+            if self.wait and attempt.state.is_processing:
                 await self._follow(attempt)
-            if self._stopped_by is not None or not attempt.needs_another_job(self._attempts):
+            if self._stopped_by is not None or not attempt.needs_another_job(self.max_jobs):
                 return
-            await self._begin([attempt])
+            await self._mark([attempt])
 
-    def _mark_created(self, attempt: Attempt) -> None:
-        """The first create of this run has ended, however it did."""
-        created = self._created.get(attempt.position)
-        if created is not None and not created.is_set():
-            created.set()
-            self._session.creates_waiting -= 1
+    def _note_create_over(self, attempt: Attempt) -> None:
+        """Counts a row as no longer waiting to be created; the first time that it is called."""
+        over = self.creates_over.get(attempt.position)
+        if over is not None and not over.is_set():
+            over.set()
+            self.session.creates_waiting -= 1
 
-    async def _until_safe(self, attempt: Attempt) -> None:
+    async def _wait_until_safe(self, attempt: Attempt) -> None:
         """Waits until the API has done with what a run that was killed may have sent."""
-        client, known_at = self._session.client, self._known_at[attempt.position]
+        client, marked_at = self.session.client, self.marked_at[attempt.position]
+        work_seconds = self.session.timing.work_seconds
         lock = client.key_lock(attempt.idempotency_key)
-        first = attempt.sent_elsewhere(client.now())
-        if first is not None:
-            lock.sent_elsewhere(first=elapsed() - first, last=known_at)
+        if (seconds := attempt.seconds_since_other_run_sent(client.now())) is not None:
+            lock.sent_elsewhere(first=elapsed() - seconds, last=marked_at)
         while attempt.is_submitting and not self._is_stopped:
-            delay = attempt.seconds_until_safe(
-                client.now(), elapsed() - known_at, self._session.timing.work_seconds
-            )
+            delay = attempt.seconds_until_safe(client.now(), elapsed() - marked_at, work_seconds)
             if attempt.is_shared:
                 delay = max(delay, lock.delay(elapsed()))
             if not delay:
@@ -244,107 +242,109 @@ class _Chunk:
             await asyncio.sleep(min(delay, STOP_CHECK_SECONDS))
 
     async def _create(self, attempt: Attempt) -> None:
-        async with self._session.open_creates:
+        """Sends its create once few enough are under way, if it may be sent by then. What is sent
+        is paid for, so a cancellation does not tear it from its answer; `_wind_up` waits for it."""
+        async with self.session.open_creates:
             if not attempt.is_submitting:  # another run has its answer
                 return
-            if not self._may_go_out(attempt):
-                self._record(attempt)
+            if not self._prepare_to_send(attempt):
+                self.journal.update(attempt.position, attempt.state)
                 return
-            # A task of its own: what is sent is paid for, so a cancellation must not tear it from
-            # its answer. `_wind_up` waits for it.
-            sending = asyncio.create_task(self._send(attempt))
-            self._sending.add(sending)
-            sending.add_done_callback(self._sending.discard)
-            await asyncio.shield(sending)
+            task = asyncio.create_task(self._send(attempt))
+            self.send_tasks.add(task)
+            task.add_done_callback(self.send_tasks.discard)
+            await asyncio.shield(task)
 
-    def _may_go_out(self, attempt: Attempt) -> bool:
-        key_hash, reason = self._session.client.api_key_hash, self._session.stopped_by
+    def _prepare_to_send(self, attempt: Attempt) -> bool:
+        """See `Attempt.prepare_to_send`."""
+        key_hash, reason = self.session.client.api_key_hash, self.session.stopped_by
         return attempt.prepare_to_send(key_hash, is_stopped=self._is_stopped, reason=reason)
 
     async def _send(self, attempt: Attempt) -> None:
         """Sends a create, and again while its key has to change; records what came of it."""
-
-        def check_may_send() -> Awaitable[None] | None:
-            now = client.now()
-            if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
-                raise NotSentError
-            if not self._looked_lately:
-                return self._look_first(attempt)
-            if attempt.marked_with != marked_with:
-                raise OtherKeyError
-            if attempt.note_sent(now):
-                self._record(attempt)
-            return None
-
-        client, decision = self._session.client, Decision(send_again=True)
+        decision = Decision(send_again=True)
         while decision.send_again:
-            key, _ = marked_with = attempt.marked_with
+            key, _ = keys = attempt.keys
+            check = partial(self._check_before_send, attempt, keys)
             try:
                 begun = await send(
-                    client, attempt.plan.request, idempotency_key=key, on_send=check_may_send
+                    self.session.client, attempt.plan.request, idempotency_key=key, on_send=check
                 )
             except OtherKeyError:
-                decision = Decision(send_again=self._may_go_out(attempt))
+                decision = Decision(send_again=self._prepare_to_send(attempt))
             except CampaignError as error:
-                self._unrecorded_reason, decision = str(error), Decision()
-                attempt.cancelled()
+                self.journal_error, decision = str(error), Decision()
+                attempt.withdraw_if_unsent()
             except NotSentError:
-                attempt.not_sent(self._session.stopped_by)
+                attempt.note_not_sent(self.session.stopped_by)
                 decision = Decision()
             except StaticAdsLabError as error:
-                decision = attempt.refused(error)
-                self._session.count_create(error if decision.is_unanswered else None)
+                decision = attempt.on_create_error(error)
+                self.session.note_create_end(error if decision.is_unanswered else None)
             else:
-                self._session.count_create(None)
-                decision = self._answered(attempt, begun)
+                self.session.note_create_end(None)
+                decision = attempt.on_answer(
+                    begun.job,
+                    self.session.client.now(),
+                    replayed=begun.replayed,
+                    is_another_rows=not self.journal.assign_job(attempt.position, begun.job.id),
+                )
             if decision.stop_creating:
-                self._session.stop_creating(decision.stop_creating)
-            self._record(attempt)
+                self.session.stop_creating(decision.stop_creating)
+            self.journal.update(attempt.position, attempt.state)
 
-    def _answered(self, attempt: Attempt, begun: BegunJob) -> Decision:
-        return attempt.answered(
-            begun.job,
-            self._session.client.now(),
-            replayed=begun.replayed,
-            is_another_rows=not self._journal.assign_job(attempt.position, begun.job.id),
-        )
+    def _check_before_send(
+        self, attempt: Attempt, keys: tuple[str, str | None]
+    ) -> Awaitable[None] | None:
+        """Decides, when a create with these `Attempt.keys` would go out, whether it does. Returns
+        None if so, by then counted as sent; else what to await before this is called again. Raises
+        `NotSentError` or `OtherKeyError` if it must not be sent so."""
+        now = self.session.client.now()
+        if not attempt.may_be_sent(now, is_stopped=self._is_stopped):
+            raise NotSentError
+        if not self._has_looked_lately:
+            return self._look_before_create(attempt)
+        if attempt.keys != keys:
+            raise OtherKeyError
+        if attempt.note_sent(now):
+            self.journal.update(attempt.position, attempt.state)
+        return None
 
     async def _follow(self, attempt: Attempt) -> None:
+        """Waits until its job has ended or its time is up, and records what it is by then."""
         try:
-            finished = await self._session.poller_of(attempt.plan.request).finished(
+            finished = await self.session.poller_of(attempt.plan.request).wait_until_finished(
                 attempt.state.job_id or "",
-                self._timeout_seconds,
+                self.timeout_seconds,
                 is_new=attempt.jobs > 0,
                 is_stale=partial(is_stale, attempt.plan.request),
             )
         except StaticAdsLabError as error:
-            decision = attempt.not_followed(error, self._timeout_seconds)
+            decision = attempt.on_follow_error(error, self.timeout_seconds)
             if decision.stop_creating:
-                self._session.stop_creating(decision.stop_creating)
+                self.session.stop_creating(decision.stop_creating)
         else:
-            attempt.see(finished)
-        self._record(attempt)
+            attempt.note_job(finished)
+        self.journal.update(attempt.position, attempt.state)
 
-    async def _wind_up(self, attempts: Sequence[Attempt]) -> None:
-        """Sends nothing more, and waits a bounded time for the answers to what was sent."""
-        self._wound_up = True
-        await self._settle(self._sending)
+    async def _wind_up(self) -> None:
+        """Ends an interrupted run: begins no create, waits for the answers to what was sent, asks
+        once more for those that are missing, each for a bounded time, and records the rest."""
+        self.is_winding_up = True
+        await self._wait_or_cancel(self.send_tasks)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
-        unanswered = [attempt for attempt in attempts if attempt.is_unanswered]
+        unanswered = [attempt for attempt in self.attempts if attempt.is_unanswered]
         for attempt in unanswered:
             attempt.may_exist_from_before = True  # a refusal says nothing of what was sent before
-        await self._settle({asyncio.create_task(self._send(a)) for a in unanswered})
-        for attempt in attempts:
-            if attempt.cancelled():
-                self._record(attempt)
+        await self._wait_or_cancel({asyncio.create_task(self._send(a)) for a in unanswered})
+        for attempt in self.attempts:
+            if attempt.withdraw_if_unsent():
+                self.journal.update(attempt.position, attempt.state)
 
-    def _record(self, attempt: Attempt) -> None:
-        self._journal.update(attempt.position, attempt.state)
-
-    async def _settle(self, tasks: set[asyncio.Task[None]]) -> None:
+    async def _wait_or_cancel(self, tasks: set[asyncio.Task[None]]) -> None:
         """Waits a bounded time for tasks, and cancels those that take longer."""
         if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._session.timing.grace_seconds)
+            _, late = await asyncio.wait(tasks, timeout=self.session.timing.grace_seconds)
             for task in late:
                 task.cancel()

@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
+from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_chunk
 from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.tasks.clusters.coordinator import (
@@ -131,7 +131,7 @@ class WorkerTasks:
         if not unsent:
             try:
                 now = datetime.now(UTC) + self._prepared.clock_ahead
-                chunk = await mark_as_sent(self._table, chunk, now)
+                chunk = await mark_chunk(self._table, chunk, now)
             except CampaignError as error:
                 chunk, unsent = _without_creates(chunk, str(error))
         if not chunk.ads:

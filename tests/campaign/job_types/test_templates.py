@@ -15,7 +15,7 @@ from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.job_types.references import References
-from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
+from prefect_staticadslab.campaign.pipeline.batch import mark_chunk
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -149,7 +149,7 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     output = str(tmp_path / "out.csv")
     batch = TemplateBatch.open(str(folder), output)
     (chunk,) = batch.chunks()
-    marked = await mark_as_sent(
+    marked = await mark_chunk(
         batch.table, type(chunk)(client.api_key_hash, chunk.ads), datetime.now(UTC)
     )
 

@@ -10,7 +10,7 @@ from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
+from prefect_staticadslab.campaign.pipeline.batch import mark_chunk
 from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.session import shared_session
@@ -25,7 +25,7 @@ async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:
     campaign = Campaign.open(write_campaign(folder, *prompts), str(folder / "out.csv"))
     campaign.table.save_now()
     (chunk,) = campaign.chunks(WEIGHTS)
-    return campaign, await mark_as_sent(campaign.table, chunk, datetime.now(UTC))
+    return campaign, await mark_chunk(campaign.table, chunk, datetime.now(UTC))
 
 
 async def on_a_worker(campaign: Campaign, chunk: Chunk, url: str) -> None:
@@ -65,7 +65,7 @@ async def test_what_waited_for_a_worker_for_hours_is_not_sent(
 ) -> None:
     campaign = Campaign.open(write_campaign(tmp_path, "a"), str(tmp_path / "out.csv"))
     (chunk,) = campaign.chunks(WEIGHTS)
-    chunk = await mark_as_sent(campaign.table, chunk, datetime.now(UTC) - timedelta(hours=3))
+    chunk = await mark_chunk(campaign.table, chunk, datetime.now(UTC) - timedelta(hours=3))
     async with StaticAdsLabClient(SIMULATOR_API_KEY, simulator.url) as client:
         await client.get_account()
     await on_a_worker(campaign, chunk, simulator.url)
