@@ -13,7 +13,7 @@ from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import Prepared, run
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
-from prefect_staticadslab.campaign.runs.credentials import keys_of
+from prefect_staticadslab.campaign.runs.credentials import limiters_of
 from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
@@ -45,7 +45,7 @@ class RevisionHost(PrefectHost):
                 opaque(prepared.batch.table),
             )
 
-        return await run(prepared, revise_chunk, weights=keys_of(credentials).weights())
+        return await run(prepared, revise_chunk, weights=limiters_of(credentials).weights())
 
 
 @dispatched

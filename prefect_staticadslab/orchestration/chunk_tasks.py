@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.campaign import Prepared, run
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.runs.credentials import keys_of
+from prefect_staticadslab.campaign.runs.credentials import limiters_of
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 from prefect_staticadslab.tasks.clusters.task_runners import mailboxes_of
@@ -64,7 +64,7 @@ class ChunkTasks:
 
     async def run(self) -> list[ImageAdResult]:
         """Runs all chunks, and writes their results into the table: one for each job to do."""
-        keys = keys_of(self.credentials)
+        keys = limiters_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
             return await run(

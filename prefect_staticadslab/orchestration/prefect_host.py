@@ -64,7 +64,7 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
     def logger(self) -> Logger:
         return get_run_logger()
 
-    def say_if_interrupted(self, message: str) -> None:
+    def set_interruption_message(self, message: str) -> None:
         if self.watch is not None:
             self.watch.if_interrupted = message
 
@@ -87,19 +87,21 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
             prepared, credentials, attempts, timeout_seconds, wait, self.task
         ).run()
 
-    def started(self, batch: Batch[Any], plan: Plan, organization: str) -> None:
+    def on_start(self, batch: Batch[Any], plan: Plan, organization: str) -> None:
         emit_started(batch, plan, organization)
 
-    def row_failed(
+    def on_row_failed(
         self, batch: Batch[Any], row: CampaignRow[Any], state: JobState, words: Words
     ) -> None:
         emit_failure(batch, row, state, words)
 
-    def ended(self, batch: Batch[Any], ending: str, summary: Summary) -> None:
+    def on_end(self, batch: Batch[Any], ending: str, summary: Summary) -> None:
         emit_ended(batch, ending, summary)
 
     @asynccontextmanager
-    async def progress(self, batch: Batch[Any], begin: str) -> AsyncIterator[ProgressUpdate]:
+    async def showing_progress(
+        self, batch: Batch[Any], begin: str
+    ) -> AsyncIterator[ProgressUpdate]:
         key = artifact_key(batch, "progress")
         async with progress_artifact(key, begin, every_seconds=PROGRESS_SECONDS) as update:
             yield update
@@ -114,13 +116,13 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
     ) -> bool:
         return await keep_artifacts(batch, summary, within_seconds=within_seconds)
 
-    async def keep_table(self, batch: Batch[Any], summary: Summary, source: str) -> None:
+    async def on_table_written(self, batch: Batch[Any], summary: Summary, source: str) -> None:
         await keep_asset(batch, summary, source)
 
     async def keep_inbox(self, folder: str, headline: str, outcomes: Mapping[str, str]) -> None:
         await keep_inbox(folder, headline, outcomes)
 
     @asynccontextmanager
-    async def watching(self, image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
+    async def showing_ad_progress(self, image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
         async with image_ad_artifact(image_ad_id) as update:
             yield update
