@@ -204,6 +204,7 @@ class Poller(Generic[J]):
         self._forget_misses(job_id)
 
     def _forget_misses(self, job_id: str) -> None:
+        """Counts anew how often a job is left out, and not found: it is there."""
         self._times_left_out.pop(job_id, None)
         self._times_not_found.pop(job_id, None)
 

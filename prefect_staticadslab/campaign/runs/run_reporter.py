@@ -106,6 +106,7 @@ class RunReporter:
     one_file: bool = False
     words: Words = SPREADSHEET_WORDS
     _started: float = field(default_factory=time.monotonic)
+    # Failed rows that were told, also by an earlier run, by position; and how many by this one.
     _told_failures: dict[int, JobState] = field(default_factory=dict)
     _told_count: int = 0
 
@@ -227,6 +228,7 @@ class RunReporter:
     def _write_contact_sheet_and_summarize(
         self, results: Sequence[ImageAdResult], pictures: Pictures
     ) -> Summary:
+        """Writes the contact sheet, or logs why not, and sums up what became of the rows."""
         title = table_name(self.source) if self.source else self.batch.title
         return summarize(
             self.batch,
