@@ -225,7 +225,7 @@ def _may_have_expired(state: JobState, now: datetime) -> bool:
 
 
 def _last_marked_at(state: JobState) -> datetime | None:
-    """When a row was marked last; tables of earlier versions say only when it was marked first."""
+    """When a row was last marked; if that is not known, when it was first sent."""
     return state.asked_at or state.submitted_at
 
 
