@@ -320,7 +320,7 @@ async def run_batch(
         batch.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(session, chunk.ads, journal=batch.table, attempts=attempts)
+            return await generate(session, chunk.jobs, journal=batch.table, attempts=attempts)
 
         async with batch.table.checkpoints(print):
             return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

@@ -40,7 +40,7 @@ class RevisionHost(PrefectHost):
         async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
             return await revise_image_ads(
                 credentials[chunk.api_key_hash],
-                opaque(chunk.ads),
+                opaque(chunk.jobs),
                 timeout_seconds,
                 opaque(prepared.batch.table),
             )

@@ -82,7 +82,7 @@ class ChunkTasks:
         """Runs a chunk as a task run in the flow's own event loop."""
         return await self.task(
             self.credentials[chunk.api_key_hash],
-            opaque(chunk.ads),
+            opaque(chunk.jobs),
             self.attempts,
             self.timeout_seconds,
             self.wait,
@@ -96,7 +96,7 @@ class ChunkTasks:
         future = self.task.submit(
             self.credentials[chunk.api_key_hash],
             # Not opaque: Prefect's quotes do not survive pickling.
-            chunk.ads,
+            chunk.jobs,
             attempts,
             self.timeout_seconds,
             self.wait,

@@ -61,7 +61,7 @@ class Cluster:
         self.table: ResultTable = campaign.table
         self.table.save_now()
         (chunk,) = campaign.chunks()
-        self.ads: Sequence[PlannedJob] = chunk.ads
+        self.ads: Sequence[PlannedJob] = chunk.jobs
         self.mailboxes = MemoryMailboxes()
         self.now = 0.0
         self.coordinator = Coordinator(self.mailboxes, self.table, lambda: self.now)

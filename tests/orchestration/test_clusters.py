@@ -102,8 +102,8 @@ async def test_a_campaign_comes_to_its_end_with_mailboxes_and_without(
         chunk: Chunk, attempts: int, journal: WorkerJournal | None
     ) -> Callable[[], list[ImageAdResult]]:
         assert (journal is not None) is has_mailboxes
-        given.append(len(chunk.ads))
-        work = run_chunk(credentials, chunk.ads, attempts, 60, True, journal)
+        given.append(len(chunk.jobs))
+        work = run_chunk(credentials, chunk.jobs, attempts, 60, True, journal)
         return lambda: asyncio.run(work)
 
     workers = WorkerTasks(prepared, submit, keys, 2, MemoryMailboxes() if has_mailboxes else None)

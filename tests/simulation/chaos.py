@@ -44,7 +44,7 @@ from tests.support.processes import start
 COMPRESSED: dict[Any, dict[str, Any]] = {
     session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0, work_seconds=0.9)},
     checkpoints: {"CHECKPOINT_SECONDS": 0.1},
-    chunks: {"CHUNK_ADS": 5},
+    chunks: {"CHUNK_JOBS": 5},
     submit_window: {"LEAST_ROWS": 10},
     key_lock: {"REPEAT_SECONDS": 0.25, "WORK_SECONDS": 0.9},
     tries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},

@@ -14,7 +14,7 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.names.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS, Chunk, distribute
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_JOBS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
@@ -126,8 +126,8 @@ class ParallelBatch(Batch[B]):
                 None for any number.
         """
         jobs = self._jobs_to_do()
-        hundreds = math.ceil(len(jobs) / CHUNK_ADS / most) if most else 1
-        return distribute(jobs, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
+        hundreds = math.ceil(len(jobs) / CHUNK_JOBS / most) if most else 1
+        return distribute(jobs, weights or {"": 1.0}, chunk_jobs=CHUNK_JOBS * max(1, hundreds))
 
     def _jobs_to_do(self) -> list[PlannedJob]:
         """What is not completed, but for rows that `adoption` holds back; and of rows that were
@@ -159,7 +159,7 @@ async def mark_chunk(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk
     Raises:
         CampaignError: It cannot be written, so nothing must be sent.
     """
-    attempts = [attempt for attempt in map(Attempt, chunk.ads) if attempt.needs_create]
+    attempts = [attempt for attempt in map(Attempt, chunk.jobs) if attempt.needs_create]
     for attempt in attempts:
         attempt.mark(now, chunk.api_key_hash)
     known = await table.before_send({attempt.position: attempt.state for attempt in attempts})
@@ -169,6 +169,6 @@ async def mark_chunk(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk
         replace(plan, state=known[plan.position], persisted_elsewhere=True)
         if plan.position in known
         else plan
-        for plan in chunk.ads
+        for plan in chunk.jobs
     ]
-    return replace(chunk, ads=jobs)
+    return replace(chunk, jobs=jobs)

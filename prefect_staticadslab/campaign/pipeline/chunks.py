@@ -9,7 +9,7 @@ from typing import Final
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 
-CHUNK_ADS: Final = 100
+CHUNK_JOBS: Final = 100
 """How many jobs a chunk has: as many as one read of a poll, and so few enough task runs for any
 Prefect server."""
 
@@ -22,15 +22,15 @@ class Chunk:
 
     Attributes:
         api_key_hash: The hash of the API key that creates and follows them.
-        ads: The jobs, in the table's order.
+        jobs: The jobs, in the table's order.
     """
 
     api_key_hash: str
-    ads: list[PlannedJob]
+    jobs: list[PlannedJob]
 
 
 def distribute(
-    ads: Sequence[PlannedJob], weights: Mapping[str, float], *, chunk_ads: int = CHUNK_ADS
+    jobs: Sequence[PlannedJob], weights: Mapping[str, float], *, chunk_jobs: int = CHUNK_JOBS
 ) -> list[Chunk]:
     """Shares jobs out between API keys, and cuts the shares into chunks.
 
@@ -38,10 +38,10 @@ def distribute(
     its way with one of the keys stays with that one: only there the API knows its idempotency key.
 
     Args:
-        ads: The jobs, in the table's order.
+        jobs: The jobs, in the table's order.
         weights: By the API key's hash, how many creates its rate limit allows, compared with the
             others'.
-        chunk_ads: How many jobs to put into a chunk at most.
+        chunk_jobs: How many jobs to put into a chunk at most.
 
     Returns:
         The chunks in the order of their first jobs.
@@ -54,24 +54,24 @@ def distribute(
         request = ImageAdRequest(
             design_template_id="dt_1", brand_id="brand_1", product_id="prod_1", audience_id="aud_1"
         )
-        ads = [PlannedJob(i, request, "campaign", str(i)) for i in range(300)]
-        chunks = distribute(ads, {"one key": 100, "another": 200})
-        sizes = sorted((chunk.api_key_hash, len(chunk.ads)) for chunk in chunks)
+        jobs = [PlannedJob(i, request, "campaign", str(i)) for i in range(300)]
+        chunks = distribute(jobs, {"one key": 100, "another": 200})
+        sizes = sorted((chunk.api_key_hash, len(chunk.jobs)) for chunk in chunks)
         assert sizes == [("another", 100), ("another", 100), ("one key", 100)]
         ```
     """
     shares: dict[str, list[PlannedJob]] = {api_key_hash: [] for api_key_hash in weights}
-    for ad in ads:
-        api_key_hash = ad.state.api_key_hash
+    for job in jobs:
+        api_key_hash = job.state.api_key_hash
         if api_key_hash not in shares:
             api_key_hash = min(shares, key=lambda a: (len(shares[a]) + 1) / weights[a])
-        shares[api_key_hash].append(ad)
+        shares[api_key_hash].append(job)
     chunks = [
-        Chunk(api_key_hash, share[start : start + chunk_ads])
+        Chunk(api_key_hash, share[start : start + chunk_jobs])
         for api_key_hash, share in shares.items()
-        for start in range(0, len(share), chunk_ads)
+        for start in range(0, len(share), chunk_jobs)
     ]
-    return sorted(chunks, key=lambda chunk: chunk.ads[0].position)
+    return sorted(chunks, key=lambda chunk: chunk.jobs[0].position)
 
 
 @dataclass(frozen=True)

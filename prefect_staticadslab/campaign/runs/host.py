@@ -86,7 +86,7 @@ class Host(Generic[C]):
         async def run_here(chunk: Chunk) -> list[ImageAdResult]:
             return await run_chunk(
                 credentials[chunk.api_key_hash],
-                chunk.ads,
+                chunk.jobs,
                 attempts,
                 timeout_seconds,
                 wait,

@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_chunk
-from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_ADS, Chunk, KeyLimiters
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_JOBS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.tasks.clusters.coordinator import (
     ClusterLostError,
@@ -74,7 +74,7 @@ class WorkerTasks:
         self._attempts = attempts
         self._coordinator = Coordinator(mailboxes, self._table) if mailboxes is not None else None
         at_once = {
-            api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
+            api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_JOBS)
             for api_key_hash, limiter in keys.limiters.items()
         }
         self._slots = {key: asyncio.Semaphore(count) for key, count in at_once.items()}
@@ -98,7 +98,7 @@ class WorkerTasks:
         assert self._coordinator is not None  # noqa: S101
         async with self._slots[chunk.api_key_hash]:
             chunk, unsent = self._without_unsendable(chunk)
-            if not chunk.ads:
+            if not chunk.jobs:
                 return unsent
             journal = self._coordinator.begin_chunk()
             try:
@@ -119,7 +119,7 @@ class WorkerTasks:
             results |= {result.position: result for result in attempt}
             self._note_stops(chunk.api_key_hash, attempt)
             chunk = _ads_to_retry(chunk, results)
-            if not chunk.ads:
+            if not chunk.jobs:
                 break
             await self._prepared.batch.collect(attempt)
         return list(results.values())
@@ -134,7 +134,7 @@ class WorkerTasks:
                 chunk = await mark_chunk(self._table, chunk, now)
             except CampaignError as error:
                 chunk, unsent = _without_creates(chunk, str(error))
-        if not chunk.ads:
+        if not chunk.jobs:
             return unsent
         try:
             done = await self._result(self._submit(chunk, 1, None))
@@ -158,9 +158,9 @@ class WorkerTasks:
 
     def _lost(self, chunk: Chunk, error: Exception) -> list[ImageAdResult]:
         # A worker can die of anything, and the other chunks go on.
-        get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
+        get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.jobs), error)
         message = f"Its worker was lost ({type(error).__name__}); run it again."
-        return unfinished(self._table, [ad.position for ad in chunk.ads], message)
+        return unfinished(self._table, [ad.position for ad in chunk.jobs], message)
 
 
 def _waited(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
@@ -173,20 +173,20 @@ def _waited(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdResult]:
 
 def _without_creates(chunk: Chunk, reason: str) -> tuple[Chunk, list[ImageAdResult]]:
     """A chunk of what was created before, which is still collected; and the rest, unsent."""
-    running = [ad for ad in chunk.ads if ad.state.is_processing]
+    running = [ad for ad in chunk.jobs if ad.state.is_processing]
     unsent = [
         ImageAdResult(ad.position, ad.state, stopped_by=reason)
-        for ad in chunk.ads
+        for ad in chunk.jobs
         if not ad.state.is_processing
     ]
-    return replace(chunk, ads=running), unsent
+    return replace(chunk, jobs=running), unsent
 
 
 def _ads_to_retry(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
     """The ads of a chunk that are to be tried once more."""
     ads = [
         replace(ad, state=results[ad.position].state, persisted_elsewhere=False)
-        for ad in chunk.ads
+        for ad in chunk.jobs
         if ad.may_create and results[ad.position].state.job_failed
     ]
-    return replace(chunk, ads=ads)
+    return replace(chunk, jobs=ads)

@@ -29,7 +29,7 @@ async def main(spreadsheet: str, output: str, url: str) -> None:
         campaign.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(shared, chunk.ads, journal=campaign.table, attempts=2)
+            return await generate(shared, chunk.jobs, journal=campaign.table, attempts=2)
 
         async with campaign.table.checkpoints(print):
             await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

@@ -130,10 +130,10 @@ async def leave_submitting(
     campaign = Campaign.open(spreadsheet, output)
     (chunk,) = campaign.chunks()
     async with StaticAdsLabClient(api_key, simulator.url) as client:
-        for plan in chunk.ads[:created]:
+        for plan in chunk.jobs[:created]:
             row = campaign.table.rows[plan.position]
             await client.create_image_ad(row.request, idempotency_key=plan.key(1))
-    for plan in chunk.ads:
+    for plan in chunk.jobs:
         mark = JobState(
             RowStatus.SUBMITTING,
             attempts=1,

@@ -30,7 +30,7 @@ async def marked(folder: Path, *prompts: str) -> tuple[Campaign, Chunk]:
 
 async def on_a_worker(campaign: Campaign, chunk: Chunk, url: str) -> None:
     async with shared_session(SIMULATOR_API_KEY, url) as session:
-        await campaign.collect(await generate(session, chunk.ads, attempts=1))
+        await campaign.collect(await generate(session, chunk.jobs, attempts=1))
 
 
 async def test_a_chunk_is_written_down_before_it_is_sent_and_collected_after(
@@ -49,7 +49,7 @@ async def test_a_worker_that_is_lost_and_one_that_is_refused_leave_the_mark(
     campaign, chunk = await marked(tmp_path, *"abcdef")
     # The first worker created half of them, and nobody knows its results.
     async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
-        await generate(session, chunk.ads[:3], attempts=1)
+        await generate(session, chunk.jobs[:3], attempts=1)
     scopes = simulator.api.scopes.pop(SIMULATOR_API_KEY)
     await on_a_worker(campaign, chunk, simulator.url)
     assert {state.status for state in campaign.table.states} == {RowStatus.SUBMITTING}
@@ -78,7 +78,7 @@ async def test_a_row_whose_mark_was_deleted_is_looked_for_if_there_are_two_keys(
 ) -> None:
     _, chunk = await marked(tmp_path, "a", "b")
     async with shared_session(SIMULATOR_API_KEY, simulator.url) as session:
-        await generate(session, chunk.ads, attempts=1, wait=False)
+        await generate(session, chunk.jobs, attempts=1, wait=False)
     file = tmp_path / "out.csv"
     table = read_spreadsheet(str(file)).frame
     cut = table.assign(error="", idempotency_key="", api_key_hash="")

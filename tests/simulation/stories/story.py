@@ -178,7 +178,7 @@ async def run_batch(
         batch.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(session, chunk.ads, journal=batch.table, attempts=visit.attempts)
+            return await generate(session, chunk.jobs, journal=batch.table, attempts=visit.attempts)
 
         async with batch.table.checkpoints(process.said.append):
             return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})
