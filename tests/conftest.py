@@ -34,9 +34,9 @@ from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.brief import Brief
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests import QUIET, RARELY, USERS_CERTIFICATES
@@ -320,7 +320,7 @@ async def run_batch(
         batch.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(session, chunk.ads, journal=batch.table, attempts=attempts)
+            return await generate(session, chunk.jobs, journal=batch.table, attempts=attempts)
 
         async with batch.table.checkpoints(print):
             return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

@@ -24,8 +24,8 @@ from prefect_staticadslab.campaign.names.preflight import (
     check_one_organization,
     translate_errors,
 )
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.rows.resource_types import KINDS
@@ -46,14 +46,14 @@ RunChunk: TypeAlias = Callable[[Chunk], Awaitable[list[ImageAdResult]]]
 
 @dataclass(frozen=True)
 class Prepared(Generic[B_co]):
-    """What may begin: read, checked, looked up and planned. Nothing is created by then.
+    """A batch that may begin, as it is read, checked and planned. Nothing is created by then.
 
     Attributes:
         batch: The rows and their table.
         plan: What there is to do, and what it may cost.
         clients: One for each API key; none if the API was not asked.
-        organization: Whose keys these are.
-        unchecked: How many ids could not be looked up cheaply.
+        organization: The name of the organization whose keys these are; "" if none was asked for.
+        unchecked: How many ids were not looked up, because that would take too long.
     """
 
     batch: B_co
@@ -64,7 +64,7 @@ class Prepared(Generic[B_co]):
 
     @property
     def clock_ahead(self) -> timedelta:
-        """How far the API's clock is ahead of ours."""
+        """How far the API's clock is ahead of ours, as far as a client knows."""
         return self.clients[0].clock_ahead if self.clients else timedelta(0)
 
 
@@ -80,15 +80,17 @@ async def read_campaign(
     again: bool = False,
     selection: RowSelection = ALL_ROWS,
 ) -> Campaign:
-    """A campaign of image ads as it stands, its names looked up. Changes nothing.
+    """Opens a campaign of image ads with its table as it stands, once its names are looked up.
+
+    It writes nothing, and creates nothing.
 
     Args:
-        source: Its spreadsheet.
+        source: Its spreadsheet's rows.
         output: Where the result table is or will be; "" if the campaign has a name and keeps none.
         clients: Whom to ask for what names mean; with none, all rows must be in ids.
         name: What its idempotency keys are made of, if not the output.
-        known: What was read of the catalogue a moment ago.
-        looks_up_ids: Whether a name beside an id must be that thing's.
+        known: What was read of the catalogue a moment ago, which is not read again.
+        looks_up_ids: Whether to check that a name beside an id is that resource's.
         base_url: The API that will be used, to tell a table that was made with another one.
         again: Whether rows of a spreadsheet that is a result table get a new ad, also where they
             have one.
@@ -127,6 +129,8 @@ async def prepare(
 ) -> Prepared[B]:
     """Checks a batch as far as it can be, and settles what an interrupted run has left open.
 
+    That is written into the table, which is not saved here; see `Batch.adopt`.
+
     Args:
         batch: The rows and their table.
         clients: One for each API key that shares them; with none, the API is not asked.
@@ -135,7 +139,7 @@ async def prepare(
         dry_run: Whether nothing is to be begun, so that nothing needs to be settled.
 
     Raises:
-        BudgetError: It could cost more.
+        BudgetError: It could cost more than `max_spend_usd`.
         KeyRefusedError: A key is not accepted, or lacks a scope; the API is out of reach; or the
             keys are of different organizations.
         SpreadsheetError: Rows are wrong; the message lists all of them.
@@ -176,8 +180,8 @@ async def run(
     Args:
         prepared: What `prepare` gave.
         run_chunk: Brings a chunk to its end.
-        weights: By what stands for each API key, how many creates its rate limit allows, compared
-            with the others'.
+        weights: By the API key's hash, how many creates its rate limit allows, compared with the
+            others'.
         most_chunks: About how many chunks there may be at once; None for any number.
 
     Returns:
@@ -187,6 +191,7 @@ async def run(
     results: list[ImageAdResult] = []
 
     async def run_and_collect(chunk: Chunk) -> list[ImageAdResult]:
+        """Runs a chunk, and has the batch write its results into the table."""
         done = await run_chunk(chunk)
         await batch.collect(done)
         return done
@@ -200,7 +205,7 @@ async def run(
 
 
 ONE_AD: Final = "one ad"
-"""What a campaign is called that is only checked, and has no idempotency keys."""
+"""The name of a campaign that is only checked, so that no idempotency key is made of it."""
 
 
 class SeveralAdsError(CampaignError):
@@ -210,7 +215,7 @@ class SeveralAdsError(CampaignError):
 async def resolve_one_ad(
     client: StaticAdsLabClient, cells: Mapping[str, str], *, max_spend_usd: float = math.inf
 ) -> ImageAdRequest:
-    """The one ad that a spreadsheet's row of these cells would make, looked up and checked.
+    """Looks up and checks the one ad that a spreadsheet's row of these cells would make.
 
     Args:
         client: Whom to ask.
@@ -266,12 +271,12 @@ async def resolve_one_ad(
 
 
 def price_line(request: ImageAdRequest) -> str:
-    """What an ad costs, for people."""
+    """What kind of ad it is and what it costs, for people."""
     return f"1 {request.job_name} image ad: {request.price_usd:.2f} USD, billed when it completes"
 
 
 def _spreadsheet_of(cells: Mapping[str, str]) -> Spreadsheet:
-    """One row; a cell that holds an id (`brand_…`) is moved from `brand` to `brand_id`."""
+    """A spreadsheet of one row; an id (`brand_…`) in the column `brand` is put into `brand_id`."""
     columns = dict(cells)
     for kind in KINDS:
         if columns.get(kind.name, "").strip().startswith(kind.prefix):

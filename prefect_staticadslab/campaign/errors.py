@@ -1,4 +1,4 @@
-"""What is wrong with a campaign before it starts, in words for people with spreadsheets."""
+"""Errors of the user's, and what is wrong with spreadsheets, in words for people who have them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prefect_staticadslab.bounds import TOLD_PROBLEMS
 
 
 class CampaignError(Exception):
-    """The base of what a campaign can be refused for. The message is meant for the user."""
+    """The base of all errors that are the user's to mend. The message is meant for the user."""
 
 
 class StorageError(CampaignError):
@@ -19,11 +19,11 @@ class StorageError(CampaignError):
 
 
 class OpenElsewhereError(StorageError):
-    """A file that another program keeps open and to itself, as Excel does on Windows."""
+    """A file cannot be read or written while another program has it open, as Excel on Windows."""
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Row numbers as people write them: `2-5, 9`."""
+    """Ascending row numbers as people write them: `2-5, 9`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
@@ -35,12 +35,12 @@ def ranges(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Words:
-    """What people call the parts of what they wrote.
+    """What messages call the parts of what people wrote: a spreadsheet, a form or a kit.
 
     Attributes:
-        row, rows: One row, and several.
-        column: A column, by its name.
-        which: Rows, by their numbers: as `2-5, 9`, or by what they are called.
+        row, rows: The word for one row, and for several.
+        column: Makes what a column is called from its name.
+        which: Makes what stands after the word for rows from their numbers, such as `2-5, 9`.
     """
 
     row: str = "row"
@@ -54,12 +54,13 @@ SPREADSHEET_WORDS: Final = Words()
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong.
+    """One thing that is wrong in a spreadsheet.
 
     Attributes:
         message: What is wrong, and what to do.
-        row: The row's number as a spreadsheet program shows it (the header is row 1), or None.
-        column: The column's name, or None.
+        row: The row's number as a spreadsheet program shows it (the header is row 1); None if it is
+            of no one row.
+        column: The column's name; None if it is of no one column.
     """
 
     message: str
@@ -70,14 +71,14 @@ class Problem:
         return self.message_in([] if self.row is None else [self.row], SPREADSHEET_WORDS)
 
     def message_in(self, rows: Sequence[int], words: Words) -> str:
-        """The problem in people's words.
+        """The message, after the place where the problem is.
 
         Args:
-            rows: The numbers of the rows that have it.
+            rows: The numbers of all rows that have it; its own `row` is not told.
             words: What people call the parts.
         """
         row = words.row if len(rows) == 1 else words.rows
-        which = f"{row} {_some_of(words.which(rows))}" if rows else ""
+        which = f"{row} {_shortened_list(words.which(rows))}" if rows else ""
         column = "" if self.column is None else words.column(self.column)
         place = ", ".join(part for part in (which, column) if part)
         return f"{place[:1].upper()}{place[1:]}: {self.message}" if place else self.message
@@ -98,7 +99,8 @@ class SpreadsheetError(CampaignError):
         return type(self), (self.problems,)
 
     def message_in(self, words: Words) -> str:
-        """A line per problem, where one that many rows have is a single line for all of them."""
+        """A line per problem, where one that many rows have is a single line for all of them; of
+        TOLD_PROBLEMS at most, and then how many more there are."""
         rows: dict[Problem, list[int]] = {}
         for problem in self.problems:
             rows.setdefault(replace(problem, row=None), []).extend(
@@ -114,11 +116,12 @@ class SpreadsheetError(CampaignError):
         return "\n".join(lines)
 
 
-def _some_of(rows: str) -> str:
+def _shortened_list(rows: str) -> str:
+    """A list of rows, or as many of them as fit into _LONGEST_RANGES, and `and others`."""
     if len(rows) <= _LONGEST_RANGES:
         return rows
     return f"{rows[:_LONGEST_RANGES].rpartition(', ')[0]} and others"
 
 
 _LONGEST_RANGES: Final = 1_000
-"""Characters of the rows that have one problem."""
+"""How many characters name the rows that have one problem."""

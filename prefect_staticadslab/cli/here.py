@@ -42,7 +42,7 @@ class CommandHost(Host[Any]):
     def __init__(self) -> None:
         self.if_interrupted = ""
 
-    def say_if_interrupted(self, message: str) -> None:
+    def set_interruption_message(self, message: str) -> None:
         self.if_interrupted = message
 
 

@@ -15,8 +15,8 @@ from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions
 from prefect_staticadslab.campaign.runs.inbox import (
     InboxOptions,
     NotedSpreadsheet,
+    run_and_note,
     run_inbox,
-    run_noted,
 )
 from prefect_staticadslab.campaign.runs.inbox_run import SpreadsheetEnd
 from prefect_staticadslab.campaign.table.limits import DAY_LIMIT_USD, RUN_LIMIT_USD
@@ -220,7 +220,7 @@ async def inbox_campaign(
         one_file=one_file,
     )
     noted = NotedSpreadsheet(options, results_folder, note)
-    return await state_of(await run_noted(noted, credentials, PrefectHost()), ends_flow=False)
+    return await state_of(await run_and_note(noted, credentials, PrefectHost()), ends_flow=False)
 
 
 if __name__ == "__main__":

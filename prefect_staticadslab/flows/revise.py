@@ -11,9 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect_staticadslab import ImageAdResult, StaticAdsLabCredentials
 from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import Prepared, run
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
-from prefect_staticadslab.campaign.runs.credentials import keys_of
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
+from prefect_staticadslab.campaign.runs.credentials import limiters_of
 from prefect_staticadslab.campaign.runs.revisions import RevisionOptions, run_revisions
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 from prefect_staticadslab.flows import run_as_command
@@ -40,12 +40,12 @@ class RevisionHost(PrefectHost):
         async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
             return await revise_image_ads(
                 credentials[chunk.api_key_hash],
-                opaque(chunk.ads),
+                opaque(chunk.jobs),
                 timeout_seconds,
                 opaque(prepared.batch.table),
             )
 
-        return await run(prepared, revise_chunk, weights=keys_of(credentials).weights())
+        return await run(prepared, revise_chunk, weights=limiters_of(credentials).weights())
 
 
 @dispatched

@@ -12,10 +12,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import quote
 
 from prefect_staticadslab.campaign.campaign import Prepared, run
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
-from prefect_staticadslab.campaign.runs.credentials import keys_of
+from prefect_staticadslab.campaign.runs.credentials import limiters_of
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.tasks import generate_image_ads
 from prefect_staticadslab.tasks.clusters.task_runners import open_mailboxes
@@ -67,7 +67,7 @@ class ChunkTasks:
     async def run(self) -> list[ImageAdResult]:
         """Runs all chunks, writes their results into the table, and returns them: one for each
         row that was to be created or followed."""
-        keys = keys_of(self.credentials)
+        keys = limiters_of(self.credentials)
         context = FlowRunContext.get()
         if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
             return await run(
@@ -85,7 +85,7 @@ class ChunkTasks:
         """Runs a chunk as a task run in the flow's own event loop."""
         return await self.task(
             self.credentials[chunk.api_key_hash],
-            opaque(chunk.ads),
+            opaque(chunk.jobs),
             self.attempts,
             self.timeout_seconds,
             self.wait,
@@ -100,7 +100,7 @@ class ChunkTasks:
         future = self.task.submit(
             self.credentials[chunk.api_key_hash],
             # Not opaque: Prefect's quotes do not survive pickling.
-            chunk.ads,
+            chunk.jobs,
             attempts,
             self.timeout_seconds,
             self.wait,

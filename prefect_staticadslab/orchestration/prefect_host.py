@@ -65,7 +65,7 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
         """The run's logger, whose lines go to Prefect's server as well."""
         return get_run_logger()
 
-    def say_if_interrupted(self, message: str) -> None:
+    def set_interruption_message(self, message: str) -> None:
         """Has the flow's command, if there is one, print this if it is interrupted from now on."""
         if self.command_link is not None:
             self.command_link.if_interrupted = message
@@ -95,22 +95,24 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
             prepared, credentials, attempts, timeout_seconds, wait, self.task
         ).run()
 
-    def started(self, batch: Batch[Any], plan: Plan, organization: str) -> None:
+    def on_start(self, batch: Batch[Any], plan: Plan, organization: str) -> None:
         """Emits the event that a batch begins to be created."""
         emit_started(batch, plan, organization)
 
-    def row_failed(
+    def on_row_failed(
         self, batch: Batch[Any], row: CampaignRow[Any], state: JobState, words: Words
     ) -> None:
         """Emits the event that a row failed."""
         emit_failure(batch, row, state, words)
 
-    def ended(self, batch: Batch[Any], ending: str, summary: Summary) -> None:
+    def on_end(self, batch: Batch[Any], ending: str, summary: Summary) -> None:
         """Emits the event of how a batch ended."""
         emit_ended(batch, ending, summary)
 
     @asynccontextmanager
-    async def progress(self, batch: Batch[Any], begin: str) -> AsyncIterator[ProgressUpdate]:
+    async def showing_progress(
+        self, batch: Batch[Any], begin: str
+    ) -> AsyncIterator[ProgressUpdate]:
         """Keeps an artifact with how far a batch is; gives what it is updated with."""
         key = artifact_key(batch, "progress")
         async with progress_artifact(key, begin, every_seconds=PROGRESS_SECONDS) as update:
@@ -129,7 +131,7 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
         succeeded; if not, it is logged."""
         return await keep_artifacts(batch, summary, within_seconds=within_seconds)
 
-    async def keep_table(self, batch: Batch[Any], summary: Summary, source: str) -> None:
+    async def on_table_written(self, batch: Batch[Any], summary: Summary, source: str) -> None:
         """Tells Prefect of a batch's table as an asset that was made of the one at `source`."""
         await keep_asset(batch, summary, source)
 
@@ -138,7 +140,7 @@ class PrefectHost(Host[StaticAdsLabCredentials]):
         await keep_inbox(folder, headline, outcomes)
 
     @asynccontextmanager
-    async def watching(self, image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
+    async def showing_ad_progress(self, image_ad_id: str) -> AsyncIterator[ProgressUpdate]:
         """Keeps an artifact with how far one ad is; gives what it is updated with."""
         async with image_ad_artifact(image_ad_id) as update:
             yield update

@@ -14,7 +14,7 @@ from prefect_staticadslab.api.models import Account, ImageAd
 from prefect_staticadslab.api.rate_limit import RateLimiter
 from prefect_staticadslab.api.resources import Brand, DesignTemplate, Image, ImageFile, Product
 from prefect_staticadslab.api.waiting import wait_for_image_ad, watch_image_ad
-from prefect_staticadslab.campaign.pipeline.job_outcome import advice
+from prefect_staticadslab.campaign.pipeline.job_outcome import stop_reason
 from tests.support.scripted import DROP, HANG, answer, data, error, scripted, stream
 
 pytestmark = pytest.mark.usefixtures("no_pauses_between_retries")
@@ -163,7 +163,7 @@ async def test_an_empty_wallet_says_where_to_top_it_up(
         with pytest.raises(errors.InsufficientBalanceError, match="402") as raised:
             await client.create_image_ad(REQUEST)
     assert raised.value.top_up_url == url
-    told = advice(raised.value)
+    told = stop_reason(raised.value)
     assert message in told
     assert url in told
 

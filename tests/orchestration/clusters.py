@@ -14,7 +14,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
@@ -61,7 +61,7 @@ class Cluster:
         self.table: ResultTable = campaign.table
         self.table.save_now()
         (chunk,) = campaign.chunks()
-        self.ads: Sequence[PlannedJob] = chunk.ads
+        self.ads: Sequence[PlannedJob] = chunk.jobs
         self.mailboxes = MemoryMailboxes()
         self.now = 0.0
         self.coordinator = Coordinator(self.mailboxes, self.table, lambda: self.now)
@@ -79,7 +79,7 @@ class Cluster:
 
     def begin(self, journal: JournalLink, work: Work) -> asyncio.Future[list[ImageAdResult]]:
         """A worker begins with a chunk."""
-        worker = asyncio.ensure_future(journal.keep(self.ads, work))
+        worker = asyncio.ensure_future(journal.run_with_journal(self.ads, work))
         self.workers.append(worker)
         return worker
 
@@ -87,7 +87,7 @@ class Cluster:
         """These rows as they are when they are about to be sent for the first time."""
         attempts = [Attempt(self.ads[position]) for position in positions]
         for attempt in attempts:
-            attempt.begin(datetime.now(UTC), "00ff" * 4)
+            attempt.mark(datetime.now(UTC), "00ff" * 4)
         return {attempt.position: attempt.state for attempt in attempts}
 
     def statuses(self) -> list[str]:

@@ -14,9 +14,9 @@ import pytest
 from prefect_staticadslab import JobState, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.campaign import prepare, run
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal
-from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of, run_chunk
+from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, limiters_of, run_chunk
 from prefect_staticadslab.simulator import SimulatorServer
 from prefect_staticadslab.tasks.clusters.worker_journal import JournalLink
 from prefect_staticadslab.tasks.clusters.worker_tasks import WorkerTasks
@@ -95,15 +95,15 @@ async def test_a_campaign_comes_to_its_end_with_mailboxes_and_without(
     campaign = Campaign.open(write_campaign(tmp_path, *prompts), str(tmp_path / "out.csv"))
     campaign.table.save_now()
     prepared = await prepare(campaign)
-    keys = keys_of(by_api_key_hash(credentials))
+    keys = limiters_of(by_api_key_hash(credentials))
     given: list[int] = []
 
     def submit(
         chunk: Chunk, attempts: int, journal: JournalLink | None
     ) -> Callable[[], list[ImageAdResult]]:
         assert (journal is not None) is has_mailboxes
-        given.append(len(chunk.ads))
-        work = run_chunk(credentials, chunk.ads, attempts, 60, True, journal)
+        given.append(len(chunk.jobs))
+        work = run_chunk(credentials, chunk.jobs, attempts, 60, True, journal)
         return lambda: asyncio.run(work)
 
     workers = WorkerTasks(prepared, submit, keys, 2, MemoryMailboxes() if has_mailboxes else None)

@@ -65,7 +65,7 @@ async def test_a_chunk_that_is_begun_anew_goes_on_from_what_its_lost_worker_told
             assert known[position].idempotency_key == sent[position].idempotency_key
             attempt = Attempt(cluster.ads[position])
             attempt.state = sent[position]
-            attempt.learn(known[position])
+            attempt.update_from_table(known[position])
             assert attempt.may_exist_from_before
 
         # What it does with them next is its own again.

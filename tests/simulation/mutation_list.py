@@ -46,7 +46,8 @@ class Mutation:
 
 
 _ATTEMPT: Final = "campaign.pipeline.attempt"
-_CHUNK: Final = "campaign.pipeline.chunk"
+_CHUNK: Final = "campaign.pipeline.chunk_run"
+_SUBMIT: Final = "campaign.pipeline.submit"
 _CHECKPOINTS: Final = "campaign.table.checkpoints"
 _OTHER_RUNS: Final = "campaign.table.other_runs"
 _STATE: Final = "campaign.table.job_state"
@@ -70,7 +71,7 @@ MUTATIONS: Final = (
         "mark-not-written",
         "rows are sent before their mark is on disk",
         _CHUNK,
-        "known = await self._journal.before_send({a.position: a.state for a in attempts})",
+        "known = await self.journal.before_send({a.position: a.state for a in attempts})",
         "known = {a.position: a.state for a in attempts}",
     ),
     Mutation(
@@ -84,20 +85,20 @@ MUTATIONS: Final = (
         "elsewhere-forgotten",
         "what another run may have sent is not waited for",
         _ATTEMPT,
-        "if not self.may_exist_from_before or is_known or self._is_long_done(now):",
+        "if not self.may_exist_from_before or is_known or self._is_other_run_over(now):",
         "if True:",
     ),
     Mutation(
         "wakes-and-sends",
         "a machine that was asleep sends before it has looked what others have sent",
         _CHUNK,
-        "if not self._looked_lately:\n                return",
-        "if False:\n                return",
+        "if not self._has_looked_lately:\n            return",
+        "if False:\n            return",
     ),
     Mutation(
         "wakes-in-turn",
         "a machine that was asleep takes part in turns that others did not keep",
-        _CHUNK,
+        _SUBMIT,
         "if was_away or not lock.is_shared:",
         "if False:",
     ),
@@ -105,7 +106,7 @@ MUTATIONS: Final = (
         "their-key-here",
         "a create goes out with its key although another run has marked it with another meanwhile",
         _CHUNK,
-        "if attempt.marked_with != marked_with:",
+        "if attempt.keys != keys:",
         "if False:",
     ),
     Mutation(
@@ -175,7 +176,7 @@ MUTATIONS: Final = (
         "402-goes-on",
         "an empty wallet stops nothing",
         _ATTEMPT,
-        'stop_creating=advice(error) if is_of_account else "", is_unanswered',
+        'stop_creating=stop_reason(error) if is_of_account else "", is_unanswered',
         'stop_creating="", is_unanswered',
     ),
     Mutation(
@@ -189,7 +190,7 @@ MUTATIONS: Final = (
         "silence-decides",
         "a create that nobody answered counts as not taken",
         _ATTEMPT,
-        "even to what it has made.\n            self._note(str(error))",
+        "even to what it has made.\n            self._note_error(str(error))",
         "even to what it has made.\n            self._withdraw(str(error))",
     ),
     Mutation(
@@ -231,7 +232,7 @@ MUTATIONS: Final = (
         "cancel-goes-on",
         "a run that is told to end goes on creating",
         _CHUNK,
-        "return self._wound_up or self._stopped_by is not None",
+        "return self.is_winding_up or self._stopped_by is not None",
         "return self._stopped_by is not None",
     ),
     Mutation(

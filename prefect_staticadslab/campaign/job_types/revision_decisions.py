@@ -10,7 +10,7 @@ from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
-from prefect_staticadslab.campaign.pipeline.requests import Look, RevisionRequest
+from prefect_staticadslab.campaign.pipeline.requests import Rendering, RevisionRequest
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
@@ -128,7 +128,7 @@ def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:
         return Step(replace(state, error=UNCLEAR))
     # The change is in the tree already.
     whole = ad.current_json_tree or {}
-    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Look.of(ad)))
+    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Rendering.of(ad)))
 
 
 def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
@@ -149,7 +149,7 @@ def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
         "previous_tree": _current_fingerprint(ad),
         "previous_image_url": ad.image_url or state.facts.get("previous_image_url", ""),
     }
-    request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Look.of(ad))
+    request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Rendering.of(ad))
     return Step(replace(state, facts=facts), request)
 
 

@@ -29,11 +29,12 @@ from prefect_staticadslab.campaign.table.result_table import JobTable
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
-CLOCKS_DIFFER: Final = timedelta(minutes=10)
-"""How far two readings of the API's clock may be apart."""
+CREATED_AT_TOLERANCE: Final = timedelta(minutes=10)
+"""How far an ad's `created_at` may lie outside the time in which its row may have been sent: both
+are by the API's clock, but by different readings of it."""
 
 MAY_STILL_COME: Final = 2 * SENT_WITHIN
-"""How long after it was last marked a row's ad may still come into being."""
+"""How long after a row was last marked its ad may still be created."""
 
 STILL_ON_ITS_WAY: Final = (
     "It was sent by another run, with another API key, and may still be created. "
@@ -43,12 +44,22 @@ NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never
 EQUAL_ROW_FIRST: Final = "An equal row is asked for first. Run it again to settle this one."
 
 _FILTERS: Final = ("design_template_id", "brand_id", "product_id")
+"""The fields of a request that the API lists ads by."""
+
 _SHOWN_IDS: Final = 5
+"""How many ids a message names."""
 
 
 @dataclass(frozen=True)
 class SentRow:
-    """A row that may have been sent: its place in the table, its request, and when at all."""
+    """A row that may have been sent.
+
+    Attributes:
+        position: Its 0-based place in the table.
+        request: What it asks for.
+        since: When it was sent at the earliest; None if that is not known.
+        until: When it was last marked; None if that is `since`.
+    """
 
     position: int
     request: ImageAdRequest
@@ -56,21 +67,21 @@ class SentRow:
     until: datetime | None = None
 
     @property
-    def visible(self) -> tuple[object, ...]:
-        """What an ad of the API shows of the request that made it."""
+    def shown_by_ad(self) -> tuple[object, ...]:
+        """The values of the request that the API shows of its ad, comparable with another's."""
         r = self.request
         ids = (r.design_template_id, r.brand_id, r.product_id, r.audience_id, r.product_variant_id)
-        return (*ids, _comparable(r.prompt), r.editable)
+        return (*ids, _comparable_prompt(r.prompt), r.editable)
 
 
 @dataclass
-class Verdict:
-    """What became of rows that may have been sent.
+class AdMatches:
+    """Which ads are those of rows that may have been sent. Rows are known by their positions.
 
     Attributes:
-        adopted: The ad of a row, by the row's position.
-        not_found: Rows that have none, and may be created again.
-        ambiguous: Rows of which nobody can say, and the ads that could be theirs.
+        adopted: The ad of each row that has one.
+        not_found: Rows that have none.
+        ambiguous: For each row of which nobody can say, the ids of the ads that could be its own.
     """
 
     adopted: dict[int, ImageAd] = field(default_factory=dict)
@@ -78,8 +89,8 @@ class Verdict:
     ambiguous: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-def match(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[str]) -> Verdict:
-    """Decides whose ads these are.
+def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[str]) -> AdMatches:
+    """Decides which ad is which row's. Changes nothing.
 
     An ad is a row's if it shows the row's request and was created when the row may have been sent.
     Equal rows share equal ads among them. If there are more ads than rows, or rows differ in what
@@ -88,32 +99,38 @@ def match(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[str]
     Args:
         sent: The rows.
         ads: What the API has; failed ads are free, and belong to nobody.
-        taken: Ids that other rows of the table have.
+        taken: The ids of ads that other rows of the table have.
     """
-    verdict = Verdict()
+    matches = AdMatches()
     groups: dict[tuple[object, ...], list[SentRow]] = defaultdict(list)
     for row in sent:
-        groups[row.visible].append(row)
+        groups[row.shown_by_ad].append(row)
     free = {ad.id: ad for ad in ads if ad.id not in taken and not ad.is_failed}
     for rows in groups.values():
         candidates = sorted(
-            (ad for ad in free.values() if any(_fits(row, ad) for row in rows)),
+            (ad for ad in free.values() if any(_may_be_ad_of(row, ad) for row in rows)),
             key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
         )
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
         if candidates and (len(candidates) > len(rows) or len(bodies) > 1):
             ids = tuple(ad.id for ad in candidates)
-            verdict.ambiguous |= {row.position: ids for row in rows}
+            matches.ambiguous |= {row.position: ids for row in rows}
             continue
         for row, ad in zip(rows, candidates, strict=False):
-            verdict.adopted[row.position] = ad
-        verdict.not_found += [row.position for row in rows[len(candidates) :]]
-    return verdict
+            matches.adopted[row.position] = ad
+        matches.not_found += [row.position for row in rows[len(candidates) :]]
+    return matches
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """How many rows were looked for and found, and the positions of those to leave alone."""
+    """What became of rows that may have been sent and whose keys may have expired.
+
+    Attributes:
+        looked_for: How many rows' ads were looked for.
+        found: How many of these rows have an ad by now.
+        held: Why rows are not to be sent in this run, by their positions.
+    """
 
     looked_for: int = 0
     found: int = 0
@@ -129,6 +146,9 @@ async def adopt(
 ) -> Adoption:
     """Finds the ads of rows that may have been sent and whose keys may have expired.
 
+    Writes into the table which ad is a row's, which rows were never created, and for rows that must
+    wait the reason, as their error.
+
     Args:
         client: Whom to ask.
         table: The table.
@@ -139,7 +159,7 @@ async def adopt(
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
     began = now or client.now()
-    lost, equal_rows = _lost(table, api_key_hashes | {client.api_key_hash}, began)
+    lost, equal_rows = _rows_to_look_for(table, api_key_hashes | {client.api_key_hash}, began)
     held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
     if lost:
         ads: list[ImageAd] = []
@@ -149,60 +169,75 @@ async def adopt(
             ads += [ad async for ad in client.list_image_ads(**filters)]
         now = now or client.now()  # the answers have told how late it is there
         taken = frozenset(s.job_id for s in table.states if s.job_id)
-        verdict = match(lost, ads, taken)
-        for position, ad in verdict.adopted.items():
+        matches = match_ads(lost, ads, taken)
+        for position, ad in matches.adopted.items():
             state = replace(table.states[position], submitted_at=ad.created_at or now)
             table.update(position, with_job(state, ad))
-        for position in verdict.not_found:
-            if _may_still_come(table.states[position], now):
+        for position in matches.not_found:
+            if _may_still_be_created(table.states[position], now):
                 if not table.rows[position].removed:
                     held[position] = STILL_ON_ITS_WAY
             else:
                 table.note_never_sent(position, NEVER_CREATED)
-        held |= {position: _question(ids) for position, ids in verdict.ambiguous.items()}
+        held |= {p: _ambiguity_message(ids) for p, ids in matches.ambiguous.items()}
     for position, reason in held.items():
         table.update(position, replace(table.states[position], error=reason))
     found = sum(s.job_id is not None for s in (table.states[row.position] for row in lost))
     return Adoption(looked_for=len(lost), found=found, held=held)
 
 
-def _lost(
+def _rows_to_look_for(
     table: JobTable[ImageAdRequest], api_key_hashes: frozenset[str], now: datetime
 ) -> tuple[list[SentRow], list[int]]:
-    """The rows to look for, and those that must wait for an equal row to be answered first."""
-    alive: set[tuple[object, ...]] = set()
+    """Finds the `submitting` rows that must not simply be sent again with their keys.
+
+    Args:
+        table: The table.
+        api_key_hashes: Those of all API keys of this run.
+        now: The time, by the API's clock.
+
+    Returns:
+        The rows whose ads are to be looked for, and the positions of those that must wait, because
+        an equal row is sent again, and is to be answered first.
+    """
+    sent_again: set[tuple[object, ...]] = set()
     lost: list[SentRow] = []
     for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
         if state.status is not RowStatus.SUBMITTING:
             continue
-        sent = SentRow(position, row.request, state.submitted_at, _last_asked(state))
+        sent = SentRow(position, row.request, state.submitted_at, _last_marked_at(state))
         # Asking for a row that is gone with its key might create what nobody wants any more; and
         # another API key's idempotency keys are not ours.
-        # A row of which somebody deleted that is taken for ours if there is only one key.
+        # A row whose hash somebody deleted is taken for ours if there is only one key.
         api_key_hash = state.api_key_hash
         ours = api_key_hash in api_key_hashes or (api_key_hash is None and len(api_key_hashes) == 1)
-        if row.removed or not ours or _expired(state, now):
+        if row.removed or not ours or _may_have_expired(state, now):
             lost.append(sent)
         else:
-            alive.add(sent.visible)
-    wait = [row.position for row in lost if row.visible in alive]
-    return [row for row in lost if row.visible not in alive], wait
+            sent_again.add(sent.shown_by_ad)
+    wait = [row.position for row in lost if row.shown_by_ad in sent_again]
+    return [row for row in lost if row.shown_by_ad not in sent_again], wait
 
 
-def _expired(state: JobState, now: datetime) -> bool:
+def _may_have_expired(state: JobState, now: datetime) -> bool:
+    """Whether the API may have forgotten a row's idempotency key."""
     return state.submitted_at is None or now - state.submitted_at > TRUSTED_LIFETIME
 
 
-def _last_asked(state: JobState) -> datetime | None:
+def _last_marked_at(state: JobState) -> datetime | None:
+    """When a row was last marked; if that is not known, when it was first sent."""
     return state.asked_at or state.submitted_at
 
 
-def _may_still_come(state: JobState, now: datetime) -> bool:
-    asked = _last_asked(state)
-    return asked is not None and now - asked < MAY_STILL_COME
+def _may_still_be_created(state: JobState, now: datetime) -> bool:
+    """Whether another run may have sent a row so late that its ad is not there yet."""
+    marked_at = _last_marked_at(state)
+    return marked_at is not None and now - marked_at < MAY_STILL_COME
 
 
-def _fits(row: SentRow, ad: ImageAd) -> bool:
+def _may_be_ad_of(row: SentRow, ad: ImageAd) -> bool:
+    """Whether an ad shows what a row asks for, and was created when the row may have been sent. An
+    id, an `editable` or a date that the API does not tell says nothing against it."""
     request = row.request
     ids = ("design_template_id", "brand_id", "product_id", "audience_id")
     if any(getattr(ad, name) not in (None, getattr(request, name)) for name in ids):
@@ -211,19 +246,21 @@ def _fits(row: SentRow, ad: ImageAd) -> bool:
         return False
     if ad.editable is not None and ad.editable != request.editable:
         return False
-    if _comparable(ad.prompt) != _comparable(request.prompt):
+    if _comparable_prompt(ad.prompt) != _comparable_prompt(request.prompt):
         return False
     if row.since is None or ad.created_at is None:
         return True
     until = (row.until or row.since) + MAY_STILL_COME
-    return row.since - CLOCKS_DIFFER <= ad.created_at <= until + CLOCKS_DIFFER
+    return row.since - CREATED_AT_TOLERANCE <= ad.created_at <= until + CREATED_AT_TOLERANCE
 
 
-def _comparable(prompt: str | None) -> str:
+def _comparable_prompt(prompt: str | None) -> str:
+    """A prompt as text in which line breaks and outer spaces make no difference."""
     return plain_text(prompt or "").strip()
 
 
-def _question(ids: Sequence[str]) -> str:
+def _ambiguity_message(ids: Sequence[str]) -> str:
+    """What to say of a row that one of these ads may be of: how to settle it in the table."""
     shown = ", ".join(ids[:_SHOWN_IDS]) + (", …" if len(ids) > _SHOWN_IDS else "")
     return (
         f"Sent by an earlier run, and nobody can say which ad is this row's: {shown}. Write the "

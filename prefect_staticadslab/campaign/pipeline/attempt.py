@@ -1,8 +1,8 @@
 """Every decision about one paid job: when it may be sent, and what each end makes of its row.
 
-Nothing here waits, sends or writes. `chunk` does, and tells an attempt what came of it: an answer,
-an error, a cancellation, or what another run wrote down. What an attempt then knows is in its
-`state`; what is to be done besides is in the `Decision` that it returns.
+Nothing here waits, sends or writes. `chunk_run` does, and tells an attempt what came of it: an
+answer, an error, a cancellation, or what another run wrote down. What an attempt then knows is in
+its `state`; what is to be done besides is in the `Decision` that it returns.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import REPEAT_SECONDS, WORK_SECONDS
 from prefect_staticadslab.campaign.pipeline.job_outcome import (
-    ANOTHER_AD,
+    AD_OF_ANOTHER_ROW,
     BUSY,
     OTHER_KEY,
-    OTHERS_AD,
     REQUEST_ERRORS,
+    SECOND_AD,
     TOO_LATE,
     Decision,
-    advice,
-    ended,
-    held_message,
+    ended_state,
     is_conflict,
+    stop_reason,
+    table_message,
     with_job,
 )
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
@@ -45,7 +45,7 @@ from prefect_staticadslab.campaign.table.job_state import (
 from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
 REFUSED_KEYS: Final = 3
-"""Keys that are left behind for a job because the API answers them with an old refusal."""
+"""How many keys of a job are given up because the API answers them with an old refusal."""
 
 
 class Attempt:
@@ -53,13 +53,13 @@ class Attempt:
 
     Attributes:
         plan: What was planned.
-        state: What is known by now.
-        replayed: Whether the API answered the create from an earlier run.
-        sends: How often the create of this attempt was sent.
+        state: What is known of its row by now.
+        replayed: Whether the API answered the create with the job of an earlier run.
+        sends: How often a create was sent with the present idempotency key.
         jobs: How many jobs were begun for it in this run.
-        refused_keys: How many keys were left behind.
-        may_exist_from_before: Whether an earlier run, or another one, may have sent this attempt;
-            or this one has, before it asked once more.
+        refused_keys: How many keys were given up; see `REFUSED_KEYS`.
+        may_exist_from_before: Whether an earlier run, or another one, may have sent it with its
+            key; or this one has, before it asked once more.
         is_shared: Whether another run is alive and may send it at any time, as this one may.
     """
 
@@ -72,22 +72,23 @@ class Attempt:
         self.refused_keys = 0
         self.may_exist_from_before = False
         self.is_shared = False
-        self._before = plan.state
-        self._marked_at: datetime | None = None
+        self._state_before_mark = plan.state
+        # When an earlier run, or another one, marked it last, if any did.
+        self._other_mark_at: datetime | None = None
 
     @property
     def position(self) -> int:
-        """The planned job's."""
+        """Its row's 0-based place in the table."""
         return self.plan.position
 
     @property
     def idempotency_key(self) -> str:
-        """What the create is sent with."""
+        """The key that its create is sent with."""
         return self.state.idempotency_key or self.plan.key(self.state.attempts)
 
     @property
-    def marked_with(self) -> tuple[str, str | None]:
-        """Its idempotency key, and what stands for the API key, which has such keys of its own."""
+    def keys(self) -> tuple[str, str | None]:
+        """Its idempotency key, and the hash of the API key that this one counts for, if known."""
         return self.idempotency_key, self.state.api_key_hash
 
     @property
@@ -105,25 +106,25 @@ class Attempt:
         """Whether it was sent, and no answer is known."""
         return self.is_submitting and self.sends > 0
 
-    def needs_another_job(self, most: int) -> bool:
-        """Whether its job failed and another one is to be begun, of at most so many in this run."""
-        return self.state.job_failed and self.plan.may_create and self.jobs < most
+    def needs_another_job(self, max_jobs: int) -> bool:
+        """Whether its job failed, and another one may be begun: `max_jobs` at most in this run."""
+        return self.state.job_failed and self.plan.may_create and self.jobs < max_jobs
 
-    def begin(self, now: datetime, api_key_hash: str) -> None:
-        """Marks it as about to be sent. A create that may have been sent keeps its key.
+    def mark(self, now: datetime, api_key_hash: str) -> None:
+        """Makes its state `submitting`. A create that may have been sent keeps its idempotency key.
 
         Args:
             now: The time, by the API's clock.
             api_key_hash: What stands for the API key that it is to be sent with.
         """
-        known = self._before = self.state
+        known = self._state_before_mark = self.state
         self.is_shared = False
-        self._marked_at = known.asked_at
+        self._other_mark_at = known.asked_at
         self.sends = 0
         again = known.status is RowStatus.SUBMITTING and known.attempts > 0
         self.may_exist_from_before = again
         attempts = known.attempts if again else known.attempts + 1
-        # What is written down elsewhere keeps its time: others go by that one.
+        # What another process has marked keeps that time: other runs go by it.
         keeps_time = again and self.plan.persisted_elsewhere and known.asked_at is not None
         self.state = JobState(
             status=RowStatus.SUBMITTING,
@@ -136,13 +137,13 @@ class Attempt:
             facts=known.facts,
         )
 
-    def learn(self, known: JobState) -> None:
-        """Goes on from what is written down, if another run wrote something else there."""
+    def update_from_table(self, known: JobState) -> None:
+        """Takes over the row's state in the table, if that is another run's and not its mark."""
         if known != self.state:
-            self.meet(known)
+            self.update_from_other_run(known)
 
-    def meet(self, known: JobState) -> None:
-        """Goes on from what a run that is alive wrote down. What was sent waits for its answer,
+    def update_from_other_run(self, known: JobState) -> None:
+        """Takes over the state that a run that is alive wrote. What was sent waits for its answer,
         unless that run has an ad, or another API key, and so has waited, and not found it."""
         is_mark = known.status is RowStatus.SUBMITTING
         is_of_other_key = known.api_key_hash not in (None, self.state.api_key_hash)
@@ -151,16 +152,16 @@ class Attempt:
             return
         self.is_shared = is_mark
         self.may_exist_from_before = True
-        self._marked_at = known.asked_at
+        self._other_mark_at = known.asked_at
         self.state = known
 
-    def shared_for(self, now: datetime) -> float | None:
+    def seconds_shared(self, now: datetime) -> float | None:
         """For how many seconds a run that is alive may have been sending it; None if none may."""
         first = self.state.submitted_at
         return (now - first).total_seconds() if self.is_shared and first is not None else None
 
     def prepare_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
-        """Whether to send it now. If not, its state says why.
+        """Whether to send it now. If not, its state is changed, and says why.
 
         Args:
             api_key_hash: What stands for the API key at hand.
@@ -171,7 +172,7 @@ class Attempt:
             self._withdraw(reason)
             return False
         if self.state.api_key_hash not in (None, api_key_hash):
-            self._note(OTHER_KEY)
+            self._note_error(OTHER_KEY)
             return False
         return True
 
@@ -193,11 +194,11 @@ class Attempt:
         return now - asked_at <= SENT_WITHIN
 
     def note_sent(self, now: datetime) -> bool:
-        """Notes that it is sent at this moment.
+        """Counts that it is sent at this moment.
 
         Returns:
-            Whether its mark is so old, because a computer slept for hours, that it was marked anew.
-            Otherwise nobody would look for a job that was begun only now.
+            Whether its mark was renewed, and is to be written: a computer slept for hours, and by
+            the old mark nobody would look for a job that is begun only now.
         """
         self.sends += 1
         asked_at = self.state.asked_at
@@ -206,19 +207,19 @@ class Attempt:
             self.state = replace(self.state, asked_at=now)
         return is_old
 
-    def sent_elsewhere(self, now: datetime) -> float | None:
-        """For how many seconds another run may have been sending it, at the most; None if none has.
+    def seconds_since_other_run_sent(self, now: datetime) -> float | None:
+        """How long ago, at the most, another run first sent it; None if none has, or it is over.
 
         Its mark is older than what it sent, and a run that goes on with it marks it anew: so what
         counts is when its key was first used.
         """
         is_known = self.plan.persisted_elsewhere or self.sends > 0
-        if not self.may_exist_from_before or is_known or self._is_long_done(now):
+        if not self.may_exist_from_before or is_known or self._is_other_run_over(now):
             return None
         first = self.state.submitted_at
         return math.inf if first is None else max(0.0, (now - first).total_seconds())
 
-    def seconds_until_safe(self, now: datetime, since: float, work_seconds: float) -> float:
+    def seconds_until_safe(self, now: datetime, known_for: float, work_seconds: float) -> float:
         """How long to wait before it is sent for the first time in this run.
 
         Another run may have sent it a moment ago, and been killed: the API may still be working on
@@ -227,30 +228,30 @@ class Attempt:
 
         Args:
             now: The time, by the API's clock.
-            since: For how many seconds this run has known of it.
+            known_for: For how many seconds this run has known of it.
             work_seconds: How long the API may work on a create; see `key_lock.WORK_SECONDS`.
         """
-        age = self.sent_elsewhere(now)
+        age = self.seconds_since_other_run_sent(now)
         if age is None or age < REPEAT_SECONDS:
             return 0.0
-        return max(0.0, work_seconds - since)
+        return max(0.0, work_seconds - known_for)
 
-    def _is_long_done(self, now: datetime) -> bool:
-        """Whether the API has done with all that was sent under its mark."""
-        marked = self._marked_at
+    def _is_other_run_over(self, now: datetime) -> bool:
+        """Whether the API has done with all that another run may have sent after marking it."""
+        marked = self._other_mark_at
         return marked is not None and now - marked > SENT_WITHIN + timedelta(seconds=WORK_SECONDS)
 
-    def not_sent(self, reason: str | None) -> None:
+    def note_not_sent(self, reason: str | None) -> None:
         """Notes that `may_be_sent` said no; `reason` is what stopped all creates, if they are."""
         if self.is_submitting and self._may_exist:
-            self._note(TOO_LATE if self.sends or reason is None else reason)
+            self._note_error(TOO_LATE if self.sends or reason is None else reason)
         elif self.is_submitting:
             self._withdraw(reason)
 
-    def answered(
+    def on_answer(
         self, job: Job, now: datetime, *, replayed: bool, is_another_rows: bool
     ) -> Decision:
-        """Decides what becomes of the row, now that the API answered its create with a job.
+        """Takes the job that the API answered with, unless another row has it, or this row another.
 
         Args:
             job: The job.
@@ -259,19 +260,19 @@ class Attempt:
             is_another_rows: Whether another row has that job.
         """
         if is_another_rows:
-            self._note(OTHERS_AD.format(job.id))
+            self._note_error(AD_OF_ANOTHER_ROW.format(job.id))
             return Decision()
         if self.state.job_id not in (None, job.id):
-            self._note(ANOTHER_AD.format(job.id))
+            self._note_error(SECOND_AD.format(job.id))
             return Decision()
         self.replayed = replayed and self.sends == 1
         self.jobs += 1
-        self.see(job)
+        self.note_job(job)
         self.state = replace(self.state, submitted_at=now)
         return Decision()
 
-    def refused(self, error: StaticAdsLabError) -> Decision:
-        """The create ended with an error, all tries of it included."""
+    def on_create_error(self, error: StaticAdsLabError) -> Decision:
+        """Decides what becomes of the row, now that all tries of its create ended with an error."""
         is_of_account = isinstance(error, ACCOUNT_ERRORS)
         may_change_key = not self.plan.persisted_elsewhere and self.refused_keys < REFUSED_KEYS
         if isinstance(error, ACCOUNT_ERRORS) and error.replayed and may_change_key:
@@ -283,54 +284,53 @@ class Attempt:
             # A job may exist, or may still be made with the same key: the next run asks with it.
             # A refusal says little then: an API that looks at the request, or at the wallet, before
             # it looks at the key says no even to what it has made.
-            self._note(str(error))
+            self._note_error(str(error))
         elif is_busy or is_of_account:
             self._withdraw(BUSY if is_busy else str(error))
         else:
-            self.state = ended(self.state, RowStatus.FAILED, error=held_message(str(error)))
+            self.state = ended_state(self.state, RowStatus.FAILED, error=table_message(str(error)))
         return Decision(
-            stop_creating=advice(error) if is_of_account else "", is_unanswered=not is_decided
+            stop_creating=stop_reason(error) if is_of_account else "", is_unanswered=not is_decided
         )
 
-    def see(self, job: Job) -> None:
-        """Notes what its job looks like."""
+    def note_job(self, job: Job) -> None:
+        """Brings its state up to date with its job."""
         self.state = with_job(
             self.state, job, is_revision=isinstance(self.plan.request, RevisionRequest)
         )
 
-    def not_followed(self, error: StaticAdsLabError, timeout_seconds: float) -> Decision:
-        """Its job could not be followed to the end. It stays `processing`: it is paid for."""
+    def on_follow_error(self, error: StaticAdsLabError, timeout_seconds: float) -> Decision:
+        """Notes why its job was not followed to the end. It stays `processing`: it is paid for."""
+        message, reason = str(error), ""
         if isinstance(error, WaitTimeoutError):
-            self._note(f"Still rendering after {timeout_seconds:g} s. Run it again to collect it.")
-            return Decision()
-        if isinstance(error, NotFoundError):
+            message = f"Still rendering after {timeout_seconds:g} s. Run it again to collect it."
+        elif isinstance(error, NotFoundError):
             # It was paid for, perhaps with another organization's key: no new one is made for it.
-            self._note(f"The API does not know this ad with this key. {error}")
-            return Decision()
-        self._note(str(error))
-        return Decision(stop_creating=advice(error))
+            message = f"The API does not know this ad with this key. {error}"
+        else:
+            reason = stop_reason(error)
+        self._note_error(message)
+        return Decision(stop_creating=reason)
 
-    def cancelled(self) -> bool:
-        """Nothing more is sent. Whether that has changed its state."""
+    def withdraw_if_unsent(self) -> bool:
+        """Takes its mark back if it was not sent, and says whether it did."""
         if self.is_submitting and not self.sends:
             self._withdraw(None)
             return True
         return False
 
     def result(self, stopped_by: str | None) -> ImageAdResult:
-        """What became of it, given what stopped all creates."""
-        return ImageAdResult(
-            position=self.plan.position,
-            state=self.state,
-            replayed=self.replayed,
-            stopped_by=stopped_by if self.state.is_unsent else None,
-        )
+        """What became of it; `stopped_by` is what stopped all creates, if they are."""
+        reason = stopped_by if self.state.is_unsent else None
+        return ImageAdResult(self.position, self.state, self.replayed, stopped_by=reason)
 
     @property
     def _may_exist(self) -> bool:
+        """Whether any run may have sent it with its key, so that there may be a job."""
         return self.sends > 0 or self.may_exist_from_before
 
     def _rotate_idempotency_key(self) -> None:
+        """Takes a new key, after an answer that proves that the last one made nothing."""
         self.refused_keys += 1
         self.sends = 0
         self.may_exist_from_before = False
@@ -338,13 +338,13 @@ class Attempt:
         self.state = replace(self.state, attempts=attempts, idempotency_key=self.plan.key(attempts))
 
     def _withdraw(self, reason: str | None) -> None:
-        """Back to what it was before: this attempt was certainly not taken by the API."""
-        before, reason = self._before, reason and held_message(reason)
+        """Puts its state back to before its mark: the API has certainly not taken what was sent."""
+        before, reason = self._state_before_mark, reason and table_message(reason)
         if before.status is RowStatus.SUBMITTING:
             # An earlier run's create may have come through; this one says nothing about that.
             self.state = replace(before, error=reason)
         else:
             self.state = JobState(attempts=before.attempts, error=reason, facts=before.facts)
 
-    def _note(self, message: str) -> None:
-        self.state = replace(self.state, error=held_message(message))
+    def _note_error(self, message: str) -> None:
+        self.state = replace(self.state, error=table_message(message))

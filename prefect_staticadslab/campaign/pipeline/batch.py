@@ -1,4 +1,4 @@
-"""A batch of paid jobs: a table of them, cut into chunks of work, and their results taken in."""
+"""A batch of paid jobs: a table of them, its chunks, and their results written into it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from prefect_staticadslab.api.models import Account, ImageAdRequest
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.names.preflight import NEEDED_SCOPES
 from prefect_staticadslab.campaign.pipeline.adoption import Adoption
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_JOBS, Chunk, distribute
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
@@ -35,12 +35,12 @@ class Batch(ABC, Generic[Q]):
     Attributes:
         name: What the idempotency keys are made of: a name that was given, else the output.
         table: The result table, with what earlier runs recorded.
-        adoption: What became of rows that an interrupted run may have sent long ago.
+        adoption: What became of rows that an interrupted run may have sent long ago; see `adopt`.
         troubles: What kept the run from going on, a sentence each.
     """
 
     scopes: ClassVar[Sequence[str]] = NEEDED_SCOPES
-    """What a key must be good for."""
+    """What an API key must be allowed to do."""
 
     name: str
     table: JobTable[Q]
@@ -53,10 +53,14 @@ class Batch(ABC, Generic[Q]):
         return storage.name(self.table.location or self.name)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
-        """Asks the API whether the rows that are to be begun can be.
+        """Asks the API whether the rows that are to be begun can be. By default, asks nothing.
+
+        Args:
+            client: Whom to ask.
+            account: Whose API key the client has.
 
         Returns:
-            How many of their ids could not be looked up cheaply.
+            How many of their ids were not looked up, because that would take too long.
 
         Raises:
             SpreadsheetError: Some cannot; the message lists all of them.
@@ -65,7 +69,8 @@ class Batch(ABC, Generic[Q]):
         return 0
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
-        """Finds out about rows that an interrupted run may have sent a day ago or earlier.
+        """Finds the jobs of rows that an interrupted run may have sent a day ago or earlier, writes
+        them into the table, and keeps as `adoption` what became of these rows. By default, nothing.
 
         Args:
             clients: One for each API key; the first one is asked.
@@ -81,7 +86,9 @@ class Batch(ABC, Generic[Q]):
         weights: Mapping[str, float],
         most: int | None,
     ) -> AsyncIterator[list[Chunk]]:
-        """Chunks that can be brought to their end side by side, round after round.
+        """Chunks that can be brought to their ends side by side, round after round.
+
+        The next round is asked for once the results of the last were given to `collect`.
 
         Args:
             clients: One for each API key.
@@ -90,7 +97,7 @@ class Batch(ABC, Generic[Q]):
         """
 
     async def collect(self, results: Sequence[ImageAdResult]) -> None:
-        """Notes the results of chunks, which may come from another process."""
+        """Writes the results of chunks, which may come from another process, into the table."""
         for result in results:
             self.table.update(result.position, result.state)
 
@@ -111,17 +118,22 @@ class ParallelBatch(Batch[B]):
     def chunks(
         self, weights: Mapping[str, float] | None = None, *, most: int | None = None
     ) -> list[Chunk]:
-        """The jobs of this run that are not completed, in the table's order, in chunks.
-
-        Of rows that were removed or not selected, only jobs that are being rendered.
+        """The jobs that this run is to bring to their ends, in the table's order, in chunks.
 
         Args:
             weights: How to share them out between keys; see `distribute`. None for a single key.
             most: About how many chunks there may be: with more rows, each has several hundreds.
                 None for any number.
         """
+        jobs = self._jobs_to_do()
+        hundreds = math.ceil(len(jobs) / CHUNK_JOBS / most) if most else 1
+        return distribute(jobs, weights or {"": 1.0}, chunk_jobs=CHUNK_JOBS * max(1, hundreds))
+
+    def _jobs_to_do(self) -> list[PlannedJob]:
+        """What is not completed, but for rows that `adoption` holds back; and of rows that were
+        removed or not selected, only jobs that are being rendered."""
         campaign = campaign_id(self.name)
-        planned = [
+        return [
             PlannedJob(
                 position, row.request, campaign, row.identity, state, may_create=row.may_create
             )
@@ -131,12 +143,10 @@ class ParallelBatch(Batch[B]):
             if position not in self.adoption.held
             and (not state.is_completed if row.may_create else state.status is RowStatus.PROCESSING)
         ]
-        hundreds = math.ceil(len(planned) / CHUNK_ADS / most) if most else 1
-        return distribute(planned, weights or {"": 1.0}, chunk_ads=CHUNK_ADS * max(1, hundreds))
 
 
-async def mark_as_sent(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk:
-    """Writes down that a chunk is about to be sent, by somebody who cannot write it himself.
+async def mark_chunk(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chunk:
+    """Marks the rows of a chunk in the table, for a worker that sends it and has no table.
 
     Args:
         table: The chunk's table.
@@ -144,21 +154,21 @@ async def mark_as_sent(table: JobTable[Any], chunk: Chunk, now: datetime) -> Chu
         now: The time, by the API's clock.
 
     Returns:
-        The chunk, with what another run wrote down of it by then.
+        The chunk, whose jobs have their marks, or what another run wrote down of them by then.
 
     Raises:
         CampaignError: It cannot be written, so nothing must be sent.
     """
-    marked = [ad for ad in map(Attempt, chunk.ads) if ad.needs_create]
-    for ad in marked:
-        ad.begin(now, chunk.api_key_hash)
-    known = await table.before_send({ad.position: ad.state for ad in marked})
-    # With its mark, an ad counts as one that may exist: the chunk may be sent by a worker that
+    attempts = [attempt for attempt in map(Attempt, chunk.jobs) if attempt.needs_create]
+    for attempt in attempts:
+        attempt.mark(now, chunk.api_key_hash)
+    known = await table.before_send({attempt.position: attempt.state for attempt in attempts})
+    # With its mark, a job counts as one that may exist: the chunk may be sent by a worker that
     # is lost, and then by another one, which is refused.
-    ads = [
+    jobs = [
         replace(plan, state=known[plan.position], persisted_elsewhere=True)
         if plan.position in known
         else plan
-        for plan in chunk.ads
+        for plan in chunk.jobs
     ]
-    return replace(chunk, ads=ads)
+    return replace(chunk, jobs=jobs)

@@ -37,11 +37,11 @@ REQUEST_ERRORS: Final = (
 )
 """What is wrong with the request itself: it was not taken, and never will be."""
 
-OTHERS_AD: Final = (
+AD_OF_ANOTHER_ROW: Final = (
     "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
     "own, write 'pending' into status and run it again."
 )
-ANOTHER_AD: Final = "Another run has made an ad for this row, and this run has made {} as well."
+SECOND_AD: Final = "Another run has made an ad for this row, and this run has made {} as well."
 
 TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
 OTHER_KEY: Final = (
@@ -58,13 +58,13 @@ LONGEST_ERROR: Final = 1000
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done besides keeping the attempt's state.
+    """What is to be done after an answer or an error, besides recording the attempt's state.
 
     Attributes:
         send_again: Whether to send the create once more at once, with the attempt's new key.
         stop_creating: Why nothing more can be created with this API key; "" if it can.
-        is_unanswered: Whether the API gave no answer that decides anything. Many of these one
-            after another are an outage.
+        is_unanswered: Whether nothing that the API said decides whether it took the create. Many
+            of these one after another are an outage.
     """
 
     send_again: bool = False
@@ -73,27 +73,27 @@ class Decision:
 
 
 def is_conflict(error: StaticAdsLabError) -> bool:
-    """Whether the API's state is in the way of a request, and not another one with its key."""
+    """Whether a 409 is because of what the API has, and not because the key is in use."""
     is_of_key = isinstance(error, IdempotencyConflictError)
     return isinstance(error, ConflictError) and not is_of_key
 
 
 def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:
-    """What is known about a row once its job looks like this.
+    """A row's state, brought up to date with its job: its status, and what is known with that.
 
     Args:
         state: What was known.
         job: The job.
         is_revision: Whether it was begun by a revision, of which nobody knows what it costs.
     """
-    facts = {**state.facts, **_facts(job)}
+    facts = {**state.facts, **_template_facts(job)}
     if is_revision and job.current_json_tree is not None:
         # What the API keeps of the tree that was sent; it may write it in another way.
         facts["kept_tree"] = tree_fingerprint(job.current_json_tree)
     state = replace(state, job_id=job.id, error=None, asked_at=None, facts=facts)
     ended_at = job.completed_at or datetime.now(UTC)
     if job.is_completed:
-        return ended(
+        return ended_state(
             state,
             RowStatus.COMPLETED,
             image_url=job.picture_url,
@@ -107,11 +107,13 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
         reason = (
             failure_reason(error.message, error.code, job.job_id) if error else "The job failed."
         )
-        return ended(state, RowStatus.FAILED, error=held_message(reason), completed_at=ended_at)
+        return ended_state(
+            state, RowStatus.FAILED, error=table_message(reason), completed_at=ended_at
+        )
     return replace(state, status=RowStatus.PROCESSING)
 
 
-def ended(state: JobState, status: RowStatus, **known: Any) -> JobState:
+def ended_state(state: JobState, status: RowStatus, **known: Any) -> JobState:
     """The state of a row whose attempt is over: without its key, and free if no cost is given.
 
     Args:
@@ -122,12 +124,13 @@ def ended(state: JobState, status: RowStatus, **known: Any) -> JobState:
     return replace(state.without_key(), status=status, **{"cost_usd": Decimal(0), **known})
 
 
-def held_message(message: str) -> str:
-    """A message as a table can hold it, whatever the API put into it."""
+def table_message(message: str) -> str:
+    """A message as plain text of at most `LONGEST_ERROR` characters."""
     return shortened(plain_text(message), LONGEST_ERROR)
 
 
-def _facts(job: Job) -> dict[str, str]:
+def _template_facts(job: Job) -> dict[str, str]:
+    """What a design template's columns say of it; {} for other jobs."""
     if not isinstance(job, DesignTemplate):
         return {}
     known = {
@@ -139,8 +142,8 @@ def _facts(job: Job) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def advice(error: StaticAdsLabError) -> str:
-    """Why nothing more is created, and what mends it."""
+def stop_reason(error: StaticAdsLabError) -> str:
+    """Why nothing more is created after such an error, and what mends it, for people."""
     if isinstance(error, InsufficientBalanceError):
         where = "" if error.top_up_url in str(error) else f" Top it up at {error.top_up_url}"
         return f"The wallet is empty: {error}.{where}"

@@ -1,4 +1,4 @@
-"""What goes into the pipeline and what comes out of it: one ad at a time."""
+"""What goes into the pipeline and what comes out of it, job by job, and where it is recorded."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from prefect_staticadslab.campaign.table.job_state import JobState
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One ad, or another paid job, to bring to its end.
+    """An image ad, or another paid job, to bring to its end.
 
     Attributes:
         position: The caller's own number for it, such as the row's place in the table.
         request: What to create.
         campaign, identity: What its idempotency keys are made of.
-        state: What is known about it so far; an ad that was created already is only followed.
-        may_create: Whether it may be created. An ad that is no longer wanted is followed to its
+        state: What is known about it so far; a job that was created already is only followed.
+        may_create: Whether it may be created. A job that is no longer wanted is followed to its
             end, because it is paid for, and never made again.
-        persisted_elsewhere: Whether somebody else has written down that it is about to be sent,
-            and will write down nothing more before its end. So it may be sent more than once from
-            different places, and only under the key that was written down.
+        persisted_elsewhere: Whether another process has marked it in the table, and will write
+            nothing more of it before its end. So it may be sent more than once from different
+            places, and only with the idempotency key that was written down.
     """
 
     position: int
@@ -36,18 +36,18 @@ class PlannedJob:
     persisted_elsewhere: bool = False
 
     def key(self, attempt: int) -> str:
-        """The idempotency key of an attempt, the first being 1."""
+        """The idempotency key of its nth create, the first being 1."""
         return idempotency_key(self.campaign, self.identity, attempt)
 
 
 @dataclass(frozen=True)
 class ImageAdResult:
-    """What became of a planned ad.
+    """What became of a planned job.
 
     Attributes:
-        position: The planned ad's.
+        position: The planned job's.
         state: What is known about it in the end.
-        replayed: Whether the API answered the create from an earlier run.
+        replayed: Whether the API answered the create with the job of an earlier run.
         stopped_by: Why it was not created, if something stopped all creates of the key.
     """
 
@@ -58,64 +58,71 @@ class ImageAdResult:
 
 
 class Journal(Protocol):
-    """Where the pipeline writes down what it knows, as it learns it."""
+    """Where the pipeline records what it knows, as it learns it: a result table, mostly."""
 
     async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
-        """These are about to be sent; returns once that is safely written down.
+        """Writes down that these are about to be sent, and returns once that is safely done.
+
+        Args:
+            changes: The marked state of each, by position.
 
         Returns:
-            What is known of each by then: another run may have been faster.
+            What is recorded of each by then: its mark, or what another run wrote before.
 
         Raises:
             CampaignError: It cannot be written, so nothing must be sent.
         """
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """What is known by now of those of these that another run has written something of.
+        """Reads what other runs have written of these.
+
+        Returns:
+            The state, by position, of each that another run has written of since the last look.
 
         Raises:
             CampaignError: It cannot be read.
         """
 
     def update(self, position: int, state: JobState) -> None:
-        """This is now known."""
+        """Records a new state; it is written down a little later."""
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
-        """Whether an ad can be this one's: false if it is another's already."""
+        """Whether a job can be this row's: false if it is another row's that still counts. One that
+        was removed from the spreadsheet gives its job up."""
 
 
 class NoJournal:
-    """For ads that nobody keeps a table of: their derived keys are record enough."""
+    """For jobs that have no table: their idempotency keys, derived anew, are record enough."""
 
     async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:
-        """Nothing to write, and nobody who is faster."""
+        """Writes nothing, and returns what it is given."""
         return changes
 
     async def look(self, positions: Collection[int]) -> Mapping[int, JobState]:
-        """Nobody who writes."""
+        """Returns nothing: there is no other run."""
         return {}
 
     def update(self, position: int, state: JobState) -> None:
-        """Nothing to write."""
+        """Records nothing."""
 
     def assign_job(self, position: int, image_ad_id: str) -> bool:
-        """Nobody knows."""
+        """Always true: it knows of no other row."""
         return True
 
 
 @runtime_checkable
 class RemoteJournal(Protocol):
-    """The way to a journal in another process, which the pipeline's own process has not."""
+    """The way to a journal in another process, if the pipeline's own process has none."""
 
-    async def keep(
+    async def run_with_journal(
         self,
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],
     ) -> list[ImageAdResult]:
-        """Does `work`, whose journal tells the other process of everything.
+        """Does `work` with a journal that tells the other process of everything.
 
-        Where that one says that nothing more is to be created, `work` is cancelled, and what is
-        known of each job by then is its result.
+        If that one says that nothing more is to be created, `work` is cancelled, and what is known
+        of each job by then is its result.
 
         Args:
             planned: The jobs that it is about.

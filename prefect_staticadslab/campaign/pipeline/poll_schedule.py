@@ -1,4 +1,4 @@
-"""When to ask for running ads, and for which: as rarely as they can be finished.
+"""When to poll running jobs, and which of them: as rarely as they can be finished.
 
 Pure decisions on times, which are seconds on any one clock that only goes on.
 """
@@ -14,23 +14,26 @@ from prefect_staticadslab.api.models import Job
 from prefect_staticadslab.api.retries.key_lock import WORK_SECONDS
 
 POLL_SECONDS: Final = 4.0
-"""How often an ad is asked for that may be finished; the vendor's advice."""
+"""How often a job is polled that may be finished; the vendor's advice."""
 
 GRACE_SECONDS: Final = 5.0
-"""Prefect, a service manager or a person with Ctrl-C waits for longer."""
+"""How long a cancelled chunk waits for answers. Prefect, a service manager or a person with Ctrl-C
+waits for longer."""
 
 STALE_POLLS: Final = 4.5
-"""In polls, how long a finished ad may go unseen while requests have a better use."""
+"""In polls, how long a finished job may go unseen while requests have a better use."""
 
 GUESSED_POLLS: Final = (7.0, 15.0)
 """In polls, the shortest and the longest job before anything is known; the vendor says 30 to
 60 s."""
 
 FEW_JOBS: Final = 20
+"""Up to so many finished jobs the shortest one says little."""
+
 CAUTION: Final = 0.8
 CAUTION_LATER: Final = 0.95
-"""Of the shortest job that was seen or that its progress foretells: others may be shorter, but
-hardly so once more than a few have been seen."""
+"""The share of the shortest known job's length within which no job is expected to end: up to
+`FEW_JOBS` finished ones, and later."""
 
 _FORETELLS: Final = 0.05
 """The progress, 0 to 1, from which on a job's length can be read off it."""
@@ -41,7 +44,7 @@ class Timing:
     """How long is waited for what, in seconds; a test waits for less.
 
     Attributes:
-        poll_seconds: How often an ad is asked for that may be finished.
+        poll_seconds: How often a job is polled that may be finished.
         grace_seconds: How long a cancelled chunk waits for the answers to what it has sent.
         work_seconds: How long the API may work on a create that another run has sent.
     """
@@ -53,13 +56,13 @@ class Timing:
 
 @dataclass(frozen=True)
 class JobSpan:
-    """Between how many seconds jobs take, as far as anybody knows."""
+    """How many seconds the shortest and the longest job take, as far as is known."""
 
     shortest: float
     longest: float
 
-    def with_job(self, seconds: float) -> JobSpan:
-        """The span that has this job in it, too."""
+    def including(self, seconds: float) -> JobSpan:
+        """The span of these jobs and one that takes so long."""
         return JobSpan(min(self.shortest, seconds), max(self.longest, seconds))
 
 
@@ -67,19 +70,20 @@ class JobTimes:
     """How long jobs take at least and at most, learned from them as they are seen.
 
     Args:
-        poll_seconds: How often such a job is asked for that may be finished.
+        poll_seconds: How often such a job is polled that may be finished.
     """
 
     def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
         shortest, longest = GUESSED_POLLS
         self._guessed = JobSpan(shortest * poll_seconds, longest * poll_seconds)
+        # What the progress of running jobs foretells, and what finished ones took.
         self._foretold: JobSpan | None = None
         self._seen: JobSpan | None = None
         self._finished = 0
 
     @property
     def span(self) -> JobSpan:
-        """Within what no job ends, with some caution, and within what all do."""
+        """The shortest time in which a job may end, with some caution, and the longest."""
         known = self._seen or self._foretold
         if known is None:
             return self._guessed
@@ -88,19 +92,19 @@ class JobTimes:
         longest = self._foretold.longest if self._foretold else 0.0
         return JobSpan(CAUTION * known.shortest, max(known.longest, longest))
 
-    def saw(self, ad: Job, age: float) -> None:
-        """Learns from an ad that was created `age` seconds ago.
+    def learn(self, job: Job, age: float) -> None:
+        """Learns from the state of a job that was created `age` seconds ago.
 
         Its progress is a hint for people; here it decides nothing but when to look again.
         """
-        share = ad.progress.percentage if ad.progress else None
-        if ad.is_finished:
-            length = min(age, ad.duration_ms / 1000 if ad.duration_ms else age)
-            self._seen = (self._seen or JobSpan(length, length)).with_job(length)
+        share = job.progress.percentage if job.progress else None
+        if job.is_finished:
+            length = min(age, job.duration_ms / 1000 if job.duration_ms else age)
+            self._seen = (self._seen or JobSpan(length, length)).including(length)
             self._finished += 1
         elif share is not None and _FORETELLS <= share <= 1:
             length = age / share
-            self._foretold = (self._foretold or JobSpan(length, length)).with_job(length)
+            self._foretold = (self._foretold or JobSpan(length, length)).including(length)
 
 
 def next_poll(
@@ -110,20 +114,20 @@ def next_poll(
     seconds_per_read: float | None,
     poll_seconds: float = POLL_SECONDS,
 ) -> float:
-    """When to poll next.
+    """The moment of the next poll, on the clock of its arguments; it may be past.
 
-    A finished ad is seen within `STALE_POLLS`. While others wait to be created, requests are
-    scarce, and there is no poll sooner than that. Afterwards a poll comes as soon as the last ad
+    A finished job is seen within `STALE_POLLS`. While others wait to be created, requests are
+    scarce, and there is no poll sooner than that. Afterwards a poll comes as soon as the last job
     must have ended, if that is sooner, and from then on every `poll_seconds`; and the first one
     comes early, because it tells how long jobs take here.
 
     Args:
         last_poll: When the last poll was; None for never.
-        since: When each ad was created; minus infinity if nobody knows.
+        since: When each job was created; minus infinity if nobody knows.
         span: Between how many seconds jobs take.
         seconds_per_read: How far apart reads should be that leave the limit to creates; None if no
-            more ads wait to be created.
-        poll_seconds: How often such a job is asked for that may be finished.
+            more jobs wait to be created.
+        poll_seconds: How often such a job is polled that may be finished.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""What is sent for each kind of paid job besides an image ad."""
+"""The requests for paid jobs besides image ads: what is sent for each."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
 
 class NotSendableError(StaticAdsLabError):
-    """What was to be sent is not there any more, so nothing was sent."""
+    """Nothing was sent, because the file that was to be sent is gone, or another one by now."""
 
 
 class DesignTemplateRequest(BaseModel):
     """A design template to make.
 
     Attributes:
-        reference: Where the reference ad is. It may be moved: what it shows makes it the
-            reference that it is.
-        digest: Of its content, 64 hexadecimal digits.
+        reference: Where the reference ad's file is. It is no part of the request's identity, as
+            the file may be moved.
+        digest: The SHA-256 of its content, 64 hexadecimal digits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,8 +44,14 @@ class DesignTemplateRequest(BaseModel):
         return TEMPLATE_PRICE_USD
 
 
-class Look(BaseModel):
-    """What tells one rendering of an ad from the next: its tree, its picture, and its date."""
+class Rendering(BaseModel):
+    """What tells one rendering of an ad from the next.
+
+    Attributes:
+        tree: The fingerprint of its JSON tree; "" if it has none.
+        picture: The picture's address, without its query; "" if it has none.
+        completed_at: When it was completed, if it was.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,8 +60,8 @@ class Look(BaseModel):
     completed_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> Look:
-        """The look of an ad as the API answers it."""
+    def of(cls, job: Job) -> Rendering:
+        """The rendering that an answer of the API shows."""
         tree = "" if job.current_json_tree is None else tree_fingerprint(job.current_json_tree)
         return cls(
             tree=tree, picture=without_query(job.picture_url or ""), completed_at=job.completed_at
@@ -63,7 +69,7 @@ class Look(BaseModel):
 
 
 def without_query(url: str) -> str:
-    """A picture's address without what is signed anew each time that it is told."""
+    """An address without its query, which the API signs anew in each answer."""
     return url.partition("?")[0]
 
 
@@ -73,22 +79,22 @@ class RevisionRequest(BaseModel):
     Attributes:
         image_ad_id: Which ad.
         tree: The entire tree to render.
-        before: What the ad looked like before; None if it is being rendered already.
+        before: The ad's rendering before; None if it is being rendered already.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     image_ad_id: str
     tree: JsonTree
-    before: Look | None = None
+    before: Rendering | None = None
 
     def is_stale(self, job: Job) -> bool:
         """Whether an answer shows the ad as it was before: a replica may lag behind."""
-        return self.before is not None and Look.of(job) == self.before
+        return self.before is not None and Rendering.of(job) == self.before
 
 
 def is_stale(request: AnyRequest, job: Job) -> bool:
-    """Whether an answer is older than the request that the job was begun with."""
+    """Whether an answer shows a job as it was before this request began it; only of revisions."""
     return isinstance(request, RevisionRequest) and request.is_stale(job)
 
 

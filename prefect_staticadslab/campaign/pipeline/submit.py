@@ -1,4 +1,4 @@
-"""Sending what a planned job asks for, whatever job it is."""
+"""Sending what a planned job asks for, whatever job it is, in turns with other runs that may."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prefect_staticadslab.api.models import ImageAdRequest, Job
 from prefect_staticadslab.api.transport import OnSend
 from prefect_staticadslab.campaign.files.images import ImageFileError, read_image
+from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.requests import (
     AnyRequest,
     DesignTemplateRequest,
@@ -21,16 +22,21 @@ if TYPE_CHECKING:
 
 
 class OtherKeyError(Exception):
-    """Raised in place of sending a create: another run has marked it with another key."""
+    """A create was not sent, because another run has marked its row with another key."""
 
 
 class NotSentError(Exception):
-    """Raised in place of sending a create: creates have been stopped, or it is too late for it."""
+    """A create was not sent, because creates have been stopped, or it is too late for it."""
 
 
 @dataclass(frozen=True)
 class BegunJob:
-    """The job that a request began, and whether an earlier request with the same key had."""
+    """What the API answers a create with.
+
+    Attributes:
+        job: The job.
+        replayed: Whether an earlier request with the same idempotency key had begun it.
+    """
 
     job: Job
     replayed: bool
@@ -43,7 +49,12 @@ async def send(
     idempotency_key: str,
     on_send: OnSend,
 ) -> BegunJob:
-    """Sends a request; see `StaticAdsLabClient.create_image_ad`.
+    """Sends the create of a job, which is paid for, until it is answered.
+
+    Args:
+        client: Whom to send it to.
+        request: What to create.
+        idempotency_key, on_send: See `StaticAdsLabClient.create_image_ad`.
 
     Raises:
         NotSendableError: The reference ad cannot be read any more.
@@ -74,3 +85,21 @@ async def send(
                 image, idempotency_key=idempotency_key, on_send=on_send
             )
             return BegunJob(made.design_template, made.replayed)
+
+
+def share_key_lock(
+    client: StaticAdsLabClient, attempt: Attempt, now: float, *, was_away: bool = False
+) -> None:
+    """If another run may send an attempt, has its key used only in turns that both can reckon.
+
+    Args:
+        client: Whose lock on the idempotency key it is.
+        attempt: Which. If no other run may send it, nothing changes.
+        now: The moment, in seconds of `elapsed`.
+        was_away: Whether this run has not looked for a while what the other one does.
+    """
+    if (seconds := attempt.seconds_shared(client.now())) is not None:
+        lock = client.key_lock(attempt.idempotency_key)
+        if was_away or not lock.is_shared:  # until a moment ago they sent it as they liked
+            lock.note_sent_elsewhere(first=now - seconds, last=now)
+        lock.note_shared(now - seconds)

@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 LEAST_ROWS: Final = 200
-"""Rows that are marked ahead at least: those that are being sent, and the next ones."""
+"""So many rows may be marked at any time: those that are being sent, and the next ones."""
 
-SHARE: Final = 4
-"""A quarter of all rows at most. Each mark is a write of the whole table, so their number must not
-grow with the table, or a campaign's cost would grow with its square."""
+SHARE_DIVISOR: Final = 4
+"""At most all rows divided by this are marked. Each mark is a write of the whole table, so their
+number must not grow with the table, or a campaign's cost would grow with its square."""
 
-SECONDS: Final = 600.0
+AHEAD_SECONDS: Final = 600.0
 """Only what the rate limit lets through within ten minutes: marks grow old."""
 
 
@@ -28,44 +28,54 @@ class SubmitWindow:
 
     def __init__(self, creates_within: Callable[[float], int]) -> None:
         self._creates_within = creates_within
+        # Rows that are marked and not sent yet; and the most that ever were, or waited for it.
         self._marked = 0
-        self._most = 0
+        self._most_rows = 0
+        # Chunks that wait: how many rows each has, and what is set once it may mark them.
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @asynccontextmanager
     async def turn(self, rows: int) -> AsyncIterator[Callable[[], None]]:
-        """Waits until so many rows may be marked. What it gives is called as each has been sent."""
-        held = rows
+        """Waits until so many rows may be marked, and takes room for them while the body runs.
 
-        def sent() -> None:
-            nonlocal held
-            held -= 1
-            self._leave(1)
+        It gives a function to be called as each row has been sent, which gives its room back.
+        """
+        unsent = rows
 
-        await self._enter(rows)
+        def row_sent() -> None:
+            nonlocal unsent
+            unsent -= 1
+            self._give_back(1)
+
+        await self._take_room(rows)
         try:
-            yield sent
+            yield row_sent
         finally:
-            self._leave(held)
+            self._give_back(unsent)
 
-    async def _enter(self, rows: int) -> None:
+    async def _take_room(self, rows: int) -> None:
+        """Queues up behind other chunks, and returns once room for these rows is taken."""
         admitted = asyncio.get_running_loop().create_future()
         self._queue.append((rows, admitted))
-        self._most = max(self._most, self._marked + sum(count for count, _ in self._queue))
+        queued = sum(count for count, _ in self._queue)
+        self._most_rows = max(self._most_rows, self._marked + queued)
         self._admit()
         try:
             await admitted
         except asyncio.CancelledError:
             if not admitted.cancelled():
-                self._leave(rows)
+                self._give_back(rows)
             raise
 
-    def _leave(self, rows: int) -> None:
+    def _give_back(self, rows: int) -> None:
+        """Gives the room of so many rows back, and admits those that fit in by then."""
         self._marked -= rows
         self._admit()
 
     def _admit(self) -> None:
-        room = max(LEAST_ROWS, min(self._most // SHARE, self._creates_within(SECONDS)))
+        """Once half of the room is free, admits chunks from the queue's front until it is taken."""
+        allowed = self._creates_within(AHEAD_SECONDS)
+        room = max(LEAST_ROWS, min(self._most_rows // SHARE_DIVISOR, allowed))
         if self._marked > room // 2:
             return
         while self._queue and self._marked < room:

@@ -1,4 +1,4 @@
-"""The catalogue as tables, and additions to it from a table: from options to an outcome."""
+"""Writes the catalogue into tables, and adds to it from a table: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class CatalogueOptions:
     dry_run: bool = False
     starter: str = ""
 
-    def rows(self) -> list[ResourceRow]:
-        """What is to be added.
+    def check_and_read_rows(self) -> list[ResourceRow]:
+        """Checks that the outputs can be written, and reads the rows that are to be added.
 
         Raises:
-            CampaignError: That is wrong, or something cannot be written.
+            CampaignError: An output cannot be written, or the rows are wrong.
         """
         if not self.output and not self.starter:
             raise StarterError("Name a file or folder for the catalogue, or a file to start from.")
@@ -75,27 +75,30 @@ class CatalogueOptions:
 
 
 async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]) -> Outcome:
-    """Writes the catalogue into tables, and adds to it first what a table wants.
+    """Creates first what a table adds to the catalogue, and then writes the catalogue into tables.
 
     Args:
         options: What to do.
         credentials: The API key.
         host: Where the run runs.
+
+    Returns:
+        How it ended; INCOMPLETE if something was created, and what follows failed.
     """
     output, starter = options.output, options.starter
     lines: list[str] = []
     outcome = AdditionsOutcome()
     try:
-        wanted = options.rows()
+        wanted = options.check_and_read_rows()
         async with credentials.get_client() as client:
             if options.create:
-                additions = await plan(client, wanted)
+                additions = await check_and_plan(client, wanted)
                 if options.dry_run:
                     return Outcome(End.COMPLETED, f"{additions.describe()}\n{NOTHING_CREATED}")
                 host.logger.info(additions.describe())
                 outcome = await create_additions(client, additions)
                 lines += _additions_report(additions, outcome)
-            content = await _read(client, output, starter)
+            content = await _read_needed(client, output, starter)
         if starter:
             lines += await _write_starter(content, starter, credentials.base_url)
         frames = tables(content) if output else {}
@@ -116,15 +119,15 @@ async def run_catalogue(options: CatalogueOptions, credentials: C, host: Host[C]
     return Outcome(End.INCOMPLETE if outcome.failed else End.COMPLETED, "\n".join(lines))
 
 
-async def _read(client: StaticAdsLabClient, output: str, starter: str) -> CatalogueContent:
-    """Reads of the catalogue what is to be written."""
+async def _read_needed(client: StaticAdsLabClient, output: str, starter: str) -> CatalogueContent:
+    """Checks the API key, and reads of the catalogue what is to be written."""
     needed = sorted({kind.scope for kind in STARTER_TYPES}) if starter else ()
     account = await check_key(client, scopes=needed)
     return await read_catalogue(client, account, tuple(COLUMNS) if output else STARTER_TYPES)
 
 
 async def _write_starter(content: CatalogueContent, place: str, base_url: str) -> Sequence[str]:
-    """Writes a spreadsheet to start from. Returns what there is to say of it."""
+    """Writes a spreadsheet to start from. Returns lines on what is not in it."""
     starter = starter_of(content)
     templates = [choice.template for choice in starter.templates]
     previews = await read_previews(templates, WebGate.allowing(base_url))
@@ -133,8 +136,13 @@ async def _write_starter(content: CatalogueContent, place: str, base_url: str) -
     return [f"Too many for the drop-downs, and left out: {what}" for what in starter.left_out]
 
 
-async def plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additions:
-    """What a table's rows add to the catalogue as it is."""
+async def check_and_plan(client: StaticAdsLabClient, wanted: list[ResourceRow]) -> Additions:
+    """Checks the API key, reads the catalogue, and plans what a table's rows add to it.
+
+    Raises:
+        CampaignError: The key is refused, or the rows do not fit the catalogue.
+        StaticAdsLabError: The catalogue could not be read.
+    """
     kinds = types_to_read(wanted)
     writes = {row.resource_type.scope.replace(":read", ":write") for row in wanted}
     account = await check_key(client, scopes=sorted({kind.scope for kind in kinds} | writes))

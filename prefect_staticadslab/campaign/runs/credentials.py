@@ -1,4 +1,4 @@
-"""API keys as a run is given them: Prefect's blocks are such, and so is a key of its own."""
+"""API keys as a run is given them: in Prefect's blocks, or by themselves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from prefect_staticadslab.api.connection import (
 from prefect_staticadslab.api.errors import InvalidAPIKeyError, StaticAdsLabError
 from prefect_staticadslab.api.rate_limit import shared_limiter
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.api_keys import KeyLimiters
+from prefect_staticadslab.campaign.pipeline.chunks import KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import (
     ImageAdResult,
     Journal,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Credentials(Protocol):
-    """An API key, and where it is good for."""
+    """An API key, and the API that it is for: Prefect's block, or `KeyCredentials`."""
 
     @property
     def api_key(self) -> SecretStr: ...
@@ -70,7 +70,7 @@ class KeyCredentials:
 
     @classmethod
     def of(cls, api_key: str, base_url: str = "") -> KeyCredentials:
-        """Credentials that may be used.
+        """Credentials of a key and an address, once both are checked; "" is the API's own address.
 
         Raises:
             InvalidAPIKeyError: The key or the address cannot be right. The message says how, also
@@ -124,7 +124,7 @@ def settings_of_environment() -> tuple[str, str]:
 
 
 def by_api_key_hash(*credentials: C) -> dict[str, C]:
-    """Credentials by the hash of their API key, each key once.
+    """Credentials by the hash of their API key; of several with one key, the last.
 
     Raises:
         CampaignError: They are for different APIs.
@@ -134,8 +134,8 @@ def by_api_key_hash(*credentials: C) -> dict[str, C]:
     return {hash_api_key(each.api_key.get_secret_value()): each for each in credentials}
 
 
-def keys_of(credentials: Mapping[str, Credentials]) -> KeyLimiters:
-    """The limiters of these credentials."""
+def limiters_of(credentials: Mapping[str, Credentials]) -> KeyLimiters:
+    """The rate limiters of credentials, by the API key's hash: those that this process shares."""
     return KeyLimiters(
         {
             api_key_hash: shared_limiter(each.base_url, api_key_hash)
@@ -148,7 +148,8 @@ def keys_of(credentials: Mapping[str, Credentials]) -> KeyLimiters:
 async def clients_of(
     credentials: Mapping[str, Credentials],
 ) -> AsyncIterator[list[StaticAdsLabClient]]:
-    """A client for each of these credentials, for what comes before the first create."""
+    """Opens a client for each of these credentials, in their order, while the body runs. They try
+    little, as is right before the first create."""
     async with contextlib.AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(each.get_client(max_tries=3))
@@ -164,8 +165,18 @@ async def run_chunk(
     wait: bool,
     journal: Journal | RemoteJournal | None,
 ) -> list[ImageAdResult]:
-    """Takes a chunk of paid jobs through the session that all of this key share in this loop."""
-    from prefect_staticadslab.campaign.pipeline.chunk import generate
+    """Brings a chunk of jobs to their ends in the session that all chunks of a key share.
+
+    Args:
+        credentials: The API key.
+        planned: The jobs.
+        attempts, timeout_seconds, wait: See `generate`.
+        journal: Where to record what becomes known; None for nowhere.
+
+    Returns:
+        A result for each planned job, in the same order.
+    """
+    from prefect_staticadslab.campaign.pipeline.chunk_run import generate
     from prefect_staticadslab.campaign.pipeline.session import shared_session
 
     api_key = credentials.api_key.get_secret_value()
@@ -178,6 +189,6 @@ async def run_chunk(
             timeout_seconds=timeout_seconds,
             wait=wait,
         )
-        return await (
-            journal.keep(planned, run) if isinstance(journal, RemoteJournal) else run(journal)
-        )
+        if isinstance(journal, RemoteJournal):
+            return await journal.run_with_journal(planned, run)
+        return await run(journal)

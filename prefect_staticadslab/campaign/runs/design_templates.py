@@ -1,4 +1,4 @@
-"""Reference ads become design templates: from options to an outcome."""
+"""Has design templates made from reference ads: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from prefect_staticadslab.campaign.runs.credentials import (
     C,
     by_api_key_hash,
     clients_of,
-    keys_of,
+    limiters_of,
 )
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures
+from prefect_staticadslab.campaign.runs.picture_outputs import download_pictures_or_log
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import check_limit
 
@@ -53,7 +53,7 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
             again=options.again,
         )
         credentials_by_hash = by_api_key_hash(credentials)
-        seconds_for = keys_of(credentials_by_hash).seconds_for
+        seconds_for = limiters_of(credentials_by_hash).seconds_for
         async with clients_of(credentials_by_hash) as clients:
             prepared = await prepare(
                 batch, clients, max_spend_usd=options.max_spend_usd, dry_run=options.dry_run
@@ -80,12 +80,12 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
     )
     reporter = RunReporter(host, prepared, seconds_for, options.source, one_file=options.one_file)
     download = partial(
-        keep_pictures, batch.table, folder, host.logger, base_url=credentials.base_url
+        download_pictures_or_log, batch.table, folder, host.logger, base_url=credentials.base_url
     )
     return await reporter.run(
         credentials_by_hash,
         attempts=options.attempts,
         timeout_seconds=options.timeout_seconds,
         wait=options.wait,
-        keep_pictures=download if folder else None,
+        download_pictures=download if folder else None,
     )

@@ -1,4 +1,4 @@
-"""The pictures of an earlier result table: from options to an outcome."""
+"""Downloads the pictures of an earlier result table: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from prefect_staticadslab.campaign.pictures.pictures import check_places
 from prefect_staticadslab.campaign.runs.credentials import Credentials
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED, End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import (
-    keep_contact_sheet,
-    keep_pictures,
-    keep_pictures_in_table,
+from prefect_staticadslab.campaign.runs.picture_outputs import (
+    download_pictures_or_log,
+    put_pictures_in_table_or_log,
+    write_contact_sheet_or_log,
 )
 
 
@@ -32,11 +32,11 @@ class DownloadOptions:
     name_pictures_by: str = ""
     one_file: bool = False
 
-    def open(self) -> ResultTable:
-        """The result table, if its pictures can be downloaded so.
+    def open_table(self) -> ResultTable:
+        """Opens the result table, once it is checked that its pictures can be downloaded like this.
 
         Raises:
-            CampaignError: They cannot.
+            CampaignError: It cannot be read, or they cannot.
         """
         opened = ResultTable.reopen(self.table)
         if self.name_pictures_by:
@@ -60,13 +60,13 @@ async def run_download(
         host: Where the run runs.
     """
     try:
-        opened = options.open()
+        opened = options.open_table()
     except CampaignError as error:
         return Outcome.refused(error, title=NOTHING_DOWNLOADED)
 
     lines = []
     try:
-        pictures = await keep_pictures(
+        pictures = await download_pictures_or_log(
             opened,
             options.folder,
             host.logger,
@@ -82,8 +82,8 @@ async def run_download(
         except CampaignError as error:
             host.logger.error("The table could not be saved: %s", error)
             lines.append(f"THE TABLE COULD NOT BE SAVED: {error}")
-    await keep_pictures_in_table(opened, options.folder, host.logger)
-    contact_sheet = keep_contact_sheet(
+    await put_pictures_in_table_or_log(opened, options.folder, host.logger)
+    contact_sheet = write_contact_sheet_or_log(
         opened,
         storage.name(options.table),
         host.logger,
@@ -91,7 +91,7 @@ async def run_download(
         one_file=options.one_file,
     )
     saved = not lines
-    lines = [pictures.line(), *pictures.notes(), *_without(opened), *lines]
+    lines = [pictures.line(), *pictures.notes(), *_rows_without_picture(opened), *lines]
     lines.append(f"Table:         {options.table}")
     if contact_sheet:
         lines.append(f"Contact sheet: {contact_sheet}")
@@ -102,8 +102,8 @@ async def run_download(
     return Outcome(End.COMPLETED if done else End.INCOMPLETE, "\n".join(lines))
 
 
-def _without(opened: ResultTable) -> list[str]:
-    """What there is to say of rows that have no picture to download."""
+def _rows_without_picture(opened: ResultTable) -> list[str]:
+    """A line that counts the rows that are not completed, by status; nothing if all are."""
     others = [
         f"{count} {status}"
         for status, count in opened.totals().counts.items()

@@ -38,25 +38,29 @@ from prefect_staticadslab.campaign.runs.credentials import (
     C,
     by_api_key_hash,
     clients_of,
-    keys_of,
+    limiters_of,
 )
 from prefect_staticadslab.campaign.runs.host import Host, Logger
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures, keep_preview
+from prefect_staticadslab.campaign.runs.picture_outputs import (
+    download_pictures_or_log,
+    write_campaign_preview,
+)
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import limit_of
 
-_read_before: ContextVar[Catalogue] = ContextVar("read_before", default=NOTHING_READ)
+_known_catalogue: ContextVar[Catalogue] = ContextVar("known_catalogue", default=NOTHING_READ)
+"""What `reuse_catalogue` is given, while its body runs."""
 
 
 @contextlib.contextmanager
 def reuse_catalogue(catalogue: Catalogue) -> Iterator[None]:
     """Campaigns that are run in the body use this catalogue, and do not read it again."""
-    token = _read_before.set(catalogue)
+    token = _known_catalogue.set(catalogue)
     try:
         yield
     finally:
-        _read_before.reset(token)
+        _known_catalogue.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +96,12 @@ class CampaignOptions(BatchOptions):
 
 @dataclass(frozen=True)
 class CampaignEnd:
-    """How a campaign's run ended.
+    """How the run of a campaign of image ads ended, and what is left of it.
 
     Attributes:
-        outcome: How, in a word and in words.
+        outcome: How it ended.
         table: The campaign's table; None if the campaign was refused, or this was a dry run.
-        started_usd: What this run has started, in USD, if all of it completes.
+        started_usd: What the jobs that this run has begun cost, in USD, if all of them complete.
     """
 
     outcome: Outcome
@@ -115,13 +119,16 @@ async def run_image_ads(
     """Runs a campaign, or goes on with it where an earlier run of it stopped.
 
     It keeps what a campaign keeps, the table and the contact sheet, and tells its host of itself.
-    Nothing is raised for rows that failed: the result says what became of each.
+    Nothing is raised for rows that failed, or for a campaign that is refused: the outcome says so.
 
     Args:
         options: What to do.
         credentials: The API keys.
         host: Where the run runs.
         words: What people call rows and columns.
+
+    Returns:
+        How it ended, and the table.
     """
     try:
         limit_of(options.max_spend_usd)
@@ -138,7 +145,7 @@ async def run_image_ads(
                 options.output,
                 clients,
                 name=options.name,
-                known=_read_before.get(),
+                known=_known_catalogue.get(),
                 looks_up_ids=options.preflight,
                 base_url=base_url,
                 again=options.again,
@@ -154,11 +161,11 @@ async def run_image_ads(
                 preflight=options.preflight,
                 dry_run=options.dry_run,
             )
-        seconds_for = keys_of(credentials_by_hash).seconds_for
+        seconds_for = limiters_of(credentials_by_hash).seconds_for
         plan = prepared.plan
         ads = planned_ads(campaign) if options.dry_run or options.preview else []
         if options.preview:
-            await keep_preview(
+            await write_campaign_preview(
                 options.preview, campaign, plan, ads, source=brief.location, base_url=base_url
             )
         if options.dry_run:
@@ -179,7 +186,7 @@ async def run_image_ads(
     )
     before = list(campaign.table.states)
     download = partial(
-        keep_pictures,
+        download_pictures_or_log,
         campaign.table,
         folder,
         host.logger,
@@ -193,12 +200,13 @@ async def run_image_ads(
         attempts=options.attempts,
         timeout_seconds=options.timeout_seconds,
         wait=options.wait,
-        keep_pictures=download if folder else None,
+        download_pictures=download if folder else None,
     )
     return CampaignEnd(outcome, campaign.table, started_usd(campaign.table, before))
 
 
 def _read_brief(options: CampaignOptions) -> Brief:
+    """Reads the rows from wherever they are; what is wrong with some is kept in the brief."""
     match options.source:
         case str():
             return Brief.open(options.source, options=options.reading, keep_problems=True)
@@ -211,6 +219,7 @@ def _read_brief(options: CampaignOptions) -> Brief:
 def _log_plan(
     prepared: Prepared[Campaign], seconds_for: Callable[[int], float], logger: Logger
 ) -> None:
+    """Logs what is begun, what it may cost, and what people should know of it beforehand."""
     plan = prepared.plan
     logger.info(
         "%s%s; %d to create, up to %.2f USD, in about %s%s",

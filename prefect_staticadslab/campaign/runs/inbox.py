@@ -1,4 +1,4 @@
-"""A folder of campaign spreadsheets is worked off: from options to an outcome."""
+"""Runs the campaign spreadsheets of a folder, the inbox: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class InboxOptions:
 
 @dataclass(frozen=True)
 class NotedSpreadsheet:
-    """One spreadsheet of an inbox that is to be run.
+    """One spreadsheet of an inbox that is to be run, of which that is noted already.
 
     Attributes:
-        options: What to do.
-        results_folder: Where it is noted that it is finished.
-        note: What is noted then, with what was reserved for this run.
+        options: What its campaign is run with.
+        results_folder: Where the inbox's results and its notes are.
+        note: What is noted of it, with what was reserved for this run; to be noted at its end.
     """
 
     options: CampaignOptions
@@ -65,15 +65,15 @@ class NotedSpreadsheet:
 
 
 RunSpreadsheet: TypeAlias = Callable[[NotedSpreadsheet], Awaitable[SpreadsheetEnd]]
-"""Runs one spreadsheet, wherever that is done, and notes its end."""
+"""Runs one spreadsheet, wherever that is done, notes its end, and says how it ended."""
 
 
 @dataclass(frozen=True)
 class InboxEnd:
-    """How an inbox's run ended.
+    """How the run of a whole inbox ended, and whether to try it again.
 
     Attributes:
-        outcome: How, in a word and in words.
+        outcome: How it ended.
         may_pass: Whether the same run can do better if it is run again; None if it was refused.
     """
 
@@ -96,7 +96,10 @@ async def run_inbox(
         credentials: The API key.
         host: Where the run runs.
         scheduled: When it was to begin, which says what the date is.
-        run_spreadsheet: Runs one.
+        run_spreadsheet: Runs one of them, and notes its end.
+
+    Returns:
+        How it ended. An inbox that cannot be run at all is not an error, but refused.
     """
     try:
         check_limit(options.max_spend_usd)
@@ -116,14 +119,16 @@ async def run_inbox(
     except CampaignError as error:
         return InboxEnd(Outcome.refused(error))
     day = DayLimit.of(options.max_spend_per_day_usd, options.time_zone)
-    how = ReadOptions(encoding=options.encoding, visible_rows=options.visible_rows)
-    work = InboxRun(box, found, Budget.of(options.max_spend_usd), day, options.dry_run, how)
+    read_options = ReadOptions(encoding=options.encoding, visible_rows=options.visible_rows)
+    work = InboxRun(
+        box, found, Budget.of(options.max_spend_usd), day, options.dry_run, read_options
+    )
     for waiting in found.waiting:
         if options.max_spreadsheets and len(work.outcomes) >= options.max_spreadsheets:
-            work.leave(waiting)
+            work.leave_for_next_run(waiting)
             continue
-        limit_usd = await work.allow(waiting, credentials)
-        if limit_usd is None or (note := work.begin(waiting)) is None:
+        limit_usd = await work.decide_limit(waiting, credentials)
+        if limit_usd is None or (note := work.note_and_reserve(waiting)) is None:
             continue
         with_pictures = options.download_images
         spreadsheet = CampaignOptions(
@@ -143,14 +148,17 @@ async def run_inbox(
         )
         run = functools.partial(run_spreadsheet, NotedSpreadsheet(spreadsheet, box.results, note))
         outcome = await work.run(waiting, run)
-        work.record(waiting, outcome)
+        work.record_outcome(waiting, outcome)
         if outcome.end is End.CANCELLED:
             break
     return InboxEnd(await work.report(host), work.may_pass)
 
 
-async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> Outcome:
+async def run_and_note(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> Outcome:
     """Runs one spreadsheet of an inbox, and notes what it has started and if it is finished.
+
+    A dry run notes nothing. If the note cannot be written, that is logged, and the spreadsheet will
+    run once more.
 
     Args:
         noted: The spreadsheet.
@@ -178,16 +186,16 @@ async def run_noted(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -> O
     return end.outcome
 
 
-def in_this_process(credentials: C, host: Host[C]) -> RunSpreadsheet:
-    """Runs spreadsheets one after another in the process of the inbox itself.
+def runner_in_this_process(credentials: C, host: Host[C]) -> RunSpreadsheet:
+    """What runs a spreadsheet in the process of the inbox itself.
 
-    What goes wrong with one of them is that one's alone.
+    An error that breaks one spreadsheet's run is logged, and makes that one incomplete, not others.
     """
 
     async def run_spreadsheet(noted: NotedSpreadsheet) -> SpreadsheetEnd:
         host.logger.info("%s begins", noted.options.source)
         try:
-            return SpreadsheetEnd(await run_noted(noted, credentials, host))
+            return SpreadsheetEnd(await run_and_note(noted, credentials, host))
         except Exception as error:
             host.logger.exception("%s came to no end", noted.options.source)
             return SpreadsheetEnd(Outcome(End.INCOMPLETE, f"It came to no end: {error}"))

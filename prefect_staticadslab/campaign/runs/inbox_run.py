@@ -1,4 +1,4 @@
-"""A run of an inbox: what its spreadsheets may cost, and how each of them ended."""
+"""A run of an inbox: which of its spreadsheets may run, for how much, and how each ended."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ from prefect_staticadslab.campaign.runs.outcome import End, Outcome
 from prefect_staticadslab.campaign.table.limits import limit_for
 
 OUTCOME_LINES: Final = 3
-"""Lines that are told of a spreadsheet; its own run has them all."""
+"""How many lines of its outcome are told of a spreadsheet; its own run has them all."""
 
 NEXT_RUN: Final = "The next run takes it."
 
 
 @dataclass(frozen=True)
 class SpreadsheetEnd:
-    """How a spreadsheet's run ended.
+    """How the run of one spreadsheet of an inbox ended.
 
     Attributes:
-        outcome: How, in a word and in words.
-        has_begun: Whether it ran at all, so that it has noted what it started.
+        outcome: How it ended.
+        has_begun: Whether it ran at all, so that it has noted what it started. If not, that was
+            nothing.
     """
 
     outcome: Outcome
@@ -48,18 +49,18 @@ class SpreadsheetEnd:
 
 @dataclass
 class InboxRun:
-    """A run of an inbox.
+    """One run of an inbox: decides what may run, and records what became of each spreadsheet.
 
     Attributes:
         inbox: The folder.
         found: What is in it.
-        budget: What the run may start.
-        day: What may be started on a day.
-        dry_run: Whether it only says what it would do.
-        how: What a person says of how spreadsheets are to be read.
+        budget: How much the run may start, and has started.
+        day: How much all runs may start on a day.
+        dry_run: Whether nothing is to be created or noted.
+        read_options: How spreadsheets are to be read.
         outcomes: How the spreadsheets ended that were run, by their names.
-        refused: Why others are not run, until somebody does something.
-        left: Why others are left for the next run.
+        refused: Why others are not run until somebody does something, by their names.
+        left: Why others are left for the next run, by their names.
     """
 
     inbox: Inbox
@@ -67,15 +68,17 @@ class InboxRun:
     budget: Budget
     day: DayLimit
     dry_run: bool = False
-    how: ReadOptions = AS_IT_IS
+    read_options: ReadOptions = AS_IT_IS
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # By name: what each would do, the note with what was reserved, and what was read for it.
         self._plans: dict[str, Plan] = {}
         self._reserved: dict[str, Note] = {}
         self._catalogues: dict[str, Catalogue] = {}
+        # Whether a spreadsheet is finished of which rows have failed.
         self._has_final_failures = False
         self.refused |= self.found.refused
         for name in self.found.unsettled:
@@ -83,7 +86,7 @@ class InboxRun:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any spreadsheet was begun."""
+        """Whether any spreadsheet was run, and not refused."""
         return any(each.end is not End.REFUSED for each in self.outcomes.values())
 
     @property
@@ -95,18 +98,20 @@ class InboxRun:
         """
         return self.has_begun and not self._has_final_failures
 
-    def leave(self, pending: PendingSpreadsheet) -> None:
-        """Leaves a spreadsheet for the next run."""
+    def leave_for_next_run(self, pending: PendingSpreadsheet) -> None:
+        """Records that a spreadsheet is left for the next run."""
         self.left[pending.name] = NEXT_RUN
 
-    async def allow(self, pending: PendingSpreadsheet, credentials: Credentials) -> float | None:
-        """Decides whether a spreadsheet may be begun; records why not.
+    async def decide_limit(
+        self, pending: PendingSpreadsheet, credentials: Credentials
+    ) -> float | None:
+        """Reads a spreadsheet, looks its names up, and decides by its cost whether it may run.
 
         Returns:
-            What its campaign may cost in all, earlier runs included, in USD. None if it may not be
-            begun.
+            What its campaign may cost in all, earlier runs included, in USD. None if it may not
+            run, and then why not is recorded.
         """
-        prepared = await _open_campaign(pending, self.how, credentials)
+        prepared = await _prepare_campaign(pending, self.read_options, credentials)
         if prepared is None:
             # Its own run tells why, and starts nothing: nobody knows what that would cost.
             return 0.0
@@ -126,8 +131,10 @@ class InboxRun:
             return limit_for(plan.total_usd)
         return None
 
-    def begin(self, pending: PendingSpreadsheet) -> Note | None:
+    def note_and_reserve(self, pending: PendingSpreadsheet) -> Note | None:
         """Writes the note of a spreadsheet that is about to run, and reserves what it may start.
+
+        A dry run writes and reserves nothing.
 
         Returns:
             The note for its end; None if it cannot be run, and then why not is recorded.
@@ -142,7 +149,7 @@ class InboxRun:
 
     @contextlib.contextmanager
     def _record_refusal(self, pending: PendingSpreadsheet) -> Iterator[None]:
-        """Records the body's error as the reason why a spreadsheet is not run, and swallows it."""
+        """Records a `CampaignError` as why a spreadsheet is not run, and does not raise it on."""
         try:
             yield
         except DayLimitError as error:
@@ -153,7 +160,12 @@ class InboxRun:
     async def run(
         self, pending: PendingSpreadsheet, call: Callable[[], Awaitable[SpreadsheetEnd]]
     ) -> Outcome:
-        """Runs a spreadsheet, and gives back what was reserved for it if it did not run at all."""
+        """Runs a spreadsheet, and gives back what was reserved for it if it did not run at all.
+
+        Args:
+            pending: The spreadsheet.
+            call: Runs it; while it does, what was read of the catalogue is not read again.
+        """
         with reuse_catalogue(self._catalogues.get(pending.name, NOTHING_READ)):
             end = await call()
         if not end.has_begun and (reserved := self._reserved.get(pending.name)):
@@ -162,8 +174,8 @@ class InboxRun:
                 note_started(self.inbox.results, pending.name, reserved, Decimal(0))
         return end.outcome
 
-    def record(self, pending: PendingSpreadsheet, outcome: Outcome) -> None:
-        """Records how a spreadsheet's run ended, and counts what it started."""
+    def record_outcome(self, pending: PendingSpreadsheet, outcome: Outcome) -> None:
+        """Records how a spreadsheet's run ended, and counts what it started in the budget."""
         self.outcomes[pending.name] = outcome
         is_failed = outcome.end in (End.INCOMPLETE, End.REFUSED)
         if is_failed and not self.dry_run and self.inbox.is_finished(pending):
@@ -173,7 +185,7 @@ class InboxRun:
             self.budget = self.budget.with_started(plan.new_usd)
 
     async def report(self, host: Host[Any]) -> Outcome:
-        """Logs how the run went, has the host keep that, and says how it ended."""
+        """Logs what became of the spreadsheets, has the host keep it, and returns the outcome."""
         await host.keep_inbox(self.inbox.folder, self._headline(), self._messages())
         for name, reason in self.left.items():
             host.logger.warning("%s is left. %s", name, reason)
@@ -209,6 +221,7 @@ class InboxRun:
         return f"{dry}Spreadsheets in {where}: {parts or 'none'}"
 
     def _message_lines(self) -> list[str]:
+        """Some lines on each spreadsheet that was not finished before."""
         messages = self._messages().items()
         return [line for name, message in messages for line in _outcome_lines(name, message)]
 
@@ -224,12 +237,13 @@ class InboxRun:
         return {**messages, **self.refused, **self.left}
 
 
-async def _open_campaign(
-    pending: PendingSpreadsheet, how: ReadOptions, credentials: Credentials
+async def _prepare_campaign(
+    pending: PendingSpreadsheet, read_options: ReadOptions, credentials: Credentials
 ) -> Prepared[Campaign] | None:
-    """Prepares a spreadsheet's campaign to learn its cost; None if it has mistakes."""
+    """Prepares a spreadsheet's campaign to learn its cost, and changes nothing. None if it has
+    mistakes, or the API cannot be asked."""
     try:
-        brief = Brief.open(pending.location, options=how)
+        brief = Brief.open(pending.location, options=read_options)
         async with credentials.get_client(max_tries=3) as client:
             campaign = await read_campaign(brief, pending.output, [client])
             return await prepare(campaign, [client], preflight=False, dry_run=True)
@@ -238,6 +252,7 @@ async def _open_campaign(
 
 
 def _outcome_lines(name: str, message: str) -> list[str]:
+    """The first lines of a spreadsheet's message, after its name, and how many more there are."""
     first, *more = message.splitlines() or [""]
     kept = more[: OUTCOME_LINES - 1]
     hidden = len(more) - len(kept)

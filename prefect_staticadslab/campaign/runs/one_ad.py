@@ -1,4 +1,4 @@
-"""One image ad, live: from an id, or from what it is to be made of, to an outcome."""
+"""Watches one image ad, or creates one and watches it: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.table.limits import ONE_AD_LIMIT_USD, check_l
 
 @dataclass(frozen=True)
 class OneAdOptions:
-    """What one ad is made of; see `flows/watch.py` for what each says."""
+    """What one ad is made of, and how it is run; see `flows/watch.py` for what each says."""
 
     design_template: str
     brand: str
@@ -32,7 +32,7 @@ class OneAdOptions:
     max_spend_usd: float = ONE_AD_LIMIT_USD
 
     def cells(self) -> dict[str, str]:
-        """The ad as a spreadsheet's row would have it."""
+        """The ad as the cells of a spreadsheet's row, by column."""
         return {
             "design_template": self.design_template,
             "brand": self.brand,
@@ -57,7 +57,7 @@ async def run_watch(
     """
     try:
         check_id(image_ad_id)
-        host.say_if_interrupted(goes_on(image_ad_id))
+        host.set_interruption_message(left_alone_message(image_ad_id))
         return await _follow(image_ad_id, timeout_seconds, credentials, host)
     except (CampaignError, StaticAdsLabError) as error:
         return Outcome.refused(error, title=NOTHING_TO_WATCH)
@@ -89,7 +89,7 @@ async def run_create_and_watch(
     image_ad_id = created.image_ad.id
     word = "goes on" if created.replayed else "is created"
     host.logger.info("Image ad %s %s", image_ad_id, word, extra=ALWAYS_SHOWN)
-    host.say_if_interrupted(goes_on(image_ad_id))
+    host.set_interruption_message(left_alone_message(image_ad_id))
     try:
         return await _follow(image_ad_id, options.timeout_seconds, credentials, host)
     except StaticAdsLabError as error:
@@ -99,9 +99,16 @@ async def run_create_and_watch(
 async def _follow(
     image_ad_id: str, timeout_seconds: float, credentials: C, host: Host[C]
 ) -> Outcome:
-    """Watches an ad to its end, and says what became of it."""
+    """Follows an ad to its end, while its progress is shown, and says what became of it.
+
+    Raises:
+        StaticAdsLabError: It cannot be watched.
+    """
     try:
-        async with credentials.get_client() as client, host.watching(image_ad_id) as update:
+        async with (
+            credentials.get_client() as client,
+            host.showing_ad_progress(image_ad_id) as update,
+        ):
             with show_events(image_ad_id, host.logger.info, update) as show:
                 ad = await waiting.watch_image_ad(
                     client, image_ad_id, show, timeout_seconds=timeout_seconds
@@ -112,13 +119,13 @@ async def _follow(
         return Outcome(
             End.TIMED_OUT,
             f"Time is up: {image_ad_id} is still rendered after {timeout_seconds:g} s. "
-            f"{goes_on(image_ad_id)}",
+            f"{left_alone_message(image_ad_id)}",
         )
-    return Outcome(End.COMPLETED, described(ad))
+    return Outcome(End.COMPLETED, completed_message(ad))
 
 
-def described(ad: ImageAd) -> str:
-    """A completed ad, for people."""
+def completed_message(ad: ImageAd) -> str:
+    """What to say of a completed ad: its picture, its size and its cost."""
     size = f"{ad.width} × {ad.height} pixels" if ad.width and ad.height else "not told"
     return (
         f"Image ad {ad.id} is completed\n"
@@ -128,8 +135,8 @@ def described(ad: ImageAd) -> str:
     )
 
 
-def goes_on(image_ad_id: str) -> str:
-    """What to say of an ad that is left alone."""
+def left_alone_message(image_ad_id: str) -> str:
+    """What to say of an ad that is no longer watched: what it costs, and how to watch it again."""
     return (
         "The ad goes on, and is billed when it completes. "
         f"Watch it again: staticadslab watch {image_ad_id}"
@@ -137,6 +144,6 @@ def goes_on(image_ad_id: str) -> str:
 
 
 def check_id(image_ad_id: str) -> None:
-    """Raises if it cannot be an image ad's id."""
+    """Raises `CampaignError` if a text cannot be an image ad's id, ia_…."""
     if not image_ad_id.startswith("ia_") or any(c.isspace() for c in image_ad_id):
         raise CampaignError(f"{image_ad_id!r} is not the id of an image ad; that starts with ia_.")

@@ -1,4 +1,4 @@
-"""How a run ended, in a word and in words."""
+"""How a run ended: `Outcome`, which has an `End` in a word, and a message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING_TO_WATCH: Final = "There is nothing to watch."
 
 
 class End(Enum):
-    """How a run ended."""
+    """How a run ended, in a word: `Outcome.end`."""
 
     COMPLETED = "completed"
     """All that it was for is done."""
@@ -35,11 +35,11 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """How a run ended, in a word and for people; what every course of a run returns.
 
     Attributes:
-        end: How.
-        message: The same for people; of a run that was refused, why.
+        end: How, in a word.
+        message: How, for people; of a run that was refused, why.
         title: What to say above the reasons, if it was refused.
         error: Why it was refused, if an error was the reason.
     """
@@ -61,8 +61,8 @@ class Outcome:
 
         Args:
             error: What is wrong.
-            title: What to say above it.
-            message: What to say of it, if not its message.
+            title: What to say above the reason.
+            message: The reason, if it is not the error's message.
         """
         return cls(End.REFUSED, message or str(error), title, error)
 

@@ -1,4 +1,4 @@
-"""Editable ads are changed and rendered anew: from options to an outcome."""
+"""Changes editable ads and has them rendered anew: from options to an outcome."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_CHANGED, End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_pictures
+from prefect_staticadslab.campaign.runs.picture_outputs import download_pictures_or_log
 from prefect_staticadslab.campaign.runs.run_reporter import BatchOptions, RunReporter
 from prefect_staticadslab.campaign.table.limits import check_limit
 
 ONE_ATTEMPT: Final = 1
-"""After a failed rendering nobody but `Revisions` knows which tree to send."""
+"""How many jobs a row has in a round: after a failed rendering only `Revisions` knows which tree to
+send."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,17 +79,22 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
             one_file=options.one_file,
         )
         download = partial(
-            keep_pictures, revisions.table, folder, host.logger, base_url=credentials.base_url
+            download_pictures_or_log,
+            revisions.table,
+            folder,
+            host.logger,
+            base_url=credentials.base_url,
         )
         return await reporter.run(
             {client.api_key_hash: credentials},
             attempts=ONE_ATTEMPT,
             timeout_seconds=options.timeout_seconds,
-            keep_pictures=download if folder else None,
+            download_pictures=download if folder else None,
         )
 
 
 def _cost(plan: Plan) -> str:
+    """What the revisions may cost, for people."""
     return (
         "What a revision costs is not documented; as new editable ads they would be "
         f"{plan.new_usd:.2f} USD."

@@ -1,4 +1,5 @@
-"""A batch of jobs while it runs: what is kept and told of it, and at its end."""
+"""Runs a prepared batch: keeps its table on disk, shows its progress, tells the host of it, has its
+pictures and contact sheet written, and says how the run ended."""
 
 from __future__ import annotations
 
@@ -27,27 +28,30 @@ from prefect_staticadslab.campaign.reports.summary import Summary, summarize
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host, ProgressUpdate
 from prefect_staticadslab.campaign.runs.outcome import End, Outcome
-from prefect_staticadslab.campaign.runs.pictures import keep_contact_sheet, keep_pictures_in_table
+from prefect_staticadslab.campaign.runs.picture_outputs import (
+    put_pictures_in_table_or_log,
+    write_contact_sheet_or_log,
+)
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 
 PROGRESS_SECONDS: Final = 5.0
-"""How often the host hears how far a batch is."""
+"""How often the host is told how far a batch is."""
 
 INTERRUPTED_SECONDS: Final = 5.0
-"""How long a host may take to hear what an interrupted run has done."""
+"""How long a host may take to keep the summary of an interrupted run."""
 
 INTERRUPTED: Final = "interrupted"
-"""How a run ends that does not come to its end, as events say it; `End` has the other words."""
+"""What `Host.on_end` is told of a run that was interrupted; else it is told an `End`'s value."""
 
 FAILURES: Final = 20
-"""Rows of a run whose failures are told one by one; the table has them all."""
+"""How many failed rows of a run are told one by one; the table has them all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
-    """What every batch is run with that is read from a spreadsheet; a flow says what each means.
+    """The options of every batch whose rows are in a spreadsheet; a flow says what each means.
 
     Attributes:
         output: Where the result table is or will be; "" if the host has a place for it.
@@ -67,7 +71,7 @@ class BatchOptions:
 
     @property
     def reading(self) -> ReadOptions:
-        """How the spreadsheet is to be read."""
+        """The options that say how the spreadsheet is to be read."""
         return ReadOptions(self.sheet, self.encoding, self.visible_rows)
 
     @property
@@ -84,11 +88,11 @@ class BatchOptions:
 
 @dataclass
 class RunReporter:
-    """A run of a batch that was prepared, and of which the table is on disk: `await run.run(...)`.
+    """One run of a batch, from its first create to its outcome: `await reporter.run(...)`.
 
     Attributes:
-        host: Where it runs.
-        prepared: What is done.
+        host: Where it runs, and who is told of it.
+        prepared: The batch and its plan. Its table must be on disk already.
         seconds_for: How long the rate limit takes for so many more creates, in seconds.
         source: Where the spreadsheet is that the table is made of; "" if there is none.
         one_file: Whether the contact sheet holds the pictures in itself.
@@ -102,8 +106,9 @@ class RunReporter:
     one_file: bool = False
     words: Words = SPREADSHEET_WORDS
     _started: float = field(default_factory=time.monotonic)
-    _known_failures: dict[int, JobState] = field(default_factory=dict)
-    _failures_told: int = 0
+    # Failed rows that were told, also by an earlier run, by position; and how many by this one.
+    _told_failures: dict[int, JobState] = field(default_factory=dict)
+    _told_count: int = 0
 
     def __post_init__(self) -> None:
         self.batch, self.plan = self.prepared.batch, self.prepared.plan
@@ -115,28 +120,32 @@ class RunReporter:
         attempts: int,
         timeout_seconds: float,
         wait: bool = True,
-        keep_pictures: Callable[[], Awaitable[Pictures]] | None = None,
+        download_pictures: Callable[[], Awaitable[Pictures]] | None = None,
     ) -> Outcome:
-        """Brings every row to its end, keeps what people look at, and says how the run ends.
+        """Brings every row to its end, and keeps the table, the pictures and the contact sheet.
 
         Args:
             credentials: The keys that share the rows, by the API key's hash.
             attempts, timeout_seconds, wait: See `generate_image_ads`. A run that does not wait is
                 at its end once everything is created.
-            keep_pictures: Downloads the pictures; None if nobody wants them.
+            download_pictures: Downloads the pictures; None if nobody wants them.
+
+        Returns:
+            How the run ended.
         """
-        async with self._kept():
-            async with self._progress():
+        async with self._keeping_table():
+            async with self._showing_progress():
                 results = await self.host.run_chunks(
                     self.prepared, credentials, attempts, timeout_seconds, wait
                 )
-            pictures = await keep_pictures() if keep_pictures else NO_PICTURES
-        return await self._report(results, pictures, is_created_enough=not wait)
+            pictures = await download_pictures() if download_pictures else NO_PICTURES
+        return await self._conclude(results, pictures, is_created_enough=not wait)
 
     @asynccontextmanager
-    async def _kept(self) -> AsyncIterator[None]:
-        """Keeps the table while the body runs, and tells the host if that is interrupted."""
-        self.host.started(self.batch, self.plan, self.prepared.organization)
+    async def _keeping_table(self) -> AsyncIterator[None]:
+        """Saves the table while the body runs and at its end. Tells the host that the batch begins,
+        and, with a summary, if it is interrupted."""
+        self.host.on_start(self.batch, self.plan, self.prepared.organization)
         try:
             async with self.batch.table.checkpoints(self._log_unsaved):
                 yield
@@ -147,46 +156,49 @@ class RunReporter:
             raise
 
     @asynccontextmanager
-    async def _progress(self) -> AsyncIterator[None]:
-        """Shows how the table fills while the body runs, and tells of rows that failed.
+    async def _showing_progress(self) -> AsyncIterator[None]:
+        """Shows how the table fills while the body runs, and tells of rows that fail meanwhile.
 
         It shows a bar on a terminal, and log lines without one; and the host is told, if there
         is anything to wait for.
         """
         observer = TableObserver(self.batch.table, self.seconds_for)
         # What failed in an earlier run was told by that.
-        self._known_failures = self._failed_now()
-        self._failures_told = 0
+        self._told_failures = self._failed_rows()
+        self._told_count = 0
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(progress_display(observer, self.host.logger.info))
             update: ProgressUpdate = _ignore_update
             if self.plan.creates + self.plan.to_collect:
-                kept = self.host.progress(self.batch, observer.tally().line())
-                update = await stack.enter_async_context(kept)
-            await stack.enter_async_context(in_background(self._report_progress(observer, update)))
+                shown = self.host.showing_progress(self.batch, observer.tally().line())
+                update = await stack.enter_async_context(shown)
+            await stack.enter_async_context(in_background(self._tell_progress(observer, update)))
             yield
-            self._tell_failures(self._failed_now())
+            self._tell_failures(self._failed_rows())
             tally = observer.tally(is_end=True)
             update(tally.share, tally.line())
 
-    async def _report(
+    async def _conclude(
         self,
         results: Sequence[ImageAdResult],
         pictures: Pictures,
         *,
         is_created_enough: bool,
     ) -> Outcome:
-        """Keeps what people look at, and says how the run ends.
+        """Puts pictures into the table, writes the contact sheet, and has the host keep a summary.
 
         Args:
-            results: What the batch's tasks gave back.
+            results: What became of each row that there was something to do for.
             pictures: What became of the pictures.
             is_created_enough: Whether the run was not to wait for its jobs.
+
+        Returns:
+            How the run ended.
         """
-        await keep_pictures_in_table(self.batch.table, pictures.folder, self.host.logger)
-        summary = self._summary(results, pictures)
+        await put_pictures_in_table_or_log(self.batch.table, pictures.folder, self.host.logger)
+        summary = self._write_contact_sheet_and_summarize(results, pictures)
         kept = await self.host.keep_summary(self.batch, summary)
-        await self.host.keep_table(self.batch, summary, self.source)
+        await self.host.on_table_written(self.batch, summary, self.source)
         lines = [summary.headline(), *summary.notes(), *self.batch.troubles, *pictures.troubles()]
         is_elsewhere = kept and not summary.output
         if not is_elsewhere and (unsaved := self.batch.table.unsaved()):
@@ -209,10 +221,14 @@ class RunReporter:
         return self._end(End.INCOMPLETE, summary, lines)
 
     def _end(self, end: End, summary: Summary, lines: Sequence[str]) -> Outcome:
-        self.host.ended(self.batch, end.value, summary)
+        """Tells the host that the run has ended, and returns its outcome."""
+        self.host.on_end(self.batch, end.value, summary)
         return Outcome(end, "\n".join(lines))
 
-    def _summary(self, results: Sequence[ImageAdResult], pictures: Pictures) -> Summary:
+    def _write_contact_sheet_and_summarize(
+        self, results: Sequence[ImageAdResult], pictures: Pictures
+    ) -> Summary:
+        """Writes the contact sheet, or logs why not, and sums up what became of the rows."""
         title = table_name(self.source) if self.source else self.batch.title
         return summarize(
             self.batch,
@@ -221,7 +237,7 @@ class RunReporter:
             spent_before_usd=self.plan.spent_usd,
             seconds=time.monotonic() - self._started,
             # An interrupted run has a moment, and no folder of pictures.
-            contact_sheet=keep_contact_sheet(
+            contact_sheet=write_contact_sheet_or_log(
                 self.batch.table,
                 title,
                 self.host.logger,
@@ -234,33 +250,37 @@ class RunReporter:
         )
 
     async def _tell_interruption(self) -> None:
-        """Tells the host how far the run came. The table is saved by then."""
+        """Tells the host how far the run came, and has it keep a summary; what is kept nowhere is
+        logged. The table is saved by then. On a terminal, none of it is done."""
         # On a terminal, the same Ctrl-C may have ended the server that is told.
         if is_on_terminal():
             return
-        summary = replace(self._summary([], NO_PICTURES), is_interrupted=True)
-        self.host.ended(self.batch, INTERRUPTED, summary)
+        so_far = self._write_contact_sheet_and_summarize([], NO_PICTURES)
+        summary = replace(so_far, is_interrupted=True)
+        self.host.on_end(self.batch, INTERRUPTED, summary)
         kept = await self.host.keep_summary(self.batch, summary, within_seconds=INTERRUPTED_SECONDS)
         if not kept and not summary.output:
             self._log_unsaved(f"What is known of the ads:\n{self.batch.table.unsaved()}")
 
     def _log_unsaved(self, message: str) -> None:
-        """Logs what a table could not hold: the last chance, in a run that is interrupted."""
+        """Logs, for certain to be seen, what could not be saved in a table."""
         self.host.logger.error(message, extra=ALWAYS_SHOWN)
 
-    async def _report_progress(self, observer: TableObserver, update: ProgressUpdate) -> None:
-        """Tells every PROGRESS_SECONDS how far it is, and which rows have failed for good."""
-        before: dict[int, JobState] = self._known_failures
+    async def _tell_progress(self, observer: TableObserver, update: ProgressUpdate) -> None:
+        """Tells every PROGRESS_SECONDS how far the batch is, and which rows have failed for good,
+        until it is cancelled."""
+        before: dict[int, JobState] = self._told_failures
         while True:
             await asyncio.sleep(PROGRESS_SECONDS)
             tally = observer.tally()
             update(tally.share, tally.line())
             # One that has failed just now may be about to be tried again.
-            failed = self._failed_now()
+            failed = self._failed_rows()
             self._tell_failures({p: s for p, s in failed.items() if before.get(p) == s})
             before = failed
 
-    def _failed_now(self) -> dict[int, JobState]:
+    def _failed_rows(self) -> dict[int, JobState]:
+        """The states of the rows that stand at failed now, by position."""
         return {
             position: state
             for position, _, state in self.batch.table.current_rows
@@ -268,19 +288,20 @@ class RunReporter:
         }
 
     def _tell_failures(self, failed: dict[int, JobState]) -> None:
-        """Logs rows that failed, with an event for each; after a few of them, a word is enough."""
+        """Logs failed rows that were not told before, and tells the host of each; not of more than
+        FAILURES in this run."""
         logger = self.host.logger
         for position, state in failed.items():
-            if self._known_failures.get(position) == state:
+            if self._told_failures.get(position) == state:
                 continue
-            self._known_failures[position] = state
-            self._failures_told += 1
-            if self._failures_told > FAILURES:
+            self._told_failures[position] = state
+            self._told_count += 1
+            if self._told_count > FAILURES:
                 continue
             row = self.batch.table.rows[position]
             logger.warning("%s %d failed: %s", self.words.row.capitalize(), row.number, state.error)
-            self.host.row_failed(self.batch, row, state, self.words)
-            if self._failures_told == FAILURES:
+            self.host.on_row_failed(self.batch, row, state, self.words)
+            if self._told_count == FAILURES:
                 logger.warning(
                     "Further failed %s are not told one by one; see the table.", self.words.rows
                 )

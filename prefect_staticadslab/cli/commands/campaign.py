@@ -200,18 +200,18 @@ def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief
     from prefect_staticadslab.api.rate_limit import RateLimiter
     from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
     from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
-    from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, keys_of
-    from prefect_staticadslab.campaign.runs.pictures import keep_preview
+    from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, limiters_of
+    from prefect_staticadslab.campaign.runs.picture_outputs import write_campaign_preview
 
     if credentials or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
         plan, ads = prepared.plan, planned_ads(prepared.batch)
-        limit = keys_of(by_api_key_hash(*credentials)) if credentials else RateLimiter()
+        limit = limiters_of(by_api_key_hash(*credentials)) if credentials else RateLimiter()
         more = "" if given.preview else SHOW_ALL
         say("\n".join([plan.describe(limit.seconds_for), *ad_lines(ads, more=more)]))
         base_url = credentials[0].base_url if credentials else ""
         if given.preview:
-            page = keep_preview(
+            page = write_campaign_preview(
                 given.preview,
                 prepared.batch,
                 plan,

@@ -49,7 +49,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     )
 
     options = options_of(given, CatalogueOptions)
-    wanted = options.rows()
+    wanted = options.check_and_read_rows()
     credentials = given_credentials(given, stack)
     if given.dry_run:
         say(asyncio.run(_described(credentials, wanted)))
@@ -66,10 +66,10 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 async def _described(credentials: Credentials, wanted: list[ResourceRow]) -> str:
-    from prefect_staticadslab.campaign.runs.catalogue import plan
+    from prefect_staticadslab.campaign.runs.catalogue import check_and_plan
 
     async with credentials.get_client(max_tries=3) as client:
-        return (await plan(client, wanted)).describe()
+        return (await check_and_plan(client, wanted)).describe()
 
 
 def refusal(given: argparse.Namespace) -> str:

@@ -45,7 +45,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
 
     options = options_of(given, DownloadOptions)
-    options.open()
+    options.open_table()
     credentials = None
     # A flow run loads the block by itself.
     if not (runs_in_prefect(given) and given.credentials_block):

@@ -56,12 +56,16 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
                 Campaign("", ResultTable.reopen(waiting.output)).check_no_real_ads()
     if not given.dry_run:
         say_limits(given.max_spend_usd, given.max_spend_per_day_usd)
-    from prefect_staticadslab.campaign.runs.inbox import InboxOptions, in_this_process, run_inbox
+    from prefect_staticadslab.campaign.runs.inbox import (
+        InboxOptions,
+        run_inbox,
+        runner_in_this_process,
+    )
 
     options = options_of(given, InboxOptions)
 
     async def run(host: CommandHost) -> Outcome:
-        one_by_one = in_this_process(credentials, host)
+        one_by_one = runner_in_this_process(credentials, host)
         end = await run_inbox(
             options, credentials, host, scheduled=began, run_spreadsheet=one_by_one
         )

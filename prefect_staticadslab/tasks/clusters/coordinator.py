@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.job_outcome import OTHERS_AD
+from prefect_staticadslab.campaign.pipeline.job_outcome import AD_OF_ANOTHER_ROW
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.table.background import in_background
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
@@ -235,7 +235,7 @@ class Coordinator:
             return known if known.job_id and known.attempts >= state.attempts else state
         if self._table.assign_job(position, state.job_id):
             return state
-        return replace(known, error=OTHERS_AD.format(state.job_id))
+        return replace(known, error=AD_OF_ANOTHER_ROW.format(state.job_id))
 
     async def _answer_question(self, report: Report, chunk: _ChunkContact) -> None:
         """Looks up or marks the rows that a worker asks for, and sends it what is known of them, or

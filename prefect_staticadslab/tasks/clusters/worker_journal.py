@@ -65,7 +65,7 @@ class JournalLink:
     run_box: str
     chunk_id: str
 
-    async def keep(
+    async def run_with_journal(
         self,
         planned: Sequence[PlannedJob],
         work: Callable[[Journal], Awaitable[list[ImageAdResult]]],

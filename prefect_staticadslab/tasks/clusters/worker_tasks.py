@@ -15,8 +15,8 @@ from prefect.logging import get_run_logger
 
 from prefect_staticadslab.campaign.campaign import Prepared, RunChunk
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS, Chunk, KeyLimiters
-from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_as_sent
+from prefect_staticadslab.campaign.pipeline.batch import Batch, mark_chunk
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_JOBS, Chunk, KeyLimiters
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.tasks.clusters.coordinator import (
@@ -74,7 +74,7 @@ class WorkerTasks:
         self._attempts = attempts
         self._coordinator = Coordinator(mailboxes, self._table) if mailboxes is not None else None
         at_once = {
-            api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_ADS)
+            api_key_hash: 2 + math.ceil(limiter.creates_within(JOB_SECONDS) / CHUNK_JOBS)
             for api_key_hash, limiter in keys.limiters.items()
         }
         # Held by each chunk that a worker has, by API key hash.
@@ -103,7 +103,7 @@ class WorkerTasks:
         assert self._coordinator is not None  # noqa: S101
         async with self._slots[chunk.api_key_hash]:
             chunk, unsent = self._without_creates_if_stopped(chunk)
-            if not chunk.ads:
+            if not chunk.jobs:
                 return unsent
             journal = self._coordinator.begin_chunk()
             try:
@@ -125,7 +125,7 @@ class WorkerTasks:
             results |= {result.position: result for result in latest}
             self._note_stop_reasons(chunk.api_key_hash, latest)
             chunk = _chunk_to_retry(chunk, results)
-            if not chunk.ads:
+            if not chunk.jobs:
                 break
             await self._prepared.batch.collect(latest)
         return list(results.values())
@@ -137,10 +137,10 @@ class WorkerTasks:
         if not unsent:
             try:
                 now = datetime.now(UTC) + self._prepared.clock_ahead
-                chunk = await mark_as_sent(self._table, chunk, now)
+                chunk = await mark_chunk(self._table, chunk, now)
             except CampaignError as error:
                 chunk, unsent = _without_creates(chunk, str(error))
-        if not chunk.ads:
+        if not chunk.jobs:
             return unsent
         try:
             done = await self._result_in_thread(self._submit(chunk, 1, None))
@@ -170,9 +170,9 @@ class WorkerTasks:
     def _give_up_chunk(self, chunk: Chunk, error: Exception) -> list[ImageAdResult]:
         """Logs that a chunk's worker was lost, and returns what the table knows of its rows."""
         # A worker can die of anything, and the other chunks go on.
-        get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.ads), error)
+        get_run_logger().error("A chunk of %d rows was lost: %r", len(chunk.jobs), error)
         message = f"Its worker was lost ({type(error).__name__}); run it again."
-        return results_of_lost_chunk(self._table, [ad.position for ad in chunk.ads], message)
+        return results_of_lost_chunk(self._table, [ad.position for ad in chunk.jobs], message)
 
 
 def results_of_lost_chunk(
@@ -205,20 +205,20 @@ def _wait_for_result(wait: Callable[[], list[ImageAdResult]]) -> list[ImageAdRes
 def _without_creates(chunk: Chunk, reason: str) -> tuple[Chunk, list[ImageAdResult]]:
     """A chunk of the jobs that were created before, which are still followed; and results of the
     others, which are not sent for this reason."""
-    processing = [ad for ad in chunk.ads if ad.state.is_processing]
+    processing = [ad for ad in chunk.jobs if ad.state.is_processing]
     unsent = [
         ImageAdResult(ad.position, ad.state, stopped_by=reason)
-        for ad in chunk.ads
+        for ad in chunk.jobs
         if not ad.state.is_processing
     ]
-    return replace(chunk, ads=processing), unsent
+    return replace(chunk, jobs=processing), unsent
 
 
 def _chunk_to_retry(chunk: Chunk, results: Mapping[int, ImageAdResult]) -> Chunk:
     """A chunk of those jobs that failed and may be created anew."""
     ads = [
         replace(ad, state=results[ad.position].state, persisted_elsewhere=False)
-        for ad in chunk.ads
+        for ad in chunk.jobs
         if ad.may_create and results[ad.position].state.job_failed
     ]
-    return replace(chunk, ads=ads)
+    return replace(chunk, jobs=ads)

@@ -14,7 +14,7 @@ from prefect_staticadslab.api.errors import WaitTimeoutError
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.poller import Poller
-from prefect_staticadslab.campaign.pipeline.requests import Look
+from prefect_staticadslab.campaign.pipeline.requests import Rendering
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
 
@@ -111,9 +111,9 @@ async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing() -> None:
         return answers[0]
 
     poller = Poller(read, read_one, lambda: None, poll_seconds=0.01)
-    before = Look.of(old)
-    seen = await poller.finished(
-        "ia_1", 600, is_new=True, is_stale=lambda job: Look.of(job) == before
+    before = Rendering.of(old)
+    seen = await poller.wait_until_finished(
+        "ia_1", 600, is_new=True, is_stale=lambda job: Rendering.of(job) == before
     )
     assert seen == new
     await poller.close()
@@ -129,10 +129,10 @@ async def test_one_that_gives_up_takes_no_answer_from_another_that_waits_for_the
         return answers[0]
 
     poller = Poller(read, read_one, lambda: None, poll_seconds=0.01)
-    patient = asyncio.create_task(poller.finished("ia_1", 600))
+    patient = asyncio.create_task(poller.wait_until_finished("ia_1", 600))
     await asyncio.sleep(0)
     with pytest.raises(WaitTimeoutError):
-        await poller.finished("ia_1", 0)
+        await poller.wait_until_finished("ia_1", 0)
     answers[0] = ad(SENT)
     assert await patient == ad(SENT)
     await poller.close()
@@ -144,5 +144,5 @@ def test_a_look_goes_by_the_address_without_what_is_signed() -> None:
         ad(BEFORE, url=f"https://cdn/1?signed={n}").model_copy(update={"completed_at": now})
         for n in range(2)
     )
-    assert Look.of(one) == Look.of(other)
-    assert Look.of(one) != Look.of(one.model_copy(update={"completed_at": None}))
+    assert Rendering.of(one) == Rendering.of(other)
+    assert Rendering.of(one) != Rendering.of(one.model_copy(update={"completed_at": None}))

@@ -41,7 +41,7 @@ def write(folder: Path, *rows: tuple[str, str, Any]) -> str:
 async def finished(client: StaticAdsLabClient, request: ImageAdRequest) -> ImageAd:
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
         ad = (await client.create_image_ad(request)).image_ad
-        done: ImageAd = await session.poller_of(request).finished(ad.id, 60)
+        done: ImageAd = await session.poller_of(request).wait_until_finished(ad.id, 60)
         return done
 
 
@@ -235,7 +235,7 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
     (plan,) = await killed.next_round(client)
     async with shared_session(SIMULATOR_API_KEY, client.base_url) as session:
         under_way = Attempt(plan)
-        under_way.begin(client.now(), client.api_key_hash)
+        under_way.mark(client.now(), client.api_key_hash)
         await killed.table.before_send({0: under_way.state})
         if arrived:
             await send(
@@ -245,7 +245,7 @@ async def test_a_run_that_was_killed_after_sending_changes_the_ad_once(
                 on_send=lambda: None,
             )
             if is_finished:
-                await session.poller_of(plan.request).finished(ad.id, 60)
+                await session.poller_of(plan.request).wait_until_finished(ad.id, 60)
     revisions = await run(client, spreadsheet, tmp_path / "out.csv")
     (state,) = revisions.table.states
     assert state.status is RowStatus.COMPLETED
@@ -291,7 +291,7 @@ async def test_what_somebody_else_changed_in_between_is_left_to_people(
     killed = Revisions.open(spreadsheet, str(tmp_path / "out.csv"))
     (plan,) = await killed.next_round(client)
     under_way = Attempt(plan)
-    under_way.begin(client.now(), client.api_key_hash)
+    under_way.mark(client.now(), client.api_key_hash)
     await killed.table.before_send({0: under_way.state})
     theirs = apply_patch(ad.current_json_tree or {}, [{**ours[0], "value": "Theirs"}])
     await client.update_image_ad(ad.id, theirs)

@@ -15,7 +15,7 @@ from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.errors import CampaignError, SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
 from prefect_staticadslab.campaign.job_types.references import References
-from prefect_staticadslab.campaign.pipeline.batch import mark_as_sent
+from prefect_staticadslab.campaign.pipeline.batch import mark_chunk
 from prefect_staticadslab.campaign.pipeline.submit import send
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -149,11 +149,11 @@ async def test_a_create_that_was_not_answered_is_asked_for_with_the_same_key(
     output = str(tmp_path / "out.csv")
     batch = TemplateBatch.open(str(folder), output)
     (chunk,) = batch.chunks()
-    marked = await mark_as_sent(
-        batch.table, type(chunk)(client.api_key_hash, chunk.ads), datetime.now(UTC)
+    marked = await mark_chunk(
+        batch.table, type(chunk)(client.api_key_hash, chunk.jobs), datetime.now(UTC)
     )
 
-    plan = marked.ads[0]
+    plan = marked.jobs[0]
     key = plan.state.idempotency_key or ""
     sent = await send(client, plan.request, idempotency_key=key, on_send=lambda: None)
     again = await run(TemplateBatch.open(str(folder), output), simulator.url)
@@ -177,7 +177,7 @@ def test_a_row_whose_key_has_expired_is_left_to_people(folder: Path, tmp_path: P
     batch.table.save_now()
     again = TemplateBatch.open(str(folder), output)
     again.hold_expired(now, {KEY_HASH})
-    assert [ad.position for chunk in again.chunks() for ad in chunk.ads] == [1]
+    assert [ad.position for chunk in again.chunks() for ad in chunk.jobs] == [1]
     assert "nobody can say" in (again.table.states[0].error or "")
     again.hold_expired(now, {"another key"})
     assert again.chunks() == []

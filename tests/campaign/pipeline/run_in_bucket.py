@@ -12,8 +12,8 @@ from prefect_staticadslab import ImageAdResult, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign, run
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.pipeline import session
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
@@ -29,7 +29,7 @@ async def main(spreadsheet: str, output: str, url: str) -> None:
         campaign.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(shared, chunk.ads, journal=campaign.table, attempts=2)
+            return await generate(shared, chunk.jobs, journal=campaign.table, attempts=2)
 
         async with campaign.table.checkpoints(print):
             await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

@@ -177,7 +177,7 @@ class World:
             began, ends = campaign.running[i]
             done = ends <= at_server
             share = min(1.0, (at_server - began) / (ends - began))
-            campaign.times.saw(_ad(ends - began, None if done else share), self.now - began)
+            campaign.times.learn(_ad(ends - began, None if done else share), self.now - began)
             if done:
                 del campaign.running[i]
                 campaign.delays.append(self.now - ends)

@@ -13,7 +13,7 @@ from prefect_staticadslab import ImageAd, JobState, RowStatus, StaticAdsLabClien
 from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.names.preflight import KeyRefusedError
-from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match
+from prefect_staticadslab.campaign.pipeline.adoption import NEVER_CREATED, SentRow, match_ads
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import MakeRequest, run_campaign, write_campaign
 from tests.support.scripted import answer, scripted
@@ -43,24 +43,24 @@ def sent(make_request: MakeRequest, *prompts: str) -> list[SentRow]:
 
 def test_each_row_gets_its_own_ad(ad_of: AdOf, make_request: MakeRequest) -> None:
     rows = sent(make_request, "a", "b", "c")
-    verdict = match(rows, [ad_of("ia_b", "b"), ad_of("ia_a", "a")], frozenset())
-    assert {p: ad.id for p, ad in verdict.adopted.items()} == {0: "ia_a", 1: "ia_b"}
-    assert verdict.not_found == [2]
-    assert verdict.ambiguous == {}
+    matches = match_ads(rows, [ad_of("ia_b", "b"), ad_of("ia_a", "a")], frozenset())
+    assert {p: ad.id for p, ad in matches.adopted.items()} == {0: "ia_a", 1: "ia_b"}
+    assert matches.not_found == [2]
+    assert matches.ambiguous == {}
 
 
 def test_equal_rows_share_equal_ads_among_them(ad_of: AdOf, make_request: MakeRequest) -> None:
     rows = sent(make_request, "a", "a", "a")
-    verdict = match(rows, [ad_of("ia_1", "a"), ad_of("ia_2", "a")], frozenset())
-    assert sorted(ad.id for ad in verdict.adopted.values()) == ["ia_1", "ia_2"]
-    assert len(verdict.not_found) == 1
+    matches = match_ads(rows, [ad_of("ia_1", "a"), ad_of("ia_2", "a")], frozenset())
+    assert sorted(ad.id for ad in matches.adopted.values()) == ["ia_1", "ia_2"]
+    assert len(matches.not_found) == 1
 
 
 def test_more_ads_than_rows_are_a_question(ad_of: AdOf, make_request: MakeRequest) -> None:
     ads = [ad_of("ia_1", "a"), ad_of("ia_2", "a")]
-    verdict = match(sent(make_request, "a"), ads, frozenset())
-    assert verdict.ambiguous == {0: ("ia_1", "ia_2")}
-    assert match(sent(make_request, "a"), ads, frozenset({"ia_2"})).adopted[0].id == "ia_1"
+    matches = match_ads(sent(make_request, "a"), ads, frozenset())
+    assert matches.ambiguous == {0: ("ia_1", "ia_2")}
+    assert match_ads(sent(make_request, "a"), ads, frozenset({"ia_2"})).adopted[0].id == "ia_1"
 
 
 def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
@@ -70,8 +70,11 @@ def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
     rows = [
         SentRow(i, make_request("a", node_overrides=o), YESTERDAY) for i, o in enumerate(overrides)
     ]
-    assert match(rows, [ad_of("ia_1", "a")], frozenset()).ambiguous == {0: ("ia_1",), 1: ("ia_1",)}
-    assert match(rows, [], frozenset()).not_found == [0, 1]
+    assert match_ads(rows, [ad_of("ia_1", "a")], frozenset()).ambiguous == {
+        0: ("ia_1",),
+        1: ("ia_1",),
+    }
+    assert match_ads(rows, [], frozenset()).not_found == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +93,8 @@ def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
 def test_what_is_not_the_rows_ad_is_not_adopted(
     ad_of: AdOf, make_request: MakeRequest, other: dict[str, object]
 ) -> None:
-    verdict = match(sent(make_request, "a"), [ad_of("ia_1", "a", **other)], frozenset())
-    assert verdict.not_found == [0]
+    matches = match_ads(sent(make_request, "a"), [ad_of("ia_1", "a", **other)], frozenset())
+    assert matches.not_found == [0]
 
 
 def test_clocks_may_differ_and_a_date_may_be_missing(
@@ -99,12 +102,12 @@ def test_clocks_may_differ_and_a_date_may_be_missing(
 ) -> None:
     for created in (YESTERDAY - timedelta(minutes=9), None, "once"):
         ad = ad_of("ia_1", "a", created_at=created)
-        assert match(sent(make_request, "a"), [ad], frozenset()).adopted[0].id == "ia_1"
+        assert match_ads(sent(make_request, "a"), [ad], frozenset()).adopted[0].id == "ia_1"
 
 
 def test_a_prompts_line_breaks_do_not_hide_its_ad(ad_of: AdOf, make_request: MakeRequest) -> None:
-    verdict = match(sent(make_request, "a\nb"), [ad_of("ia_1", " a\r\nb ")], frozenset())
-    assert verdict.adopted[0].id == "ia_1"
+    matches = match_ads(sent(make_request, "a\nb"), [ad_of("ia_1", " a\r\nb ")], frozenset())
+    assert matches.adopted[0].id == "ia_1"
 
 
 # From a killed run to the bill, against a simulator whose keys age
@@ -127,10 +130,10 @@ async def leave_submitting(
     campaign = Campaign.open(spreadsheet, output)
     (chunk,) = campaign.chunks()
     async with StaticAdsLabClient(api_key, simulator.url) as client:
-        for plan in chunk.ads[:created]:
+        for plan in chunk.jobs[:created]:
             row = campaign.table.rows[plan.position]
             await client.create_image_ad(row.request, idempotency_key=plan.key(1))
-    for plan in chunk.ads:
+    for plan in chunk.jobs:
         mark = JobState(
             RowStatus.SUBMITTING,
             attempts=1,

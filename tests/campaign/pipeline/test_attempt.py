@@ -63,7 +63,7 @@ def plan(state: JobState, **fields: Any) -> PlannedJob:
 
 def begun(state: JobState, *, sends: int = 1, **fields: Any) -> Attempt:
     attempt = Attempt(plan(state, **fields))
-    attempt.begin(NOW, OURS)
+    attempt.mark(NOW, OURS)
     attempt.sends = sends
     return attempt
 
@@ -176,7 +176,7 @@ CASES = {
 def test_what_an_error_makes_of_a_row(case: Case) -> None:
     attempt = begun(case.state, request=case.request)
     key = attempt.idempotency_key
-    decision = attempt.refused(case.error)
+    decision = attempt.on_create_error(case.error)
     assert (attempt.state.status, attempt.state.attempts) == (case.status, case.attempts)
     assert attempt.state.idempotency_key == {"same": key, "none": None}[case.key]
     assert case.says in (attempt.state.error or "")
@@ -197,7 +197,7 @@ def test_a_refusal_says_nothing_of_what_was_asked_before(error: StaticAdsLabErro
     attempt = begun(PENDING, sends=2)
     key = attempt.idempotency_key
     attempt.may_exist_from_before = True
-    attempt.refused(error)
+    attempt.on_create_error(error)
     assert (attempt.state.status, attempt.state.idempotency_key) == (SUBMITTING, key)
 
 
@@ -207,18 +207,18 @@ def test_a_refusal_of_another_day_is_left_behind_with_its_key(error: Any) -> Non
     attempt = begun(SENT_BEFORE)
     keys = [attempt.idempotency_key]
     for count in range(REFUSED_KEYS):
-        assert attempt.refused(old) == Decision(send_again=True)
+        assert attempt.on_create_error(old) == Decision(send_again=True)
         keys.append(attempt.idempotency_key)
         assert attempt.state.attempts == SENT_BEFORE.attempts + count + 1
         assert attempt.sends == 0
         attempt.sends = 1
     assert len(set(keys)) == 1 + REFUSED_KEYS
-    assert attempt.refused(old).stop_creating
+    assert attempt.on_create_error(old).stop_creating
 
 
 def test_a_key_that_is_written_down_elsewhere_is_never_left_behind() -> None:
     attempt = begun(SENT_BEFORE, persisted_elsewhere=True)
-    decision = attempt.refused(status_error(InsufficientBalanceError, 402, replayed=True))
+    decision = attempt.on_create_error(status_error(InsufficientBalanceError, 402, replayed=True))
     assert decision.stop_creating
     assert attempt.idempotency_key == SENT_BEFORE.idempotency_key
 
@@ -245,7 +245,7 @@ def test_what_an_answer_makes_of_a_row(
 ) -> None:
     attempt = begun(PENDING)
     later = NOW + timedelta(seconds=2)
-    assert attempt.answered(job, later, replayed=False, is_another_rows=False) == Decision()
+    assert attempt.on_answer(job, later, replayed=False, is_another_rows=False) == Decision()
     state = attempt.state
     assert (state.status, state.job_id, state.cost_usd) == (status, "ia_9", cost)
     assert state.submitted_at == later
@@ -256,7 +256,7 @@ def test_what_an_answer_makes_of_a_row(
 
 def test_an_ad_of_another_row_is_not_this_rows() -> None:
     attempt = begun(PENDING)
-    attempt.answered(ad("processing"), NOW, replayed=True, is_another_rows=True)
+    attempt.on_answer(ad("processing"), NOW, replayed=True, is_another_rows=True)
     assert (attempt.state.status, attempt.state.job_id) == (SUBMITTING, None)
     assert "ia_9" in (attempt.state.error or "")
     assert attempt.jobs == 0
@@ -265,7 +265,7 @@ def test_an_ad_of_another_row_is_not_this_rows() -> None:
 @pytest.mark.parametrize(("sends", "expected"), [(1, True), (2, False)])
 def test_only_an_earlier_runs_ad_is_a_replayed_one(sends: int, expected: bool) -> None:
     attempt = begun(PENDING, sends=sends)
-    attempt.answered(ad("processing"), NOW, replayed=True, is_another_rows=False)
+    attempt.on_answer(ad("processing"), NOW, replayed=True, is_another_rows=False)
     assert attempt.result(None).replayed is expected
 
 
@@ -283,7 +283,7 @@ def test_a_job_that_cannot_be_followed_is_paid_for_and_stays(
     error: StaticAdsLabError, says: str, stops: bool
 ) -> None:
     attempt = Attempt(plan(RUNNING))
-    decision = attempt.not_followed(error, 60)
+    decision = attempt.on_follow_error(error, 60)
     assert (attempt.state.status, attempt.state.job_id) == (RowStatus.PROCESSING, "ia_1")
     assert says in (attempt.state.error or "")
     assert bool(decision.stop_creating) is stops
@@ -299,8 +299,8 @@ def test_a_failed_job_is_begun_again_as_often_as_asked(
     may_create: bool, most: int, expected: bool
 ) -> None:
     attempt = begun(PENDING, may_create=may_create)
-    attempt.answered(FAILED_JOB(), NOW, replayed=False, is_another_rows=False)
+    attempt.on_answer(FAILED_JOB(), NOW, replayed=False, is_another_rows=False)
     assert attempt.needs_another_job(most) is expected
-    attempt.begin(NOW, OURS)
+    attempt.mark(NOW, OURS)
     assert attempt.idempotency_key == plan(PENDING).key(2)
     assert not attempt.may_exist_from_before

@@ -87,25 +87,25 @@ def test_what_a_run_that_is_alive_writes_of_a_row(
 ) -> None:
     attempt = begun(PENDING, sends=sends)
     ours = attempt.state
-    attempt.meet(known)
+    attempt.update_from_other_run(known)
     assert attempt.is_shared is is_shared
     assert attempt.state == (known if is_taken else ours)
-    assert attempt.shared_for(NOW) == (3 * 3600.0 if is_shared else None)
+    assert attempt.seconds_shared(NOW) == (3 * 3600.0 if is_shared else None)
     assert attempt.may_be_sent(NOW, is_stopped=False) is (is_shared or not is_taken)
 
 
 def test_an_answer_that_comes_after_another_runs_ad_is_named_and_takes_no_row() -> None:
     attempt = begun(PENDING)
-    attempt.meet(RUNNING)
-    attempt.answered(ad("processing"), NOW, replayed=False, is_another_rows=False)
+    attempt.update_from_other_run(RUNNING)
+    attempt.on_answer(ad("processing"), NOW, replayed=False, is_another_rows=False)
     assert (attempt.state.job_id, attempt.state.status) == ("ia_1", RowStatus.PROCESSING)
     assert "this run has made ia_9 as well" in (attempt.state.error or "")
 
 
 def test_what_another_run_has_answered_is_not_sent_and_not_withdrawn() -> None:
     attempt = begun(PENDING, sends=0)
-    attempt.meet(RUNNING)
-    attempt.not_sent("Why not.")
+    attempt.update_from_other_run(RUNNING)
+    attempt.note_not_sent("Why not.")
     assert attempt.state == RUNNING
 
 
@@ -124,14 +124,14 @@ def test_a_mark_is_never_as_old_as_the_one_that_it_takes_the_place_of(
 
 def test_another_runs_state_is_gone_on_from() -> None:
     attempt = begun(PENDING, sends=0)
-    attempt.learn(attempt.state)
+    attempt.update_from_table(attempt.state)
     assert not attempt.may_exist_from_before
-    attempt.learn(RUNNING)
+    attempt.update_from_table(RUNNING)
     assert attempt.state == RUNNING
     attempt = begun(PENDING, sends=0)
-    attempt.learn(replace(attempt.state, idempotency_key="ee" * 32))
+    attempt.update_from_table(replace(attempt.state, idempotency_key="ee" * 32))
     assert attempt.idempotency_key == "ee" * 32
-    assert attempt.refused(EMPTY).stop_creating
+    assert attempt.on_create_error(EMPTY).stop_creating
     assert attempt.state.status is SUBMITTING, "the other run's create may have come through"
 
 
@@ -211,7 +211,7 @@ def test_what_was_not_sent(
     state: JobState, sends: int, reason: str | None, status: RowStatus, says: str
 ) -> None:
     attempt = begun(state, sends=sends)
-    attempt.not_sent(reason)
+    attempt.note_not_sent(reason)
     assert (attempt.state.status, attempt.state.error) == (status, says)
 
 
@@ -229,6 +229,6 @@ def test_what_a_cancellation_makes_of_a_row(
 ) -> None:
     attempt = begun(state, sends=sends)
     assert attempt.is_unanswered is (sends > 0)
-    assert attempt.cancelled() is changes
+    assert attempt.withdraw_if_unsent() is changes
     assert (attempt.state.status, attempt.state.attempts) == (status, attempts)
     assert state is not SENT_BEFORE or attempt.state == SENT_BEFORE

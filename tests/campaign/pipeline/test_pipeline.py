@@ -12,7 +12,7 @@ import pytest
 
 from prefect_staticadslab import ImageAdResult, JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline import session as sessions
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.session import Session, shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from prefect_staticadslab.simulator.model.admission.api_keys import READ_ONLY_API_KEY

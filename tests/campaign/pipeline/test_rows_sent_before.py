@@ -10,7 +10,7 @@ import pytest
 
 from prefect_staticadslab import JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.pipeline.test_pipeline import Notes, planned, session_of
 from tests.conftest import MakeRequest, sent_at
@@ -73,7 +73,7 @@ def test_what_another_run_may_have_sent_waits_until_the_api_has_done_with_it(
     now = datetime.now(UTC)
     marked = sent_at(now - timedelta(seconds=marked_before), "aa" * 8)
     attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
-    attempt.begin(now, "aa" * 8)
+    attempt.mark(now, "aa" * 8)
     assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
     assert attempt.seconds_until_safe(now, 90, work_seconds=90) == 0
     attempt.sends = 1
@@ -90,8 +90,8 @@ def test_a_lock_counts_from_the_first_use_of_a_key_whoever_has_marked_it_anew(
         submitted_at=now - timedelta(seconds=first_used),
     )
     attempt = Attempt(planned(make_request, "a", states={0: marked})[0])
-    attempt.begin(now, "aa" * 8)
-    assert attempt.sent_elsewhere(now) == first_used
+    attempt.mark(now, "aa" * 8)
+    assert attempt.seconds_since_other_run_sent(now) == first_used
     assert attempt.seconds_until_safe(now, 10, work_seconds=90) == waits
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.pipeline import session as sessions
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from tests.campaign.pipeline.test_pipeline import planned, session_of, statuses
 from tests.conftest import MakeRequest
 from tests.support.scripted import DROP, answer, data, error, scripted

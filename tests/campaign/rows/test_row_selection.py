@@ -164,18 +164,18 @@ def test_a_row_that_may_have_been_sent_is_left_to_a_run_that_is_for_it(tmp_path:
     campaign.table.save_now()
     selected = open_campaign(tmp_path, "a", "b", rows="3")
     (chunk,) = selected.chunks()
-    assert [ad.position for ad in chunk.ads] == [1]
+    assert [ad.position for ad in chunk.jobs] == [1]
     # It counts in the budget, for it may be there.
     assert Plan.of(selected.table).total_usd == 2
     assert Plan.of(selected.table).new_usd == 1
     (chunk,) = open_campaign(tmp_path, "a", "b").chunks()
-    assert [ad.position for ad in chunk.ads] == [0, 1]
+    assert [ad.position for ad in chunk.jobs] == [0, 1]
 
 
 def test_with_several_keys_nothing_else_is_created_either(tmp_path: Path) -> None:
     campaign = open_campaign(tmp_path, *map(str, range(300)), rows="10-29,200")
     chunks = campaign.chunks({"one": 1.0, "two": 1.0})
-    positions = sorted(ad.position for chunk in chunks for ad in chunk.ads)
+    positions = sorted(ad.position for chunk in chunks for ad in chunk.jobs)
     assert positions == [*range(8, 28), 198]
 
 

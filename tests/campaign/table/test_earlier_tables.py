@@ -214,9 +214,9 @@ def test_a_column_of_the_users_with_such_a_name_stays_hers(tmp_path: Path) -> No
 def test_what_does_not_look_like_a_key_is_none(tmp_path: Path, nonsense: str) -> None:
     spreadsheet = write_campaign(tmp_path, "a")
     campaign = Campaign.open(spreadsheet, str(tmp_path / "out.csv"))
-    ((plan,),) = (chunk.ads for chunk in campaign.chunks())
+    ((plan,),) = (chunk.jobs for chunk in campaign.chunks())
     attempt = Attempt(plan)
-    attempt.begin(datetime.now(UTC), "aa" * 8)
+    attempt.mark(datetime.now(UTC), "aa" * 8)
     campaign.table.update(0, attempt.state)
     campaign.table.save_now()
     written = read_spreadsheet(str(tmp_path / "out.csv")).frame

@@ -14,8 +14,8 @@ from prefect_staticadslab import JobState
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import conditional_writes
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-from prefect_staticadslab.campaign.pipeline import chunk
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline import chunk_run
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.job_outcome import OTHER_KEY
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
@@ -78,7 +78,7 @@ async def test_who_slept_leaves_a_row_to_the_run_that_sends_it_with_another_api_
     is_same_key: bool,
 ) -> None:
     slept = 0.0
-    monkeypatch.setattr(chunk, "elapsed", lambda: time.monotonic() + slept)
+    monkeypatch.setattr(chunk_run, "elapsed", lambda: time.monotonic() + slept)
 
     class Asleep(Notes):
         async def before_send(self, changes: Mapping[int, JobState]) -> Mapping[int, JobState]:

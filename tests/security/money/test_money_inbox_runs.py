@@ -52,8 +52,8 @@ async def goes_ahead(
     made: InboxRun, waiting: PendingSpreadsheet, credentials: StaticAdsLabCredentials
 ) -> float | None:
     """What a run may spend on a spreadsheet; None if it leaves it."""
-    limit_usd = await made.allow(waiting, credentials)
-    return None if limit_usd is None or made.begin(waiting) is None else limit_usd
+    limit_usd = await made.decide_limit(waiting, credentials)
+    return None if limit_usd is None or made.note_and_reserve(waiting) is None else limit_usd
 
 
 async def test_of_two_runs_that_interleave_at_most_one_begins(
@@ -62,9 +62,9 @@ async def test_of_two_runs_that_interleave_at_most_one_begins(
     put(tmp_path, a="123", b="123")
     one, two = work(tmp_path, day_usd=4), work(tmp_path, day_usd=4)
     a, b = one.found.waiting
-    allowed = [await one.allow(a, credentials), await two.allow(b, credentials)]
+    allowed = [await one.decide_limit(a, credentials), await two.decide_limit(b, credentials)]
     assert allowed == [3, 3]  # neither has reserved anything yet
-    assert [one.begin(a) is None, two.begin(b) is None] == [False, True]
+    assert [one.note_and_reserve(a) is None, two.note_and_reserve(b) is None] == [False, True]
     assert "1.00 of the 4.00 that may be started on a day are left" in two.left["b.csv"]
 
 

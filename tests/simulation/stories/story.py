@@ -13,9 +13,9 @@ from typing import Any
 
 from prefect_staticadslab import StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, run
-from prefect_staticadslab.campaign.pipeline.api_keys import Chunk
 from prefect_staticadslab.campaign.pipeline.batch import Batch
-from prefect_staticadslab.campaign.pipeline.chunk import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.pipeline.session import shared_session
 from tests.simulation.stories.invariants import Watch
@@ -178,7 +178,7 @@ async def run_batch(
         batch.table.save_now()
 
         async def run_chunk(chunk: Chunk) -> list[ImageAdResult]:
-            return await generate(session, chunk.ads, journal=batch.table, attempts=visit.attempts)
+            return await generate(session, chunk.jobs, journal=batch.table, attempts=visit.attempts)
 
         async with batch.table.checkpoints(process.said.append):
             return await run(prepared, run_chunk, weights={client.api_key_hash: 1.0})

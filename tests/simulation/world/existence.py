@@ -23,7 +23,7 @@ from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.pipeline import batch, session
-from prefect_staticadslab.campaign.pipeline.api_keys import CHUNK_ADS
+from prefect_staticadslab.campaign.pipeline.chunks import CHUNK_JOBS
 from prefect_staticadslab.campaign.table.job_state import JobState
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.simulator.http import endpoint
@@ -98,7 +98,7 @@ class World:
         *,
         fault: Callable[[int, str], Fault | None] = no_fault,
         write_fails: Callable[[int], bool] = lambda number: False,
-        chunk_ads: int = CHUNK_ADS,
+        chunk_ads: int = CHUNK_JOBS,
         hasty_progress: bool = False,
         storage: str = "a disk",
         **settings: Any,
@@ -140,7 +140,7 @@ class World:
             stack.callback(random.setstate, random.getstate())
             random.seed(self.chance.random())
             hexadecimal = lambda count: self.chance.randbytes(count).hex()  # noqa: E731
-            stack.enter_context(patch.object(batch, "CHUNK_ADS", self._chunk_ads))
+            stack.enter_context(patch.object(batch, "CHUNK_JOBS", self._chunk_ads))
             stack.enter_context(patch.object(secrets, "token_hex", hexadecimal))
             stack.enter_context(patch.object(uuid, "uuid4", self._new_uuid))
             stack.enter_context(

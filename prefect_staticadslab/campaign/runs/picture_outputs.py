@@ -1,4 +1,4 @@
-"""What a run keeps to look at: pictures, the contact sheet, and the preview of a plan."""
+"""What a run writes for people to look at: pictures, contact sheets, and previews of plans."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 
-async def keep_pictures(
+async def download_pictures_or_log(
     table: JobTable[Any],
     folder: str,
     logger: Logger,
@@ -55,6 +55,9 @@ async def keep_pictures(
             it was.
         images_zip: A ZIP for all of them, or "".
         name_by: A column of the table that the files are called after, or "".
+
+    Returns:
+        What became of the pictures.
     """
     try:
         async with contextlib.AsyncExitStack() as stack:
@@ -83,7 +86,7 @@ async def keep_pictures(
     return pictures
 
 
-async def keep_pictures_in_table(table: JobTable[Any], folder: str, logger: Logger) -> None:
+async def put_pictures_in_table_or_log(table: JobTable[Any], folder: str, logger: Logger) -> None:
     """Puts downloaded pictures into the rows of a table, or logs why that was not possible.
 
     Args:
@@ -98,10 +101,21 @@ async def keep_pictures_in_table(table: JobTable[Any], folder: str, logger: Logg
         logger.warning("The table has no pictures in its rows: %s", error)
 
 
-def keep_contact_sheet(
+def write_contact_sheet_or_log(
     table: JobTable[Any], title: str, logger: Logger, pictures: str = "", *, one_file: bool = False
 ) -> str | None:
-    """Writes the contact sheet and returns where, or logs why that was not possible."""
+    """Writes a table's contact sheet, or logs why that was not possible.
+
+    Args:
+        table: The table.
+        title: What to call it.
+        logger: Where to log.
+        pictures: The folder that pictures were downloaded to; "" if they were not.
+        one_file: Whether the sheet holds small pictures in itself.
+
+    Returns:
+        Where it is; None if it was not written, or has no place.
+    """
     try:
         return write_contact_sheet(table, title, pictures, one_file=one_file)
     except CampaignError as error:
@@ -109,7 +123,7 @@ def keep_contact_sheet(
         return None
 
 
-async def keep_preview(
+async def write_campaign_preview(
     location: str,
     campaign: Campaign,
     plan: Plan,
@@ -142,7 +156,7 @@ async def keep_preview(
 
 
 def _fresh_url_from(client: StaticAdsLabClient) -> FreshUrl:
-    """A function that asks the API for the current URL of an ad's picture."""
+    """A function that asks the API for the current URL of an ad's picture; None if it has none."""
 
     async def fresh_url(image_ad_id: str) -> str | None:
         return (await client.get_image_ad(image_ad_id)).image_url
