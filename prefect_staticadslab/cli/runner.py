@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.outcome import REFUSED_TITLE
-from prefect_staticadslab.cli.console import outliving_readers, say
+from prefect_staticadslab.cli.console import ignoring_closed_pipes, say
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
@@ -27,7 +27,7 @@ class Interruption(asyncio.CancelledError):
     """What was run was interrupted; the message, if there is one, is for the user."""
 
 
-@outliving_readers()
+@ignoring_closed_pipes()
 def run_command(
     body: Callable[[contextlib.ExitStack], int],
     *,

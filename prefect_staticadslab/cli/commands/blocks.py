@@ -34,7 +34,7 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.preflight import check_key
-from prefect_staticadslab.cli.console import program, say
+from prefect_staticadslab.cli.console import program_name, say
 from prefect_staticadslab.cli.prefect_runs import use_prefect
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.credentials import refusals
@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("save"),
+        prog=program_name("save"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"""\
 Registers the block types with Prefect, and saves a credentials block from

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import add_prefect_option, runs_in_prefect
@@ -122,7 +122,7 @@ def _saved_kit(name: str) -> ImageAdJob:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program(CREATE_ADS.module),
+        prog=program_name(CREATE_ADS.module),
         description="Creates image ads for a saved brand kit. Each is what the kit says, but for "
         "what is said of it here. "
         "The same command with the same output goes on where the last run stopped.",

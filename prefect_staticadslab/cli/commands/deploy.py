@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.deployments import FILE, deployments_file
 
 WRITTEN, IS_THERE = 0, 2
@@ -48,7 +48,7 @@ def _left_alone() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("deploy"),
+        prog=program_name("deploy"),
         description=f"Writes a {FILE} into this folder, with a deployment for each flow: for work "
         "pools and their workers. Without these, `staticadslab serve` does.",
         epilog=f"Exit status: 0 it is there; 2 another {FILE} is there, and was left alone.",

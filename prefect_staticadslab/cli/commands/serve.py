@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.deployments import deployments_file
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDep
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("serve"),
+        prog=program_name("serve"),
         description="Serves every flow from this process until it is interrupted: no work pool, no "
         "worker. PREFECT_API_URL says where the Prefect server is. Relative paths are those of "
         "this folder.",
