@@ -182,9 +182,9 @@ def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...
         )
     ]
     for _ in range(max(map(len, choices), default=0)):
-        counts = Counter(compared(stems[0]) for stems in choices)
+        counts = Counter(name_key(stems[0]) for stems in choices)
         choices = [
-            stems[1:] if counts[compared(stems[0])] > 1 and len(stems) > 1 else stems
+            stems[1:] if counts[name_key(stems[0])] > 1 and len(stems) > 1 else stems
             for stems in choices
         ]
     return choices
@@ -211,7 +211,7 @@ def is_called_like(stem: str, wanted: str, picture_id: str) -> bool:
     return bool(re.fullmatch(rf"{re.escape(base)}(-[0-9]{{4,}}(-{unique})?)?", stem))
 
 
-def compared(stem: str) -> str:
+def name_key(stem: str) -> str:
     """A file's name as systems compare it that do not tell case, or ways to write an accent."""
     return unicodedata.normalize("NFKC", stem.casefold()).casefold()
 

@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.pictures.cards import (
 from prefect_staticadslab.campaign.pictures.picture_links import (
     PictureLinks,
     PicturePlaces,
-    embedded,
+    embed_pictures,
 )
 from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -151,7 +151,7 @@ def _cards(table: JobTable[Any], places: PicturePlaces) -> list[_Card]:
 
 
 def _with_embedded_pictures(cards: Sequence[_Card]) -> list[_Card]:
-    links = embedded([link for card in cards for link in (card.before, card.picture)])
+    links = embed_pictures([link for card in cards for link in (card.before, card.picture)])
     pairs = zip(links[::2], links[1::2], strict=True)
     return [
         replace(card, before=before, picture=picture)

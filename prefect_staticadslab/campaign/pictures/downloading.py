@@ -23,9 +23,9 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import (
-    compared,
     is_called_like,
     is_named_after,
+    name_key,
     names_by_id,
     picture_id,
     picture_stems,
@@ -79,7 +79,7 @@ class Downloads:
         self._stems = picture_stems(table, name_by)
         self._renames = bool(name_by)
         # Whose file has each name, as far as that is known: other people's are not ours to replace.
-        self._owners = {compared(PurePosixPath(name).stem): "" for name in folder.pictures}
+        self._owners = {name_key(PurePosixPath(name).stem): "" for name in folder.pictures}
         # Threads of its own: memory that a decoder used stays with its thread.
         self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
         self._by_id = names_by_id(folder.pictures)
@@ -211,7 +211,7 @@ class Downloads:
         """The best name of a row's picture that no other file has."""
         unique = picture_id(self._table.states[position])
         for stem in self._stems[position]:
-            name, key = f"{stem}{ending}", compared(stem)
+            name, key = f"{stem}{ending}", name_key(stem)
             if self._owners.setdefault(key, unique) == unique or await asyncio.to_thread(
                 self._is_ours, name, unique
             ):

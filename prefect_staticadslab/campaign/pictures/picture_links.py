@@ -140,7 +140,7 @@ def web_address(url: str | None) -> str:
         return ""
 
 
-def embedded(links: Sequence[PictureLinks]) -> list[PictureLinks]:
+def embed_pictures(links: Sequence[PictureLinks]) -> list[PictureLinks]:
     """The same links for a page that goes out alone: its pictures are in it.
 
     All are made small enough that the page can be sent by mail. What still does not fit, or cannot

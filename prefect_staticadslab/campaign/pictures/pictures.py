@@ -38,7 +38,7 @@ OPEN_THUMBNAILS: Final = 8
 """Thumbnails that are read at once; in an object store each takes a while. One has some 30 kB."""
 
 
-def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
+def prepare_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
     """Raises if pictures cannot be kept there; makes the folder if it is not there.
 
     Args:
@@ -50,7 +50,7 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
     """
     if images_zip:
         check_zip(images_zip)
-    if folder and folder == beside(output):
+    if folder and folder == pictures_folder_of(output):
         storage.check_own_folder(folder)
     if folder:
         with PictureFolder.open(folder):
@@ -70,7 +70,7 @@ def check_table_for_pictures(output: str) -> None:
         )
 
 
-def beside(output: str) -> str:
+def pictures_folder_of(output: str) -> str:
     """The folder of pictures that is called after a table."""
     return storage.sibling(output, "-pictures")
 
@@ -125,7 +125,7 @@ async def download_pictures(
     return pictures
 
 
-def show_pictures(table: JobTable[Any], folder: str = "") -> int:
+def put_pictures_into_table(table: JobTable[Any], folder: str = "") -> int:
     """Writes an .xlsx once more, with a small picture in each row whose picture was downloaded.
 
     It takes some 5 ms for each: do it after the very end, and in a thread.

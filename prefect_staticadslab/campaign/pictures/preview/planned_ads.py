@@ -62,7 +62,7 @@ class PlannedAd:
 
 
 @dataclass(frozen=True)
-class Share:
+class NamedCost:
     """What some of the ads have in common, such as a brand.
 
     Attributes:
@@ -118,7 +118,7 @@ def planned_ads(campaign: Campaign) -> list[PlannedAd]:
     return ads
 
 
-def shares(ads: Sequence[PlannedAd], names: Iterable[str]) -> list[Share]:
+def costs_by_name(ads: Sequence[PlannedAd], names: Iterable[str]) -> list[NamedCost]:
     """What the ads of each name cost, the dearest first.
 
     Args:
@@ -129,7 +129,7 @@ def shares(ads: Sequence[PlannedAd], names: Iterable[str]) -> list[Share]:
     for ad, name in zip(ads, names, strict=True):
         count, usd = counts.get(name, (0, Decimal(0)))
         counts[name] = count + 1, usd + ad.price_usd
-    found = [Share(name, count, usd) for name, (count, usd) in counts.items()]
+    found = [NamedCost(name, count, usd) for name, (count, usd) in counts.items()]
     return sorted(found, key=lambda share: (-share.usd, share.name))
 
 

@@ -16,7 +16,11 @@ import jinja2
 from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
+    NamedCost,
+    PlannedAd,
+    costs_by_name,
+)
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 
 _FOLDER: Final = Path(__file__).parents[1] / "assets"
@@ -55,11 +59,11 @@ class _CostTable:
     """
 
     name: str
-    shares: Sequence[Share]
+    shares: Sequence[NamedCost]
     others: _Others | None = None
 
     @classmethod
-    def of(cls, name: str, found: Sequence[Share]) -> _CostTable:
+    def of(cls, name: str, found: Sequence[NamedCost]) -> _CostTable:
         listed, rest = found[:LISTED_SHARES], found[LISTED_SHARES:]
         if not rest:
             return cls(name, listed)
@@ -133,8 +137,8 @@ def preview_page(
         pictures=names,
         total=plan.new_usd,
         tables=[
-            _CostTable.of("Brand", shares(ads, [ad.brand for ad in ads])),
-            _CostTable.of("Design template", shares(ads, [ad.template_name for ad in ads])),
+            _CostTable.of("Brand", costs_by_name(ads, [ad.brand for ad in ads])),
+            _CostTable.of("Design template", costs_by_name(ads, [ad.template_name for ad in ads])),
         ],
         remarks=[*plan.standing(), *plan.remarks()],
         style=style,
