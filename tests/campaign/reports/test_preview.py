@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
     planned_ads,
 )
 from prefect_staticadslab.campaign.pictures.preview.preview_page import (
-    LISTED_SHARES,
+    LISTED_COSTS,
     PreviewError,
     check_preview,
     preview_page,
@@ -192,7 +192,7 @@ def test_a_campaign_of_which_nothing_is_to_create_says_so(tmp_path: Path) -> Non
 
 
 def test_costs_are_told_for_the_dearest_and_the_rest_together(tmp_path: Path) -> None:
-    ads = [replace(AD, brand=f"Brand {n:03}") for n in range(LISTED_SHARES + 7)]
+    ads = [replace(AD, brand=f"Brand {n:03}") for n in range(LISTED_COSTS + 7)]
     assert [s.name for s in costs_by_name(ads, [ad.brand for ad in ads])][:2] == [
         "Brand 000",
         "Brand 001",
