@@ -248,12 +248,14 @@ class _KitReader:
 
 
 def _unknown_field_message(name: str) -> str:
+    """What is wrong with a field that kits do not have, with the nearest that they have."""
     if nearest := _nearest_field(name):
         return f"is no field of a brand kit. Did you mean {nearest}?"
     return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
 
 
 def _no_parent_message(kind: ResourceType) -> str:
+    """What is wrong with a product's name, say, without a brand that it is looked up in."""
     return (
         f"{kind.with_article} is looked up by name among those of a {kind.parent}. "
         f"Give the kit its {kind.parent}, too, or say it with {kind.id_column} alone."
@@ -261,6 +263,7 @@ def _no_parent_message(kind: ResourceType) -> str:
 
 
 def _one_only_message(kind: ResourceType) -> str:
+    """What is wrong with `*` in a brand kit."""
     return f"{ALL} stands for all of them, and a brand kit has one {kind.thing}. Name it."
 
 

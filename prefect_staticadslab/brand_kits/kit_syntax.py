@@ -71,6 +71,7 @@ def _limit_merges(constructor: Any) -> Any:
 
     class Bounded(constructor):  # type: ignore[misc]
         def flatten_mapping(self, node: Any) -> Any:
+            """Merges what a table names by `<<`, if that is not too much. ruamel calls it."""
             flattened = super().flatten_mapping(node)
             if len(node.value) > KIT_FIELDS:
                 raise ConstructorError(None, None, "too much is merged", node.start_mark)

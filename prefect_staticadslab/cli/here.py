@@ -44,6 +44,7 @@ class CommandHost(Host[Any]):
         self.if_interrupted = ""
 
     def say_if_interrupted(self, message: str) -> None:
+        """Keeps the message, to be printed if the run is interrupted from now on."""
         self.if_interrupted = message
 
 
@@ -115,6 +116,7 @@ class _LogLineHandler(logging.Handler):
     """
 
     def __init__(self, *, shows_all: bool) -> None:
+        """Sets the lines' format, which is that of Prefect's console."""
         super().__init__()
         self.shows_all = shows_all
         self.setFormatter(

@@ -56,7 +56,7 @@ async def download_images(
     watch = flow_started()
     options = DownloadOptions(table, folder, images_zip, name_pictures_by, one_file)
     try:
-        credentials = await _credentials(credentials_block)
+        credentials = await _optional_credentials(credentials_block)
     except CampaignError as error:
         watch.ended = await refused_state(error, title=NOTHING_DOWNLOADED)
         return watch.ended
@@ -64,8 +64,15 @@ async def download_images(
     return watch.ended
 
 
-async def _credentials(block: str) -> StaticAdsLabCredentials | None:
-    """The credentials to ask with: a saved block's, else the environment's, else none."""
+async def _optional_credentials(block: str) -> StaticAdsLabCredentials | None:
+    """The credentials to ask the API with: a saved block's, else the environment's, else None.
+
+    Args:
+        block: The saved block's name, or "".
+
+    Raises:
+        CampaignError: They cannot be loaded, or cannot be right.
+    """
     try:
         if block:
             loaded = await StaticAdsLabCredentials.aload(block)

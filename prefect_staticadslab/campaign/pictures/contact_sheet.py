@@ -273,6 +273,7 @@ def _csp_hash(text: str) -> str:
 
 
 def _read_asset(name: str) -> str:
+    """The text of a file of `assets`."""
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 

@@ -247,7 +247,7 @@ class Downloads:
         return True
 
     async def _get_picture(self, position: int) -> str:
-        """Copies or downloads a row's picture, and makes its thumbnail. Returns the picture's name."""
+        """Copies or downloads a row's picture, and makes its thumbnail. Returns its file's name."""
         with self._folder.temporary() as file, self._folder.temporary() as thumbnail:
             ending = await self._copy_earlier_file(position, file, thumbnail)
             if ending is None:
@@ -298,7 +298,7 @@ class Downloads:
         """
         state = self._table.states[position]
 
-        async def check(path: Path) -> str:
+        async def make_thumbnail(path: Path) -> str:
             try:
                 return await self._decode(path, thumbnail, picture_id_of(state))
             except BrokenPictureError as error:
@@ -309,13 +309,13 @@ class Downloads:
         try:
             if not state.image_url:
                 raise PictureGoneError("The table has no URL of the picture.")
-            return await self._downloader.download(state.image_url, file, check)
+            return await self._downloader.download(state.image_url, file, make_thumbnail)
         except PictureGoneError:
             fresh = await self._fetch_fresh_url(state.job_id or "")
             if fresh is None or fresh == state.image_url:
                 raise
         self._table.update(position, replace(self._table.states[position], image_url=fresh))
-        return await self._downloader.download(fresh, file, check)
+        return await self._downloader.download(fresh, file, make_thumbnail)
 
     async def _fetch_fresh_url(self, image_ad_id: str) -> str | None:
         """Asks the API for a picture's current URL; None, with the reason logged, if it has none.

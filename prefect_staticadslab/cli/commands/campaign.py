@@ -190,6 +190,7 @@ def _fill_in_date(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose keys, the flow's parameters, and `--yes`."""
     parser = flow_parser(
         CAMPAIGN,
         more="The same command with the same output goes on where the last run stopped.",
@@ -288,6 +289,7 @@ async def _prepare(
     asks_api = given.dry_run and bool(credentials) and given.preflight
 
     async def read(clients: Sequence[StaticAdsLabClient]) -> Campaign:
+        """Reads the campaign and its table, and checks what only some options ask for."""
         current = await read_campaign(
             brief,
             given.output,

@@ -90,6 +90,7 @@ def refused_title(given: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, the output, and the flow's other parameters."""
     parser = flow_parser(
         CATALOG,
         more="The catalogue is brands, products, variants, audiences, design templates and images.",

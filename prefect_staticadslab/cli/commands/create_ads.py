@@ -139,6 +139,7 @@ def _load_kit(name: str) -> ImageAdJob:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: the kit, the output, the ads, and the flow's other parameters."""
     parser = argparse.ArgumentParser(
         prog=program_name(CREATE_ADS.module),
         description="Creates image ads for a saved brand kit. Each is what the kit says, but for "

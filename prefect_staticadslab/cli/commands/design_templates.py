@@ -85,6 +85,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, the flow's parameters, and `--yes`."""
     parser = flow_parser(
         DESIGN_TEMPLATES,
         more="Each costs 0.25 USD. "

@@ -91,6 +91,7 @@ def _optional_credentials(
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: the flow's parameters, of which one is `--credentials`."""
     parser = flow_parser(
         DOWNLOAD,
         more="Each gets a thumbnail, and nothing is created. "

@@ -85,6 +85,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, and the flow's parameters."""
     parser = flow_parser(
         INBOX,
         more="The same command again runs what is new or was changed.",

@@ -82,6 +82,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, the flow's parameters, and `--yes`."""
     parser = flow_parser(
         REVISE,
         more="The same command with the same output goes on where the last run stopped.",

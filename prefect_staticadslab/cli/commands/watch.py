@@ -137,6 +137,7 @@ def _check_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: which ad, whose key, and the parameters of both flows."""
     parser = flow_parser(
         WATCH,
         more="With --create, it is created first.",

@@ -168,6 +168,7 @@ def _csp_hash(text: str) -> str:
 
 
 def _usd_text(amount: Decimal) -> str:
+    """An amount with two places and `USD`, for the template."""
     return f"{amount:,.2f} USD"
 
 

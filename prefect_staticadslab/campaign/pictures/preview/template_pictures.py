@@ -51,6 +51,8 @@ async def template_pictures(
     async def download_wanted(
         folder: Path, downloader: PictureDownloader, wanted: Iterator[str]
     ) -> None:
+        """Takes templates from an iterator that several calls share, and downloads the picture of
+        each into `pictures`."""
         for number, identifier in enumerate(wanted):
             place = folder / str(number)
             try:
@@ -80,14 +82,14 @@ async def _download_small(url: str, downloader: PictureDownloader, path: Path) -
     """
     file, small = path.with_suffix(".picture"), path.with_suffix(".small")
 
-    async def check(path: Path) -> None:
+    async def make_small(path: Path) -> None:
         try:
             await asyncio.to_thread(check_and_shrink, path, small)
         except BrokenPictureError as error:
             raise UnreadableAnswerError(f"The picture is broken, {error}", status=200) from None
 
     try:
-        await downloader.download(url, file, check)
+        await downloader.download(url, file, make_small)
         return small.read_bytes()
     finally:
         file.unlink(missing_ok=True)
