@@ -83,7 +83,7 @@ def client_of(credentials: StaticAdsLabCredentials) -> StaticAdsLabClient:
 
 
 async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
-    """A file's kits in ids, each looked up with the key that it will be used with.
+    """A file's kits in ids, looked up through the API, each with the key that it will be used with.
 
     Raises:
         CampaignError: Something in the file is wrong; the message lists all of it.

@@ -53,7 +53,8 @@ def run_here(
 ) -> int:
     """Runs something in this process, prints how it ended, and returns the exit status.
 
-    Its progress is shown on the terminal if there is one, else its log lines are.
+    Prints first that Prefect records nothing of it. Its progress is shown on the terminal if there
+    is one, else its log lines are.
 
     Args:
         call: What to run; it is given its host.
@@ -74,7 +75,10 @@ def run_here(
 def _run_and_print_outcome(
     call: Callable[[CommandHost], Awaitable[Outcome]], refused: str, handler: _LogLineHandler
 ) -> int:
-    """Does what `run_here` says, with its log lines handled by `handler`.
+    """Runs something, prints how it ended, and returns the exit status; see `run_here`.
+
+    Of an error that it raises, `INCOMPLETE`: what it had begun by then is recorded. From an
+    interruption on, `handler` only prints the lines that must be seen.
 
     Raises:
         Interruption: It was interrupted, or cancelled.

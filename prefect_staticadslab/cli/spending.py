@@ -47,6 +47,10 @@ def consent(
         is_agreed: Whether it was agreed to beforehand.
         is_billed: Whether it is billed at all.
         on_terminal: Whether there is somebody to ask.
+
+    Returns:
+        GIVEN if it is not billed, was limited or agreed to, or costs no more than `ASK_ABOVE_USD`;
+        else ASKED at a terminal, and MISSING elsewhere.
     """
     if has_limit or is_agreed or not is_billed or new_usd <= Decimal(str(ASK_ABOVE_USD)):
         return Consent.GIVEN
@@ -131,7 +135,13 @@ def cost_line(plan: Plan, work: Work = ADS) -> str:
 
 
 def say_limits(run_usd: float, day_usd: float) -> None:
-    """Prints what a run of an inbox may start at most, in USD, and marks the cost as told."""
+    """Prints what a run of an inbox may start at most, and marks the cost as told, so that the run
+    does not show it again.
+
+    Args:
+        run_usd: The limit of this run, in USD.
+        day_usd: The limit of all runs of this day, in USD.
+    """
     _say_on_stderr(
         f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day."
     )

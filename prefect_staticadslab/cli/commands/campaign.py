@@ -47,7 +47,7 @@ SHOW_ALL: Final = "--preview FILE.html shows them all"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command, and returns its exit status.
+    """Runs `staticadslab campaign`, which makes the ads of a spreadsheet. Returns its exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     """Checks the campaign, has its cost confirmed, and runs it. Returns the exit status.
 
-    Closing `stack` stops a simulator, and restores Prefect's settings.
+    Of a dry run only the plan is printed. Closing `stack` stops a simulator, and restores Prefect's settings.
     """
     # What it takes to agree is forgotten by then: a long spreadsheet would be in memory twice.
     credentials = _check_and_confirm(given, stack)
@@ -213,6 +213,9 @@ def _obtain_named_credentials(
 
     An empty list if neither is asked for, or if a simulated dry run looks nothing up. For a
     simulation, `download_images` in `given` is set to a folder if it is empty.
+
+    Raises:
+        CampaignError: A saved block cannot be loaded or used.
     """
     if given.simulate:
         if given.dry_run and not brief.needs_catalogue:

@@ -15,7 +15,7 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command: serves all flows until it is interrupted. Returns its exit status, 0.
+    """Runs `staticadslab serve`, which serves all flows until it is interrupted. Returns 0.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.
