@@ -204,7 +204,7 @@ def _excerpts(before: str, after: str) -> tuple[str, str]:
 
 
 def _excerpt(text: str, start: int) -> str:
-    """`WIDEST` characters of a text from `start`, in quotes, with dots for the rest; or `not set`."""
+    """`WIDEST` characters from `start`, in quotes, and dots for the rest; `not set` for no text."""
     if not text:
         return "not set"
     excerpt = text[start : start + WIDEST]

@@ -37,7 +37,7 @@ class RevisionHost(PrefectHost):
         timeout_seconds: float,
         wait: bool,
     ) -> list[ImageAdResult]:
-        """Revises all chunks, each in a task run; see `Host.run_chunks`.
+        """Revises the ads of all chunks, each in a task run; see `Host.run_chunks`.
 
         Args:
             attempts, wait: Not used: a revision is tried once, and waited for.

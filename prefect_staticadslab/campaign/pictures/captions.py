@@ -115,7 +115,8 @@ def texts_of(table: JobTable[Any], column: str) -> list[str]:
 def row_numbers(table: JobTable[Any]) -> list[int]:
     """The number of each row in the spreadsheet that people wrote, as far as the table tells.
 
-    Where a row of it makes several ads, a table that is opened again counts its own lines.
+    Where rows of that make several ads, the table has its numbers in a column, as a table that is
+    opened again counts its own lines.
     """
     sources = texts_of(table, SOURCE_ROW_COLUMN)
     return [
@@ -275,9 +276,9 @@ def safe_id(picture_id: str) -> str:
 
 
 def is_named_by_id(name: str, picture_id: str) -> bool:
-    """Whether a file's name ends as this program names the picture of this id.
+    """Whether a file's name ends in this id, as this program names pictures.
 
-    Other files may be somebody else's, and are never removed or renamed.
+    The file is surely this program's then, and may be removed.
     """
     path, own_id = PurePosixPath(name), safe_id(picture_id)
     return path.suffix in ENDINGS and bool(own_id) and f"-{path.stem}".endswith(f"-{own_id}")

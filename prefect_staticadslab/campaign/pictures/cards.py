@@ -141,9 +141,10 @@ def _first_filled(table: ResultTable, *columns: str) -> list[str]:
 
 
 def _formats(table: ResultTable) -> list[str]:
-    """Each row's ad format and aspect ratio, as far as the table tells: from its picture's size.
+    """Each row's ad format and aspect ratio, as far as the table tells; "" if it tells neither.
 
-    A row that has no picture has the ratio of its design template, if another row's picture tells.
+    The format is in the user's columns. The ratio is that of the row's picture, or of another row's
+    picture of the same design template.
     """
     templates = [row.request.design_template_id for row in table.rows]
     ratios = [aspect_ratio(state.width, state.height) for state in table.states]
@@ -218,7 +219,7 @@ def amounts(values: Sequence[str], states: Sequence[JobState]) -> list[Amount]:
 
 
 def choices(values: Sequence[str]) -> list[tuple[str, int]]:
-    """Each value that rows can be filtered by, and how many rows have it, in the order of people.
+    """Each value that rows can be filtered by, and how many rows have it, in natural order.
 
     Empty if all rows have the same value.
     """

@@ -64,7 +64,7 @@ FreshUrl = Callable[[str], Awaitable[str | None]]
 
 
 class Downloads:
-    """The downloads of one table's pictures; `picture_id_of` says which picture is a row's."""
+    """The downloads of one table's pictures; see `download_pictures` for what they are given."""
 
     def __init__(
         self,

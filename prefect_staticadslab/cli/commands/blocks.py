@@ -160,7 +160,7 @@ def print_what_was_done(finding: BlockComparison, contents: str = "", *, overwri
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab blocks`, which saves blocks, or compares them. Returns its exit status.
+    """Runs `staticadslab blocks`, which saves blocks, or compares them. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

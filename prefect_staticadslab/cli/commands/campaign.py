@@ -47,7 +47,7 @@ SHOW_ALL: Final = "--preview FILE.html shows them all"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab campaign`, which makes the ads of a spreadsheet. Returns its exit status.
+    """Runs `staticadslab campaign`, which makes the ads of a spreadsheet. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.
@@ -64,7 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     """Checks the campaign, has its cost confirmed, and runs it. Returns the exit status.
 
-    Of a dry run only the plan is printed. Closing `stack` stops a simulator, and restores Prefect's settings.
+    Of a dry run only the plan is printed. Closing `stack` stops a simulator, and restores Prefect's
+    settings.
     """
     # What it takes to agree is forgotten by then: a long spreadsheet would be in memory twice.
     credentials = _check_and_confirm(given, stack)

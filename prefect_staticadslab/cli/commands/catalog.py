@@ -26,7 +26,7 @@ CATALOG: Final = read_flow("catalog")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab catalog`, which writes the catalogue into tables. Returns its exit status.
+    """Runs `staticadslab catalog`, which writes the catalogue into tables. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

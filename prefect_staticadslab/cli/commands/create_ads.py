@@ -20,7 +20,7 @@ CREATE_ADS: Final = read_flow("create_ads")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab create-ads`, which makes ads of a saved brand kit. Returns its exit status.
+    """Runs `staticadslab create-ads`, which makes ads of a brand kit. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

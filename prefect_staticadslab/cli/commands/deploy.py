@@ -22,7 +22,7 @@ Relative paths are those of this folder."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab deploy`, which writes a `prefect.yaml` into the current folder. Returns its exit status.
+    """Runs `staticadslab deploy`, which writes `prefect.yaml` here. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

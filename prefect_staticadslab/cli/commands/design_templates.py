@@ -28,7 +28,7 @@ DESIGN_TEMPLATES: Final = read_flow("design_templates")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab design-templates`, which makes design templates. Returns its exit status.
+    """Runs `staticadslab design-templates`, which makes design templates. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

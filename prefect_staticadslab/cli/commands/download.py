@@ -30,7 +30,7 @@ DOWNLOAD: Final = read_flow("download", "download_images")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab download`, which downloads a result table's pictures. Returns its exit status.
+    """Runs `staticadslab download`, which downloads a table's pictures. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

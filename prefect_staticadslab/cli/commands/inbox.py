@@ -28,7 +28,7 @@ INBOX: Final = read_flow("inbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab inbox`, which runs the spreadsheets of a folder. Returns its exit status.
+    """Runs `staticadslab inbox`, which runs the spreadsheets of a folder. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

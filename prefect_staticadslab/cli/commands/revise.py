@@ -28,7 +28,7 @@ REVISE: Final = read_flow("revise")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab revise`, which changes editable ads. Returns its exit status.
+    """Runs `staticadslab revise`, which changes editable ads. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.

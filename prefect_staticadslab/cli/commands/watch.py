@@ -42,7 +42,7 @@ AD_OPTIONS = (*NEEDED_OPTIONS, "product_variant", "prompt")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs `staticadslab watch`, which shows one ad live. Returns its exit status.
+    """Runs `staticadslab watch`, which shows one ad live. Returns the exit status.
 
     Args:
         arguments: What was typed after the command's name; by default, what this process was given.
