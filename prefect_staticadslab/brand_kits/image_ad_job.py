@@ -92,7 +92,7 @@ class ImageAdRun(JobRun[ImageAd]):
         return dispatch(self.await_for_completion(timeout_seconds, poll_seconds))
 
     async def afetch_result(self) -> ImageAd:
-        """The completed ad, with its picture's URL. Asks the API once, and does not wait.
+        """The completed ad, with its picture's URL. Asks the API if need be, and does not wait.
 
         Raises:
             ImageAdFailedError: The job failed; it costs nothing.

@@ -140,7 +140,8 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
 
 
 def _looks_like_kit(name: Any, table: Any) -> bool:
-    """Whether a top-level entry looks like a brand kit, or like a field that belongs into one."""
+    """Whether a top-level entry looks like a brand kit, as an empty table does, or like a field of
+    one."""
     if not isinstance(table, dict):
         return _nearest_field(str(name)) is not None
     return not table or any(map(_nearest_field, map(str, islice(table, KIT_FIELDS))))

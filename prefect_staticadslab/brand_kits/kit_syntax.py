@@ -14,8 +14,8 @@ def parse_toml(text: str) -> Any:
     """What a text says in TOML: a table.
 
     Raises:
-        CampaignError: It is no valid TOML, or nested too deep. The message goes on after the
-            file's name.
+        CampaignError: It is no valid TOML, nested too deep, or has a line with more than `KIT_DOTS`
+            dots. The message goes on after the file's name.
     """
     for number, line in enumerate(text.splitlines(), 1):
         if line.count(".") > KIT_DOTS:

@@ -48,7 +48,7 @@ def ignoring_closed_pipes() -> Iterator[None]:
     """While the body runs, stdout and stderr raise nothing if nobody reads them any more.
 
     A campaign is not to stop because it was piped into `head`, or into a log whose writer died.
-    Both are replaced in `sys`, and put back at the end.
+    They are replaced in `sys`, unless somebody else has done so, and put back at the end.
     """
     named = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     # Without a console, on Windows, there is none; and a test may have put its own there.

@@ -66,7 +66,7 @@ def interrupted_message(output: str) -> str:
 
 def handle_signals(interrupt: Callable[[], None]) -> None:
     """Sets handlers: Ctrl-C and SIGTERM call `interrupt` in the running event loop, and raise
-    nothing."""
+    nothing. On Windows there are no such handlers, and nothing is changed."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C

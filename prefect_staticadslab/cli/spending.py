@@ -75,7 +75,8 @@ def limit_given(given: argparse.Namespace) -> float:
 def confirm_cost(plan: Plan, given: argparse.Namespace, work: Work = ADS) -> float:
     """Prints what a run will cost, and asks at the terminal whether to go on if that is much.
 
-    Marks the cost as told, so that the run does not show it again.
+    Nothing is printed of a simulation, or if there is nothing to create. Marks the cost as told, so
+    that the run does not show it again.
 
     Args:
         plan: What there is to do; its budget was checked.

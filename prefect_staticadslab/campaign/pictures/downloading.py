@@ -234,6 +234,7 @@ class Downloads:
             return False
         path = self._folder.local_path(name)
         if thumbnail_name(name) in self._folder.thumbnails:
+            # A remote picture that has one was decoded before, and is not read once more.
             return self._folder.is_remote or looks_whole(path)
         with self._folder.temporary() as copy, self._folder.temporary() as thumbnail:
             if self._folder.is_remote:

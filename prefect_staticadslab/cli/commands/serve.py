@@ -40,7 +40,7 @@ def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
 
     Args:
         block: The name of the saved credentials block that the flows are given. Prefect's server is
-            asked for it.
+            asked for it; if it is not saved yet, that is printed.
     """
     from ruamel.yaml import YAML
 
