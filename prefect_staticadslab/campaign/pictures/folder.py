@@ -243,7 +243,13 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes the partial files that killed processes have left in a folder of this machine."""
+    """Removes the partial files of a local folder that nobody has written to for an hour.
+
+    Killed processes have left these. One that cannot be removed stays.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
     for path in folder.iterdir():
         if local_files.is_temporary_name(path.name):
             with contextlib.suppress(OSError):
