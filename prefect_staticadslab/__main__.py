@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from prefect_staticadslab import __version__
-from prefect_staticadslab.cli.console import ENTRY, called
+from prefect_staticadslab.cli.console import ENTRY, naming_itself
 
 INTERRUPTED: Final = 130
+"""The exit status of a command that was interrupted; see `cli.runner`."""
 
 SHELLS: Final = ("bash", "zsh", "tcsh")
 
@@ -23,7 +24,8 @@ class Command(NamedTuple):
     Attributes:
         module: Where it is, within this package: a module with `main` and `_parser`.
         does: What it does, for the list of all commands.
-        main: The function that is the command.
+        main: The name of the module's function that runs it: it takes the arguments after the
+            command's name, and returns the exit status.
     """
 
     module: str
@@ -55,15 +57,23 @@ COMMANDS: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command that is named first, or says which there are. Returns its exit status."""
+    """Runs the command that the first argument names, and returns its exit status.
+
+    Args:
+        arguments: What was typed after `staticadslab`; by default, what this process was given.
+
+    Raises:
+        SystemExit: No command is named, and the help or what is wrong is printed; or the command
+            was interrupted, see `leave`.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] not in COMMANDS:
         parser = _parser()
         parser.parse_args(given or ["--help"])
         parser.error(f"name a command first; {ENTRY} --help lists them")
     name, command = given[0], COMMANDS[given[0]]
-    with called(name):
-        run: Callable[[list[str]], int] = getattr(_module(command), command.main)
+    with naming_itself(name):
+        run: Callable[[list[str]], int] = getattr(_import_command(command), command.main)
         status = run(given[1:])
     if status == INTERRUPTED:
         from prefect_staticadslab.cli.runner import leave
@@ -72,11 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _module(command: Command) -> Any:
+def _import_command(command: Command) -> Any:
+    """Imports a command's module, and returns it."""
     return import_module(f"{__package__}.{command.module}")
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The parser of `staticadslab` itself, whose help lists the commands. It imports none."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:{width}}  {command.does}" for name, command in COMMANDS.items()]
     parser = argparse.ArgumentParser(
@@ -96,21 +108,25 @@ def _parser() -> argparse.ArgumentParser:
         action=_PrintCompletion,
         help="print what has a shell complete commands and options",
     )
-    parser.add_argument("command", type=_command, nargs="?", help=argparse.SUPPRESS)
+    parser.add_argument("command", type=_command_name, nargs="?", help=argparse.SUPPRESS)
     return parser
 
 
-def _command(name: str) -> str:
-    """Refuses what is no command, for argparse."""
-    if name in COMMANDS:
-        return name
-    near = get_close_matches(name, COMMANDS, n=1)
+def _command_name(text: str) -> str:
+    """The text, if it is the name of a command, as a type of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none; the message suggests the nearest.
+    """
+    if text in COMMANDS:
+        return text
+    near = get_close_matches(text, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"{ENTRY} --help lists them"
-    raise argparse.ArgumentTypeError(f"{name!r} is no command; {hint}")
+    raise argparse.ArgumentTypeError(f"{text!r} is no command; {hint}")
 
 
 class _PrintCompletion(argparse.Action):
-    """Prints the script that a shell's completion takes, and ends."""
+    """What `--print-completion SHELL` does: prints the shell's script, and ends the process."""
 
     def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> None:
         import shtab
@@ -120,25 +136,26 @@ class _PrintCompletion(argparse.Action):
         parser.exit()
 
 
-PLACES: Final = frozenset(
+PATH_ARGUMENTS: Final = frozenset(
     {
         *("spreadsheet", "output", "folder", "results_folder", "source", "table", "kits"),
         *("create", "starter", "preview", "download_images", "images_zip"),
     }
 )
-"""The arguments of commands that are files or folders, by their names in Python."""
+"""The arguments of commands that are files or folders, by their names in Python: a shell completes
+paths there."""
 
 
 def _completion_parser() -> argparse.ArgumentParser:
-    """All commands with their options, for shtab; imports every command."""
+    """A parser of all commands with their options, for shtab. Imports every command."""
     import shtab
 
     whole = argparse.ArgumentParser(prog=ENTRY)
     commands = whole.add_subparsers()
     for name, command in COMMANDS.items():
-        parser = _module(command)._parser()
+        parser = _import_command(command)._parser()
         for action in parser._actions:
-            if action.dest in PLACES:
+            if action.dest in PATH_ARGUMENTS:
                 action.complete = shtab.FILE
         commands.add_parser(name, parents=[parser], add_help=False, help=command.does)
     return whole

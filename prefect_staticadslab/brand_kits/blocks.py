@@ -34,7 +34,10 @@ class PrefectError(CampaignError):
 
 
 class PrefectBlocks:
-    """The blocks of a Prefect server. Made by `prefect_blocks`."""
+    """Reads and saves the blocks of a Prefect server. Made by `prefect_blocks`.
+
+    Every method raises `PrefectError` if the server refuses a request or does not answer.
+    """
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
@@ -50,9 +53,9 @@ class PrefectBlocks:
                 await block_type.aregister_type_and_schema(client=self._client)
         return [block_type.get_block_type_name() for block_type in BLOCK_TYPES]
 
-    async def credentials(self, name: str) -> SavedCredentials | None:
-        """The saved credentials block of this name, if there is one."""
-        document = await self._read(StaticAdsLabCredentials.get_block_type_slug(), name)
+    async def read_credentials(self, name: str) -> SavedCredentials | None:
+        """The saved credentials block of this name; None if there is none."""
+        document = await self._read_document(StaticAdsLabCredentials.get_block_type_slug(), name)
         if document is None:
             return None
         key, url = (document.data.get(field) for field in ("api_key", "base_url"))
@@ -64,9 +67,9 @@ class PrefectBlocks:
             problem = "; ".join(validation_messages(error))
         return SavedCredentials(SecretStr(str(key or "")), str(url or ""), usable, problem)
 
-    async def kit(self, name: str) -> BrandKit | None:
-        """The saved brand kit of this name, if there is one."""
-        document = await self._read(ImageAdJob.get_block_type_slug(), name)
+    async def read_kit(self, name: str) -> BrandKit | None:
+        """The saved brand kit of this name; None if there is none."""
+        document = await self._read_document(ImageAdJob.get_block_type_slug(), name)
         return None if document is None else kit_of(name, document)
 
     async def save_credentials(
@@ -81,7 +84,7 @@ class PrefectBlocks:
             await credentials.asave(name, overwrite=overwrite, client=self._client)
 
     async def save_kit(self, kit: BrandKit, *, overwrite: bool) -> None:
-        """Saves a brand kit. Its credentials are a reference to a block, so a new key reaches it.
+        """Saves a brand kit, with a reference to its credentials block: a new key there is its own.
 
         Raises:
             PrefectError: There is one of this name, and it is not to be overwritten; or there is no
@@ -92,7 +95,8 @@ class PrefectBlocks:
             block = ImageAdJob(credentials=credentials, **dict(kit.ad))
             await block.asave(kit.name, overwrite=overwrite, client=self._client)
 
-    async def _read(self, block_type_slug: str, name: str) -> BlockDocument | None:
+    async def _read_document(self, block_type_slug: str, name: str) -> BlockDocument | None:
+        """A saved block with its secrets; None if there is none of this type and name."""
         with _translate_errors():
             try:
                 return await self._client.read_block_document_by_name(
@@ -104,10 +108,12 @@ class PrefectBlocks:
 
 @contextlib.asynccontextmanager
 async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
-    """The blocks of the server that `PREFECT_API_URL` names, or else of this machine's database.
+    """Opens the blocks of the server that `PREFECT_API_URL` names, or of this machine's database.
+
+    For the latter Prefect starts a temporary server.
 
     Raises:
-        PrefectError: There is no server.
+        PrefectError: There is no server, or it is none of Prefect's.
     """
     async with contextlib.AsyncExitStack() as stack:
         with _translate_errors():
@@ -118,21 +124,31 @@ async def prefect_blocks() -> AsyncIterator[PrefectBlocks]:
 
 
 def kit_of(name: str, document: BlockDocument) -> BrandKit:
-    """The brand kit that a saved `ImageAdJob` holds, whatever its fields are."""
+    """The brand kit that a saved `ImageAdJob` holds, with fields that may be invalid.
+
+    Args:
+        name: The block's name.
+        document: The block as Prefect has it.
+    """
     data = document.data
     fields: dict[str, Any] = {name: str(data.get(name) or "") for name in AdDefaults.model_fields}
-    fields |= {"editable": bool(data.get("editable")), "options": _options(data.get("options"))}
+    fields |= {
+        "editable": bool(data.get("editable")),
+        "options": _saved_options(data.get("options")),
+    }
     ad = AdDefaults.model_construct(**fields)
-    return BrandKit(name, _reference(document.block_document_references.get("credentials")), ad)
+    return BrandKit(
+        name, _referenced_block(document.block_document_references.get("credentials")), ad
+    )
 
 
-def _reference(reference: Mapping[str, Any] | None) -> str:
-    """The name of the block that a field refers to; "" if it holds one of its own."""
+def _referenced_block(reference: Mapping[str, Any] | None) -> str:
+    """The name of the block that a field refers to; "" if it holds a nameless block of its own."""
     document = (reference or {}).get("block_document") or {}
     return str(document.get("name") or "")
 
 
-def _options(value: object) -> ImageAdOptions:
+def _saved_options(value: object) -> ImageAdOptions:
     """The options that a saved block holds; the defaults if they are not valid."""
     try:
         return read_saved_options(value or {})

@@ -23,7 +23,7 @@ from prefect_staticadslab.credentials import StaticAdsLabCredentials
 WIDEST: Final = 120
 """Characters of a text in a message; a longer one is shown from the first difference on."""
 
-BEFORE: Final = 15
+CONTEXT: Final = 15
 """Characters shown before the first difference."""
 
 
@@ -50,11 +50,15 @@ class Difference:
     expected: str
 
     def message_in(self, source: str) -> str:
-        """The difference, before anything is replaced."""
+        """The difference, for people, as long as nothing is replaced.
+
+        Args:
+            source: Where the expected value is from, such as `file`.
+        """
         return f"{self.field} is {self.saved} in Prefect and {self.expected} in the {source}"
 
-    def replaced(self) -> str:
-        """The difference, once it is replaced."""
+    def replaced_message(self) -> str:
+        """The difference, for people, once the saved value is replaced."""
         return f"{self.field} was {self.saved} and is now {self.expected}"
 
 
@@ -91,17 +95,17 @@ class BlockComparison:
     differences: tuple[Difference, ...] = ()
     source: str = "file"
 
-    def is_due(self, *, overwrite: bool) -> bool:
-        """Whether it must be saved: it is missing, or differs and may be overwritten.
+    def must_be_saved(self, *, overwrite: bool) -> bool:
+        """Whether the block is missing, or differs and is to be replaced.
 
         Args:
-            overwrite: Whether what differs is replaced.
+            overwrite: Whether blocks that differ are replaced.
         """
         is_different = self.status is BlockStatus.DIFFERS
         return self.status is BlockStatus.MISSING or (overwrite and is_different)
 
-    def lines(self) -> list[str]:
-        """What to tell people about it if it is left as it is, a line per fact."""
+    def lines_if_left(self) -> list[str]:
+        """What to print if the block is left as it is, a line per fact."""
         match self.status:
             case BlockStatus.MISSING:
                 return [f"{self.title} is not there."]
@@ -109,11 +113,17 @@ class BlockComparison:
                 return [f"{self.title} is there already, and the same."]
         return [f"{self.title}: {each.message_in(self.source)}." for each in self.differences]
 
-    def lines_after(self, contents: str = "") -> list[str]:
-        """What to tell people about it once it is saved, a line per fact."""
+    def lines_if_saved(self, contents: str = "") -> list[str]:
+        """What to print once the block is saved or replaced, a line per fact.
+
+        Args:
+            contents: What to print of the contents of a new block; "" for nothing.
+        """
         if self.status is BlockStatus.MISSING:
             return [f"{self.title} is saved{f': {contents}' if contents else ''}."]
-        return [f"{self.title} is replaced: {each.replaced()}." for each in self.differences]
+        return [
+            f"{self.title} is replaced: {each.replaced_message()}." for each in self.differences
+        ]
 
 
 def compare_credentials(
@@ -124,7 +134,8 @@ def compare_credentials(
     Args:
         name: The block's name.
         saved: What Prefect has; None if there is no such block.
-        expected: The environment's credentials; None if it has none, and then none can differ.
+        expected: The environment's credentials; None if it has none, and then a saved block counts
+            as the same.
     """
     title = f"Block {name!r}"
     if saved is None:
@@ -148,7 +159,7 @@ def compare_kit(
     Args:
         saved: What Prefect has; None if there is no such block.
         expected: The kit of the file.
-        names: The resources' names by their ids.
+        names: The resources' names by their ids, for messages.
     """
     title = f"Brand kit {expected.name!r}"
     if saved is None:
@@ -162,36 +173,38 @@ def compare_kit(
         elif name == "prompt":
             texts = _excerpts(before, after)
         else:
-            texts = _value(before, names), _value(after, names)
+            texts = _value_text(before, names), _value_text(after, names)
         differences.append(Difference(name, *texts))
     status = BlockStatus.DIFFERS if differences else BlockStatus.SAME
     return BlockComparison(title, status, tuple(differences))
 
 
-def contents(kit: BrandKit, names: Mapping[str, str]) -> str:
-    """A kit's ids with their names, for people; the brand's first."""
+def ids_with_names(kit: BrandKit, names: Mapping[str, str]) -> str:
+    """A kit's ids with the resources' names, for people: the brand first, the template last."""
     kinds = (BRAND, PRODUCT, VARIANT, AUDIENCE, TEMPLATE)
     ids = filter(None, (getattr(kit.ad, kind.id_column) for kind in kinds))
     return ", ".join(id_with_name(identifier, names) for identifier in ids)
 
 
-def _value(value: str | bool | None, names: Mapping[str, str]) -> str:
+def _value_text(value: str | bool | None, names: Mapping[str, str]) -> str:
+    """A field's value as a message shows it: an id with its name, `not set` if it is empty."""
     if isinstance(value, bool):
         return str(value).lower()
     return id_with_name(value, names) if value else "not set"
 
 
 def _excerpts(before: str, after: str) -> tuple[str, str]:
-    """Two texts as a message shows them: from where they differ, or whole if they are short."""
+    """Two texts as a message shows them: from just before where they differ if one is long."""
     start = 0
     if max(len(before), len(after)) > WIDEST:
         pairs = zip(before, after, strict=False)
         same = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(before), len(after)))
-        start = max(0, same - BEFORE)
+        start = max(0, same - CONTEXT)
     return _excerpt(before, start), _excerpt(after, start)
 
 
 def _excerpt(text: str, start: int) -> str:
+    """`WIDEST` characters from `start`, in quotes, and dots for the rest; `not set` for no text."""
     if not text:
         return "not set"
     excerpt = text[start : start + WIDEST]

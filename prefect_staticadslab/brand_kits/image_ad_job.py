@@ -53,6 +53,7 @@ class ImageAdRun(JobRun[ImageAd]):
     def __init__(self, credentials: StaticAdsLabCredentials, image_ad_id: str) -> None:
         self.image_ad_id = image_ad_id
         self._credentials = credentials
+        # The completed ad, once it was read.
         self._finished: ImageAd | None = None
 
     def __repr__(self) -> str:
@@ -91,7 +92,7 @@ class ImageAdRun(JobRun[ImageAd]):
         return dispatch(self.await_for_completion(timeout_seconds, poll_seconds))
 
     async def afetch_result(self) -> ImageAd:
-        """The completed ad, with its picture's URL.
+        """The completed ad, with its picture's URL. Asks the API if need be, and does not wait.
 
         Raises:
             ImageAdFailedError: The job failed; it costs nothing.
@@ -114,7 +115,7 @@ class ImageAdRun(JobRun[ImageAd]):
         return dispatch(self.afetch_result())
 
 
-class _Paid(BaseModel):
+class _KeyField(BaseModel):
     """The field of the key: a base of its own, because forms ask for what bases have first."""
 
     credentials: StaticAdsLabCredentials = Field(
@@ -122,7 +123,7 @@ class _Paid(BaseModel):
     )
 
 
-class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
+class ImageAdJob(JobBlock[ImageAd], AdDefaults, _KeyField):
     """
     A brand kit: the API key, and what all image ads of a brand have in common. Choose it in a form
     that creates ads, or load it in a flow, where each trigger makes an ad. What is left empty here
@@ -176,6 +177,9 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
     def request(self, **overrides: Any) -> ImageAdRequest:
         """The request that a trigger sends: the block's fields, save those that are overridden.
 
+        Args:
+            overrides: Fields of the request; None stands for the block's own, "" for none.
+
         Raises:
             ValueError: A field that every ad needs is nowhere, or one is wrong.
         """
@@ -211,7 +215,7 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
         node_overrides: dict[str, dict[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> ImageAdRun:
-        """Asks for an image ad. Costs money once it completes.
+        """Creates an image ad, which costs money once it completes. Does not wait for that.
 
         A retried task or flow run never pays twice: the key comes from the task run, else from the
         flow run, which both keep their ids across retries, and from what is asked for. Several
@@ -229,6 +233,9 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
             node_overrides: Texts and pictures by the template's node id.
             idempotency_key: A key of your own: the same key and request within 24 hours give the
                 same ad, whatever became of it.
+
+        Returns:
+            The ad as a run that can be waited for.
 
         Raises:
             ValueError: A field that every ad needs is nowhere, or one is wrong.
@@ -269,7 +276,7 @@ class ImageAdJob(JobBlock[ImageAd], AdDefaults, _Paid):
         node_overrides: dict[str, dict[str, Any]] | None = None,
         idempotency_key: str | None = None,
     ) -> SyncOrAsync[ImageAdRun]:
-        """Asks for an image ad; see `atrigger`.
+        """Creates an image ad; see `atrigger`.
 
         A retried task or flow run never pays twice. A flow that is retried as a whole has new task
         runs and subflow runs: give an `idempotency_key` of your own where what is triggered in

@@ -17,19 +17,19 @@ from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 
 MAX_TRIES: Final = 3
-"""Requests before the API counts as out of reach. Somebody sits and waits."""
+"""How often a request is sent before the API counts as out of reach: few, as somebody waits."""
 
 
 @dataclass(frozen=True)
 class KitKeys:
-    """The keys of the credentials blocks that a command is about.
+    """The credentials blocks that the `blocks` command is about, as they are and will be.
 
     Attributes:
-        name: The block that it saves.
+        name: The block that the command saves.
         environment: The environment's credentials, if it has any.
         saved: What is saved by name: this block, and those that brand kits refer to.
         comparison: The saved block compared with the environment's credentials.
-        overwrite: Whether it is replaced if it differs.
+        overwrite: Whether the saved block is replaced if it differs.
     """
 
     name: str
@@ -83,7 +83,7 @@ def client_of(credentials: StaticAdsLabCredentials) -> StaticAdsLabClient:
 
 
 async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
-    """A file's kits in ids, each looked up with the key that it will be used with.
+    """A file's kits in ids, looked up through the API, each with the key that it will be used with.
 
     Raises:
         CampaignError: Something in the file is wrong; the message lists all of it.
@@ -91,7 +91,7 @@ async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
     kits: dict[str, BrandKit] = {}
     names: dict[str, str] = {}
     problems = list(file.problems)
-    for block, block_kits in _by_block(file).items():
+    for block, block_kits in _kits_by_credentials(file).items():
         try:
             async with client_of(keys.credentials_for(block)) as client:
                 resolved = await look_up_kits(client, await check_key(client), block_kits)
@@ -108,7 +108,11 @@ async def look_up_file(file: KitFile, keys: KitKeys) -> ResolvedKits:
     return ResolvedKits(tuple(kits[written.kit.name] for written in file.kits), names=names)
 
 
-def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
+def _kits_by_credentials(file: KitFile) -> dict[str, list[WrittenKit]]:
+    """A file's kits by the name of their credentials block.
+
+    Kits whose name for it cannot be a block's are left out: that is among the file's problems.
+    """
     by_block: dict[str, list[WrittenKit]] = {}
     for written in file.kits:
         if not block_name_problem(written.kit.credentials):
@@ -117,6 +121,8 @@ def _by_block(file: KitFile) -> dict[str, list[WrittenKit]]:
 
 
 def _overwrite_hint(keys: KitKeys, block: str) -> str:
+    """What to add to an error with the credentials of a block, if `--overwrite` may mend it; else
+    ""."""
     if block != keys.name or not keys.keeps_saved_block:
         return ""
     return (

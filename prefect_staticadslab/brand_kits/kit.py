@@ -39,13 +39,16 @@ class BrandKit:
 
 
 def kit_words(names: Sequence[str]) -> Words:
-    """What people call the parts of a file of brand kits of these names, numbered from 1."""
+    """The words for messages about a file of brand kits, whose number 1 is the first of `names`.
 
-    def which(numbers: Sequence[int]) -> str:
+    A name that looks like an API key is not shown.
+    """
+
+    def kit_names(numbers: Sequence[int]) -> str:
         kits = (names[number - 1] for number in numbers)
         return ", ".join(f"{KEY_PREFIX}…" if _is_key(k) else shortened(k) for k in kits)
 
-    return Words("brand kit", "brand kits", shortened, which)
+    return Words("brand kit", "brand kits", shortened, kit_names)
 
 
 def block_name_problem(name: str) -> str | None:
@@ -72,6 +75,7 @@ def block_name_problem(name: str) -> str | None:
 
 
 def _is_key(name: str) -> bool:
+    """Whether a name begins like an API key, which people may have put in its place."""
     return name.strip().casefold().startswith(KEY_PREFIX)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from prefect_staticadslab.api.models import ImageAdOptions
-from prefect_staticadslab.bounds import HINT_LENGTH, KIT_DOTS, KIT_FIELDS, KITS_BYTES
+from prefect_staticadslab.bounds import HINT_LENGTH, KIT_FIELDS, KITS_BYTES
 from prefect_staticadslab.brand_kits.kit import BrandKit, block_name_problem, kit_words
+from prefect_staticadslab.brand_kits.kit_syntax import parse_toml, parse_yaml
 from prefect_staticadslab.campaign.errors import CampaignError, Problem, Words
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
@@ -50,14 +49,19 @@ class WrittenKit:
 
 @dataclass(frozen=True)
 class KitFile:
-    """What was read of a file, in its order, and what is wrong with that: a row is a kit."""
+    """What was read of a file of brand kits.
+
+    Attributes:
+        kits: The kits, in the file's order.
+        problems: What is wrong; if there is anything, the kits must not be used. A row is a kit.
+    """
 
     kits: tuple[WrittenKit, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
     def words(self) -> Words:
-        """What people call its parts."""
+        """The words for messages about the file."""
         return kit_words([written.kit.name for written in self.kits])
 
 
@@ -108,13 +112,13 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
         assert file.problems[0].message.endswith("Did you mean brand?")
         ```
     """
-    tables = _parse_toml(text) if suffix in TOML else _parse_yaml(text)
+    tables = parse_toml(text) if suffix in TOML else parse_yaml(text)
     if tables is None or tables == {}:
         example = TOML_EXAMPLE if suffix in TOML else YAML_EXAMPLE
         raise CampaignError(f"holds no brand kits. The smallest one looks like this:\n{example}")
     if not isinstance(tables, dict):
         raise CampaignError("must hold a table for each brand kit, and it holds something else.")
-    if not any(_is_of_a_kit(*entry) for entry in islice(tables.items(), KIT_FIELDS)):
+    if not any(_looks_like_kit(*entry) for entry in islice(tables.items(), KIT_FIELDS)):
         # It may be anybody's file, and what is in it is none of ours to tell.
         raise CampaignError(
             f"holds no brand kits: none of its entries has a field of one. There are: "
@@ -135,120 +139,40 @@ def read_kits(text: str, suffix: str, default_credentials: str) -> KitFile:
     return KitFile(tuple(kits), tuple(problems))
 
 
-def _is_of_a_kit(name: Any, table: Any) -> bool:
-    """Whether a top-level entry looks like a brand kit or like one of its fields."""
+def _looks_like_kit(name: Any, table: Any) -> bool:
+    """Whether a top-level entry looks like a brand kit, as an empty table does, or like a field of
+    one."""
     if not isinstance(table, dict):
         return _nearest_field(str(name)) is not None
     return not table or any(map(_nearest_field, map(str, islice(table, KIT_FIELDS))))
 
 
 def _nearest_field(name: str) -> str | None:
+    """The field of a kit that is spelled most like a name; None if none is like it."""
     near = difflib.get_close_matches(name[:HINT_LENGTH].casefold(), FIELDS, 1)
     return next(iter(near), None)
 
 
-def _parse_toml(text: str) -> Any:
-    """What a text says in TOML. No message quotes it: somebody may have put a key into it."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.count(".") > KIT_DOTS:
-            raise CampaignError(
-                f"has more than {KIT_DOTS} dots in line {number}. Break its text in two."
-            )
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise CampaignError(f"is no valid TOML: {_TOO_DEEP}.") from None
-    except ValueError as error:  # also of a number with thousands of digits
-        message, _, place = str(error).rpartition(" (at ")
-        reason = next((s for s in _TOML_REASONS if message.startswith(s)), "it is not understood")
-        place = f" (at {place}" if _PLACE.fullmatch(place) else ""
-        raise CampaignError(f"is no valid TOML: {reason}{place}.") from None
-
-
-def _parse_yaml(text: str) -> Any:
-    """What a text says in YAML. No message quotes it: somebody may have put a key into it."""
-    # Prefect's own dependency; it tells keys that are there twice, and takes `no` for a text.
-    from ruamel.yaml import YAML as Parser
-    from ruamel.yaml.error import MarkedYAMLError
-
-    parser = Parser(typ="safe", pure=True)
-    parser.Constructor = _limit_merges(parser.Constructor)
-    try:
-        return parser.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" (at line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        reason = _UNQUOTED_START.match(str(error.problem or "")) or [""]
-        unquoted = reason[0].strip(" ,:") or "it is not understood"
-        raise CampaignError(f"is no valid YAML: {unquoted}{place}.") from None
-    except RecursionError:
-        raise CampaignError(f"is no valid YAML: {_TOO_DEEP}.") from None
-    except CampaignError:
-        raise
-    except Exception:  # a value with a tag breaks ruamel's constructors in any way
-        raise CampaignError("is no valid YAML: a value in it is not understood.") from None
-
-
-def _limit_merges(constructor: Any) -> Any:
-    """A YAML constructor that refuses a table of more than `KIT_FIELDS` merged fields.
-
-    Merges of merges (`<<: [*a, *b]`) can make a short file fill the memory.
-    """
-    from ruamel.yaml.constructor import ConstructorError
-
-    class Bounded(constructor):  # type: ignore[misc]
-        def flatten_mapping(self, node: Any) -> Any:
-            flattened = super().flatten_mapping(node)
-            if len(node.value) > KIT_FIELDS:
-                raise ConstructorError(None, None, "too much is merged", node.start_mark)
-            return flattened
-
-    return Bounded
-
-
-_TOO_DEEP: Final = "it is nested too deep"
-
-_TOML_REASONS: Final = (
-    "Cannot declare",
-    "Cannot mutate",
-    "Cannot overwrite a value",
-    "Cannot redefine",
-    "Duplicate inline table key",
-    "Escaped character is not a Unicode scalar value",
-    "Expected '=' after a key in a key/value pair",
-    "Expected ']' at the end of a table declaration",
-    "Expected ']]' at the end of an array declaration",
-    "Expected newline or end of document after a statement",
-    "Found invalid character",
-    "Illegal character",
-    "Invalid date or datetime",
-    "Invalid hex value",
-    "Invalid initial character for a key part",
-    "Invalid statement",
-    "Invalid value",
-    "Unclosed array",
-    "Unclosed inline table",
-    "Unescaped",
-    "Unterminated string",
-)
-"""How Python's messages begin. They may go on with a part of the file, which is not shown."""
-
-_PLACE: Final = re.compile(r"(?:line \d+, column \d+|end of document)\)", re.ASCII)
-
-_UNQUOTED_START: Final = re.compile(r"(?:(?!,? but )(?:[A-Za-z <>,-]|'[^A-Za-z0-9]'))+")
-"""The start of ruamel's messages, up to where they quote the file; single signs may be quoted."""
-
-
 class _KitReader:
-    """Reads one kit, and collects what is wrong with it."""
+    """Reads one kit, and collects what is wrong with it.
+
+    Attributes:
+        problems: What is wrong with what was read so far.
+    """
 
     def __init__(self, name: str, number: int) -> None:
+        """Takes the kit's name, and its number in the file, from 1."""
         self._name = name
         self._number = number
         self.problems: list[Problem] = []
 
     def read(self, table: Mapping[Any, Any], default_credentials: str) -> WrittenKit:
-        """The kit that a table of the file is; what is wrong with it is added to `problems`."""
+        """The kit that a table of the file is; what is wrong with it is added to `problems`.
+
+        Args:
+            table: The kit's fields.
+            default_credentials: The credentials block of a kit that names none.
+        """
         if wrong := block_name_problem(self._name):
             self._add_problem(None, wrong)
         for name in map(str, table):
@@ -271,9 +195,11 @@ class _KitReader:
         return WrittenKit(BrandKit(self._name, credentials, ad), line)
 
     def _add_problem(self, name: str | None, message: str) -> None:
+        """Adds a problem with a field, or with the whole kit if `name` is None."""
         self.problems.append(Problem(message, self._number, name))
 
     def _text(self, name: str, value: Any) -> str:
+        """A field's text without white space around it; "", with a problem added, if it is none."""
         if value is None:
             return ""
         if isinstance(value, str):
@@ -283,6 +209,7 @@ class _KitReader:
         return ""
 
     def _switch(self, name: str, value: Any) -> bool | None:
+        """A field's true or false; None if it is not set, or, with a problem added, is neither."""
         if value is None or isinstance(value, bool):
             return value
         self._add_problem(
@@ -291,7 +218,11 @@ class _KitReader:
         return None
 
     def _selectors(self, texts: Mapping[str, str]) -> dict[ResourceType, Selector]:
-        """What ids and names select; a name is looked for within what it belongs to."""
+        """What the kit's ids and names select, by the type of resource.
+
+        A name is looked up among those of a parent, so a kit without the parent has a problem,
+        unless the name looks like an id.
+        """
         selectors: dict[ResourceType, Selector] = {}
         for kind in KINDS:
             id_text, name_text = texts[kind.id_column], texts[kind.name]
@@ -318,12 +249,14 @@ class _KitReader:
 
 
 def _unknown_field_message(name: str) -> str:
+    """What is wrong with a field that kits do not have, with the nearest that they have."""
     if nearest := _nearest_field(name):
         return f"is no field of a brand kit. Did you mean {nearest}?"
     return f"is no field of a brand kit. There are: {', '.join(FIELDS)}."
 
 
 def _no_parent_message(kind: ResourceType) -> str:
+    """What is wrong with a product's name, say, without a brand that it is looked up in."""
     return (
         f"{kind.with_article} is looked up by name among those of a {kind.parent}. "
         f"Give the kit its {kind.parent}, too, or say it with {kind.id_column} alone."
@@ -331,6 +264,7 @@ def _no_parent_message(kind: ResourceType) -> str:
 
 
 def _one_only_message(kind: ResourceType) -> str:
+    """What is wrong with `*` in a brand kit."""
     return f"{ALL} stands for all of them, and a brand kit has one {kind.thing}. Name it."
 
 

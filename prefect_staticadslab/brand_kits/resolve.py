@@ -40,12 +40,15 @@ class ResolvedKits:
 async def look_up_kits(
     client: StaticAdsLabClient, account: Account, kits: Sequence[WrittenKit]
 ) -> ResolvedKits:
-    """Looks up the names in kits and checks their ids, with one API key.
+    """Looks up the names in kits and checks their ids, through the API and with one key.
 
     Args:
         client: The client of the key.
         account: The key's organization and scopes.
-        kits: What was written.
+        kits: The kits as they were written.
+
+    Returns:
+        The kits in ids, and every problem with a name or an id.
 
     Raises:
         KeyRefusedError: The key lacks a scope, or the API did not answer.
@@ -70,7 +73,12 @@ async def look_up_kits(
 
 @dataclass(frozen=True)
 class KitRow:
-    """A kit as `look_up_ids` takes it: a row with a number and ids."""
+    """A kit as `look_up_ids` takes it, in place of a spreadsheet's row.
+
+    Attributes:
+        number: The kit's number in its file, from 1.
+        request: The kit's ids.
+    """
 
     number: int
     request: AdDefaults
@@ -78,15 +86,15 @@ class KitRow:
 
 @dataclass(frozen=True)
 class WrittenKits:
-    """Kits whose names are to be looked up. No I/O: it is given the catalogue."""
+    """Kits as `look_up` takes them, to read the lists that their names need. No I/O of its own."""
 
     kits: tuple[WrittenKit, ...]
 
     def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
-        """The lists that must be read next; see `Brief.missing_lists`."""
+        """The lists of the catalogue that must be read next; see `Brief.missing_lists`."""
         resolver = Resolver(catalogue, rows=len(self.kits), checks=checks)
         for written in self.kits:
-            _choose(resolver, written.line)
+            _choose_resources(resolver, written.line)
         return resolver.missing_lists
 
     def resolve(self, catalogue: Catalogue) -> ResolvedKits:
@@ -94,18 +102,21 @@ class WrittenKits:
         resolver = Resolver(catalogue, rows=len(self.kits))
         kits = []
         for written in self.kits:
-            ids = {k.id_column: r.id for k, r in _choose(resolver, written.line).items()}
+            ids = {k.id_column: r.id for k, r in _choose_resources(resolver, written.line).items()}
             kits.append(replace(written.kit, ad=written.kit.ad.model_copy(update=ids)))
         names = {
-            resource.id: _label(resource)
+            resource.id: _resource_label(resource)
             for listing in catalogue.lists.values()
             for resource in listing.resources
         }
         return ResolvedKits(tuple(kits), tuple(resolver.problems), names)
 
 
-def _choose(resolver: Resolver, line: BriefLine) -> dict[ResourceType, ChosenResource]:
-    """The resource of each type that a kit names. Adds a problem where several match."""
+def _choose_resources(resolver: Resolver, line: BriefLine) -> dict[ResourceType, ChosenResource]:
+    """The resource of each type that a kit names, as far as the lists that were read tell.
+
+    Adds a problem to the resolver's where none matches, or several do.
+    """
     chosen: dict[ResourceType, ChosenResource] = {}
     parents = {kind.name: kind for kind in KINDS}
     for kind in KINDS:
@@ -127,8 +138,9 @@ def _choose(resolver: Resolver, line: BriefLine) -> dict[ResourceType, ChosenRes
 def _ambiguous_message(
     kind: ResourceType, candidates: Sequence[ChosenResource], catalogue: Catalogue
 ) -> str:
+    """What is wrong with a name or filter that several resources match; lists the first of them."""
     resources = [catalogue.find(kind, candidate.id) for candidate in candidates]
-    names = {resource.id: _label(resource) for resource in resources if resource}
+    names = {resource.id: _resource_label(resource) for resource in resources if resource}
     listed = join_first([id_with_name(candidate.id, names) for candidate in candidates])
     thing = "completed design template" if kind is TEMPLATE else kind.thing
     return (
@@ -137,7 +149,8 @@ def _ambiguous_message(
     )
 
 
-def _label(resource: CatalogueResource) -> str:
+def _resource_label(resource: CatalogueResource) -> str:
+    """What people call a resource: its name, or what a design template looks like."""
     if isinstance(resource, DesignTemplate):
         # It has no name, and an id says nothing to people.
         return " ".join(filter(None, (getattr(resource, key) for key in FILTER_KEYS)))

@@ -13,12 +13,16 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.flow_source import FlowSource
 
 
-def positive(text: str) -> float:
-    """A number above 0, for argparse."""
+def positive_number(text: str) -> float:
+    """The number above 0 that a text is, as a type of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
     with contextlib.suppress(ValueError):
         if 0 < float(text) < float("inf"):
             return float(text)
@@ -26,16 +30,24 @@ def positive(text: str) -> float:
 
 
 def whole_number(text: str, *, least: int = 1) -> int:
-    """A whole number of `least` or more, for argparse."""
+    """The whole number of `least` or more that a text is, as a type of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
     with contextlib.suppress(ValueError):
         if int(text) >= least:
             return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
 
 
-def usd(text: str) -> float:
-    """An amount in USD, 0 or more, for argparse."""
-    # It takes pandas along, and is needed by those who give an amount.
+def usd_amount(text: str) -> float:
+    """The amount in USD, 0 or more, that a text is, as a type of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none, or could be read as two.
+    """
+    # This imports pandas, which only those need who give an amount.
     from prefect_staticadslab.campaign.table.limits import amount_of
 
     if _THOUSANDS.search(text):
@@ -50,17 +62,17 @@ def usd(text: str) -> float:
 
 
 _THOUSANDS: Final = re.compile(r",\d{3}\s*$")
-"""A thousand to some, and to others one with three places."""
+"""The end of `1,000`: a thousand to some, and to others one with three places."""
 
 BOUNDED: Final[Mapping[str, Callable[[str], Any]]] = {
     "attempts": whole_number,
     "first": partial(whole_number, least=0),
-    "max_spend_per_day_usd": usd,
-    "max_spend_usd": usd,
+    "max_spend_per_day_usd": usd_amount,
+    "max_spend_usd": usd_amount,
     "max_spreadsheets": partial(whole_number, least=0),
-    "timeout_seconds": positive,
+    "timeout_seconds": positive_number,
 }
-"""The numbers that have bounds, by the parameter's name."""
+"""The types of argparse for numbers that have bounds, by the parameter's name."""
 
 METAVARS: Final[Mapping[str, str]] = {
     "attempts": "N",
@@ -94,7 +106,7 @@ def flow_parser(flow: FlowSource, *, more: str, epilog: str) -> argparse.Argumen
         epilog: What to say below the options, such as the exit statuses.
     """
     return argparse.ArgumentParser(
-        prog=program(flow.module), description=f"{flow.description} {more}", epilog=epilog
+        prog=program_name(flow.module), description=f"{flow.description} {more}", epilog=epilog
     )
 
 
@@ -132,7 +144,7 @@ def add_flow_options(
             continue
         value: dict[str, Any] = {
             "type": BOUNDED.get(name, parameter.type),
-            "help": _help(parameter.description, default),
+            "help": _help_text(parameter.description, default),
         }
         if parameter.is_required and name not in names:
             parser.add_argument(name, metavar=name.upper(), **value)
@@ -141,37 +153,42 @@ def add_flow_options(
 
 
 def arguments_of(given: argparse.Namespace, flow: FlowSource, **instead: Any) -> dict[str, Any]:
-    """The arguments to call a flow with: all that it has.
+    """A value for each parameter of a flow, by its name: what to call the flow with.
 
     Args:
         given: What the command was given.
         flow: The flow.
-        instead: Arguments that are something else than what was given, such as the credentials.
+        instead: Values that are not taken from `given`, such as the credentials.
     """
     names = [name for name in flow.parameters if name not in instead]
     return {name: getattr(given, name) for name in names} | instead
 
 
 def _add_flag(
-    parser: argparse.ArgumentParser, option: str, name: str, text: str, *, is_on: bool
+    parser: argparse.ArgumentParser, option: str, name: str, description: str, *, is_on: bool
 ) -> None:
-    """Adds a flag. One that is on by default can be switched off, and its help is what the
-    description says of that: what follows "Otherwise"."""
+    """Adds a flag that sets `name`.
+
+    One that is on by default gets an option `--no-…` that switches it off, with the help that
+    follows "Otherwise" in its description.
+    """
     if is_on:
         option = option.replace("--", "--no-", 1)
-        text = text.partition("Otherwise ")[2]
+        description = description.partition("Otherwise ")[2]
     action = "store_false" if is_on else "store_true"
-    parser.add_argument(option, dest=name, action=action, help=_help(text))
+    parser.add_argument(option, dest=name, action=action, help=_help_text(description))
 
 
 def _metavar(name: str) -> str:
+    """What the help calls a parameter's value; see `METAVARS`."""
     last_word = name.rpartition("_")[2]
     return METAVARS.get(name) or METAVARS.get(last_word) or last_word.upper()
 
 
-def _help(text: str, default: object = None) -> str:
-    """A parameter's description as a help text: its first sentence, and the default."""
-    sentence = re.split(r"\.(?=\s+[A-Z0-9{]|\s*$)", " ".join(text.split()), maxsplit=1)[0]
+def _help_text(description: str, default: object = None) -> str:
+    """A parameter's description as argparse shows it: the first sentence, and the default if that
+    is not empty."""
+    sentence = re.split(r"\.(?=\s+[A-Z0-9{]|\s*$)", " ".join(description.split()), maxsplit=1)[0]
     if not sentence[1:2].isupper():
         sentence = sentence[:1].lower() + sentence[1:]
     if default:

@@ -46,12 +46,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class FlowSource:
-    """A flow, as its source says it.
+    """What a flow's source says of it.
 
     Attributes:
         module: The name of its module, without those of the packages around it.
         function: The name of its function.
-        description: What Prefect's UI says of it.
+        description: What Prefect's UI says of it: `@flow(description=…)`.
         parameters: What it takes, by name and in order.
     """
 
@@ -62,7 +62,7 @@ class FlowSource:
 
 
 def read_flow(module: str, function: str = "", *, package: str = PACKAGE) -> FlowSource:
-    """Reads a flow's source.
+    """Reads what a flow takes from its source, which is not imported.
 
     Args:
         module: Its module.
@@ -71,6 +71,7 @@ def read_flow(module: str, function: str = "", *, package: str = PACKAGE) -> Flo
 
     Raises:
         ValueError: A default is nothing that can be known without running the module.
+        StopIteration: The module has no such function, or that is no flow with a description.
 
     Example:
         ```python
@@ -80,33 +81,33 @@ def read_flow(module: str, function: str = "", *, package: str = PACKAGE) -> Flo
         assert (attempts.type, attempts.default) == (int, 2)
         ```
     """
-    place = f"{package}.{module}"
+    path = f"{package}.{module}"
     function = function or module
     definition = next(
         node
-        for node in _tree(place).body
+        for node in _parsed_module(path).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function
     )
-    descriptions = dict(_described(ast.get_docstring(definition) or ""))
+    descriptions = dict(_parameter_descriptions(ast.get_docstring(definition) or ""))
     given = definition.args.args
     defaults = [None] * (len(given) - len(definition.args.defaults)) + definition.args.defaults
     parameters = {
         argument.arg: Parameter(
             argument.arg,
             TYPES.get(ast.unparse(argument.annotation)) if argument.annotation else None,
-            None if default is None else _value(default, place),
+            None if default is None else _value_of(default, path),
             default is None,
             descriptions.get(argument.arg, ""),
         )
         for argument, default in zip(given, defaults, strict=True)
     }
-    return FlowSource(module, function, _description(definition, place), parameters)
+    return FlowSource(module, function, _description(definition, path), parameters)
 
 
-def _description(definition: ast.FunctionDef | ast.AsyncFunctionDef, place: str) -> str:
-    """What `@flow(description=…)` says."""
+def _description(definition: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> str:
+    """What `@flow(description=…)` says above a function of the module at `path`."""
     return next(
-        str(_value(keyword.value, place))
+        str(_value_of(keyword.value, path))
         for decorator in definition.decorator_list
         if isinstance(decorator, ast.Call)
         for keyword in decorator.keywords
@@ -114,8 +115,11 @@ def _description(definition: ast.FunctionDef | ast.AsyncFunctionDef, place: str)
     )
 
 
-def _described(docstring: str) -> Iterator[tuple[str, str]]:
-    """A docstring's parameters and what it says of each, on one line."""
+def _parameter_descriptions(docstring: str) -> Iterator[tuple[str, str]]:
+    """The name of each parameter in a docstring's `Args:`, and what it says of it, on one line.
+
+    The first pair is empty.
+    """
     section = inspect.cleandoc(docstring).partition("\nArgs:\n")[2].partition("\n\n")[0]
     name, words = "", [""]
     for line in section.splitlines():
@@ -127,44 +131,53 @@ def _described(docstring: str) -> Iterator[tuple[str, str]]:
     yield name, " ".join(words)
 
 
-def _value(node: ast.expr, place: str) -> Any:
-    """What an expression is: a literal, or a name that stands for one here or where it is from."""
+def _value_of(node: ast.expr, path: str) -> Any:
+    """The value of an expression in the module at `path`.
+
+    Raises:
+        ValueError: It is neither a literal nor the name of one, there or where it is imported from.
+    """
     if isinstance(node, ast.Name):
-        return _constant(node.id, place)
+        return _constant(node.id, path)
     if isinstance(node, ast.Attribute):
-        return _constant(node.attr, _imported(place)[ast.unparse(node.value)])
+        return _constant(node.attr, _imported_names(path)[ast.unparse(node.value)])
     return ast.literal_eval(node)
 
 
-def _constant(name: str, place: str) -> Any:
-    for node in _tree(place).body:
+def _constant(name: str, path: str) -> Any:
+    """The value of a constant that the module at `path` defines or imports.
+
+    Raises:
+        ValueError: It does neither, or the value is no literal.
+    """
+    for node in _parsed_module(path).body:
         match node:
             case (
                 ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
                 | ast.Assign(targets=[ast.Name(id=target)], value=value)
             ) if target == name:
-                return _value(value, place)
-    source, _, original = _imported(place).get(name, "").rpartition(".")
+                return _value_of(value, path)
+    source, _, original = _imported_names(path).get(name, "").rpartition(".")
     if not source:
-        raise ValueError(f"{place} does not say what {name} is")
+        raise ValueError(f"{path} does not say what {name} is")
     return _constant(original, source)
 
 
 @functools.cache
-def _imported(place: str) -> Mapping[str, str]:
-    """Where a module's imported names are from, with the names that they have there."""
+def _imported_names(path: str) -> Mapping[str, str]:
+    """What each name that a module imports is called where it is from, module and all."""
     return {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in _tree(place).body
+        for node in _parsed_module(path).body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
 
 
 @functools.cache
-def _tree(place: str) -> ast.Module:
-    """A module's source, taken apart; the module is not imported, but the packages around it."""
-    spec = importlib.util.find_spec(place)
+def _parsed_module(path: str) -> ast.Module:
+    """A module's source, parsed; the module is not imported, but the packages around it are."""
+    spec = importlib.util.find_spec(path)
     assert spec is not None  # noqa: S101
     assert spec.origin is not None  # noqa: S101
     return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))

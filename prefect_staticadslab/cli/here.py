@@ -33,30 +33,32 @@ PACKAGE: Final = "prefect_staticadslab"
 
 
 class CommandHost(Host[Any]):
-    """A command's own process.
+    """A command's own process, as a run knows it.
 
     Attributes:
-        if_interrupted: What to say if it is interrupted, instead of what the command says.
+        if_interrupted: What to print if the run is interrupted from now on; "" for what the command
+            prints by itself.
     """
 
     def __init__(self) -> None:
         self.if_interrupted = ""
 
     def set_interruption_message(self, message: str) -> None:
+        """Keeps the message, to be printed if the run is interrupted from now on."""
         self.if_interrupted = message
 
 
 def run_here(
     call: Callable[[CommandHost], Awaitable[Outcome]], *, refused: str = REFUSED_TITLE
 ) -> int:
-    """Runs something in this process, with its progress shown on the terminal if there is one.
+    """Runs something in this process, prints how it ended, and returns the exit status.
+
+    Prints first that Prefect records nothing of it. Its progress is shown on the terminal if there
+    is one, else its log lines are.
 
     Args:
         call: What to run; it is given its host.
-        refused: What to say above the reasons, if it is refused.
-
-    Returns:
-        The exit status.
+        refused: What to print above the reasons, if it is refused.
 
     Raises:
         asyncio.CancelledError: It was interrupted.
@@ -66,26 +68,33 @@ def run_here(
     with contextlib.ExitStack() as stack:
         if on_terminal:
             stack.enter_context(terminal_progress())
-        lines = stack.enter_context(_log_lines(shows_all=not on_terminal))
-        return _run_here(call, refused, lines)
+        handler = stack.enter_context(_showing_log_lines(shows_all=not on_terminal))
+        return _run_and_print_outcome(call, refused, handler)
 
 
-def _run_here(
-    call: Callable[[CommandHost], Awaitable[Outcome]], refused: str, lines: _LogLines
+def _run_and_print_outcome(
+    call: Callable[[CommandHost], Awaitable[Outcome]], refused: str, handler: _LogLineHandler
 ) -> int:
-    """Runs a course, and says how it ended; see `run_here`."""
+    """Runs something, prints how it ended, and returns the exit status; see `run_here`.
+
+    Of an error that it raises, `INCOMPLETE`: what it had begun by then is recorded. From an
+    interruption on, `handler` only prints the lines that must be seen.
+
+    Raises:
+        Interruption: It was interrupted, or cancelled.
+    """
     host = CommandHost()
     outcomes: list[Outcome] = []
 
-    def interrupt() -> None:
-        lines.shows_all = False
+    def show_no_more_progress() -> None:
+        handler.shows_all = False
 
     async def run(handle_signals: Callable[[], None]) -> None:
         handle_signals()
         outcomes.append(await call(host))
 
     try:
-        run_interruptible(run, interrupt)
+        run_interruptible(run, show_no_more_progress)
     except asyncio.CancelledError:
         raise Interruption(host.if_interrupted) from None
     except (CampaignError, StaticAdsLabError) as error:
@@ -102,14 +111,16 @@ def _run_here(
     return COMPLETED if outcome.end is End.COMPLETED else INCOMPLETE
 
 
-class _LogLines(logging.Handler):
-    """Shows log lines on stderr, as Prefect's console does; a run's, unless a bar stands for them.
+class _LogLineHandler(logging.Handler):
+    """Prints log lines to stderr, as Prefect's console does.
 
     Attributes:
-        shows_all: Whether a run's lines are shown that need not be seen.
+        shows_all: Whether all lines of a run are printed; if not, only those that must be seen, as
+            a progress bar stands for the others.
     """
 
     def __init__(self, *, shows_all: bool) -> None:
+        """Sets the lines' format, which is that of Prefect's console."""
         super().__init__()
         self.shows_all = shows_all
         self.setFormatter(
@@ -117,14 +128,18 @@ class _LogLines(logging.Handler):
         )
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Prints a line, unless it is an ordinary one of a run whose lines are not shown."""
         if self.shows_all or record.name != RUN_LOGGER or is_always_shown(record):
             say(self.format(record), is_error=True)
 
 
 @contextlib.contextmanager
-def _log_lines(*, shows_all: bool) -> Iterator[_LogLines]:
-    """Shows the package's warnings, and what a run tells of itself, while the body runs."""
-    handler = _LogLines(shows_all=shows_all)
+def _showing_log_lines(*, shows_all: bool) -> Iterator[_LogLineHandler]:
+    """Prints the package's warnings and a run's log lines while the body runs.
+
+    Gives the handler, whose `shows_all` may be changed meanwhile.
+    """
+    handler = _LogLineHandler(shows_all=shows_all)
     package, runs = logging.getLogger(PACKAGE), logging.getLogger(RUN_LOGGER)
     before = package.propagate, runs.level
     # Prefect, if it is imported, has a handler for all loggers.

@@ -1,4 +1,4 @@
-"""Options that several commands share and no flow has: whose key, and a simulator instead."""
+"""Options that several commands share and no flow has, and the credentials that they ask for."""
 
 from __future__ import annotations
 
@@ -47,41 +47,43 @@ def add_prefect_option(parser: argparse.ArgumentParser) -> None:
 
 
 def options_of(given: argparse.Namespace, kind: type[T], **instead: Any) -> T:
-    """A run's options, of what a command was given.
+    """A run's options: a dataclass filled with the command's arguments of the same names.
 
     Args:
-        given: What was given.
-        kind: A dataclass, whose fields are called like what was given.
-        instead: Options that are something else than there.
+        given: The command's arguments.
+        kind: The dataclass.
+        instead: Values of fields that are not taken from `given`.
     """
     names = [each.name for each in fields(cast(Any, kind)) if each.name not in instead]
     return kind(**{name: getattr(given, name) for name in names}, **instead)
 
 
 def runs_in_prefect(given: argparse.Namespace) -> bool:
-    """Whether what was asked for is to be a flow run."""
+    """Whether the command is to run in Prefect: with `--prefect`, or if an API is configured."""
     return given.prefect or has_prefect_api()
 
 
-def given_credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Credentials:
-    """The credentials that these options name, by default those of the environment.
+def obtain_credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Credentials:
+    """The credentials that a command asks for, by default those of the environment.
+
+    For `--simulate` this starts a simulator, for `--credentials` it sets Prefect up and asks it.
 
     Args:
-        given: What was given, with `simulate` and `credentials`.
-        stack: Where a simulator is stopped in the end, and Prefect's temporary server.
+        given: The command's arguments, with `simulate` and `credentials`.
+        stack: Stops the simulator and restores Prefect's settings when it is closed.
 
     Raises:
         CampaignError, StaticAdsLabError: There are none, or they cannot be right.
     """
     if given.simulate:
-        return simulated(stack)
+        return start_simulator(stack)
     if given.credentials:
-        return saved_credentials(given.credentials, stack)
+        return load_saved_credentials(given.credentials, stack)
     return credentials_of_environment()
 
 
 def credentials_of_environment() -> KeyCredentials:
-    """The credentials of the environment.
+    """The credentials in the environment's SAL_API_KEY and SAL_BASE_URL.
 
     Raises:
         InvalidAPIKeyError: There are none, or they cannot be right.
@@ -92,22 +94,25 @@ def credentials_of_environment() -> KeyCredentials:
 
 
 def set_folder_for_simulated_pictures(given: argparse.Namespace) -> None:
-    """Has a simulation's pictures downloaded beside its table: they are gone with the simulator."""
+    """Sets `download_images` of a simulated run, if it is empty, to a folder beside its table.
+
+    The pictures at the simulator's addresses are gone when it stops.
+    """
     from prefect_staticadslab.campaign.files import storage
 
     if given.simulate and not given.download_images:
         given.download_images = storage.with_ending(given.output, "-pictures")
 
 
-def read_options(given: argparse.Namespace) -> ReadOptions:
-    """How a spreadsheet is to be read, as `--sheet`, `--encoding` and `--visible-rows` say it."""
+def read_options_of(given: argparse.Namespace) -> ReadOptions:
+    """How to read a spreadsheet: what `--sheet`, `--encoding` and `--visible-rows` were given."""
     from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 
     return ReadOptions(given.sheet, given.encoding, given.visible_rows)
 
 
-def simulated(stack: contextlib.ExitStack) -> KeyCredentials:
-    """Starts a simulator, says so, and gives credentials for it."""
+def start_simulator(stack: contextlib.ExitStack) -> KeyCredentials:
+    """Starts a simulator, prints that, and returns credentials for it; closing `stack` stops it."""
     from prefect_staticadslab.campaign.runs.credentials import KeyCredentials
     from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 
@@ -123,12 +128,12 @@ def simulated(stack: contextlib.ExitStack) -> KeyCredentials:
     return KeyCredentials.of(SIMULATOR_API_KEY, server.url)
 
 
-def saved_credentials(name: str, stack: contextlib.ExitStack) -> Credentials:
-    """The saved credentials block of this name, which takes Prefect to read.
+def load_saved_credentials(name: str, stack: contextlib.ExitStack) -> Credentials:
+    """Loads a saved credentials block. Imports Prefect and sets it up; see `set_up_prefect`.
 
     Args:
-        name: Its name.
-        stack: Where Prefect's own settings are restored in the end.
+        name: The block's name.
+        stack: Restores Prefect's settings when it is closed.
 
     Raises:
         CampaignError: There is none, or what it holds cannot be used.
@@ -140,7 +145,7 @@ def saved_credentials(name: str, stack: contextlib.ExitStack) -> Credentials:
             "--credentials takes the name of a saved block, and this is an API key. Put the key "
             f"into {API_KEY_VARIABLE} instead."
         )
-    from prefect_staticadslab.cli.prefect_runs import load_block, use_prefect
+    from prefect_staticadslab.cli.prefect_runs import load_block, set_up_prefect
 
-    use_prefect(stack)
+    set_up_prefect(stack)
     return load_block(name)

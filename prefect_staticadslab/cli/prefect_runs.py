@@ -36,11 +36,12 @@ from prefect_staticadslab.orchestration.reporting.log_lines import (
 )
 
 
-def use_prefect(stack: contextlib.ExitStack) -> None:
-    """Has Prefect in this process as a command wants it: quiet, and its temporary server closed.
+def set_up_prefect(stack: contextlib.ExitStack) -> None:
+    """Sets Prefect up for a command: hides its workers' log lines, shows control characters in the
+    others, and closes its temporary server to other processes.
 
     Args:
-        stack: Where Prefect's own settings are restored in the end.
+        stack: Restores Prefect's settings when it is closed; the logs stay as they are then.
     """
     hide_logs_of(PREFECT_WORKERS)
     show_control_characters()
@@ -48,14 +49,14 @@ def use_prefect(stack: contextlib.ExitStack) -> None:
 
 
 def as_block(credentials: Credentials) -> StaticAdsLabCredentials:
-    """Credentials as flows take them."""
+    """The same credentials as a block, which flows take; it is not saved."""
     if isinstance(credentials, StaticAdsLabCredentials):
         return credentials
     return StaticAdsLabCredentials(api_key=credentials.api_key, base_url=credentials.base_url)
 
 
 def load_block(name: str) -> StaticAdsLabCredentials:
-    """The saved credentials block of this name.
+    """Loads the saved credentials block of this name from Prefect's server.
 
     Raises:
         CampaignError: There is none, or what it holds cannot be used.
@@ -69,14 +70,13 @@ def load_block(name: str) -> StaticAdsLabCredentials:
 
 
 def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSED_TITLE) -> int:
-    """Runs a flow, with its progress shown on the terminal if there is one.
+    """Runs a flow, prints how it ended, and returns the exit status.
+
+    Its progress is shown on the terminal if there is one, and Prefect's log lines are hidden then.
 
     Args:
         call: Calls the flow, with `return_state=True`.
-        refused: What to say above the reasons, if it is refused.
-
-    Returns:
-        The exit status.
+        refused: What to print above the reasons, if it is refused.
 
     Raises:
         CampaignError: Prefect could not start it.
@@ -88,16 +88,23 @@ def run_flow(call: Callable[[], Awaitable[State[Any]]], *, refused: str = REFUSE
             hide_logs_of(PREFECT)
             if not PREFECT_API_URL.value():
                 say("Starting Prefect, which takes some seconds.", is_error=True)
-        return _run_flow(call, refused)
+        return _run_flow_and_print_outcome(call, refused)
 
 
-def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
-    """Runs a flow, and says how it ended; see `run_flow`. What the flow itself says of its end
-    counts more than what its server was told of it."""
+def _run_flow_and_print_outcome(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
+    """Does what `run_flow` says.
+
+    What the flow itself has said of its end counts, also if Prefect's server could not be told.
+
+    Raises:
+        CampaignError: Prefect could not start it.
+        Interruption: It was interrupted or cancelled, or crashed.
+        Exception: It raised this after its start, and has said nothing of its end.
+    """
     link = CommandLink()
     states: list[State[Any]] = []
 
-    def interrupt() -> None:
+    def note_interruption() -> None:
         # Prefect calls it a crash; it is none. By then all is recorded. Prefect would go on for
         # minutes to tell a server of it that the same Ctrl-C may have ended.
         hide_logs_of(PREFECT)
@@ -109,7 +116,7 @@ def _run_flow(call: Callable[[], Awaitable[State[Any]]], refused: str) -> int:
         states.append(await call())
 
     try:
-        run_interruptible(run, interrupt)
+        run_interruptible(run, note_interruption)
     except asyncio.CancelledError:
         raise Interruption(link.if_interrupted) from None
     except Exception as error:

@@ -14,15 +14,15 @@ from typing import Any, Final
 
 API_URL: Final = "PREFECT_API_URL"
 
-PREFECTS_FILES: Final = {"prefect.toml": "[", "pyproject.toml": "tool.prefect", ".env": "PREFECT_"}
-"""Where a folder may say what Prefect uses there, and what such a file has in it then."""
+SETTINGS_FILES: Final = {"prefect.toml": "[", "pyproject.toml": "tool.prefect", ".env": "PREFECT_"}
+"""The files of a folder that may have settings of Prefect's, and what each contains if it has."""
 
 
 def has_prefect_api() -> bool:
     """Whether an API of Prefect's is configured, in the environment or the active profile.
 
-    Prefect itself is asked if it is imported by now, and where the answer takes more than its
-    profiles.
+    Prefect is asked if it is imported by now. It is imported, and asked, where there may be
+    settings besides these, or the profiles cannot be read.
 
     Example:
         ```python
@@ -34,28 +34,30 @@ def has_prefect_api() -> bool:
         ```
     """
     if "prefect.settings" in sys.modules:
-        return _as_prefect_says()
+        return _ask_prefect()
     named = [value for name, value in os.environ.items() if name.upper() == API_URL]
     if named:
         return bool(named[0])
-    if "PREFECT_TEST" in " ".join(os.environ) or any(map(_may_say, PREFECTS_FILES)):
-        return _as_prefect_says()
+    if "PREFECT_TEST" in " ".join(os.environ) or any(map(_may_have_settings, SETTINGS_FILES)):
+        return _ask_prefect()
     try:
         return bool(_active_profile().get(API_URL))
     except (OSError, ValueError, AttributeError):  # what is wrong with it, Prefect can say
-        return _as_prefect_says()
+        return _ask_prefect()
 
 
-def _as_prefect_says() -> bool:
+def _ask_prefect() -> bool:
+    """Whether Prefect itself, which this imports, says that its API is configured."""
     from prefect.settings import PREFECT_API_URL
 
     return bool(PREFECT_API_URL.value())
 
 
-def _may_say(name: str) -> bool:
-    """Whether a file of this folder may say what Prefect uses here."""
+def _may_have_settings(name: str) -> bool:
+    """Whether a file of the current folder may have settings of Prefect's: also if it cannot be
+    read."""
     try:
-        return PREFECTS_FILES[name] in Path(name).read_text(encoding="utf-8")
+        return SETTINGS_FILES[name] in Path(name).read_text(encoding="utf-8")
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -63,7 +65,9 @@ def _may_say(name: str) -> bool:
 
 
 def _active_profile() -> Mapping[str, Any]:
-    """The settings of Prefect's active profile; none if it is Prefect's own, which has no API.
+    """The settings in Prefect's active profile, by name.
+
+    Empty if there is no file of profiles: the profiles that Prefect has by itself set no API.
 
     Raises:
         OSError, ValueError, AttributeError: The profiles cannot be read.

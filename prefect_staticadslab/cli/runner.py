@@ -1,4 +1,4 @@
-"""Running something as a command: signals, exit statuses, and what is told of it."""
+"""Running something as a command: signals, exit statuses, and what is printed of errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.outcome import REFUSED_TITLE
-from prefect_staticadslab.cli.console import outliving_readers, say
+from prefect_staticadslab.cli.console import ignoring_closed_pipes, say
 
 COMPLETED, INCOMPLETE, REFUSED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses of a command."""
@@ -24,57 +24,60 @@ PATIENCE_SECONDS: Final = 15
 
 
 class Interruption(asyncio.CancelledError):
-    """What was run was interrupted; the message, if there is one, is for the user."""
+    """What was run was interrupted. The message is for the user; "" for what the command prints."""
 
 
-@outliving_readers()
+@ignoring_closed_pipes()
 def run_command(
     body: Callable[[contextlib.ExitStack], int],
     *,
     interrupted: str | Callable[[], str],
     refused: str = REFUSED_TITLE,
 ) -> int:
-    """Runs a command's body, and says what went wrong in the way of commands.
+    """Runs a command's body, prints an error of the user's or the API's, or an interruption, to
+    stderr, and returns the exit status.
+
+    Until the body sets handlers of its own, SIGTERM interrupts it as Ctrl-C does.
 
     Args:
-        body: What to do; what it enters into the stack is left at the end. Returns the exit status.
-        interrupted: What to say after an interruption.
-        refused: What to say above the reasons, if it is refused.
-
-    Returns:
-        The exit status.
+        body: What to do. It is given a stack, which is closed at the end, and returns the exit
+            status.
+        interrupted: What to print after an interruption that has no message of its own.
+        refused: What to print above the reasons, if it is refused.
     """
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_sigterm_like_ctrl_c())
+            stack.enter_context(_sigterm_raising_keyboard_interrupt())
             return body(stack)
     except (CampaignError, StaticAdsLabError) as error:
         say(f"{refused}\n{error}", is_error=True)
         return REFUSED
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        said = str(error) if isinstance(error, Interruption) else ""
-        or_else = interrupted if isinstance(interrupted, str) else interrupted()
-        say(said or or_else, is_error=True)
+        message = str(error) if isinstance(error, Interruption) else ""
+        default = interrupted if isinstance(interrupted, str) else interrupted()
+        say(message or default, is_error=True)
         return INTERRUPTED
 
 
-def goes_on(output: str) -> str:
-    """What to say after an interruption of whatever keeps a table."""
+def interrupted_message(output: str) -> str:
+    """What to print after an interruption of a run that keeps a table, or tables, at `output`."""
     return f"Interrupted. The same command goes on with {output} where this one stopped."
 
 
 def handle_signals(interrupt: Callable[[], None]) -> None:
-    """Has Ctrl-C and SIGTERM call something in this event loop, instead of raising anywhere."""
+    """Sets handlers: Ctrl-C and SIGTERM call `interrupt` in the running event loop, and raise
+    nothing. On Windows there are no such handlers, and nothing is changed."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has only Ctrl-C
             loop.add_signal_handler(number, interrupt)
 
 
-def cancel(task: asyncio.Task[object]) -> None:
-    """Cancels a task, and once more now and then: a place that does not answer may hold it up.
+def cancel_repeatedly(task: asyncio.Task[object]) -> None:
+    """Cancels a task now, and nine times more, `PATIENCE_SECONDS` apart.
 
-    All that is known is recorded by then.
+    What it does to record its results may wait for a place that does not answer; each cancellation
+    ends one such wait.
     """
     task.cancel()
     loop = task.get_loop()
@@ -85,15 +88,15 @@ def cancel(task: asyncio.Task[object]) -> None:
 def run_interruptible(
     call: Callable[[Callable[[], None]], Awaitable[object]], interrupt: Callable[[], None]
 ) -> None:
-    """Runs something in an event loop of its own, and cancels it when it is interrupted.
+    """Runs something in an event loop of its own, which Ctrl-C and SIGTERM cancel.
 
     Args:
-        call: What to run. It is given a function that sets the handlers of the signals once more,
-            for whatever sets some of its own.
-        interrupt: Called before it is cancelled.
+        call: What to run. It is given a function that sets the handlers of these signals, to be
+            called at the beginning, and again after anything that sets others.
+        interrupt: Called at each of these signals, before the cancellation.
 
     Raises:
-        asyncio.CancelledError: It was.
+        asyncio.CancelledError: It was cancelled.
     """
 
     async def run() -> None:
@@ -102,7 +105,7 @@ def run_interruptible(
 
         def on_signal() -> None:
             interrupt()
-            cancel(task)
+            cancel_repeatedly(task)
 
         await call(lambda: handle_signals(on_signal))
 
@@ -110,7 +113,11 @@ def run_interruptible(
 
 
 def leave(status: int) -> NoReturn:
-    """Ends the process; in bounded time after an interruption, if a server is away."""
+    """Ends the process with this exit status.
+
+    After an interruption it is killed if it has not ended within `PATIENCE_SECONDS`: its threads
+    may wait for a server that does not answer.
+    """
     if status == INTERRUPTED:
         sys.stderr.flush()
         timer = threading.Timer(PATIENCE_SECONDS, os._exit, [status])
@@ -120,9 +127,12 @@ def leave(status: int) -> NoReturn:
 
 
 @contextlib.contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Until there are handlers of its own: a process that just died would leave behind what it has
-    started, such as Prefect's temporary server."""
+def _sigterm_raising_keyboard_interrupt() -> Iterator[None]:
+    """While the body runs, SIGTERM raises KeyboardInterrupt, as Ctrl-C does.
+
+    A process that just died would leave running what it has started, such as Prefect's temporary
+    server. Outside of the main thread, where no handler can be set, nothing is changed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return

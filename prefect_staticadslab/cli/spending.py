@@ -1,4 +1,4 @@
-"""What a command says of the cost before it starts anything, and whether somebody has to agree."""
+"""What a command prints of the cost before it starts anything, and whether somebody must agree."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Consent(Enum):
     GIVEN = "given"
     """It may: the sum is small, was allowed by a limit, or is not billed."""
     ASKED = "asked"
-    """If somebody at the terminal agrees."""
+    """It may if somebody at the terminal agrees, who has to be asked."""
     MISSING = "missing"
     """It may not: nobody is there to be asked."""
 
@@ -47,6 +47,10 @@ def consent(
         is_agreed: Whether it was agreed to beforehand.
         is_billed: Whether it is billed at all.
         on_terminal: Whether there is somebody to ask.
+
+    Returns:
+        GIVEN if it is not billed, was limited or agreed to, or costs no more than `ASK_ABOVE_USD`;
+        else ASKED at a terminal, and MISSING elsewhere.
     """
     if has_limit or is_agreed or not is_billed or new_usd <= Decimal(str(ASK_ABOVE_USD)):
         return Consent.GIVEN
@@ -64,27 +68,30 @@ def add_agreement_option(parser: argparse.ArgumentParser) -> None:
 
 
 def limit_given(given: argparse.Namespace) -> float:
-    """The limit that a command was given, in USD; infinity if it was given none."""
+    """What `--max-spend-usd` was given, in USD; infinity if nothing."""
     return math.inf if given.max_spend_usd is None else float(given.max_spend_usd)
 
 
-def agreed_limit(plan: Plan, given: argparse.Namespace, work: JobWords = ADS) -> float:
-    """Says what a run will cost, and asks if that is much.
+def confirm_cost(plan: Plan, given: argparse.Namespace, work: JobWords = ADS) -> float:
+    """Prints what a run will cost, and asks at the terminal whether to go on if that is much.
+
+    Nothing is printed of a simulation, or if there is nothing to create. Marks the cost as told, so
+    that the run does not show it again.
 
     Args:
         plan: What there is to do; its budget was checked.
-        given: What was given, with `max_spend_usd`, `yes` and `simulate`.
-        work: What it makes.
+        given: The command's arguments, with `max_spend_usd`, `yes` and `simulate`.
+        work: What the run makes.
 
     Returns:
-        What the flow may spend: the limit that was given, else just what was said. So nobody pays
-        for a spreadsheet that grows before the flow reads it once more.
+        What the run may spend, in USD: the limit that was given, else just what was printed. So
+        nobody pays for a spreadsheet that grows before the run reads it once more.
 
     Raises:
         BudgetError: Nobody has agreed.
     """
     if plan.creates and not given.simulate:
-        _say("\n".join([cost_line(plan, work), *plan.remarks()]))
+        _say_on_stderr("\n".join([cost_line(plan, work), *plan.remarks()]))
     note_cost_told()
     match consent(
         plan.new_usd,
@@ -93,7 +100,7 @@ def agreed_limit(plan: Plan, given: argparse.Namespace, work: JobWords = ADS) ->
         is_billed=not given.simulate,
         on_terminal=sys.stdin.isatty() and sys.stderr.isatty(),
     ):
-        case Consent.ASKED if not _agrees(plan, work):
+        case Consent.ASKED if not _ask_for_consent(plan, work):
             raise BudgetError("That was not agreed to.")
         case Consent.MISSING:
             raise BudgetError(
@@ -129,20 +136,29 @@ def cost_line(plan: Plan, work: JobWords = ADS) -> str:
 
 
 def say_limits(run_usd: float, day_usd: float) -> None:
-    """Says what a run of an inbox may start at most."""
-    _say(f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day.")
+    """Prints what a run of an inbox may start at most, and marks the cost as told, so that the run
+    does not show it again.
+
+    Args:
+        run_usd: The limit of this run, in USD.
+        day_usd: The limit of all runs of this day, in USD.
+    """
+    _say_on_stderr(
+        f"It may start up to {run_usd:,.2f} USD in this run, and {day_usd:,.2f} USD on this day."
+    )
     note_cost_told()
 
 
-def _agrees(plan: Plan, work: JobWords) -> bool:
-    """Asks at the terminal. An end of input, Ctrl-D, is a no."""
+def _ask_for_consent(plan: Plan, work: JobWords) -> bool:
+    """Asks at the terminal whether to go on. Returns whether the answer is one of `YES`; an end of
+    input, Ctrl-D, is none."""
     what = f"{work.verb.capitalize()} {work.counted(plan.creates)}?"
-    _say(f"This costs up to {plan.new_usd:,.2f} USD. {what} [y/N] ", end="")
+    _say_on_stderr(f"This costs up to {plan.new_usd:,.2f} USD. {what} [y/N] ", end="")
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):
-        _say("")
+        _say_on_stderr("")
     return answer.strip().casefold() in YES
 
 
-def _say(text: str, end: str = "\n") -> None:
+def _say_on_stderr(text: str, end: str = "\n") -> None:
     say(text, end=end, is_error=True)

@@ -1,4 +1,4 @@
-"""The server that Prefect starts for a process without one: only that process gets in.
+"""The server that Prefect starts for a process without one, closed to all other processes.
 
 Prefect itself leaves it open: whoever has an account on the machine, and any web page in a browser
 of it, may read saved keys from it while a command runs.
@@ -31,10 +31,10 @@ SECRET_BYTES: Final = 32
 
 
 def closed_temporary_server() -> AbstractContextManager[Any]:
-    """Has Prefect start its temporary server closed, if it is to start one in the `with` block.
+    """In the `with` block, a temporary server that Prefect starts asks for this process's secret.
 
-    A server of one's own, which PREFECT_API_URL names here or in Prefect's active profile, has a
-    key of its own, and that stays as it is.
+    Where PREFECT_API_URL is set, here or in Prefect's active profile, Prefect starts none, and no
+    setting is changed.
     """
     if PREFECT_API_URL.value():
         return nullcontext()
@@ -51,6 +51,9 @@ def closed_temporary_server() -> AbstractContextManager[Any]:
 
 @functools.cache
 def _secret() -> str:
-    """One for this process, as there is one server for it. The child gets it in its environment,
-    which only the same user can read, never on its command line."""
+    """The temporary server's user and password: the same at each call, as a process has one server.
+
+    Prefect hands it to the server in its environment, which only the same user can read, never on
+    its command line.
+    """
     return f"staticadslab:{secrets.token_urlsafe(SECRET_BYTES)}"

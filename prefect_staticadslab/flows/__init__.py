@@ -7,7 +7,10 @@ import sys
 
 
 def run_as_command(name: str) -> None:
-    """Has `python -m prefect_staticadslab.flows.NAME` be the command of this name, which is above
-    the flows and is not imported by them."""
+    """Runs `staticadslab NAME` with this process's arguments, and ends the process with its status.
+
+    So `python -m prefect_staticadslab.flows.NAME` is the command. The commands are above the flows,
+    which do not import them: they are found by the package's name. Changes `sys.argv`.
+    """
     sys.argv[1:1] = [name]
     runpy.run_module("prefect_staticadslab", run_name="__main__", alter_sys=True)

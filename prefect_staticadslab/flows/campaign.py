@@ -20,7 +20,7 @@ from prefect_staticadslab.orchestration.run_names import run_name as named
 
 
 def run_name() -> str:
-    """What a run is called: by its output, with the date filled in."""
+    """The flow run's name: its output, with the date filled in if it can be."""
     given = flow_run.parameters
     output = str(given["output"])
     try:

@@ -17,7 +17,7 @@ from prefect_staticadslab.orchestration.run_names import run_name as named
 
 
 def run_name() -> str:
-    """What a run is called: by what it writes."""
+    """The flow run's name: what it writes, the catalogue or else the starter."""
     given = flow_run.parameters
     return named("catalog", str(given.get("output") or given.get("starter", "")))
 

@@ -24,7 +24,7 @@ from prefect_staticadslab.orchestration.run_names import LONGEST_NAME
 
 
 def run_name() -> str:
-    """What a run is called: how many ads, and of which kit."""
+    """The flow run's name: how many ads, and of which saved kit."""
     given = flow_run.parameters
     kit = getattr(given.get("brand_kit"), "_block_document_name", None)
     count = len(given.get("ads", []))

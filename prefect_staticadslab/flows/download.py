@@ -56,7 +56,7 @@ async def download_images(
     link = begin_flow()
     options = DownloadOptions(table, folder, images_zip, name_pictures_by, one_file)
     try:
-        credentials = await _credentials(credentials_block)
+        credentials = await _optional_credentials(credentials_block)
     except CampaignError as error:
         link.end_state = await refused_state(error, title=NOTHING_DOWNLOADED)
         return link.end_state
@@ -64,8 +64,15 @@ async def download_images(
     return link.end_state
 
 
-async def _credentials(block: str) -> StaticAdsLabCredentials | None:
-    """The credentials to ask with: a saved block's, else the environment's, else none."""
+async def _optional_credentials(block: str) -> StaticAdsLabCredentials | None:
+    """The credentials to ask the API with: a saved block's, else the environment's, else None.
+
+    Args:
+        block: The saved block's name, or "".
+
+    Raises:
+        CampaignError: They cannot be loaded, or cannot be right.
+    """
     try:
         if block:
             loaded = await StaticAdsLabCredentials.aload(block)

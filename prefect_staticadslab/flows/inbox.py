@@ -132,15 +132,16 @@ async def inbox(
 async def _run_in_flow_run(
     noted: NotedSpreadsheet, credentials: StaticAdsLabCredentials
 ) -> SpreadsheetEnd:
-    """Runs a spreadsheet in a flow run of its own.
+    """Runs a spreadsheet in a flow run of its own, and returns how that ended.
 
-    Prefect tells the runs within a run by their order. So if that is retried, it may answer with
-    how an earlier try's run ended, which was another spreadsheet's.
+    Prefect knows the runs within a run by their order. So if the inbox's run is retried, Prefect
+    may start none, and answer with the state of one of an earlier try, which was another
+    spreadsheet's: as long as it does, and that was completed, it is called again.
     """
     options = noted.options
     with noting_begun_tables() as begun:
-        is_ours = False
-        while not is_ours:
+        is_of_this_spreadsheet = False
+        while not is_of_this_spreadsheet:
             state: State[Any] = await inbox_campaign(
                 options.source,
                 options.output,
@@ -157,7 +158,7 @@ async def _run_in_flow_run(
                 one_file=options.one_file,
                 return_state=True,
             )
-            is_ours = not state.is_completed() or options.output in begun
+            is_of_this_spreadsheet = not state.is_completed() or options.output in begun
     return SpreadsheetEnd(outcome_of(state), options.output in begun)
 
 

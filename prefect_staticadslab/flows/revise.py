@@ -27,7 +27,7 @@ from prefect_staticadslab.tasks.revisions import revise_image_ads
 
 
 class RevisionHost(PrefectHost):
-    """A flow run that revises ads: its rounds stay in its own process, where their trees are."""
+    """A flow run that revises ads: its chunks stay in its own process, where the ads' trees are."""
 
     async def run_chunks(
         self,
@@ -37,7 +37,14 @@ class RevisionHost(PrefectHost):
         timeout_seconds: float,
         wait: bool,
     ) -> list[ImageAdResult]:
+        """Revises the ads of all chunks, each in a task run; see `Host.run_chunks`.
+
+        Args:
+            attempts, wait: Not used: a revision is tried once, and waited for.
+        """
+
         async def revise_chunk(chunk: Chunk) -> list[ImageAdResult]:
+            """Revises a chunk's ads in a task run, whose arguments Prefect does not look into."""
             return await revise_image_ads(
                 credentials[chunk.api_key_hash],
                 opaque(chunk.jobs),

@@ -150,7 +150,7 @@ def test_every_field_that_differs_is_told() -> None:
     )
     finding = compare_kit(KIT, other, {"aud_1": "Commuters"})
     assert finding.status is BlockStatus.DIFFERS
-    told = finding.lines()
+    told = finding.lines_if_left()
     assert len(told) == len(KIT.fields) == 10
     assert told[0] == (
         "Brand kit 'a': credentials is the block 'static-ads-lab' in Prefect "
@@ -161,13 +161,13 @@ def test_every_field_that_differs_is_told() -> None:
     assert told[6] == "Brand kit 'a': prompt is 'Hi' in Prefect and 'Ho' in the file."
     assert told[7].endswith("editable is false in Prefect and true in the file.")
     assert told[8].endswith("generate_ai_images is not set in Prefect and false in the file.")
-    assert finding.lines_after()[6].endswith("prompt was 'Hi' and is now 'Ho'.")
+    assert finding.lines_if_saved()[6].endswith("prompt was 'Hi' and is now 'Ho'.")
 
 
 def test_long_prompts_are_shown_from_where_they_differ() -> None:
     long = "Steam over a harbour at dawn. " * 20
     blue, red = (BrandKit("a", "b", AdDefaults(prompt=long + end)) for end in ("Blue.", "Red."))
-    (told,) = compare_kit(blue, red, {}).lines()
+    (told,) = compare_kit(blue, red, {}).lines_if_left()
     assert "Blue.'" in told
     assert "Red.'" in told
     assert len(told) < 200
@@ -177,11 +177,13 @@ def test_another_key_is_told_and_neither_is_shown() -> None:
     saved = SavedCredentials(SecretStr("sal_live_OLD"), "http://127.0.0.1:1/")
     wanted = StaticAdsLabCredentials.model_validate({"api_key": "sal_live_NEW"})
     finding = compare_credentials("mine", saved, wanted)
-    assert finding.lines()[0] == (
+    assert finding.lines_if_left()[0] == (
         "Block 'mine': api_key is another key in Prefect "
         "and that of SAL_API_KEY in the environment."
     )
-    assert "base_url is 'http://127.0.0.1:1/' in Prefect" in finding.lines()[1]
-    shown = repr(saved) + repr(finding) + "".join(finding.lines() + finding.lines_after())
+    assert "base_url is 'http://127.0.0.1:1/' in Prefect" in finding.lines_if_left()[1]
+    shown = (
+        repr(saved) + repr(finding) + "".join(finding.lines_if_left() + finding.lines_if_saved())
+    )
     assert "OLD" not in shown
     assert "NEW" not in shown

@@ -20,7 +20,7 @@ from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 from prefect_staticadslab import StaticAdsLabClient, StaticAdsLabCredentials
 from prefect_staticadslab.api.errors import InvalidAPIKeyError
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.cli.options import saved_credentials
+from prefect_staticadslab.cli.options import load_saved_credentials
 from tests.conftest import ROOT
 from tests.support.processes import run
 
@@ -124,5 +124,5 @@ def test_the_block_travels_to_other_processes() -> None:
 
 def test_a_key_that_is_given_for_a_blocks_name_is_not_told() -> None:
     with pytest.raises(CampaignError, match="is an API key") as caught:
-        saved_credentials("sal_live_secret", contextlib.ExitStack())
+        load_saved_credentials("sal_live_secret", contextlib.ExitStack())
     assert "secret" not in str(caught.value)

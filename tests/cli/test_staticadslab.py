@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import prefect_staticadslab
-from prefect_staticadslab.__main__ import COMMANDS, PLACES, SHELLS, _module, main
+from prefect_staticadslab.__main__ import COMMANDS, PATH_ARGUMENTS, SHELLS, _import_command, main
 from prefect_staticadslab.cli.commands import deploy
-from prefect_staticadslab.cli.console import called, program
+from prefect_staticadslab.cli.console import naming_itself, program_name
 from prefect_staticadslab.cli.deployments import deployments_file
 from tests.conftest import ROOT
 from tests.support.processes import run
@@ -81,9 +81,9 @@ def test_a_flows_module_is_its_command_too() -> None:
 
 
 def test_a_name_is_given_back_after_the_command() -> None:
-    with called("deploy"):
-        assert program("x") == "staticadslab deploy"
-    assert program("x") == "x"
+    with naming_itself("deploy"):
+        assert program_name("x") == "staticadslab deploy"
+    assert program_name("x") == "x"
 
 
 def test_the_status_is_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +122,8 @@ def test_files_complete_what_is_a_file(argument: str, is_a_place: bool, capsys: 
 
 
 def test_every_place_is_an_argument_of_a_command() -> None:
-    parsers = [_module(command)._parser() for command in COMMANDS.values()]
-    assert {action.dest for parser in parsers for action in parser._actions} >= PLACES
+    parsers = [_import_command(command)._parser() for command in COMMANDS.values()]
+    assert {action.dest for parser in parsers for action in parser._actions} >= PATH_ARGUMENTS
 
 
 def test_bash_completes_an_option(capsys: Capture, tmp_path: Path) -> None:

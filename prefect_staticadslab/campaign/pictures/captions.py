@@ -34,11 +34,14 @@ CAPTION_COLUMNS: Final = (
     "handle",
     "sku",
 )
+"""The columns that people may have a product's name in, the best first."""
 
 _ROW_DIGITS: Final = 9
+"""Digits of a row's number; what has more is no number of a row."""
 
 STEM_BYTES: Final = 90
-"""File systems take names of 255 bytes, and the row, the id and people's own folders want some."""
+"""The bytes of a text in a file's name. File systems take 255 for all of it, and the row's number,
+the id and the ending need some."""
 
 _RESERVED: Final = frozenset(
     {
@@ -50,7 +53,10 @@ _RESERVED: Final = frozenset(
 
 
 def captions(table: ResultTable) -> list[str]:
-    """What the user calls each row's product, if a column looks like it; else the product's id."""
+    """What the user calls each row's product: the first filled of `CAPTION_COLUMNS`, or its id.
+
+    In the rows' order.
+    """
     positions = {column_key(str(name)): i for i, name in enumerate(table.frame.columns)}
     keys = map(column_key, CAPTION_COLUMNS)
     columns = [positions[key] for key in keys if key in positions]
@@ -62,7 +68,10 @@ def captions(table: ResultTable) -> list[str]:
 
 
 def titles(table: JobTable[Any]) -> list[str]:
-    """What each row is called: by the user, or by what it is made of."""
+    """What each row is called, in the rows' order.
+
+    An image ad by its product, a design template by its reference's file, a revision by its ad.
+    """
     if isinstance(table, ResultTable):
         return captions(table)
     return [
@@ -74,7 +83,7 @@ def titles(table: JobTable[Any]) -> list[str]:
 
 
 def labels(table: JobTable[Any]) -> list[str]:
-    """What to call each row in a list: its title, or its prompt if that is no more than an id."""
+    """What to call each row in a list: its title; its prompt if the title is no more than an id."""
     return [
         getattr(row.request, "prompt", None) or title
         if title == getattr(row.request, "product_id", None)
@@ -84,9 +93,13 @@ def labels(table: JobTable[Any]) -> list[str]:
 
 
 def texts_of(table: JobTable[Any], column: str) -> list[str]:
-    """What each row has in a column of the user's; nothing if there is no such column.
+    """The text that each row has in a column of the user's; "" for all if there is no such column.
 
     Where the column's cells name several things, each row has the one that its ad is of.
+
+    Args:
+        table: The table.
+        column: The column's name, in any case.
     """
     names = [normalized(str(name)) for name in table.frame.columns]
     texts = [""] * len(table.rows)
@@ -102,7 +115,8 @@ def texts_of(table: JobTable[Any], column: str) -> list[str]:
 def row_numbers(table: JobTable[Any]) -> list[int]:
     """The number of each row in the spreadsheet that people wrote, as far as the table tells.
 
-    Where a row of it makes several ads, a table that is opened again counts its own lines.
+    Where rows of that make several ads, the table has its numbers in a column, as a table that is
+    opened again counts its own lines.
     """
     sources = texts_of(table, SOURCE_ROW_COLUMN)
     return [
@@ -145,7 +159,7 @@ def file_stem(text: str, longest_bytes: int = STEM_BYTES) -> str:
 
 
 def check_naming_column(table: JobTable[Any], column: str) -> None:
-    """Raises if a table has no column of this name that pictures could be called after.
+    """Raises if a table has no column of this name, in any case, to name pictures by.
 
     Raises:
         CampaignError: The message lists the columns.
@@ -161,40 +175,46 @@ def check_naming_column(table: JobTable[Any], column: str) -> None:
 def picture_stems(table: JobTable[Any], column: str = "") -> list[tuple[str, ...]]:
     """The names, without endings, that each row's picture may have, the best first.
 
-    No two rows' names differ only in case, since not every system tells these apart: what rows
-    share gets the row's number, and if that does not help, the ad's id, which the last name of
-    each has at any rate.
+    The first names of no two rows differ only in case, as not every system tells these apart: a
+    name that rows share is left out, so that the next one has the row's number, or the picture's id
+    as well. The last name of each has the id at any rate.
 
     Args:
         table: The table.
-        column: A column of the user's that pictures are called after; "" for none.
+        column: A column of the user's that pictures are named by; "" for none.
     """
     fallbacks = [
-        picture_stem(row.number, title, picture_id(state))
+        picture_stem(row.number, title, picture_id_of(state))
         for row, title, state in zip(table.rows, titles(table), table.states, strict=True)
     ]
     if not column:
         return [(stem,) for stem in fallbacks]
     choices = [
-        _stem_choices(text, row, picture_id(state), stem)
+        _stem_choices(text, row, picture_id_of(state), stem)
         for text, row, state, stem in zip(
             texts_of(table, column), row_numbers(table), table.states, fallbacks, strict=True
         )
     ]
     for _ in range(max(map(len, choices), default=0)):
-        counts = Counter(compared(stems[0]) for stems in choices)
+        counts = Counter(name_key(stems[0]) for stems in choices)
         choices = [
-            stems[1:] if counts[compared(stems[0])] > 1 and len(stems) > 1 else stems
+            stems[1:] if counts[name_key(stems[0])] > 1 and len(stems) > 1 else stems
             for stems in choices
         ]
     return choices
 
 
 def _stem_choices(text: str, row: int, picture_id: str, fallback: str) -> tuple[str, ...]:
-    """The stems that a picture may have, the best first.
+    """The names, without endings, that a picture may have, the best first.
 
     The text of the user's column, unless Windows forbids it; with the row's number; with the
     picture's id, too; and the fallback, which is the only one if the text has no letters.
+
+    Args:
+        text: What the row has in the column that pictures are named by.
+        row: The row's number.
+        picture_id: See `picture_id_of`.
+        fallback: What the picture is called if there is no such column.
     """
     stem = file_stem(text)
     if not stem:
@@ -204,20 +224,29 @@ def _stem_choices(text: str, row: int, picture_id: str, fallback: str) -> tuple[
     return tuple(dict.fromkeys((*plain, with_row, f"{with_row}-{safe_id(picture_id)}", fallback)))
 
 
-def is_called_like(stem: str, wanted: str, picture_id: str) -> bool:
-    """Whether a file is called what it should be, but for the row's number, which may change."""
-    unique = re.escape(safe_id(picture_id))
-    base = re.sub(rf"-[0-9]{{4,}}(-{unique})?$", "", wanted)
-    return bool(re.fullmatch(rf"{re.escape(base)}(-[0-9]{{4,}}(-{unique})?)?", stem))
+def has_wanted_name(stem: str, wanted: str, picture_id: str) -> bool:
+    """Whether a picture's file is called as it should be.
+
+    The row's number, which may change, and the id that follows it may differ, or be left out.
+
+    Args:
+        stem: The file's name without its ending.
+        wanted: The best name that the picture may have, without an ending.
+        picture_id: See `picture_id_of`.
+    """
+    escaped_id = re.escape(safe_id(picture_id))
+    base = re.sub(rf"-[0-9]{{4,}}(-{escaped_id})?$", "", wanted)
+    return bool(re.fullmatch(rf"{re.escape(base)}(-[0-9]{{4,}}(-{escaped_id})?)?", stem))
 
 
-def compared(stem: str) -> str:
-    """A file's name as systems compare it that do not tell case, or ways to write an accent."""
+def name_key(stem: str) -> str:
+    """What two file names have in common that some system does not tell apart: by their case, or by
+    how an accent is written."""
     return unicodedata.normalize("NFKC", stem.casefold()).casefold()
 
 
 def picture_stem(row: int, title: str, picture_id: str) -> str:
-    """A file name, without its ending, with the row's number, the product and the ad.
+    """A picture's file name, without its ending: the row's number, the title and the picture's id.
 
     Example:
         ```python
@@ -227,32 +256,39 @@ def picture_stem(row: int, title: str, picture_id: str) -> str:
         assert picture_stem(7, "🎁", "ia_91c0") == "0007-ia_91c0"
         ```
     """
-    name, unique = file_stem(title), safe_id(picture_id)
+    name, own_id = file_stem(title), safe_id(picture_id)
     # A revision is titled after its ad, which its picture's id begins with.
-    parts = (f"{row:04d}", "" if f"{unique}-".startswith(f"{name}-") else name, unique)
+    parts = (f"{row:04d}", "" if f"{own_id}-".startswith(f"{name}-") else name, own_id)
     return "-".join(filter(None, parts))
 
 
-def picture_id(state: JobState) -> str:
-    """What tells a picture from all others: an ad that was revised has several."""
-    # Two ads may have been given the same tree.
+def picture_id_of(state: JobState) -> str:
+    """What tells a row's picture from all others: the job's id, and for a revision its version, as
+    an ad that was revised has several pictures. "" if the row has no job."""
+    # The version is not enough: two ads may have been given the same tree.
     revision = state.facts.get("image_ad_version_id") or state.facts.get("sent_tree")
     return "-".join(filter(None, (state.job_id, revision)))
 
 
 def safe_id(picture_id: str) -> str:
-    """A picture's id as part of a file name."""
+    """A picture's id as part of a file name: at most 80 ASCII letters, digits, `_` and `-`."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", picture_id)[:80]
 
 
-def is_named_after(name: str, picture_id: str) -> bool:
-    """Whether a file has a name that we give: other people's files are not ours to remove."""
+def is_named_by_id(name: str, picture_id: str) -> bool:
+    """Whether a file's name ends in this id, as this program names pictures.
+
+    The file is surely this program's then, and may be removed.
+    """
     path, own_id = PurePosixPath(name), safe_id(picture_id)
     return path.suffix in ENDINGS and bool(own_id) and f"-{path.stem}".endswith(f"-{own_id}")
 
 
 def names_by_id(names: Iterable[str]) -> dict[str, str]:
-    """The files by the ends of their names, one of which is the ad's id."""
+    """The names of picture files by each part of them that may be the picture's id.
+
+    That is every part from a `-` to the ending, as ids may have a `-` in them.
+    """
     found: dict[str, str] = {}
     for name in names:
         if PurePosixPath(name).suffix not in ENDINGS:

@@ -1,4 +1,4 @@
-"""The cards of a contact sheet: what each row of a table says, and by what it can be found."""
+"""The cards of a contact sheet: what the card of each row says, and how it can be found."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FACETS: Final[Mapping[str, str]] = {
     "format": "Format",
     "status": "Status",
 }
-"""What cards are filtered and grouped by, and what people call it."""
+"""What cards are filtered and grouped by, and the label of each on the page."""
 
-_UNTOLD: Final = frozenset({*KEY_COLUMNS, "image_path", "status"})
-"""Result columns that are no part of a page that may be mailed, or are on the card anyway."""
+_HIDDEN_COLUMNS: Final = frozenset({*KEY_COLUMNS, "image_path", "status"})
+"""Result columns that a page must not have, as it may be mailed, or has on its cards anyway."""
 
 _RATIOS: Final = ((1, 1), (4, 5), (5, 4), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9))
 """The formats that ads are made in; 1.91:1 is the one that is called by a fraction."""
@@ -49,11 +49,12 @@ class CardText:
 
     Attributes:
         caption: What the row is called.
-        text: What was asked for.
-        before: A picture to compare the job's picture with, if there is one.
-        labels: What to call the two pictures then.
-        facets: What it can be found by, save its status; see `FACETS`.
-        made_of: What rows have in common that are variants of one another; "" if none can be.
+        text: What was asked for, such as the prompt.
+        before: A picture to compare the job's picture with; None if there is none.
+        labels: What to call the two pictures then: that one, and the job's.
+        facets: The row's values of `FACETS`, save its status, which may be missing or "".
+        made_of: The same for rows that are variants of one another, and a text that is not shown;
+            "" if the row can have no variants.
     """
 
     caption: str
@@ -69,8 +70,8 @@ class Amount:
     """What the ads of one brand, or of one design template, come to.
 
     Attributes:
-        name: Which one.
-        ads: How many rows.
+        name: The brand or the template.
+        ads: How many rows it has.
         completed: How many of them have a picture.
         cost_usd: What they have cost, in USD.
     """
@@ -112,8 +113,9 @@ def card_texts(table: JobTable[Any]) -> Iterator[CardText]:
 
 
 def _ad_texts(table: ResultTable) -> Iterator[CardText]:
+    """The texts of each image ad's card, in the rows' order."""
     audiences, formats = texts_of(table, "audience"), _formats(table)
-    brands = _first_of(table, "brand", "brand_name")
+    brands = _first_filled(table, "brand", "brand_name")
     lines = zip(table.rows, captions(table), audiences, brands, formats, strict=True)
     for row, caption, audience, brand, ad_format in lines:
         request = row.request
@@ -132,16 +134,17 @@ def _ad_texts(table: ResultTable) -> Iterator[CardText]:
         )
 
 
-def _first_of(table: ResultTable, *columns: str) -> list[str]:
-    """What each row has in the first of these columns that has something in that row."""
+def _first_filled(table: ResultTable, *columns: str) -> list[str]:
+    """What each row has in the first of these columns that is filled in that row; "" if none is."""
     texts = (texts_of(table, column) for column in columns)
     return [next(filter(None, cells), "") for cells in zip(*texts, strict=True)]
 
 
 def _formats(table: ResultTable) -> list[str]:
-    """Each row's ad format and aspect ratio, as far as the table tells: from its picture's size.
+    """Each row's ad format and aspect ratio, as far as the table tells; "" if it tells neither.
 
-    A row that has no picture has the ratio of its design template, if another row's picture tells.
+    The format is in the user's columns. The ratio is that of the row's picture, or of another row's
+    picture of the same design template.
     """
     templates = [row.request.design_template_id for row in table.rows]
     ratios = [aspect_ratio(state.width, state.height) for state in table.states]
@@ -159,7 +162,7 @@ def _formats(table: ResultTable) -> list[str]:
 
 
 def aspect_ratio(width: int | None, height: int | None) -> str:
-    """What a picture's format is called; "" if its size is not known.
+    """What the format of a picture of this size, in pixels, is called; "" if that is not known.
 
     Example:
         ```python
@@ -183,11 +186,13 @@ def aspect_ratio(width: int | None, height: int | None) -> str:
 
 
 def searched_columns(table: JobTable[Any]) -> tuple[list[str], Iterator[list[str]]]:
-    """The table's columns, and each row's cells in them as text, for search and for whoever asks.
+    """What the page's search looks into, besides what is on the cards.
 
-    What is long is cut; see `bounds.SHEET_CELL_LENGTH`.
+    Returns:
+        The names of the columns, the user's first; and each row's cells in these, as texts of at
+        most `SHEET_CELL_LENGTH` characters.
     """
-    kept = {n: held for n, held in table.job_type.columns.items() if n not in _UNTOLD}
+    kept = {n: held for n, held in table.job_type.columns.items() if n not in _HIDDEN_COLUMNS}
     names = [*map(str, table.frame.columns), *kept]
     lines = table.frame.itertuples(index=False, name=None)
     cells = (
@@ -198,10 +203,10 @@ def searched_columns(table: JobTable[Any]) -> tuple[list[str], Iterator[list[str
 
 
 def amounts(values: Sequence[str], states: Sequence[JobState]) -> list[Amount]:
-    """What the rows of each value come to, the dearest first.
+    """How many rows each value has, and what they have cost, the dearest first.
 
     Args:
-        values: Each row's brand, say.
+        values: Each row's brand, say, in the states' order.
         states: What is known of each row.
     """
     ads, completed = Counter(values), Counter[str]()
@@ -214,12 +219,15 @@ def amounts(values: Sequence[str], states: Sequence[JobState]) -> list[Amount]:
 
 
 def choices(values: Sequence[str]) -> list[tuple[str, int]]:
-    """The values that rows can be chosen by, with how many have each; none if all have one."""
+    """Each value that rows can be filtered by, and how many rows have it, in natural order.
+
+    Empty if all rows have the same value.
+    """
     counts = Counter(values)
-    return sorted(counts.items(), key=lambda one: _in_order(one[0])) if len(counts) > 1 else []
+    return sorted(counts.items(), key=lambda one: _natural_order(one[0])) if len(counts) > 1 else []
 
 
-def _in_order(text: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Sorts as people do, `Tea 2` before `Tea 10`, and what is not known last."""
+def _natural_order(text: str) -> tuple[bool, list[tuple[int, str]]]:
+    """A key that sorts texts as people do: `Tea 2` before `Tea 10`, and "" last."""
     parts = re.findall(r"[0-9]{1,18}|[^0-9]+", text.casefold())
     return not text, [(int(p), "") if p.isdecimal() and p.isascii() else (-1, p) for p in parts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,18 +22,19 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import local_files, storage
 from prefect_staticadslab.campaign.files.locations import file_below, folder_of
 from prefect_staticadslab.campaign.pictures.captions import (
-    compared,
-    is_called_like,
-    is_named_after,
+    has_wanted_name,
+    is_named_by_id,
+    name_key,
     names_by_id,
-    picture_id,
+    picture_id_of,
     picture_stems,
     safe_id,
 )
 from prefect_staticadslab.campaign.pictures.folder import (
     THUMBNAILS,
     PictureFolder,
-    is_full,
+    copy_file,
+    is_disk_full,
     thumbnail_name,
 )
 from prefect_staticadslab.campaign.pictures.picture_files import (
@@ -51,18 +51,20 @@ from prefect_staticadslab.campaign.table.result_table import JobTable
 logger = logging.getLogger(__name__)
 
 OPEN_DOWNLOADS: Final = 8
+"""Downloads at once."""
+
 OPEN_DECODES: Final = 2
-"""A picture that is decoded takes some 60 MB and a processor."""
+"""Pictures that are decoded at once: each takes some 60 MB and a processor."""
 
 LOST_PICTURES: Final = 2 * OPEN_DOWNLOADS
-"""So many in a row that nobody answers for, each tried several times, are an outage."""
+"""So many in a row for which no server answers, each tried several times, stop all downloads."""
 
 FreshUrl = Callable[[str], Awaitable[str | None]]
-"""Given an ad's id, where its picture is by now; None if nobody knows."""
+"""Asks for the current URL of the picture of the job of this id; None if there is none."""
 
 
 class Downloads:
-    """The downloads of one table's pictures, a few at a time."""
+    """The downloads of one table's pictures; see `download_pictures` for what they are given."""
 
     def __init__(
         self,
@@ -78,27 +80,32 @@ class Downloads:
         self._fresh_url = fresh_url
         self._stems = picture_stems(table, name_by)
         self._renames = bool(name_by)
-        # Whose file has each name, as far as that is known: other people's are not ours to replace.
-        self._owners = {compared(PurePosixPath(name).stem): "" for name in folder.pictures}
+        # The picture's id by the name of its file, or "" if it may be somebody else's file.
+        self._owners = {name_key(PurePosixPath(name).stem): "" for name in folder.pictures}
         # Threads of its own: memory that a decoder used stays with its thread.
         self._decoders = ThreadPoolExecutor(OPEN_DECODES, "decode")
+        # The names of files that were there before, by the id at their end.
         self._by_id = names_by_id(folder.pictures)
+        # Positions of rows; and the names of the files that are there, by these.
         self._completed = [p for p, s in enumerate(table.states) if s.status is RowStatus.COMPLETED]
-        self._file_names: dict[int, str] = {}
         self._missing: set[int] = set()
+        self._file_names: dict[int, str] = {}
         self._fetched = 0
         self._failures_in_a_row = 0
         self._stopped_by = ""
 
     async def run(self) -> None:
-        """Downloads all pictures that are missing; logs why one could not be had."""
+        """Downloads the completed rows' pictures that are missing, with their thumbnails.
+
+        Paths, and new URLs, are written to the table. Why a picture could not be had is logged.
+        """
         positions = iter(self._completed)
         with self._decoders:
-            await all_of(self._work(positions) for _ in range(OPEN_DOWNLOADS))
+            await all_of(self._ensure_pictures(positions) for _ in range(OPEN_DOWNLOADS))
         self._missing.update(p for p in self._completed if p not in self._file_names)
 
     def tally(self) -> Pictures:
-        """What became of the pictures so far."""
+        """What became of the pictures so far. What is missing is only complete after `run`."""
         return Pictures(
             folder=self._folder.location,
             rows=len(self._completed),
@@ -110,12 +117,11 @@ class Downloads:
         )
 
     def names(self) -> list[str]:
-        """The names of the downloaded pictures, in the rows' order."""
-        return list(
-            dict.fromkeys(self._file_names[position] for position in sorted(self._file_names))
-        )
+        """The names of the pictures' files that are there, in the rows' order, each once."""
+        return list(dict.fromkeys(name for _, name in sorted(self._file_names.items())))
 
-    async def _work(self, positions: Iterator[int]) -> None:
+    async def _ensure_pictures(self, positions: Iterator[int]) -> None:
+        """Gets the picture of each row, from an iterator that several calls share. Logs errors."""
         for position in positions:
             if self._stopped_by:
                 return
@@ -124,10 +130,9 @@ class Downloads:
                 self._failures_in_a_row = 0
             except (StaticAdsLabError, CampaignError, OSError) as error:
                 self._missing.add(position)
-                self._failures_in_a_row = (
-                    self._failures_in_a_row + 1 if isinstance(error, APIConnectionError) else 0
-                )
-                if is_full(error):
+                is_unanswered = isinstance(error, APIConnectionError)
+                self._failures_in_a_row = self._failures_in_a_row + 1 if is_unanswered else 0
+                if is_disk_full(error):
                     self._stop(
                         f"The disk of {self._folder.disk} is full, so no more pictures were "
                         "downloaded. Make room there; the next run goes on."
@@ -138,26 +143,27 @@ class Downloads:
                     logger.warning("Row %d: %s", self._table.rows[position].number, error)
 
     def _stop(self, reason: str) -> None:
+        """Lets no further download begin, and logs why; the first reason counts."""
         if not self._stopped_by:
             self._stopped_by = reason
             logger.warning("%s", reason)
 
     async def _ensure_picture(self, position: int) -> str:
-        """Downloads a row's picture if it is missing, and writes its path to the table.
+        """Gets a row's picture if it is missing or broken, and writes its path to the table.
 
-        Returns:
-            The picture's file name.
+        A broken file is removed; a picture is renamed if the naming column says otherwise by now.
+        Returns the picture's file name.
         """
         state = self._table.states[position]
-        unique = picture_id(state)
+        picture_id = picture_id_of(state)
         name = await asyncio.to_thread(self._existing_name, position)
-        if name is None or not await self._is_there(name, unique):
+        if name is None or not await self._ensure_thumbnail(name, picture_id):
             broken, name = name, await self._get_picture(position)
             self._fetched += 1
-            if broken not in (None, name) and is_named_after(broken, unique):
+            if broken not in (None, name) and is_named_by_id(broken, picture_id):
                 await asyncio.to_thread(self._folder.remove, broken)
         elif self._renames:
-            name = await self._renamed(position, name)
+            name = await self._rename_if_needed(position, name)
         path = self._folder.place(name)
         state = self._table.states[position]
         if state.image_path != path:
@@ -165,7 +171,7 @@ class Downloads:
         return name
 
     def _existing_name(self, position: int) -> str | None:
-        """The name of an ad's picture in the folder.
+        """The name of a row's picture in the folder; None if it is not there.
 
         It is found by the table's path, by the id in the name, or by the id in its thumbnail.
         """
@@ -175,86 +181,93 @@ class Downloads:
             here = storage.canonical(self._folder.place(name))
             if name in self._folder.pictures and storage.canonical(state.image_path) == here:
                 return name
-        unique = picture_id(state)
-        if named := self._by_id.get(safe_id(unique)):
+        picture_id = picture_id_of(state)
+        if named := self._by_id.get(safe_id(picture_id)):
             return named
         names = (f"{stem}{ending}" for stem in self._stems[position] for ending in ENDINGS)
         found = (name for name in names if name in self._folder.pictures)
-        return next((name for name in found if self._is_ours(name, unique)), None)
+        return next((name for name in found if self._holds_picture(name, picture_id)), None)
 
-    def _is_ours(self, name: str, unique: str) -> bool:
-        """Whether a file of the folder is this ad's picture: its name or its thumbnail says so."""
-        small = thumbnail_name(name)
-        if is_named_after(name, unique):
+    def _holds_picture(self, name: str, picture_id: str) -> bool:
+        """Whether a file of the folder is the picture of this id: its name or thumbnail says so."""
+        thumbnail = thumbnail_name(name)
+        if is_named_by_id(name, picture_id):
             return True
-        if not unique or small not in self._folder.thumbnails:
+        if not picture_id or thumbnail not in self._folder.thumbnails:
             return False
         with (
             contextlib.suppress(CampaignError, OSError),
-            self._folder.read(f"{THUMBNAILS}/{small}") as file,
+            self._folder.read(f"{THUMBNAILS}/{thumbnail}") as file,
         ):
-            return comment_of(file) == safe_id(unique)
+            return comment_of(file) == safe_id(picture_id)
         return False
 
-    async def _renamed(self, position: int, name: str) -> str:
-        """Gives a picture the name that it should have, if it is ours. Returns its name."""
-        unique, path = picture_id(self._table.states[position]), PurePosixPath(name)
-        if is_called_like(path.stem, self._stems[position][0], unique):
+    async def _rename_if_needed(self, position: int, name: str) -> str:
+        """Renames a row's picture as the naming column says, unless it may be somebody else's file.
+
+        Returns its name by now.
+        """
+        picture_id, path = picture_id_of(self._table.states[position]), PurePosixPath(name)
+        if has_wanted_name(path.stem, self._stems[position][0], picture_id):
             return name
-        if not await asyncio.to_thread(self._is_ours, name, unique):
+        if not await asyncio.to_thread(self._holds_picture, name, picture_id):
             return name
-        wanted = await self._free_name(position, path.suffix)
+        wanted = await self._reserve_name(position, path.suffix)
         await asyncio.to_thread(self._folder.rename, name, wanted)
         return wanted
 
-    async def _free_name(self, position: int, ending: str) -> str:
-        """The best name of a row's picture that no other file has."""
-        unique = picture_id(self._table.states[position])
+    async def _reserve_name(self, position: int, ending: str) -> str:
+        """The best name of a row's picture that no other file has, which no other row gets then."""
+        picture_id = picture_id_of(self._table.states[position])
         for stem in self._stems[position]:
-            name, key = f"{stem}{ending}", compared(stem)
-            if self._owners.setdefault(key, unique) == unique or await asyncio.to_thread(
-                self._is_ours, name, unique
+            name, key = f"{stem}{ending}", name_key(stem)
+            if self._owners.setdefault(key, picture_id) == picture_id or await asyncio.to_thread(
+                self._holds_picture, name, picture_id
             ):
                 return name
-        # The last has the ad's id in it.
+        # The last has the picture's id in it.
         return f"{self._stems[position][-1]}{ending}"
 
-    async def _is_there(self, name: str, unique: str) -> bool:
-        """Whether a picture's file is whole. Makes its thumbnail if that is missing."""
+    async def _ensure_thumbnail(self, name: str, picture_id: str) -> bool:
+        """Makes a picture's thumbnail if that is missing. Returns whether the picture is whole."""
         if not self._folder.pictures[name].size:
             return False
         path = self._folder.local_path(name)
         if thumbnail_name(name) in self._folder.thumbnails:
+            # A remote picture that has one was decoded before, and is not read once more.
             return self._folder.is_remote or looks_whole(path)
-        with self._folder.temporary() as copy, self._folder.temporary() as small:
+        with self._folder.temporary() as copy, self._folder.temporary() as thumbnail:
             if self._folder.is_remote:
-                await asyncio.to_thread(self._folder.get, name, copy)
+                await asyncio.to_thread(self._folder.copy_to_disk, name, copy)
                 path = copy
             try:
-                await self._decode(path, small, unique)
+                await self._decode(path, thumbnail, picture_id)
             except BrokenPictureError:
                 return False
-            await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
+            await self._put_thumbnail(thumbnail, name)
         return True
 
     async def _get_picture(self, position: int) -> str:
-        """Gets a picture and its thumbnail into the folder. Returns its name."""
-        with self._folder.temporary() as file, self._folder.temporary() as small:
-            ending = await self._copy_earlier_download(position, file, small)
+        """Copies or downloads a row's picture, and makes its thumbnail. Returns its file's name."""
+        with self._folder.temporary() as file, self._folder.temporary() as thumbnail:
+            ending = await self._copy_earlier_file(position, file, thumbnail)
             if ending is None:
-                ending = await self._download(position, file, small)
-            name = await self._free_name(position, ending)
+                ending = await self._download(position, file, thumbnail)
+            name = await self._reserve_name(position, ending)
             await asyncio.to_thread(self._folder.put, file, name)
-            await asyncio.to_thread(self._folder.put, small, f"{THUMBNAILS}/{thumbnail_name(name)}")
+            await self._put_thumbnail(thumbnail, name)
         return name
 
-    async def _copy_earlier_download(self, position: int, file: Path, small: Path) -> str | None:
+    async def _put_thumbnail(self, thumbnail: Path, name: str) -> None:
+        """Moves the thumbnail of the picture that is called so into its folder."""
+        await asyncio.to_thread(self._folder.put, thumbnail, f"{THUMBNAILS}/{thumbnail_name(name)}")
+
+    async def _copy_earlier_file(self, position: int, file: Path, thumbnail: Path) -> str | None:
         """Copies a picture that an earlier run downloaded elsewhere, and makes its thumbnail.
 
-        Returns the ending, or None if there is no such picture.
-
-        A table names it, and anybody may have written that: so it is only taken from below the
-        table's own folder, and under a name that this program gives to this ad's picture.
+        The table says where, and anybody may have written that: so it is only taken from below the
+        table's own folder, and if its name or its thumbnail has this picture's id. Returns its
+        ending, or None if there is no such picture.
         """
         state = self._table.states[position]
         earlier = state.image_path
@@ -263,50 +276,52 @@ class Downloads:
         name = storage.name(earlier)
         if storage.canonical(self._folder.place(name)) == storage.canonical(earlier):
             return None
-        unique = picture_id(state)
+        picture_id = picture_id_of(state)
         source = file_below(earlier, folder_of(self._table.location))
         if source is None:
             return None
-        if not is_named_after(name, unique) and not _is_marked(source, unique):
+        if not is_named_by_id(name, picture_id) and not _has_id_in_thumbnail(source, picture_id):
             return None
         try:
-            await asyncio.to_thread(_copy, source, file)
-            return await self._decode(file, small, unique)
+            await asyncio.to_thread(copy_file, source, file)
+            return await self._decode(file, thumbnail, picture_id)
         except BrokenPictureError:
             return None
 
-    async def _download(self, position: int, file: Path, small: Path) -> str:
-        """Downloads a picture, makes its thumbnail, and writes a new URL to the table.
+    async def _download(self, position: int, file: Path, thumbnail: Path) -> str:
+        """Downloads a row's picture, and makes its thumbnail. Returns its ending, such as `.png`.
 
-        Returns its ending, such as `.png`.
+        If it is no longer at its URL, the API is asked for another, which is written to the table.
+
+        Raises:
+            StaticAdsLabError: It could not be had.
+            OSError: It cannot be written.
         """
-
         state = self._table.states[position]
 
-        async def check(path: Path) -> str:
+        async def make_thumbnail(path: Path) -> str:
             try:
-                return await self._decode(path, small, picture_id(state))
+                return await self._decode(path, thumbnail, picture_id_of(state))
             except BrokenPictureError as error:
                 url = (self._table.states[position].image_url or "").partition("?")[0]
-                raise UnreadableAnswerError(
-                    f"The picture is broken, {error}: {url}", status=200
-                ) from None
+                message = f"The picture is broken, {error}: {url}"
+                raise UnreadableAnswerError(message, status=200) from None
 
         try:
             if not state.image_url:
                 raise PictureGoneError("The table has no URL of the picture.")
-            return await self._downloader.download(state.image_url, file, check)
+            return await self._downloader.download(state.image_url, file, make_thumbnail)
         except PictureGoneError:
             fresh = await self._fetch_fresh_url(state.job_id or "")
             if fresh is None or fresh == state.image_url:
                 raise
         self._table.update(position, replace(self._table.states[position], image_url=fresh))
-        return await self._downloader.download(fresh, file, check)
+        return await self._downloader.download(fresh, file, make_thumbnail)
 
     async def _fetch_fresh_url(self, image_ad_id: str) -> str | None:
-        """Asks the API for a picture's new URL; logs why there is none.
+        """Asks the API for a picture's current URL; None, with the reason logged, if it has none.
 
-        After a refusal of the key it asks no more.
+        Once the key was refused, the API is not asked again.
         """
         if self._fresh_url is None or not image_ad_id:
             return None
@@ -319,21 +334,17 @@ class Downloads:
             logger.warning("The API has no new URL of %s: %s", image_ad_id, error)
         return None
 
-    async def _decode(self, path: Path, small: Path, unique: str) -> str:
+    async def _decode(self, path: Path, thumbnail: Path, picture_id: str) -> str:
+        """Does `check_and_shrink` in a thread of its own, and notes the id in the thumbnail."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
-            self._decoders, check_and_shrink, path, small, safe_id(unique)
+            self._decoders, check_and_shrink, path, thumbnail, safe_id(picture_id)
         )
 
 
-def _is_marked(picture: Path, unique: str) -> bool:
-    """Whether a picture's thumbnail beside it says that it is this ad's."""
-    small = picture.parent / THUMBNAILS / thumbnail_name(picture.name)
-    with contextlib.suppress(OSError), local_files.open_file(small) as file:
-        return bool(unique) and comment_of(file) == safe_id(unique)
+def _has_id_in_thumbnail(picture: Path, picture_id: str) -> bool:
+    """Whether there is a thumbnail beside a local picture, in which this id is noted."""
+    thumbnail = picture.parent / THUMBNAILS / thumbnail_name(picture.name)
+    with contextlib.suppress(OSError), local_files.open_file(thumbnail) as file:
+        return bool(picture_id) and comment_of(file) == safe_id(picture_id)
     return False
-
-
-def _copy(source: Path, target: Path) -> None:
-    with local_files.open_file(source) as file, target.open("xb") as copy:
-        shutil.copyfileobj(file, copy)

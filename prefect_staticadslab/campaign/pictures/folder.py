@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from prefect_staticadslab.campaign.files import folders, local_files, locations,
 from prefect_staticadslab.campaign.files.folders import StoredFile
 
 THUMBNAILS: Final = "thumbnails"
+"""The name of the folder of thumbnails within a folder of pictures."""
 
 _ABANDONED_SECONDS: Final = 3600.0
 """A partial file that nobody wrote to for so long is what a killed process left behind."""
@@ -27,7 +29,7 @@ class PictureFolder:
     """A folder of pictures, as it was listed and with what was put into it since.
 
     Attributes:
-        location: What the user calls it.
+        location: What the user calls it: a path or a URL.
         pictures: The files in it, by name.
         thumbnails: The names of the files in its folder of thumbnails.
     """
@@ -35,12 +37,13 @@ class PictureFolder:
     location: str
     pictures: dict[str, StoredFile] = field(default_factory=dict)
     thumbnails: set[str] = field(default_factory=set)
+    # Of a folder in an object store, where files are written first; None of one of this machine.
     _work: Path | None = None
 
     @classmethod
     @contextmanager
     def open(cls, location: str) -> Iterator[PictureFolder]:
-        """The folder, made if it is not there, and listed.
+        """Lists a folder. A local one is made if need be, and abandoned partial files are removed.
 
         Raises:
             CampaignError: It cannot be made or listed.
@@ -51,9 +54,9 @@ class PictureFolder:
                 work = tempfile.TemporaryDirectory(prefix="pictures-", ignore_cleanup_errors=True)
                 folder._work = Path(stack.enter_context(work))
             else:
-                folder._make()
+                folder._make_and_tidy()
             folder.pictures.update(_list_files(location))
-            folder.thumbnails.update(_list_files(folder._location(THUMBNAILS)))
+            folder.thumbnails.update(_list_files(folder._openable_path(THUMBNAILS)))
             yield folder
 
     @property
@@ -63,22 +66,25 @@ class PictureFolder:
 
     @property
     def disk(self) -> str:
-        """Which folder of this machine files are written to."""
+        """The folder of this machine whose disk files are written to, for messages."""
         return str(self._work or self.location)
 
     def place(self, name: str) -> str:
-        """Where a file of the folder is, as the table says it."""
+        """The path or URL of a file of the folder, as the table records it."""
         if self.is_remote:
             return f"{self.location.rstrip('/')}/{name}"
         return str(Path(self.location) / name)
 
     def local_path(self, name: str) -> Path:
-        """The path of a file of a folder of this machine."""
+        """The path of a file of the folder, if that is one of this machine."""
         return locations.local_path(self.location) / name
 
     @contextmanager
     def temporary(self) -> Iterator[Path]:
-        """A place for a file that is not whole yet, on the disk that it will be on, if here."""
+        """A path for a file that is not whole yet, which is removed at the end.
+
+        It is on the folder's own disk, so that `put` moves it at once, unless the folder is remote.
+        """
         folder = self._work or locations.local_path(self.location)
         path = folder / local_files.temporary_name("picture")
         try:
@@ -87,7 +93,11 @@ class PictureFolder:
             path.unlink(missing_ok=True)
 
     def put(self, file: Path, name: str) -> None:
-        """Moves a whole file into the folder: it appears at once, or not at all.
+        """Puts a whole local file into the folder: it appears at once, or not at all.
+
+        Args:
+            file: The file. It is moved; to an object store it is copied.
+            name: Its name in the folder, with the folder `THUMBNAILS` before that of a thumbnail.
 
         Raises:
             OSError, StorageError: It cannot be put there.
@@ -118,6 +128,7 @@ class PictureFolder:
         self.pictures[to] = replace(self.pictures.pop(name), name=to)
 
     def _move(self, name: str, to: str) -> None:
+        """Renames one file of the folder; a file that is called so already is replaced."""
         if not self.is_remote:
             self.local_path(name).replace(self.local_path(to))
             return
@@ -128,17 +139,17 @@ class PictureFolder:
             filesystem.invalidate_cache()
 
     def remove(self, name: str) -> None:
-        """Removes a broken picture."""
+        """Removes a picture that is broken. An error is ignored, and only leaves the file there."""
         self.pictures.pop(name, None)
-        with contextlib.suppress(Exception):  # it is only tidier without it
+        with contextlib.suppress(Exception):
             if self.is_remote:
                 filesystem, path = storage.open_filesystem(self.place(name))
                 filesystem.rm_file(path)
             else:
                 self.local_path(name).unlink(missing_ok=True)
 
-    def get(self, name: str, to: Path) -> None:
-        """Copies a file of a remote folder to this machine.
+    def copy_to_disk(self, name: str, to: Path) -> None:
+        """Copies a file of a folder in an object store to this machine.
 
         Raises:
             StorageError: It cannot be read.
@@ -148,14 +159,19 @@ class PictureFolder:
             filesystem.get_file(path, str(to))
 
     def read(self, name: str) -> IO[bytes]:
-        """A file of the folder, to be read piece by piece."""
-        return open_file(self._location(name))
+        """Opens a file of the folder for reading. The caller closes it."""
+        return open_file(self._openable_path(name))
 
-    def _location(self, name: str) -> str:
+    def _openable_path(self, name: str) -> str:
+        """A path of this machine, or a URL, by which a file of the folder can be opened."""
         return self.place(name) if self.is_remote else str(self.local_path(name))
 
-    def _make(self) -> None:
-        """Makes a folder of this machine, if it is not there yet; and tidies it."""
+    def _make_and_tidy(self) -> None:
+        """Makes a folder of this machine, if it is not there, and removes abandoned files from it.
+
+        Raises:
+            CampaignError: It cannot be made.
+        """
         place = locations.local_path(self.location)
         try:
             local_files.check_own_folder(place / THUMBNAILS)
@@ -169,12 +185,12 @@ class PictureFolder:
 
 
 def thumbnail_name(picture: str) -> str:
-    """The name of a picture's thumbnail."""
+    """The name of the thumbnail of the picture that is called so: always a `.jpg`."""
     return PurePosixPath(picture).with_suffix(".jpg").name
 
 
 def remote_thumbnails(folder: str) -> list[str]:
-    """The names of the thumbnails in a remote folder; none if nobody can say."""
+    """The names of the thumbnails of a folder in an object store; none if it cannot be listed."""
     try:
         return list(_list_files(f"{folder}/{THUMBNAILS}"))
     except CampaignError:
@@ -182,21 +198,31 @@ def remote_thumbnails(folder: str) -> list[str]:
 
 
 def _list_files(folder: str) -> dict[str, StoredFile]:
-    """The files in a folder by name; none if there is no such folder."""
+    """The files in a folder by name, without partial ones and links; none if there is no folder.
+
+    Raises:
+        CampaignError: It cannot be listed.
+    """
     files = folders.list_files(folder, missing_ok=True, links=False)
     return {f.name: f for f in files if not local_files.is_temporary_name(f.name)}
 
 
 def open_file(location: str) -> IO[bytes]:
-    """Opens a file, here or behind a URL."""
+    """Opens a file for reading, here or behind a URL. The caller closes it."""
     if not storage.is_url(location):
         return local_files.open_file(locations.local_path(location))
     filesystem, path = storage.open_filesystem(location)
     return cast(IO[bytes], filesystem.open(path, "rb"))
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file of this machine to a path where nothing is yet."""
+    with local_files.open_file(source) as file, target.open("xb") as copy:
+        shutil.copyfileobj(file, copy)
+
+
 def put_file(file: Path, location: str) -> StoredFile:
-    """Puts a local file behind a URL; it is there once it is whole.
+    """Copies a local file to a URL, where it appears once it is whole.
 
     Returns:
         What a listing says of it.
@@ -211,13 +237,19 @@ def put_file(file: Path, location: str) -> StoredFile:
         return folders.file_from_listing(filesystem.info(path))
 
 
-def is_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether an error says that a disk, or what one may use of it, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Removes the partial files that killed processes left behind in a folder."""
+    """Removes the partial files of a local folder that nobody has written to for an hour.
+
+    Killed processes have left these. One that cannot be removed stays.
+
+    Raises:
+        OSError: The folder cannot be listed.
+    """
     for path in folder.iterdir():
         if local_files.is_temporary_name(path.name):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Looking at picture files: are they whole, and what do they look like when small?"""
+"""Looks at picture files, whether they are whole, and makes small ones of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ THUMBNAIL_PIXELS: Final = 480
 """The longest side: sharp on the contact sheet, also on a screen with two pixels for one."""
 
 THUMBNAIL_QUALITY: Final = 80
+"""The JPEGs' quality, of 100."""
 
 _END_BYTES: Final = 64
+"""So much from its end is read of a file, to see whether that is there."""
 
 
 class BrokenPictureError(Exception):
@@ -23,7 +25,7 @@ class BrokenPictureError(Exception):
 
 
 def looks_whole(path: Path) -> bool:
-    """Whether a file begins and ends like a picture. Quick: most of it is not read.
+    """Whether a file begins and ends like a PNG, JPEG, GIF or WebP. Most of it is not read.
 
     Raises:
         OSError: It cannot be read.
@@ -53,7 +55,7 @@ def check_and_shrink(path: Path, thumbnail: Path, comment: str = "") -> str:
 
     Args:
         path: The picture.
-        thumbnail: Where the small one goes.
+        thumbnail: Where the small one is written to.
         comment: What is noted in the small one: which ad it is of, whatever the file is called.
 
     Returns:
@@ -89,7 +91,7 @@ def check_and_shrink(path: Path, thumbnail: Path, comment: str = "") -> str:
 
 
 def comment_of(thumbnail: IO[bytes]) -> str:
-    """What was noted in a thumbnail; "" if nothing was, or it is none.
+    """What `check_and_shrink` has noted in a thumbnail; "" if nothing, or if it is no picture.
 
     Raises:
         OSError: It cannot be read.
@@ -125,6 +127,7 @@ def small_jpeg(content: BytesIO, pixels: int) -> bytes:
 
 
 def _shrunk(picture: Any, pixels: int) -> Any:
+    """A picture on white whose longest side has at most so many pixels. Changes the given one."""
     # Of what is whole this makes a small one before it changes the colours of it.
     picture.thumbnail((pixels, pixels), reducing_gap=2.0)
     return on_white(picture)

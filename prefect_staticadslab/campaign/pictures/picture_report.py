@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LISTED_ROWS: Final = 10
+"""How many rows a note lists."""
 
 
 @dataclass(frozen=True)
@@ -13,15 +14,15 @@ class Pictures:
     """What became of a table's pictures.
 
     Attributes:
-        folder: Where they are.
+        folder: Where they are: a path or a URL.
         rows: How many there should be: one for each completed row.
         completed: How many are there.
-        fetched: How many of these were downloaded by this run.
+        fetched: How many of these this run has put there.
         missing: The numbers of the rows whose picture could not be had.
         megabytes: How much was downloaded.
-        stopped_by: What stopped all further downloads, if something did.
-        archive: Where the ZIP is, if there is one.
-        archive_error: Why the ZIP that was asked for could not be made.
+        stopped_by: What stopped all further downloads, a sentence; "" if nothing did.
+        archive: Where the ZIP is; "" if there is none.
+        archive_error: Why the ZIP that was asked for could not be made; or "".
     """
 
     folder: str
@@ -36,12 +37,12 @@ class Pictures:
 
     @property
     def failed(self) -> int:
-        """How many could not be had."""
+        """How many pictures could not be had."""
         return len(self.missing)
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that was asked for is there."""
+        """Whether all pictures are there, and the ZIP if one was asked for."""
         return not self.missing and not self.archive_error
 
     def line(self) -> str:
@@ -54,7 +55,7 @@ class Pictures:
         return ", ".join(parts)
 
     def notes(self) -> list[str]:
-        """What else there is to say, a sentence each."""
+        """What else there is to say, a sentence each: `troubles`, and rows without a picture."""
         notes = self.troubles()
         if self.missing:
             rows = ", ".join(map(str, self.missing[:LISTED_ROWS]))
@@ -72,4 +73,4 @@ class Pictures:
 
 
 NO_PICTURES: Final = Pictures("", rows=0)
-"""Nobody wants them downloaded."""
+"""The report of a run that was not to download any."""

@@ -16,19 +16,21 @@ from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import local_files, locations, storage
 from prefect_staticadslab.campaign.pictures.folder import (
     PictureFolder,
-    is_full,
+    is_disk_full,
     open_file,
     put_file,
     remove_abandoned,
 )
 
-_BLOCK: Final = 1024 * 1024
+_BLOCK_BYTES: Final = 1024 * 1024
 
-_MARK: Final = b"prefect-staticadslab"
+_ZIP_COMMENT: Final = b"prefect-staticadslab"
 """The comment of our ZIPs, which tells them from other people's."""
 
-Moment = tuple[int, int, int, int, int, int]
-_UNKNOWN: Final[Moment] = (1980, 1, 1, 0, 0, 0)
+ZipDate = tuple[int, int, int, int, int, int]
+"""Year, month, day, hour, minute and second."""
+
+_UNKNOWN_DATE: Final[ZipDate] = (1980, 1, 1, 0, 0, 0)
 """The oldest date that a ZIP can hold."""
 
 
@@ -37,31 +39,32 @@ class _Stopped(Exception):
 
 
 def check_zip(location: str) -> None:
-    """Raises if no ZIP can be at `location`, or if somebody else's file is there.
+    """Raises if no ZIP can be written to a location. Writes nothing.
 
     Raises:
-        StorageError: The message says why.
+        StorageError: Its name does not end in `.zip`, nothing can be written there, or a file is
+            there that is not this program's.
     """
     if storage.suffix(location) != ".zip":
         raise StorageError(
             f"The file for all pictures, {locations.redacted(location)}, must end in .zip."
         )
     storage.check_target(location)
-    if storage.exists(location) and not _is_ours(location):
+    if storage.exists(location) and not _may_be_replaced(location):
         raise StorageError(
             f"There is a {locations.redacted(location)} already that this program did not make, so "
             "it is left alone. Give another name, or move it away."
         )
 
 
-def _is_ours(location: str) -> bool:
-    """Whether a file is a ZIP of ours, or holds nothing that could be lost."""
+def _may_be_replaced(location: str) -> bool:
+    """Whether a file is a ZIP of this program's, or holds nothing that could be lost."""
     with storage.translate_errors(location, "read"), open_file(location) as file:
         if not file.seek(0, io.SEEK_END):
             return True
         try:
             with zipfile.ZipFile(file) as archive:
-                return archive.comment == _MARK or not archive.infolist()
+                return archive.comment == _ZIP_COMMENT or not archive.infolist()
         except (zipfile.BadZipFile, NotImplementedError):
             return False
 
@@ -91,6 +94,7 @@ async def keep_zip(location: str, folder: PictureFolder, names: Sequence[str]) -
 def _write_zip_if_changed(
     location: str, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
+    """Does what `keep_zip` says; once `stop` is set, it ends early and leaves the old ZIP."""
     check_zip(location)
     try:
         if _zip_contents(location) == {
@@ -108,7 +112,9 @@ def _write_zip_if_changed(
     except _Stopped:
         return
     except OSError as error:
-        why = "the disk is full. Make room there; the next run goes on" if is_full(error) else ""
+        why = (
+            "the disk is full. Make room there; the next run goes on" if is_disk_full(error) else ""
+        )
         raise StorageError(
             f"{locations.redacted(location)} cannot be written: {why or storage.reason(error)}."
         ) from None
@@ -117,6 +123,10 @@ def _write_zip_if_changed(
 def _write_local_zip(
     path: Path, folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
+    """Writes a ZIP of this machine beside the old one, whose place it takes once it is whole.
+
+    Removes abandoned partial files from its folder first.
+    """
     remove_abandoned(path.parent)
     with local_files.open_replacement(path) as file:
         _write_pictures(file, folder, names, stop)
@@ -125,8 +135,13 @@ def _write_local_zip(
 def _write_pictures(
     file: IO[bytes], folder: PictureFolder, names: Sequence[str], stop: threading.Event
 ) -> None:
+    """Writes a whole ZIP of these pictures into a file.
+
+    Raises:
+        _Stopped: `stop` was set before it was whole.
+    """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.comment = _MARK
+        archive.comment = _ZIP_COMMENT
         for name in names:
             if stop.is_set():
                 raise _Stopped
@@ -134,11 +149,11 @@ def _write_pictures(
             entry.external_attr = 0o644 << 16
             entry.file_size = folder.pictures[name].size or 0
             with folder.read(name) as source, archive.open(entry, "w") as target:
-                shutil.copyfileobj(source, target, _BLOCK)
+                shutil.copyfileobj(source, target, _BLOCK_BYTES)
 
 
-def _zip_contents(location: str) -> dict[str, tuple[int, Moment]] | None:
-    """What a ZIP holds: each file's size and date. None if there is no ZIP that can be read."""
+def _zip_contents(location: str) -> dict[str, tuple[int, ZipDate]] | None:
+    """What a ZIP holds: each file's size in bytes and date, by name. None if none can be read."""
     try:
         if not storage.exists(location):
             return None
@@ -148,10 +163,10 @@ def _zip_contents(location: str) -> dict[str, tuple[int, Moment]] | None:
         return None
 
 
-def _zip_date(folder: PictureFolder, name: str) -> Moment:
+def _zip_date(folder: PictureFolder, name: str) -> ZipDate:
     """When a picture was written, as a ZIP says it: in local time, to two seconds."""
     written = folder.pictures[name].modified
     if written is None:
-        return _UNKNOWN
+        return _UNKNOWN_DATE
     year, month, day, hour, minute, second, *_ = written.astimezone().timetuple()
-    return max(_UNKNOWN, (year, month, day, hour, minute, second // 2 * 2))
+    return max(_UNKNOWN_DATE, (year, month, day, hour, minute, second // 2 * 2))

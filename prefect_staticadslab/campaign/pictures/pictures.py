@@ -1,4 +1,4 @@
-"""A table's pictures: into a folder, under names that people find again, and into its rows."""
+"""Puts a table's pictures into a folder, under names that people find again, and into its rows."""
 
 from __future__ import annotations
 
@@ -34,23 +34,25 @@ TABLE_PICTURES: Final = 5_000
 """Pictures in one table. With 6 kB each it has 30 MB then, and half of what is read again."""
 
 THUMBNAIL_BYTES: Final = 1024 * 1024
+"""A thumbnail with more is left out of the table."""
+
 OPEN_THUMBNAILS: Final = 8
 """Thumbnails that are read at once; in an object store each takes a while. One has some 30 kB."""
 
 
-def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
-    """Raises if pictures cannot be kept there; makes the folder if it is not there.
+def prepare_places(folder: str, images_zip: str = "", *, output: str = "") -> None:
+    """Makes the folder for pictures if it is not there, and checks that these can be kept.
 
     Args:
         folder, images_zip: See `download_pictures`.
-        output: The table. A folder that is called after it is this program's own, and no link.
+        output: The table. The folder that is called after it must be this program's, and no link.
 
     Raises:
-        CampaignError: The message says why.
+        CampaignError: Pictures cannot be kept there; the message says why.
     """
     if images_zip:
         check_zip(images_zip)
-    if folder and folder == beside(output):
+    if folder and folder == pictures_folder_of(output):
         storage.check_own_folder(folder)
     if folder:
         with PictureFolder.open(folder):
@@ -58,7 +60,7 @@ def check_places(folder: str, images_zip: str = "", *, output: str = "") -> None
 
 
 def check_table_for_pictures(output: str) -> None:
-    """Raises if a table can have no pictures in its rows.
+    """Raises if a table of this name can have no pictures in its rows.
 
     Raises:
         CampaignError: It is no .xlsx.
@@ -70,8 +72,8 @@ def check_table_for_pictures(output: str) -> None:
         )
 
 
-def beside(output: str) -> str:
-    """The folder of pictures that is called after a table."""
+def pictures_folder_of(output: str) -> str:
+    """The folder beside a table that is for its pictures if no other is named."""
     return storage.with_ending(output, "-pictures")
 
 
@@ -87,16 +89,16 @@ async def download_pictures(
 ) -> Pictures:
     """Downloads the completed rows' pictures, save those that are there already.
 
-    Beside each, in the folder `thumbnails`, a small JPEG of it is kept.
+    A small JPEG of each is kept in the folder `thumbnails` within the folder.
 
     Args:
-        table: The campaign's table; `image_path` is noted in it.
+        table: The campaign's table. Each picture's path is written to its `image_path`.
         folder: A folder, here or in an object store; it is made if need be.
         images_zip: A ZIP to put all pictures into, here or behind a URL; none if empty.
         name_by: A column of the table that the files are called after; "" for the row's number, the
             product and the ad's id. Pictures that have other names are renamed.
-        fresh_url: Asked once for each picture that is no longer at its URL. `image_url` is
-            changed to what it answers.
+        fresh_url: Called once for each picture that is no longer at its URL. What it returns is
+            written to the table's `image_url`.
         gate: Which web addresses may be asked; by default, any but those of this machine itself.
         log: Where log lines about the progress go, if this is no terminal.
 
@@ -125,18 +127,19 @@ async def download_pictures(
     return pictures
 
 
-def show_pictures(table: JobTable[Any], folder: str = "") -> int:
+def put_pictures_into_table(table: JobTable[Any], folder: str = "") -> int:
     """Writes an .xlsx once more, with a small picture in each row whose picture was downloaded.
 
-    It takes some 5 ms for each: do it after the very end, and in a thread.
+    It takes some 5 ms for each picture: to be done once the run has ended, and in a thread.
 
     Args:
         table: A table that was saved.
-        folder: The folder that this run has downloaded the pictures to, if it has. Besides, only
-            what lies below the table's own folder is shown: a table may name any file.
+        folder: The folder that this run has downloaded the pictures to; "" if it has not. Besides
+            it, only what lies below the table's own folder is shown: a table may name any file.
 
     Returns:
-        How many pictures it has. A table without any is not written again.
+        How many different pictures it has now; 0 if it was not written, as there are none or it is
+        no .xlsx.
 
     Raises:
         CampaignError: The table cannot be written.
@@ -153,7 +156,7 @@ def show_pictures(table: JobTable[Any], folder: str = "") -> int:
         )
     paths = list(dict.fromkeys(s.image_path or "" for s in states[:TABLE_PICTURES]))
     with ThreadPoolExecutor(OPEN_THUMBNAILS, "thumbnails") as pool:
-        made = pool.map(lambda path: _thumbnail(path, folders), paths)
+        made = pool.map(lambda path: _read_cell_picture(path, folders), paths)
         pictures = {path: picture for path, picture in zip(paths, made, strict=True) if picture}
     if not pictures:
         return 0
@@ -165,8 +168,15 @@ def show_pictures(table: JobTable[Any], folder: str = "") -> int:
     return len(pictures)
 
 
-def _thumbnail(image_path: str, folders: Sequence[str]) -> CellPicture | None:
-    """A downloaded picture as small as a cell, by the thumbnail beside it; None if it has none."""
+def _read_cell_picture(image_path: str, folders: Sequence[str]) -> CellPicture | None:
+    """A downloaded picture in the size of a cell, made of the thumbnail beside it.
+
+    None if there is no thumbnail that can be read, or it is below none of the folders.
+
+    Args:
+        image_path: The picture, as the table says it.
+        folders: The folders whose pictures may be shown.
+    """
     small = thumbnail_name(storage.name(image_path) or "-")
     description = f"Picture {storage.name(image_path)}"
     if storage.is_url(image_path):

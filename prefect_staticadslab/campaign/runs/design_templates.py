@@ -10,7 +10,7 @@ from prefect_staticadslab.api.waiting import ONE_AD_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.campaign.reports.job_words import TEMPLATES
 from prefect_staticadslab.campaign.runs.credentials import (
     C,
@@ -66,7 +66,7 @@ async def run_design_templates(options: TemplateOptions, credentials: C, host: H
             message = plan.dry_run_message(TEMPLATES.counted(plan.creates))
             return Outcome(End.COMPLETED, message)
         if folder := options.pictures_folder:
-            check_places(folder, output=options.output)
+            prepare_places(folder, output=options.output)
         batch.table.save_now()
     except CampaignError as error:
         return Outcome.refused(error)

@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.campaign.runs.credentials import Credentials
 from prefect_staticadslab.campaign.runs.host import Host
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED, End, Outcome
@@ -43,7 +43,7 @@ class DownloadOptions:
             check_naming_column(opened, self.name_pictures_by)
         if not self.folder.strip():
             raise CampaignError("Name the folder that the pictures should go to.")
-        check_places(self.folder, self.images_zip)
+        prepare_places(self.folder, self.images_zip)
         return opened
 
 

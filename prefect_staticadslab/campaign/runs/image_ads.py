@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTa
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
-from prefect_staticadslab.campaign.pictures.pictures import check_places, check_table_for_pictures
+from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures, prepare_places
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
@@ -174,7 +174,7 @@ async def run_image_ads(
             await host.keep_plan(campaign, plan, ads, options.preview, words)
             return CampaignEnd(Outcome(End.COMPLETED, plan.dry_run_message(counted_ads(len(ads)))))
         if folder := options.pictures_folder:
-            check_places(folder, options.images_zip, output=options.output)
+            prepare_places(folder, options.images_zip, output=options.output)
         campaign.table.save_now()
     except CampaignError as error:
         message = error.message_in(words) if isinstance(error, SpreadsheetError) else ""

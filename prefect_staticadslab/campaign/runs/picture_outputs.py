@@ -15,7 +15,10 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
-from prefect_staticadslab.campaign.pictures.pictures import download_pictures, show_pictures
+from prefect_staticadslab.campaign.pictures.pictures import (
+    download_pictures,
+    put_pictures_into_table,
+)
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
 from prefect_staticadslab.campaign.pictures.preview.preview_page import (
     check_preview,
@@ -95,7 +98,7 @@ async def put_pictures_in_table_or_log(table: JobTable[Any], folder: str, logger
         logger: Where to log.
     """
     try:
-        if shown := await asyncio.to_thread(show_pictures, table, folder):
+        if shown := await asyncio.to_thread(put_pictures_into_table, table, folder):
             logger.info("%d pictures are in the table's rows", shown)
     except CampaignError as error:
         logger.warning("The table has no pictures in its rows: %s", error)

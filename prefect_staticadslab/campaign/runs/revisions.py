@@ -11,7 +11,7 @@ from prefect_staticadslab.api.waiting import BATCH_TIMEOUT_SECONDS
 from prefect_staticadslab.campaign.campaign import prepare
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.runs.credentials import C
 from prefect_staticadslab.campaign.runs.host import Host
@@ -60,7 +60,7 @@ async def run_revisions(options: RevisionOptions, credentials: C, host: Host[C])
                 message = f"Dry run: all {plan.creates} changes fit their ads.\n{_cost(plan)}"
                 return Outcome(End.COMPLETED, message)
             if folder := options.pictures_folder:
-                check_places(folder, output=options.output)
+                prepare_places(folder, output=options.output)
             revisions.table.save_now()
         except (CampaignError, StaticAdsLabError) as error:
             return Outcome.refused(error, title=NOTHING_CHANGED)

@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.google_sheets import table_name
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.pictures.picture_report import NO_PICTURES, Pictures
-from prefect_staticadslab.campaign.pictures.pictures import beside
+from prefect_staticadslab.campaign.pictures.pictures import pictures_folder_of
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.log_lines import ALWAYS_SHOWN
@@ -83,7 +83,9 @@ class BatchOptions:
     def pictures_folder(self) -> str:
         """Where pictures are downloaded to: what was named, or beside the table if something asks
         for them; "" if nothing does."""
-        return self.download_images or (beside(self.output) if self.wants_pictures else "")
+        return self.download_images or (
+            pictures_folder_of(self.output) if self.wants_pictures else ""
+        )
 
 
 @dataclass

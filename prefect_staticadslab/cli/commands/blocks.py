@@ -26,7 +26,7 @@ from prefect_staticadslab.brand_kits.diff import (
     BlockStatus,
     compare_credentials,
     compare_kit,
-    contents,
+    ids_with_names,
 )
 from prefect_staticadslab.brand_kits.keys import KitKeys, client_of, look_up_file
 from prefect_staticadslab.brand_kits.kit import block_name_problem
@@ -34,20 +34,24 @@ from prefect_staticadslab.brand_kits.kit_file import KitFile, open_kits
 from prefect_staticadslab.brand_kits.resolve import ResolvedKits
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.names.preflight import check_key
-from prefect_staticadslab.cli.console import program, say
-from prefect_staticadslab.cli.prefect_runs import use_prefect
+from prefect_staticadslab.cli.console import program_name, say
+from prefect_staticadslab.cli.prefect_runs import set_up_prefect
 from prefect_staticadslab.cli.runner import run_command
 from prefect_staticadslab.credentials import validation_messages
 from prefect_staticadslab.orchestration.reporting.log_lines import PREFECT, hide_logs_of
 
 DEFAULT_NAME = "static-ads-lab"
 
-AS_ASKED, DIFFERS = 0, 1
-"""Exit statuses of the command, besides those of all commands."""
+ALL_SAME, DIFFERS = 0, 1
+"""Exit statuses of the command, besides those of all commands: whether all saved blocks are as the
+environment and the file have them."""
 
 
-async def run(given: argparse.Namespace) -> int:
-    """Does what the command is asked for. Returns its exit status.
+async def save_or_compare(given: argparse.Namespace) -> int:
+    """Saves the blocks that the command is given, or with `--check` only compares them.
+
+    Prints whose the key is, and how each block stands or what was done about it. Returns the exit
+    status.
 
     Raises:
         CampaignError, StaticAdsLabError, pydantic.ValidationError: Nothing was saved.
@@ -65,19 +69,21 @@ async def run(given: argparse.Namespace) -> int:
         )
     async with prefect_blocks() as prefect:
         blocks = {given.name, *(written.kit.credentials for written in file.kits)}
-        saved = {b: await prefect.credentials(b) for b in blocks if not block_name_problem(b)}
+        saved = {b: await prefect.read_credentials(b) for b in blocks if not block_name_problem(b)}
         finding = compare_credentials(given.name, saved[given.name], from_environment)
         keys = KitKeys(given.name, from_environment, saved, finding, given.overwrite)
-        await check(keys)
+        await check_key_and_print_account(keys)
         kits = await look_up_file(file, keys)
-        findings = [compare_kit(await prefect.kit(kit.name), kit, kits.names) for kit in kits.kits]
+        findings = [
+            compare_kit(await prefect.read_kit(kit.name), kit, kits.names) for kit in kits.kits
+        ]
         if given.check:
-            return report([*([finding] if from_environment else []), *findings])
-        return await save(prefect, keys, kits, findings)
+            return print_comparisons([*([finding] if from_environment else []), *findings])
+        return await save_blocks(prefect, keys, kits, findings)
 
 
-async def check(keys: KitKeys) -> None:
-    """Asks the API about the key, and tells whose it is and what it may do.
+async def check_key_and_print_account(keys: KitKeys) -> None:
+    """Asks the API about the command's key, and prints whose it is and what it may do.
 
     Raises:
         CampaignError: There is no key, or it is not accepted or lacks a scope; or there is no API.
@@ -92,58 +98,83 @@ async def check(keys: KitKeys) -> None:
     say(f"API:          {credentials.base_url}")
 
 
-def report(findings: Sequence[BlockComparison]) -> int:
-    """Tells how blocks stand, and does nothing about it."""
+def print_comparisons(findings: Sequence[BlockComparison]) -> int:
+    """Prints how saved blocks compare with what they should hold. Returns the exit status."""
     for finding in findings:
-        say("\n".join(finding.lines()))
+        say("\n".join(finding.lines_if_left()))
     same = all(finding.status is BlockStatus.SAME for finding in findings)
-    return AS_ASKED if same else DIFFERS
+    return ALL_SAME if same else DIFFERS
 
 
-async def save(
+async def save_blocks(
     prefect: PrefectBlocks, keys: KitKeys, kits: ResolvedKits, findings: Sequence[BlockComparison]
 ) -> int:
-    """Saves what is missing, and what differs if it is to be overwritten; and tells all of it."""
+    """Registers the block types, and saves the blocks that are missing or are to be overwritten.
+
+    Prints what was done about each. Returns the exit status: `DIFFERS` if one still differs, or if
+    Prefect's server refused a block, after which no further one is saved.
+
+    Args:
+        prefect: The saved blocks.
+        keys: The credentials block to save, if the environment has a key.
+        kits: The brand kits to save.
+        findings: How each kit's saved block compares with it, in the kits' order.
+    """
     say(f"Block types:  {', '.join(await prefect.register())}")
-    told = 0
+    different = 0
     try:
         if keys.environment is not None:
-            if keys.comparison.is_due(overwrite=keys.overwrite):
+            if keys.comparison.must_be_saved(overwrite=keys.overwrite):
                 await prefect.save_credentials(
                     keys.name, keys.environment, overwrite=keys.overwrite
                 )
-            told += tell(keys.comparison, overwrite=keys.overwrite)
+            different += print_what_was_done(keys.comparison, overwrite=keys.overwrite)
         for kit, finding in zip(kits.kits, findings, strict=True):
-            if finding.is_due(overwrite=keys.overwrite):
+            if finding.must_be_saved(overwrite=keys.overwrite):
                 await prefect.save_kit(kit, overwrite=keys.overwrite)
-            told += tell(finding, contents(kit, kits.names), overwrite=keys.overwrite)
+            different += print_what_was_done(
+                finding, ids_with_names(kit, kits.names), overwrite=keys.overwrite
+            )
     except PrefectError as error:
         say(f"Stopped. {error}\nRun it again to save the rest.", is_error=True)
         return DIFFERS
-    if told:
+    if different:
         say("What differs stays as it is. Replace it with --overwrite.", is_error=True)
-    return DIFFERS if told else AS_ASKED
+    return DIFFERS if different else ALL_SAME
 
 
-def tell(finding: BlockComparison, contents: str = "", *, overwrite: bool) -> bool:
-    """Says what was done about a block. Returns whether it was left although it differs."""
-    if finding.is_due(overwrite=overwrite):
-        say("\n".join(finding.lines_after(contents)))
+def print_what_was_done(finding: BlockComparison, contents: str = "", *, overwrite: bool) -> bool:
+    """Prints whether a block was saved, and what differs. Returns whether it still differs.
+
+    Args:
+        finding: How the saved block compared with what it should hold, before.
+        contents: What to print of the contents of a new block; "" for nothing.
+        overwrite: Whether blocks that differ were replaced.
+    """
+    if finding.must_be_saved(overwrite=overwrite):
+        say("\n".join(finding.lines_if_saved(contents)))
         return False
-    left = finding.status is BlockStatus.DIFFERS
-    say("\n".join(finding.lines()), is_error=left)
-    return left
+    differs = finding.status is BlockStatus.DIFFERS
+    say("\n".join(finding.lines_if_left()), is_error=differs)
+    return differs
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab blocks`, which saves blocks, or compares them. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
     hide_logs_of(PREFECT)
 
     def body(stack: contextlib.ExitStack) -> int:
-        use_prefect(stack)
+        set_up_prefect(stack)
         try:
-            return asyncio.run(run(given))
+            return asyncio.run(save_or_compare(given))
         except pydantic.ValidationError as error:
             raise CampaignError("\n".join(validation_messages(error))) from None
 
@@ -156,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("save"),
+        prog=program_name("save"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=f"""\
 Registers the block types with Prefect, and saves a credentials block from
@@ -190,7 +221,7 @@ was saved, because of the key, the file, or Prefect's server.""",
     option(
         "--name",
         default=DEFAULT_NAME,
-        type=_block_name,
+        type=_valid_block_name,
         help="the credentials block's name (%(default)s)",
     )
     how = parser.add_mutually_exclusive_group()
@@ -199,7 +230,12 @@ was saved, because of the key, the file, or Prefect's server.""",
     return parser
 
 
-def _block_name(text: str) -> str:
+def _valid_block_name(text: str) -> str:
+    """The text, if a block can be called so, as a type of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: It cannot.
+    """
     if wrong := block_name_problem(text):
         raise argparse.ArgumentTypeError(wrong)
     return text

@@ -16,15 +16,15 @@ from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import (
     add_key_options,
     credentials_of_environment,
+    load_saved_credentials,
     options_of,
-    read_options,
+    read_options_of,
     runs_in_prefect,
-    saved_credentials,
     set_folder_for_simulated_pictures,
-    simulated,
+    start_simulator,
 )
-from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
-from prefect_staticadslab.cli.spending import add_agreement_option, agreed_limit, limit_given
+from prefect_staticadslab.cli.runner import COMPLETED, interrupted_message, run_command
+from prefect_staticadslab.cli.spending import add_agreement_option, confirm_cost, limit_given
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -40,20 +40,35 @@ API_KEY_VARIABLE: Final = "SAL_API_KEY"
 CAMPAIGN: Final = read_flow("campaign")
 
 DATED = ("spreadsheet", "output", "campaign_name", "download_images", "images_zip", "preview")
-"""The options that may have a date to fill in."""
+"""The options that may have a placeholder of a date, such as {date}, which is filled in."""
 
 SHOW_ALL: Final = "--preview FILE.html shows them all"
+"""What to print below the first ads of a plan, if there are more."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab campaign`, which makes the ads of a spreadsheet. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
-    return run_command(lambda stack: _run(given, stack), interrupted=lambda: goes_on(given.output))
+    return run_command(
+        lambda stack: _run(given, stack), interrupted=lambda: interrupted_message(given.output)
+    )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the campaign, has its cost confirmed, and runs it. Returns the exit status.
+
+    Of a dry run only the plan is printed. Closing `stack` stops a simulator, and restores Prefect's
+    settings.
+    """
     # What it takes to agree is forgotten by then: a long spreadsheet would be in memory twice.
-    credentials = _agreed(given, stack)
+    credentials = _check_and_confirm(given, stack)
     if given.dry_run:
         return COMPLETED
     if runs_in_prefect(given):
@@ -61,19 +76,32 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     return _run_here(given, credentials)
 
 
-def _agreed(given: argparse.Namespace, stack: contextlib.ExitStack) -> list[Credentials]:
-    """Whose keys a campaign is created with, once it is checked and somebody agrees to its cost; of
-    a dry run, its plan is told."""
-    brief = _checked_brief(given)
-    credentials = _named_credentials(given, stack, brief)
-    if not credentials and not (given.dry_run and _can_do_without_key(given, brief)):
+def _check_and_confirm(given: argparse.Namespace, stack: contextlib.ExitStack) -> list[Credentials]:
+    """Checks a campaign, and has its cost confirmed; of a dry run, prints its plan instead.
+
+    Sets `max_spend_usd` in `given` to what is agreed to, where the cost is known before the run.
+
+    Args:
+        given: The command's arguments.
+        stack: Stops a simulator, restores Prefect's settings, and forgets the catalogue that was
+            read and is used again by the run, when it is closed.
+
+    Returns:
+        The credentials to create the ads with.
+
+    Raises:
+        CampaignError, StaticAdsLabError: Something is wrong, or nobody has agreed.
+    """
+    brief = _read_and_check_brief(given)
+    credentials = _obtain_named_credentials(given, stack, brief)
+    if not credentials and not (given.dry_run and _needs_no_key(given, brief)):
         credentials = [credentials_of_environment()]
     if given.dry_run:
-        _print_plan(given, credentials, brief)
+        _print_plan_and_keep_preview(given, credentials, brief)
     # Names take some requests to be looked up. With a limit, the run can say by itself what it is.
     elif given.simulate or given.max_spend_usd is None or not brief.needs_catalogue:
         prepared = asyncio.run(_prepare(given, credentials, brief))
-        given.max_spend_usd = agreed_limit(prepared.plan, given)
+        given.max_spend_usd = confirm_cost(prepared.plan, given)
         from prefect_staticadslab.campaign.runs.image_ads import reuse_catalogue
 
         stack.enter_context(reuse_catalogue(prepared.batch.catalogue))
@@ -81,7 +109,7 @@ def _agreed(given: argparse.Namespace, stack: contextlib.ExitStack) -> list[Cred
 
 
 def _run_here(given: argparse.Namespace, credentials: list[Credentials]) -> int:
-    """Runs the campaign in this process. Returns the exit status."""
+    """Runs the campaign in this process, and prints how it ended. Returns the exit status."""
     from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
     from prefect_staticadslab.cli.here import run_here
 
@@ -96,12 +124,12 @@ def _run_here(given: argparse.Namespace, credentials: list[Credentials]) -> int:
 def _run_in_prefect(
     given: argparse.Namespace, credentials: list[Credentials], stack: contextlib.ExitStack
 ) -> int:
-    """Runs the campaign as a flow run. Returns the exit status."""
+    """Runs the campaign as a flow run, and prints how it ended. Returns the exit status."""
     from prefect_staticadslab.campaign.files.date_patterns import escape_braces
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, set_up_prefect
     from prefect_staticadslab.flows.campaign import campaign
 
-    use_prefect(stack)
+    set_up_prefect(stack)
     blocks = [as_block(each) for each in credentials]
     arguments = arguments_of(
         given,
@@ -113,11 +141,11 @@ def _run_in_prefect(
     return run_flow(lambda: campaign(**arguments, return_state=True))
 
 
-def _checked_brief(given: argparse.Namespace) -> Brief:
-    """The spreadsheet, with all checked that can be without a key.
+def _read_and_check_brief(given: argparse.Namespace) -> Brief:
+    """Reads the spreadsheet, and checks it and the options as far as that takes no key.
 
-    The run checks the same; but here a mistake is told before anything is imported that only later
-    steps need.
+    Fills the date into the options in `given` that may have one. The run checks the same; but here
+    a mistake is told before anything is imported that only later steps need.
 
     Raises:
         CampaignError: Something is wrong.
@@ -127,7 +155,7 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
 
     _fill_in_date(given)
     selection = RowSelection.parse(given.rows, given.first)
-    brief = Brief.open(given.spreadsheet, options=read_options(given))
+    brief = Brief.open(given.spreadsheet, options=read_options_of(given))
     selection.check(brief.spreadsheet.row_numbers)
     from prefect_staticadslab.campaign.job_types.image_ads import check_output
 
@@ -151,7 +179,10 @@ def _checked_brief(given: argparse.Namespace) -> Brief:
 
 
 def _fill_in_date(given: argparse.Namespace) -> None:
-    """Fills the date into names once: the command and the run may begin on different days."""
+    """Replaces placeholders of the date in the `DATED` options of `given`.
+
+    This is done once for all: the command and the run may begin on different days.
+    """
     from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
 
     moment = moment_of(datetime.now(UTC), given.time_zone)
@@ -160,6 +191,7 @@ def _fill_in_date(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose keys, the flow's parameters, and `--yes`."""
     parser = flow_parser(
         CAMPAIGN,
         more="The same command with the same output goes on where the last run stopped.",
@@ -175,28 +207,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _named_credentials(
+def _obtain_named_credentials(
     given: argparse.Namespace, stack: contextlib.ExitStack, brief: Brief
 ) -> list[Credentials]:
-    """The credentials that the command names; a simulator's, which this starts, for `--simulate`.
+    """The saved credentials that `--credentials` names, or those of a simulator that this starts.
 
-    None if they are to come from the environment, or if a simulated dry run looks nothing up.
+    An empty list if neither is asked for, or if a simulated dry run looks nothing up. For a
+    simulation, `download_images` in `given` is set to a folder if it is empty.
+
+    Raises:
+        CampaignError: A saved block cannot be loaded or used.
     """
     if given.simulate:
         if given.dry_run and not brief.needs_catalogue:
             return []
         set_folder_for_simulated_pictures(given)
-        return [simulated(stack)]
-    return [saved_credentials(name, stack) for name in given.credentials]
+        return [start_simulator(stack)]
+    return [load_saved_credentials(name, stack) for name in given.credentials]
 
 
-def _can_do_without_key(given: argparse.Namespace, brief: Brief) -> bool:
+def _needs_no_key(given: argparse.Namespace, brief: Brief) -> bool:
+    """Whether a dry run goes on without a key: there is none, or the API is not asked."""
     if not os.environ.get(API_KEY_VARIABLE):
         return True
     return not brief.needs_catalogue and (given.simulate or not given.preflight)
 
 
-def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief: Brief) -> None:
+def _print_plan_and_keep_preview(
+    given: argparse.Namespace, credentials: list[Credentials], brief: Brief
+) -> None:
+    """Prints a dry run's plan and its first ads, and writes the preview if one is asked for.
+
+    Where names are to be looked up and there is no key, only the number of rows is printed.
+    """
     from prefect_staticadslab.api.rate_limit import RateLimiter
     from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
     from prefect_staticadslab.campaign.pictures.preview.planned_ads import planned_ads
@@ -233,22 +276,30 @@ def _print_plan(given: argparse.Namespace, credentials: list[Credentials], brief
 async def _prepare(
     given: argparse.Namespace, credentials: list[Credentials], brief: Brief
 ) -> Prepared[Campaign]:
-    """Checks what can be checked without the API, and for a dry run also what it takes to ask."""
+    """Plans the campaign without creating anything: what is to be created, and what it costs.
+
+    The API is asked for what the spreadsheet gives by name, and by a dry run, unless it is not to
+    be, whether the ids exist. Pending rows of earlier runs are left as they are.
+
+    Raises:
+        CampaignError, StaticAdsLabError: Something is wrong, or costs more than `--max-spend-usd`.
+    """
     from prefect_staticadslab.campaign.campaign import prepare, read_campaign
     from prefect_staticadslab.campaign.pictures.captions import check_naming_column
     from prefect_staticadslab.campaign.rows.row_selection import RowSelection
     from prefect_staticadslab.campaign.runs.credentials import by_api_key_hash, clients_of
 
     credentials_by_hash = by_api_key_hash(*credentials)
-    ask = given.dry_run and bool(credentials) and given.preflight
+    asks_api = given.dry_run and bool(credentials) and given.preflight
 
     async def read(clients: Sequence[StaticAdsLabClient]) -> Campaign:
+        """Reads the campaign and its table, and checks what only some options ask for."""
         current = await read_campaign(
             brief,
             given.output,
             clients,
             name=given.campaign_name,
-            looks_up_ids=ask,
+            looks_up_ids=asks_api,
             base_url=credentials[0].base_url if credentials else "",
             again=given.again,
             selection=RowSelection.parse(given.rows, given.first),
@@ -260,8 +311,13 @@ async def _prepare(
         return current
 
     # What says everything in ids is checked before anything is imported that asks the API.
-    in_ids = None if brief.needs_catalogue or ask else await read(())
+    in_ids = None if brief.needs_catalogue or asks_api else await read(())
     async with clients_of(credentials_by_hash) as clients:
         current = in_ids or await read(clients)
-        limit_usd = limit_given(given)
-        return await prepare(current, clients, max_spend_usd=limit_usd, preflight=ask, dry_run=True)
+        return await prepare(
+            current,
+            clients,
+            max_spend_usd=limit_given(given),
+            preflight=asks_api,
+            dry_run=True,
+        )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.here_or_in_prefect import run_here_or_in_prefect
 from prefect_staticadslab.cli.options import (
     add_key_options,
-    given_credentials,
+    obtain_credentials,
     options_of,
 )
-from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import COMPLETED, run_command
 
 if TYPE_CHECKING:
@@ -26,7 +26,14 @@ CATALOG: Final = read_flow("catalog")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab catalog`, which writes the catalogue into tables. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.dry_run and not given.create:
@@ -36,11 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         lambda stack: _run(given, stack),
         interrupted="Interrupted. The same command finds what was created, and goes on.",
-        refused=refusal(given),
+        refused=refused_title(given),
     )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the table of what to add, and runs, or prints a dry run's plan.
+
+    Returns the exit status. Closing `stack` stops a simulator, and restores Prefect's settings.
+    """
     # The run checks the same; but here a mistake is told before anything is asked of the API.
     from prefect_staticadslab.campaign.runs.catalogue import (
         NOTHING_CREATED,
@@ -50,34 +61,36 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
     options = options_of(given, CatalogueOptions)
     wanted = options.check_and_read_rows()
-    credentials = given_credentials(given, stack)
+    credentials = obtain_credentials(given, stack)
     if given.dry_run:
-        say(asyncio.run(_described(credentials, wanted)))
+        say(asyncio.run(_describe_plan(credentials, wanted)))
         say(NOTHING_CREATED)
         return COMPLETED
-    return run_course(
+    return run_here_or_in_prefect(
         given,
         stack,
         CATALOG,
         lambda host: run_catalogue(options, credentials, host),
         credentials=credentials,
-        refused=refusal(given),
+        refused=refused_title(given),
     )
 
 
-async def _described(credentials: Credentials, wanted: list[ResourceRow]) -> str:
+async def _describe_plan(credentials: Credentials, wanted: list[ResourceRow]) -> str:
+    """What would be added to the catalogue, for people. Asks the API for what is there."""
     from prefect_staticadslab.campaign.runs.catalogue import check_and_plan
 
     async with credentials.get_client(max_tries=3) as client:
         return (await check_and_plan(client, wanted)).describe()
 
 
-def refusal(given: argparse.Namespace) -> str:
-    """What to say above the reasons, if nothing is done."""
+def refused_title(given: argparse.Namespace) -> str:
+    """What to print above the reasons, if the run is refused."""
     return "Nothing was created." if given.create else "Nothing was written."
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, the output, and the flow's other parameters."""
     parser = flow_parser(
         CATALOG,
         more="The catalogue is brands, products, variants, audiences, design templates and images.",

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.flow_options import add_flow_options, arguments_of
 from prefect_staticadslab.cli.flow_source import read_flow
 from prefect_staticadslab.cli.options import add_prefect_option, runs_in_prefect
@@ -20,39 +20,52 @@ CREATE_ADS: Final = read_flow("create_ads")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab create-ads`, which makes ads of a brand kit. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     if not given.ads and not given.prompt:
         parser.error("say what to create: --prompt TEXT, or --ads FILE.json")
-    from prefect_staticadslab.cli.runner import goes_on, run_command
+    from prefect_staticadslab.cli.runner import interrupted_message, run_command
 
-    return run_command(lambda stack: _run(given, stack), interrupted=goes_on(given.output))
+    return run_command(
+        lambda stack: _run(given, stack), interrupted=interrupted_message(given.output)
+    )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the ads, has their cost confirmed, and creates them. Returns the exit status.
+
+    Of a dry run the plan is printed instead. Closing `stack` restores Prefect's settings.
+    """
     import asyncio
 
     from prefect_staticadslab.campaign.rows.form_ads import TypedAd, read_typed_ads
     from prefect_staticadslab.cli.console import say
     from prefect_staticadslab.cli.runner import COMPLETED
-    from prefect_staticadslab.cli.spending import agreed_limit
+    from prefect_staticadslab.cli.spending import confirm_cost
 
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     ads = read_typed_ads(given.ads) if given.ads else []
     ads += [TypedAd(prompt=prompt) for prompt in given.prompt]
-    from prefect_staticadslab.cli.prefect_runs import run_flow, use_prefect
+    from prefect_staticadslab.cli.prefect_runs import run_flow, set_up_prefect
 
     in_prefect = runs_in_prefect(given)
-    use_prefect(stack)
-    kit = _saved_kit(given.brand_kit)
+    set_up_prefect(stack)
+    kit = _load_kit(given.brand_kit)
     plan = asyncio.run(_plan(ads, kit, given))
     if given.dry_run:
         say(plan.describe())
         say("Dry run: nothing was created.")
         return COMPLETED
-    given.max_spend_usd = agreed_limit(plan, given)
+    given.max_spend_usd = confirm_cost(plan, given)
     if not in_prefect:
         return _run_here(given, ads, kit)
     from prefect_staticadslab.flows.create_ads import create_ads
@@ -62,7 +75,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 def _run_here(given: argparse.Namespace, ads: list[TypedAd], kit: ImageAdJob) -> int:
-    """Creates the ads in this process. Returns the exit status."""
+    """Creates the ads in this process, and prints how that ended. Returns the exit status."""
     from prefect_staticadslab.campaign.rows.form_ads import FORM_WORDS, spreadsheet_from_ads
     from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
     from prefect_staticadslab.campaign.runs.outcome import Outcome
@@ -83,7 +96,7 @@ def _run_here(given: argparse.Namespace, ads: list[TypedAd], kit: ImageAdJob) ->
 
 
 async def _plan(ads: list[TypedAd], kit: ImageAdJob, given: argparse.Namespace) -> Plan:
-    """What there is to create, looked up and checked.
+    """Plans the ads without creating any: what there is to create, looked up through the API.
 
     Raises:
         CampaignError: Something is wrong; the message lists all of it.
@@ -108,7 +121,12 @@ async def _plan(ads: list[TypedAd], kit: ImageAdJob, given: argparse.Namespace) 
     return prepared.plan
 
 
-def _saved_kit(name: str) -> ImageAdJob:
+def _load_kit(name: str) -> ImageAdJob:
+    """Loads a saved brand kit from Prefect's server.
+
+    Raises:
+        CampaignError: There is none of this name, or it cannot be used.
+    """
     from prefect_staticadslab.brand_kits.image_ad_job import ImageAdJob
     from prefect_staticadslab.campaign.errors import CampaignError
 
@@ -121,8 +139,9 @@ def _saved_kit(name: str) -> ImageAdJob:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: the kit, the output, the ads, and the flow's other parameters."""
     parser = argparse.ArgumentParser(
-        prog=program(CREATE_ADS.module),
+        prog=program_name(CREATE_ADS.module),
         description="Creates image ads for a saved brand kit. Each is what the kit says, but for "
         "what is said of it here. "
         "The same command with the same output goes on where the last run stopped.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.deployments import FILE, deployments_file
 
 WRITTEN, IS_THERE = 0, 2
-"""Exit statuses of the command."""
+"""Exit statuses of the command: the file is there as it should be, or another one is there."""
 
 NEXT_STEPS = """\
 With PREFECT_API_URL set, and the key saved by `staticadslab blocks`, deploy what it says:
@@ -22,20 +22,27 @@ Relative paths are those of this folder."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab deploy`, which writes `prefect.yaml` here. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
     mode = "w" if given.overwrite else "x"
     try:
         with Path(FILE).open(mode, encoding="utf-8") as file:
             file.write(deployments_file())
     except FileExistsError:
-        return _left_alone()
+        return _compare_with_existing_file()
     print(f"{FILE} is written: a deployment for each flow.\n{NEXT_STEPS}")  # noqa: T201
     return WRITTEN
 
 
-def _left_alone() -> int:
-    """Says what becomes of a file that is there."""
+def _compare_with_existing_file() -> int:
+    """Prints whether the existing file is as it would be written now. Returns the exit status."""
     if Path(FILE).read_text(encoding="utf-8") == deployments_file():
         print(f"{FILE} is there already, as it would be written now.\n{NEXT_STEPS}")  # noqa: T201
         return WRITTEN
@@ -48,7 +55,7 @@ def _left_alone() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("deploy"),
+        prog=program_name("deploy"),
         description=f"Writes a {FILE} into this folder, with a deployment for each flow: for work "
         "pools and their workers. Without these, `staticadslab serve` does.",
         epilog=f"Exit status: 0 it is there; 2 another {FILE} is there, and was left alone.",

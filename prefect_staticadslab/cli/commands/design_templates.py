@@ -9,18 +9,18 @@ from typing import Final
 from prefect_staticadslab.cli.console import say
 from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.here_or_in_prefect import run_here_or_in_prefect
 from prefect_staticadslab.cli.options import (
     add_key_options,
-    given_credentials,
+    obtain_credentials,
     options_of,
-    read_options,
+    read_options_of,
     set_folder_for_simulated_pictures,
 )
-from prefect_staticadslab.cli.run_course import run_course
-from prefect_staticadslab.cli.runner import COMPLETED, goes_on, run_command
+from prefect_staticadslab.cli.runner import COMPLETED, interrupted_message, run_command
 from prefect_staticadslab.cli.spending import (
     add_agreement_option,
-    agreed_limit,
+    confirm_cost,
     limit_given,
 )
 
@@ -28,12 +28,26 @@ DESIGN_TEMPLATES: Final = read_flow("design_templates")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab design-templates`, which makes design templates. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
-    return run_command(lambda stack: _run(given, stack), interrupted=goes_on(given.output))
+    return run_command(
+        lambda stack: _run(given, stack), interrupted=interrupted_message(given.output)
+    )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the reference ads, has the cost confirmed, and runs. Returns the exit status.
+
+    Of a dry run the plan is printed instead. Closing `stack` stops a simulator, and restores
+    Prefect's settings.
+    """
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
@@ -41,7 +55,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     from prefect_staticadslab.campaign.reports.plan import Plan
 
     batch = TemplateBatch.open(
-        given.source, given.output, options=read_options(given), again=given.again
+        given.source, given.output, options=read_options_of(given), again=given.again
     )
     plan = Plan.of(batch.table)
     plan.check_budget(limit_given(given))
@@ -51,9 +65,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         say(plan.describe())
         say("Dry run: nothing was created.")
         return COMPLETED
-    credentials = given_credentials(given, stack)
+    credentials = obtain_credentials(given, stack)
     # The run, here or in Prefect, is given what `given` holds from here on.
-    given.max_spend_usd = agreed_limit(plan, given, TEMPLATES)
+    given.max_spend_usd = confirm_cost(plan, given, TEMPLATES)
     set_folder_for_simulated_pictures(given)
     from prefect_staticadslab.campaign.runs.design_templates import (
         TemplateOptions,
@@ -61,7 +75,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     )
 
     options = options_of(given, TemplateOptions)
-    return run_course(
+    return run_here_or_in_prefect(
         given,
         stack,
         DESIGN_TEMPLATES,
@@ -71,6 +85,7 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, the flow's parameters, and `--yes`."""
     parser = flow_parser(
         DESIGN_TEMPLATES,
         more="Each costs 0.25 USD. "

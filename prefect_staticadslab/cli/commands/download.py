@@ -11,14 +11,14 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.runs.outcome import NOTHING_DOWNLOADED
 from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.here_or_in_prefect import run_here_or_in_prefect
 from prefect_staticadslab.cli.options import (
     add_prefect_option,
     credentials_of_environment,
+    load_saved_credentials,
     options_of,
     runs_in_prefect,
-    saved_credentials,
 )
-from prefect_staticadslab.cli.run_course import run_course
 from prefect_staticadslab.cli.runner import run_command
 
 if TYPE_CHECKING:
@@ -30,7 +30,14 @@ DOWNLOAD: Final = read_flow("download", "download_images")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab download`, which downloads a table's pictures. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
     return run_command(
         lambda stack: _run(given, stack),
@@ -40,6 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the table and the folder, which is made, and downloads. Returns the exit status.
+
+    Closing `stack` restores Prefect's settings.
+    """
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.runs.download import DownloadOptions, run_download
@@ -49,8 +60,8 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     credentials = None
     # A flow run loads the block by itself.
     if not (runs_in_prefect(given) and given.credentials_block):
-        credentials = _credentials(given, stack)
-    return run_course(
+        credentials = _optional_credentials(given, stack)
+    return run_here_or_in_prefect(
         given,
         stack,
         DOWNLOAD,
@@ -59,12 +70,18 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     )
 
 
-def _credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Credentials | None:
-    """The credentials to ask with: a saved block's, else the environment's, else none."""
+def _optional_credentials(
+    given: argparse.Namespace, stack: contextlib.ExitStack
+) -> Credentials | None:
+    """The credentials to ask the API with: a saved block's, else the environment's, else None.
+
+    Raises:
+        CampaignError: The block cannot be loaded, or the environment's key cannot be right.
+    """
     from prefect_staticadslab.api.errors import InvalidAPIKeyError
 
     if given.credentials_block:
-        return saved_credentials(given.credentials_block, stack)
+        return load_saved_credentials(given.credentials_block, stack)
     if not os.environ.get(API_KEY_VARIABLE, "").strip():
         return None
     try:
@@ -74,6 +91,7 @@ def _credentials(given: argparse.Namespace, stack: contextlib.ExitStack) -> Cred
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: the flow's parameters, of which one is `--credentials`."""
     parser = flow_parser(
         DOWNLOAD,
         more="Each gets a thumbnail, and nothing is created. "

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from prefect_staticadslab.cli.flow_options import add_flow_options, flow_parser
 from prefect_staticadslab.cli.flow_source import read_flow
+from prefect_staticadslab.cli.here_or_in_prefect import run_here_or_in_prefect
 from prefect_staticadslab.cli.options import (
     add_key_options,
-    given_credentials,
+    obtain_credentials,
     options_of,
 )
-from prefect_staticadslab.cli.run_course import run_course
-from prefect_staticadslab.cli.runner import goes_on, run_command
+from prefect_staticadslab.cli.runner import interrupted_message, run_command
 from prefect_staticadslab.cli.spending import say_limits
 
 if TYPE_CHECKING:
@@ -28,12 +28,26 @@ INBOX: Final = read_flow("inbox")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+    """Runs `staticadslab inbox`, which runs the spreadsheets of a folder. Returns the exit status.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
-    return run_command(lambda stack: _run(given, stack), interrupted=goes_on(given.folder))
+    return run_command(
+        lambda stack: _run(given, stack), interrupted=interrupted_message(given.folder)
+    )
 
 
 def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
+    """Checks the folder, prints what may be spent, and runs. Returns the exit status.
+
+    Sets `download_images` in `given` for a simulation. Closing `stack` stops a simulator, and
+    restores Prefect's settings.
+    """
     # The run checks the same; but here a mistake is told before anything is imported that only
     # later steps need.
     from prefect_staticadslab.campaign.files import storage
@@ -45,9 +59,9 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
     moment = moment_of(began, given.time_zone)
     box = Inbox.open(given.folder, given.results_folder, given.results, moment, "")
     box.list_files()
-    credentials = given_credentials(given, stack)
+    credentials = obtain_credentials(given, stack)
     if given.simulate:
-        given.download_images = True  # they are gone with the simulator
+        given.download_images = True  # at their addresses, they are gone with the simulator
         box = Inbox.open(
             given.folder, given.results_folder, given.results, moment, credentials.base_url
         )
@@ -71,10 +85,11 @@ def _run(given: argparse.Namespace, stack: contextlib.ExitStack) -> int:
         )
         return end.outcome
 
-    return run_course(given, stack, INBOX, run, credentials=credentials)
+    return run_here_or_in_prefect(given, stack, INBOX, run, credentials=credentials)
 
 
 def _parser() -> argparse.ArgumentParser:
+    """The command's options: whose key, and the flow's parameters."""
     parser = flow_parser(
         INBOX,
         more="The same command again runs what is new or was changed.",

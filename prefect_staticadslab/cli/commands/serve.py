@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from prefect_staticadslab.cli.console import program
+from prefect_staticadslab.cli.console import program_name
 from prefect_staticadslab.cli.deployments import deployments_file
 
 if TYPE_CHECKING:
@@ -15,7 +15,14 @@ DEFAULT_BLOCK: Final = "static-ads-lab"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serves until it is interrupted."""
+    """Runs `staticadslab serve`, which serves all flows until it is interrupted. Returns 0.
+
+    Args:
+        arguments: What was typed after the command's name; by default, what this process was given.
+
+    Raises:
+        SystemExit: The arguments are wrong, or ask for help only.
+    """
     given = _parser().parse_args(arguments)
     from prefect import serve
 
@@ -27,9 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
-    """The deployments that `staticadslab deploy` writes down, with this credentials block.
+    """The deployments in the `prefect.yaml` of this package, as Prefect serves them.
 
     They run in the folder that this process is in: relative paths are there.
+
+    Args:
+        block: The name of the saved credentials block that the flows are given. Prefect's server is
+            asked for it; if it is not saved yet, that is printed.
     """
     from ruamel.yaml import YAML
 
@@ -42,7 +53,12 @@ def deployments(block: str = DEFAULT_BLOCK) -> list[RunnerDeployment]:
 
 
 def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDeployment:
-    """What Prefect serves for an entry of the `prefect.yaml`, with these credentials."""
+    """The deployment that an entry of the `prefect.yaml` describes.
+
+    Args:
+        entry: The entry. Its flow is imported.
+        credentials: A reference to the block that its parameter `credentials`, if it has one, gets.
+    """
     from prefect.client.schemas.objects import ConcurrencyLimitConfig
     from prefect.deployments.runner import RunnerDeployment
     from prefect.flows import load_flow_from_entrypoint
@@ -69,7 +85,7 @@ def _deployment(entry: dict[str, Any], credentials: dict[str, Any]) -> RunnerDep
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program("serve"),
+        prog=program_name("serve"),
         description="Serves every flow from this process until it is interrupted: no work pool, no "
         "worker. PREFECT_API_URL says where the Prefect server is. Relative paths are those of "
         "this folder.",

@@ -10,7 +10,11 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
+    NamedCost,
+    PlannedAd,
+    costs_by_name,
+)
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 from prefect_staticadslab.orchestration.reporting.artifacts import (
     ARTIFACT_SECONDS,
@@ -78,8 +82,8 @@ def plan_markdown(
     lines += [f"- {markdown_cell(fact)}" for fact in facts]
     if not ads:
         return "\n".join(lines)
-    lines += _cost_table("Brand", shares(ads, [ad.brand for ad in ads]))
-    lines += _cost_table("Design template", shares(ads, [ad.template_name for ad in ads]))
+    lines += _cost_table("Brand", costs_by_name(ads, [ad.brand for ad in ads]))
+    lines += _cost_table("Design template", costs_by_name(ads, [ad.template_name for ad in ads]))
     lines += [
         "",
         f"| | {words.row.capitalize()} | Of | Audience | Prompt | Template | USD |",
@@ -106,7 +110,7 @@ def _ad_line(ad: PlannedAd, words: Words) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cost_table(title: str, costs: Sequence[Share]) -> list[str]:
+def _cost_table(title: str, costs: Sequence[NamedCost]) -> list[str]:
     """The lines of a Markdown table of what ads cost by what they have in common; after the first
     `LISTED_SHARES`, one line for all others.
 

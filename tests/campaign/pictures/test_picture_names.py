@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
 from prefect_staticadslab.campaign.pictures.captions import (
     STEM_BYTES,
     check_naming_column,
-    compared,
+    name_key,
     picture_stems,
 )
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
@@ -66,7 +66,7 @@ def test_names_are_the_columns_unless_they_cannot_be(
 def test_no_two_names_are_alike_and_none_is_long(tmp_path: Path) -> None:
     titles = ["x" * 300, "X" * 300, "a.b", "a b", "A-B", "con", "CON", "", "夏" * 200, "aux.txt"]
     found = stems(tmp_path, *titles * 3)
-    assert len({compared(stem) for stem in found}) == len(found)
+    assert len({name_key(stem) for stem in found}) == len(found)
     assert all(len(stem.encode()) <= STEM_BYTES + 40 for stem in found)
     assert not set("".join(found)) & set('/\\:*?"<>|. ')
 

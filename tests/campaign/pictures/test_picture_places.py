@@ -14,7 +14,7 @@ import pytest
 
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
-from prefect_staticadslab.campaign.pictures.pictures import check_places, download_pictures
+from prefect_staticadslab.campaign.pictures.pictures import download_pictures, prepare_places
 from tests.campaign.files.s3_bucket import Store
 from tests.campaign.pictures.scripted_pictures import (
     NAME,
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.usefixtures("pictures_may_be_on_this_machine")
 def test_places_that_cannot_be_are_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CampaignError, match="There can be no folder"):
-        check_places(str(tmp_path / "file" / "sub"))
+        prepare_places(str(tmp_path / "file" / "sub"))
     with pytest.raises(CampaignError, match=r"must end in \.zip"):
-        check_places("", str(tmp_path / "all.rar"))
+        prepare_places("", str(tmp_path / "all.rar"))
     with pytest.raises(CampaignError, match="There is no folder"):
-        check_places("", str(tmp_path / "none" / "all.zip"))
+        prepare_places("", str(tmp_path / "none" / "all.zip"))
     with pytest.raises(CampaignError, match="of a kind that is not allowed"):
-        check_places("nosuchprotocol://bucket/pictures")
+        prepare_places("nosuchprotocol://bucket/pictures")
 
 
 # One ZIP
@@ -90,7 +90,7 @@ async def test_a_zip_of_somebody_else_is_refused_and_left_alone(
     place = tmp_path / "photos.zip"
     place.write_bytes(content)
     with pytest.raises(CampaignError, match="left alone"):
-        check_places(str(tmp_path / "pictures"), str(place))
+        prepare_places(str(tmp_path / "pictures"), str(place))
     assert not (tmp_path / "pictures").exists()
     said, _, _ = await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
     assert (said.archive, said.completed) == ("", 1)
@@ -102,10 +102,10 @@ async def test_a_zip_of_somebody_else_is_refused_and_left_alone(
 async def test_an_empty_zip_is_filled(tmp_path: Path, content: bytes) -> None:
     place = tmp_path / "all.zip"
     place.write_bytes(content)
-    check_places("", str(place))
+    prepare_places("", str(place))
     await downloaded(tmp_path, [sent(PNG)], images_zip=str(place))
     assert zipfile.ZipFile(place).namelist() == [NAME]
-    check_places("", str(place))
+    prepare_places("", str(place))
 
 
 # Folders behind URLs

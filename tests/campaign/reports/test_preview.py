@@ -20,11 +20,11 @@ from prefect_staticadslab.campaign.pictures.preview import template_pictures as 
 from prefect_staticadslab.campaign.pictures.preview.ad_lines import ad_lines
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
     PlannedAd,
+    costs_by_name,
     planned_ads,
-    shares,
 )
 from prefect_staticadslab.campaign.pictures.preview.preview_page import (
-    LISTED_SHARES,
+    LISTED_COSTS,
     PreviewError,
     check_preview,
     preview_page,
@@ -192,8 +192,11 @@ def test_a_campaign_of_which_nothing_is_to_create_says_so(tmp_path: Path) -> Non
 
 
 def test_costs_are_told_for_the_dearest_and_the_rest_together(tmp_path: Path) -> None:
-    ads = [replace(AD, brand=f"Brand {n:03}") for n in range(LISTED_SHARES + 7)]
-    assert [s.name for s in shares(ads, [ad.brand for ad in ads])][:2] == ["Brand 000", "Brand 001"]
+    ads = [replace(AD, brand=f"Brand {n:03}") for n in range(LISTED_COSTS + 7)]
+    assert [s.name for s in costs_by_name(ads, [ad.brand for ad in ads])][:2] == [
+        "Brand 000",
+        "Brand 001",
+    ]
     campaign = campaign_of(tmp_path, IDS)
     text = preview_page(ads, Plan.of(campaign.table), "Summer", {})
     assert "and 7 more</th><td>7</td><td>7.00 USD" in text

@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.files.locations import Location, LocationErro
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.cli.commands import design_templates
 from tests.campaign.inbox.test_inbox import opened, shown, spreadsheet
 from tests.campaign.job_types.test_templates import picture
@@ -70,7 +70,7 @@ def test_no_other_protocol_and_no_chain_is_followed_whoever_names_it(
         folders.list_files,
         folders.make_folder,
         read_spreadsheet,
-        check_places,
+        prepare_places,
         Location.typed,
         lambda location: Location.named_by("refs.csv", location),
     ]

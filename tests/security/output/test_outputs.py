@@ -21,7 +21,7 @@ from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.folder import PictureFolder
 from prefect_staticadslab.campaign.pictures.picture_zip import check_zip
-from prefect_staticadslab.campaign.pictures.pictures import check_places
+from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.campaign.pictures.preview.preview_page import check_preview
 from prefect_staticadslab.cli.commands.campaign import main
 from prefect_staticadslab.simulator import SimulatorServer
@@ -159,7 +159,7 @@ def test_pictures_go_into_no_folder_behind_a_link(keys: Path, tmp_path: Path) ->
     output = str(tmp_path / "summer-results.csv")
     (tmp_path / "summer-results-pictures").symlink_to(keys.parent)
     with pytest.raises(CampaignError, match="is a link to somewhere else"):
-        check_places(str(tmp_path / "summer-results-pictures"), output=output)
+        prepare_places(str(tmp_path / "summer-results-pictures"), output=output)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "thumbnails").symlink_to(keys.parent)
     with (

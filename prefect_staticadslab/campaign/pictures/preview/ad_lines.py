@@ -11,20 +11,20 @@ from prefect_staticadslab.campaign.files.cells import shortened, visible
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd
 
 LISTED_ADS: Final = 5
-"""Ads that a plan tells of; a page of the preview has them all."""
+"""Ads that are printed with a plan; the page of the preview has them all."""
 
 WIDTH: Final = 80
-"""Columns of a terminal."""
+"""Characters of a line, as most terminals have them."""
 
 _INDENT: Final = "  "
 
 
 def ad_lines(ads: Sequence[PlannedAd], *, more: str = "") -> list[str]:
-    """The first ads, three lines each: what each is of, its template, its prompt.
+    """The first ads, three lines each: what each is of, its template, its prompt; none if no ads.
 
     Args:
         ads: The ads that would be created.
-        more: What to say of where the others are, if these are not all.
+        more: Where the others can be seen, to be said if these are not all; "" for nothing.
     """
     if not ads:
         return []
@@ -35,7 +35,7 @@ def ad_lines(ads: Sequence[PlannedAd], *, more: str = "") -> list[str]:
     for ad in listed:
         number = f"{_INDENT}Row {ad.row:>{digits}}{_INDENT}"
         room = WIDTH - len(number)
-        lines.append(number + _names((ad.brand, ad.product_name, ad.audience), room))
+        lines.append(number + _join_names((ad.brand, ad.product_name, ad.audience), room))
         lines.append(" " * len(number) + _fit(ad.template_name, room))
         prompt = f"“{_fit(ad.prompt, room - 2)}”" if ad.prompt else "no prompt"
         lines.append(" " * len(number) + prompt)
@@ -48,8 +48,8 @@ def ad_lines(ads: Sequence[PlannedAd], *, more: str = "") -> list[str]:
 _SEPARATOR: Final = " · "
 
 
-def _names(names: Sequence[str], room: int) -> str:
-    """Names side by side. If they are too long together, the long ones are cut."""
+def _join_names(names: Sequence[str], room: int) -> str:
+    """Names on one line of `room` columns. If they are too long together, the longest are cut."""
     rest = room - len(_SEPARATOR) * (len(names) - 1)
     shown = [_fit(name, rest) for name in names]
     widths = [cell_len(name) for name in shown]
@@ -59,7 +59,7 @@ def _names(names: Sequence[str], room: int) -> str:
 
 
 def _fit(text: str, columns: int) -> str:
-    """Text on one line of so many columns at most, without what a terminal would obey.
+    """Text cut to one line of so many columns, with its control characters made visible.
 
     Characters of East Asian scripts, and most pictures, take two columns.
     """

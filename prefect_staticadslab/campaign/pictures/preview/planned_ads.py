@@ -1,4 +1,4 @@
-"""The ads that a run would create, in the words of people: names for ids, prompts filled in."""
+"""The ads that a run would create, as people call them: names for ids, prompts filled in."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ class PlannedAd:
 
 
 @dataclass(frozen=True)
-class Share:
-    """What some of the ads have in common, such as a brand.
+class NamedCost:
+    """What the ads of one brand, or of one design template, would cost.
 
     Attributes:
-        name: What it is called.
-        ads: How many ads have it.
-        usd: What these would cost, in USD.
+        name: The brand's or the template's.
+        ads: How many ads there are of it.
+        usd: What these would cost together, in USD.
     """
 
     name: str
@@ -91,7 +91,9 @@ def planned_ads(campaign: Campaign) -> list[PlannedAd]:
         request = row.request
         ids = {kind: getattr(request, kind.id_column) or "" for kind in KINDS}
         names = {
-            kind: _name(campaign.catalogue, kind, ids[kind]) or texts[position] or ids[kind]
+            kind: _name_in_catalogue(campaign.catalogue, kind, ids[kind])
+            or texts[position]
+            or ids[kind]
             for kind, texts in own_names.items()
         }
         if names[PRODUCT] == ids[PRODUCT]:
@@ -118,21 +120,22 @@ def planned_ads(campaign: Campaign) -> list[PlannedAd]:
     return ads
 
 
-def shares(ads: Sequence[PlannedAd], names: Iterable[str]) -> list[Share]:
-    """What the ads of each name cost, the dearest first.
+def costs_by_name(ads: Sequence[PlannedAd], names: Iterable[str]) -> list[NamedCost]:
+    """What the ads of each name would cost together, the dearest first.
 
     Args:
         ads: The ads.
-        names: What each of them has, such as its brand.
+        names: Each ad's name to add up by, such as its brand's, in the ads' order.
     """
     counts: dict[str, tuple[int, Decimal]] = {}
     for ad, name in zip(ads, names, strict=True):
         count, usd = counts.get(name, (0, Decimal(0)))
         counts[name] = count + 1, usd + ad.price_usd
-    found = [Share(name, count, usd) for name, (count, usd) in counts.items()]
-    return sorted(found, key=lambda share: (-share.usd, share.name))
+    found = [NamedCost(name, count, usd) for name, (count, usd) in counts.items()]
+    return sorted(found, key=lambda cost: (-cost.usd, cost.name))
 
 
-def _name(catalogue: Catalogue, kind: ResourceType, identifier: str) -> str:
+def _name_in_catalogue(catalogue: Catalogue, kind: ResourceType, identifier: str) -> str:
+    """A resource's name; "" if it was not read."""
     resource = catalogue.find(kind, identifier)
     return resource.name if resource else ""

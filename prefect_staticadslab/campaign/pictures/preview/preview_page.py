@@ -16,21 +16,25 @@ import jinja2
 from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.pictures.preview.planned_ads import PlannedAd, Share, shares
+from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
+    NamedCost,
+    PlannedAd,
+    costs_by_name,
+)
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 
 _FOLDER: Final = Path(__file__).parents[1] / "assets"
 
 _STYLES: Final = (_FOLDER / "contact_sheet.css", _FOLDER / "preview_page.css")
-"""It looks like the contact sheet, and has tables besides."""
+"""The page looks like the contact sheet, and has tables besides."""
 
 _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab preview">'
 """Tells our previews from other pages, which are not overwritten."""
 
 ENDINGS: Final = (".html", ".htm")
 
-LISTED_SHARES: Final = 200
-"""Lines of a table of costs."""
+LISTED_COSTS: Final = 200
+"""Lines of a table of costs; the others are added up in one."""
 
 
 class PreviewError(CampaignError):
@@ -39,6 +43,8 @@ class PreviewError(CampaignError):
 
 @dataclass(frozen=True)
 class _Others:
+    """What a table of costs does not list: how many names, their ads, and what these would cost."""
+
     names: int
     ads: int
     usd: Decimal
@@ -46,36 +52,37 @@ class _Others:
 
 @dataclass(frozen=True)
 class _CostTable:
-    """What the ads cost by what they have in common.
+    """A table of what the ads would cost.
 
     Attributes:
-        name: What that is.
-        shares: The dearest ones.
-        others: What the others come to, if there are any.
+        name: What they are added up by, such as `Brand`.
+        costs: The dearest brands, say, of which each is a line.
+        others: What all others come to; None if there are none.
     """
 
     name: str
-    shares: Sequence[Share]
+    costs: Sequence[NamedCost]
     others: _Others | None = None
 
     @classmethod
-    def of(cls, name: str, found: Sequence[Share]) -> _CostTable:
-        listed, rest = found[:LISTED_SHARES], found[LISTED_SHARES:]
+    def of(cls, name: str, found: Sequence[NamedCost]) -> _CostTable:
+        """The table of these costs, of which the first `LISTED_COSTS` are listed."""
+        listed, rest = found[:LISTED_COSTS], found[LISTED_COSTS:]
         if not rest:
             return cls(name, listed)
-        usd = sum((share.usd for share in rest), Decimal(0))
-        return cls(name, listed, _Others(len(rest), sum(share.ads for share in rest), usd))
+        usd = sum((cost.usd for cost in rest), Decimal(0))
+        return cls(name, listed, _Others(len(rest), sum(cost.ads for cost in rest), usd))
 
 
 def check_preview(location: str, output: str = "") -> None:
-    """Raises if no preview can be written there, as far as that can be told.
+    """Raises if no preview can be written to a location, as far as can be told. Writes nothing.
 
     Args:
         location: Where it is to be: a path or a URL.
         output: Where the result table is, whose contact sheet lies beside it.
 
     Raises:
-        PreviewError: It is no page's name, or another page's.
+        PreviewError: It is no page's name, or the contact sheet's, or another file is there.
         StorageError: Nothing is written there; see `storage.check_target`.
     """
     if storage.suffix(location) not in ENDINGS:
@@ -86,18 +93,18 @@ def check_preview(location: str, output: str = "") -> None:
             f"The preview {location} would be where the contact sheet is. Choose another name."
         )
     storage.check_target(location)
-    if storage.exists(location) and not _is_ours(location):
+    if storage.exists(location) and not _is_preview(location):
         raise PreviewError(
             f"{location} is no preview of this program, and is left alone. Choose another name."
         )
 
 
 def write_preview(location: str, page: str) -> None:
-    """Writes the page.
+    """Writes a preview over what is there, which is not checked here.
 
     Args:
         location: Where to; see `check_preview`.
-        page: The page.
+        page: The page's HTML.
 
     Raises:
         StorageError: It cannot be written.
@@ -112,7 +119,7 @@ def preview_page(
 
     Args:
         ads: The ads that would be created.
-        plan: What else there is to say of the run.
+        plan: The plan of the run, for the cost of all and for remarks.
         title: What the campaign is called.
         pictures: A small JPEG of each design template, by its id. Each is in the page once,
             however many ads it makes.
@@ -125,7 +132,7 @@ def preview_page(
         ]
     )
     script = (_FOLDER / "preview_page.js").read_text(encoding="utf-8")
-    return _template().render(
+    return _page_template().render(
         title=title,
         generator=_GENERATOR,
         ads=ads,
@@ -133,37 +140,41 @@ def preview_page(
         pictures=names,
         total=plan.new_usd,
         tables=[
-            _CostTable.of("Brand", shares(ads, [ad.brand for ad in ads])),
-            _CostTable.of("Design template", shares(ads, [ad.template_name for ad in ads])),
+            _CostTable.of("Brand", costs_by_name(ads, [ad.brand for ad in ads])),
+            _CostTable.of("Design template", costs_by_name(ads, [ad.template_name for ad in ads])),
         ],
         remarks=[*plan.nothing_to_create_for(), *plan.remarks()],
         style=style,
         script=script,
-        style_hash=_content_hash(style),
-        script_hash=_content_hash(script),
+        style_hash=_csp_hash(style),
+        script_hash=_csp_hash(script),
     )
 
 
 def _picture_rule(name: str, jpeg: bytes) -> str:
+    """A rule of CSS that shows a picture in elements of the class `name`."""
     data = base64.b64encode(jpeg).decode()
     return f".{name} {{ background-image: url(data:image/jpeg;base64,{data}); }}\n"
 
 
-def _is_ours(location: str) -> bool:
+def _is_preview(location: str) -> bool:
+    """Whether a file is a preview of this program, by its beginning."""
     return _GENERATOR.encode() in storage.read_start(location, PAGE_START_BYTES)
 
 
-def _content_hash(text: str) -> str:
-    """What a Content-Security-Policy wants of an inline style or script."""
+def _csp_hash(text: str) -> str:
+    """The hash by which a Content-Security-Policy allows an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _money(amount: Decimal) -> str:
+def _usd_text(amount: Decimal) -> str:
+    """An amount with two places and `USD`, for the template."""
     return f"{amount:,.2f} USD"
 
 
 @cache
-def _template() -> jinja2.Template:
+def _page_template() -> jinja2.Template:
+    """The page's template, which is read once."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["money"] = _money
+    environment.filters["money"] = _usd_text
     return environment.from_string((_FOLDER / "preview_page.html.j2").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Small pictures of the design templates, to be held by a page that goes alone."""
+"""Small pictures of the design templates, for a page that has them in itself."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ from prefect_staticadslab.campaign.table.background import all_of
 logger = logging.getLogger(__name__)
 
 MOST_PICTURES: Final = 200
-"""Of the templates that make most ads; each has some 30 kB in the page."""
+"""Pictures in a page, of the templates that make most ads; each has some 30 kB there."""
 
 _AT_ONCE: Final = 4
-"""A picture that is decoded takes some 60 MB."""
+"""Downloads at once: a picture that is decoded takes some 60 MB."""
 
 
 async def template_pictures(
     ads: Sequence[PlannedAd], gate: WebGate | None = None
 ) -> Mapping[str, bytes]:
-    """A small JPEG of each template's preview, by the template's id.
+    """Downloads the templates' previews, and gives a small JPEG of each by the template's id.
 
-    What cannot be had is logged and left out: a page without it is better than none.
+    One that cannot be had is logged and left out: a page without it is better than none. Nothing is
+    left on disk.
 
     Args:
         ads: The ads that would be created.
@@ -47,11 +48,15 @@ async def template_pictures(
     if not uses:
         return pictures
 
-    async def work(folder: Path, downloader: PictureDownloader, wanted: Iterator[str]) -> None:
+    async def download_wanted(
+        folder: Path, downloader: PictureDownloader, wanted: Iterator[str]
+    ) -> None:
+        """Takes templates from an iterator that several calls share, and downloads the picture of
+        each into `pictures`."""
         for number, identifier in enumerate(wanted):
-            place = folder / f"{id(work)}-{number}"
+            place = folder / str(number)
             try:
-                pictures[identifier] = await _small_picture(urls[identifier], downloader, place)
+                pictures[identifier] = await _download_small(urls[identifier], downloader, place)
             except (StaticAdsLabError, OSError) as error:
                 logger.warning("The preview of %s could not be had: %s", identifier, error)
 
@@ -60,21 +65,31 @@ async def template_pictures(
             folders = [Path(name) / str(number) for number in range(_AT_ONCE)]
             for folder in folders:
                 folder.mkdir()
-            await all_of(work(folder, downloader, wanted) for folder in folders)
+            await all_of(download_wanted(folder, downloader, wanted) for folder in folders)
     return pictures
 
 
-async def _small_picture(url: str, downloader: PictureDownloader, folder: Path) -> bytes:
-    file, small = folder.with_suffix(".picture"), folder.with_suffix(".small")
+async def _download_small(url: str, downloader: PictureDownloader, path: Path) -> bytes:
+    """Downloads a picture, and gives a small JPEG of it.
 
-    async def check(path: Path) -> None:
+    Args:
+        url: Where the picture is.
+        downloader: What downloads it.
+        path: A path without an ending, where two files are written for the time being.
+
+    Raises:
+        StaticAdsLabError, OSError: The picture could not be had.
+    """
+    file, small = path.with_suffix(".picture"), path.with_suffix(".small")
+
+    async def make_small(path: Path) -> None:
         try:
             await asyncio.to_thread(check_and_shrink, path, small)
         except BrokenPictureError as error:
             raise UnreadableAnswerError(f"The picture is broken, {error}", status=200) from None
 
     try:
-        await downloader.download(url, file, check)
+        await downloader.download(url, file, make_small)
         return small.read_bytes()
     finally:
         file.unlink(missing_ok=True)

@@ -19,7 +19,10 @@ from prefect_staticadslab.campaign.files.formats.cell_pictures import (
     cell_picture,
 )
 from prefect_staticadslab.campaign.pictures import pictures
-from prefect_staticadslab.campaign.pictures.pictures import check_table_for_pictures, show_pictures
+from prefect_staticadslab.campaign.pictures.pictures import (
+    check_table_for_pictures,
+    put_pictures_into_table,
+)
 from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions
 from tests.campaign.files.workbooks.test_xlsx_writer import (
     completed,
@@ -42,7 +45,7 @@ def test_pictures_lie_in_their_rows_and_the_table_is_the_same(tmp_path: Path) ->
     for number in (0, 2):
         table.update(number, completed(number, image_path=picture_file(folder, f"{number}")))
     table.save_now()
-    assert show_pictures(table) == 2
+    assert put_pictures_into_table(table) == 2
     sheet = sheet_of(place.read_bytes())
     anchors = [image.anchor for image in sheet._images]
     assert [(a._from.row, a._from.col, a.to.row, a.to.col) for a in anchors] == [
@@ -63,13 +66,13 @@ def test_a_later_run_keeps_the_pictures_and_the_columns_as_they_are(tmp_path: Pa
     table = table_at(place)
     table.update(0, completed(0, image_path=picture_file(folder, "0")))
     table.save_now()
-    show_pictures(table)
+    put_pictures_into_table(table)
     first = [cell.value for cell in sheet_of(place.read_bytes())[1]]
     for again in (open_again(place), table_at(place)):
         again.save_now()
         header = [cell.value for cell in sheet_of(place.read_bytes())[1]]
         assert header == first[1:]
-        assert show_pictures(again) == 1
+        assert put_pictures_into_table(again) == 1
         assert [cell.value for cell in sheet_of(place.read_bytes())[1]] == first
         assert again.totals().removed == 0
 
@@ -79,7 +82,7 @@ def test_her_own_column_of_that_name_stays_hers(tmp_path: Path) -> None:
     table = table_at(place, picture=["a.png", "b.png", None], ad_picture=[1, 2, 3])
     table.update(0, completed(0, image_path=picture_file(folder, "0")))
     table.save_now()
-    show_pictures(table)
+    put_pictures_into_table(table)
     sheet = sheet_of(place.read_bytes())
     assert [cell.value for cell in sheet[1]][:3] == ["ad_ad_picture", "picture", "ad_picture"]
     assert [cell.value for cell in sheet["B"]] == ["picture", "a.png", "b.png", None]
@@ -118,9 +121,9 @@ def test_only_what_lies_with_the_table_is_shown(tmp_path: Path, where: str) -> N
         state = replace(state, status=RowStatus.FAILED)
     table.update(0, state)
     table.save_now()
-    assert show_pictures(table) == 0
+    assert put_pictures_into_table(table) == 0
     # What this run has downloaded itself is shown wherever that is.
-    assert show_pictures(table, str(folder)) == (1 if where == "elsewhere" else 0)
+    assert put_pictures_into_table(table, str(folder)) == (1 if where == "elsewhere" else 0)
 
 
 @pytest.mark.parametrize("bound", ["TABLE_BYTES", "WORKBOOK_BYTES"])
@@ -137,7 +140,7 @@ def test_pictures_are_left_out_of_a_table_that_could_not_be_read_again(
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(part.file_size for part in archive.infolist())
     monkeypatch.setattr(bounds, bound, size + 500)
-    show_pictures(table)
+    put_pictures_into_table(table)
     assert "too large to be read again" in caplog.text
     assert sheet_of(place.read_bytes())._images == []
     assert open_again(place).states == table.states
@@ -152,7 +155,7 @@ def test_more_pictures_than_a_table_has_are_told(
         path = picture_file(tmp_path / "pictures", f"{number}")
         table.update(number, completed(number, image_path=path))
     table.save_now()
-    assert show_pictures(table) == 1
+    assert put_pictures_into_table(table) == 1
     assert "Only the first 1 of 3 pictures" in caplog.text
 
 

@@ -18,27 +18,26 @@ if TYPE_CHECKING:
     from prefect_staticadslab.cli.here import CommandHost
 
 
-def run_course(
+def run_here_or_in_prefect(
     given: argparse.Namespace,
     stack: contextlib.ExitStack,
     flow: FlowSource,
-    course: Callable[[CommandHost], Awaitable[Outcome]],
+    run: Callable[[CommandHost], Awaitable[Outcome]],
     *,
     credentials: Credentials | None = None,
     refused: str = REFUSED_TITLE,
 ) -> int:
-    """Runs a course, or the flow that does the same in Prefect, as the command was asked to.
+    """Runs something in this process, or the flow that does the same, whichever the command is to.
+
+    Prints how it ended, and returns the exit status.
 
     Args:
-        given: What the command was given: the flow's arguments, as they are in Prefect.
-        stack: Where Prefect's own settings are restored in the end.
+        given: The command's arguments, of which the flow is given all that it has.
+        stack: Restores Prefect's settings when it is closed.
         flow: The flow.
-        course: What to run in this process; it is given its host.
+        run: What to run in this process; it is given its host.
         credentials: The flow's credentials; None if it takes none.
-        refused: What to say above the reasons, if the run is refused.
-
-    Returns:
-        The exit status.
+        refused: What to print above the reasons, if the run is refused.
 
     Raises:
         CampaignError: Prefect could not start it.
@@ -48,10 +47,10 @@ def run_course(
     if not runs_in_prefect(given):
         from prefect_staticadslab.cli.here import run_here
 
-        return run_here(course, refused=refused)
-    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, use_prefect
+        return run_here(run, refused=refused)
+    from prefect_staticadslab.cli.prefect_runs import as_block, run_flow, set_up_prefect
 
-    use_prefect(stack)
+    set_up_prefect(stack)
     instead = {"credentials": as_block(credentials)} if credentials is not None else {}
     arguments = arguments_of(given, flow, **instead)
     call: Any = getattr(importlib.import_module(f"{PACKAGE}.{flow.module}"), flow.function)
