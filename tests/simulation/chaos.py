@@ -31,11 +31,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from prefect_staticadslab.api.rate_limit import window
+from prefect_staticadslab.api.rate_limit import window, window_length
 from prefect_staticadslab.api.retries import key_lock, tries
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
-from prefect_staticadslab.campaign.pipeline import chunks, session, submit_window
+from prefect_staticadslab.campaign.pipeline import batch, session, submit_window
 from prefect_staticadslab.campaign.pipeline.poll_schedule import Timing
 from prefect_staticadslab.campaign.table import checkpoints
 from tests.conftest import run_batch, simulated_ids
@@ -44,11 +44,12 @@ from tests.support.processes import start
 COMPRESSED: dict[Any, dict[str, Any]] = {
     session: {"TIMING": Timing(poll_seconds=0.1, grace_seconds=1.0, work_seconds=0.9)},
     checkpoints: {"CHECKPOINT_SECONDS": 0.1},
-    chunks: {"CHUNK_JOBS": 5},
+    batch: {"CHUNK_JOBS": 5},
     submit_window: {"LEAST_ROWS": 10},
     key_lock: {"REPEAT_SECONDS": 0.25, "WORK_SECONDS": 0.9},
     tries: {"FIRST_BACKOFF_SECONDS": 0.01, "LONGEST_BACKOFF_SECONDS": 0.2},
-    window: {"SHORTEST_REFUSAL_WAIT": 0.02, "FIRST_GUESS_WINDOW": 1.0, "SHORTEST_WINDOW": 0.1},
+    window: {"SHORTEST_REFUSAL_WAIT": 0.02},
+    window_length: {"FIRST_GUESS_WINDOW": 1.0, "SHORTEST_WINDOW": 0.1},
 }
 """Pauses that are seconds in earnest."""
 
