@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from prefect_staticadslab.api.errors import StaticAdsLabError
 from prefect_staticadslab.api.models import Account, ImageAd, ImageAdVersion
@@ -28,12 +28,13 @@ from prefect_staticadslab.campaign.job_types.revision_rows import (
     REVISION_JOBS,
     Change,
 )
+from prefect_staticadslab.campaign.pipeline.adoption import MAY_STILL_COME
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, PlannedJob
 from prefect_staticadslab.campaign.pipeline.requests import without_query
 from prefect_staticadslab.campaign.table.idempotency import campaign_id
-from prefect_staticadslab.campaign.table.job_state import SENT_WITHIN, RowStatus
+from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.layout import input_part
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
 
 logger = logging.getLogger(__name__)
-
-MAY_STILL_COME: Final = 2 * SENT_WITHIN
-"""How long after it was sent a revision may still arrive."""
 
 
 @dataclass

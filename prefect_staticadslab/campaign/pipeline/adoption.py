@@ -34,7 +34,7 @@ CREATED_AT_TOLERANCE: Final = timedelta(minutes=10)
 are by the API's clock, but by different readings of it."""
 
 MAY_STILL_COME: Final = 2 * SENT_WITHIN
-"""How long after a row was last marked its ad may still be created."""
+"""How long after a row was last marked its ad, or its revision, may still be created."""
 
 STILL_ON_ITS_WAY: Final = (
     "It was sent by another run, with another API key, and may still be created. "

@@ -35,7 +35,7 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, in a word and for people; what every course of a run returns.
+    """How a run ended, in a word and for people; what every run returns.
 
     Attributes:
         end: How, in a word.
