@@ -98,8 +98,8 @@ def contradiction_message(
 ) -> str:
     """The message for an id cell whose resources are not those that the name cell states."""
     names = join_first([resource.name or resource.id for resource in resources])
-    says = f"{resource_type.name} says {shortened(stated_names)!r}"
-    return f"is of {names}, but {says}. Clear one of them."
+    stated = shortened(stated_names)
+    return f"is of {names}, but {resource_type.name} says {stated!r}. Clear one of them."
 
 
 def _no_template_message(conditions: Sequence[tuple[str, str]], listing: Listing) -> str:
