@@ -51,7 +51,7 @@ COMMANDS: Final = {
     "deploy": Command("cli.commands.deploy", "write a prefect.yaml, for work pools"),
     "simulator": Command("simulator.__main__", "an offline API to try with"),
     "contract": Command(
-        "contract.__main__", "ask the API whether it is what this takes it for", "command"
+        "contract.__main__", "ask the API whether it is what this takes it for", "main_of_process"
     ),
 }
 

@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.names.cell_syntax import ALL, Selector, read_
 from prefect_staticadslab.campaign.names.resolver import BriefLine
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
 from prefect_staticadslab.campaign.rows.columns import BOOLEAN_COLUMNS, NAME_COLUMNS
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, ResourceType
 
 TOML: Final = (".toml",)
 YAML: Final = (".yaml", ".yml")
@@ -224,7 +224,7 @@ class _KitReader:
         unless the name looks like an id.
         """
         selectors: dict[ResourceType, Selector] = {}
-        for kind in KINDS:
+        for kind in RESOURCE_TYPES:
             id_text, name_text = texts[kind.id_column], texts[kind.name]
             if not id_text and not name_text:
                 continue

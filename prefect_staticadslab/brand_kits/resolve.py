@@ -15,11 +15,11 @@ from prefect_staticadslab.campaign.names.cell_syntax import FILTER_KEYS
 from prefect_staticadslab.campaign.names.id_check import look_up_ids
 from prefect_staticadslab.campaign.names.listings import Catalogue, ChosenResource, ListKey
 from prefect_staticadslab.campaign.names.lookup import look_up
-from prefect_staticadslab.campaign.names.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_api_errors
 from prefect_staticadslab.campaign.names.resolver import BriefLine, Resolver
 from prefect_staticadslab.campaign.names.suggestions import join_first
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, TEMPLATE, ResourceType
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ async def look_up_kits(
     catalogue = await look_up(client, written)
     resolved = written.resolve(catalogue)
     rows = [KitRow(each.line.number, kit.ad) for each, kit in zip(kits, resolved.kits, strict=True)]
-    with translate_errors(client):
+    with translate_api_errors(client):
         wrong_ids = (await look_up_ids(client, account, rows, catalogue)).problems
     # A resource that was given by its name is in the field of the name, not of the id.
     written_as = {
@@ -118,8 +118,8 @@ def _choose_resources(resolver: Resolver, line: BriefLine) -> dict[ResourceType,
     Adds a problem to the resolver's where none matches, or several do.
     """
     chosen: dict[ResourceType, ChosenResource] = {}
-    parents = {kind.name: kind for kind in KINDS}
-    for kind in KINDS:
+    parents = {kind.name: kind for kind in RESOURCE_TYPES}
+    for kind in RESOURCE_TYPES:
         if kind not in line.selectors:
             continue
         parent = parents.get(kind.parent)

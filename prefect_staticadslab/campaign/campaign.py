@@ -22,13 +22,13 @@ from prefect_staticadslab.campaign.names.lookup import look_up
 from prefect_staticadslab.campaign.names.preflight import (
     check_key,
     check_one_organization,
-    translate_errors,
+    translate_api_errors,
 )
 from prefect_staticadslab.campaign.pipeline.batch import Batch
 from prefect_staticadslab.campaign.pipeline.chunks import Chunk
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult
 from prefect_staticadslab.campaign.reports.plan import Plan
-from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
 from prefect_staticadslab.campaign.rows.row_selection import ALL_ROWS, RowSelection
 from prefect_staticadslab.campaign.table.background import all_of
 from prefect_staticadslab.campaign.table.job_state import RowStatus
@@ -158,7 +158,7 @@ async def prepare(
         may_be_sent = any(s.status is RowStatus.SUBMITTING for s in batch.table.states)
         if plan.to_create or may_be_sent:
             # What is marked, and whether a key has expired, goes by the API's clock.
-            with translate_errors(clients[0]):
+            with translate_api_errors(clients[0]):
                 await clients[0].ask_the_time()
         if may_be_sent:
             await batch.adopt(clients)
@@ -278,7 +278,7 @@ def price_line(request: ImageAdRequest) -> str:
 def _spreadsheet_of(cells: Mapping[str, str]) -> Spreadsheet:
     """A spreadsheet of one row; an id (`brand_…`) in the column `brand` is put into `brand_id`."""
     columns = dict(cells)
-    for kind in KINDS:
+    for kind in RESOURCE_TYPES:
         if columns.get(kind.name, "").strip().startswith(kind.prefix):
             columns[kind.id_column] = columns.pop(kind.name)
     return Spreadsheet(tuple(columns), [list(columns.values())], (FIRST_ROW,))

@@ -239,12 +239,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def command(arguments: list[str] | None = None) -> int:
-    """The command in a process of its own. Returns its exit status."""
+def main_of_process(arguments: list[str] | None = None) -> int:
+    """`main` in a process of its own, in which SIGTERM interrupts from now on, as Ctrl-C does."""
     # Whoever ends it has to learn of an ad that goes on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return main(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(command())
+    sys.exit(main_of_process())

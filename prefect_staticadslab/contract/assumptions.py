@@ -9,8 +9,8 @@ from typing import Final
 from prefect_staticadslab.api.models import MAX_IDS_PER_READ
 from prefect_staticadslab.contract.kinds import DESIGN_TEMPLATES, IMAGE_ADS, KINDS, Kind
 
-BATCH_KINDS: Final = (IMAGE_ADS, DESIGN_TEMPLATES)
-BATCH_SIZES: Final = (1, 80, MAX_IDS_PER_READ, MAX_IDS_PER_READ + 1)
+MANY_IDS_KINDS: Final = (IMAGE_ADS, DESIGN_TEMPLATES)
+MANY_IDS_COUNTS: Final = (1, 80, MAX_IDS_PER_READ, MAX_IDS_PER_READ + 1)
 """Ids in one request. The vendor's own code sends 80."""
 
 _API: Final = "prefect_staticadslab.api"
@@ -38,7 +38,7 @@ class Assumption:
     is_paid: bool = False
 
 
-def batch_name(kind: Kind, count: int) -> str:
+def many_ids_name(kind: Kind, count: int) -> str:
     """What the assumption on so many ids in one request is called."""
     return f"{kind.name}-{count}-ids"
 
@@ -175,13 +175,13 @@ _ALL: Final = (
         "Many at once",
         *(
             (
-                batch_name(kind, count),
+                many_ids_name(kind, count),
                 f"{count} id{'s' * (count > 1)} of {kind.name} in one request "
                 f"{'is refused with 400' if count > MAX_IDS_PER_READ else 'can be read'}",
                 f"{_API}.models.MAX_IDS_PER_READ",
             )
-            for kind in BATCH_KINDS
-            for count in BATCH_SIZES
+            for kind in MANY_IDS_KINDS
+            for count in MANY_IDS_COUNTS
         ),
         (
             "unknown-ids-left-out",

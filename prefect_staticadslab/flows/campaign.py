@@ -109,7 +109,7 @@ async def campaign(
 
     Returns:
         Completed if every selected row is, or, without waiting, if every ad of these is created;
-        Failed, with the count and the table in its message, if not.
+        Failed if not, with the count and the table, or with what was wrong, in its message.
     """
     link = begin_flow()
     try:

@@ -78,8 +78,8 @@ async def revise(
     """Revises editable ads, or goes on with it where an earlier run of the same output stopped.
 
     Args:
-        spreadsheet: A .csv, .tsv or .xlsx with a column `image_ad_id`, and in each row one of
-            `json_patch` (RFC 6902), `node_overrides` and `current_json_tree`.
+        spreadsheet: A .csv, .tsv, .parquet or workbook with a column `image_ad_id`, and in each row
+            one of `json_patch` (RFC 6902), `node_overrides` and `current_json_tree`.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL.
         credentials: The API key to use.
         sheet: Which sheet of a workbook; the visible one that has the columns if empty.
@@ -97,7 +97,8 @@ async def revise(
             The pictures are downloaded for it, beside the table if no folder is named.
 
     Returns:
-        Completed if every revision is; Failed, with the counts in its message, if not.
+        Completed if every revision is, or would be in a dry run; Failed if not, with the counts or
+        with what was wrong in its message.
     """
     link = begin_flow()
     options = RevisionOptions(

@@ -70,7 +70,7 @@ CHECKS: list[Callable[[Reply], Seen]] = [
     refusals.used_key_with_other_body,
     lambda reply: lists.has_more({KINDS[0]: reply}),
     lambda reply: lists.cursors(["a", "b"], reply, reply),
-    lambda reply: lists.batch(reply, ["a"], 80),
+    lambda reply: lists.many_ids(reply, ["a"], 80),
     lambda reply: lists.unknown_left_out(reply, ["a"], "b"),
     lambda reply: lists.ids_without_cursors(reply, ["a"]),
     *(lambda reply, kind=kind: fields.readable(kind, reply) for kind in KINDS),

@@ -70,7 +70,7 @@ class Holdings:
 
     @property
     def ratio(self) -> float:
-        """Our slots divided by those of others; 2 where we hold twice as many."""
+        """Our slots divided by those of others, or by 1 if they have none."""
         return self.ours / max(1, self.others)
 
     @property

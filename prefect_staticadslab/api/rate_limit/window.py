@@ -95,7 +95,7 @@ class RateLimitState:
                 return freed
             # Others' slots come back at times that only the server knows, and may be taken again.
             # Who holds more than they do lets them ask first.
-            patience = self._holdings.patience * self._length.shown_seconds if create else 0.0
+            patience = self._holdings.patience * self._length.longest_countdown if create else 0.0
             return min(freed, max(0.0, self._next_return_at + patience - now))
         if self.is_shared and self.in_flight >= self._holdings.most_in_flight(free):
             # What others have in flight at this moment is not in what the server has said.
@@ -207,7 +207,7 @@ class RateLimitState:
 
     def _next_create_at(self, now: float) -> float:
         """When the next create has the distance from the last one that creates are to keep."""
-        limit, window = self.limit or FIRST_GUESS_LIMIT, self._length.shown_seconds
+        limit, window = self.limit or FIRST_GUESS_LIMIT, self._length.longest_countdown
         is_contended = self.is_shared and now - self._others_took_at <= QUIET_SHARE * window
         holdings = self._holdings if is_contended else Holdings()
         return self._last_create_at + window / limit * holdings.spread(self._free_slots(), limit)
@@ -245,7 +245,7 @@ class RateLimitState:
         have: requests in flight, or answered meanwhile (`overtaken`), may or may not be in its
         count, and slots that came back meanwhile (`returned`) may be in it.
         """
-        self._shorten_to_our_slots(now, used_at_server, overtaken, reset)
+        self._learn_length_from_our_slots(now, used_at_server, overtaken, reset)
         ours, others = len(self._ended_at), self._others_slots()
         least = used_at_server - ours - self.in_flight - returned
         most = max(0, used_at_server - ours + self.in_flight + overtaken)
@@ -255,10 +255,11 @@ class RateLimitState:
         elif others > most:
             self._drop_others(now, others - most)
 
-    def _shorten_to_our_slots(
+    def _learn_length_from_our_slots(
         self, now: float, used_at_server: int, overtaken: int, reset: float | None
     ) -> None:
-        """Drops slots of ours that the server counts no more, and shortens the window to them."""
+        """Drops slots of ours that came back early, and bounds the window's length by their age; or
+        by `reset`, if our only request is alone in the window."""
         if used_at_server == 1 == len(self._ended_at) and not self.in_flight and reset is not None:
             # The only request in the window: what is left of the window is all of it.
             self._length.at_most = reset
@@ -328,7 +329,7 @@ class RateLimitState:
         return max(1, round(limit * share)) if limit > 1 else 0
 
     def _reserve_left(self) -> int:
-        """How many slots creates leave to reads now; none while others hold most of the window."""
+        """How many slots creates leave to reads now; none on a key that others mostly use."""
         if self.is_shared and self._holdings.is_little:
             return 0
         return max(0, self._reserve() - len(self._reads_ended_at))

@@ -38,8 +38,9 @@ class WindowLength:
         return max(SHORTEST_WINDOW, self.at_least, min(FIRST_GUESS_WINDOW, self.at_most))
 
     @property
-    def shown_seconds(self) -> float:
-        """The length that the server has named, as others on the key see it; else `seconds`."""
+    def longest_countdown(self) -> float:
+        """The longest countdown so far, which other runs on the key see alike: it may be less than
+        the window. Before the first one, `seconds`."""
         return self.at_least or self.seconds
 
     def shorten(self, seconds: float) -> None:

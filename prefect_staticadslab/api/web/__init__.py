@@ -6,7 +6,7 @@ address passes a `WebGate`, again for each redirect, and once more when the conn
 """
 
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
-from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, redacted
+from prefect_staticadslab.api.web.gate import ALLOWED_HOSTS_VARIABLE, WebGate, redacted_url
 from prefect_staticadslab.api.web.reader import (
     WebAnswer,
     WebFile,
@@ -24,6 +24,6 @@ __all__ = [
     "WebGate",
     "open_web",
     "read_web",
-    "redacted",
+    "redacted_url",
     "web_client",
 ]

@@ -16,7 +16,7 @@ from prefect_staticadslab.api.errors import (
 )
 from prefect_staticadslab.api.resources import media_type
 from prefect_staticadslab.api.retries.tries import retrying
-from prefect_staticadslab.api.web import WebAnswer, WebGate, open_web, redacted, web_client
+from prefect_staticadslab.api.web import WebAnswer, WebGate, open_web, redacted_url, web_client
 
 T = TypeVar("T")
 
@@ -124,12 +124,14 @@ class PictureDownloader:
         try:
             async with open_web(self._http, url, self._gate) as answer:
                 if answer.status in DEAD_STATUSES:
-                    raise PictureGoneError(f"The picture answered {answer.status}: {redacted(url)}")
+                    raise PictureGoneError(
+                        f"The picture answered {answer.status}: {redacted_url(url)}"
+                    )
                 if not answer.response.is_success:
                     raise APIConnectionError(
-                        f"The picture answered {answer.status}: {redacted(url)}"
+                        f"The picture answered {answer.status}: {redacted_url(url)}"
                     )
-                await self._write(answer, path, redacted(url))
+                await self._write(answer, path, redacted_url(url))
         except WebError as error:
             raise APIConnectionError(f"The picture could not be fetched: {error}") from None
 

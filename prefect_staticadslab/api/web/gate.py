@@ -147,14 +147,15 @@ class _Target:
             parts = httpx.URL(url)
             host = parts.raw_host.decode("ascii")
         except (httpx.InvalidURL, ValueError):
-            raise ForbiddenAddressError(f"This is no web address: {redacted(url)}") from None
+            raise ForbiddenAddressError(f"This is no web address: {redacted_url(url)}") from None
         if parts.scheme not in PORTS:
             raise ForbiddenAddressError(
-                f"Only http:// and https:// addresses can be asked, not this one: {redacted(url)}"
+                "Only http:// and https:// addresses can be asked, not this one: "
+                f"{redacted_url(url)}"
             )
         port = PORTS[parts.scheme] if parts.port is None else parts.port
         if not _HOST.fullmatch(host) or not 0 < port <= _LAST_PORT:
-            raise ForbiddenAddressError(f"This web address has no host: {redacted(url)}")
+            raise ForbiddenAddressError(f"This web address has no host: {redacted_url(url)}")
         return cls(host, port)
 
     def allowed_entry(self, port: int | str) -> str:
@@ -278,7 +279,7 @@ def _entry_of_setting(text: str) -> str:
         return ""
 
 
-def redacted(url: str) -> str:
+def redacted_url(url: str) -> str:
     """A web address for a message: without user, password and query, which may be secrets, and cut
     to `LONGEST_SHOWN` characters."""
     # Most commands name no web address, and are refused before anything is asked.

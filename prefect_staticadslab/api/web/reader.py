@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prefect_staticadslab import __version__, bounds
 from prefect_staticadslab.api.connection import ACCEPT_ENCODING, loopback_mounts, unbounded_encoding
 from prefect_staticadslab.api.errors import ForbiddenAddressError, WebError
-from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted
+from prefect_staticadslab.api.web.gate import LONGEST_SHOWN, PORTS, WebGate, redacted_url
 
 if TYPE_CHECKING:
     import httpx
@@ -75,12 +75,12 @@ class WebAnswer:
         """
         url, size = str(self.response.url), 0
         if encoding := unbounded_encoding(self.response):
-            raise WebError(f"{redacted(url)} is compressed as {encoding}, which is not read")
+            raise WebError(f"{redacted_url(url)} is compressed as {encoding}, which is not read")
         with _as_web_errors(url):
             async for piece in self.response.aiter_bytes():
                 size += len(piece)
                 if size > at_most:
-                    raise WebError(f"{redacted(url)} has more than {at_most:,} bytes")
+                    raise WebError(f"{redacted_url(url)} has more than {at_most:,} bytes")
                 received = self.response.num_bytes_downloaded
                 self._deadline.reschedule(self._began + _allowed_seconds(received))
                 yield piece
@@ -119,7 +119,7 @@ async def open_web(
             raise
         seconds = asyncio.get_running_loop().time() - began
         raise WebError(
-            f"{redacted(url)} was not there after {seconds:.0f} s; what is slower than "
+            f"{redacted_url(url)} was not there after {seconds:.0f} s; what is slower than "
             f"{bounds.SLOWEST_BYTES_PER_SECOND:,} bytes a second is not waited for"
         ) from None
 
@@ -147,9 +147,9 @@ async def _get_through_redirects(
                 return response
             await response.aclose()
             if (request.url.scheme, response.next_request.url.scheme) == ("https", "http"):
-                raise WebError(f"{redacted(url)} is redirected from https to plain http")
+                raise WebError(f"{redacted_url(url)} is redirected from https to plain http")
             request = response.next_request
-    raise WebError(f"{redacted(url)} is redirected more than {bounds.REDIRECTS} times")
+    raise WebError(f"{redacted_url(url)} is redirected more than {bounds.REDIRECTS} times")
 
 
 class _PeerCheck:
@@ -193,14 +193,14 @@ class _PeerCheck:
 
 @contextmanager
 def _as_web_errors(url: str) -> Iterator[None]:
-    """Turns httpx's errors, which hold the request, into `WebError` with the address redacted."""
+    """Turns httpx's errors, which hold the request, into `WebError` with a redacted address."""
     import httpx
 
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_SHOWN]
-        raise WebError(f"{redacted(url)} cannot be had ({reason})") from None
+        raise WebError(f"{redacted_url(url)} cannot be had ({reason})") from None
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,7 @@ async def _read_file(url: str, gate: WebGate, at_most: int, headers: Mapping[str
     content = io.BytesIO()
     async with web_client(gate) as http, open_web(http, url, gate, headers) as answer:
         if not answer.response.is_success:
-            raise WebError(f"{redacted(url)} answered {answer.status}", status=answer.status)
+            raise WebError(f"{redacted_url(url)} answered {answer.status}", status=answer.status)
         async with aclosing(answer.pieces(at_most)) as pieces:
             async for piece in pieces:
                 content.write(piece)

@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.workbook import workb
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import encode_workbook
 from prefect_staticadslab.campaign.files.formulas import CatalogueText
 from prefect_staticadslab.campaign.names.listings import Listing
-from prefect_staticadslab.campaign.names.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_api_errors
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
@@ -111,7 +111,7 @@ async def read_catalogue(
         if account.scopes and resource_type.scope not in account.scopes:
             unreadable.append(resource_type)
             continue
-        with translate_errors(client):
+        with translate_api_errors(client):
             try:
                 listed = [r async for r in client.list_resources(resource_type.resource)]
                 resources[resource_type] = Listing.without_repeats(listed).resources

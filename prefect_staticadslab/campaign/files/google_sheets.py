@@ -101,15 +101,15 @@ def table_ending(location: str) -> str:
     return next(filter(None, endings), "")
 
 
-def table_name(location: str) -> str:
+def shown_name(location: str) -> str:
     """What to call a table in a message: its file's name, or `Google Sheet`, which has none.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.google_sheets import table_name
+        from prefect_staticadslab.campaign.files.google_sheets import shown_name
 
-        assert table_name("s3://ads/summer.csv") == "summer.csv"
-        assert table_name("https://docs.google.com/spreadsheets/d/1aB_c/edit") == "Google Sheet"
+        assert shown_name("s3://ads/summer.csv") == "summer.csv"
+        assert shown_name("https://docs.google.com/spreadsheets/d/1aB_c/edit") == "Google Sheet"
         ```
     """
     return "Google Sheet" if is_google_sheet(location) else storage.name(location)

@@ -207,13 +207,14 @@ def apply_overrides(tree: JsonTree, overrides: Mapping[str, Mapping[str, Any]]) 
 
 
 def _changeable_nodes_sentence(by_id: Mapping[str, Mapping[str, Any]], node_id: str) -> str:
-    """A sentence that lists nodes that an override can change, the most similar id first."""
+    """A sentence that lists the first nodes that an override can change, the one whose id is most
+    like `node_id` before the others; or that there are none."""
     texts_by_id = [
         (i, shortened(str(node.get("characters") or node.get("name") or node["type"]), 30))
         for i, node in by_id.items()
         if node.get("type") in ("TEXT", "RECTANGLE")
     ]
-    nearest = Nearest(by_id).similar(node_id, 1)
+    nearest = Nearest(i for i, _ in texts_by_id).similar(node_id, 1)
     texts_by_id.sort(key=lambda each: each[0] not in nearest)
     listed = ", ".join(f"{text!r} ({shortened(i)})" for i, text in texts_by_id[:LISTED_NODES])
     return f"There are: {listed}." if texts_by_id else "There is nothing to change."

@@ -10,7 +10,7 @@ from prefect_staticadslab.api.models import ImageAd
 from prefect_staticadslab.campaign.job_types.json_trees import TreeError
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.job_outcome import with_job
-from prefect_staticadslab.campaign.pipeline.requests import Rendering, RevisionRequest
+from prefect_staticadslab.campaign.pipeline.requests import RenderingMark, RevisionRequest
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 
@@ -128,13 +128,14 @@ def _repeat_step(change: Change, state: JobState, ad: ImageAd) -> Step:
         return Step(replace(state, error=UNCLEAR))
     # The change is in the tree already.
     whole = ad.current_json_tree or {}
-    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=Rendering.of(ad)))
+    return Step(state, RevisionRequest(image_ad_id=ad.id, tree=whole, before=RenderingMark.of(ad)))
 
 
 def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
     """The step that sends a change; a failed row if the change does not fit the ad's tree.
 
-    Its state has the fingerprints by which an interrupted run's revision is recognized.
+    Its state has what an interrupted run's revision is recognized by. A row that was edited since
+    it may have been sent begins anew, with another key.
     """
     try:
         tree = change.apply_to(ad.current_json_tree or {})
@@ -149,7 +150,7 @@ def _send_step(change: Change, state: JobState, ad: ImageAd) -> Step:
         "previous_tree": _current_fingerprint(ad),
         "previous_image_url": ad.image_url or state.facts.get("previous_image_url", ""),
     }
-    request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=Rendering.of(ad))
+    request = RevisionRequest(image_ad_id=ad.id, tree=tree, before=RenderingMark.of(ad))
     return Step(replace(state, facts=facts), request)
 
 

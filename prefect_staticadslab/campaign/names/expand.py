@@ -32,7 +32,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     SOURCE_ROW_COLUMN,
     find_columns,
 )
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.table.layout import with_input_names
 
 
@@ -124,7 +124,7 @@ class _SpreadsheetBuilder:
         columns = self._columns_with_several(lines)
         ids = [column for column in columns if column.endswith("_id")]
         self._header = list(with_input_names(spreadsheet.header, (*ids, *source_columns)))
-        for resource_type in KINDS:
+        for resource_type in RESOURCE_TYPES:
             if resource_type.id_column in ids or (
                 resource_type.id_column not in self._positions
                 and resource_type.name in self._positions
@@ -153,7 +153,7 @@ class _SpreadsheetBuilder:
         Id columns and name columns; and `prompt`, if some prompt is to be filled in.
         """
         columns = []
-        for resource_type in KINDS:
+        for resource_type in RESOURCE_TYPES:
             for column in (resource_type.id_column, resource_type.name):
                 if column not in self._positions or column == TEMPLATE.name:
                     continue

@@ -11,9 +11,9 @@ from prefect_staticadslab.api.models import MAX_IDS_PER_READ, PAGE_SIZE, Account
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.campaign.errors import Problem, SpreadsheetError
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
-from prefect_staticadslab.campaign.names.preflight import translate_errors
+from prefect_staticadslab.campaign.names.preflight import translate_api_errors
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, ResourceType
 
 if TYPE_CHECKING:
     from prefect_staticadslab.api.client import StaticAdsLabClient
@@ -83,7 +83,7 @@ async def check_ids(
             that is not completed; all of them.
         KeyRefusedError: The API does not accept the key, or did not answer.
     """
-    with translate_errors(client, " Ids can be left unchecked: --no-preflight."):
+    with translate_api_errors(client, " Ids can be left unchecked: --no-preflight."):
         checked = await look_up_ids(client, account, rows, catalogue)
     if checked.problems:
         raise SpreadsheetError(checked.problems)
@@ -105,7 +105,7 @@ async def look_up_ids(
         return CheckedIds()
     resources_by_column: dict[str, dict[str, CatalogueResource | None]] = {}
     unchecked = 0
-    for resource_type in KINDS:
+    for resource_type in RESOURCE_TYPES:
         resources_by_column[resource_type.id_column] = {}
         if account.scopes and resource_type.scope not in account.scopes:
             continue
@@ -118,7 +118,7 @@ async def look_up_ids(
     problems = (problem for row in rows for problem in _row_problems(row, resources_by_column))
     found = (
         (resource_type, resource)
-        for resource_type in KINDS
+        for resource_type in RESOURCE_TYPES
         for resource in resources_by_column[resource_type.id_column].values()
         if resource is not None
     )
@@ -249,7 +249,7 @@ def _row_problems(
         resources_by_column: What was looked up, by id column and id; None for an unknown id. Ids
             that are missing in it were not looked up.
     """
-    for resource_type in KINDS:
+    for resource_type in RESOURCE_TYPES:
         identifier = getattr(row.request, resource_type.id_column)
         if identifier not in resources_by_column[resource_type.id_column]:
             continue

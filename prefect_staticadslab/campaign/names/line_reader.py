@@ -34,14 +34,19 @@ from prefect_staticadslab.campaign.rows.cell_values import (
     formula_error_message,
     formula_error_problems,
 )
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, VARIANT, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import (
+    RESOURCE_TYPES,
+    TEMPLATE,
+    VARIANT,
+    ResourceType,
+)
 from prefect_staticadslab.campaign.rows.row_identity import RowIds
 from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
 
 _MULTIPLE_SIGNS = frozenset("|*=")
 """What makes a cell stand for more than one resource."""
 
-_ID_COLUMNS = frozenset(resource_type.id_column for resource_type in KINDS)
+_ID_COLUMNS = frozenset(resource_type.id_column for resource_type in RESOURCE_TYPES)
 
 
 def read_lines(
@@ -102,7 +107,7 @@ class _LineReader:
         self._columns = columns
         self._lines = spreadsheet.lines
         self._resource_types = [
-            each for each in KINDS if each.name in columns or each.id_column in columns
+            each for each in RESOURCE_TYPES if each.name in columns or each.id_column in columns
         ]
         self._earlier = earlier
         self._header = spreadsheet.header

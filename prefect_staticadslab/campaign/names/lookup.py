@@ -9,7 +9,7 @@ from prefect_staticadslab.api.errors import PermissionDeniedError
 from prefect_staticadslab.api.models import PAGE_SIZE
 from prefect_staticadslab.api.resources import CatalogueResource, DesignTemplate
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue, Listing, ListKey
-from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, translate_errors
+from prefect_staticadslab.campaign.names.preflight import KeyRefusedError, translate_api_errors
 from prefect_staticadslab.campaign.rows.resource_types import ResourceType
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class NamesResources(Protocol):
     """Something with names of resources to look up: a brief, or brand kits."""
 
     def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
-        """The lists that are to be read next; see `Brief.missing_lists`."""
+        """Each list that is to be read next, and whether it is needed (True), or only checks names
+        that stand beside ids; see `Brief.missing_lists`."""
 
 
 async def look_up(
@@ -76,7 +77,7 @@ async def look_up(
     """
     lists: dict[ListKey, Listing] = dict(known.lists)
     unreadable: set[ResourceType] = set(known.unreadable)
-    with translate_errors(client):
+    with translate_api_errors(client):
         while missing := brief.missing_lists(
             Catalogue(lists, frozenset(unreadable)), checks=checks
         ):

@@ -38,7 +38,7 @@ async def check_key(client: StaticAdsLabClient, scopes: Sequence[str] = NEEDED_S
     Raises:
         KeyRefusedError: The key is not accepted, or lacks a scope; or the API is out of reach.
     """
-    with translate_errors(client):
+    with translate_api_errors(client):
         account = await client.get_account()
     missing = [s for s in scopes if account.scopes and s not in account.scopes]
     if missing:
@@ -64,7 +64,7 @@ def check_one_organization(accounts: Sequence[Account]) -> None:
 
 
 @contextlib.contextmanager
-def translate_errors(client: StaticAdsLabClient, hint: str = "") -> Iterator[None]:
+def translate_api_errors(client: StaticAdsLabClient, hint: str = "") -> Iterator[None]:
     """A context that turns the API's errors into a `KeyRefusedError` with a message for people.
 
     Args:

@@ -30,8 +30,8 @@ from prefect_staticadslab.campaign.names.prompt_templates import PromptTemplate
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
-    KINDS,
     PRODUCT,
+    RESOURCE_TYPES,
     TEMPLATE,
     VARIANT,
     ResourceType,
@@ -128,7 +128,7 @@ def empty_placeholder_problems(
     """
     types_by_column = {
         name: resource_type
-        for resource_type in KINDS
+        for resource_type in RESOURCE_TYPES
         for name in (resource_type.name, resource_type.id_column)
     }
     problems = []
@@ -139,7 +139,7 @@ def empty_placeholder_problems(
         resource_type = types_by_column.get(column)
         if resource_type is not None and ad[resource_type] is None:
             parent = next(
-                (str(ad[each]) for each in KINDS if each.name == resource_type.parent), ""
+                (str(ad[each]) for each in RESOURCE_TYPES if each.name == resource_type.parent), ""
             )
             message = (
                 f"{{{column}}} stands for nothing: {parent} has no {resource_type.thing} in this "

@@ -69,8 +69,9 @@ class Batch(ABC, Generic[Q]):
         return 0
 
     async def adopt(self, clients: Sequence[StaticAdsLabClient]) -> None:
-        """Finds the jobs of rows that an interrupted run may have sent a day ago or earlier, writes
-        them into the table, and keeps as `adoption` what became of these rows. By default, nothing.
+        """Settles rows that an interrupted run may have sent a day ago or earlier: finds their jobs
+        and writes them into the table, or holds the rows back; `adoption` says so. By default,
+        nothing.
 
         Args:
             clients: One for each API key; the first one is asked.

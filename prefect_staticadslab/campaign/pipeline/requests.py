@@ -44,7 +44,7 @@ class DesignTemplateRequest(BaseModel):
         return TEMPLATE_PRICE_USD
 
 
-class Rendering(BaseModel):
+class RenderingMark(BaseModel):
     """What tells one rendering of an ad from the next.
 
     Attributes:
@@ -60,7 +60,7 @@ class Rendering(BaseModel):
     completed_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> Rendering:
+    def of(cls, job: Job) -> RenderingMark:
         """The rendering that an answer of the API shows."""
         tree = "" if job.current_json_tree is None else tree_fingerprint(job.current_json_tree)
         return cls(
@@ -86,11 +86,11 @@ class RevisionRequest(BaseModel):
 
     image_ad_id: str
     tree: JsonTree
-    before: Rendering | None = None
+    before: RenderingMark | None = None
 
     def is_stale(self, job: Job) -> bool:
         """Whether an answer shows the ad as it was before: a replica may lag behind."""
-        return self.before is not None and Rendering.of(job) == self.before
+        return self.before is not None and RenderingMark.of(job) == self.before
 
 
 def is_stale(request: AnyRequest, job: Job) -> bool:

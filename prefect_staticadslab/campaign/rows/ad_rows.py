@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.rows.columns import (
     wrong_id_message,
 )
 from prefect_staticadslab.campaign.rows.json_cells import JsonCellError, read_json
-from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
 from prefect_staticadslab.campaign.rows.row_identity import Identities, RowIds, row_id_of
 from prefect_staticadslab.campaign.rows.stray_rows import stray_row_problem
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
@@ -88,7 +88,7 @@ def _read_request(
     """The request of row `number` and no problems; or None and all that is wrong with its cells."""
     problems: list[Problem] = []
     fields: dict[str, Any] = {}
-    for kind in KINDS:
+    for kind in RESOURCE_TYPES:
         column = kind.id_column
         if column in cells:
             text = clean_id(cell_text(cells[column]))

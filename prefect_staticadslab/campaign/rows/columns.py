@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.files.cells import (
     shortened,
 )
 from prefect_staticadslab.campaign.rows.header_hints import Hints
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, TEMPLATE, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, TEMPLATE, ResourceType
 from prefect_staticadslab.campaign.table.layout import SENT_PROMPT_COLUMN
 
 REQUIRED_COLUMNS: Final = tuple(
@@ -33,7 +33,7 @@ SOURCE_ROW_COLUMN: Final = "source_row"
 
 SENT_PREFIX: Final = "sent_"
 
-NAME_COLUMNS: Final = tuple(kind.name for kind in KINDS)
+NAME_COLUMNS: Final = tuple(kind.name for kind in RESOURCE_TYPES)
 SENT_NAME_COLUMNS: Final[Mapping[str, str]] = {
     name: f"{SENT_PREFIX}{name}" for name in NAME_COLUMNS if name != TEMPLATE.name
 }
@@ -49,7 +49,9 @@ KNOWN_COLUMNS: Final = READ_COLUMNS - {SENT_PROMPT_COLUMN} | frozenset(NAME_COLU
 """What is read of a spreadsheet that people wrote; see `campaign.names.brief`."""
 
 NEEDED_COLUMNS: Final = tuple(
-    frozenset((kind.id_column, kind.name)) for kind in KINDS if kind.id_column in REQUIRED_COLUMNS
+    frozenset((kind.id_column, kind.name))
+    for kind in RESOURCE_TYPES
+    if kind.id_column in REQUIRED_COLUMNS
 )
 """What every spreadsheet of ads has, one name of each."""
 
@@ -83,7 +85,7 @@ def find_columns(
     problems += hints.problems(spreadsheet.header_row) if known_columns >= KNOWN_COLUMNS else []
     missing = [
         kind
-        for kind in KINDS
+        for kind in RESOURCE_TYPES
         if kind.id_column in REQUIRED_COLUMNS and not {kind.id_column, kind.name} & set(positions)
     ]
     problems += [
@@ -156,7 +158,7 @@ def column_positions(names: Sequence[str], known_columns: Iterable[str]) -> dict
         column = normalized(name) if normalized(name) in exact else known.get(column_key(name))
         if column is not None:
             found.setdefault(column, []).append(position)
-    for kind in KINDS:
+    for kind in RESOURCE_TYPES:
         # Beside an id, a column `Design template` may be the user's own; only the exact name is it.
         if kind.id_column in found and kind.name in found and "_" in kind.name:
             named = [p for p in found[kind.name] if normalized(names[p]) == kind.name]
@@ -239,7 +241,7 @@ def wrong_id_message(kind: ResourceType, text: str) -> str | None:
     thing = kind.with_article
     if not text:
         return f"is empty. It needs the id of {thing}, {prefix}…."
-    for other in KINDS:
+    for other in RESOURCE_TYPES:
         if text.startswith(other.prefix):
             return (
                 f"{shortened(text)!r} is the id of {other.with_article}, not of {thing} "

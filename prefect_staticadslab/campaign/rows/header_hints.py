@@ -10,7 +10,7 @@ from typing import Final, Self
 from prefect_staticadslab.bounds import HINT_CHOICES, HINT_LENGTH
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import column_key, shortened
-from prefect_staticadslab.campaign.rows.resource_types import KINDS, VARIANT, ResourceType
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES, VARIANT, ResourceType
 
 _LIKE: Final = 0.85
 """How similar, between 0 and 1, a name is at least to a known one that was mistyped."""
@@ -25,7 +25,10 @@ _DOUBTFUL: Final = frozenset((VARIANT.name, VARIANT.id_column))
 """Columns that a name may be like and be one of the user's own: a `Variant` is many a thing."""
 
 _REQUIRED: Final = frozenset(
-    name for kind in KINDS if kind.name != "product_variant" for name in (kind.name, kind.id_column)
+    name
+    for kind in RESOURCE_TYPES
+    if kind.name != "product_variant"
+    for name in (kind.name, kind.id_column)
 )
 """Columns whose absence is a problem of its own, which asks about names that are like them."""
 

@@ -72,5 +72,5 @@ AUDIENCE: Final = ResourceType(
 VARIANT: Final = ResourceType(
     "product_variant", ProductVariant, "products:read", "product", VARIANT_ID.prefix
 )
-KINDS: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
+RESOURCE_TYPES: Final = (TEMPLATE, BRAND, PRODUCT, AUDIENCE, VARIANT)
 """All that an ad is made of."""

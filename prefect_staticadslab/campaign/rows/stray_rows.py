@@ -8,10 +8,10 @@ from typing import Any, Final
 from prefect_staticadslab.campaign.errors import Problem
 from prefect_staticadslab.campaign.files.cells import cell_text, column_key, shortened
 from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
-from prefect_staticadslab.campaign.rows.resource_types import KINDS
+from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
 
 _AD_KEYS: Final = frozenset(
-    column_key(name) for kind in KINDS for name in (kind.id_column, kind.name)
+    column_key(name) for kind in RESOURCE_TYPES for name in (kind.id_column, kind.name)
 ) | {"prompt"}
 """The columns that an ad is made of, by `column_key`."""
 

@@ -58,7 +58,7 @@ async def run_watch(
     try:
         check_id(image_ad_id)
         host.set_interruption_message(left_alone_message(image_ad_id))
-        return await _follow(image_ad_id, timeout_seconds, credentials, host)
+        return await _watch(image_ad_id, timeout_seconds, credentials, host)
     except (CampaignError, StaticAdsLabError) as error:
         return Outcome.refused(error, title=NOTHING_TO_WATCH)
 
@@ -91,18 +91,18 @@ async def run_create_and_watch(
     host.logger.info("Image ad %s %s", image_ad_id, word, extra=ALWAYS_SHOWN)
     host.set_interruption_message(left_alone_message(image_ad_id))
     try:
-        return await _follow(image_ad_id, options.timeout_seconds, credentials, host)
+        return await _watch(image_ad_id, options.timeout_seconds, credentials, host)
     except StaticAdsLabError as error:
         return Outcome(End.INCOMPLETE, f"{image_ad_id} cannot be watched: {error}")
 
 
-async def _follow(
+async def _watch(
     image_ad_id: str, timeout_seconds: float, credentials: C, host: Host[C]
 ) -> Outcome:
-    """Follows an ad to its end, while its progress is shown, and says what became of it.
+    """Watches an ad, shows its progress, and says what became of it, be it failed or too slow.
 
     Raises:
-        StaticAdsLabError: It cannot be watched.
+        StaticAdsLabError: It cannot be watched, for any other reason.
     """
     try:
         async with (

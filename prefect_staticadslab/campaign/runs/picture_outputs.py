@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prefect_staticadslab.api.errors import WebError
 from prefect_staticadslab.api.web import WebGate
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.files.google_sheets import table_name
+from prefect_staticadslab.campaign.files.google_sheets import shown_name
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from prefect_staticadslab.campaign.pictures.downloading import FreshUrl
@@ -154,7 +154,7 @@ async def write_campaign_preview(
         pictures = await template_pictures(ads, WebGate.allowing(base_url) if base_url else None)
     except WebError as error:
         raise CampaignError(str(error)) from error
-    title = table_name(source) if source else campaign.title
+    title = shown_name(source) if source else campaign.title
     write_preview(location, preview_page(ads, plan, title, pictures))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.campaign.campaign import Prepared
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
-from prefect_staticadslab.campaign.files.google_sheets import table_name
+from prefect_staticadslab.campaign.files.google_sheets import shown_name
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
 from prefect_staticadslab.campaign.pictures.picture_report import NO_PICTURES, Pictures
 from prefect_staticadslab.campaign.pictures.pictures import pictures_folder_of
@@ -231,7 +231,7 @@ class RunReporter:
         self, results: Sequence[ImageAdResult], pictures: Pictures
     ) -> Summary:
         """Writes the contact sheet, or logs why not, and sums up what became of the rows."""
-        title = table_name(self.source) if self.source else self.batch.title
+        title = shown_name(self.source) if self.source else self.batch.title
         return summarize(
             self.batch,
             results,

@@ -55,7 +55,7 @@ class ResultColumns:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the table can be read as a result table: only columns of `KEY_COLUMNS` lack."""
+        """Whether it can be read as a result table: at most `KEY_COLUMNS` are missing."""
         return not self.missing
 
     @property

@@ -173,6 +173,7 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
 
 
 def _completion_and_attempts(state: JobState) -> tuple[bool, int]:
+    """What decides which of two jobs is a row's, before anything else does."""
     return state.is_completed, state.attempts
 
 

@@ -211,7 +211,7 @@ class RecordEncoder:
             while name in table.columns:
                 name = f"ad_{name}"
             content = encode_xlsx(table, replace(look, pictures=pictures, picture_column=name))
-            if _can_be_read(content):
+            if _can_be_read_again(content):
                 return content
             logger.warning(
                 "The pictures were left out of the table: it would be too large to be read again."
@@ -273,8 +273,8 @@ def _without_pictures(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[:, kept].copy(deep=False)
 
 
-def _can_be_read(content: bytes) -> bool:
-    """Whether a workbook is small enough to go on with."""
+def _can_be_read_again(content: bytes) -> bool:
+    """Whether a workbook that was made is within the bounds of what can be read again."""
     try:
         check_archive(content)
     except SpreadsheetError:

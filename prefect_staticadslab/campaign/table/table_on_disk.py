@@ -191,7 +191,7 @@ def read_existing(location: str, job_type: JobType[Any]) -> tuple[Spreadsheet, s
     """Reads a table that must be there, as `read_earlier` does. Returns also its version.
 
     Raises:
-        OutputError: There is no result table at `location`.
+        OutputError: Nothing is at `location`, or no result table.
         AmountError: See `check_amounts`.
         StorageError: It cannot be read, or nothing can be written there.
     """
@@ -272,8 +272,8 @@ def match_lines(
 ) -> tuple[dict[int, Line[Q]], list[Line[Q]], frozenset[int]]:
     """Finds each row's line in a result table.
 
-    A line is a row's if both have one identity, and it says that its ad was made for what it shows.
-    Of one that somebody edited in the table, `request_hash` says what its ad was made for.
+    A line is the row's that has its identity. One that somebody edited in the table is first the
+    row's that its `request_hash` is of, and only then the row's that it shows.
 
     Args:
         rows: The rows in memory.

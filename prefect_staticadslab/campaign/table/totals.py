@@ -13,7 +13,7 @@ from prefect_staticadslab.campaign.table.job_type import CampaignRow
 
 @dataclass(frozen=True)
 class Totals:
-    """All counts of a table, made in one go.
+    """All counts of a table, made in one go. The properties count selected rows only.
 
     Attributes:
         counts: How many rows of the spreadsheet that were selected have each status.

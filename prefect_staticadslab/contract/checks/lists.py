@@ -59,8 +59,9 @@ def cursors(ids: Sequence[str], first: Reply, second: Reply) -> Seen:
     return holds(text, first, second)
 
 
-def batch(reply: Reply, real: Collection[str], count: int) -> Seen:
-    """Whether a request with so many ids answers those that exist, or is refused for too many.
+def many_ids(reply: Reply, real: Collection[str], count: int) -> Seen:
+    """Whether a read of so many ids answers those that exist; more than `MAX_IDS_PER_READ` must
+    be refused.
 
     Args:
         reply: The answer.

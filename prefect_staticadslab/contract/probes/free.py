@@ -45,7 +45,7 @@ async def ask_all(
     read = await lists.read_lists(exchange, findings)
     await lists.ask_bounds(exchange, findings, read)
     on_topic("many ids at once")
-    await lists.ask_batches(exchange, findings, read)
+    await lists.ask_many_ids(exchange, findings, read)
     on_topic("what has to be refused")
     await refusals.ask_for_unknown(exchange, findings)
     await refusals.send_nothing(exchange, findings)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from prefect_staticadslab.api.models import PAGE_SIZE
 from prefect_staticadslab.api.transport import encoded
-from prefect_staticadslab.contract.assumptions import BATCH_KINDS, BATCH_SIZES, batch_name
+from prefect_staticadslab.contract.assumptions import MANY_IDS_COUNTS, MANY_IDS_KINDS, many_ids_name
 from prefect_staticadslab.contract.checks import fields, lists
 from prefect_staticadslab.contract.checks.fields import Lists
 from prefect_staticadslab.contract.checks.refusals import BAD_REQUEST, refused
@@ -66,22 +66,22 @@ async def _ask_pages(exchange: Exchange, findings: Findings, kind: Kind, ids: li
     findings.add("cursors", lists.cursors(ids, first, second))
 
 
-async def ask_batches(exchange: Exchange, findings: Findings, read: Lists) -> None:
+async def ask_many_ids(exchange: Exchange, findings: Findings, read: Lists) -> None:
     """Asks for many ids in one request, as many of them real as there are."""
-    for kind in BATCH_KINDS:
-        names = [batch_name(kind, count) for count in BATCH_SIZES]
+    for kind in MANY_IDS_KINDS:
+        names = [many_ids_name(kind, count) for count in MANY_IDS_COUNTS]
         real = lists.ids_of(read[kind]) if kind in read else []
         with findings.without_answers(*names, "unknown-ids-left-out", "ids-without-cursors"):
             takes_unknown = await _ask_unknown(exchange, findings, kind, real[:1])
-            for count in BATCH_SIZES:
+            for count in MANY_IDS_COUNTS:
                 asked = real[:count]
                 if len(asked) < count and not takes_unknown:
                     text = f"there are {len(real)}, and unknown ids are refused"
-                    findings.add(batch_name(kind, count), unseen(text))
+                    findings.add(many_ids_name(kind, count), unseen(text))
                     continue
                 filled = [*asked, *(kind.unknown_id() for _ in range(count - len(asked)))]
                 reply = await exchange.ask("GET", f"{kind.path}?ids={_joined(filled)}")
-                findings.add(batch_name(kind, count), lists.batch(reply, asked, count))
+                findings.add(many_ids_name(kind, count), lists.many_ids(reply, asked, count))
             await _ask_with_cursor(exchange, findings, kind, real[: lists.TWO])
 
 

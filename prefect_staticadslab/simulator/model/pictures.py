@@ -17,7 +17,7 @@ from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont, ImageOps
 
 from prefect_staticadslab.simulator.model import trees
 from prefect_staticadslab.simulator.model.clock import now
-from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.image_ads.job import RenderedAd, Rendering
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
 
 MARGIN: Final = 72
@@ -28,7 +28,7 @@ LIGHT_ON_DARK: Final = ("Bold", "Product")
 """The ad formats whose texts are light on a dark background."""
 
 
-def draw_picture(job: Job, rendering: Rendering, api: SimulatedAPI) -> bytes:
+def draw_picture(job: RenderedAd, rendering: Rendering, api: SimulatedAPI) -> bytes:
     """The PNG of a rendering: brand, product, audience, the texts of its tree, and the format."""
     catalogue = api.catalogue
     brand = catalogue.brands[job.body["brand_id"]]
@@ -127,7 +127,7 @@ def _hex_colors(palettes: object) -> Iterator[str]:
 
 def _draw_texts(
     draw: ImageDraw.ImageDraw,
-    job: Job,
+    job: RenderedAd,
     texts: list[tuple[str, str]],
     colors: tuple[str, str],
 ) -> None:
@@ -195,7 +195,7 @@ def _background(width: int, height: int, ground: str, accent: str) -> Image.Imag
     )
 
 
-def _draw_shape(draw: ImageDraw.ImageDraw, job: Job, ad_format: str, accent: str) -> None:
+def _draw_shape(draw: ImageDraw.ImageDraw, job: RenderedAd, ad_format: str, accent: str) -> None:
     """Draws the shape behind the product, which tells the ad formats apart."""
     width, height = job.width, job.height
     match ad_format:
@@ -214,7 +214,7 @@ def _draw_shape(draw: ImageDraw.ImageDraw, job: Job, ad_format: str, accent: str
 
 
 def _draw_package(
-    draw: ImageDraw.ImageDraw, job: Job, name: str, colors: tuple[str, str, str]
+    draw: ImageDraw.ImageDraw, job: RenderedAd, name: str, colors: tuple[str, str, str]
 ) -> None:
     """Draws a package with the product's initials, so that products differ at a glance."""
     dark, accent, light = colors

@@ -28,7 +28,12 @@ from prefect_staticadslab.simulator.model.design_templates.template import (
 )
 from prefect_staticadslab.simulator.model.errors import APIError
 from prefect_staticadslab.simulator.model.image_ads.image_ads import ImageAds
-from prefect_staticadslab.simulator.model.image_ads.job import PRICES, SECONDS, Job, Rendering
+from prefect_staticadslab.simulator.model.image_ads.job import (
+    PRICES,
+    SECONDS,
+    RenderedAd,
+    Rendering,
+)
 from prefect_staticadslab.simulator.model.image_ads.request import (
     check_relations,
 )
@@ -141,18 +146,18 @@ class SimulatedAPI:
 
     def _begin_job(
         self, identifier: str, body: dict[str, Any], now: float, seconds: float, fails: bool
-    ) -> Job:
+    ) -> RenderedAd:
         """An ad with its first rendering; it is neither charged for nor added to `jobs`."""
         template = self.design_templates.get(body["design_template_id"], now)
         width, height = template["width"], template["height"]
         picture_scale = FOUR_K / max(width, height) if self.settings.four_k else 1.0
-        job = Job(identifier, body, now, width, height, picture_scale)
+        job = RenderedAd(identifier, body, now, width, height, picture_scale)
         tree = self.first_tree(job) if job.is_editable else None
         version, job_id = new_id("iav"), new_id("job")
         job.renderings.append(Rendering(version, 1, now, seconds, fails, tree, job_id=job_id))
         return job
 
-    def first_tree(self, job: Job) -> dict[str, Any]:
+    def first_tree(self, job: RenderedAd) -> dict[str, Any]:
         """An ad's tree as it is first filled from its template."""
         template = self.design_templates.get_even_deleted(
             job.body["design_template_id"], time.time()
@@ -254,7 +259,7 @@ class SimulatedAPI:
         made = sum(t.status(now) == "completed" for t in self.templates.values())
         return sum(ads, Decimal(0)) + made * TEMPLATE_PRICE
 
-    def _is_billed(self, job: Job, now: float) -> bool:
+    def _is_billed(self, job: RenderedAd, now: float) -> bool:
         """Whether an ad was paid for: its first rendering succeeded, and it is no earlier one."""
         return job.id not in self._not_billed and job.renderings[0].status(now) == "completed"
 

@@ -45,7 +45,7 @@ LAST_REPORT_SECONDS: Final = 5.0
 NO_ROWS: Final[Mapping[int, JobState]] = {}
 
 
-class NoAnswerError(CampaignError):
+class RunSilentError(CampaignError):
     """The run that has the table did not answer in time, so nothing may be sent."""
 
 
@@ -126,14 +126,14 @@ class _WorkerJournal:
         """Asks the run to mark these rows. Returns what it knows of them once that is on disk.
 
         Raises:
-            NoAnswerError: It does not answer within ANSWER_SECONDS, so nothing may be sent.
+            RunSilentError: It does not answer within ANSWER_SECONDS, so nothing may be sent.
             CampaignError: It refuses; the message says why.
         """
         self._known |= changes
         try:
             known = await self._ask_run(ANSWER_SECONDS, to_send=changes)
         except TimeoutError:
-            raise NoAnswerError(
+            raise RunSilentError(
                 "The run that keeps the table did not answer its worker, so nothing was sent."
             ) from None
         self._known |= known
@@ -143,13 +143,13 @@ class _WorkerJournal:
         """Asks the run, which alone has the table, what other runs have written of these rows.
 
         Raises:
-            NoAnswerError: It does not answer within LOOK_ANSWER_SECONDS.
+            RunSilentError: It does not answer within LOOK_ANSWER_SECONDS.
             CampaignError: It refuses; the message says why.
         """
         try:
             return await self._ask_run(LOOK_ANSWER_SECONDS, to_look=tuple(positions))
         except TimeoutError:
-            raise NoAnswerError(
+            raise RunSilentError(
                 "The run that keeps the table does not tell its worker what others have written."
             ) from None
 
@@ -261,7 +261,8 @@ class _WorkerJournal:
         to_send: Mapping[int, JobState] = NO_ROWS,
         to_look: Collection[int] = (),
     ) -> None:
-        """Puts a report into the run's mailbox, with all that is new, and perhaps with a question.
+        """Puts a report into the run's mailbox, with all that is new, and perhaps with a question,
+        whose number, `to_send` and `to_look` are as in `Report`.
 
         If that fails, what is new is kept for the next report, and the error is raised.
         """

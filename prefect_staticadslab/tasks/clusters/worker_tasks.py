@@ -87,7 +87,7 @@ class WorkerTasks:
     async def running(self) -> AsyncIterator[RunChunk]:
         """Gives what brings a chunk to its end on a worker, and can be called while the body runs.
 
-        It raises nothing if a worker is lost: its results say so.
+        What it gives raises nothing if a worker is lost: the results say so. To be entered once.
         """
         try:
             if self._coordinator is None:

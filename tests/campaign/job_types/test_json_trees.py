@@ -137,3 +137,14 @@ def test_equal_trees_have_one_fingerprint_whatever_the_order_of_their_keys() -> 
     turned = dict(reversed(list(TREE.items())))
     assert tree_fingerprint(turned) == tree_fingerprint(TREE)
     assert tree_fingerprint({**TREE, "id": "other"}) != tree_fingerprint(TREE)
+
+
+@pytest.mark.parametrize("other", ["headline-frame", "headline-fram", "headline"])
+def test_the_text_that_was_meant_is_listed_however_many_there_are(other: str) -> None:
+    """Also where a frame, which nobody can change, has a name that is more like it."""
+    texts = [{"id": f"n{i}", "type": "TEXT", "characters": f"Text {i}"} for i in range(20)]
+    meant = {"id": "headline-text", "type": "TEXT", "characters": "Sale"}
+    frame = {"id": "headline-frame", "type": "FRAME", "children": [*texts, meant]}
+    tree = {"id": "root", "type": "FRAME", "children": [frame]}
+    with pytest.raises(TreeError, match=r"There are: 'Sale' \(headline-text\), 'Text 0'|a FRAME"):
+        apply_overrides(tree, {other: {"characters": "Now"}})

@@ -14,7 +14,7 @@ from prefect_staticadslab.api.errors import WaitTimeoutError
 from prefect_staticadslab.campaign.job_types.revision_decisions import RENDERING, UNCLEAR, next_step
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pipeline.poller import Poller
-from prefect_staticadslab.campaign.pipeline.requests import Rendering
+from prefect_staticadslab.campaign.pipeline.requests import RenderingMark
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
 
 
@@ -111,9 +111,9 @@ async def test_a_poll_that_shows_the_ad_as_it_was_says_nothing() -> None:
         return answers[0]
 
     poller = Poller(read, read_one, lambda: None, poll_seconds=0.01)
-    before = Rendering.of(old)
+    before = RenderingMark.of(old)
     seen = await poller.wait_until_finished(
-        "ia_1", 600, is_new=True, is_stale=lambda job: Rendering.of(job) == before
+        "ia_1", 600, is_new=True, is_stale=lambda job: RenderingMark.of(job) == before
     )
     assert seen == new
     await poller.close()
@@ -144,5 +144,5 @@ def test_a_look_goes_by_the_address_without_what_is_signed() -> None:
         ad(BEFORE, url=f"https://cdn/1?signed={n}").model_copy(update={"completed_at": now})
         for n in range(2)
     )
-    assert Rendering.of(one) == Rendering.of(other)
-    assert Rendering.of(one) != Rendering.of(one.model_copy(update={"completed_at": None}))
+    assert RenderingMark.of(one) == RenderingMark.of(other)
+    assert RenderingMark.of(one) != RenderingMark.of(one.model_copy(update={"completed_at": None}))

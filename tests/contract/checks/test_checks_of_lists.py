@@ -121,7 +121,7 @@ def test_cursors(first: Reply, second: Reply, expected: Verdict) -> None:
     ],
 )
 def test_a_batch(reply: Reply, count: int, expected: Verdict) -> None:
-    assert verdict(lists.batch(reply, ["a", "b"], count)) == expected
+    assert verdict(lists.many_ids(reply, ["a", "b"], count)) == expected
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ from prefect_staticadslab.campaign.rows.ad_rows import read_rows
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
-    KINDS,
     PRODUCT,
+    RESOURCE_TYPES,
     TEMPLATE,
     VARIANT,
 )
@@ -110,13 +110,13 @@ def _selector_inputs() -> st.SearchStrategy[tuple[list[str], list[list[str]]]]:
 def examine_cell_syntax(given: tuple[list[str], list[list[str]]]) -> None:
     names, lines = given
     for line in lines:
-        for kind, id_text, name_text in zip(KINDS, line[::2], line[1::2], strict=True):
+        for kind, id_text, name_text in zip(RESOURCE_TYPES, line[::2], line[1::2], strict=True):
             for named in (True, False):
                 selector, wrong = read_selector(kind, id_text, name_text, named=named)
                 told = {column for column, _ in wrong}
                 promise(told <= {kind.name, kind.id_column}, "a column of another kind", told)
                 promise(bool(selector.column), "a selector of no column", selector)
-    header = [name for kind in KINDS for name in (kind.id_column, kind.name)]
+    header = [name for kind in RESOURCE_TYPES for name in (kind.id_column, kind.name)]
     table = Spreadsheet(tuple(header), lines, tuple(range(2, 2 + len(lines))))
     read_rows(expand(Brief.read(table), catalogue(names)))
 

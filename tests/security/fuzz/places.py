@@ -17,9 +17,9 @@ from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.google_sheets import (
     ENDINGS,
     is_web_page,
+    shown_name,
     table_address,
     table_ending,
-    table_name,
     web_page_hint,
 )
 from prefect_staticadslab.campaign.files.images import (
@@ -188,7 +188,7 @@ def examine_sheet(given: tuple[str, str | None, bytes]) -> None:
         promise("\n" not in table, "an address of two lines", table)
     ending = table_ending(address)
     promise(ending in {*ENDINGS, "", storage.suffix(address)}, "an ending", ending)
-    table_name(address)
+    shown_name(address)
     web_page_hint(address)
     is_web_page(page)
 

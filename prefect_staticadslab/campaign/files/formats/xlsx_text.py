@@ -68,17 +68,17 @@ def length_in_excel(text: str) -> int:
 
 
 @lru_cache(_KNOWN_TEXTS)
-def is_web_address(text: str) -> bool:
+def can_be_link(text: str) -> bool:
     """Whether a text is one web address, of a kind that every spreadsheet program takes.
 
     A link that is not well formed makes Excel call the whole file broken.
 
     Example:
         ```python
-        from prefect_staticadslab.campaign.files.formats.xlsx_text import is_web_address
+        from prefect_staticadslab.campaign.files.formats.xlsx_text import can_be_link
 
-        assert is_web_address("https://cdn.example/a.png?size=2#top")
-        assert not is_web_address("https://cdn.example/a b.png")
+        assert can_be_link("https://cdn.example/a.png?size=2#top")
+        assert not can_be_link("https://cdn.example/a b.png")
         ```
     """
     if len(text) > LONGEST_LINK or not _WEB_ADDRESS.fullmatch(text):

@@ -23,8 +23,8 @@ from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import (
     insert_rows,
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_text import (
+    can_be_link,
     cell_string,
-    is_web_address,
     sensible_width,
 )
 from prefect_staticadslab.campaign.files.formats.xlsx_values import (
@@ -298,7 +298,7 @@ class _SheetWriter:
 
     def _write_text(self, row: int, column: int, text: str, most_links: int) -> None:
         """Writes a text; a web address as a link, while the sheet has fewer than `most_links`."""
-        is_link = text.startswith("http") and is_web_address(text)
+        is_link = text.startswith("http") and can_be_link(text)
         if is_link and self._link_count < most_links:
             self._link_count += 1
             self._sheet.write_url(row, column, text, self._format_for("", is_link=True), text)

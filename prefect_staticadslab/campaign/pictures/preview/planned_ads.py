@@ -14,8 +14,8 @@ from prefect_staticadslab.campaign.reports.plan import is_to_create
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
     BRAND,
-    KINDS,
     PRODUCT,
+    RESOURCE_TYPES,
     TEMPLATE,
     VARIANT,
     ResourceType,
@@ -82,14 +82,16 @@ def planned_ads(campaign: Campaign) -> list[PlannedAd]:
     Names come from the catalogue as far as it was read, else from the user's own columns.
     """
     table = campaign.table
-    own_names = {kind: texts_of(table, kind.name) for kind in KINDS if kind is not TEMPLATE}
+    own_names = {
+        kind: texts_of(table, kind.name) for kind in RESOURCE_TYPES if kind is not TEMPLATE
+    }
     titles = captions(table)
     ads = []
     for position, row, state in table.current_rows:
         if not is_to_create(row, state):
             continue
         request = row.request
-        ids = {kind: getattr(request, kind.id_column) or "" for kind in KINDS}
+        ids = {kind: getattr(request, kind.id_column) or "" for kind in RESOURCE_TYPES}
         names = {
             kind: _name_in_catalogue(campaign.catalogue, kind, ids[kind])
             or texts[position]

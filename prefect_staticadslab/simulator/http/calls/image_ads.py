@@ -13,7 +13,7 @@ from prefect_staticadslab.simulator.http.calls.paging import matching, page
 from prefect_staticadslab.simulator.http.operation import DELETED, Call, Reply
 from prefect_staticadslab.simulator.model.clock import now
 from prefect_staticadslab.simulator.model.errors import job_failure
-from prefect_staticadslab.simulator.model.image_ads.job import Job, current_step
+from prefect_staticadslab.simulator.model.image_ads.job import RenderedAd, current_step
 from prefect_staticadslab.simulator.model.resources.ids import find
 from prefect_staticadslab.simulator.model.resources.queries import ImageAds, Versions
 from prefect_staticadslab.simulator.model.simulated_api import SimulatedAPI
@@ -57,7 +57,7 @@ async def get_image_ad(call: Call) -> Reply | StreamingResponse:
     return Reply(job.resource(now()))
 
 
-async def _events(api: SimulatedAPI, job: Job) -> AsyncIterator[str]:
+async def _events(api: SimulatedAPI, job: RenderedAd) -> AsyncIterator[str]:
     """A job's events, from `started` to `complete` or `error`."""
     speed = api.settings.speed
     last_step, last_heartbeat = "", now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prefect_staticadslab.simulator.model.errors import APIError
-from prefect_staticadslab.simulator.model.image_ads.job import Job, Rendering
+from prefect_staticadslab.simulator.model.image_ads.job import RenderedAd, Rendering
 from prefect_staticadslab.simulator.model.resources.ids import find
 
 
@@ -15,9 +15,9 @@ class ImageAds:
     """
 
     def __init__(self) -> None:
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, RenderedAd] = {}
 
-    def get(self, identifier: str) -> Job:
+    def get(self, identifier: str) -> RenderedAd:
         """The ad of an id.
 
         Raises:
@@ -25,7 +25,7 @@ class ImageAds:
         """
         return find(self.jobs, identifier, "image ad")
 
-    def editable(self, identifier: str, now: float) -> Job:
+    def editable(self, identifier: str, now: float) -> RenderedAd:
         """An ad that can be rendered anew at this moment.
 
         Raises:
@@ -38,7 +38,7 @@ class ImageAds:
             raise APIError(409, "CONFLICT", f"{identifier} is being rendered at this moment.")
         return job
 
-    def rendering_of(self, name: str) -> tuple[Job, Rendering] | None:
+    def rendering_of(self, name: str) -> tuple[RenderedAd, Rendering] | None:
         """The rendering that a picture's name stands for: an ad's first, or a version's."""
         if name in self.jobs:
             return self.jobs[name], self.jobs[name].renderings[0]
@@ -48,7 +48,7 @@ class ImageAds:
                     return job, rendering
         return None
 
-    def job_of(self, job_id: str) -> tuple[Job, Rendering]:
+    def job_of(self, job_id: str) -> tuple[RenderedAd, Rendering]:
         """The ad and the rendering that a job is for.
 
         Raises:

@@ -68,7 +68,7 @@ class Rendering:
 
 
 @dataclass
-class Job:
+class RenderedAd:
     """An image ad and all of its renderings.
 
     Attributes:

@@ -26,7 +26,7 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formats import xlsx_writer
 from prefect_staticadslab.campaign.files.formats.workbooks.workbook import read_workbook
 from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import MOST_FORMATS
-from prefect_staticadslab.campaign.files.formats.xlsx_text import is_web_address
+from prefect_staticadslab.campaign.files.formats.xlsx_text import can_be_link
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
@@ -143,7 +143,7 @@ def test_a_web_address_is_a_link_and_its_text_stays(url: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_plain_web_address_stays_a_text(text: str) -> None:
-    assert not is_web_address(text)
+    assert not can_be_link(text)
     (cell,) = written(text)
     assert (cell.value, cell.hyperlink) == (text, None)
 

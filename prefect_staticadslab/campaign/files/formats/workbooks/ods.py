@@ -156,7 +156,7 @@ class _ContentParser(PartParser):
     def _add_column_style(self, column: dict[str, str]) -> None:
         """Adds the style that cells of these columns have if they and their row name none."""
         last = self._column_styles[-1][0] if self._column_styles else 0
-        last += _repetitions(column.get("number-columns-repeated"))
+        last += _count_in(column.get("number-columns-repeated"))
         self._column_styles.append((last, column.get("default-cell-style-name", "")))
 
     def _cell_style(self, cell: dict[str, str]) -> str:
@@ -178,7 +178,7 @@ class _ContentParser(PartParser):
                 self._is_text = True
             case "s":
                 self._cell_texts.append(
-                    " " * min(_repetitions(_local_attributes(attributes).get("c")), 1000)
+                    " " * min(_count_in(_local_attributes(attributes).get("c")), 1000)
                 )
             case "span":
                 self._is_cell_struck |= (
@@ -212,7 +212,7 @@ class _ContentParser(PartParser):
         """Adds the cell that ends to its row, as often as it is said to be repeated; or, if a
         formula's value was never saved, its column to those of the row. Raises `SpreadsheetError`
         if these are more cells, or more merged ones, than are read."""
-        first, repeated = self._columns_ended + 1, _repetitions(cell.get("number-columns-repeated"))
+        first, repeated = self._columns_ended + 1, _count_in(cell.get("number-columns-repeated"))
         self._columns_ended += repeated
         self._add_merged(cell, first)
         value = _cell_value(cell, "".join(self._cell_texts))
@@ -227,8 +227,8 @@ class _ContentParser(PartParser):
 
     def _add_merged(self, cell: dict[str, str], column: int) -> None:
         """Adds the cells that one spans to the sheet's merged cells, if they are more than one."""
-        rows = _repetitions(cell.get("number-rows-spanned"))
-        columns = _repetitions(cell.get("number-columns-spanned"))
+        rows = _count_in(cell.get("number-rows-spanned"))
+        columns = _count_in(cell.get("number-columns-spanned"))
         if rows * columns > 1 and self.sheets:
             row = self._rows_ended + 1
             last_row, last_column = row + rows - 1, column + columns - 1
@@ -238,7 +238,7 @@ class _ContentParser(PartParser):
         """Adds the row that ends to its sheet, as often as it is said to be repeated. Raises
         `SpreadsheetError` if these are more than are read."""
         first = self._rows_ended + 1
-        repeated = _repetitions(self._row_attributes.get("number-rows-repeated"))
+        repeated = _count_in(self._row_attributes.get("number-rows-repeated"))
         self._rows_ended += repeated
         builder.unsaved += [(first, column) for column in self._row_unsaved]
         if self._row_cells:
@@ -278,8 +278,9 @@ def _is_line_through(text: dict[str, str]) -> bool:
     return any(line != "none" for line in lines)
 
 
-def _repetitions(text: str | None) -> int:
-    """How many times or cells an attribute says; 1 if it has no number."""
+def _count_in(text: str | None) -> int:
+    """The number in an attribute, of which nine digits are read: more than any bound allows. 1 if
+    it has none."""
     is_number = text is not None and text.isascii() and text.isdigit()
     return int(text[:_MOST_DIGITS]) if text and is_number else 1
 

@@ -86,6 +86,9 @@ class _BoundSheet:
 def xls_sheets(file: CompoundFile) -> list[Sheet]:
     """The worksheets of an .xls, of which none is read yet.
 
+    Args:
+        file: One that has a stream of `STREAMS`.
+
     Raises:
         ProtectedError: It is encrypted.
         SpreadsheetError: It has more sheets than are read.

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from prefect_staticadslab.campaign.files.cells import FormattedValue, plain_text
-from prefect_staticadslab.campaign.files.formats.xlsx_text import cell_string, is_web_address
+from prefect_staticadslab.campaign.files.formats.xlsx_text import can_be_link, cell_string
 from prefect_staticadslab.campaign.files.formats.xlsx_values import (
     EXCEL_CELL,
     AllDigitsFloat,
@@ -148,7 +148,7 @@ class SheetRows:
                 return ""
             if not isinstance(value, str):
                 return self._value_xml(reference, value, number_format)
-        if value.startswith("http") and is_web_address(value):
+        if value.startswith("http") and can_be_link(value):
             links.append((reference, value))
             return _text_xml(reference, self._style_attribute(CellStyle("", is_link=True)), value)
         return _text_xml(reference, "", value)
