@@ -146,7 +146,8 @@ def plan(base_url: str, spend_usd: Decimal) -> str:
 
 
 def _prove(proof: Proof, file: str) -> int:
-    """Asks the API, says what it found, and writes the report. Returns the exit status."""
+    """Asks the API, says what it found, and writes the report to `file`, unless that is "" or the
+    run is broken off. Returns the exit status."""
     try:
         asyncio.run(proof.run())
     except (CannotAskError, NoAnswerError) as error:
@@ -156,7 +157,7 @@ def _prove(proof: Proof, file: str) -> int:
         proof.say(f"Interrupted. {proof.purchase.warning}".rstrip())
         return INTERRUPTED
     findings = proof.findings.all()
-    proof.say(f"{report.table(findings)}\n", is_error=False)
+    proof.say(f"{report.as_text(findings)}\n", is_error=False)
     proof.say(report.summary(findings), is_error=False)
     if proof.purchase.warning:
         proof.say(proof.purchase.warning)

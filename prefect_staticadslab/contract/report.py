@@ -24,17 +24,17 @@ _MARK_WIDTH: Final = max(len(verdict.value) for verdict in Verdict)
 _INDENT: Final = " " * (_MARK_WIDTH + 4)
 
 
-def table(findings: Sequence[Finding]) -> str:
+def as_text(findings: Sequence[Finding]) -> str:
     """The findings, topic by topic: what is assumed, and below that what was seen.
 
     Example:
         ```python
         from prefect_staticadslab.contract.assumptions import ASSUMPTIONS
         from prefect_staticadslab.contract.findings import Finding
-        from prefect_staticadslab.contract.report import table
+        from prefect_staticadslab.contract.report import as_text
         from prefect_staticadslab.contract.verdicts import holds
 
-        text = table([Finding(ASSUMPTIONS["has-more"], holds("on all 7 lists"))])
+        text = as_text([Finding(ASSUMPTIONS["has-more"], holds("on all 7 lists"))])
         assert text.splitlines()[1].split("  ")[1] == "holds"
         ```
     """

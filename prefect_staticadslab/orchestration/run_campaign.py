@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, CampaignErro
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.files.conditional_writes import use_lock
 from prefect_staticadslab.campaign.files.date_patterns import fill_in, moment_of
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.runs.image_ads import CampaignOptions, run_image_ads
 from prefect_staticadslab.credentials import StaticAdsLabCredentials
 from prefect_staticadslab.orchestration.flow_outcome import refused_state, state_of
@@ -51,7 +51,7 @@ class CampaignResult:
     """
 
     state: State[None]
-    table: ResultTable | None = None
+    table: ImageAdTable | None = None
     started_usd: Decimal = Decimal(0)
 
     def to_frame(self) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from prefect_staticadslab import JobState, RowStatus, StaticAdsLabCredentials
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.table.job_state import RESULT_COLUMNS
 from prefect_staticadslab.cli.commands.download import main
 from prefect_staticadslab.simulator import SimulatorServer
@@ -35,14 +35,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.1)
 
 
-def campaign_of(folder: Path, simulator: SimulatorServer, *prompts: str) -> ResultTable:
+def campaign_of(folder: Path, simulator: SimulatorServer, *prompts: str) -> ImageAdTable:
     """A finished campaign whose table is `out.csv`, without pictures."""
     place = write_campaign(folder, *prompts)
     made, _ = asyncio.run(run_campaign(place, str(folder / "out.csv"), simulator.url, attempts=1))
     return made.table
 
 
-def with_dead_url(table: ResultTable, position: int, simulator: SimulatorServer) -> None:
+def with_dead_url(table: ImageAdTable, position: int, simulator: SimulatorServer) -> None:
     state = table.states[position]
     table.update(position, replace(state, image_url=f"{simulator.url}/pictures/ia_none.png"))
     table.save_now()
@@ -112,7 +112,7 @@ def test_dead_urls_end_with_1_and_with_a_key_they_are_looked_up(
     assert "No picture could be had for row 3; the next run tries again." in out
     set_key(monkeypatch, simulator)
     assert run(tmp_path) == 0
-    assert [s.image_url for s in ResultTable.reopen(str(tmp_path / "out.csv")).states] == urls
+    assert [s.image_url for s in ImageAdTable.reopen(str(tmp_path / "out.csv")).states] == urls
     assert simulator.api.counts["creates"] == 2
 
 
@@ -191,7 +191,7 @@ def test_an_interrupted_download_goes_on_with_the_same_command(
         assert "The same command goes on" in err
         assert "Traceback" not in err
         there = len(list((tmp_path / "pictures").glob("*.png")))
-        noted = [s for s in ResultTable.reopen(str(tmp_path / "out.csv")).states if s.image_path]
+        noted = [s for s in ImageAdTable.reopen(str(tmp_path / "out.csv")).states if s.image_path]
         assert there - 8 <= len(noted) <= there < count
         served = server.served
         assert run(tmp_path) == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.planned_job import ImageAdResult, Journal, PlannedJob
@@ -58,7 +58,7 @@ class Cluster:
     def __init__(self, folder: Path, *prompts: str) -> None:
         self.output = str(folder / "out.csv")
         campaign = Campaign.open(write_campaign(folder, *prompts), self.output)
-        self.table: ResultTable = campaign.table
+        self.table: ImageAdTable = campaign.table
         self.table.save_now()
         (chunk,) = campaign.chunks()
         self.ads: Sequence[PlannedJob] = chunk.jobs

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Spreadsheet, frame_of
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.orchestration.reporting import contents
 from prefect_staticadslab.orchestration.reporting.artifacts import readable_key
 from prefect_staticadslab.orchestration.reporting.table_facts import costs_by_brand, row_facts
@@ -25,7 +25,7 @@ CARD = 50
 """Characters of a description that a card in the UI shows."""
 
 
-def table(*lines: dict[str, str], output: str | None = None) -> ResultTable:
+def table(*lines: dict[str, str], output: str | None = None) -> ImageAdTable:
     """A table of ads, all completed, for 1 USD each. Ids that a line lacks are the same for all."""
     ids = {
         "design_template_id": "dt_1",
@@ -37,7 +37,7 @@ def table(*lines: dict[str, str], output: str | None = None) -> ResultTable:
     rows = [{**ids, **line} for line in lines]
     frame = frame_of(list(rows[0]), [list(row.values()) for row in rows])
     numbers = tuple(range(FIRST_ROW, FIRST_ROW + len(rows)))
-    made = ResultTable.open(None, Spreadsheet.from_frame(frame, numbers))
+    made = ImageAdTable.open(None, Spreadsheet.from_frame(frame, numbers))
     made.location = output
     for position in range(len(rows)):
         url = f"https://cdn.example.com/{position}.png"
@@ -46,11 +46,11 @@ def table(*lines: dict[str, str], output: str | None = None) -> ResultTable:
     return made
 
 
-def table_rows(made: ResultTable, words: Words = SPREADSHEET_WORDS) -> list[dict[str, str]]:
+def table_rows(made: ImageAdTable, words: Words = SPREADSHEET_WORDS) -> list[dict[str, str]]:
     return contents.table_rows(made, row_facts(made), words)
 
 
-def gallery(made: ResultTable, words: Words = SPREADSHEET_WORDS) -> str:
+def gallery(made: ImageAdTable, words: Words = SPREADSHEET_WORDS) -> str:
     return contents.gallery_markdown(made, row_facts(made), words)
 
 

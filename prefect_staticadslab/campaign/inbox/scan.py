@@ -25,7 +25,7 @@ from prefect_staticadslab.campaign.inbox.notes import (
     read_note,
 )
 from prefect_staticadslab.campaign.inbox.table_names import TableNames
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.rows.columns import KNOWN_COLUMNS
 from prefect_staticadslab.campaign.table.layout import result_columns_of
 
@@ -286,7 +286,7 @@ def note_end(
     results: str,
     spreadsheet: str,
     note: Note,
-    table: ResultTable,
+    table: ImageAdTable,
     *,
     with_pictures: bool,
     started_usd: Decimal = NOTHING,

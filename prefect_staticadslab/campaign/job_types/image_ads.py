@@ -47,7 +47,7 @@ IMAGE_ADS: Final = JobType(
 """What sets a table of image ads apart from tables of other jobs."""
 
 
-class ResultTable(JobTable[ImageAdRequest]):
+class ImageAdTable(JobTable[ImageAdRequest]):
     """A campaign's table of image ads."""
 
     @classmethod
@@ -78,7 +78,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             it.
     """
 
-    table: ResultTable
+    table: ImageAdTable
     catalogue: Catalogue = field(default=NOTHING_READ, kw_only=True)
 
     @classmethod
@@ -113,7 +113,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         brief = Brief.open(spreadsheet) if isinstance(spreadsheet, str) else spreadsheet
         if output or not name:
             check_output(brief, output)
-        table = ResultTable.open(output or None, expand(brief, catalogue))
+        table = ImageAdTable.open(output or None, expand(brief, catalogue))
         if brief.earlier.result_positions:
             table.take_over_earlier_ads(brief.spreadsheet, brief.location, again=again)
         if base_url:
@@ -175,7 +175,7 @@ def check_output(brief: Brief, output: str) -> None:
     check_location(output)
 
 
-def _check_not_simulated(table: ResultTable, base_url: str) -> None:
+def _check_not_simulated(table: ImageAdTable, base_url: str) -> None:
     """Raises an `OutputError` if a table with a simulator's pictures is to be used with a real API.
 
     A simulator's pictures have addresses of this machine.
@@ -191,7 +191,7 @@ def _check_not_simulated(table: ResultTable, base_url: str) -> None:
 _AGAIN: Final = " If it is the spreadsheet, then --again makes all of its ads anew."
 
 
-def _ads_location(table: ResultTable) -> str | None:
+def _ads_location(table: ImageAdTable) -> str | None:
     """The file that says which ads there are by now: the result table, or the spreadsheet.
 
     None if the campaign keeps no table.

@@ -20,7 +20,7 @@ FEW_PARENTS: Final = 10
 list of all products. Likewise the audiences and variants of products."""
 
 
-class NamesResources(Protocol):
+class ResourceNames(Protocol):
     """Something with names of resources to look up: a brief, or brand kits."""
 
     def missing_lists(self, catalogue: Catalogue, *, checks: bool = True) -> Mapping[ListKey, bool]:
@@ -30,7 +30,7 @@ class NamesResources(Protocol):
 
 async def look_up(
     client: StaticAdsLabClient,
-    brief: NamesResources,
+    brief: ResourceNames,
     *,
     checks: bool = True,
     known: Catalogue = NOTHING_READ,

@@ -19,7 +19,7 @@ from prefect_staticadslab.campaign.files.cells import (
     normalized,
     shortened,
 )
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pipeline.requests import DesignTemplateRequest
 from prefect_staticadslab.campaign.rows.columns import SENT_PREFIX, SOURCE_ROW_COLUMN
 from prefect_staticadslab.campaign.table.job_state import JobState
@@ -52,7 +52,7 @@ _RESERVED: Final = frozenset(
 """No file of Windows can be called so, whatever its ending."""
 
 
-def captions(table: ResultTable) -> list[str]:
+def captions(table: ImageAdTable) -> list[str]:
     """What the user calls each row's product: the first filled of `CAPTION_COLUMNS`, or its id.
 
     In the rows' order.
@@ -72,7 +72,7 @@ def titles(table: JobTable[Any]) -> list[str]:
 
     An image ad by its product, a design template by its reference's file, a revision by its ad.
     """
-    if isinstance(table, ResultTable):
+    if isinstance(table, ImageAdTable):
         return captions(table)
     return [
         PurePosixPath(storage.name(row.request.reference.text)).stem

@@ -14,7 +14,7 @@ from prefect_staticadslab.bounds import SHEET_CELL_LENGTH
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import cell_text
 from prefect_staticadslab.campaign.files.locations import Location
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.job_types.revision_rows import Change
 from prefect_staticadslab.campaign.pictures.captions import captions, texts_of
 from prefect_staticadslab.campaign.pictures.picture_links import web_address
@@ -84,7 +84,7 @@ class Amount:
 
 def card_texts(table: JobTable[Any]) -> Iterator[CardText]:
     """The texts of each row's card, in the rows' order."""
-    if isinstance(table, ResultTable):
+    if isinstance(table, ImageAdTable):
         yield from _ad_texts(table)
         return
     for row, state in zip(table.rows, table.states, strict=True):
@@ -112,7 +112,7 @@ def card_texts(table: JobTable[Any]) -> Iterator[CardText]:
                 )
 
 
-def _ad_texts(table: ResultTable) -> Iterator[CardText]:
+def _ad_texts(table: ImageAdTable) -> Iterator[CardText]:
     """The texts of each image ad's card, in the rows' order."""
     audiences, formats = texts_of(table, "audience"), _formats(table)
     brands = _first_filled(table, "brand", "brand_name")
@@ -134,13 +134,13 @@ def _ad_texts(table: ResultTable) -> Iterator[CardText]:
         )
 
 
-def _first_filled(table: ResultTable, *columns: str) -> list[str]:
+def _first_filled(table: ImageAdTable, *columns: str) -> list[str]:
     """What each row has in the first of these columns that is filled in that row; "" if none is."""
     texts = (texts_of(table, column) for column in columns)
     return [next(filter(None, cells), "") for cells in zip(*texts, strict=True)]
 
 
-def _formats(table: ResultTable) -> list[str]:
+def _formats(table: ImageAdTable) -> list[str]:
     """Each row's ad format and aspect ratio, as far as the table tells; "" if it tells neither.
 
     The format is in the user's columns. The ratio is that of the row's picture, or of another row's

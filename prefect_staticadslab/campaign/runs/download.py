@@ -9,7 +9,7 @@ from typing import Any
 from prefect_staticadslab.api.connection import BASE_URL_VARIABLE
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
 from prefect_staticadslab.campaign.pictures.pictures import prepare_places
 from prefect_staticadslab.campaign.runs.credentials import Credentials
@@ -32,13 +32,13 @@ class DownloadOptions:
     name_pictures_by: str = ""
     one_file: bool = False
 
-    def open_table(self) -> ResultTable:
+    def open_table(self) -> ImageAdTable:
         """Opens the result table, once it is checked that its pictures can be downloaded like this.
 
         Raises:
             CampaignError: It cannot be read, or they cannot.
         """
-        opened = ResultTable.reopen(self.table)
+        opened = ImageAdTable.reopen(self.table)
         if self.name_pictures_by:
             check_naming_column(opened, self.name_pictures_by)
         if not self.folder.strip():
@@ -102,7 +102,7 @@ async def run_download(
     return Outcome(End.COMPLETED if done else End.INCOMPLETE, "\n".join(lines))
 
 
-def _rows_without_picture(opened: ResultTable) -> list[str]:
+def _rows_without_picture(opened: ImageAdTable) -> list[str]:
     """A line that counts the rows that are not completed, by status; nothing if all are."""
     others = [
         f"{count} {status}"

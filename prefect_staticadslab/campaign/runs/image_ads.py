@@ -22,7 +22,7 @@ from prefect_staticadslab.campaign.errors import (
     Words,
 )
 from prefect_staticadslab.campaign.files.cells import Spreadsheet, spreadsheet_from_dataframe
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.listings import NOTHING_READ, Catalogue
 from prefect_staticadslab.campaign.pictures.captions import check_naming_column
@@ -105,7 +105,7 @@ class CampaignEnd:
     """
 
     outcome: Outcome
-    table: ResultTable | None = None
+    table: ImageAdTable | None = None
     started_usd: Decimal = Decimal(0)
 
 

@@ -99,6 +99,7 @@ class RunReporter:
         source: Where the spreadsheet is that the table is made of; "" if there is none.
         one_file: Whether the contact sheet holds the pictures in itself.
         words: What people call the rows.
+        batch, plan: Those of `prepared`.
     """
 
     host: Host[Any]

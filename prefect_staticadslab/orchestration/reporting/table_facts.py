@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from prefect_staticadslab.campaign.files.cells import shortened
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pictures.captions import captions, texts_of, titles
 from prefect_staticadslab.campaign.rows.resource_types import (
     AUDIENCE,
@@ -81,7 +81,7 @@ def _caption_columns(columns: Mapping[str, Sequence[str]]) -> list[str]:
 def _texts_by_column(table: JobTable[Any]) -> dict[str, Sequence[str]]:
     """What is said of all rows, by what it is called: a text for each row. What is "" for all rows
     is left out; of jobs that are no image ads there is the title alone."""
-    if not isinstance(table, ResultTable):
+    if not isinstance(table, ImageAdTable):
         return {"title": titles(table)}
     columns = {
         "product": captions(table),
@@ -94,7 +94,7 @@ def _texts_by_column(table: JobTable[Any]) -> dict[str, Sequence[str]]:
     return {name: texts for name, texts in columns.items() if any(texts)}
 
 
-def _resource_names(table: ResultTable, kind: ResourceType) -> list[str]:
+def _resource_names(table: ImageAdTable, kind: ResourceType) -> list[str]:
     """What the user calls each row's resource of a kind; its id, if that is all there is."""
     return [
         name or getattr(row.request, kind.id_column) or ""
@@ -118,7 +118,7 @@ class BrandCost(NamedTuple):
 
 def costs_by_brand(table: JobTable[Any]) -> list[BrandCost]:
     """What each brand's ads have cost, the dearest first; nothing, if these are no image ads."""
-    if not isinstance(table, ResultTable):
+    if not isinstance(table, ImageAdTable):
         return []
     costs: dict[str, BrandCost] = {}
     for row, state, name in zip(

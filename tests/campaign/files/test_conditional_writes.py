@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.conditional_writes import ChangedMeanwhileError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.table import checkpoints
 from tests.conftest import write_campaign
 from tests.support.s3_server import Hook, Lost, S3Server
@@ -29,7 +29,7 @@ OTHER = JobState(RowStatus.PROCESSING, job_id="ia_2", attempts=1)
 DONE = JobState(RowStatus.COMPLETED, job_id="ia_2", attempts=1, image_url="https://a.example/2")
 
 
-def opened(folder: Path, output: str = "s3://ads/out.csv") -> ResultTable:
+def opened(folder: Path, output: str = "s3://ads/out.csv") -> ImageAdTable:
     return Campaign.open(write_campaign(folder, "a", "b"), output).table
 
 
@@ -161,7 +161,7 @@ async def test_a_write_whose_answer_was_lost_is_known_as_ones_own(
     if not is_new:
         table.save_now()
     merged: list[object] = []
-    monkeypatch.setattr(ResultTable, "merge_from_disk", lambda _, written: merged.append(written))
+    monkeypatch.setattr(ImageAdTable, "merge_from_disk", lambda _, written: merged.append(written))
     server.after = once(lose)
     table.update(0, RUNNING)
     await table.save()

@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 from prefect_staticadslab.simulator import SimulatorServer
@@ -34,7 +34,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prefect_staticadslab.api.retries.tries.LONGEST_BACKOFF_SECONDS", 0.1)
 
 
-def opened(folder: Path, *prompts: str) -> ResultTable:
+def opened(folder: Path, *prompts: str) -> ImageAdTable:
     return Campaign.open(write_campaign(folder, *prompts), str(folder / "to" / "out.csv")).table
 
 

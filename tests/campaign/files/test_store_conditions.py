@@ -23,7 +23,7 @@ from prefect_staticadslab.campaign.files.conditional_writes import (
     ChangedMeanwhileError,
     WriteRefusal,
 )
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from tests.campaign.files.test_conditional_writes import COMPLETED, RUNNING, ids, opened
 from tests.support.s3_server import S3Server
 
@@ -57,7 +57,7 @@ def test_a_store_without_conditions_is_written_all_the_same_and_it_is_said_once(
     server.knows_conditions = knows_conditions
     table = opened(tmp_path)
     merged: list[object] = []
-    monkeypatch.setattr(ResultTable, "merge_from_disk", lambda _, written: merged.append(written))
+    monkeypatch.setattr(ImageAdTable, "merge_from_disk", lambda _, written: merged.append(written))
     for state in (RUNNING, COMPLETED):
         table.update(0, state)
         table.save_now()

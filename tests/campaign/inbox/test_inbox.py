@@ -20,7 +20,7 @@ from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.notes import note_locations, read_note, write_note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, note_end
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from tests.campaign.inbox.test_decisions import DONE, FAILED, NOTED
 from tests.campaign.inbox.test_table_names import DAILY, TODAY
 from tests.conftest import write_campaign
@@ -36,10 +36,10 @@ def spreadsheet(folder: Path, name: str, *prompts: str) -> Path:
     return place
 
 
-def table_of(box: Inbox, name: str, *states: JobState) -> ResultTable:
+def table_of(box: Inbox, name: str, *states: JobState) -> ImageAdTable:
     """Writes the table of a spreadsheet that was run."""
     (waiting,) = [w for w in box.scan().waiting if w.name == name]
-    table = ResultTable.open(waiting.output, read_spreadsheet(waiting.location))
+    table = ImageAdTable.open(waiting.output, read_spreadsheet(waiting.location))
     for position, state in enumerate(states):
         table.update(position, state)
     table.save_now()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions, read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
@@ -115,12 +115,12 @@ def test_no_table_forgets_what_it_was_filled_in_with(prices: list[object], endin
     brief = Brief.read(sheet(*({**row, "price": price} for price in prices)))
     with tempfile.TemporaryDirectory() as folder:
         location = f"{folder}/out{ending}"
-        table = ResultTable.open(location, expand(brief, SHOP))
+        table = ImageAdTable.open(location, expand(brief, SHOP))
         for position in range(len(table.rows)):
             url = f"https://cdn/{position}.png"
             table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", url))
         table.save_now()
-        again = ResultTable.open(location, expand(brief, SHOP))
+        again = ImageAdTable.open(location, expand(brief, SHOP))
         assert (len(again.rows), again.totals().removed) == (6 * len(prices), 0)
         assert {state.status for state in again.states} == {RowStatus.COMPLETED}
         # And the table as the spreadsheet of a campaign that goes on with itself.
@@ -128,7 +128,7 @@ def test_no_table_forgets_what_it_was_filled_in_with(prices: list[object], endin
         options = ReadOptions(encoding="" if ending == ".xlsx" else "utf-8")
         copied = Brief.read(read_spreadsheet(location, options=options))
         assert not copied.needs_catalogue
-        once_more = ResultTable.open(location, expand(copied, SHOP))
+        once_more = ImageAdTable.open(location, expand(copied, SHOP))
         assert Plan.of(once_more).creates == 0
         assert once_more.totals().removed == 0
 

@@ -12,7 +12,7 @@ import stamina
 from PIL import Image
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.pictures.picture_report import Pictures
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
 from tests.support.scripted import Scripted, scripted
@@ -34,14 +34,14 @@ def sent(body: bytes, length: int | None = None) -> bytes:
     return HEAD + f"content-length: {said}\r\n\r\n".encode() + body
 
 
-def table_of(folder: Path, *titles: str, output: str = "") -> ResultTable:
+def table_of(folder: Path, *titles: str, output: str = "") -> ImageAdTable:
     lines = [f"dt_1,brand_1,prod_1,aud_1,prompt {i},{t}" for i, t in enumerate(titles)]
     header = "design_template_id,brand_id,product_id,audience_id,prompt,Title"
     (folder / "in.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     return Campaign.open(str(folder / "in.csv"), output or str(folder / "out.csv")).table
 
 
-def complete(table: ResultTable, url: str) -> None:
+def complete(table: ImageAdTable, url: str) -> None:
     for position in range(len(table.rows)):
         ad = f"ia_{position + 1}"
         table.update(position, JobState(RowStatus.COMPLETED, ad, f"{url}/{ad}.png", attempts=1))
@@ -56,7 +56,7 @@ NAME, SMALL = "0002-Shirt-ia_1.png", "thumbnails/0002-Shirt-ia_1.jpg"
 
 async def downloaded(
     tmp_path: Path, script: Sequence[bytes], **options: Any
-) -> tuple[Pictures, ResultTable, Scripted]:
+) -> tuple[Pictures, ImageAdTable, Scripted]:
     """One picture from a scripted server into `pictures`."""
     table = table_of(tmp_path, "Shirt")
     async with scripted(script) as server:

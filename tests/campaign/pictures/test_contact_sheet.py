@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.pictures import picture_links
 from prefect_staticadslab.campaign.pictures.cards import aspect_ratio
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet, write_contact_sheet
@@ -54,7 +54,7 @@ class Page(HTMLParser):
         return [place for place in self.all("a", "href") if not (place or "").startswith("#")]
 
 
-def opened(folder: Path, *prompts: str, title: str = "Shirt") -> ResultTable:
+def opened(folder: Path, *prompts: str, title: str = "Shirt") -> ImageAdTable:
     quoted = ['"' + p.replace('"', '""') + '"' for p in prompts]
     lines = [f"dt_1,brand_1,prod_1,aud_1,{p},{title}" for p in quoted]
     header = "design_template_id,brand_id,product_id,audience_id,prompt,Title"
@@ -225,7 +225,7 @@ def test_a_format_is_called_as_people_call_it(
     assert aspect_ratio(*size) == ratio
 
 
-def with_pictures(folder: Path, count: int) -> ResultTable:
+def with_pictures(folder: Path, count: int) -> ImageAdTable:
     table = opened(folder, *map(str, range(count)))
     (folder / "pictures" / "thumbnails").mkdir(parents=True)
     for position in range(count):

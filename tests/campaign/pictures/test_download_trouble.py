@@ -135,8 +135,8 @@ async def test_a_full_disk_is_told_in_words_and_the_next_run_goes_on(tmp_path: P
     code = """
 import asyncio, os, sys
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
-table, big, small = ResultTable.reopen(sys.argv[1]), *sys.argv[2:]
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
+table, big, small = ImageAdTable.reopen(sys.argv[1]), *sys.argv[2:]
 said = asyncio.run(download_pictures(table, small))
 print(said.completed, len(said.missing))
 print("\\n".join(said.notes()))

@@ -11,7 +11,7 @@ import pytest
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pictures.captions import (
     STEM_BYTES,
     check_naming_column,
@@ -26,7 +26,7 @@ from tests.support.scripted import Scripted, answer, scripted
 pytestmark = pytest.mark.usefixtures("pictures_may_be_on_this_machine")
 
 
-def named(folder: Path, *titles: str) -> ResultTable:
+def named(folder: Path, *titles: str) -> ImageAdTable:
     """A table whose rows are completed, and called so."""
     table = table_of(folder, *titles)
     complete(table, "https://pictures.example")
@@ -79,7 +79,7 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) 
 
 
 async def fetched(
-    table: ResultTable, folder: Path, *, name_by: str, answers: Sequence[bytes] = (sent(PNG),)
+    table: ImageAdTable, folder: Path, *, name_by: str, answers: Sequence[bytes] = (sent(PNG),)
 ) -> tuple[Pictures, Scripted]:
     """Downloads a table's pictures from a server that gives everybody the same one."""
     async with scripted(list(answers)) as server:

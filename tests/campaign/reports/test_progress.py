@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.reports import progress
 from prefect_staticadslab.campaign.reports.progress import TableObserver, progress_display
 from prefect_staticadslab.campaign.rows.row_selection import RowSelection, postpone_unselected
@@ -30,15 +30,15 @@ ROW = {
 }
 
 
-def table(*states: JobState) -> ResultTable:
+def table(*states: JobState) -> ImageAdTable:
     frame = pd.DataFrame([ROW] * len(states), dtype=object)
-    made = ResultTable.open(None, Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(states)))))
+    made = ImageAdTable.open(None, Spreadsheet.from_frame(frame, tuple(range(2, 2 + len(states)))))
     for position, state in enumerate(states):
         made.update(position, state)
     return made
 
 
-async def told(shown: ResultTable, wait_for_limit: float) -> str:
+async def told(shown: ImageAdTable, wait_for_limit: float) -> str:
     lines: list[str] = []
     observer = TableObserver(shown, lambda creates: wait_for_limit if creates else 0)
     async with progress_display(observer, lines.append):

@@ -13,7 +13,7 @@ from prefect_staticadslab import JobState, RowStatus, StaticAdsLabClient
 from prefect_staticadslab.campaign.campaign import prepare, read_campaign
 from prefect_staticadslab.campaign.files.cells import Dialect
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.idempotency import idempotency_key
@@ -185,7 +185,7 @@ def test_ads_with_and_without_a_variant_need_not_be_looked_up_again(
     row = {**NAMES, "product": "*", "product_variant": "*", "design_template": "*"}
     spreadsheet = expanded({**row, "prompt": "{product} for {audience}"})
     source = str(tmp_path / f"first{ending}")
-    table = ResultTable.open(source, spreadsheet)
+    table = ImageAdTable.open(source, spreadsheet)
     for position in range(len(table.rows)):
         table.update(position, JobState(RowStatus.COMPLETED, f"ia_{position}", attempts=1))
     table.save_now()

@@ -15,7 +15,7 @@ from prefect_staticadslab.api.connection import hash_api_key
 from prefect_staticadslab.api.retries import key_lock
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
@@ -149,12 +149,12 @@ def test_ids_and_prompts_that_were_written_over_the_users_words_are_the_same_row
     write_spreadsheet(output, frame_of([*lines, *VERSION_BEFORE], cells), Dialect())
 
     copied = read_spreadsheet(output)
-    taken = ResultTable.open(str(tmp_path / "next.csv"), expand(Brief.read(copied), SHOP))
+    taken = ImageAdTable.open(str(tmp_path / "next.csv"), expand(Brief.read(copied), SHOP))
     taken.take_over_earlier_ads(copied, "out", again=False)
     assert taken.states == [*states[:3], JobState(), *states[4:]]
     assert [r.request for r in taken.rows] == [r.request for r in read_rows(spreadsheet)]
     for _ in range(2):
-        table = ResultTable.open(output, spreadsheet)
+        table = ImageAdTable.open(output, spreadsheet)
         assert table.states == states
         assert table.totals().removed == 0
         table.save_now()
@@ -165,7 +165,7 @@ def test_ids_and_prompts_that_were_written_over_the_users_words_are_the_same_row
 
     fewer = expanded(given[1])
     for _ in range(2):
-        table = ResultTable.open(output, fewer)
+        table = ImageAdTable.open(output, fewer)
         assert [state.job_id for state in table.states[:2]] == ["ia_6", "ia_7"]
         table.save_now()
     kept = [s.job_id for r, s in zip(table.rows, table.states, strict=True) if r.removed]

@@ -13,7 +13,7 @@ import pytest
 from prefect_staticadslab import JobState
 from prefect_staticadslab.campaign.errors import StorageError
 from prefect_staticadslab.campaign.files import conditional_writes
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pipeline import chunk_run
 from prefect_staticadslab.campaign.pipeline.chunk_run import generate
 from prefect_staticadslab.campaign.pipeline.job_outcome import OTHER_KEY
@@ -28,7 +28,7 @@ async def test_chunks_that_look_side_by_side_read_the_table_once_and_none_too_ea
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     place = new_place()
-    ours, theirs = (ResultTable.open(place, spreadsheet(["a", "b"])) for _ in range(2))
+    ours, theirs = (ImageAdTable.open(place, spreadsheet(["a", "b"])) for _ in range(2))
     version, reads = conditional_writes.version, threading.Semaphore(0)
     began: list[str] = []
 
@@ -56,7 +56,7 @@ async def test_chunks_that_look_side_by_side_read_the_table_once_and_none_too_ea
 
 
 async def test_a_look_that_fails_is_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = ResultTable.open(new_place(), spreadsheet(["a"]))
+    table = ImageAdTable.open(new_place(), spreadsheet(["a"]))
     version, failures = conditional_writes.version, [StorageError("away"), None]
 
     def away_at_first(location: str) -> str | None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.cells import Spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
 from prefect_staticadslab.campaign.table.other_runs import merge_states
@@ -90,7 +90,7 @@ def test_whatever_is_edited_an_ad_that_was_paid_for_is_there_once(
     place = new_place()
     paid: dict[str, str] = {}
     for names, done in edits:
-        table = ResultTable.open(place, spreadsheet(names))
+        table = ImageAdTable.open(place, spreadsheet(names))
         assert [row.request.prompt for row in table.rows[: len(names)]] == names
         for position in done:
             if position < len(names):
@@ -98,7 +98,7 @@ def test_whatever_is_edited_an_ad_that_was_paid_for_is_there_once(
                 paid[row.identity] = ad_of(row.identity, 2)
                 table.update(position, state_at(row.identity, 5))
         table.save_now()
-        written = ResultTable.open(place, spreadsheet(names))
+        written = ImageAdTable.open(place, spreadsheet(names))
         known = {row.identity: s for row, s in zip(written.rows, written.states, strict=True)}
         assert {i: s.job_id for i, s in known.items() if s.is_completed} == paid
         assert [row.removed for row in written.rows] == sorted(row.removed for row in written.rows)
@@ -115,7 +115,7 @@ def test_two_runs_that_write_one_table_lose_nothing_of_each_other(
     first: list[str], second: list[str], moves: list[tuple[bool, str, int]], who_ends: bool
 ) -> None:
     place = new_place()
-    runs = [ResultTable.open(place, spreadsheet(names)) for names in (first, second)]
+    runs = [ImageAdTable.open(place, spreadsheet(names)) for names in (first, second)]
     steps: list[dict[int, int]] = [{}, {}]
     furthest: dict[str, int] = {}
     for whose, move, position in moves:
@@ -132,7 +132,7 @@ def test_two_runs_that_write_one_table_lose_nothing_of_each_other(
     runs[who_ends].save_now()
     runs[not who_ends].save_now()
 
-    table = ResultTable.open(place, spreadsheet(second if who_ends else first))
+    table = ImageAdTable.open(place, spreadsheet(second if who_ends else first))
     known = {row.identity: s for row, s in zip(table.rows, table.states, strict=True)}
     for identity, step in furthest.items():
         wanted = state_at(identity, step)
@@ -149,7 +149,7 @@ def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
     ending: str,
 ) -> None:
     place = new_place().replace(".csv", ending)
-    table = ResultTable.open(place, spreadsheet(["a"]))
+    table = ImageAdTable.open(place, spreadsheet(["a"]))
     request, identity = table.rows[0].request, table.rows[0].identity
     there = PlannedJob(0, request, "00ff00ff00ff00ff", identity)
     state = JobState(
@@ -162,7 +162,7 @@ def test_a_table_that_was_moved_asks_with_the_keys_that_its_rows_were_sent_with(
     )
     table.update(0, state)
     table.save_now()
-    (again,) = ResultTable.open(place, spreadsheet(["a"])).states
+    (again,) = ImageAdTable.open(place, spreadsheet(["a"])).states
     assert again == state
     here = PlannedJob(0, request, "another", "somebody", again)
     assert Attempt(here).idempotency_key == there.key(1) != here.key(1)
@@ -174,7 +174,7 @@ def test_a_row_that_got_a_row_id_or_lost_a_zero_of_it_keeps_its_ad() -> None:
         sheet = spreadsheet(["a", "b"])
         if ids[0] is not None:
             sheet.frame["row_id"] = pd.Series(ids, dtype=object)
-        table = ResultTable.open(place, sheet)
+        table = ImageAdTable.open(place, sheet)
         if not table.resumed:
             for position in range(2):
                 table.update(position, state_at(f"row {position}", 5))
@@ -214,9 +214,9 @@ def test_two_runs_that_have_the_ads_of_equal_rows_the_other_way_round_lose_none(
     tmp_path: Path,
 ) -> None:
     place = str(tmp_path / "out.csv")
-    ours, theirs = (ResultTable.open(place, spreadsheet(["a", "a"])) for _ in range(2))
+    ours, theirs = (ImageAdTable.open(place, spreadsheet(["a", "a"])) for _ in range(2))
 
-    def is_at(table: ResultTable, position: int, job_id: str, status: RowStatus) -> None:
+    def is_at(table: ImageAdTable, position: int, job_id: str, status: RowStatus) -> None:
         table.update(position, JobState(status, job_id=job_id, attempts=1))
         table.save_now()
 
@@ -229,18 +229,18 @@ def test_two_runs_that_have_the_ads_of_equal_rows_the_other_way_round_lose_none(
     is_at(ours, 1, "ia_1", RowStatus.COMPLETED)
     is_at(ours, 0, "ia_2", RowStatus.COMPLETED)
     is_at(theirs, 1, "ia_2", RowStatus.PROCESSING)
-    written = ResultTable.open(place, spreadsheet(["a", "a"])).states
+    written = ImageAdTable.open(place, spreadsheet(["a", "a"])).states
     assert [s.job_id for s in written] == ["ia_1", "ia_2"]
     assert all(s.is_completed for s in written)
 
 
 def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:
     place = new_place()
-    table = ResultTable.open(place, spreadsheet(["a"]))
+    table = ImageAdTable.open(place, spreadsheet(["a"]))
     table.update(0, state_at("x", 5))
     table.save_now()
     changed = spreadsheet(["a, as Excel wrote it"])
-    again = ResultTable.open(place, changed)
+    again = ImageAdTable.open(place, changed)
     assert [row.removed for row in again.rows] == [False, True]
     assert again.assign_job(0, "ia_x_2")
     again.update(0, state_at("x", 5))
@@ -250,15 +250,15 @@ def test_a_row_that_somebody_changed_in_the_table_gives_its_ad_back() -> None:
 
 def test_a_table_with_its_last_cells_left_out_is_read_and_with_a_column_renamed_is_not() -> None:
     place = new_place()
-    table = ResultTable.open(place, spreadsheet(["a"]))
+    table = ImageAdTable.open(place, spreadsheet(["a"]))
     table.save_now()
     lines = storage.read_bytes(place).decode().splitlines()
     storage.write_bytes(place, "\n".join([lines[0], lines[1].rstrip(",")]).encode())
-    assert ResultTable.open(place, spreadsheet(["a"])).resumed
+    assert ImageAdTable.open(place, spreadsheet(["a"])).resumed
     renamed = "\n".join([lines[0].replace("image_url", "picture"), lines[1]]).encode()
     storage.write_bytes(place, renamed)
     with pytest.raises(OutputError, match="its column image_url was renamed or deleted"):
-        ResultTable.open(place, spreadsheet(["a"]))
+        ImageAdTable.open(place, spreadsheet(["a"]))
     assert storage.read_bytes(place) == renamed
 
 

@@ -17,7 +17,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.cells import Dialect, frame_of
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.job_types.revision_rows import REVISION_JOBS
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
@@ -33,7 +33,7 @@ def line(prompt: str) -> str:
     return f"dt_1,brand_1,prod_1,aud_1,{prompt}"
 
 
-def opened(folder: Path, *prompts: str, ending: str = ".csv") -> ResultTable:
+def opened(folder: Path, *prompts: str, ending: str = ".csv") -> ImageAdTable:
     (folder / "in.csv").write_text("\n".join([HEADER, *map(line, prompts)]) + "\n")
     return Campaign.open(str(folder / "in.csv"), str(folder / f"out{ending}")).table
 
@@ -139,7 +139,7 @@ def test_a_result_column_that_is_renamed_or_deleted_is_told(
     with pytest.raises(OutputError, match=f"its column {name} was renamed or deleted"):
         opened(tmp_path, "a")
     with pytest.raises(OutputError, match=f"its column {name} was renamed or deleted"):
-        ResultTable.reopen(output)
+        ImageAdTable.reopen(output)
     assert Path(output).read_bytes() == before
 
 
@@ -186,7 +186,7 @@ def test_what_is_added_while_a_run_goes_on_is_taken_from_the_disk(tmp_path: Path
 
 def test_two_runs_and_a_download_keep_what_is_added(tmp_path: Path) -> None:
     output = made(tmp_path, "a", "b")
-    ours, download = opened(tmp_path, "a", "b"), ResultTable.reopen(output)
+    ours, download = opened(tmp_path, "a", "b"), ImageAdTable.reopen(output)
     changed(output, with_column(6, "Notes", ["one", "two"]))
     theirs = opened(tmp_path, "b", "a", "c")
     theirs.update(2, completed("c"))

@@ -11,7 +11,7 @@ import pytest
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from tests.campaign.table.test_results import HEADER, completed, line, opened
 
 
@@ -37,7 +37,7 @@ def test_a_table_that_is_reopened_and_written_is_the_same(tmp_path: Path, output
     table.save_now()
     before = read_spreadsheet(str(tmp_path / output))
 
-    again = ResultTable.reopen(str(tmp_path / output))
+    again = ImageAdTable.reopen(str(tmp_path / output))
     assert again.totals().removed == 3
     assert [r.identity for r in again.rows] == [r.identity for r in table.rows]
     assert again.states == table.states
@@ -55,14 +55,14 @@ def test_what_a_campaign_wrote_meanwhile_stays_and_gets_the_pictures(tmp_path: P
     campaign = opened(tmp_path, "a", "b", "c")
     campaign.update(1, completed(2))
     campaign.save_now()
-    reopened = ResultTable.reopen(str(tmp_path / "out.csv"))
+    reopened = ImageAdTable.reopen(str(tmp_path / "out.csv"))
     campaign = opened(tmp_path, "new", "c", "a", "b")
     campaign.update(0, JobState(RowStatus.PROCESSING, job_id="ia_9", attempts=1))
     campaign.update(2, replace(completed(1), image_path="pictures/1.png"))
     campaign.save_now()
     reopened.update(1, replace(completed(2), image_url="https://new/2.png", image_path="p/2.png"))
     reopened.save_now()
-    written = ResultTable.reopen(str(tmp_path / "out.csv"))
+    written = ImageAdTable.reopen(str(tmp_path / "out.csv"))
     assert [r.request.prompt for r in written.rows] == ["new", "c", "a", "b"]
     assert [s.job_id for s in written.states] == ["ia_9", None, "ia_1", "ia_2"]
     assert [s.image_path for s in written.states] == [None, None, "pictures/1.png", "p/2.png"]
@@ -85,5 +85,5 @@ def test_what_is_no_result_table_is_not_reopened(
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(CampaignError, match=says):
-        ResultTable.reopen(str(tmp_path / name))
+        ImageAdTable.reopen(str(tmp_path / name))
     assert not (tmp_path / name).exists() or (tmp_path / name).read_text() == content

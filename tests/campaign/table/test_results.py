@@ -16,7 +16,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.table.job_state import REMOVED, RESULT_COLUMNS
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
@@ -33,7 +33,7 @@ def write_input(folder: Path, *prompts: str) -> str:
     return str(file)
 
 
-def opened(folder: Path, *prompts: str, output: str = "out.csv") -> ResultTable:
+def opened(folder: Path, *prompts: str, output: str = "out.csv") -> ImageAdTable:
     return Campaign.open(write_input(folder, *prompts), str(folder / output)).table
 
 

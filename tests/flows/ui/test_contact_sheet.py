@@ -20,7 +20,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Locator, Page, Route, sync_playwright
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.pictures.contact_sheet import write_contact_sheet
 from tests.campaign.pictures.scripted_pictures import picture
 from tests.support.processes import PATIENCE_SECONDS
@@ -46,7 +46,7 @@ def small_picture(kind: str) -> bytes:
     return picture(kind, (120, 150))
 
 
-def table_of(folder: Path, rows: int = 12) -> ResultTable:
+def table_of(folder: Path, rows: int = 12) -> ImageAdTable:
     """Two brands and three templates; the last row failed, and the others have pictures."""
     lines = [
         f"dt_{i % 3},brand_{i % 2},prod_{i // 3},aud_1,{'Tea' if i % 2 else 'Oak'},Cup {i // 3},"

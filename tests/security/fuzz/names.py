@@ -23,7 +23,7 @@ from prefect_staticadslab.campaign.files.date_patterns import (
 )
 from prefect_staticadslab.campaign.inbox.notes import Note, read_note, write_note
 from prefect_staticadslab.campaign.inbox.table_names import TableNames, is_spreadsheet_name
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.cell_syntax import read_selector
 from prefect_staticadslab.campaign.names.expand import expand
@@ -166,7 +166,7 @@ def _filled_once(table: Spreadsheet, there: Catalogue, ending: str) -> None:
     spreadsheet = expand(Brief.read(table), there)
     place = _folder() / f"results{ending}"
     place.unlink(missing_ok=True)
-    campaign = ResultTable.open(str(place), spreadsheet)
+    campaign = ImageAdTable.open(str(place), spreadsheet)
     for position, row in enumerate(campaign.rows):
         state = JobState(RowStatus.COMPLETED, job_id=f"ia_{position}", image_url="http://a/b")
         campaign.update(position, state)
@@ -185,10 +185,10 @@ def _filled_once(table: Spreadsheet, there: Catalogue, ending: str) -> None:
         promise(prompts == [prompt for _, prompt in wanted], "filled in again", prompts)
 
 
-def known_again(place: str, spreadsheet: Spreadsheet) -> ResultTable:
+def known_again(place: str, spreadsheet: Spreadsheet) -> ImageAdTable:
     """A table that this program has written, opened for the same spreadsheet again."""
     try:
-        return ResultTable.open(place, spreadsheet)
+        return ImageAdTable.open(place, spreadsheet)
     except CampaignError as error:
         raise BrokenPromiseError("a table of ours is not known again", str(error)) from error
 

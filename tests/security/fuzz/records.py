@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.files.cells import (
 from prefect_staticadslab.campaign.files.formats.text import read_text
 from prefect_staticadslab.campaign.files.formulas import unescape
 from prefect_staticadslab.campaign.files.spreadsheet import WRITABLE, write_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.rows.ad_defaults import AdDefaults
@@ -182,7 +182,7 @@ def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
     ending, lines, cells = given
     place = _fresh(ending)
     sheet = _spreadsheet(lines)
-    table = ResultTable.open(place, sheet)
+    table = ImageAdTable.open(place, sheet)
     table.save_now()
     _same_after_reading(place, sheet, table)
     states = [
@@ -197,7 +197,7 @@ def examine_result_table(given: tuple[str, Lines, list[list[Any]]]) -> None:
     _with_cells_of_others(place, sheet, lines, cells)
 
 
-def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> None:
+def _same_after_reading(place: str, sheet: Spreadsheet, table: ImageAdTable) -> None:
     """Promises that the next run knows each row again, and pays for none a second time."""
     again = known_again(place, sheet)
     wanted = [row.identity for _, row, _ in table.current_rows]
@@ -212,7 +212,7 @@ def _same_after_reading(place: str, sheet: Spreadsheet, table: ResultTable) -> N
         known, kept = ((s.status, _id(s), s.attempts) for s in (ours, theirs))
         promise(known == kept, "a state changed", known, kept)
     try:
-        reopened = ResultTable.reopen(place)
+        reopened = ImageAdTable.reopen(place)
     except CampaignError as error:
         raise BrokenPromiseError("a table is not opened again", str(error)) from error
     promise([r.identity for r in reopened.rows] == [r.identity for r in again.rows], "reopened")
@@ -234,14 +234,14 @@ def _with_cells_of_others(
     written = frame_of([*columns, *RESULT_COLUMNS], filled)
     Path(place).unlink()
     write_spreadsheet(place, written, sheet.dialect)
-    table = ResultTable.open(place, sheet)
+    table = ImageAdTable.open(place, sheet)
     _summed_up(table)
     table.save_now()
     _same_after_reading(place, sheet, table)
     Brief.open(place) if not place.endswith(".parquet") else None
 
 
-def _summed_up(table: ResultTable) -> None:
+def _summed_up(table: ImageAdTable) -> None:
     counts = table.totals().counts
     promise(
         sum(counts.values()) == len(table.rows) - table.totals().removed,

@@ -24,7 +24,7 @@ from prefect_staticadslab.campaign.files.cells import (
 )
 from prefect_staticadslab.campaign.files.formats.parquet import encode_parquet, read_parquet
 from prefect_staticadslab.campaign.files.spreadsheet import encode_spreadsheet, read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.listings import Catalogue, Listing, ListKey
@@ -47,8 +47,8 @@ ODD: list[Any] = [
 ]  # fmt: skip
 
 
-def made(**columns: list[Any]) -> ResultTable:
-    return ResultTable.open(None, spreadsheet_from_dataframe(pd.DataFrame({**IDS, **columns})))
+def made(**columns: list[Any]) -> ImageAdTable:
+    return ImageAdTable.open(None, spreadsheet_from_dataframe(pd.DataFrame({**IDS, **columns})))
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".xlsx", ".parquet"])
@@ -57,10 +57,10 @@ def test_a_row_with_an_odd_cell_is_paid_for_once(tmp_path: Path, value: Any, end
     columns = {**IDS, "row_id": [value], "note": [value]}
     sheet = spreadsheet_from_dataframe(pd.DataFrame(columns, dtype=object))
     place = str(tmp_path / f"results{ending}")
-    table = ResultTable.open(place, sheet)
+    table = ImageAdTable.open(place, sheet)
     table.update(0, JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1))
     table.save_now()
-    again = ResultTable.open(place, sheet)
+    again = ImageAdTable.open(place, sheet)
     assert [state.job_id for state in again.states] == ["ia_1"]
     assert again.totals().removed == 0
 
@@ -83,11 +83,11 @@ def test_a_name_that_looks_like_a_formula_is_paid_for_once(
     columns = {"brand": ["brand_1"], "product": ["*"], "audience": ["*"], "prompt": ["{product}"]}
     given = spreadsheet_from_dataframe(pd.DataFrame({"design_template_id": ["dt_1"], **columns}))
     place = str(tmp_path / f"results{ending}")
-    table = ResultTable.open(place, expand(Brief.read(given), catalogue))
+    table = ImageAdTable.open(place, expand(Brief.read(given), catalogue))
     assert table.rows[0].request.prompt == plain_text(name)
     table.update(0, JobState(RowStatus.PROCESSING, job_id="ia_1", attempts=1))
     table.save_now()
-    again = ResultTable.open(place, expand(Brief.read(given), catalogue))
+    again = ImageAdTable.open(place, expand(Brief.read(given), catalogue))
     assert [state.job_id for state in again.states] == ["ia_1"]
     assert again.totals().removed == 0
 
@@ -99,10 +99,10 @@ def test_an_error_with_a_nul_in_it_does_not_cost_the_table(
 ) -> None:
     sheet = spreadsheet_from_dataframe(pd.DataFrame(IDS))
     place = str(tmp_path / f"results{ending}")
-    table = ResultTable.open(place, sheet)
+    table = ImageAdTable.open(place, sheet)
     table.update(0, JobState(RowStatus.FAILED, job_id="ia_1", error=f"no{odd}thing", attempts=1))
     table.save_now()
-    (state,) = ResultTable.open(place, sheet).states
+    (state,) = ImageAdTable.open(place, sheet).states
     assert (state.job_id, state.attempts) == ("ia_1", 1)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from prefect_staticadslab import JobState, RowStatus
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pictures.contact_sheet import contact_sheet
 from prefect_staticadslab.campaign.pictures.pictures import download_pictures
 from tests.campaign.job_types.test_templates import picture
@@ -20,7 +20,7 @@ DONE = JobState(RowStatus.COMPLETED, "ia_1")
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> ResultTable:
+def table(tmp_path: Path) -> ImageAdTable:
     """A table in a folder of its own, beside a private picture."""
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "0002-Shirt-ia_1.png").write_bytes(picture("red"))
@@ -50,7 +50,7 @@ def trapped(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.skipif(os.name == "nt", reason="links are POSIX")
 @pytest.mark.parametrize("name", NAMES)
 async def test_no_private_picture_is_copied_or_put_into_the_zip(
-    name: str, table: ResultTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, table: ImageAdTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.update(0, replace(DONE, image_path=trapped(tmp_path, name, monkeypatch)))
     archive = str(tmp_path / "ads" / "all.zip")
@@ -62,7 +62,7 @@ async def test_no_private_picture_is_copied_or_put_into_the_zip(
 @pytest.mark.skipif(os.name == "nt", reason="links are POSIX")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_contact_sheet_leads_to_nothing_outside_of_its_folder(
-    name: str, table: ResultTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, table: ImageAdTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table.update(0, replace(DONE, image_path=trapped(tmp_path, name, monkeypatch)))
     page = Page(contact_sheet(table, str(tmp_path / "ads" / "out.html"), "title"))
@@ -70,7 +70,7 @@ def test_the_contact_sheet_leads_to_nothing_outside_of_its_folder(
 
 
 async def test_a_picture_below_the_tables_folder_is_taken_only_under_its_own_name(
-    table: ResultTable, tmp_path: Path
+    table: ImageAdTable, tmp_path: Path
 ) -> None:
     folder = tmp_path / "ads" / "earlier"
     folder.mkdir()
@@ -82,7 +82,7 @@ async def test_a_picture_below_the_tables_folder_is_taken_only_under_its_own_nam
 
 
 async def test_no_picture_of_this_machines_servers_is_asked_for(
-    table: ResultTable, tmp_path: Path, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+    table: ImageAdTable, tmp_path: Path, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SAL_ALLOWED_HOSTS", raising=False)
     stranger.serve("/1.png", picture("red"))
@@ -99,7 +99,7 @@ async def test_no_picture_of_this_machines_servers_is_asked_for(
 
 @pytest.mark.parametrize("folder", ["memory://strangers", "s3://strangers", "ftp://127.0.0.1"])
 def test_the_contact_sheet_lists_no_folder_that_a_cell_names(
-    folder: str, table: ResultTable, monkeypatch: pytest.MonkeyPatch
+    folder: str, table: ImageAdTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 

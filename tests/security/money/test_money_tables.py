@@ -15,7 +15,7 @@ from PIL import Image
 from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import SpreadsheetError
 from prefect_staticadslab.campaign.job_types.design_templates import TemplateBatch
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.job_types.revisions import Revisions
 from prefect_staticadslab.campaign.reports.plan import Plan
 from prefect_staticadslab.campaign.table.limits import BudgetError
@@ -141,7 +141,7 @@ def test_a_table_that_is_only_looked_at_is_checked_too(tmp_path: Path) -> None:
     _, output = recorded(tmp_path, ".csv", done())
     change(output, 2, "cost_usd", "-100000")
     with pytest.raises(AmountError, match="Row 2, column cost_usd"):
-        ResultTable.reopen(str(output))
+        ImageAdTable.reopen(str(output))
 
 
 def test_tables_of_design_templates_and_revisions_are_checked_alike(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_what_another_run_writes_never_keeps_a_run_from_saving(
     table: JobTable[Any] = (
         Campaign.open(place, str(output)).table
         if opened == "for its campaign"
-        else ResultTable.reopen(str(output))
+        else ImageAdTable.reopen(str(output))
     )
     change(output, 2, column, value)
     table.update(1, done(2))
@@ -231,7 +231,7 @@ def test_what_another_run_writes_never_keeps_a_run_from_saving(
     assert (known.cost_usd, known.attempts) in [(Decimal(1), 1), (None, 1), (Decimal(1), 0)]
     assert Plan.of(table).total_usd == 2
     assert value not in output.read_text()
-    ResultTable.reopen(str(output))  # what is written is right again
+    ImageAdTable.reopen(str(output))  # what is written is right again
 
 
 def test_an_amount_error_is_a_row_error_like_any_other() -> None:

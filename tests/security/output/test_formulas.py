@@ -16,7 +16,7 @@ from prefect_staticadslab.campaign.catalogue_tables.report import write_report
 from prefect_staticadslab.campaign.catalogue_tables.rows import read_resource_rows
 from prefect_staticadslab.campaign.files.cells import frame_of
 from prefect_staticadslab.campaign.files.formulas import escape_formula, unescape
-from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.names.brief import Brief
 from prefect_staticadslab.campaign.names.expand import expand
 from prefect_staticadslab.campaign.names.lookup import look_up
@@ -55,7 +55,7 @@ def test_nothing_that_the_api_says_is_a_formula_in_a_text_table(
     table.update(0, state)
     table.save_now()
     assert [cell for cell in cells_of(output) if cell.startswith(BEGINS)] == []
-    assert ResultTable.reopen(str(output)).states[0] == state
+    assert ImageAdTable.reopen(str(output)).states[0] == state
 
 
 def test_an_xlsx_has_texts_and_no_formulas(tmp_path: Path) -> None:
@@ -135,4 +135,4 @@ def test_marks_of_rows_on_their_way_are_no_formulas(tmp_path: Path) -> None:
     state = replace(JobState(RowStatus.SUBMITTING, attempts=1), error="- see the docs")
     table.update(0, state)
     table.save_now()
-    assert ResultTable.reopen(str(tmp_path / "out.csv")).states[0] == state
+    assert ImageAdTable.reopen(str(tmp_path / "out.csv")).states[0] == state

@@ -29,7 +29,7 @@ from prefect_staticadslab.campaign.files.formats.workbooks.xlsx_rows import MOST
 from prefect_staticadslab.campaign.files.formats.xlsx_text import can_be_link
 from prefect_staticadslab.campaign.files.formats.xlsx_writer import SheetLook, encode_xlsx
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.job_types.image_ads import ResultTable
+from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 
 IDS = {"design_template_id": "dt_1", "brand_id": "brand_1"}
 IDS |= {"product_id": "prod_1", "audience_id": "aud_1"}
@@ -178,18 +178,18 @@ def completed(number: int, **known: Any) -> JobState:
     return replace(state, **known)
 
 
-def table_at(place: Path, rows: int = 3, **columns: list[Any]) -> ResultTable:
+def table_at(place: Path, rows: int = 3, **columns: list[Any]) -> ImageAdTable:
     header = [*columns, *IDS, "prompt"]
     lines = [
         [*(cells[n] for cells in columns.values()), *IDS.values(), f"Ad {n}"] for n in range(rows)
     ]
     dialect = Dialect(column_widths=(("prompt", 61.0),))
     spreadsheet = Spreadsheet(tuple(header), lines, tuple(range(2, rows + 2)), dialect)
-    return ResultTable.open(str(place), spreadsheet)
+    return ImageAdTable.open(str(place), spreadsheet)
 
 
-def open_again(place: Path) -> ResultTable:
-    return ResultTable.reopen(str(place))
+def open_again(place: Path) -> ImageAdTable:
+    return ImageAdTable.reopen(str(place))
 
 
 def test_a_result_table_has_numbers_dates_links_and_colours(tmp_path: Path) -> None:
