@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from prefect_staticadslab.cli.commands.blocks import main as save_command
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY
+from tests.support.prefect_api import ask_prefect
 
 Environment = dict[str, str]
 Capture = pytest.CaptureFixture[str]
@@ -19,14 +19,15 @@ SLUGS = ["static-ads-lab-credentials", "static-ads-lab-image-ad-job"]
 
 def documents(environment: Environment) -> dict[str, Any]:
     """All saved blocks of ours by name, as the server tells them."""
-    url = f"{environment['PREFECT_API_URL']}/block_documents/filter"
     wanted = {"block_types": {"slug": {"any_": SLUGS}}, "include_secrets": True}
-    return {each["name"]: each for each in httpx.post(url, json=wanted).json()}
+    url = environment["PREFECT_API_URL"]
+    found = ask_prefect(url, "POST", "/block_documents/filter", wanted)
+    return {each["name"]: each for each in found}
 
 
 def forget(environment: Environment) -> None:
     for each in documents(environment).values():
-        httpx.delete(f"{environment['PREFECT_API_URL']}/block_documents/{each['id']}")
+        ask_prefect(environment["PREFECT_API_URL"], "DELETE", f"/block_documents/{each['id']}")
 
 
 def save(capsys: Capture, *arguments: str | Path) -> tuple[int, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools import validate
@@ -18,6 +17,7 @@ from prefect_staticadslab.flows.create_ads import create_ads
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.blocks.saving import SLUGS, Capture, Environment, documents, save
 from tests.conftest import simulated_ids
+from tests.support.prefect_api import ask_prefect
 from tests.support.processes import run
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -31,8 +31,8 @@ def test_the_catalogue_has_the_block_types_with_all_that_describes_them(
     status, told = save(capsys)
     assert status == 0
     assert "Block types:  Static Ads Lab Credentials, Static Ads Lab Image Ad Job" in told
-    url = f"{environment['PREFECT_API_URL']}/block_types/filter"
-    served = {each["slug"]: each for each in httpx.post(url, json={}).json()}
+    url = environment["PREFECT_API_URL"]
+    served = {each["slug"]: each for each in ask_prefect(url, "POST", "/block_types/filter", {})}
     names = ["Static Ads Lab Credentials", "Static Ads Lab Image Ad Job"]
     logos = ["secret.png", "webhook.png"]
     for slug, name, logo in zip(SLUGS, names, logos, strict=True):
@@ -53,8 +53,8 @@ def pasted_example(environment: Environment, slug: str, name: str) -> str:
     As both of Prefect's UIs make it: of the first block of Python, with the block's name in place
     of the first BLOCK_NAME; and what the server escaped stays so in the older one.
     """
-    url = f"{environment['PREFECT_API_URL']}/block_types/slug/{slug}"
-    example: str = httpx.get(url).json()["code_example"]
+    url = environment["PREFECT_API_URL"]
+    example: str = ask_prefect(url, "GET", f"/block_types/slug/{slug}")["code_example"]
     found = re.search(r"```python([\S\s]*?)```", example)
     assert found
     return found[1].replace("BLOCK_NAME", name, 1).strip()
@@ -137,11 +137,12 @@ def test_a_kit_is_read_as_it_was_saved_in_words_or_as_values(
     }
     # What earlier versions saved.
     values = {"generate_ai_images": None, "generate_copy": copy}
-    answer = httpx.patch(
-        f"{environment['PREFECT_API_URL']}/block_documents/{saved['id']}",
-        json={"data": {"options": values}, "merge_existing_data": True},
+    ask_prefect(
+        environment["PREFECT_API_URL"],
+        "PATCH",
+        f"/block_documents/{saved['id']}",
+        {"data": {"options": values}, "merge_existing_data": True},
     )
-    assert answer.is_success, answer.text
     for _ in values:
         loaded = ImageAdJob.load("the-kit")
         assert isinstance(loaded, ImageAdJob)

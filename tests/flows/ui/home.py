@@ -16,6 +16,7 @@ import httpx
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import running_prefect, simulated_ids
+from tests.support.prefect_api import ask_prefect
 from tests.support.processes import PATIENCE_SECONDS, run, running
 
 CREDENTIALS: Final = "static-ads-lab"
@@ -53,13 +54,8 @@ class Home:
         self.api = httpx.Client(base_url=f"{self.url}/api", timeout=30)
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """The answer of Prefect's API, which is one of success."""
-        answer = self.api.request(method, path, json=body)
-        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # SQLite is busy
-            time.sleep(0.5)
-            answer = self.api.request(method, path, json=body)
-        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
+        """See `ask_prefect`."""
+        return ask_prefect(f"{self.url}/api", method, path, body)
 
     def deployment(self, name: str) -> Answer:
         """The deployment of this name, once it is there."""
