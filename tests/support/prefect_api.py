@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
 import httpx
+
+
+@functools.cache
+def prefect_client(url: str) -> httpx.Client:
+    """The client for an API: making one takes more than most questions."""
+    # A kept connection may be closed by the server just when it is used again.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(base_url=url, timeout=30, limits=limits)
 
 
 def ask_prefect(url: str, method: str, path: str, body: object = None) -> Any:
@@ -16,10 +25,10 @@ def ask_prefect(url: str, method: str, path: str, body: object = None) -> Any:
         method, path: What to ask, below that.
         body: What to send as JSON.
     """
-    with httpx.Client(base_url=url, timeout=30) as api:
+    api = prefect_client(url)
+    answer = api.request(method, path, json=body)
+    while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        time.sleep(0.5)
         answer = api.request(method, path, json=body)
-        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            time.sleep(0.5)
-            answer = api.request(method, path, json=body)
     assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
     return answer.json() if answer.content else None

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ import httpx
 from prefect_staticadslab import ImageAdJob, StaticAdsLabCredentials
 from prefect_staticadslab.simulator import SIMULATOR_API_KEY, SimulatorServer
 from tests.conftest import running_prefect, simulated_ids
-from tests.support.prefect_api import ask_prefect
+from tests.support.prefect_api import ask_prefect, prefect_client
 from tests.support.processes import PATIENCE_SECONDS, run, running
 
 CREDENTIALS: Final = "static-ads-lab"
@@ -48,10 +48,11 @@ class Home:
     environment: dict[str, str]
     simulator: SimulatorServer
     folder: Path
-    api: httpx.Client = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=30)
+    @property
+    def api(self) -> httpx.Client:
+        """A client of Prefect's API, for answers that are no success."""
+        return prefect_client(f"{self.url}/api")
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """See `ask_prefect`."""
