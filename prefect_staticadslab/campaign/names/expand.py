@@ -234,9 +234,7 @@ class _SpreadsheetBuilder:
         if length_problem := self._add_prompt_length(line, template.length(values)):
             return None, [*problems, length_problem]
         catalogue_columns = {
-            name
-            for resource_type in line.selectors
-            for name in (resource_type.name, resource_type.id_column)
+            name for resource_type in line.selectors for name in resource_type.columns
         }
         given = {
             name: text if name in catalogue_columns else cells[self._positions[name]]

@@ -236,9 +236,7 @@ class _LineReader:
         if not sent:
             return prompt
         from_catalogue = {
-            name
-            for resource_type in self._resource_types
-            for name in (resource_type.name, resource_type.id_column)
+            name for resource_type in self._resource_types for name in resource_type.columns
         }
         values = {
             column: cell_text(line[self._placeholder_positions[column]]).strip()
@@ -271,7 +269,7 @@ class _LineReader:
         is_filled = {
             name: bool(selector.values)
             for resource_type, selector in selectors.items()
-            for name in (resource_type.name, resource_type.id_column)
+            for name in resource_type.columns
         }
         wrong: list[CellProblem] = []
         for name in prompt.columns:

@@ -127,9 +127,7 @@ def empty_placeholder_problems(
         ad: What the ad is made of.
     """
     types_by_column = {
-        name: resource_type
-        for resource_type in RESOURCE_TYPES
-        for name in (resource_type.name, resource_type.id_column)
+        name: resource_type for resource_type in RESOURCE_TYPES for name in resource_type.columns
     }
     problems = []
     for column, value in values.items():

@@ -174,7 +174,7 @@ class TableObserver:
     def _selected_states(self) -> Iterator[tuple[int, JobState]]:
         """The position and the state of each row that the run is for; see `Totals.counts`."""
         for position, row, state in self._table.current_rows:
-            if not row.postponed:
+            if row.may_create:
                 yield position, state
 
     def _seconds_left(self, unsent: int) -> float | None:

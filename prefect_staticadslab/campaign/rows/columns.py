@@ -49,9 +49,7 @@ KNOWN_COLUMNS: Final = READ_COLUMNS - {SENT_PROMPT_COLUMN} | frozenset(NAME_COLU
 """What is read of a spreadsheet that people wrote; see `campaign.names.brief`."""
 
 NEEDED_COLUMNS: Final = tuple(
-    frozenset((kind.id_column, kind.name))
-    for kind in RESOURCE_TYPES
-    if kind.id_column in REQUIRED_COLUMNS
+    frozenset(kind.columns) for kind in RESOURCE_TYPES if kind.id_column in REQUIRED_COLUMNS
 )
 """What every spreadsheet of ads has, one name of each."""
 
@@ -86,7 +84,7 @@ def find_columns(
     missing = [
         kind
         for kind in RESOURCE_TYPES
-        if kind.id_column in REQUIRED_COLUMNS and not {kind.id_column, kind.name} & set(positions)
+        if kind.id_column in REQUIRED_COLUMNS and not set(kind.columns) & set(positions)
     ]
     problems += [
         Problem(

@@ -21,14 +21,11 @@ _ENDINGS: Final = ("s", "name", "names", "title", "text")
 _SHORT: Final = {"template": "design_template", "variant": "product_variant"}
 """Parts of known names that people take for the whole."""
 
-_DOUBTFUL: Final = frozenset((VARIANT.name, VARIANT.id_column))
+_DOUBTFUL: Final = frozenset(VARIANT.columns)
 """Columns that a name may be like and be one of the user's own: a `Variant` is many a thing."""
 
 _REQUIRED: Final = frozenset(
-    name
-    for kind in RESOURCE_TYPES
-    if kind.name != "product_variant"
-    for name in (kind.name, kind.id_column)
+    name for kind in RESOURCE_TYPES if kind.name != "product_variant" for name in kind.columns
 )
 """Columns whose absence is a problem of its own, which asks about names that are like them."""
 
@@ -68,9 +65,7 @@ class Hints:
 
     def question_for(self, kind: ResourceType) -> str:
         """A question for the message that a kind's column is missing; "" if no name is like it."""
-        meant = [
-            (name, column) for name, column in self.similar if column in (kind.name, kind.id_column)
-        ]
+        meant = [(name, column) for name, column in self.similar if column in kind.columns]
         if not meant:
             return ""
         (name, column), *_ = meant

@@ -46,6 +46,11 @@ class ResourceType:
         return f"{self.name}_id"
 
     @property
+    def columns(self) -> tuple[str, str]:
+        """The two columns that can say which resource is meant: of names, and of ids."""
+        return self.name, self.id_column
+
+    @property
     def parent_column(self) -> str:
         """The column of its parent's ids, which is also the filter of its lists; "" without one."""
         return f"{self.parent}_id" if self.parent else ""

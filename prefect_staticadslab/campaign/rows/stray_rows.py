@@ -11,7 +11,7 @@ from prefect_staticadslab.campaign.files.formats.table_layout import UNTICKED
 from prefect_staticadslab.campaign.rows.resource_types import RESOURCE_TYPES
 
 _AD_KEYS: Final = frozenset(
-    column_key(name) for kind in RESOURCE_TYPES for name in (kind.id_column, kind.name)
+    column_key(name) for kind in RESOURCE_TYPES for name in kind.columns
 ) | {"prompt"}
 """The columns that an ad is made of, by `column_key`."""
 
