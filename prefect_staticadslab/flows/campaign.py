@@ -66,9 +66,9 @@ async def campaign(
     """Runs a campaign, or goes on with it where an earlier run of the same output stopped.
 
     Args:
-        spreadsheet: The campaign: a .csv, .tsv or .xlsx; a URL, or a path on the machine that runs
-            this. The address of a Google
-            Sheet that everyone with the link may see does as well.
+        spreadsheet: The campaign: a .csv, .tsv or workbook (.xlsx, .xlsm, .xlsb, .xls or .ods); a
+            URL, or a path on the machine that runs this. The address of a Google Sheet that
+            everyone with the link may see does as well.
         output: The result table: a .csv, .tsv, .xlsx or .parquet; a path or a URL. The same output
             goes on with the same campaign; a new one is a new campaign. {date} in it stands for
             the day, so that a schedule makes new ads every day; {week}, {month}, {year} and {time}

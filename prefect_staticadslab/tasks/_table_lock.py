@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -28,6 +30,9 @@ LOCK_SECONDS: Final = 10.0
 LEASE_SECONDS: Final = 60.0
 """After which the lock of a run that was killed is free again: the least that Prefect takes."""
 
+RENEWAL_SECONDS: Final = 20.0
+"""How often a write that takes long renews its lease; two of three renewals may fail."""
+
 _RETRY_PAUSES: Final = (0.05, 0.2)
 """The shortest and the longest pause between two tries to lock, in seconds."""
 
@@ -39,6 +44,8 @@ until they can be had."""
 @contextmanager
 def table_lock(location: str) -> Iterator[None]:
     """Keeps other runs with the same Prefect API from writing a table while the body runs.
+
+    However long the body takes, its lease is renewed.
 
     Does nothing where no API is configured: a temporary server has one run only. If the lock cannot
     be had within `LOCK_SECONDS`, the body runs without it, with a warning in the log the first
@@ -54,11 +61,14 @@ def table_lock(location: str) -> Iterator[None]:
     name = lock_name(location)
     with get_client(sync_client=True) as client:
         lease = _try_to_lock(client, name, location)
-        try:
+        if lease is None:
             yield
+            return
+        try:
+            with _renewed(lease, location):
+                yield
         finally:
-            if lease is not None:
-                _release(client, lease)
+            _release(client, lease)
 
 
 def lock_name(location: str) -> str:
@@ -125,6 +135,36 @@ def _lock(client: SyncPrefectClient, name: str) -> str:
         if time.monotonic() >= deadline:
             raise TimeoutError("another run has kept it for too long")
         time.sleep(random.uniform(*_RETRY_PAUSES))
+
+
+@contextmanager
+def _renewed(lease: str, location: str) -> Iterator[None]:
+    """Renews a lease every `RENEWAL_SECONDS` while the body runs, from a thread of its own.
+
+    If that fails, it logs a warning, and tries again.
+
+    Args:
+        lease: Its id.
+        location: The table's, for the warning.
+    """
+    is_done = threading.Event()
+
+    def renew() -> None:
+        while not is_done.wait(RENEWAL_SECONDS):
+            try:
+                with get_client(sync_client=True) as client:
+                    client.renew_concurrency_lease(UUID(lease), LEASE_SECONDS)
+            except httpx.HTTPError as error:
+                logger.warning("The lock of %s cannot be renewed: %s", redacted(location), error)
+
+    # The settings that name the server are this context's.
+    thread = threading.Thread(target=copy_context().run, args=(renew,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_done.set()
+        thread.join()
 
 
 def _release(client: SyncPrefectClient, lease: str) -> None:

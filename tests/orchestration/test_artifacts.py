@@ -60,6 +60,17 @@ TWO_AUDIENCES = (
 )
 
 
+def test_an_inbox_says_how_many_lines_of_a_message_are_left_out() -> None:
+    lines = [f"Row {number} lacks a brand." for number in range(2, 24)]
+    told = contents.inbox_markdown({"june.csv": "\n".join(lines), "july.csv": "Finished."})
+    assert told.splitlines()[2:] == [
+        "| **june.csv** | Row 2 lacks a brand. |",
+        *(f"| | {line} |" for line in lines[1:20]),
+        "| | and 2 more lines; see the log. |",
+        "| **july.csv** | Finished. |",
+    ]
+
+
 def test_what_tells_two_ads_apart_and_the_picture_come_first_and_what_is_the_same_last() -> None:
     rows = table_rows(table(*TWO_AUDIENCES))
     assert list(rows[0]) == [

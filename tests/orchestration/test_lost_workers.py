@@ -197,6 +197,23 @@ async def test_a_cluster_that_is_lost_is_not_waited_for(
         assert [result.state.error for result in lost] == [None, "lost"]
 
 
+async def test_a_chunk_that_comes_late_has_as_long_to_begin(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, "a")
+    never: asyncio.Future[list[ImageAdResult]] = asyncio.get_running_loop().create_future()
+    async with cluster.running():
+        cluster.now += run_side.UNBEGUN_SECONDS - 1
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(
+            cluster.coordinator.wait_for_result(cluster.coordinator.begin_chunk(), never)
+        )
+        cluster.now += run_side.UNBEGUN_SECONDS - 1
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        cluster.now += 2
+        with pytest.raises(ClusterLostError, match="no worker was heard of for 60 minutes"):
+            await waiting
+
+
 async def test_a_worker_that_reaches_its_run_no_more_sends_nothing_more(
     tmp_path: Path, simulator: SimulatorServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

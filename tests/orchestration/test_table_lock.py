@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from contextvars import copy_context
+from http import HTTPStatus
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
+from httpx import ConnectError, Response
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from prefect_staticadslab.tasks import _table_lock
 from prefect_staticadslab.tasks._table_lock import lock_name, table_lock
 from tests.conftest import free_port
+from tests.support.processes import until
 
 
 @pytest.fixture
@@ -58,6 +62,42 @@ def test_it_is_free_after_an_error(location: str) -> None:
         raise ValueError("full")
     with get_client(sync_client=True) as client:
         assert client.read_global_concurrency_limit_by_name(lock_name(location)).active_slots == 0
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_it_is_kept_however_long_a_write_takes(
+    location: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_table_lock, "RENEWAL_SECONDS", 0.01)
+    renewals: list[int] = []
+    renew = SyncPrefectClient.renew_concurrency_lease
+
+    def noted(client: SyncPrefectClient, lease_id: UUID, lease_duration: float) -> Response:
+        response = renew(client, lease_id, lease_duration)
+        renewals.append(response.status_code)
+        return response
+
+    monkeypatch.setattr(SyncPrefectClient, "renew_concurrency_lease", noted)
+    with table_lock(location):
+        until(lambda: len(renewals) >= 2)
+    told = len(renewals)
+    with get_client(sync_client=True) as client:
+        assert client.read_global_concurrency_limit_by_name(lock_name(location)).active_slots == 0
+    assert renewals == [HTTPStatus.NO_CONTENT] * told
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_a_lock_that_cannot_be_renewed_is_told(
+    location: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_table_lock, "RENEWAL_SECONDS", 0.01)
+
+    def refuses(*_: object) -> None:
+        raise ConnectError("the server has gone")
+
+    monkeypatch.setattr(SyncPrefectClient, "renew_concurrency_lease", refuses)
+    with table_lock(location):
+        until(lambda: f"The lock of {location} cannot be renewed: the server" in caplog.text)
 
 
 @pytest.mark.usefixtures("prefect_server")

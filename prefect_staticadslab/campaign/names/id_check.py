@@ -200,14 +200,15 @@ class _IdLookup:
         Returns:
             Whether it was read to its end, so that an id that is still unresolved is not in it.
         """
+        if not self._spend_request():
+            return False
         count = 0
         async for item in self._client.list_resources(self._resource_type.resource, **filters):
-            if count % PAGE_SIZE == 0 and not self._spend_request():
-                return False
             count += 1
             if item.id in self._ids:
                 self._resources[item.id] = item
-            if not self.unresolved:
+            # The next item may be on another page.
+            if not self.unresolved or (count % PAGE_SIZE == 0 and not self._spend_request()):
                 return False
         return True
 

@@ -103,8 +103,8 @@ def summary_markdown(summary: Summary, costs: Sequence[BrandCost] = ()) -> str:
 def inbox_markdown(messages: Mapping[str, str]) -> str:
     """What became of an inbox's spreadsheets, as a Markdown table with a row for each line.
 
-    Of a message with more than `LISTED_CAUSES` lines the rest is left out, without a word of it; of
-    more than `SPREADSHEETS` spreadsheets it says how many are left out.
+    Of a message with more than `LISTED_CAUSES` lines, or more than `SPREADSHEETS` spreadsheets, it
+    says how many are left out.
 
     Args:
         messages: What to say of each spreadsheet, by its name; may have several lines.
@@ -113,11 +113,12 @@ def inbox_markdown(messages: Mapping[str, str]) -> str:
         return "There was nothing to do."
     lines = ["| Spreadsheet | |", "|---|---|"]
     for name, message in list(messages.items())[:SPREADSHEETS]:
-        first, *more = (
-            markdown_cell(line) for line in message.splitlines()[:LISTED_CAUSES] or [""]
-        )
+        told = message.splitlines() or [""]
+        first, *more = map(markdown_cell, told[:LISTED_CAUSES])
         lines.append(f"| **{markdown_cell(name)}** | {first} |")
         lines += [f"| | {line} |" for line in more]
+        if len(told) > LISTED_CAUSES:
+            lines.append(f"| | and {len(told) - LISTED_CAUSES} more lines; see the log. |")
     if len(messages) > SPREADSHEETS:
         lines += ["", f"and {len(messages) - SPREADSHEETS} more."]
     return "\n".join(lines)

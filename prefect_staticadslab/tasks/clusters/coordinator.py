@@ -19,7 +19,9 @@ from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.result_table import JobTable
 from prefect_staticadslab.tasks.clusters.messages import (
+    CANCELLED,
     PAUSE_SECONDS,
+    TAKEN_OVER,
     Answer,
     Mailboxes,
     Report,
@@ -55,6 +57,7 @@ class _ChunkContact:
     """How far the exchange is with the worker that has a chunk, or will have it.
 
     Attributes:
+        registered_at: When it began to wait for a worker, by the coordinator's clock.
         worker_box: The worker's mailbox; "" before one has begun.
         last_report_number: The highest number of a report from that box; -1 before the first.
         last_question: The highest number of a question from that box; 0 before the first.
@@ -63,6 +66,7 @@ class _ChunkContact:
         is_ended: Whether its result is here, or nobody waits for it any more.
     """
 
+    registered_at: float
     worker_box: str = ""
     last_report_number: int = -1
     last_question: int = 0
@@ -120,7 +124,7 @@ class Coordinator:
     def begin_chunk(self) -> JournalLink:
         """Registers one more chunk, and returns what its worker is to be given as its journal."""
         chunk_id = uuid4().hex
-        self._chunks[chunk_id] = _ChunkContact()
+        self._chunks[chunk_id] = _ChunkContact(self._clock())
         return JournalLink(self._mailboxes, self._own_box, chunk_id)
 
     async def wait_for_result(
@@ -332,13 +336,10 @@ class Coordinator:
         now = self._box_read_at
         if chunk.worker_box and now - chunk.last_report_at > SILENT_SECONDS:
             return f"not heard of for {SILENT_SECONDS / 60:.0f} minutes"
-        if not chunk.worker_box and now - self._last_report_at > UNBEGUN_SECONDS:
+        waiting_since = max(self._last_report_at, chunk.registered_at)
+        if not chunk.worker_box and now - waiting_since > UNBEGUN_SECONDS:
             return f"no worker was heard of for {UNBEGUN_SECONDS / 60:.0f} minutes"
         return ""
-
-
-TAKEN_OVER: Final = "Another worker has taken over, so this one sends nothing more."
-CANCELLED: Final = "The run was cancelled, so nothing more is sent."
 
 
 def _marked_by_lost_worker(state: JobState) -> JobState:

@@ -20,6 +20,9 @@ PAUSE_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = 10.0
 """How often a worker reports that has nothing new to tell."""
 
+TAKEN_OVER: Final = "Another worker has taken over, so this one sends nothing more."
+CANCELLED: Final = "The run was cancelled, so nothing more is sent."
+
 
 class Mailboxes(Protocol):
     """Boxes that both sides reach, each by its name. What is put in comes out in that order.
