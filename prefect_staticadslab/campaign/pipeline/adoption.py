@@ -9,7 +9,7 @@ filters, and adopted if it is there.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -93,8 +93,8 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
     """Decides which ad is which row's. Changes nothing.
 
     An ad is a row's if it shows the row's request and was created when the row may have been sent.
-    Equal rows share equal ads among them. If there are more ads than rows, or rows differ in what
-    an ad does not show, nobody can say.
+    Equal rows share equal ads among them. If there are more ads than rows, if rows differ in what
+    an ad does not show, or an ad that leaves out an id may be of rows that differ, nobody can say.
 
     Args:
         sent: The rows.
@@ -106,13 +106,19 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
     for row in sent:
         groups[row.shown_by_ad].append(row)
     free = {ad.id: ad for ad in ads if ad.id not in taken and not ad.is_failed}
-    for rows in groups.values():
+    candidates_by_group = {
+        shown: [ad for ad in free.values() if any(_may_be_ad_of(row, ad) for row in rows)]
+        for shown, rows in groups.items()
+    }
+    groups_of_ad = Counter(ad.id for ads in candidates_by_group.values() for ad in ads)
+    for shown, rows in groups.items():
         candidates = sorted(
-            (ad for ad in free.values() if any(_may_be_ad_of(row, ad) for row in rows)),
+            candidates_by_group[shown],
             key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
         )
+        is_contested = any(groups_of_ad[ad.id] > 1 for ad in candidates)
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
-        if candidates and (len(candidates) > len(rows) or len(bodies) > 1):
+        if candidates and (is_contested or len(candidates) > len(rows) or len(bodies) > 1):
             ids = tuple(ad.id for ad in candidates)
             matches.ambiguous |= {row.position: ids for row in rows}
             continue
@@ -237,7 +243,8 @@ def _may_still_be_created(state: JobState, now: datetime) -> bool:
 
 def _may_be_ad_of(row: SentRow, ad: ImageAd) -> bool:
     """Whether an ad shows what a row asks for, and was created when the row may have been sent. An
-    id, an `editable` or a date that the API does not tell says nothing against it."""
+    `editable`, a date, or an id but a variant's, which an ad may lack, says nothing against it if
+    the API does not tell it."""
     request = row.request
     ids = ("design_template_id", "brand_id", "product_id", "audience_id")
     if any(getattr(ad, name) not in (None, getattr(request, name)) for name in ids):

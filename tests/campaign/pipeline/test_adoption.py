@@ -77,6 +77,23 @@ def test_rows_that_differ_in_what_no_ad_shows_are_a_question(
     assert match_ads(rows, [], frozenset()).not_found == [0, 1]
 
 
+@pytest.mark.parametrize("untold", ["audience_id", "product_id", "brand_id", "design_template_id"])
+def test_an_ad_that_leaves_out_what_rows_differ_in_is_a_question(
+    ad_of: AdOf, make_request: MakeRequest, untold: str
+) -> None:
+    ids = (f"{getattr(make_request('a'), untold)}{n}" for n in "12")
+    rows = [SentRow(i, make_request("a", **{untold: one}), YESTERDAY) for i, one in enumerate(ids)]
+    ads = [ad_of("ia_1", "a", **{untold: None})]
+    matches = match_ads(rows, ads, frozenset())
+    assert (matches.adopted, matches.not_found) == ({}, [])
+    assert matches.ambiguous == {0: ("ia_1",), 1: ("ia_1",)}
+    # A row that nothing contests has its ad all the same.
+    alone = SentRow(2, make_request("b"), YESTERDAY)
+    assert match_ads([*rows, alone], [*ads, ad_of("ia_2", "b")], frozenset()).adopted == {
+        2: ad_of("ia_2", "b")
+    }
+
+
 @pytest.mark.parametrize(
     "other",
     [
