@@ -163,7 +163,7 @@ class Exchange:
             )
             for _ in range(1 + MOST_REFUSALS):
                 async with self._send(request) as answer:
-                    reply = self._record_reply(path, answer, await _read_whole_body(answer))
+                    reply = self._record_reply(path, answer, await _read_body_in_time(answer))
                 if reply.status != httpx.codes.TOO_MANY_REQUESTS:
                     break
         return reply
@@ -185,7 +185,9 @@ class Exchange:
             async with self._send(request) as answer:
                 kind = answer.headers.get("content-type", "")
                 if not answer.is_success or "text/event-stream" not in kind:
-                    return Stream(self._record_reply(path, answer, await _read_whole_body(answer)))
+                    return Stream(
+                        self._record_reply(path, answer, await _read_body_in_time(answer))
+                    )
                 reply = self._record_reply(path, answer, b"")
                 try:
                     async with asyncio.timeout(seconds):
@@ -278,6 +280,7 @@ def _timeout(read_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(read_seconds, connect=bounds.CONNECT_SECONDS)
 
 
-async def _read_whole_body(answer: httpx.Response) -> bytes:
+async def _read_body_in_time(answer: httpx.Response) -> bytes:
+    """An answer's body. Raises `TimeoutError` if it takes longer than `REQUEST_SECONDS`."""
     async with asyncio.timeout(bounds.REQUEST_SECONDS):
         return await read_body(answer)

@@ -38,7 +38,8 @@ async def watch(
         timeout_seconds: How long to watch. The ad goes on afterwards.
 
     Returns:
-        Completed with the picture's URL in its message; Failed if the job failed or time was up.
+        Completed with the picture's URL in its message; Failed if the job failed, time was up, or
+        it cannot be watched, with what was wrong in its message.
     """
     link = begin_flow()
     outcome = await run_watch(
@@ -82,7 +83,8 @@ async def create_and_watch(
             may be spent.
 
     Returns:
-        Completed with the picture's URL in its message; Failed if the job failed or time was up.
+        Completed with the picture's URL in its message; Failed if the job failed, time was up, or
+        nothing could be created, with what was wrong in its message.
     """
     link = begin_flow()
     try:

@@ -258,9 +258,9 @@ class RateLimitState:
     def _learn_length_from_our_slots(
         self, now: float, used_at_server: int, overtaken: int, reset: float | None
     ) -> None:
-        """Drops slots of ours that came back early, and bounds the window's length by their age."""
+        """Drops slots of ours that came back early, and bounds the window's length by their age; or
+        by `reset`, if our only slot is alone in the window: what is left of it is all of it."""
         if used_at_server == 1 == len(self._ended_at) and not self.in_flight and reset is not None:
-            # Our request is alone in the window: what is left of the window is all of it.
             self._length.at_most = reset
         while (
             len(self._ended_at) - overtaken - self.in_flight > used_at_server

@@ -150,7 +150,7 @@ class KeyLock:
             Whether the request may be sent again, once `delay` allows it; False if it would be
             refused for ever.
         """
-        if self.is_held(now):
+        if self.may_be_at_work(now):
             return True
         if self._had_unexplained_conflict:
             return False
@@ -159,8 +159,8 @@ class KeyLock:
         self._open_requests[self._number] = (-math.inf, now + WORK_SECONDS)
         return True
 
-    def is_held(self, now: float) -> bool:
-        """Whether the API may be working on something with this key."""
+    def may_be_at_work(self, now: float) -> bool:
+        """Whether the API may be working on something with this key, its lock lapsed or not."""
         return bool(self._open_spans(now))
 
     def _open_spans(self, now: float) -> list[tuple[float, float]]:
@@ -193,7 +193,7 @@ class KeyLocks:
                 self._locks = {
                     key: lock
                     for key, lock in self._locks.items()
-                    if lock.is_shared or lock.is_held(now)
+                    if lock.is_shared or lock.may_be_at_work(now)
                 }
             lock = self._in_hand.get(idempotency_key)
             if lock is None:

@@ -259,7 +259,7 @@ def _canonical_host(host: str) -> str:
 
 
 def _entry_of_address(url: str) -> str:
-    """The entry of `WebGate.allowed` for a web address; empty if it is none."""
+    """The entry that `WebGate.allowed` would have for a web address; empty if it is none."""
     try:
         target = _Target.parse(url)
     except ForbiddenAddressError:
@@ -268,7 +268,7 @@ def _entry_of_address(url: str) -> str:
 
 
 def _entry_of_setting(text: str) -> str:
-    """The entry of `WebGate.allowed` for what `SAL_ALLOWED_HOSTS` lists; empty if it is no host."""
+    """The entry for `WebGate.allowed` of what `SAL_ALLOWED_HOSTS` lists; empty if it is no host."""
     bare = f"[{text}]" if text.count(":") > 1 and "[" not in text else text
     try:
         parts = urlsplit(text if "://" in text else f"//{bare}")

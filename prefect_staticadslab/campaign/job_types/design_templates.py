@@ -190,7 +190,7 @@ class TemplateBatch(ParallelBatch[DesignTemplateRequest]):
         table = JobTable.open(
             output, input_part(references.spreadsheet, TEMPLATE_COLUMNS), job_type
         )
-        table.take_over_earlier_ads(references.spreadsheet, source, again=again)
+        table.take_over_earlier_jobs(references.spreadsheet, source, again=again)
         for position, (row, state) in enumerate(zip(table.rows, table.states, strict=True)):
             facts = {**state.facts, "reference_sha256": row.request.digest}
             if facts != state.facts:

@@ -115,7 +115,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
             check_output(brief, output)
         table = ImageAdTable.open(output or None, expand(brief, catalogue))
         if brief.earlier.result_positions:
-            table.take_over_earlier_ads(brief.spreadsheet, brief.location, again=again)
+            table.take_over_earlier_jobs(brief.spreadsheet, brief.location, again=again)
         if base_url:
             _check_not_simulated(table, base_url)
         if selection != ALL_ROWS:
@@ -132,7 +132,7 @@ class Campaign(ParallelBatch[ImageAdRequest]):
         if any(not _is_local(url) for url in urls):
             raise OutputError(
                 f"{_ads_location(self.table)} holds real ads. Choose another output for a "
-                f"simulation.{_AGAIN if self.table.earlier_ads else ''}"
+                f"simulation.{_AGAIN if self.table.earlier_jobs else ''}"
             )
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:
@@ -184,7 +184,7 @@ def _check_not_simulated(table: ImageAdTable, base_url: str) -> None:
     if simulated and not _is_local(base_url):
         raise OutputError(
             f"{_ads_location(table)} was made with a simulator: its pictures are on this machine. "
-            f"Choose another output for the real ads.{_AGAIN if table.earlier_ads else ''}"
+            f"Choose another output for the real ads.{_AGAIN if table.earlier_jobs else ''}"
         )
 
 
@@ -192,12 +192,10 @@ _AGAIN: Final = " If it is the spreadsheet, then --again makes all of its ads an
 
 
 def _ads_location(table: ImageAdTable) -> str | None:
-    """The file that says which ads there are by now: the result table, or the spreadsheet.
-
-    None if the campaign keeps no table.
-    """
-    taken_over = table.earlier_ads and not table.resumed
-    return table.earlier_ads.source if table.earlier_ads and taken_over else table.location
+    """The file that says which ads there are by now: the spreadsheet, if it is a result table and
+    this campaign has none yet; else the result table, or None if the campaign keeps none."""
+    taken_over = table.earlier_jobs and not table.resumed
+    return table.earlier_jobs.source if table.earlier_jobs and taken_over else table.location
 
 
 def _is_local(url: str) -> bool:

@@ -90,7 +90,7 @@ class Revisions(Batch[Change]):
             needed_columns=(frozenset(("image_ad_id",)),),
         )
         table = JobTable.open(output, input_part(table_input, REVISION_COLUMNS), REVISION_JOBS)
-        table.take_over_earlier_ads(table_input, spreadsheet, again=again)
+        table.take_over_earlier_jobs(table_input, spreadsheet, again=again)
         return cls(name or storage.canonical(output), table)
 
     async def check(self, client: StaticAdsLabClient, account: Account) -> int:

@@ -160,7 +160,7 @@ class Attempt:
         first = self.state.submitted_at
         return (now - first).total_seconds() if self.is_shared and first is not None else None
 
-    def prepare_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
+    def decide_to_send(self, api_key_hash: str, *, is_stopped: bool, reason: str | None) -> bool:
         """Whether to send it now. If not, its state is changed, and says why.
 
         Args:
@@ -208,10 +208,10 @@ class Attempt:
         return is_old
 
     def seconds_since_other_run_sent(self, now: datetime) -> float | None:
-        """How long ago, at the most, another run first sent it; None if none has, or it is over.
+        """How long ago, at the most, another run first sent it; infinite if nobody knows when, None
+        if none may have, the API has done with it, or this run or a process of it has sent it.
 
-        Its mark is older than what it sent, and a run that goes on with it marks it anew: so what
-        counts is when its key was first used.
+        A mark is older than what is sent, or renewed; so the first use of its key is what counts.
         """
         is_known = self.plan.persisted_elsewhere or self.sends > 0
         if not self.may_exist_from_before or is_known or self._is_other_run_over(now):

@@ -247,7 +247,7 @@ class _ChunkRun:
         async with self.session.open_creates:
             if not attempt.is_submitting:  # another run has its answer
                 return
-            if not self._prepare_to_send(attempt):
+            if not self._decide_to_send(attempt):
                 self.journal.update(attempt.position, attempt.state)
                 return
             task = asyncio.create_task(self._send(attempt))
@@ -255,10 +255,10 @@ class _ChunkRun:
             task.add_done_callback(self.send_tasks.discard)
             await asyncio.shield(task)
 
-    def _prepare_to_send(self, attempt: Attempt) -> bool:
-        """See `Attempt.prepare_to_send`."""
+    def _decide_to_send(self, attempt: Attempt) -> bool:
+        """See `Attempt.decide_to_send`. After a no, its state is still to be written."""
         key_hash, reason = self.session.client.api_key_hash, self.session.stopped_by
-        return attempt.prepare_to_send(key_hash, is_stopped=self._is_stopped, reason=reason)
+        return attempt.decide_to_send(key_hash, is_stopped=self._is_stopped, reason=reason)
 
     async def _send(self, attempt: Attempt) -> None:
         """Sends a create, and again while its key has to change; records what came of it."""
@@ -271,7 +271,7 @@ class _ChunkRun:
                     self.session.client, attempt.plan.request, idempotency_key=key, on_send=check
                 )
             except OtherKeyError:
-                decision = Decision(send_again=self._prepare_to_send(attempt))
+                decision = Decision(send_again=self._decide_to_send(attempt))
             except CampaignError as error:
                 self.journal_error, decision = str(error), Decision()
                 attempt.withdraw_if_unsent()

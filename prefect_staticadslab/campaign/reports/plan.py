@@ -12,7 +12,7 @@ from prefect_staticadslab.api.models import ImageAdRequest
 from prefect_staticadslab.campaign.errors import SPREADSHEET_WORDS, Words
 from prefect_staticadslab.campaign.files.cells import shortened
 from prefect_staticadslab.campaign.reports.progress import duration
-from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds
+from prefect_staticadslab.campaign.table.earlier_jobs import EarlierJobs
 from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
 from prefect_staticadslab.campaign.table.job_type import CampaignRow
 from prefect_staticadslab.campaign.table.limits import BudgetError, limit_of
@@ -49,7 +49,7 @@ class Plan:
         without_prompt: The numbers of rows whose ad is to be created without a prompt.
         hidden_rows: How many of the rows a spreadsheet program hides.
         notes: What was chosen in reading the spreadsheet, a sentence each.
-        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
+        earlier_jobs: What the spreadsheet says of its rows' jobs, if it is a result table.
     """
 
     rows: int
@@ -62,7 +62,7 @@ class Plan:
     spent_usd: Decimal
     new_usd: Decimal
     total_usd: Decimal
-    earlier_ads: EarlierAds | None = None
+    earlier_jobs: EarlierJobs | None = None
     selected_by: str = ""
     postponed: int = 0
     equal_rows: tuple[int, ...] = ()
@@ -107,7 +107,7 @@ class Plan:
             spent_usd=totals.cost_usd,
             new_usd=new,
             total_usd=total,
-            earlier_ads=table.earlier_ads,
+            earlier_jobs=table.earlier_jobs,
             selected_by=table.selected_by,
             postponed=totals.postponed,
             equal_rows=_equal_row_numbers(table),
@@ -198,8 +198,8 @@ class Plan:
         lines.append(f"{rows + ':':18} {self.rows}{selected}")
         if self.completed:
             lines.append(f"Already completed: {self.completed} of {self.rows}")
-        if self.earlier_ads:
-            lines.append(f"Made before:       {self.earlier_ads}")
+        if self.earlier_jobs:
+            lines.append(f"Made before:       {self.earlier_jobs}")
         if self.to_collect:
             lines.append(f"Still rendering:   {self.to_collect}, created by an earlier run")
         if self.removed:

@@ -231,8 +231,8 @@ def _log_plan(
         f", for {prepared.organization}" if prepared.organization else "",
         extra=cost_log_extra(),
     )
-    if plan.earlier_ads:
-        logger.info("%s", plan.earlier_ads)
+    if plan.earlier_jobs:
+        logger.info("%s", plan.earlier_jobs)
     if plan.unanswered:
         logger.info(
             "%s have been sent by an earlier run; asked for with the same keys, after %g s if that "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Self
 from prefect_staticadslab.campaign.files import conditional_writes
 from prefect_staticadslab.campaign.files.cells import FIRST_ROW, Dialect, Spreadsheet, frame_of
 from prefect_staticadslab.campaign.table.checkpoints import Checkpoints
-from prefect_staticadslab.campaign.table.earlier_ads import EarlierAds, read_earlier_ads
+from prefect_staticadslab.campaign.table.earlier_jobs import EarlierJobs, read_earlier_jobs
 from prefect_staticadslab.campaign.table.job_state import (
     JobState,
     RowStatus,
@@ -65,7 +65,7 @@ class JobTable(Generic[Q]):
             and collected, and nothing is created for them.
         states: What is known about each row, in the same order.
         resumed: Whether an earlier run's table was found.
-        earlier_ads: What the spreadsheet says of ads that its rows have, if it is a result table.
+        earlier_jobs: What the spreadsheet says of its rows' jobs, if it is a result table.
         selected_by: The options that selected some of the rows for this run; "" for all rows.
         notes, hidden_rows: How the spreadsheet was read; see `Spreadsheet`.
         header: The names of all columns, in the order in which they are written.
@@ -78,7 +78,7 @@ class JobTable(Generic[Q]):
     rows: list[CampaignRow[Q]]
     states: list[JobState]
     resumed: bool = False
-    earlier_ads: EarlierAds | None = None
+    earlier_jobs: EarlierJobs | None = None
     selected_by: str = ""
     notes: tuple[str, ...] = ()
     hidden_rows: int = 0
@@ -238,12 +238,12 @@ class JobTable(Generic[Q]):
         self._store_state(position, merge_states(state, others.get(position, state)))
         self._checkpoints.note_change()
 
-    def take_over_earlier_ads(
+    def take_over_earlier_jobs(
         self, spreadsheet: Spreadsheet, location: str, *, again: bool
     ) -> None:
         """Takes over ads from a spreadsheet that is itself a result table: replaces the states of
-        these rows, and sets `earlier_ads`; see `read_earlier_ads`."""
-        self.earlier_ads, states = read_earlier_ads(
+        these rows, and sets `earlier_jobs`; see `read_earlier_jobs`."""
+        self.earlier_jobs, states = read_earlier_jobs(
             self.current_rows, self.job_type, spreadsheet, location, again=again
         )
         for position, state in states.items():

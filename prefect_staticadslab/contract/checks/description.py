@@ -77,7 +77,7 @@ class Description:
             for kind, sent in ((JSON, call.sends), (FORM, call.uploads)):
                 if not sent:
                     continue
-                schema = self._body(operation, kind)
+                schema = self._request_body(operation, kind)
                 count += len(sent)
                 odd += [f"{call.name}: no {name}" for name in sorted(sent - schema.names)]
                 required = schema.required - sent
@@ -100,7 +100,7 @@ class Description:
         operation = self.operation(call)
         if operation is None:
             return unseen("the call is not described")
-        form, json = self._body(operation, FORM), self._body(operation, JSON)
+        form, json = self._request_body(operation, FORM), self._request_body(operation, JSON)
         ways = [
             name
             for name, schema, sent in (
@@ -165,9 +165,9 @@ class Description:
             return f"{name} is {'/'.join(sorted(described))}"
         return ""
 
-    def _body(self, operation: Mapping[str, Any], kind: str) -> _Body:
-        """The fields of the described body of this media type; none if there is no such body."""
-        schema = self.document.content(operation.get("requestBody"), kind)
+    def _request_body(self, operation: Mapping[str, Any], media_type: str) -> _Body:
+        """The fields of the described request of this media type; none if there is no such body."""
+        schema = self.document.content(operation.get("requestBody"), media_type)
         return _Body(frozenset(self.document.properties(schema)), self.document.required(schema))
 
     def _query_names(self, call: Call, operation: Mapping[str, Any]) -> set[str]:

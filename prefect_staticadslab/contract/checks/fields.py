@@ -130,13 +130,14 @@ def statuses(lists: Lists) -> Seen:
 
 
 def sku_codes(ads: Sequence[Mapping[str, Any]]) -> Seen:
-    """Whether the kinds of ads are those that have a price here."""
-    odd = [f"{ad.get('id')} has {ad.get('sku_code')!r}" for ad in ads if not _has_price(ad)]
+    """Whether each ad's SKU has a price here, and is that of a flat or an editable ad as it is."""
+    odd = [f"{ad.get('id')} has {ad.get('sku_code')!r}" for ad in ads if not _has_right_sku(ad)]
     return _seen_of_many(odd, ads, (), ", ".join(sorted({str(ad.get("sku_code")) for ad in ads})))
 
 
 def image_urls(ads: Sequence[Mapping[str, Any]]) -> Seen:
-    """Whether completed ads, and no others, have a picture."""
+    """Whether completed ads, and no others, have a picture. Editable ads that are not completed are
+    left out."""
     # An editable ad that is rendered again may keep its picture meanwhile.
     clear = [ad for ad in ads if ad.get("status") == "completed" or not ad.get("editable")]
     odd = [
@@ -173,7 +174,7 @@ def _has_prefix(kind: Kind, name: object) -> bool:
     return isinstance(name, str) and name.startswith(kind.prefix)
 
 
-def _has_price(ad: Mapping[str, Any]) -> bool:
+def _has_right_sku(ad: Mapping[str, Any]) -> bool:
     """Whether its SKU has a price here, and is of the kind that the ad is."""
     sku = str(ad.get("sku_code"))
     return sku in PRICE_USD and (sku == EDITABLE_IMAGE_AD) == bool(ad.get("editable"))

@@ -61,10 +61,10 @@ class Document:
             found = found.get(key) if isinstance(found, Mapping) else None
         return found
 
-    def content(self, part: Any, kind: str) -> Any:
+    def content(self, part: Any, media_type: str) -> Any:
         """The schema of a body or an answer of this media type."""
         for name, entry in as_object(self.resolved(part).get("content")).items():
-            if str(name).partition(";")[0].strip() == kind:
+            if str(name).partition(";")[0].strip() == media_type:
                 return self.resolved(entry).get("schema")
         return None
 
@@ -116,7 +116,8 @@ class Document:
 
 @cache
 def json_types(model: type[Resource]) -> Mapping[str, frozenset[str]]:
-    """The JSON types that a model can read, by field.
+    """The JSON types that a model can read, by field: `null` left out, and both types of numbers if
+    it reads one.
 
     Example:
         ```python

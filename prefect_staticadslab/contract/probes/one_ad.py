@@ -234,7 +234,8 @@ async def _poll(exchange: Exchange, path: str, timing: Timing) -> list[Reply]:
 
 
 async def _look_at_picture(exchange: Exchange, findings: Findings, ad: Mapping[str, Any]) -> None:
-    """Reads the first bytes of the picture, through the gate and without the key."""
+    """Records `ad-picture` by the first bytes of a completed ad's picture, which are read through
+    the gate and without the key; unseen if the ad is not completed, or the picture out of reach."""
     url = ad.get("image_url")
     if ad.get("status") != "completed":
         findings.add("ad-picture", unseen(f"the ad is {ad.get('status') or 'not seen'}"))

@@ -116,7 +116,8 @@ class WorkerTasks:
 
     async def _run_without_reports(self, chunk: Chunk) -> list[ImageAdResult]:
         """Runs a chunk whose workers report nothing before their end. Returns a result for each
-        row; what each attempt comes to is in the table before the next one begins."""
+        row; what an attempt came to is in the table before the next one begins, and what the last
+        one came to is the caller's to collect."""
         results: dict[int, ImageAdResult] = {}
         # An attempt at a time: the next one's key must be in the table before it is used.
         for _ in range(self._attempts):

@@ -149,7 +149,7 @@ def test_what_is_sent_when_it_is_its_turn(
 ) -> None:
     attempt = begun(PENDING, sends=0)
     reason = "The wallet is empty." if is_stopped else None
-    assert attempt.prepare_to_send(api_key_hash, is_stopped=is_stopped, reason=reason) is is_sent
+    assert attempt.decide_to_send(api_key_hash, is_stopped=is_stopped, reason=reason) is is_sent
     assert (attempt.state.status, attempt.state.error) == (status, says)
 
 

@@ -150,7 +150,7 @@ def test_ids_and_prompts_that_were_written_over_the_users_words_are_the_same_row
 
     copied = read_spreadsheet(output)
     taken = ImageAdTable.open(str(tmp_path / "next.csv"), expand(Brief.read(copied), SHOP))
-    taken.take_over_earlier_ads(copied, "out", again=False)
+    taken.take_over_earlier_jobs(copied, "out", again=False)
     assert taken.states == [*states[:3], JobState(), *states[4:]]
     assert [r.request for r in taken.rows] == [r.request for r in read_rows(spreadsheet)]
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Ads that a spreadsheet's rows have already, because it is a result table of another campaign."""
+"""Jobs that a spreadsheet's rows have already, because it is a result table of another campaign."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from prefect_staticadslab.campaign.table.table_on_disk import check_amounts
 
 
 @dataclass(frozen=True)
-class EarlierAds:
-    """How many rows have ads already, and what becomes of these.
+class EarlierJobs:
+    """How many rows have jobs already, and what becomes of these.
 
     Attributes:
         source: Where the spreadsheet is, which is a result table.
-        existing: How many rows have an ad, or may have one.
+        existing: How many rows have a job, or may have one.
         completed: How many of these are completed.
-        again: Whether new ads are made for them; else they are taken over.
+        again: Whether new ones are begun for them; else they are taken over.
     """
 
     source: str
@@ -45,19 +45,19 @@ class EarlierAds:
         )
 
 
-def read_earlier_ads(
+def read_earlier_jobs(
     rows: Iterable[tuple[int, CampaignRow[Q], JobState]],
     job_type: JobType[Q],
     spreadsheet: Spreadsheet,
     location: str,
     *,
     again: bool,
-) -> tuple[EarlierAds | None, dict[int, JobState]]:
-    """Reads the ads that rows have already, if the spreadsheet is itself a result table.
+) -> tuple[EarlierJobs | None, dict[int, JobState]]:
+    """Reads the jobs that rows have already, if the spreadsheet is itself a result table.
 
     A row has one there if it is completed, if it is rendered, or if it may have been sent: then it
     is asked for with the key that it was sent with, or adopted if the spreadsheet lacks that. A row
-    that was edited since has no ad. Only rows that are pending or failed in the campaign take over
+    that was edited since has none. Only rows that are pending or failed in the campaign take over
     anything.
 
     Args:
@@ -65,11 +65,11 @@ def read_earlier_ads(
         job_type: Of what jobs they are.
         spreadsheet: What was read.
         location: Where, for messages; "" if nowhere.
-        again: Whether a new ad is wanted for each row, so that none is taken over.
+        again: Whether a new job is wanted for each row, so that none is taken over.
 
     Returns:
         What it says, or None if it is no result table; and the new states of the rows that take
-        over an ad, by position.
+        over a job, by position.
 
     Raises:
         AmountError: It holds costs or counts of attempts that cannot be.
@@ -96,7 +96,7 @@ def read_earlier_ads(
         completed += theirs.is_completed
         if not again and ours.status in (RowStatus.PENDING, RowStatus.FAILED):
             taken_over[position] = _taken_over_state(theirs, ours)
-    return EarlierAds(location, existing, completed, again), taken_over
+    return EarlierJobs(location, existing, completed, again), taken_over
 
 
 def _may_have_job(state: JobState) -> bool:
@@ -105,7 +105,7 @@ def _may_have_job(state: JobState) -> bool:
 
 
 def _asks_for_same(theirs: JobState, ours: JobState, rows_of_line: int) -> bool:
-    """Whether the ad was made for what the row asks for now.
+    """Whether the job was begun for what the row asks for now.
 
     A table of an earlier version does not say for what: then the answer is yes, unless its line is
     several rows of the campaign, as one with filters is.
