@@ -108,8 +108,8 @@ class DayLimit:
             new_usd: What is about to be started, in USD.
 
         Returns:
-            The note to give to `note_started` at its end: only with what was reserved here, and the
-            day for which it was.
+            The note to give to `write_started_note` at its end: only with what was reserved here,
+            and the day for which it was.
 
         Raises:
             DayLimitError: So much more may not be started today; nothing stays reserved.
@@ -123,7 +123,7 @@ class DayLimit:
             if new_usd:
                 self._check_started(results, note.api, new_usd, unnoted_usd=Decimal(0))
         except DayLimitError:
-            note_started(results, spreadsheet, reserved, Decimal(0))
+            write_started_note(results, spreadsheet, reserved, Decimal(0))
             raise
         return reserved
 
@@ -163,7 +163,7 @@ class DayLimit:
         )
 
 
-def note_started(
+def write_started_note(
     results: str, spreadsheet: str, reserved: Note, started_usd: Decimal, *, finished: bool = False
 ) -> None:
     """Writes into a spreadsheet's note what a run has really started, in place of what it reserved.

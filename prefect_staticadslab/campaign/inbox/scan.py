@@ -15,7 +15,7 @@ from prefect_staticadslab.campaign.files.folders import StoredFile
 from prefect_staticadslab.campaign.files.locations import Location
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox import decisions
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, note_started
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, write_started_note
 from prefect_staticadslab.campaign.inbox.decisions import Decision, Finished, Refused, Run
 from prefect_staticadslab.campaign.inbox.notes import (
     Note,
@@ -263,7 +263,7 @@ class Inbox:
             day: What may be started on this day.
 
         Returns:
-            The note to give to `note_end` at its end: finished, and with what was reserved.
+            The note to give to `write_end_note` at its end: finished, and with what was reserved.
 
         Raises:
             DayLimitError: So much more may not be started on this day.
@@ -282,7 +282,7 @@ class Inbox:
             return False
 
 
-def note_end(
+def write_end_note(
     results: str,
     spreadsheet: str,
     note: Note,
@@ -309,7 +309,7 @@ def note_end(
     """
     states = [state for _, _, state in table.current_rows]
     finished = not table.unsaved() and decisions.is_final(states, with_pictures=with_pictures)
-    note_started(results, spreadsheet, note, started_usd, finished=finished)
+    write_started_note(results, spreadsheet, note, started_usd, finished=finished)
     return finished
 
 

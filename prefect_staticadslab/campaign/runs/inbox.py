@@ -14,10 +14,10 @@ from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.date_patterns import moment_of
 from prefect_staticadslab.campaign.files.spreadsheet import ReadOptions
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, note_started
+from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, write_started_note
 from prefect_staticadslab.campaign.inbox.decisions import Budget, settling_seconds
 from prefect_staticadslab.campaign.inbox.notes import Note
-from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
+from prefect_staticadslab.campaign.inbox.scan import Inbox, write_end_note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.names.preflight import check_key
 from prefect_staticadslab.campaign.runs.credentials import C
@@ -171,9 +171,9 @@ async def run_and_note(noted: NotedSpreadsheet, credentials: C, host: Host[C]) -
     name = storage.name(str(noted.options.source))
     try:
         if end.table is None:
-            note_started(noted.results_folder, name, noted.note, Decimal(0))
+            write_started_note(noted.results_folder, name, noted.note, Decimal(0))
         else:
-            note_end(
+            write_end_note(
                 noted.results_folder,
                 name,
                 noted.note,

@@ -13,7 +13,11 @@ from prefect_staticadslab.campaign.campaign import Prepared, prepare, read_campa
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import locations
 from prefect_staticadslab.campaign.files.spreadsheet import AS_IT_IS, ReadOptions
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, note_started
+from prefect_staticadslab.campaign.inbox.day_limit import (
+    DayLimit,
+    DayLimitError,
+    write_started_note,
+)
 from prefect_staticadslab.campaign.inbox.decisions import Budget
 from prefect_staticadslab.campaign.inbox.notes import Note
 from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, ScanResult
@@ -171,7 +175,7 @@ class InboxRun:
         if not end.has_begun and (reserved := self._reserved.get(pending.name)):
             # Then it has started nothing either.
             with self._record_refusal(pending):
-                note_started(self.inbox.results, pending.name, reserved, Decimal(0))
+                write_started_note(self.inbox.results, pending.name, reserved, Decimal(0))
         return end.outcome
 
     def record_outcome(self, pending: PendingSpreadsheet, outcome: Outcome) -> None:

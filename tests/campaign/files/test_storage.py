@@ -15,7 +15,7 @@ from prefect_staticadslab import JobState, RowStatus
 from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
-from prefect_staticadslab.campaign.inbox.scan import Inbox, note_end
+from prefect_staticadslab.campaign.inbox.scan import Inbox, write_end_note
 from prefect_staticadslab.campaign.job_types.image_ads import Campaign, ImageAdTable
 from prefect_staticadslab.campaign.table import checkpoints
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
@@ -182,7 +182,7 @@ def test_an_inbox_may_be_a_bucket(tmp_path: Path, store: Store) -> None:
     table.update(0, done)
     table.update(1, replace(done, job_id="ia_2"))
     table.save_now()
-    assert note_end(box.results, "in.csv", waiting.finished_note, table, with_pictures=False)
+    assert write_end_note(box.results, "in.csv", waiting.finished_note, table, with_pictures=False)
     assert later.scan().finished == ("in.csv",)
     # No bucket is made of a name that was mistyped.
     for _ in range(2):

@@ -18,7 +18,7 @@ from prefect_staticadslab.campaign.errors import CampaignError, StorageError
 from prefect_staticadslab.campaign.files.folders import list_files
 from prefect_staticadslab.campaign.files.spreadsheet import read_spreadsheet
 from prefect_staticadslab.campaign.inbox.notes import note_locations, read_note, write_note
-from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, note_end
+from prefect_staticadslab.campaign.inbox.scan import Inbox, ScanResult, write_end_note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from tests.campaign.inbox.test_decisions import DONE, FAILED, NOTED
@@ -44,7 +44,7 @@ def table_of(box: Inbox, name: str, *states: JobState) -> ImageAdTable:
         table.update(position, state)
     table.save_now()
     box.begin(waiting)
-    note_end(box.results, name, waiting.finished_note, table, with_pictures=False)
+    write_end_note(box.results, name, waiting.finished_note, table, with_pictures=False)
     return table
 
 

@@ -19,7 +19,11 @@ import pytest
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.inbox import day_limit
-from prefect_staticadslab.campaign.inbox.day_limit import DayLimit, DayLimitError, note_started
+from prefect_staticadslab.campaign.inbox.day_limit import (
+    DayLimit,
+    DayLimitError,
+    write_started_note,
+)
 from prefect_staticadslab.campaign.inbox.notes import read_note, write_note
 from tests.security.money.inbox_days import API, NOON, begun, it_is, limit, note, noted
 from tests.support.processes import ended, start
@@ -47,8 +51,8 @@ def test_reservations_of_a_day_never_exceed_its_limit(tmp_path: Path) -> None:
 
 def test_of_the_same_spreadsheet_all_runs_of_a_day_count(tmp_path: Path) -> None:
     day = limit(10)
-    note_started(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 6, day), Decimal(6))
-    note_started(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 4, day), Decimal(4))
+    write_started_note(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 6, day), Decimal(6))
+    write_started_note(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 4, day), Decimal(4))
     with pytest.raises(DayLimitError):
         begun(tmp_path, "a.csv", 1, day)
     assert noted(tmp_path, "a.csv").started_usd == 10
@@ -67,8 +71,10 @@ def test_what_failed_is_free_and_a_run_that_was_refused_gives_all_of_it_back(
 ) -> None:
     day = limit(10)
     for _ in range(50):
-        note_started(str(tmp_path), "fails.csv", begun(tmp_path, "fails.csv", 10, day), Decimal(0))
-    note_started(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 10, day), Decimal(7))
+        write_started_note(
+            str(tmp_path), "fails.csv", begun(tmp_path, "fails.csv", 10, day), Decimal(0)
+        )
+    write_started_note(str(tmp_path), "a.csv", begun(tmp_path, "a.csv", 10, day), Decimal(7))
     begun(tmp_path, "b.csv", 3, day)
     with pytest.raises(DayLimitError):
         begun(tmp_path, "c.csv", 1, day)
@@ -86,7 +92,7 @@ def test_the_day_ends_at_midnight_of_the_time_zone(
         begun(tmp_path, "b.csv", 1, limit(10))
     begun(tmp_path, "b.csv", 9, berlin)
     # What was begun before midnight and ends after it is of the day before.
-    note_started(str(tmp_path), "a.csv", reserved, Decimal(10))
+    write_started_note(str(tmp_path), "a.csv", reserved, Decimal(10))
     begun(tmp_path, "c.csv", 1, berlin)
     with pytest.raises(DayLimitError, match=r"midnight \(Europe/Berlin\)"):
         begun(tmp_path, "d.csv", 1, berlin)
@@ -99,7 +105,7 @@ def test_a_run_that_ends_after_another_day_was_begun_leaves_that_day_alone(
     yesterday = begun(tmp_path, "a.csv", 10, limit(10))
     it_is(monkeypatch, NOON + timedelta(days=1))
     begun(tmp_path, "a.csv", 10, limit(10))
-    note_started(str(tmp_path), "a.csv", yesterday, Decimal(0), finished=True)
+    write_started_note(str(tmp_path), "a.csv", yesterday, Decimal(0), finished=True)
     kept = noted(tmp_path, "a.csv")
     assert kept.day == "2020-11-26"
     assert kept.started_usd == 10
@@ -229,7 +235,7 @@ def test_in_a_bucket_that_nobody_can_lock_two_runs_never_both_exceed_the_limit(
 def test_a_note_that_was_deleted_is_written_again_with_what_was_started(tmp_path: Path) -> None:
     reserved = begun(tmp_path, "a.csv", 10, limit(10))
     (tmp_path / ".inbox" / "a.csv.json").unlink()
-    note_started(str(tmp_path), "a.csv", reserved, Decimal(10))
+    write_started_note(str(tmp_path), "a.csv", reserved, Decimal(10))
     with pytest.raises(DayLimitError):
         begun(tmp_path, "b.csv", 1, limit(10))
 

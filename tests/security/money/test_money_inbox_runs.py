@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect_staticadslab import StaticAdsLabCredentials
 from prefect_staticadslab.campaign.inbox.day_limit import DayLimitError
 from prefect_staticadslab.campaign.inbox.decisions import Budget
-from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, note_end
+from prefect_staticadslab.campaign.inbox.scan import Inbox, PendingSpreadsheet, write_end_note
 from prefect_staticadslab.campaign.inbox.table_names import DEFAULT_PATTERN
 from prefect_staticadslab.campaign.runs.inbox_run import InboxRun
 from prefect_staticadslab.flows.inbox import inbox
@@ -106,7 +106,9 @@ def test_the_end_of_a_run_keeps_what_the_day_has_cost(tmp_path: Path) -> None:
     table.update(1, JobState(RowStatus.FAILED, "ia_2", attempts=2))
     table.save_now()
     results = made.inbox.results
-    assert note_end(results, "a.csv", reserved, table, with_pictures=False, started_usd=Decimal(1))
+    assert write_end_note(
+        results, "a.csv", reserved, table, with_pictures=False, started_usd=Decimal(1)
+    )
     assert noted(tmp_path, "a.csv").started_usd == 1
     assert work(tmp_path).found.finished == ("a.csv",)
     assert made.inbox.is_finished(waiting)
