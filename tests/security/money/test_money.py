@@ -32,6 +32,7 @@ from prefect_staticadslab.campaign.table.limits import (
     DAY_LIMIT_USD,
     RUN_LIMIT_USD,
     BudgetError,
+    check_limit,
     limit_for,
     limit_of,
 )
@@ -49,16 +50,24 @@ FREE_FLOWS = {"watch", "catalog", "download_images", "inbox_campaign"}
 """Flows that people start and that create nothing that is billed; and the one that only an inbox
 starts, with a limit that is reserved for it."""
 
-NO_AMOUNTS = [-1, -0.01, math.nan, math.inf, -math.inf]
+NO_LIMITS = [-1, -0.01, math.nan, -math.inf, Decimal("NaN"), "5", "abc", None, True, 1j]
+NO_LIMITS_IN_A_FORM = [-0.01, math.inf, "nan"]
+"""Three kinds of what is none there: one place knows them all, and every form has to ask it."""
 
 
 # Limits that are none, and rows that make thousands
 
 
-@pytest.mark.parametrize("value", [*NO_AMOUNTS[:3], Decimal("NaN"), "5", "abc", None, True, 1j])
+@pytest.mark.parametrize("value", NO_LIMITS)
 def test_a_limit_that_is_none_is_refused_in_words(value: Any) -> None:
     with pytest.raises(BudgetError, match="max_spend_usd must be an amount in USD, 0 or more"):
         limit_of(value)
+
+
+@pytest.mark.parametrize("value", [*NO_LIMITS, math.inf])
+def test_in_a_form_no_limit_is_none_either(value: Any) -> None:
+    with pytest.raises(BudgetError, match="a_day must be an amount in USD, 0 or more"):
+        check_limit(value, "a_day")
 
 
 @pytest.mark.parametrize("total", ["0", "0.0001", "0.75", "1234567.891", "0.30"])
@@ -178,12 +187,12 @@ async def test_a_form_with_a_limit_that_is_none_creates_and_writes_nothing(
     form: str, forms: Forms, tmp_path: Path, simulator: SimulatorServer
 ) -> None:
     before = everything_in(tmp_path)
-    for value in [*NO_AMOUNTS, "nan"]:
+    for value in NO_LIMITS_IN_A_FORM:
         state = await forms[form](max_spend_usd=value, return_state=True)
         assert state.name == "Refused", (form, value, state)
         assert "must be an amount in USD, 0 or more" in state.message
     if form == "inbox":
-        for value in NO_AMOUNTS:
+        for value in NO_LIMITS_IN_A_FORM:
             state = await forms[form](max_spend_per_day_usd=value, return_state=True)
             assert "max_spend_per_day_usd must be an amount" in state.message
     assert everything_in(tmp_path) == before
