@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 
-from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
 from prefect_staticadslab.campaign.files.locations import redacted
@@ -26,6 +22,12 @@ from prefect_staticadslab.campaign.pictures.cards import (
     choices,
     searched_columns,
 )
+from prefect_staticadslab.campaign.pictures.pages import (
+    is_page_with,
+    page_environment,
+    page_parts,
+    read_asset,
+)
 from prefect_staticadslab.campaign.pictures.picture_links import (
     PictureLinks,
     PicturePlaces,
@@ -35,10 +37,8 @@ from prefect_staticadslab.campaign.table.idempotency import ID_DIGITS, digest
 from prefect_staticadslab.campaign.table.job_state import RowStatus
 from prefect_staticadslab.campaign.table.result_table import JobTable
 
-_FOLDER: Final = Path(__file__).parent / "assets"
-
 _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab">'
-"""Tells our pages from other people's, which are not overwritten."""
+"""Tells a contact sheet of ours from other pages."""
 
 _LONG_PROMPT: Final = 160
 """Characters of a prompt that a card has room for; more of it is shown when it is opened."""
@@ -120,10 +120,8 @@ def contact_sheet(
     values = {name: [_facet_value(card, name) for card in cards] for name in FACETS}
     has_cost = "cost_usd" in table.job_type.columns
     counts = {str(status): count for status, count in table.totals().counts.items() if count}
-    style, script = _read_asset("contact_sheet.css"), _read_asset("contact_sheet.js")
     page = _page_template().stream(
         title=title,
-        generator=_GENERATOR,
         failed=[card for card in cards if card.is_failed],
         others=[card for card in cards if not card.is_failed],
         counts=counts,
@@ -137,10 +135,7 @@ def contact_sheet(
         one_file=one_file,
         elsewhere=sum(1 for card in cards if card.picture.src.startswith("http")),
         data=_script_data(table, cards, values),
-        style=style,
-        script=script,
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+        **page_parts(_GENERATOR, read_asset("contact_sheet.css"), read_asset("contact_sheet.js")),
     )
     page.enable_buffering(_PARTS_IN_A_PIECE)
     return page
@@ -255,31 +250,16 @@ def write_contact_sheet(
     if table.location is None:
         return None
     location = storage.with_ending(table.location, ".html")
-    if storage.exists(location) and not _is_our_page(location):
+    if storage.exists(location) and not is_page_with(_GENERATOR, location):
         raise CampaignError(f"{location} is a page of somebody else's, and is left alone.")
     page = contact_sheet(table, location, title, pictures, one_file=one_file)
     storage.write_bytes(location, b"".join(map(str.encode, page)))
     return location
 
 
-def _is_our_page(location: str) -> bool:
-    """Whether a file is a contact sheet of this program, by its beginning."""
-    return _GENERATOR.encode() in storage.read_start(location, PAGE_START_BYTES)
-
-
-def _csp_hash(text: str) -> str:
-    """The hash by which a Content-Security-Policy allows an inline style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _read_asset(name: str) -> str:
-    """The text of a file of `assets`."""
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
 @cache
 def _page_template() -> jinja2.Template:
     """The page's template, which is read once."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    return environment.from_string(_read_asset("contact_sheet.html.j2"))
+    return environment.from_string(read_asset("contact_sheet.html.j2"))

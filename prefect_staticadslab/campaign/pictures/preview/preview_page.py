@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import jinja2
 
-from prefect_staticadslab.bounds import PAGE_START_BYTES
 from prefect_staticadslab.campaign.errors import CampaignError
 from prefect_staticadslab.campaign.files import storage
+from prefect_staticadslab.campaign.pictures.pages import (
+    is_page_with,
+    page_environment,
+    page_parts,
+    read_asset,
+)
 from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
     NamedCost,
     PlannedAd,
@@ -23,13 +26,11 @@ from prefect_staticadslab.campaign.pictures.preview.planned_ads import (
 )
 from prefect_staticadslab.campaign.reports.plan import Plan, counted_ads
 
-_FOLDER: Final = Path(__file__).parents[1] / "assets"
-
-_STYLES: Final = (_FOLDER / "contact_sheet.css", _FOLDER / "preview_page.css")
+_STYLES: Final = ("contact_sheet.css", "preview_page.css")
 """The page looks like the contact sheet, and has tables besides."""
 
 _GENERATOR: Final = '<meta name="generator" content="prefect-staticadslab preview">'
-"""Tells our previews from other pages, which are not overwritten."""
+"""Tells a preview of ours from other pages."""
 
 ENDINGS: Final = (".html", ".htm")
 
@@ -93,7 +94,7 @@ def check_preview(location: str, output: str = "") -> None:
             f"The preview {location} would be where the contact sheet is. Choose another name."
         )
     storage.check_target(location)
-    if storage.exists(location) and not _is_preview(location):
+    if storage.exists(location) and not is_page_with(_GENERATOR, location):
         raise PreviewError(
             f"{location} is no preview of this program, and is left alone. Choose another name."
         )
@@ -127,14 +128,12 @@ def preview_page(
     names = {identifier: f"t{number}" for number, identifier in enumerate(pictures)}
     style = "".join(
         [
-            *(place.read_text(encoding="utf-8") for place in _STYLES),
+            *map(read_asset, _STYLES),
             *(_picture_rule(names[each], jpeg) for each, jpeg in pictures.items()),
         ]
     )
-    script = (_FOLDER / "preview_page.js").read_text(encoding="utf-8")
     return _page_template().render(
         title=title,
-        generator=_GENERATOR,
         ads=ads,
         counted=counted_ads(len(ads)),
         pictures=names,
@@ -144,10 +143,7 @@ def preview_page(
             _CostTable.of("Design template", costs_by_name(ads, [ad.template_name for ad in ads])),
         ],
         remarks=[*plan.nothing_to_create_for(), *plan.remarks()],
-        style=style,
-        script=script,
-        style_hash=_csp_hash(style),
-        script_hash=_csp_hash(script),
+        **page_parts(_GENERATOR, style, read_asset("preview_page.js")),
     )
 
 
@@ -155,16 +151,6 @@ def _picture_rule(name: str, jpeg: bytes) -> str:
     """A rule of CSS that shows a picture in elements of the class `name`."""
     data = base64.b64encode(jpeg).decode()
     return f".{name} {{ background-image: url(data:image/jpeg;base64,{data}); }}\n"
-
-
-def _is_preview(location: str) -> bool:
-    """Whether a file is a preview of this program, by its beginning."""
-    return _GENERATOR.encode() in storage.read_start(location, PAGE_START_BYTES)
-
-
-def _csp_hash(text: str) -> str:
-    """The hash by which a Content-Security-Policy allows an inline style or script."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _usd_text(amount: Decimal) -> str:
@@ -175,6 +161,6 @@ def _usd_text(amount: Decimal) -> str:
 @cache
 def _page_template() -> jinja2.Template:
     """The page's template, which is read once."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = page_environment()
     environment.filters["money"] = _usd_text
-    return environment.from_string((_FOLDER / "preview_page.html.j2").read_text(encoding="utf-8"))
+    return environment.from_string(read_asset("preview_page.html.j2"))
