@@ -260,8 +260,8 @@ MUTATIONS: Final = (
         "never-adopted",
         "what was sent a day ago is created anew, and not looked for",
         "campaign.pipeline.adoption",
-        "for row, ad in zip(rows, candidates, strict=False):",
-        "for row, ad in ():",
+        "found = _share_ads(rows, candidates)",
+        "found, candidates = {}, []",
     ),
     Mutation(
         "other-key-ignored",

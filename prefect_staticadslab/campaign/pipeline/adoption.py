@@ -93,8 +93,9 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
     """Decides which ad is which row's. Changes nothing.
 
     An ad is a row's if it shows the row's request and was created when the row may have been sent.
-    Equal rows share equal ads among them. If there are more ads than rows, if rows differ in what
-    an ad does not show, or an ad that leaves out an id may be of rows that differ, nobody can say.
+    Equal rows share equal ads among them, each in its time. If an ad is left over, if rows differ
+    in what an ad does not show, or one that leaves out an id may be of rows that differ, nobody can
+    say.
 
     Args:
         sent: The rows.
@@ -116,16 +117,35 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
             candidates_by_group[shown],
             key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
         )
+        found = _share_ads(rows, candidates)
         is_contested = any(groups_of_ad[ad.id] > 1 for ad in candidates)
         bodies = {json.dumps(row.request.body(), sort_keys=True) for row in rows}
-        if candidates and (is_contested or len(candidates) > len(rows) or len(bodies) > 1):
+        if candidates and (is_contested or len(candidates) > len(found) or len(bodies) > 1):
             ids = tuple(ad.id for ad in candidates)
             matches.ambiguous |= {row.position: ids for row in rows}
             continue
-        for row, ad in zip(rows, candidates, strict=False):
-            matches.adopted[row.position] = ad
-        matches.not_found += [row.position for row in rows[len(candidates) :]]
+        matches.adopted |= found
+        matches.not_found += [row.position for row in rows if row.position not in found]
     return matches
+
+
+def _share_ads(rows: Sequence[SentRow], ads: Sequence[ImageAd]) -> dict[int, ImageAd]:
+    """Gives equal rows, by position, an ad each of those that may be their own, as many as can be.
+
+    Args:
+        rows: Rows with equal requests.
+        ads: Ads that may be of one of them at least, the oldest first.
+    """
+    # An ad is given to the row whose time ends first: what it leaves, the others may have longer.
+    never = datetime.max.replace(tzinfo=UTC)
+    waiting = sorted(rows, key=lambda row: row.until or row.since or never)
+    found: dict[int, ImageAd] = {}
+    for ad in ads:
+        row = next((row for row in waiting if _may_be_ad_of(row, ad)), None)
+        if row is not None:
+            waiting.remove(row)
+            found[row.position] = ad
+    return found
 
 
 @dataclass(frozen=True)

@@ -189,23 +189,22 @@ class Attempt:
         asked_at, first = self.state.asked_at, self.state.submitted_at
         if asked_at is None or first is None:
             return True
-        if self._may_exist and not self.plan.persisted_elsewhere:
-            return now - first <= TRUSTED_LIFETIME
-        return now - asked_at <= SENT_WITHIN
+        if self._may_exist and now - first > TRUSTED_LIFETIME:
+            return False
+        is_own = self._may_exist and not self.plan.persisted_elsewhere
+        return is_own or now - asked_at <= SENT_WITHIN
 
-    def note_sent(self, now: datetime) -> bool:
-        """Counts that it is sent at this moment.
-
-        Returns:
-            Whether its mark was renewed, and is to be written: a computer slept for hours, and by
-            the old mark nobody would look for a job that is begun only now.
-        """
-        self.sends += 1
-        asked_at = self.state.asked_at
-        is_old = asked_at is not None and now - asked_at > SENT_WITHIN
+    def renew_old_mark(self, now: datetime) -> bool:
+        """Renews its mark if, by it, nobody would look for a job that is begun only now, as a
+        computer slept for hours. Returns whether it did: then it is written before it is sent."""
+        is_old = self.state.asked_at is not None and now - self.state.asked_at > SENT_WITHIN
         if is_old:
             self.state = replace(self.state, asked_at=now)
         return is_old
+
+    def note_sent(self) -> None:
+        """Counts that it is sent at this moment."""
+        self.sends += 1
 
     def seconds_since_other_run_sent(self, now: datetime) -> float | None:
         """How long ago, at the most, another run first sent it; infinite if nobody knows when, None

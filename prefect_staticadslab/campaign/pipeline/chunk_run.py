@@ -31,7 +31,7 @@ from prefect_staticadslab.campaign.pipeline.submit import (
     send,
     share_key_lock,
 )
-from prefect_staticadslab.campaign.table.background import in_background
+from prefect_staticadslab.campaign.table.background import in_background, wait_or_cancel
 from prefect_staticadslab.campaign.table.other_runs import (
     KNOWN_SECONDS,
     LOOK_SECONDS,
@@ -306,9 +306,15 @@ class _ChunkRun:
             return self._look_before_create(attempt)
         if attempt.keys != keys:
             raise OtherKeyError
-        if attempt.note_sent(now):
-            self.journal.update(attempt.position, attempt.state)
+        if attempt.renew_old_mark(now):
+            return self._write_mark(attempt)
+        attempt.note_sent()
         return None
+
+    async def _write_mark(self, attempt: Attempt) -> None:
+        """Writes down that it is about to be sent, and takes over what other runs wrote of it."""
+        known = await self.journal.before_send({attempt.position: attempt.state})
+        attempt.update_from_table(known[attempt.position])
 
     async def _follow(self, attempt: Attempt) -> None:
         """Waits until its job has ended or its time is up, and records what it is by then."""
@@ -331,20 +337,14 @@ class _ChunkRun:
         """Ends an interrupted run: begins no create, waits for the answers to what was sent, asks
         once more for those that are missing, each for a bounded time, and records the rest."""
         self.is_winding_up = True
-        await self._wait_or_cancel(self.send_tasks)
+        await wait_or_cancel(self.send_tasks, self.session.timing.grace_seconds)
         # A loop that is shut down cancels even what was to be waited for here. Asking again with
         # the same key gives the same ads.
         unanswered = [attempt for attempt in self.attempts if attempt.is_unanswered]
         for attempt in unanswered:
             attempt.may_exist_from_before = True  # a refusal says nothing of what was sent before
-        await self._wait_or_cancel({asyncio.create_task(self._send(a)) for a in unanswered})
+        again = {asyncio.create_task(self._send(attempt)) for attempt in unanswered}
+        await wait_or_cancel(again, self.session.timing.grace_seconds)
         for attempt in self.attempts:
             if attempt.withdraw_if_unsent():
                 self.journal.update(attempt.position, attempt.state)
-
-    async def _wait_or_cancel(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Waits a bounded time for tasks, and cancels those that take longer."""
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self.session.timing.grace_seconds)
-            for task in late:
-                task.cancel()

@@ -63,3 +63,11 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def wait_or_cancel(tasks: set[asyncio.Task[None]], seconds: float) -> None:
+    """Waits so many seconds for tasks, and cancels those that take longer."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()

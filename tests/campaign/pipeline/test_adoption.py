@@ -56,6 +56,48 @@ def test_equal_rows_share_equal_ads_among_them(ad_of: AdOf, make_request: MakeRe
     assert len(matches.not_found) == 1
 
 
+DAYS = timedelta(days=3)
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "created_at", "found"),
+    [
+        ([YESTERDAY, YESTERDAY - DAYS], [-DAYS], {1: "ia_0"}),
+        ([YESTERDAY - DAYS, YESTERDAY], [-DAYS], {0: "ia_0"}),
+        ([YESTERDAY, YESTERDAY - DAYS], [timedelta(0), -DAYS], {0: "ia_0", 1: "ia_1"}),
+        ([YESTERDAY - DAYS, YESTERDAY], [timedelta(0), -DAYS], {0: "ia_1", 1: "ia_0"}),
+        ([None, YESTERDAY], [-DAYS, timedelta(0)], {0: "ia_0", 1: "ia_1"}),
+        # The later ad can only be of the row whose time ends later.
+        (
+            [YESTERDAY + timedelta(hours=1), YESTERDAY],
+            [timedelta(hours=1), timedelta(hours=3)],
+            {0: "ia_1", 1: "ia_0"},
+        ),
+    ],
+)
+def test_equal_rows_get_ads_of_their_own_time(
+    ad_of: AdOf,
+    make_request: MakeRequest,
+    sent_at: list[datetime | None],
+    created_at: list[timedelta],
+    found: dict[int, str],
+) -> None:
+    rows = [SentRow(i, make_request("a"), since) for i, since in enumerate(sent_at)]
+    ads = [ad_of(f"ia_{n}", "a", created_at=YESTERDAY + at) for n, at in enumerate(created_at)]
+    matches = match_ads(rows, ads, frozenset())
+    assert {p: ad.id for p, ad in matches.adopted.items()} == found
+    assert matches.not_found == [i for i in range(len(rows)) if i not in found]
+    assert not matches.ambiguous
+
+
+def test_an_ad_of_nobodys_time_among_equal_rows_is_a_question(
+    ad_of: AdOf, make_request: MakeRequest
+) -> None:
+    rows = [SentRow(0, make_request("a"), YESTERDAY - DAYS), SentRow(1, make_request("a"), NOW)]
+    ads = [ad_of(f"ia_{n}", "a", created_at=YESTERDAY - DAYS) for n in range(2)]
+    assert match_ads(rows, ads, frozenset()).ambiguous.keys() == {0, 1}
+
+
 def test_more_ads_than_rows_are_a_question(ad_of: AdOf, make_request: MakeRequest) -> None:
     ads = [ad_of("ia_1", "a"), ad_of("ia_2", "a")]
     matches = match_ads(sent(make_request, "a"), ads, frozenset())

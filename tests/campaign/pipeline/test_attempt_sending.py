@@ -156,6 +156,9 @@ def test_what_is_sent_when_it_is_its_turn(
 SECOND = timedelta(seconds=1)
 
 
+MARKED_ANEW = replace(SENT_BEFORE, asked_at=NOW)
+
+
 @pytest.mark.parametrize(
     ("state", "sends", "elsewhere", "later", "is_stopped", "expected"),
     [
@@ -174,6 +177,11 @@ SECOND = timedelta(seconds=1)
             id="by another run, no longer",
         ),
         pytest.param(SENT_BEFORE, 0, True, 0 * SECOND, False, False, id="waited for a worker"),
+        pytest.param(MARKED_ANEW, 0, True, 0 * SECOND, False, True, id="marked for a worker"),
+        pytest.param(
+            replace(MARKED_ANEW, submitted_at=NOW - TRUSTED_LIFETIME - SECOND),
+            0, True, 0 * SECOND, False, False, id="marked for a worker, its key lives no longer",
+        ),
     ],
 )  # fmt: skip
 def test_what_may_be_sent_when(
@@ -187,13 +195,14 @@ def test_what_may_be_sent_when(
     ("later", "marked_anew"),
     [(0 * SECOND, False), (SENT_WITHIN, False), (SENT_WITHIN + SECOND, True)],
 )
-def test_what_is_sent_once_more_after_hours_is_marked_anew(
+def test_what_is_sent_once_more_after_hours_is_marked_anew_before(
     later: timedelta, marked_anew: bool
 ) -> None:
     attempt = begun(PENDING, sends=1)
     marked_at = attempt.state.asked_at
-    assert attempt.note_sent(NOW + later) is marked_anew
-    assert attempt.sends == 2
+    assert attempt.renew_old_mark(NOW + later) is marked_anew
+    assert not attempt.renew_old_mark(NOW + later)
+    assert attempt.sends == 1
     assert attempt.state.asked_at == (NOW + later if marked_anew else marked_at)
 
 
