@@ -41,6 +41,10 @@ STILL_ON_ITS_WAY: Final = (
     "Run it again in two hours, or with that key at once."
 )
 NEVER_CREATED: Final = "It was sent by a run that was interrupted, and was never created."
+EQUAL_ROW_ON_ITS_WAY: Final = (
+    "An equal row was sent by another run, with another API key, and may still be created. "
+    "Run it again in two hours, or with that key at once."
+)
 EQUAL_ROW_FIRST: Final = "An equal row is asked for first. Run it again to settle this one."
 
 _FILTERS: Final = ("design_template_id", "brand_id", "product_id")
@@ -185,8 +189,7 @@ async def adopt(
         StaticAdsLabError: The API could not be asked, so nothing must be created.
     """
     began = now or client.now()
-    lost, equal_rows = _rows_to_look_for(table, api_key_hashes | {client.api_key_hash}, began)
-    held = dict.fromkeys(equal_rows, EQUAL_ROW_FIRST)
+    lost, held = _rows_to_look_for(table, api_key_hashes | {client.api_key_hash}, began)
     if lost:
         ads: list[ImageAd] = []
         asked = {tuple(getattr(row.request, name) for name in _FILTERS) for row in lost}
@@ -214,7 +217,7 @@ async def adopt(
 
 def _rows_to_look_for(
     table: JobTable[ImageAdRequest], api_key_hashes: frozenset[str], now: datetime
-) -> tuple[list[SentRow], list[int]]:
+) -> tuple[list[SentRow], dict[int, str]]:
     """Finds the `submitting` rows that must not simply be sent again with their keys.
 
     Args:
@@ -223,8 +226,9 @@ def _rows_to_look_for(
         now: The time, by the API's clock.
 
     Returns:
-        The rows whose ads are to be looked for, and the positions of those that must wait, because
-        an equal row is sent again, and is to be answered first.
+        The rows whose ads are to be looked for; and why others must wait, by their positions: an
+        equal row is sent again, and is to be answered first, or may still be created, so that
+        nobody can tell yet whose ad it is.
     """
     sent_again: set[tuple[object, ...]] = set()
     lost: list[SentRow] = []
@@ -241,8 +245,14 @@ def _rows_to_look_for(
             lost.append(sent)
         else:
             sent_again.add(sent.shown_by_ad)
-    wait = [row.position for row in lost if row.shown_by_ad in sent_again]
-    return [row for row in lost if row.shown_by_ad not in sent_again], wait
+    counts = Counter(row.shown_by_ad for row in lost)
+    coming = {
+        row.shown_by_ad for row in lost if _may_still_be_created(table.states[row.position], now)
+    }
+    on_their_way = {shown for shown in coming if counts[shown] > 1}
+    held = {row.position: EQUAL_ROW_ON_ITS_WAY for row in lost if row.shown_by_ad in on_their_way}
+    held |= {row.position: EQUAL_ROW_FIRST for row in lost if row.shown_by_ad in sent_again}
+    return [row for row in lost if row.position not in held], held
 
 
 def _may_have_expired(state: JobState, now: datetime) -> bool:
