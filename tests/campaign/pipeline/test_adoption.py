@@ -308,7 +308,7 @@ async def test_a_table_that_was_moved_creates_nothing_twice(
 
 
 @pytest.mark.parametrize(
-    ("second", "found", "says"),
+    ("other", "found", "told"),
     [
         ("b", ["completed", "submitting"], "may still be created"),
         # That run's answer may give one row the very ad that this run would give the other.
@@ -316,15 +316,15 @@ async def test_a_table_that_was_moved_creates_nothing_twice(
     ],
 )
 async def test_what_another_api_key_has_sent_is_looked_for_and_else_waited_for(
-    tmp_path: Path, output: str, simulator: SimulatorServer, second: str, found: list[str], says: str
+    tmp_path: Path, output: str, simulator: SimulatorServer, other: str, found: list[str], told: str
 ) -> None:
     """An API keeps idempotency keys for one API key: this one's would create the ad again."""
     simulator.api.scopes["sal_live_rotated"] = simulator.api.scopes[SIMULATOR_API_KEY]
-    spreadsheet = write_campaign(tmp_path, "a", second)
+    spreadsheet = write_campaign(tmp_path, "a", other)
     await leave_submitting(spreadsheet, output, simulator, created=1, api_key="sal_live_rotated")
     campaign, _ = await run_campaign(spreadsheet, output, simulator.url)
     assert states(campaign) == found
-    assert says in (campaign.table.states[1].error or "")
+    assert told in (campaign.table.states[1].error or "")
     assert len(simulator.api.jobs) == 1
 
     let_a_day_pass(spreadsheet, output, simulator)
