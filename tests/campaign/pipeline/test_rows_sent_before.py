@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from prefect_staticadslab import JobState, PlannedJob, RowStatus
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
-from prefect_staticadslab.campaign.pipeline.chunk_run import generate
+from prefect_staticadslab.campaign.pipeline.chunk_run import _ChunkRun, generate
 from prefect_staticadslab.simulator import SimulatorServer
 from tests.campaign.pipeline.test_pipeline import Notes, planned, session_of
 from tests.conftest import MakeRequest, sent_at
@@ -179,3 +180,26 @@ async def test_what_a_computer_slept_over_is_not_sent(
             (result,) = await generate(session, planned(make_request, "a"))
             assert (result.state.status, result.state.attempts) == (RowStatus.PENDING, 0)
     assert len(simulator.api.jobs) == 0
+
+
+async def test_a_mark_that_is_renewed_is_written_before_the_create_is_sent_again(
+    simulator: SimulatorServer, make_request: MakeRequest
+) -> None:
+    """A laptop that sends first and loses its power would leave an ad that nobody looks for."""
+    (plan,) = planned(make_request, "a")
+    notes, attempt = Notes(), Attempt(plan)
+    async with session_of(simulator.url) as session:
+        woke_at = session.client.now()
+        attempt.mark(woke_at - timedelta(hours=5), session.client.api_key_hash)
+        attempt.note_sent()
+        run = _ChunkRun(session, notes, [attempt], max_jobs=1, timeout_seconds=60, wait=True)
+        run.looked_at = math.inf
+        written = run._check_before_send(attempt, attempt.keys)
+        assert written is not None
+        assert (attempt.sends, notes.sent) == (1, [])
+        await written
+        assert notes.sent == [{0}]
+        assert (asked_at := notes.states[0][-1].asked_at) is not None
+        assert asked_at >= woke_at
+        assert run._check_before_send(attempt, attempt.keys) is None
+    assert (attempt.sends, len(notes.sent)) == (2, 1)
