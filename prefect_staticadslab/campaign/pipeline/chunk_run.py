@@ -148,20 +148,24 @@ class _ChunkRun:
                 row_sent()
 
     async def _mark(self, attempts: Sequence[Attempt]) -> None:
-        """Writes down that they are about to be sent, and takes over what other runs wrote of them.
-        If that cannot be written, it is the `journal_error`, and nothing is sent."""
+        """Marks them, and writes that down. If it cannot be written, that is the `journal_error`,
+        and nothing is sent."""
         client = self.session.client
         for attempt in attempts:
             attempt.mark(client.now(), client.api_key_hash)
         try:
-            known = await self.journal.before_send({a.position: a.state for a in attempts})
+            await self._write_marks(attempts)
         except CampaignError as error:
             self.journal_error = str(error)
-        else:
-            for attempt in attempts:
-                attempt.update_from_table(known[attempt.position])
-                share_key_lock(self.session.client, attempt, elapsed())
         self.marked_at |= dict.fromkeys((attempt.position for attempt in attempts), elapsed())
+
+    async def _write_marks(self, attempts: Sequence[Attempt]) -> None:
+        """Writes down that they are about to be sent, and takes over what other runs wrote of them.
+        Raises `CampaignError` if that cannot be written."""
+        known = await self.journal.before_send({a.position: a.state for a in attempts})
+        for attempt in attempts:
+            attempt.update_from_table(known[attempt.position])
+            share_key_lock(self.session.client, attempt, elapsed())
 
     async def _watch_other_runs(self) -> None:
         """Looks again and again what other runs write of rows that this one has marked."""
@@ -307,14 +311,9 @@ class _ChunkRun:
         if attempt.keys != keys:
             raise OtherKeyError
         if attempt.renew_old_mark(now):
-            return self._write_mark(attempt)
+            return self._write_marks([attempt])
         attempt.note_sent()
         return None
-
-    async def _write_mark(self, attempt: Attempt) -> None:
-        """Writes down that it is about to be sent, and takes over what other runs wrote of it."""
-        known = await self.journal.before_send({attempt.position: attempt.state})
-        attempt.update_from_table(known[attempt.position])
 
     async def _follow(self, attempt: Attempt) -> None:
         """Waits until its job has ended or its time is up, and records what it is by then."""
