@@ -50,6 +50,8 @@ EQUAL_ROW_FIRST: Final = "An equal row is asked for first. Run it again to settl
 _FILTERS: Final = ("design_template_id", "brand_id", "product_id")
 """The fields of a request that the API lists ads by."""
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 _SHOWN_IDS: Final = 5
 """How many ids a message names."""
 
@@ -76,6 +78,12 @@ class SentRow:
         r = self.request
         ids = (r.design_template_id, r.brand_id, r.product_id, r.audience_id, r.product_variant_id)
         return (*ids, _comparable_prompt(r.prompt), r.editable)
+
+    @property
+    def may_come_until(self) -> datetime:
+        """When its ad may have been created at the latest; `_NEVER` if nobody knows when it was
+        sent."""
+        return _NEVER if self.since is None else (self.until or self.since) + MAY_STILL_COME
 
 
 @dataclass
@@ -119,7 +127,7 @@ def match_ads(sent: Sequence[SentRow], ads: Sequence[ImageAd], taken: frozenset[
     for shown, rows in groups.items():
         candidates = sorted(
             candidates_by_group[shown],
-            key=lambda ad: (ad.created_at or datetime.max.replace(tzinfo=UTC), ad.id),
+            key=lambda ad: (ad.created_at or _NEVER, ad.id),
         )
         found = _share_ads(rows, candidates)
         is_contested = any(groups_of_ad[ad.id] > 1 for ad in candidates)
@@ -141,8 +149,7 @@ def _share_ads(rows: Sequence[SentRow], ads: Sequence[ImageAd]) -> dict[int, Ima
         ads: Ads that may be of one of them at least, the oldest first.
     """
     # An ad is given to the row whose time ends first: what it leaves, the others may have longer.
-    never = datetime.max.replace(tzinfo=UTC)
-    waiting = sorted(rows, key=lambda row: row.until or row.since or never)
+    waiting = sorted(rows, key=lambda row: row.may_come_until)
     found: dict[int, ImageAd] = {}
     for ad in ads:
         row = next((row for row in waiting if _may_be_ad_of(row, ad)), None)
@@ -287,8 +294,8 @@ def _may_be_ad_of(row: SentRow, ad: ImageAd) -> bool:
         return False
     if row.since is None or ad.created_at is None:
         return True
-    until = (row.until or row.since) + MAY_STILL_COME
-    return row.since - CREATED_AT_TOLERANCE <= ad.created_at <= until + CREATED_AT_TOLERANCE
+    earliest, latest = row.since - CREATED_AT_TOLERANCE, row.may_come_until + CREATED_AT_TOLERANCE
+    return earliest <= ad.created_at <= latest
 
 
 def _comparable_prompt(prompt: str | None) -> str:

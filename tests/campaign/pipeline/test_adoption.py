@@ -64,6 +64,7 @@ def test_equal_rows_share_equal_ads_among_them(ad_of: AdOf, make_request: MakeRe
         ([0, -72], [0, -72], {0: 0, 1: 1}),
         ([-72, 0], [0, -72], {0: 1, 1: 0}),
         ([None, 0], [-72, 0], {0: 0, 1: 1}),
+        ([None, 0], [0], {1: 0}),
         ([1, 0], [1, 3], {0: 1, 1: 0}),
         ([-72, 0], [-72, -72], {}),
     ],
@@ -78,7 +79,8 @@ def test_equal_rows_get_ads_of_their_own_time_or_are_a_question(
 ) -> None:
     """Times are hours after YESTERDAY; found are the ads, by row."""
     times = [None if h is None else YESTERDAY + timedelta(hours=h) for h in sent_at]
-    rows = [SentRow(i, make_request("a"), since) for i, since in enumerate(times)]
+    long_ago = YESTERDAY - timedelta(days=9)
+    rows = [SentRow(i, make_request("a"), at, at or long_ago) for i, at in enumerate(times)]
     created = [YESTERDAY + timedelta(hours=h) for h in created_at]
     ads = [ad_of(f"ia_{n}", "a", created_at=at) for n, at in enumerate(created)]
     matches = match_ads(rows, ads, frozenset())
