@@ -25,7 +25,6 @@ from prefect_staticadslab.campaign.pipeline.job_outcome import (
     BUSY,
     OTHER_KEY,
     REQUEST_ERRORS,
-    SECOND_AD,
     TOO_LATE,
     Decision,
     ended_state,
@@ -41,6 +40,8 @@ from prefect_staticadslab.campaign.table.job_state import (
     TRUSTED_LIFETIME,
     JobState,
     RowStatus,
+    with_error,
+    with_second_ads,
 )
 from prefect_staticadslab.campaign.table.other_runs import time_of_mark
 
@@ -261,8 +262,8 @@ class Attempt:
         if is_another_rows:
             self._note_error(AD_OF_ANOTHER_ROW.format(job.id))
             return Decision()
-        if self.state.job_id not in (None, job.id):
-            self._note_error(SECOND_AD.format(job.id))
+        if self.state.has_ad and self.state.job_id != job.id:
+            self.state = with_second_ads(self.state, [job.id])
             return Decision()
         self.replayed = replayed and self.sends == 1
         self.jobs += 1
@@ -346,4 +347,4 @@ class Attempt:
             self.state = JobState(attempts=before.attempts, error=reason, facts=before.facts)
 
     def _note_error(self, message: str) -> None:
-        self.state = replace(self.state, error=table_message(message))
+        self.state = with_error(self.state, table_message(message))

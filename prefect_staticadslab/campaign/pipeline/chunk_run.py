@@ -217,7 +217,9 @@ class _ChunkRun:
                     await self._create(attempt)
             finally:
                 self._note_create_over(attempt)
-            if self.wait and attempt.state.is_processing:
+            followed = None  # it may have a second ad, to be followed if its own fails
+            while self.wait and attempt.state.is_processing and attempt.state.job_id != followed:
+                followed = attempt.state.job_id
                 await self._follow(attempt)
             if self._stopped_by is not None or not attempt.needs_another_job(self.max_jobs):
                 return
@@ -337,8 +339,7 @@ class _ChunkRun:
         once more for those that are missing, each for a bounded time, and records the rest."""
         self.is_winding_up = True
         await wait_or_cancel(self.send_tasks, self.session.timing.grace_seconds)
-        # A loop that is shut down cancels even what was to be waited for here. Asking again with
-        # the same key gives the same ads.
+        # A loop that is shut down cancels even these. Asked again, the same key gives the same ad.
         unanswered = [attempt for attempt in self.attempts if attempt.is_unanswered]
         for attempt in unanswered:
             attempt.may_exist_from_before = True  # a refusal says nothing of what was sent before

@@ -26,7 +26,13 @@ from prefect_staticadslab.api.resources import DesignTemplate
 from prefect_staticadslab.campaign.files.cells import plain_text, shortened
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError
 from prefect_staticadslab.campaign.rows.json_cells import tree_fingerprint
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import (
+    JobState,
+    RowStatus,
+    second_ads,
+    with_error,
+    with_second_ads,
+)
 
 REQUEST_ERRORS: Final = (
     BadRequestError,
@@ -41,7 +47,6 @@ AD_OF_ANOTHER_ROW: Final = (
     "The API answers with {}, which is the ad of an equal row. If this row should have one of its "
     "own, write 'pending' into status and run it again."
 )
-SECOND_AD: Final = "Another run has made an ad for this row, and this run has made {} as well."
 
 TOO_LATE: Final = "It was sent too long ago to be asked for with its key; run it again."
 OTHER_KEY: Final = (
@@ -80,6 +85,7 @@ def is_conflict(error: StaticAdsLabError) -> bool:
 
 def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobState:
     """A row's state, brought up to date with its job: its status, and what is known with that.
+    If the job failed, and another run made a second ad for the row, that is the row's job now.
 
     Args:
         state: What was known.
@@ -90,7 +96,7 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
     if is_revision and job.current_json_tree is not None:
         # What the API keeps of the tree that was sent; it may write it in another way.
         facts["kept_tree"] = tree_fingerprint(job.current_json_tree)
-    state = replace(state, job_id=job.id, error=None, asked_at=None, facts=facts)
+    state = with_error(replace(state, job_id=job.id, asked_at=None, facts=facts), None)
     ended_at = job.completed_at or datetime.now(UTC)
     if job.is_completed:
         return ended_state(
@@ -103,6 +109,9 @@ def with_job(state: JobState, job: Job, *, is_revision: bool = False) -> JobStat
             completed_at=ended_at,
         )
     if job.is_failed:
+        if others := second_ads(state):
+            second = replace(state, status=RowStatus.PROCESSING, job_id=others[0], error=None)
+            return with_second_ads(second, others[1:])
         error = job.error
         reason = (
             failure_reason(error.message, error.code, job.job_id) if error else "The job failed."

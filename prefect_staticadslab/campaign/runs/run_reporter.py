@@ -33,7 +33,7 @@ from prefect_staticadslab.campaign.runs.picture_outputs import (
     write_contact_sheet_or_log,
 )
 from prefect_staticadslab.campaign.table.background import in_background
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus, second_ads
 from prefect_staticadslab.campaign.table.limits import RUN_LIMIT_USD
 
 PROGRESS_SECONDS: Final = 5.0
@@ -178,6 +178,7 @@ class RunReporter:
             await stack.enter_async_context(in_background(self._tell_progress(observer, update)))
             yield
             self._tell_failures(self._failed_rows())
+            self._tell_second_ads()
             tally = observer.tally(is_end=True)
             update(tally.share, tally.line())
 
@@ -281,6 +282,14 @@ class RunReporter:
             failed = self._failed_rows()
             self._tell_failures({p: s for p, s in failed.items() if before.get(p) == s})
             before = failed
+
+    def _tell_second_ads(self) -> None:
+        """Logs each row for which two runs made an ad, as its error in the table names the other
+        one: it may have been paid for."""
+        for _, row, state in self.batch.table.current_rows:
+            if second_ads(state):
+                label = self.words.row.capitalize()
+                self.host.logger.warning("%s %d: %s", label, row.number, state.error)
 
     def _failed_rows(self) -> dict[int, JobState]:
         """The states of the rows that stand at failed now, by position."""

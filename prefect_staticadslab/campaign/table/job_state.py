@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from decimal import Decimal
@@ -39,6 +39,9 @@ class RowStatus(StrEnum):
 
 REMOVED: Final = "This row is no longer in the spreadsheet; its ad is kept."
 """How the error of a row begins that is only in the result table."""
+
+_SECOND_AD: Final = "Two runs each made an ad for this row; the other one is {}."
+"""What the error of a row says of each ad that it has besides its own."""
 
 TRUSTED_LIFETIME: Final = timedelta(hours=20)
 """How long an idempotency key is relied on. The API remembers it for 24 hours from its first use,
@@ -215,10 +218,10 @@ class JobState:
             error=sent.error or None,
             cost_usd=_read_or_none(cost_of, text["cost_usd"]),
             attempts=attempts,
-            width=_integer_or_none(text["width"]),
-            height=_integer_or_none(text["height"]),
-            submitted_at=_moment_or_none(text["submitted_at"]),
-            completed_at=_moment_or_none(text["completed_at"]),
+            width=_read_or_none(_integer_of, text["width"]),
+            height=_read_or_none(_integer_of, text["height"]),
+            submitted_at=_read_or_none(_moment_of, text["submitted_at"]),
+            completed_at=_read_or_none(_moment_of, text["completed_at"]),
             image_path=text["image_path"] or None,
             idempotency_key=sent.idempotency_key,
             api_key_hash=sent.api_key_hash,
@@ -235,30 +238,24 @@ def _timestamp(moment: datetime | None, timespec: str = "seconds") -> str | None
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _moment_or_none(text: str) -> datetime | None:
-    """A moment that stands in a cell, in UTC; None if it is none, or its year counts as none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
+def _moment_of(text: str) -> datetime:
+    """A moment that stands in a cell, in UTC. Raises `ValueError` if its year counts as none."""
+    moment = datetime.fromisoformat(text)
     if not _EARLIEST_YEAR <= moment.year < MAXYEAR:
-        return None
+        raise ValueError(moment)
     return in_utc(moment)
 
 
-def _integer_or_none(text: str) -> int | None:
-    """A number that stands in a cell, without its fraction; None if it is none."""
-    try:
-        return int(float(text))
-    except (ValueError, OverflowError):
-        return None
+def _integer_of(text: str) -> int:
+    """A number that stands in a cell, without its fraction. Raises `OverflowError` if infinite."""
+    return int(float(text))
 
 
 def _read_or_none(read: Callable[[str], T], text: str) -> T | None:
-    """What `read` makes of a cell's text; None if it raises `ValueError`."""
+    """What `read` makes of a cell's text; None if it says that there is no such thing."""
     try:
         return read(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -293,7 +290,7 @@ def _read_sent_with(text: Mapping[str, str], attempts: int) -> _SentWith:
     key = _if_match(_KEY, text["idempotency_key"])
     key_hash = _if_match(_KEY_HASH, text["api_key_hash"])
     found = _SENT.match(text["error"])
-    asked_at = _moment_or_none(found["at"]) if found else None
+    asked_at = _read_or_none(_moment_of, found["at"]) if found else None
     if found is None or asked_at is None:
         return _SentWith(key, key_hash, None, text["error"])
     if found["account"] and not key and attempts:
@@ -324,14 +321,29 @@ def with_picture_of(known: JobState | None, state: JobState) -> JobState:
 
 def with_removed_note(state: JobState) -> JobState:
     """The state of a row that was removed from the spreadsheet: its error says so, once."""
-    error = state.error or ""
-    return (
-        state if error.startswith(REMOVED) else replace(state, error=f"{REMOVED} {error}".strip())
-    )
+    error = (state.error or "").removeprefix(REMOVED)
+    return replace(state, error=f"{REMOVED} {error.strip()}".strip())
 
 
 def without_removed_note(state: JobState) -> JobState:
     """The state of a row that is in the spreadsheet, perhaps again: its error does not say that it
-    was removed. With a picture's URL it has no error at all."""
+    was removed. With a picture's URL it names second ads at the most."""
     error = (state.error or "").removeprefix(REMOVED).strip()
-    return replace(state, error=None if state.image_url else error or None)
+    return with_error(state, None) if state.image_url else replace(state, error=error or None)
+
+
+def with_error(state: JobState, error: str | None) -> JobState:
+    """The state with another error, or with none, that names its second ads as before."""
+    return with_second_ads(replace(state, error=error), second_ads(state))
+
+
+def second_ads(state: JobState) -> list[str]:
+    """The ids of ads that were made for the row besides its own, as its error names them."""
+    return re.findall(re.escape(_SECOND_AD).replace(r"\{\}", r"(\S+)"), state.error or "")
+
+
+def with_second_ads(state: JobState, job_ids: Iterable[str]) -> JobState:
+    """The state of a row for which these ads were made besides its own: its error names each."""
+    known = {state.job_id, *second_ads(state)}
+    notes = [_SECOND_AD.format(job_id) for job_id in dict.fromkeys(job_ids) if job_id not in known]
+    return replace(state, error=" ".join(filter(None, [state.error, *notes])) or None)

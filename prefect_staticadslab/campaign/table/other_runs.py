@@ -8,7 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from prefect_staticadslab.campaign.table.job_state import JobState, RowStatus
+from prefect_staticadslab.campaign.table.job_state import (
+    JobState,
+    RowStatus,
+    second_ads,
+    with_second_ads,
+)
 
 SIGN_SECONDS: Final = 30.0
 """The least time between two writes that only show other runs that this one is alive, by marks
@@ -145,7 +150,7 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
     one that was refused: what two runs have sent may have been taken from one of them.
     Of two that are on their way with different keys, and of two ads, the one that was written down
     first counts, unless it failed; of two with the same key, the first time that it was used, and
-    the last.
+    the last. The second ads that either names stay named.
 
     Example:
         ```python
@@ -157,6 +162,13 @@ def merge_states(ours: JobState, theirs: JobState) -> JobState:
         assert merge_states(failed, again) == merge_states(again, failed) == again
         ```
     """
+    others = [*second_ads(ours), *second_ads(theirs)]
+    merged = _further_state(ours, theirs)
+    return with_second_ads(merged, others) if others else merged
+
+
+def _further_state(ours: JobState, theirs: JobState) -> JobState:
+    """The one of two states that counts, as `merge_states` says, whatever second ads they name."""
     if ours.status is theirs.status is RowStatus.SUBMITTING and ours.attempts == theirs.attempts:
         if _marked_with(ours) != _marked_with(theirs):
             return theirs if theirs.idempotency_key else ours

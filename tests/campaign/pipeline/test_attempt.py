@@ -36,6 +36,7 @@ from prefect_staticadslab.api.errors import (
 from prefect_staticadslab.campaign.pipeline.attempt import REFUSED_KEYS, Attempt
 from prefect_staticadslab.campaign.pipeline.job_outcome import BUSY, Decision
 from prefect_staticadslab.campaign.pipeline.requests import NotSendableError, RevisionRequest
+from prefect_staticadslab.campaign.table.job_state import second_ads
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 OURS, THEIRS = "aa" * 8, "bb" * 8
@@ -224,7 +225,7 @@ def test_a_key_that_is_written_down_elsewhere_is_never_left_behind() -> None:
 
 
 def ad(status: str, **fields: Any) -> ImageAd:
-    return ImageAd.model_validate({"id": "ia_9", "status": status, **fields})
+    return ImageAd.model_validate({"id": "ia_9", "status": status} | fields)
 
 
 DONE = {"image_url": "https://cdn/9.png", "completed_at": "2026-05-01T12:01:00Z"}
@@ -260,6 +261,36 @@ def test_an_ad_of_another_row_is_not_this_rows() -> None:
     assert (attempt.state.status, attempt.state.job_id) == (SUBMITTING, None)
     assert "ia_9" in (attempt.state.error or "")
     assert attempt.jobs == 0
+
+
+def begun_beside(theirs: JobState) -> Attempt:
+    """One that has the answer `ia_9`, and had heard of another run's ad by then."""
+    attempt = begun(PENDING)
+    attempt.update_from_other_run(theirs)
+    attempt.on_answer(ad("processing"), NOW, replayed=False, is_another_rows=False)
+    return attempt
+
+
+def test_a_second_ad_stays_named_and_takes_the_place_of_the_first_if_that_fails() -> None:
+    attempt = begun_beside(RUNNING)
+    assert (attempt.state.job_id, second_ads(attempt.state)) == ("ia_1", ["ia_9"])
+    attempt.on_follow_error(WaitTimeoutError(("ia_1",), 60), 60)
+    assert "Still rendering" in (attempt.state.error or "")
+    attempt.note_job(ad("completed", **DONE | {"id": "ia_1"}))
+    assert (attempt.state.status, second_ads(attempt.state)) == (RowStatus.COMPLETED, ["ia_9"])
+
+    attempt = begun_beside(RUNNING)
+    attempt.note_job(ad("failed", id="ia_1"))
+    assert (attempt.state.status, attempt.state.job_id) == (RowStatus.PROCESSING, "ia_9")
+    assert not attempt.needs_another_job(2), "nothing is paid for again"
+    attempt.note_job(ad("failed"))
+    assert (attempt.state.status, second_ads(attempt.state)) == (FAILED, [])
+
+
+def test_a_second_ad_is_the_rows_if_the_first_has_failed_by_then() -> None:
+    attempt = begun_beside(replace(RUNNING, status=FAILED, error="No."))
+    assert (attempt.state.status, attempt.state.job_id) == (RowStatus.PROCESSING, "ia_9")
+    assert attempt.state.error is None
 
 
 @pytest.mark.parametrize(("sends", "expected"), [(1, True), (2, False)])

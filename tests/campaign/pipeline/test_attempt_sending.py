@@ -23,7 +23,6 @@ from tests.campaign.pipeline.test_attempt import (
     SUBMITTING,
     THEIRS,
     UNSENT,
-    ad,
     begun,
     plan,
 )
@@ -92,14 +91,6 @@ def test_what_a_run_that_is_alive_writes_of_a_row(
     assert attempt.state == (known if is_taken else ours)
     assert attempt.seconds_shared(NOW) == (3 * 3600.0 if is_shared else None)
     assert attempt.may_be_sent(NOW, is_stopped=False) is (is_shared or not is_taken)
-
-
-def test_an_answer_that_comes_after_another_runs_ad_is_named_and_takes_no_row() -> None:
-    attempt = begun(PENDING)
-    attempt.update_from_other_run(RUNNING)
-    attempt.on_answer(ad("processing"), NOW, replayed=False, is_another_rows=False)
-    assert (attempt.state.job_id, attempt.state.status) == ("ia_1", RowStatus.PROCESSING)
-    assert "this run has made ia_9 as well" in (attempt.state.error or "")
 
 
 def test_what_another_run_has_answered_is_not_sent_and_not_withdrawn() -> None:

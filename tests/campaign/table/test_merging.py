@@ -20,6 +20,14 @@ from prefect_staticadslab.campaign.files.cells import Spreadsheet
 from prefect_staticadslab.campaign.job_types.image_ads import ImageAdTable
 from prefect_staticadslab.campaign.pipeline.attempt import Attempt
 from prefect_staticadslab.campaign.pipeline.planned_job import PlannedJob
+from prefect_staticadslab.campaign.table.job_state import (
+    AD_COLUMNS,
+    second_ads,
+    with_error,
+    with_removed_note,
+    with_second_ads,
+    without_removed_note,
+)
 from prefect_staticadslab.campaign.table.other_runs import merge_states
 from prefect_staticadslab.campaign.table.table_on_disk import OutputError
 
@@ -208,6 +216,17 @@ def test_of_two_ads_of_a_row_the_one_that_was_written_down_stays_unless_it_faile
     assert merge_states(replace(completed, job_id="ia_2"), completed) == completed
     # A later attempt has been begun because the earlier ad failed.
     assert merge_states(replace(second, attempts=2), first).job_id == "ia_2"
+
+
+def test_a_second_ad_stays_named_whoever_merges_and_whatever_is_written_of_the_first() -> None:
+    first = JobState(RowStatus.COMPLETED, job_id="ia_1", image_url="https://cdn/1.png", attempts=1)
+    noted = with_second_ads(first, ["ia_2", "ia_3", "ia_2", "ia_1"])
+    assert second_ads(noted) == ["ia_2", "ia_3"]
+    assert merge_states(first, noted) == merge_states(noted, first) == noted
+    assert with_second_ads(noted, ["ia_3"]) == noted
+    assert without_removed_note(with_removed_note(noted)) == noted
+    assert second_ads(with_error(noted, "Why.")) == ["ia_2", "ia_3"]
+    assert JobState.from_cells(dict(zip(AD_COLUMNS, noted.cells(), strict=True))) == noted
 
 
 def test_two_runs_that_have_the_ads_of_equal_rows_the_other_way_round_lose_none(
