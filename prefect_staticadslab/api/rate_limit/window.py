@@ -15,8 +15,8 @@ from typing import Final
 
 from prefect_staticadslab.api.rate_limit.headers import RateLimitHeaders
 from prefect_staticadslab.api.rate_limit.sharing import QUIET_SHARE, RESERVED_SHARE, Holdings
-from prefect_staticadslab.api.rate_limit.slots import OthersSlots, RequestStart
-from prefect_staticadslab.api.rate_limit.window_length import ALMOST, EARLY, WindowLength
+from prefect_staticadslab.api.rate_limit.slots import OthersSlots, OurSlots, RequestStart
+from prefect_staticadslab.api.rate_limit.window_length import ALMOST, EARLY, LATE, WindowLength
 
 FIRST_GUESS_LIMIT: Final = 100
 """What the vendor documents; used until the first answer says what holds for this key."""
@@ -44,8 +44,8 @@ class RateLimitState:
     in_flight: int = 0
     blocked_until: float = -math.inf
     _length: WindowLength = field(default_factory=WindowLength)
-    # When those of our requests ended that hold a slot; and the same for reads alone.
-    _ended_at: deque[float] = field(default_factory=deque)
+    _ours: OurSlots = field(default_factory=OurSlots)
+    # When those reads of ours ended that hold a slot.
     _reads_ended_at: deque[float] = field(default_factory=deque)
     _others: deque[OthersSlots] = field(default_factory=deque)
     _last_answer_at: float = -math.inf
@@ -115,7 +115,7 @@ class RateLimitState:
                     self._reads_ended_at.popleft()
             self._last_create_at = now
         self._started += 1
-        return RequestStart(self._started, self._ended, self._returned, self._our_slots())
+        return RequestStart(now, self._started, self._ended, self._returned, self._our_slots())
 
     def note_answer(
         self,
@@ -142,7 +142,7 @@ class RateLimitState:
             self.blocked_until = max(self.blocked_until, now + wait)
             self._next_return_at = min(self._next_return_at, self.blocked_until)
         else:
-            self._hold_slot(now, create)
+            self._hold_slot(now, create, is_doubtful=now - started.at > LATE * self.window)
         overtaken = self._ended - started.ended
         self._ended += 1
         self._drop_expired(now)
@@ -159,7 +159,7 @@ class RateLimitState:
         held."""
         self.in_flight -= 1
         self._ended += 1
-        self._hold_slot(now, create)
+        self._hold_slot(now, create, is_doubtful=True)
         self._next_return_at = self._next_return_untold()
 
     def note_not_sent(self) -> None:
@@ -188,18 +188,15 @@ class RateLimitState:
         """Seconds between reads that use up just the part of the window that creates leave them."""
         return self.window / max(1, self._reserve())
 
-    def _hold_slot(self, now: float, create: bool) -> None:
+    def _hold_slot(self, now: float, create: bool, *, is_doubtful: bool) -> None:
         """Holds a slot for a window from `now` for a request that has just ended."""
-        self._ended_at.append(now)
+        self._ours.hold(now, is_doubtful=is_doubtful)
         if not create:
             self._reads_ended_at.append(now)
 
     def _note_limit_and_reset(self, now: float, headers: RateLimitHeaders) -> None:
         """Records the limit of an answer's headers, and when the next slot comes back."""
-        if headers.limit is not None:
-            self.limit = headers.limit
-        elif self.limit is None:
-            self.limit = FIRST_GUESS_LIMIT
+        self.limit = headers.limit or self.limit or FIRST_GUESS_LIMIT
         if headers.reset is not None:
             # It counts down to some slot's return, so the window is at least as long.
             self._length.at_least = max(self._length.at_least, headers.reset)
@@ -246,7 +243,7 @@ class RateLimitState:
         count, and slots that came back meanwhile (`returned`) may be in it.
         """
         self._learn_length_from_our_slots(now, used_at_server, overtaken, reset)
-        ours, others = len(self._ended_at), self._others_slots()
+        ours, others = len(self._ours), self._others_slots()
         least = used_at_server - ours - self.in_flight - returned
         most = max(0, used_at_server - ours + self.in_flight + overtaken)
         if least > others:
@@ -260,18 +257,20 @@ class RateLimitState:
     ) -> None:
         """Drops slots of ours that came back early, and bounds the window's length by their age; or
         by `reset`, if our only slot is alone in the window: what is left of it is all of it."""
-        if used_at_server == 1 == len(self._ended_at) and not self.in_flight and reset is not None:
+        if used_at_server == 1 == len(self._ours) and not self.in_flight and reset is not None:
             self._length.at_most = reset
-        while (
-            len(self._ended_at) - overtaken - self.in_flight > used_at_server
-            and now - self._ended_at[0] < ALMOST * self.window
-        ):
-            # They came back long before they should: the window is as short as that.
-            self._length.shorten(now - self._ended_at.popleft())
+        surplus = len(self._ours) - overtaken - self.in_flight - used_at_server
+        for _ in range(surplus - self._ours.drop_doubtful(surplus)):
+            age = now - self._ours.oldest(now)
+            if age >= ALMOST * self.window:
+                return
+            # It came back long before it should: the window is as short as that.
+            self._ours.drop_oldest()
+            self._length.shorten(age)
 
     def _add_others(self, now: float, count: int, reset: float | None) -> None:
         """Records that others took so many slots, which an answer shows for the first time."""
-        oldest = self._ended_at[0] if self._ended_at else now
+        oldest = self._ours.oldest(now)
         returns = now + reset if reset is not None else math.inf
         if returns < oldest + self.window - 1:
             # The next slot to come back is one of others, and the server has said when.
@@ -296,8 +295,8 @@ class RateLimitState:
         """Drops the slots, reads and holdings that have left the window by now, counts which slots
         of ours came back, and notes when others' did."""
         horizon = now - self.window
-        while self._ended_at and self._ended_at[0] <= horizon:
-            self._ended_at.popleft()
+        while self._ours.oldest(now) <= horizon:
+            self._ours.drop_oldest()
             self._returned += 1
             # If the server told when a slot comes back, this was it.
             self._next_return_at = math.inf
@@ -314,7 +313,7 @@ class RateLimitState:
         return sum(slots.size for slots in self._others)
 
     def _our_slots(self) -> int:
-        return len(self._ended_at) + self.in_flight
+        return len(self._ours) + self.in_flight
 
     def _free_slots(self) -> int:
         """How many slots are free, as far as the server has said; below 0 if it counts too many."""
@@ -340,7 +339,7 @@ class RateLimitState:
         """
         if slots <= 0:
             return 0.0
-        returns = [(ended, 1) for ended in self._ended_at]
+        returns = [(ended, 1) for ended in self._ours]
         if with_others:
             returns = sorted(returns + [(each.seen_at, each.size) for each in self._others])
         for since, count in returns:

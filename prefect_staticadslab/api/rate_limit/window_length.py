@@ -15,6 +15,9 @@ SHORTEST_WINDOW: Final = 0.01
 ALMOST: Final = 0.9
 """Of a window: whatever comes back later than this does so because its time is up."""
 
+LATE: Final = 0.1
+"""Of a window: an answer that takes longer leaves it open when the request was counted."""
+
 EARLY: Final = 0.7
 """Of a window: what others took and gave back sooner than this shows that it is shorter."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from prefect_staticadslab.api.rate_limit import RateLimitHeaders, RateLimitState
+from tests.api.rate_limit.test_rate_limit import answered
 
 WINDOW = 20.0
 
@@ -209,3 +210,19 @@ def test_who_starts_into_a_window_that_another_filled_goes_on_when_it_opens() ->
     world.run()
     assert server.refused <= 3
     assert server.admitted[-1][0] <= WINDOW + 4
+
+
+@pytest.mark.parametrize(("ended", "is_answered"), [(70, True), (70, False), (2, False)])
+def test_a_slot_that_nobody_saw_counted_says_nothing_of_the_windows_length(
+    ended: float, is_answered: bool
+) -> None:
+    """It was counted long before its answer came, or not at all."""
+    state = RateLimitState()
+    answered(state, 0, limit=10, remaining=9)
+    started = state.note_start(1)
+    if is_answered:
+        state.note_answer(ended, RateLimitHeaders(limit=10, remaining=8), started)
+    else:
+        state.note_no_answer(ended)
+    answered(state, ended + 1, limit=10, remaining=9 if ended > 60 else 8)
+    assert state.window == 60
